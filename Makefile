@@ -1,0 +1,43 @@
+# `make help` lists the targets. Every target sets up what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format constraints clean
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+T ?=
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The lock is the constraints file: every package at one version, with its hashes. The project itself is
+# installed on top, editable, without asking an index for anything more.
+$(VENV)/.installed: constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL in .crm/
+	$(BIN)/crm serve
+
+test: $(VENV)/.installed ## all tests; T=tests/core selects some
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
+
+check: $(VENV)/.installed ## format, lint, types, import contracts
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed ## write the code as the formatter likes it
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+constraints: ## pin every dependency anew (needs pip-tools)
+	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    --no-annotate --no-header --strip-extras --extra dev --output-file constraints.txt pyproject.toml
+	sed -i -e '/^crm @/d' -e '/^# /d' constraints.txt
+
+clean: ## remove what the targets made, but for the data in .crm/
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
