@@ -1,0 +1,36 @@
+"""Records as the JSON documents that clients see, for every adapter.
+
+The documents are stored as they are shown, so this is the one place where a value becomes bytes and bytes a value.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from crm_core.resources import RESOURCES
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(value: object) -> bytes:
+    """A record, or anything made of plain values, as compact JSON."""
+    return _encoder.encode(value)
+
+
+def decode(resource: str, document: bytes) -> Any:
+    """The entity that a stored document of the resource is."""
+    return _decoder(resource).decode(document)
+
+
+@cache
+def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(RESOURCES[resource].entity)
+
+
+def plain(value: object) -> Mapping[str, Any]:
+    """A record as the plain values of its document."""
+    found = msgspec.json.decode(_encoder.encode(value))
+    assert isinstance(found, dict)  # noqa: S101  # records are objects
+    return found

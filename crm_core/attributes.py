@@ -1,0 +1,155 @@
+"""The dynamic schema: attributes that users define, and what records may hold under them (rulings 19 to 22)."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Final
+
+from crm_core.changes import Known, Needs, Proposal, catalog_of
+from crm_core.entities import Attribute
+from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.events import same
+from crm_core.fields import text_problems
+from crm_core.images import is_web_url
+
+#: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
+ENTITIES: Final = ("client", "service", "lead", "follow_up")
+
+_REQUIRED: Final = Problem("required", "This field is required.")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LARGEST_NUMBER: Final = 1e308
+_LONGEST_TEXT: Final = 1_000_000
+_LONGEST_URL: Final = 2_048
+
+
+def normal_name(name: str) -> str:
+    """An attribute's name in the one Unicode form in which names are kept and compared."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def is_sound_name(name: str) -> bool:
+    """Letters of any script, digits, ``_`` and ``-``, never two ``_`` in a row (those part a filter's operator)."""
+    return "__" not in name and all(c in "_-" or unicodedata.category(c)[0] in "LMN" for c in name)
+
+
+def settle_values(
+    definitions: Mapping[str, Attribute],
+    before: Mapping[str, object],
+    sent: Mapping[str, object] | None,
+    *,
+    merge: bool = False,
+) -> tuple[Mapping[str, object], Mapping[str, Problems]]:
+    """The values a record will hold, and the problems of those that it may not.
+
+    Args:
+        definitions: the attributes defined for the entity, by name.
+        before: the values that the record holds.
+        sent: the values that are written, null meaning absent; None when a new record comes without any.
+        merge: ``sent`` changes only the names that it mentions, as a merge patch does; the others stay untouched.
+    """
+    named = {normal_name(name): value for name, value in (sent or {}).items()}
+    kept = dict(before) if merge else {}
+    values = {name: value for name, value in (kept | named).items() if value is not None}
+    written = named.keys() if merge else values.keys()
+    problems: dict[str, Problems] = {}
+    for name in written & values.keys():
+        if found := _problems(definitions.get(name), name, values[name], before):
+            problems[name] = found
+    for name, definition in definitions.items():
+        if definition.is_required and name not in values:
+            problems[name] = (_REQUIRED,)
+    return values, problems
+
+
+def _problems(definition: Attribute | None, name: str, value: object, before: Mapping[str, object]) -> Problems:
+    if definition is not None:
+        return _CHECKS[definition.type](definition, value)
+    # A value whose definition was deleted may be sent back as it is (ruling 22).
+    if name in before and same(before[name], value):
+        return ()
+    return (Problem("unknown", "This attribute is not defined."),)
+
+
+def _check_text(_: Attribute, value: object) -> Problems:
+    return text_problems(value, _LONGEST_TEXT) if isinstance(value, str) else (_NOT_TEXT,)
+
+
+def _check_number(_: Attribute, value: object) -> Problems:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return (_NOT_A_NUMBER,)
+    return () if math.isfinite(value) and abs(value) < _LARGEST_NUMBER else (_NOT_A_NUMBER,)
+
+
+def _check_date(_: Attribute, value: object) -> Problems:
+    if isinstance(value, str) and _DAY.fullmatch(value) and value.isascii():
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            return (_NOT_A_DATE,)
+        return ()
+    return (_NOT_A_DATE,)
+
+
+def _check_boolean(_: Attribute, value: object) -> Problems:
+    return () if isinstance(value, bool) else (Problem("invalid", "Must be a valid boolean."),)
+
+
+def _check_list(definition: Attribute, value: object) -> Problems:
+    if isinstance(value, str):
+        return _item_problems(definition, value)
+    if not isinstance(value, list | tuple):
+        return (Problem("not_a_list", f'Expected a list of items but got type "{type(value).__name__}".'),)
+    problems = {str(i): found for i, each in enumerate(value) if (found := _item_problems(definition, each))}
+    if problems:
+        return problems
+    return () if len(set(value)) == len(value) else (Problem("duplicate", "The items of this list must be distinct."),)
+
+
+def _item_problems(definition: Attribute, value: object) -> Problems:
+    if not isinstance(value, str):
+        return (_NOT_TEXT,)
+    if definition.list_values and value not in definition.list_values:
+        return (Problem("invalid_choice", f'"{value[:100]}" is not a valid choice.'),)
+    return text_problems(value, _LONGEST_TEXT)
+
+
+def _check_file(_: Attribute, value: object) -> Problems:
+    if not isinstance(value, str):
+        return (_NOT_TEXT,)
+    return text_problems(value, _LONGEST_URL) or (
+        () if is_web_url(value) else (Problem("invalid", "Enter a valid URL."),)
+    )
+
+
+_NOT_TEXT: Final = Problem("invalid", "Not a valid string.")
+_NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
+_NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
+_CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
+    "text": _check_text,
+    "number": _check_number,
+    "date": _check_date,
+    "boolean": _check_boolean,
+    "list": _check_list,
+    "file": _check_file,
+}
+
+
+def settle_attribute(proposal: Proposal, known: Known) -> Needs | Mapping[str, object]:
+    """The rules of definitions: sound unique names; name and type never change (ruling 19)."""
+    if lacking := known.lacks(catalog_of(entity := proposal.value("entity"), proposal.who)):
+        return lacking
+    name = proposal.sent.get("name")
+    problems: dict[str, Problems] = {}
+    if proposal.before is not None:
+        fixed = (each for each in ("name", "type") if each in proposal.sent)
+        changed = (each for each in fixed if proposal.sent[each] != getattr(proposal.before, each))
+        problems = {each: (Problem("fixed", "This field cannot be changed."),) for each in changed}
+    elif name is not None and not is_sound_name(name):
+        problems["name"] = (Problem("invalid", "This value does not match the required pattern."),)
+    elif name is not None and normal_name(name) in known.catalogs[entity].definitions:
+        problems["name"] = (Problem("unique", "This field must be unique."),)
+    if problems:
+        raise InvalidError(problems)
+    return {"name": normal_name(name)} if name else {}

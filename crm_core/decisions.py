@@ -1,0 +1,214 @@
+"""How a record is created, altered and removed: pure functions from what is known to what changes.
+
+Each is asked by the store with what it knows; it answers with changes, or with what it must know first.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from attrs import evolve
+
+from crm_core import activity
+from crm_core.accounts import Caller
+from crm_core.attributes import settle_values
+from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, Record, Remove, Search, catalog_of
+from crm_core.drafts import Draft, merged, with_defaults
+from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, ReferencedError
+from crm_core.events import Event, Kind, differences
+from crm_core.resources import RESOURCES, Resource, referring
+
+
+def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object, known: Known) -> Changes | Needs:
+    """Decide a new record.
+
+    Args:
+        resource: its row.
+        who: the caller, who becomes its author where it has one.
+        key: its id.
+        draft: what was sent.
+        parent: the value of the field that comes with the path, if the resource has one.
+        known: what is known.
+    """
+    given: dict[str, object] = {"id": key.id, **dict.fromkeys(resource.defaults_to_now, who.now)}
+    if "created_by" in resource.fields:
+        given["created_by"] = who.actor.user.id
+    if resource.parent is not None:
+        given[resource.parent] = parent
+        if lacking := known.lacks(owner := _owner(resource, parent)):
+            return lacking
+        if not all(known.exists(each) for each in owner.references):
+            raise NotFoundError
+    values = with_defaults(resource.entity, {**given, **draft.values})
+    sent = {name: value for name, value in values.items() if name not in draft.problems}
+    settled = _settle(resource, Proposal(who=who, before=None, sent=sent), draft, known)
+    if isinstance(settled, Needs):
+        return settled
+    return _put(resource, who, None, key, resource.entity(**settled), known)
+
+
+def alter(
+    resource: Resource, who: Caller, key: Key, edit: activity.Edit, parent: object, known: Known
+) -> Changes | Needs:
+    """Decide a change of a record; one that changes nothing is no event."""
+    record = found(resource, key, parent, known)
+    draft = edit(record.value)
+    settled = _settle(resource, Proposal(who=who, before=record.value, sent=draft.values), draft, known)
+    if isinstance(settled, Needs):
+        return settled
+    return _put(resource, who, record, key, evolve(record.value, **settled), known)
+
+
+def remove(resource: Resource, who: Caller, key: Key, parent: object, known: Known) -> Changes | Needs:
+    """Decide the removal of a record and of what belongs to it; refused while others refer to it (ruling 13)."""
+    record = found(resource, key, parent, known)
+    owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
+    holders = [(other, Search(other.name, ((name, key.id),))) for other, name in referring(resource, owned=False)]
+    needs = Needs(
+        children=frozenset(owned),
+        counts=frozenset(search for _, search in holders),
+        catalogs={
+            each.name: who.catalogs.get(each.name)
+            for each in (resource, *(RESOURCES[search.resource] for search in owned))
+            if each.has_catalog
+        },
+    )
+    if lacking := known.lacks(needs):
+        return lacking
+    _refuse_while_held(resource, [(other, known.counts[search]) for other, search in holders])
+    gone = [child for search in owned for child in known.children[search]]
+    return Changes(writes=tuple(Remove(each.key, _event(who, each.key, each, None)) for each in (*gone, record)))
+
+
+def key_of(resource: Resource, id_: UUID) -> Key:
+    """The key of one of the resource's records."""
+    return Key(resource.name, id_)
+
+
+def found(resource: Resource, key: Key, parent: object, known: Known) -> Record:
+    """A needed record; raises NotFoundError when it is not there, or not inside its parent."""
+    record = known.records[key]
+    if record is None or (parent is not None and getattr(record.value, resource.parent or "") != parent):
+        raise NotFoundError
+    return record
+
+
+def _owner(resource: Resource, parent: object) -> Needs:
+    owner = resource.references.get(resource.parent or "")
+    return Needs(references=frozenset({Key(owner, parent)})) if owner and isinstance(parent, UUID) else Needs()
+
+
+def _settle(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Needs | dict[str, Any]:
+    """The values to write, by every rule; raises InvalidError with the problems of all of them."""
+    keys = _referenced(resource, proposal)
+    needs = Needs(references=frozenset(keys.values()))
+    if resource.has_catalog:
+        needs |= catalog_of(resource.name, proposal.who)
+    if lacking := known.lacks(needs):
+        return lacking
+    problems = dict(draft.problems) | {name: _no_such(key) for name, key in keys.items() if not known.exists(key)}
+    values = _merge(resource, proposal) if draft.merge else dict(proposal.sent)
+    for rule in (_settle_attributes, _settle_activity, _settle_own):
+        try:
+            settled = rule(resource, evolve(proposal, sent=values), draft, known)
+        except InvalidError as error:
+            problems |= {name: found for name, found in error.problems.items() if name not in problems}
+            continue
+        if isinstance(settled, Needs):
+            return settled
+        values |= settled
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def _merge(resource: Resource, proposal: Proposal) -> dict[str, Any]:
+    # Attributes are merged beside their definitions, which tell what of them is checked.
+    return {
+        name: merged(getattr(proposal.before, name), value) if resource.fields[name].kind == "mapping" else value
+        for name, value in proposal.sent.items()
+    }
+
+
+def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
+    named = ((name, to, proposal.sent.get(name)) for name, to in resource.references.items())
+    fields = resource.fields
+    return {name: Key(to, id_) for name, to, id_ in named if id_ is not None and not fields[name].output_only}
+
+
+def _no_such(key: Key) -> Problems:
+    return (Problem("does_not_exist", f'Invalid pk "{key.id}" - object does not exist.'),)
+
+
+def _settle_attributes(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Mapping[str, object]:
+    # A new record's attributes are checked even if none were sent: some may be required.
+    if "attributes" not in resource.fields or not proposal.touches("attributes"):
+        return {}
+    values, problems = settle_values(
+        known.catalogs[resource.name].definitions,
+        getattr(proposal.before, "attributes", {}),
+        proposal.sent["attributes"],
+        merge=draft.merge,
+    )
+    if problems:
+        raise InvalidError({"attributes": problems})
+    return {"attributes": values}
+
+
+def _settle_activity(resource: Resource, proposal: Proposal, _: Draft, __: Known) -> Mapping[str, object]:
+    filed: dict[str, object] = {}
+    problems: dict[str, Problems] = {}
+    for name in ("list_of_tasks", "list_of_notes"):
+        if resource.has_activity and proposal.touches(name):
+            try:
+                filed[name] = activity.file_entries(
+                    getattr(proposal.before, name, ()), proposal.sent[name], proposal.who
+                )
+            except InvalidError as error:
+                problems[name] = error.problems
+    if problems:
+        raise InvalidError(problems)
+    return filed
+
+
+def _settle_own(resource: Resource, proposal: Proposal, _: Draft, known: Known) -> Needs | Mapping[str, object]:
+    return resource.settle(proposal, known)
+
+
+def _put(
+    resource: Resource, who: Caller, before: Record | None, key: Key, after: object, known: Known
+) -> Changes | Needs:
+    if before is not None and not differences(before.value, after):
+        return Changes(answer=key)
+    followers = resource.follow(before.value if before else None, after, known)
+    if isinstance(followers, Needs):
+        return followers
+    records = {child.key: child for children in known.children.values() for child in children}
+    puts = [Put(key, after, _event(who, key, before, after))]
+    puts += [Put(other, value, _event(who, other, records[other], value)) for other, value in followers.items()]
+    return Changes(writes=tuple(puts), answer=key)
+
+
+def _event(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
+    kind: Kind = "created" if before is None else "deleted" if after is None else "updated"
+    assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
+    return Event(
+        resource=key.resource,
+        record=key.id,
+        version=before.version + 1 if before else 1,
+        kind=kind,
+        actor=who.actor.user.id,
+        actor_name=who.actor.user.name,
+        request_id=who.request_id,
+        at=who.now,
+        changes=differences(before.value if before else None, after),
+    )
+
+
+def _refuse_while_held(resource: Resource, held: Iterable[tuple[Resource, int]]) -> None:
+    counts: dict[str, tuple[Resource, int]] = {}
+    for other, count in held:
+        counts[other.name] = (other, counts.get(other.name, (other, 0))[1] + count)
+    phrases = [f"{n} {other.label[n != 1]}" for other, n in counts.values() if n]
+    if phrases:
+        raise ReferencedError(f"This {resource.label[0]} cannot be deleted: {' and '.join(phrases)} refer to it.")

@@ -1,0 +1,131 @@
+"""From a plain mapping to checked values, with every problem of every field at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
+from crm_core.fields import REQUIRED, Field, Intake, RefusedError, fields_of, read_each, read_list
+
+
+@attrs.frozen
+class Draft:
+    """What was sent for one record, read as far as it could be.
+
+    Attributes:
+        values: checked values of the fields that were sent and are good.
+        problems: the problems of the others, by field.
+        merge: objects among the values change only the members that they mention (RFC 7396).
+    """
+
+    values: Mapping[str, object]
+    problems: Mapping[str, Problems] = attrs.field(factory=dict)
+    merge: bool = False
+
+
+def read_draft(entity: type, data: object, intake: Intake, *, whole: bool, merge: bool = False) -> Draft:
+    """Read ``data`` by the fields of ``entity``.
+
+    Args:
+        entity: the class whose fields describe the data.
+        data: what was sent, plain JSON values.
+        intake: where ids come from and how strict to be.
+        whole: required fields must be there, as for a new record.
+        merge: the data is a merge patch (RFC 7396), where null removes: a field goes back to its initial value.
+    """
+    if not isinstance(data, Mapping):
+        return Draft({}, {ACROSS_FIELDS: (_not_a_mapping(data),)})
+    values: dict[str, object] = {}
+    problems: dict[str, Problems] = _unexpected(entity, data) if intake.strict else {}
+    for name, field in fields_of(entity).items():
+        if field.output_only:
+            continue
+        if name not in data:
+            if whole and field.required:
+                problems[name] = (Problem("required", "This field is required."),)
+            continue
+        try:
+            values[name] = _read_merged(field, data[name], intake) if merge else _read(field, data[name], intake)
+        except RefusedError as error:
+            problems[name] = error.problems
+    return Draft(values, problems, merge)
+
+
+def read_whole_draft(entity: type, data: object, intake: Intake) -> Mapping[str, Any]:
+    """The values of a payload that stands for itself; raises InvalidError with every problem."""
+    draft = read_draft(entity, data, intake, whole=True)
+    if draft.problems:
+        raise InvalidError(draft.problems)
+    return with_defaults(entity, draft.values)
+
+
+def read_items(entity: type, value: object, most: int, intake: Intake) -> tuple[Any, ...]:
+    """A list of objects described by ``entity``; problems are keyed by the item's index."""
+
+    def read_one(each: object) -> Any:
+        values = dict(read_whole_draft(entity, each, intake))
+        fields = fields_of(entity)
+        # An item without an id gets one here, once, so that deciding twice decides the same.
+        if "id" in fields and values.get("id") is None and not fields["id"].required:
+            values["id"] = intake.new_id()
+        return entity(**values)
+
+    return read_each(read_list(value, most), read_one)
+
+
+def with_defaults(entity: type, values: Mapping[str, object]) -> dict[str, Any]:
+    """The values of a new record: what was sent, and the initial value of every other field that has one."""
+    initial = {name: field.initial() for name, field in fields_of(entity).items() if field.default is not REQUIRED}
+    return initial | dict(values)
+
+
+def _read(field: Field, value: object, intake: Intake) -> object:
+    if value is not None:
+        found = field.read(value, intake)
+        # An empty text stands for "none" in references, which may or may not be allowed to be none.
+        if found is not None or field.nullable:
+            return found
+    elif field.nullable:
+        return None
+    raise RefusedError((Problem("null", "This field may not be null."),))
+
+
+def _read_merged(field: Field, value: object, intake: Intake) -> object:
+    if value is None and not field.nullable and not field.required:
+        return field.initial()
+    if field.kind == "mapping" and isinstance(value, Mapping):
+        kept = {name: each for name, each in value.items() if each is not None}
+        return dict.fromkeys(value) | _read_mapping(field, kept, intake)
+    return _read(field, value, intake)
+
+
+def _read_mapping(field: Field, value: object, intake: Intake) -> dict[str, object]:
+    found = _read(field, value, intake)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def merged(before: Mapping[str, object], patch: Mapping[str, object]) -> dict[str, object]:
+    """An object after a merge patch (RFC 7396): what the patch names is replaced, or with null removed."""
+    return {name: value for name, value in {**before, **patch}.items() if value is not None}
+
+
+def _not_a_mapping(data: object) -> Problem:
+    if data is None:
+        return Problem("null", "No data provided")
+    return Problem("invalid", f"Invalid data. Expected a dictionary, but got {type(data).__name__}.")
+
+
+def _unexpected(entity: type, data: Mapping[str, object]) -> dict[str, Problems]:
+    """Strict handling (RFC 7240): a key that would be ignored is a problem that says what exists."""
+    fields = fields_of(entity)
+    writable = ", ".join(name for name, field in fields.items() if not field.output_only)
+    return {
+        name: (Problem("output_only" if name in fields else "unknown", _why_ignored(name in fields, writable)),)
+        for name in data
+        if name not in fields or fields[name].output_only
+    }
+
+
+def _why_ignored(exists: bool, writable: str) -> str:  # noqa: FBT001  # a private phrase-maker
+    return f"This field is {'output only' if exists else 'not known'}. Fields that can be sent: {writable}."

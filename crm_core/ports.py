@@ -1,0 +1,79 @@
+"""What the core asks of the world. Adapters need not import these to conform; mypy checks that they do."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from crm_core.accounts import Actor, Failures, User
+from crm_core.changes import Decide, Document, Key, Known, Needs
+from crm_core.queries import Page, Query
+
+
+class Database(Protocol):
+    """Keeps records. Every method may raise UnavailableError, and nothing else of the store's own."""
+
+    async def get(self, key: Key) -> Document | None:
+        """The record as clients see it, or None."""
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed, without any intent to change it."""
+
+    async def page(self, query: Query) -> Page:
+        """One page of a list: at most ``query.limit`` records, which must be given."""
+
+    def stream(self, query: Query) -> AsyncIterator[bytes]:
+        """A whole list as documents joined by commas, in pieces of bounded size."""
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Read, decide and commit, all or nothing, until what was read still holds at the commit.
+
+        Gives the record that the decision names as its answer, as it is then. What ``decide`` raises passes through
+        and leaves nothing behind.
+        """
+
+
+class Accounts(Protocol):
+    """Keeps users, groups and tokens."""
+
+    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+        """The user whose token has this hash, and the catalog version of every entity at this moment.
+
+        None when the token is unknown, revoked or too long unused. A disabled user raises NotAuthenticatedError.
+        """
+
+    async def credentials(self, username: str) -> tuple[int, str] | None:
+        """The id and password hash of an active user."""
+
+    async def set_password(self, user_id: int, password_hash: str) -> None:
+        """Keep a new hash of the same password; tokens stay."""
+
+    async def add_token(self, user_id: int, token: bytes, prefix: str) -> None:
+        """Keep a token by its hash and its first characters."""
+
+    async def revoke_token(self, token: bytes) -> bool:
+        """Forget a token; whether there was one."""
+
+    async def members(self, group: str) -> Sequence[User]:
+        """The active users of a group, by id."""
+
+    async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
+        """The failed logins counted against the keys."""
+
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
+        """Count one more against each key, from one again where the latest is older than ``forget_after``."""
+
+    async def forget_failures(self, key: str) -> None:
+        """Start over for a key."""
+
+
+class Passwords(Protocol):
+    """Hashes passwords, away from the event loop. Raises UnavailableError when too many wait."""
+
+    async def hash(self, password: str) -> str:
+        """A salted hash of a password."""
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Whether the hash is of the password. With None the same work is done, for nothing, and the answer is no."""
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with other parameters than today's."""

@@ -1,0 +1,235 @@
+"""The table of resources. They share one engine; what differs is a row here, and the pure rules that the row names."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from crm_core import accounts, attributes, education, pipelines, webhooks
+from crm_core.changes import Follow, Known, Needs, Proposal, Settle
+from crm_core.entities import (
+    Attribute,
+    Client,
+    Cohort,
+    Enrollment,
+    EnrollmentDetail,
+    FollowUp,
+    Lead,
+    Pipeline,
+    Service,
+    TransferRequest,
+    Webhook,
+)
+from crm_core.fields import Field, fields_of
+
+
+def _settle_nothing(_: Proposal, __: Known) -> Mapping[str, object]:
+    return {}
+
+
+def _follow_nothing(_: object, __: object, ___: Known) -> Mapping[object, object]:
+    return {}
+
+
+@attrs.frozen(kw_only=True)
+class Resource:
+    """One kind of record.
+
+    Attributes:
+        name: what keys, tables and attribute definitions call it.
+        path: its segment in URLs.
+        entity: the class whose fields it has.
+        noun: what permissions call it.
+        label: singular and plural for people.
+        filters: query parameters beside its references, with how they match: ``exact`` or ``contains``.
+        ordering: fields by which lists can be ordered, besides the default, newest first.
+        search: fields that ``?search=`` looks through, besides text attributes.
+        parent: the field whose value comes with the path instead of the body.
+        defaults_to_now: fields that are the time of creation unless they are sent.
+        has_catalog: users define attributes and webhooks for it.
+        settle: its own rule for records that are written.
+        follow: what else changes when one of its records has changed.
+    """
+
+    name: str
+    path: str
+    entity: type
+    noun: str
+    label: tuple[str, str]
+    filters: Mapping[str, str] = attrs.field(factory=dict)
+    ordering: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    parent: str | None = None
+    defaults_to_now: tuple[str, ...] = ()
+    has_catalog: bool = False
+    settle: Settle = _settle_nothing
+    follow: Follow = _follow_nothing  # type: ignore[assignment]  # an empty mapping has no keys to be of a type
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Its fields by name, in the documented order."""
+        return fields_of(self.entity)
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """Which resource each of its references names, by field."""
+        return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
+
+    @property
+    def has_activity(self) -> bool:
+        """Whether its records have tasks and notes."""
+        return "list_of_tasks" in self.fields
+
+    def permission(self, action: str) -> str:
+        """The permission for view, add, change or delete."""
+        return accounts.permission(action, self.noun)
+
+
+CLIENTS: Final = Resource(
+    name="client",
+    path="clients",
+    entity=Client,
+    noun="client",
+    label=("client", "clients"),
+    filters={"name": "contains"},
+    ordering=("name", "created_at"),
+    search=("name",),
+    defaults_to_now=("created_at",),
+    has_catalog=True,
+)
+SERVICES: Final = Resource(
+    name="service",
+    path="services",
+    entity=Service,
+    noun="service",
+    label=("service", "services"),
+    ordering=("name", "created_at"),
+    search=("name",),
+    defaults_to_now=("created_at",),
+    has_catalog=True,
+    follow=education.follow_name,
+)
+PIPELINES: Final = Resource(
+    name="pipeline",
+    path="pipelines",
+    entity=Pipeline,
+    noun="pipeline",
+    label=("pipeline", "pipelines"),
+    ordering=("name",),
+    search=("name",),
+    settle=pipelines.settle_pipeline,
+    follow=pipelines.follow_stages,
+)
+LEADS: Final = Resource(
+    name="lead",
+    path="leads",
+    entity=Lead,
+    noun="lead",
+    label=("lead", "leads"),
+    filters={"stage": "exact"},
+    ordering=("name", "created_at"),
+    search=("name",),
+    defaults_to_now=("created_at",),
+    has_catalog=True,
+    settle=pipelines.settle_lead,
+)
+FOLLOW_UPS: Final = Resource(
+    name="follow_up",
+    path="follow-ups",
+    entity=FollowUp,
+    noun="followup",
+    label=("follow-up", "follow-ups"),
+    ordering=("follow_up_date", "created_at"),
+    search=("comment",),
+    parent="service",
+    defaults_to_now=("created_at", "follow_up_date"),
+    has_catalog=True,
+)
+COHORTS: Final = Resource(
+    name="cohort",
+    path="cohorts",
+    entity=Cohort,
+    noun="cohort",
+    label=("cohort", "cohorts"),
+    ordering=("name_cohort", "start_date", "end_date"),
+    search=("name_cohort",),
+    settle=education.settle_cohort,
+)
+ENROLLMENTS: Final = Resource(
+    name="enrollment",
+    path="enrollments",
+    entity=Enrollment,
+    noun="enrollment",
+    label=("enrollment", "enrollments"),
+    ordering=("pathway_name",),
+    search=("pathway_name",),
+)
+ENROLLMENT_DETAILS: Final = Resource(
+    name="enrollment_detail",
+    path="enrollment-details",
+    entity=EnrollmentDetail,
+    noun="enrollmentdetail",
+    label=("enrollment detail", "enrollment details"),
+    settle=education.settle_enrollment_detail,
+)
+TRANSFER_REQUESTS: Final = Resource(
+    name="transfer_request",
+    path="transfer-requests",
+    entity=TransferRequest,
+    noun="transferrequest",
+    label=("transfer request", "transfer requests"),
+    ordering=("student_name", "cohort_request", "possible_transfer_date"),
+    search=("student_name", "cohort_request"),
+    settle=education.settle_transfer_request,
+)
+ATTRIBUTES: Final = Resource(
+    name="attribute",
+    path="attributes",
+    entity=Attribute,
+    noun="attribute",
+    label=("attribute", "attributes"),
+    filters={"type": "exact", "is_required": "exact"},
+    ordering=("name", "label"),
+    search=("name", "label"),
+    parent="entity",
+    settle=attributes.settle_attribute,
+)
+WEBHOOKS: Final = Resource(
+    name="webhook",
+    path="webhooks",
+    entity=Webhook,
+    noun="webhook",
+    label=("webhook", "webhooks"),
+    filters={"model": "exact", "is_active": "exact"},
+    ordering=("name",),
+    search=("name",),
+    settle=webhooks.settle_webhook,
+)
+
+#: All resources by name, what others refer to first.
+RESOURCES: Final[Mapping[str, Resource]] = {
+    resource.name: resource
+    for resource in (
+        ATTRIBUTES,
+        WEBHOOKS,
+        CLIENTS,
+        COHORTS,
+        SERVICES,
+        PIPELINES,
+        LEADS,
+        FOLLOW_UPS,
+        ENROLLMENTS,
+        ENROLLMENT_DETAILS,
+        TRANSFER_REQUESTS,
+    )
+}
+
+
+def referring(resource: Resource, *, owned: bool) -> tuple[tuple[Resource, str], ...]:
+    """The resources, with the field, whose records belong to this one's, or else merely refer to them (ruling 13)."""
+    return tuple(
+        (other, name)
+        for other in RESOURCES.values()
+        for name, field in other.fields.items()
+        if field.refers_to == resource.name and field.owner is owned
+    )

@@ -1,0 +1,99 @@
+"""``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, ruling 29)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from crm_core.errors import Problem
+from crm_core.fields import RefusedError, refuse, text_problems
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_FORBIDDEN: Final = frozenset(
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "content-encoding",
+        "keep-alive",
+    }
+)
+_FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
+_MOST_HEADERS: Final = 50
+_LONGEST_VALUE: Final = 4_096
+_LARGEST_PORT: Final = 65_535
+
+
+def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
+    """Headers that a webhook may send: sound names, none that framing or signing depends on, text values."""
+    if len(value) > _MOST_HEADERS:
+        raise refuse("max_length", f"Ensure this field has no more than {_MOST_HEADERS} elements.")
+    problems = {name[:256]: found for name, each in value.items() if (found := _header_problems(name, each))}
+    if problems:
+        raise RefusedError(problems)
+    return {name: str(each) for name, each in value.items()}
+
+
+def placeholders(template: str) -> Iterable[str]:
+    """The field names that a template mentions."""
+    return _PLACEHOLDER.findall(template)
+
+
+def placeholder_problems(template: str, fields: frozenset[str]) -> list[Problem]:
+    """Placeholders that name no field of the model, and braces that belong to none."""
+    problems = [
+        Problem("unknown_placeholder", f'Unknown placeholder "{{{name}}}".')
+        for name in placeholders(template)
+        if name not in fields
+    ]
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", template)):
+        problems.append(Problem("invalid", "Unbalanced braces."))
+    return problems
+
+
+def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
+    """What is wrong with a webhook's URL: it must be http(s), and only path and query may hold placeholders."""
+    # The authority ends at the first slash, question mark or hash: what precedes that must be literal.
+    head = re.match(r"[^/?#]*(?://[^/?#]*)?", template)
+    if head and _PLACEHOLDER.search(head[0]):
+        return [
+            Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
+        ]
+    if not _is_sound(template):
+        return [Problem("invalid", "Enter a valid URL.")]
+    return placeholder_problems(template, fields)
+
+
+def _is_sound(template: str) -> bool:
+    if re.search(r"[\x00-\x20\x7f\\]", template):
+        return False
+    try:
+        parts = urlsplit(_PLACEHOLDER.sub("x", template))
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and not re.search(r"[@{}]", parts.netloc)
+        and (port is None or 0 < port <= _LARGEST_PORT)
+    )
+
+
+def _header_problems(name: str, value: object) -> list[Problem]:
+    lower = name.lower()
+    if not _TOKEN.fullmatch(name):
+        return [Problem("invalid", "This is not a header's name.")]
+    if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
+        return [Problem("forbidden", "This header cannot be set.")]
+    if not isinstance(value, str):
+        return [Problem("invalid", "Not a valid string.")]
+    if re.search(r"[\r\n]", value):
+        return [Problem("invalid", "Line breaks are not allowed.")]
+    return text_problems(value, _LONGEST_VALUE)

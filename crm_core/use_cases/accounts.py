@@ -1,0 +1,119 @@
+"""Logging in and out, and who somebody is."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from crm_core.accounts import (
+    FAILURE_WINDOW,
+    PERMISSIONS,
+    Actor,
+    Caller,
+    User,
+    failure_keys,
+    permission,
+    require,
+    seconds_to_wait,
+)
+from crm_core.drafts import read_whole_draft
+from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, ThrottledError, invalid
+from crm_core.fields import Intake, text, text_problems
+from crm_core.ports import Accounts, Passwords
+from crm_core.use_cases.callers import caller, new_id
+
+_LONGEST_PASSWORD = 1_024
+_LONGEST_USERNAME = 150
+_PREFIX_LENGTH = 8
+
+
+def hash_token(token: str) -> bytes:
+    """What is kept of a token; it is long and random, so a fast hash is right."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") -> Caller:
+    """The caller whose token this is, with the rights of this moment. Raises NotAuthenticatedError."""
+    known = await accounts.authenticate(hash_token(token)) if token.isascii() else None
+    if known is None:
+        raise NotAuthenticatedError("Invalid token.")
+    actor, catalogs = known
+    return caller(actor, request_id=request_id, catalogs=catalogs)
+
+
+async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str) -> str:
+    """A new token for a username and password, shown this once.
+
+    Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.
+    Raises InvalidError, or ThrottledError after too many failures from one address.
+    """
+    username, password = _credentials(data)
+    keys = failure_keys(username, address)
+    await _check_throttle(accounts, keys)
+    found = await accounts.credentials(username)
+    if not await passwords.verify(password, found[1] if found else None) or found is None:
+        await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
+        raise invalid(ACROSS_FIELDS, "authorization", "Unable to log in with provided credentials.")
+    user_id, password_hash = found
+    await accounts.forget_failures(keys["user"])
+    if passwords.is_outdated(password_hash):
+        await accounts.set_password(user_id, await passwords.hash(password))
+    return await issue_token(accounts, user_id)
+
+
+async def issue_token(accounts: Accounts, user_id: int) -> str:
+    """A new token for a user, of which only a hash is kept."""
+    token = secrets.token_urlsafe(32)
+    await accounts.add_token(user_id, hash_token(token), token[:_PREFIX_LENGTH])
+    return token
+
+
+async def log_out(accounts: Accounts, token: str) -> None:
+    """Revoke a token; it stops working with the next request."""
+    await accounts.revoke_token(hash_token(token))
+
+
+async def members(accounts: Accounts, who: Caller, group: str) -> Sequence[User]:
+    """The users of a group. Raises PermissionDeniedError."""
+    require(who.actor, permission("view", "user"))
+    return await accounts.members(group)
+
+
+def describe(actor: Actor) -> Mapping[str, object]:
+    """What ``/api/me/`` shows."""
+    granted = PERMISSIONS if actor.is_superuser else actor.permissions
+    return {
+        "id": actor.user.id,
+        "username": actor.user.username,
+        "groups": sorted(actor.groups),
+        "permissions": sorted(granted),
+    }
+
+
+def check_password(password: str) -> str:
+    """A password that may be set: 1 to 1,024 characters, as they are. Raises InvalidError."""
+    if not password:
+        raise invalid("password", "blank", "This field may not be blank.")
+    if problems := text_problems(password, _LONGEST_PASSWORD):
+        raise InvalidError({"password": problems})
+    return password
+
+
+@attrs.frozen
+class _Credentials:
+    username: str = text(longest=_LONGEST_USERNAME)
+    password: str = text(longest=_LONGEST_PASSWORD, trim=False)
+
+
+def _credentials(data: object) -> tuple[str, str]:
+    values = read_whole_draft(_Credentials, data, Intake(new_id))
+    return values["username"], values["password"]
+
+
+async def _check_throttle(accounts: Accounts, keys: Mapping[str, str]) -> None:
+    found = await accounts.failures(list(keys.values()))
+    by_kind = {kind: found[key] for kind, key in keys.items() if key in found}
+    if wait := seconds_to_wait(by_kind, datetime.now(UTC)):
+        raise ThrottledError(wait)

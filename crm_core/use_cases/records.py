@@ -1,0 +1,150 @@
+"""The five use cases that serve every resource: find, get, create, apply, delete.
+
+``parent`` is the value that comes with the path for resources that live inside others: the service of a follow-up,
+the entity of an attribute.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from uuid import UUID
+
+from attrs import evolve
+
+from crm_core import decisions
+from crm_core.accounts import Caller, require
+from crm_core.activity import Edit
+from crm_core.changes import Document, Key, Needs, catalog_of
+from crm_core.drafts import read_draft
+from crm_core.errors import NotFoundError
+from crm_core.fields import Intake
+from crm_core.ports import Database
+from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
+from crm_core.resources import Resource
+
+
+async def find(
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    params: Mapping[str, str],
+    *,
+    parent: object = None,
+    strict: bool = False,
+) -> tuple[Query, Page | AsyncIterator[bytes]]:
+    """A list by its query parameters: one page where ``limit`` is given, else all of it in pieces.
+
+    Raises PermissionDeniedError, NotFoundError for a parent that is not there, InvalidError for bad parameters.
+    """
+    require(who.actor, resource.permission("view"))
+    about_attributes = any(name.startswith(ATTRIBUTE_PREFIX) for name in params) and resource.has_catalog
+    needs = catalog_of(resource.name, who) if about_attributes else Needs()
+    definitions = (await db.known(needs)).catalogs[resource.name].definitions if needs else {}
+    query = parse_query(resource, params, definitions, strict=strict)
+    if parent is not None and resource.parent is not None:
+        within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
+        query = evolve(query, filters=(within, *query.filters))
+    await _check_references(db, resource, query)
+    return query, await db.page(query) if query.limit is not None else db.stream(query)
+
+
+async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
+    """One record. Raises PermissionDeniedError or NotFoundError."""
+    require(who.actor, resource.permission("view"))
+    return await look_up(db, resource, id_, parent=parent)
+
+
+async def look_up(db: Database, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
+    """One record, for callers whose permission was already checked. Raises NotFoundError."""
+    key = decisions.key_of(resource, id_)
+    found = await db.get(key)
+    if found is None:
+        raise NotFoundError
+    if parent is not None:
+        decisions.found(resource, key, parent, await db.known(Needs(records=frozenset({key}))))
+    return found
+
+
+async def create(
+    db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = False
+) -> tuple[UUID, Document]:
+    """A new record from plain values.
+
+    Raises PermissionDeniedError, NotFoundError for a parent that is not there, InvalidError with every problem.
+    """
+    require(who.actor, resource.permission("add"))
+    key = decisions.key_of(resource, id_ := who.new_id())
+    draft = read_draft(resource.entity, data, Intake(who.new_id, strict), whole=True)
+    decide = partial(decisions.create, resource, who, key, draft, parent)
+    return id_, _shown(await db.change(_first_needs(resource, who), decide))
+
+
+async def patch(
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    id_: UUID,
+    data: object,
+    *,
+    parent: object = None,
+    merge: bool = False,
+    strict: bool = False,
+) -> Document:
+    """Set the fields that are sent and keep the others; PUT and PATCH both (ruling 6).
+
+    Args:
+        db: where records are.
+        who: the caller.
+        resource: the record's resource.
+        id_: the record's id.
+        data: plain values.
+        parent: the value that came with the path.
+        merge: ``data`` is a merge patch (RFC 7396).
+        strict: refuse what would be ignored.
+    """
+    draft = read_draft(resource.entity, data, Intake(who.new_id, strict), whole=False, merge=merge)
+    return await apply(db, who, resource, id_, lambda _: draft, parent=parent)
+
+
+async def apply(
+    db: Database, who: Caller, resource: Resource, id_: UUID, edit: Edit, *, parent: object = None
+) -> Document:
+    """Change a record by a pure function of what it is. Every change of a record is this.
+
+    Raises PermissionDeniedError, NotFoundError, InvalidError, and whatever ``edit`` raises.
+    """
+    require(who.actor, resource.permission("change"))
+    key = decisions.key_of(resource, id_)
+    decide = partial(decisions.alter, resource, who, key, edit, parent)
+    return _shown(await db.change(_first_needs(resource, who, key), decide))
+
+
+async def delete(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> None:
+    """Remove a record and what belongs to it.
+
+    Raises PermissionDeniedError, NotFoundError, ReferencedError while others refer to it.
+    """
+    require(who.actor, resource.permission("delete"))
+    key = decisions.key_of(resource, id_)
+    await db.change(_first_needs(resource, who, key), partial(decisions.remove, resource, who, key, parent))
+
+
+def _first_needs(resource: Resource, who: Caller, *keys: Key) -> Needs:
+    catalog = catalog_of(resource.name, who) if resource.has_catalog else Needs()
+    return Needs(records=frozenset(keys), catalogs=catalog.catalogs)
+
+
+async def _check_references(db: Database, resource: Resource, query: Query) -> None:
+    references = query.references()
+    if not references:
+        return
+    known = await db.known(Needs(references=frozenset(references.values())))
+    parent = references.get(resource.parent or "")
+    if parent is not None and not known.exists(parent):
+        raise NotFoundError
+    refuse_missing(query, known.exists)
+
+
+def _shown(document: Document | None) -> Document:
+    if document is None:  # a decision that puts a record answers with it
+        raise AssertionError
+    return document

@@ -1,0 +1,58 @@
+"""Webhooks: what must hold before one is saved (``api.md`` 13, rulings 28 and 29)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from crm_core.changes import Catalog, Known, Needs, Proposal, catalog_of
+from crm_core.conditions import condition_problems
+from crm_core.entities import Client, FollowUp, Lead, Service
+from crm_core.errors import InvalidError, Problems
+from crm_core.fields import fields_of
+from crm_core.templates import placeholder_problems, url_problems
+
+#: The models that webhooks can watch, with the entities behind them.
+MODELS: Final[Mapping[str, tuple[str, type]]] = {
+    "Lead": ("lead", Lead),
+    "Client": ("client", Client),
+    "Service": ("service", Service),
+    "FollowUp": ("follow_up", FollowUp),
+}
+
+
+def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
+    """The fields that conditions and placeholders may name: the model's own, and its defined attributes."""
+    own = fields_of(MODELS[model][1])
+    return frozenset(own) | {f"attributes.{name}" for name in catalog.definitions}
+
+
+def settle_webhook(proposal: Proposal, known: Known) -> Needs | Mapping[str, object]:
+    """Conditions and placeholders name fields that the model has; the URL is sound."""
+    model = proposal.value("model")
+    if model is None or not proposal.touches("model", "url", "headers", "conditions"):
+        return {}
+    if lacking := known.lacks(catalog_of(entity := MODELS[model][0], proposal.who)):
+        return lacking
+    fields = fields_of_model(model, known.catalogs[entity])
+    # With another model everything is checked anew, else only what is written: what was sound once may stay.
+    names = ("url", "headers", "conditions")
+    checked = names if proposal.touches("model") else tuple(name for name in names if proposal.touches(name))
+    problems = {name: found for name in checked if (found := _problems(name, proposal.value(name), fields))}
+    if problems:
+        raise InvalidError(problems)
+    return {}
+
+
+def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:
+    if value is None:
+        return ()
+    if name == "url":
+        return url_problems(str(value), fields)
+    if name == "headers" and isinstance(value, Mapping):
+        return {key: found for key, each in value.items() if (found := placeholder_problems(each, fields))}
+    if isinstance(value, tuple):
+        each_problems = (
+            (str(index), condition_problems(each.field, each.operator, each.value, fields))
+            for index, each in enumerate(value)
+        )
+        return {index: found for index, found in each_problems if found}
+    return ()
