@@ -34,3 +34,13 @@ def plain(value: object) -> Mapping[str, Any]:
     found = msgspec.json.decode(_encoder.encode(value))
     assert isinstance(found, dict)  # noqa: S101  # records are objects
     return found
+
+
+def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
+    """The entities of an array of stored documents."""
+    return _list_decoder(resource).decode(documents)
+
+
+@cache
+def _list_decoder(resource: str) -> msgspec.json.Decoder[tuple[Any, ...]]:
+    return msgspec.json.Decoder(tuple[RESOURCES[resource].entity, ...])

@@ -14,7 +14,7 @@ from crm_core.accounts import Caller
 from crm_core.attributes import settle_values
 from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, Record, Remove, Search, catalog_of
 from crm_core.drafts import Draft, merged, with_defaults
-from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, ReferencedError
+from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, Problem, Problems, ReferencedError
 from crm_core.events import Event, Kind, differences
 from crm_core.resources import RESOURCES, Resource, referring
 
@@ -35,7 +35,7 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
         given["created_by"] = who.actor.user.id
     if resource.parent is not None:
         given[resource.parent] = parent
-        if lacking := known.lacks(owner := _owner(resource, parent)):
+        if lacking := known.lacks(owner := owner_needs(resource, parent)):
             return lacking
         if not all(known.exists(each) for each in owner.references):
             raise NotFoundError
@@ -93,13 +93,16 @@ def found(resource: Resource, key: Key, parent: object, known: Known) -> Record:
     return record
 
 
-def _owner(resource: Resource, parent: object) -> Needs:
+def owner_needs(resource: Resource, parent: object) -> Needs:
+    """The need to know whether the record that owns this one exists, where a record does."""
     owner = resource.references.get(resource.parent or "")
     return Needs(references=frozenset({Key(owner, parent)})) if owner and isinstance(parent, UUID) else Needs()
 
 
 def _settle(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Needs | dict[str, Any]:
     """The values to write, by every rule; raises InvalidError with the problems of all of them."""
+    if ACROSS_FIELDS in draft.problems:  # what was sent is no object, so there are no fields to speak of
+        raise InvalidError(draft.problems)
     keys = _referenced(resource, proposal)
     needs = Needs(references=frozenset(keys.values()))
     if resource.has_catalog:

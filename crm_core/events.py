@@ -50,7 +50,7 @@ def differences(before: object | None, after: object | None) -> Mapping[str, obj
             continue
         if field.secret:
             found[name] = {"from": sorted(old or ()), "to": sorted(new or ())}
-        elif field.item is not None and before is not None and after is not None and hasattr(field.item, "id"):
+        elif field.item is not None and before is not None and after is not None and "id" in fields_of(field.item):
             found[name] = _item_differences(old or (), new or ())
         else:
             found[name] = _ends(before, after, old, new)

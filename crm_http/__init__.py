@@ -1,0 +1,1 @@
+"""The CRM over HTTP: a thin Litestar app, its settings and its command line."""

@@ -64,6 +64,13 @@ async def look_up(db: Database, resource: Resource, id_: UUID, *, parent: object
     return found
 
 
+async def look_up_parent(db: Database, resource: Resource, parent: object) -> None:
+    """Raise NotFoundError when the record that the path names as the parent is not there."""
+    owner = decisions.owner_needs(resource, parent)
+    if owner and not all((await db.known(owner)).references.values()):
+        raise NotFoundError
+
+
 async def create(
     db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = False
 ) -> tuple[UUID, Document]:

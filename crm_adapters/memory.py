@@ -1,0 +1,352 @@
+"""Everything in memory: for embedding without a database, for trying things out, for fast tests.
+
+It behaves as a store of documents does: what is read back has been through its JSON. Nothing here awaits between
+reading and committing, so within one event loop nothing can come in between; threads must not share a database.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from crm_adapters import documents
+from crm_core.accounts import GROUPS, PERMISSIONS, Actor, Failures, User
+from crm_core.attributes import ENTITIES
+from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Put, Record, Remove, Search
+from crm_core.entities import Attribute, Webhook
+from crm_core.errors import NotAuthenticatedError, NotFoundError, invalid
+from crm_core.events import Event
+from crm_core.queries import Page, Query, cursor_of, matches, sort_key
+from crm_core.webhooks import MODELS
+
+_RECORDS_PER_PIECE: Final = 500
+
+
+@attrs.frozen
+class _Row:
+    version: int
+    body: bytes
+    value: Any
+
+
+class MemoryDatabase:
+    """Records in memory (``crm_core.ports.Database``).
+
+    Attributes:
+        accounts: whose users records may refer to.
+        events: what happened, in order.
+    """
+
+    def __init__(self, accounts: "MemoryAccounts | None" = None) -> None:
+        self.accounts = MemoryAccounts() if accounts is None else accounts
+        self.events: list[Event] = []
+        self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
+        self._catalogs: dict[str, Catalog] = {}
+
+    async def get(self, key: Key) -> Document | None:
+        """The record as clients see it, or None."""
+        return self._document(key)
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed."""
+        return self._read(needs)
+
+    async def page(self, query: Query) -> Page:
+        """One page of a list."""
+        if query.limit is None:
+            raise ValueError("A page needs a limit.")
+        rows = self._select(query)
+        body = b",".join(row.body for row in rows[: query.limit])
+        more = len(rows) > query.limit
+        return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
+
+    async def stream(self, query: Query) -> AsyncIterator[bytes]:
+        """A whole list, as it was when its first piece was asked for."""
+        rows = self._select(query)
+        for start in range(0, len(rows), _RECORDS_PER_PIECE):
+            comma = b"," if start else b""
+            yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Read, decide and commit; nothing can come in between."""
+        known = self._read(needs)
+        while isinstance(answer := decide(known), Needs):
+            lacking = known.lacks(answer)
+            if not lacking:  # it would ask for ever
+                raise AssertionError("a decision asks for what it knows")
+            known |= self._read(lacking)
+        self._commit(answer)
+        return self._document(answer.answer) if answer.answer else None
+
+    def _read(self, needs: Needs) -> Known:
+        return Known(
+            records={key: self._record(key) for key in needs.records},
+            references={key: self._exists(key) for key in needs.references},
+            children={search: self._search(search) for search in needs.children},
+            counts={search: len(self._search(search)) for search in needs.counts},
+            catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
+        )
+
+    def _document(self, key: Key) -> Document | None:
+        row = self._rows[key.resource].get(key.id)
+        return Document(row.version, row.body) if row else None
+
+    def _record(self, key: Key) -> Record | None:
+        row = self._rows[key.resource].get(key.id)
+        return Record(key, row.version, row.value) if row else None
+
+    def _exists(self, key: Key) -> bool:
+        if key.resource == "user":
+            return self.accounts.has_user(key.id)
+        return key.id in self._rows[key.resource]
+
+    def _search(self, search: Search) -> tuple[Record, ...]:
+        """What is found, by id."""
+        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
+        return tuple(
+            Record(Key(search.resource, id_), row.version, row.value)
+            for id_, row in sorted(self._rows[search.resource].items())
+            if all(getattr(row.value, name) in values for name, values in wanted)
+        )
+
+    def _catalog(self, entity: str) -> Catalog:
+        if entity not in self._catalogs:
+            definitions = [row.value for row in self._rows["attribute"].values() if row.value.entity == entity]
+            webhooks = [row.value for _, row in sorted(self._rows["webhook"].items())]
+            self._catalogs[entity] = Catalog(
+                self.accounts.catalog_versions[entity],
+                {each.name: each for each in definitions},
+                tuple(each for each in webhooks if each.is_active and entity in _watched(each)),
+            )
+        return self._catalogs[entity]
+
+    def _select(self, query: Query) -> Sequence[_Row]:
+        """The rows of a list in its order, those after its cursor if it has one."""
+        rows = (row for row in self._rows[query.resource.name].values() if matches(query, row.value))
+        # A place ends with the record's id, so that no two are the same and rows are never compared.
+        placed = [(sort_key(query, cursor_of(query, row.value)), row) for row in rows]
+        if query.after is not None:
+            after = sort_key(query, query.after)
+            placed = [(at, row) for at, row in placed if (at < after if query.descending else at > after)]
+        return [row for _, row in sorted(placed, reverse=query.descending)]
+
+    def _commit(self, changes: Changes) -> None:
+        # All documents are made before the first is kept: should one fail, nothing has changed.
+        rows = {write.key: self._row(write) for write in changes.writes}
+        for key, row in rows.items():
+            self._keep(key, row)
+        self.events += [write.event for write in changes.writes]
+
+    def _row(self, write: Put | Remove) -> _Row | None:
+        if isinstance(write, Remove):
+            return None
+        before = self._document(write.key)
+        body = documents.encode(write.value)
+        return _Row(before.version + 1 if before else 1, body, documents.decode(write.key.resource, body))
+
+    def _keep(self, key: Key, row: _Row | None) -> None:
+        rows = self._rows[key.resource]
+        before = rows.pop(key.id, None)
+        if row is not None:
+            rows[key.id] = row
+        for entity in {entity for each in (before, row) if each for entity in _watched(each.value)}:
+            self.accounts.catalog_versions[entity] += 1
+            self._catalogs.pop(entity, None)
+
+
+def _watched(value: object) -> tuple[str, ...]:
+    """The entity to whose catalog an attribute or webhook belongs; other records belong to none."""
+    if isinstance(value, Attribute):
+        return (value.entity,)
+    return (MODELS[value.model][0],) if isinstance(value, Webhook) else ()
+
+
+@attrs.frozen(kw_only=True)
+class _Account:
+    user: User
+    password_hash: str
+    is_superuser: bool
+    groups: frozenset[str]
+    is_active: bool = True
+
+
+@attrs.frozen
+class _Token:
+    user_id: int
+    prefix: str
+    last_used: datetime
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemoryAccounts:
+    """Users, groups and tokens in memory (``crm_core.ports.Accounts``).
+
+    Attributes:
+        catalog_versions: the version of every entity's attributes and webhooks; the database that keeps those
+            moves it, and it comes with every authentication.
+    """
+
+    def __init__(self, *, token_days: int = 30, clock: Callable[[], datetime] = _now) -> None:
+        self.catalog_versions = dict.fromkeys(ENTITIES, 1)
+        self._unused_for = timedelta(days=token_days)
+        self._clock = clock
+        self._accounts: dict[int, _Account] = {}
+        self._groups: dict[str, frozenset[str]] = dict(GROUPS)
+        self._tokens: dict[bytes, _Token] = {}
+        self._failures: dict[str, Failures] = {}
+
+    # What the core asks for
+
+    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+        """The user whose token has this hash, and the catalog versions."""
+        found = self._tokens.get(token)
+        if found is None:
+            return None
+        now = self._clock()
+        if now - found.last_used > self._unused_for:
+            del self._tokens[token]
+            return None
+        account = self._accounts[found.user_id]
+        if not account.is_active:
+            raise NotAuthenticatedError("User inactive or deleted.")
+        self._tokens[token] = attrs.evolve(found, last_used=now)
+        return self._actor(account), dict(self.catalog_versions)
+
+    async def credentials(self, username: str) -> tuple[int, str] | None:
+        """The id and password hash of an active user."""
+        account = self._find(username)
+        return (account.user.id, account.password_hash) if account and account.is_active else None
+
+    async def set_password(self, user_id: int, password_hash: str) -> None:
+        """Keep another hash; tokens stay."""
+        self._accounts[user_id] = attrs.evolve(self._accounts[user_id], password_hash=password_hash)
+
+    async def add_token(self, user_id: int, token: bytes, prefix: str) -> None:
+        """Keep a token by its hash."""
+        self._tokens[token] = _Token(user_id, prefix, self._clock())
+
+    async def revoke_token(self, token: bytes) -> bool:
+        """Forget a token; whether there was one."""
+        return self._tokens.pop(token, None) is not None
+
+    async def members(self, group: str) -> Sequence[User]:
+        """The active users of a group, by id."""
+        return [each.user for each in self._accounts.values() if each.is_active and group in each.groups]
+
+    async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
+        """The failed logins counted against the keys."""
+        return {key: self._failures[key] for key in keys if key in self._failures}
+
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
+        """Count one more against each key."""
+        self._forget_failures_before(now - forget_after)
+        for key in keys:
+            before = self._failures.pop(key, None)
+            self._failures[key] = Failures(before.count + 1 if before else 1, now)
+
+    async def forget_failures(self, key: str) -> None:
+        """Start over for a key."""
+        self._failures.pop(key, None)
+
+    # What administrators do
+
+    async def add_user(  # noqa: PLR0913  # a user has these
+        self,
+        username: str,
+        password_hash: str,
+        *,
+        first_name: str = "",
+        last_name: str = "",
+        email: str = "",
+        is_superuser: bool = False,
+        groups: Iterable[str] = (),
+    ) -> int:
+        """A new user's id. Raises InvalidError for a name that is taken, NotFoundError for an unknown group."""
+        if self._find(username) is not None:
+            raise invalid("username", "unique", "A user with that username already exists.")
+        user = User(
+            id=len(self._accounts) + 1,
+            username=_normal(username),
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+        )
+        self._accounts[user.id] = _Account(
+            user=user,
+            password_hash=password_hash,
+            is_superuser=is_superuser,
+            groups=frozenset(self._known_group(name) for name in groups),
+        )
+        return user.id
+
+    async def users(self) -> list[User]:
+        """Every user, by id, the disabled ones too."""
+        return [account.user for account in self._accounts.values()]
+
+    async def disable(self, username: str) -> None:
+        """Lock a user out from the next request on; what refers to them stays. Raises NotFoundError."""
+        account = self._find(username)
+        if account is None:
+            raise NotFoundError(f'There is no user "{username}".')
+        self._accounts[account.user.id] = attrs.evolve(account, is_active=False)
+
+    async def revoke_tokens(self, user_id: int) -> int:
+        """Forget every token of a user; how many there were."""
+        theirs = [token for token, each in self._tokens.items() if each.user_id == user_id]
+        for token in theirs:
+            del self._tokens[token]
+        return len(theirs)
+
+    async def groups(self) -> Mapping[str, frozenset[str]]:
+        """The permissions of every group."""
+        return dict(self._groups)
+
+    async def grant(self, group: str, permission: str) -> None:
+        """Give a group a permission. Raises NotFoundError, or InvalidError for what is no permission."""
+        if permission not in PERMISSIONS:
+            raise invalid("permission", "invalid_choice", f'"{permission}" is not a valid choice.')
+        self._groups[group] = self._groups[self._known_group(group)] | {permission}
+
+    async def revoke(self, group: str, permission: str) -> None:
+        """Take a permission from a group. Raises NotFoundError."""
+        self._groups[group] = self._groups[self._known_group(group)] - {permission}
+
+    def has_user(self, user_id: object) -> bool:
+        """Whether there is a user with this id, disabled or not."""
+        return user_id in self._accounts
+
+    def _actor(self, account: _Account) -> Actor:
+        return Actor(
+            user=account.user,
+            groups=tuple(sorted(account.groups)),
+            permissions=frozenset[str]().union(*(self._groups[name] for name in account.groups)),
+            is_superuser=account.is_superuser,
+        )
+
+    def _find(self, username: str) -> _Account | None:
+        wanted = _normal(username)
+        return next((each for each in self._accounts.values() if each.user.username == wanted), None)
+
+    def _known_group(self, name: str) -> str:
+        if name not in self._groups:
+            raise NotFoundError(f'There is no group "{name}".')
+        return name
+
+    def _forget_failures_before(self, moment: datetime) -> None:
+        # They are in the order of their latest, so that forgetting stops at the first that still counts.
+        for key, each in list(self._failures.items()):
+            if each.latest >= moment:
+                break
+            del self._failures[key]
+
+
+def _normal(username: str) -> str:
+    """Names are the same when they look the same: one Unicode form, compared exactly."""
+    return unicodedata.normalize("NFC", username)

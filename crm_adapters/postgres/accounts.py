@@ -1,0 +1,193 @@
+"""Users, groups and tokens in PostgreSQL."""
+
+import asyncio
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from crm_adapters.postgres.coalesce import Loader
+from crm_adapters.postgres.database import Pool
+from crm_adapters.postgres.queries import query
+from crm_adapters.postgres.rows import Row
+from crm_core.accounts import Actor, Failures, User
+from crm_core.errors import NotAuthenticatedError, UnavailableError
+
+
+class UserRow(NamedTuple):
+    """A user as the command line lists one."""
+
+    username: str
+    first_name: str
+    last_name: str
+    email: str
+    is_active: bool
+    is_superuser: bool
+    groups: list[str]
+
+
+class PostgresAccounts:
+    """The Accounts port, and what the command line manages users with.
+
+    Args:
+        pool: where connections come from.
+        token_days: after how many days without use a token ends.
+    """
+
+    def __init__(self, pool: Pool, *, token_days: int = 30) -> None:
+        self._pool = pool
+        self._token_days = token_days
+        self._sessions: Loader[bytes, Row] = Loader(self._load_sessions)
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+        """The user whose token has this hash, and the catalogs' versions of this moment."""
+        row = await self._sessions.load(token)
+        if row is None:
+            return None
+        _, id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, _ = row
+        if not is_active:
+            raise NotAuthenticatedError("User inactive or deleted.")
+        user = User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)
+        actor = Actor(user=user, groups=tuple(groups), permissions=frozenset(permissions), is_superuser=is_superuser)
+        return actor, msgspec.json.decode(catalogs, type=dict[str, int])
+
+    async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, Row]:
+        params = {"hashes": hashes, "token_days": self._token_days}
+        rows = {row[0]: row for row in await self._pool.fetch_again(query("authenticate"), params)}
+        if used := [hash_ for hash_, row in rows.items() if row[-1]]:
+            self._touch(used)
+        return rows
+
+    def _touch(self, hashes: list[bytes]) -> None:
+        """Remember the use beside the request, not within it: it may fail, and others may wait for the row."""
+
+        async def touch() -> None:
+            try:
+                await self._pool.fetch(query("touch_tokens"), {"hashes": hashes})
+            except UnavailableError:
+                pass  # the next use tells it
+
+        task = asyncio.create_task(touch())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def close(self) -> None:
+        """Wait for what runs in the background."""
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def credentials(self, username: str) -> tuple[int, str] | None:
+        """The id and password hash of an active user."""
+        rows = await self._pool.fetch(query("credentials"), {"username": _normal(username)})
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    async def set_password(self, user_id: int, password_hash: str) -> None:
+        """Keep a new hash; tokens stay."""
+        await self._pool.fetch(query("set_password"), {"user_id": user_id, "password_hash": password_hash})
+
+    async def add_token(self, user_id: int, token: bytes, prefix: str) -> None:
+        """Keep a token by its hash and its first characters."""
+        await self._pool.fetch(query("add_token"), {"user_id": user_id, "hash": token, "prefix": prefix})
+
+    async def revoke_token(self, token: bytes) -> bool:
+        """Forget a token; whether there was one."""
+        return bool(await self._pool.fetch(query("revoke_token"), {"hash": token}))
+
+    async def members(self, group: str) -> Sequence[User]:
+        """The active users of a group, by id."""
+        rows = await self._pool.fetch(query("members"), {"group": group})
+        return [User(id=i, username=n, first_name=f, last_name=s, email=e) for i, n, f, s, e in rows]
+
+    async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
+        """The failed logins counted against the keys."""
+        rows = await self._pool.fetch(query("failures"), {"keys": list(keys)})
+        return {key: Failures(count, latest) for key, count, latest in rows}
+
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
+        """Count one more against each key."""
+        await self._pool.fetch(query("add_failure"), {"keys": list(keys), "now": now, "forget_after": forget_after})
+
+    async def forget_failures(self, key: str) -> None:
+        """Start over for a key."""
+        await self._pool.fetch(query("forget_failures"), {"key": key})
+
+    # What follows is for the command line.
+
+    async def add_user(
+        self,
+        username: str,
+        password_hash: str,
+        *,
+        first_name: str = "",
+        last_name: str = "",
+        email: str = "",
+        is_superuser: bool = False,
+        groups: Iterable[str] = (),
+    ) -> int | None:
+        """A new user's id, or None when the name is taken."""
+        async with self._pool.connect() as connection, connection.transaction():
+            cursor = await connection.execute(
+                query("add_user"),
+                {
+                    "username": _normal(username),
+                    "password_hash": password_hash,
+                    "first_name": first_name,
+                    "last_name": last_name,
+                    "email": email,
+                    "is_superuser": is_superuser,
+                },
+            )
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            await connection.execute(query("add_memberships"), {"user_id": row[0], "groups": list(groups)})
+        return int(row[0])
+
+    async def users(self) -> Sequence[UserRow]:
+        """All users, by id."""
+        return [UserRow(*row) for row in await self._pool.fetch(query("users"), {})]
+
+    async def user_id(self, username: str) -> int | None:
+        """The id of a user by name."""
+        rows = await self._pool.fetch(query("user_id"), {"username": _normal(username)})
+        return rows[0][0] if rows else None
+
+    async def disable(self, username: str) -> bool:
+        """Let a user log in no more; tokens stop at once. Whether there is such a user."""
+        rows = await self._pool.fetch(query("disable_user"), {"username": _normal(username)})
+        if rows:
+            await self.revoke_tokens(rows[0][0])
+        return bool(rows)
+
+    async def tokens(self, username: str) -> Sequence[tuple[str, datetime, datetime]]:
+        """The first characters of a user's tokens, when each was made and last used."""
+        rows = await self._pool.fetch(query("tokens"), {"username": _normal(username)})
+        return [(prefix, created, used) for prefix, created, used in rows]
+
+    async def revoke_tokens(self, user_id: int) -> int:
+        """Forget all tokens of a user; how many there were."""
+        return len(await self._pool.fetch(query("revoke_tokens"), {"user_id": user_id}))
+
+    async def revoke_tokens_with_prefix(self, username: str, prefix: str) -> int:
+        """Forget a user's token by its first characters; how many there were."""
+        params = {"username": _normal(username), "prefix": prefix}
+        return len(await self._pool.fetch(query("revoke_tokens_with_prefix"), params))
+
+    async def groups(self) -> Mapping[str, Sequence[str]]:
+        """The permissions of every group."""
+        return dict(await self._pool.fetch(query("groups"), {}))
+
+    async def grant(self, group: str, permissions: Iterable[str]) -> None:
+        """Give a group permissions; a group that is new is made."""
+        await self._pool.fetch(query("add_group"), {"name": group})
+        await self._pool.fetch(query("grant"), {"name": group, "permissions": list(permissions)})
+
+    async def revoke(self, group: str, permissions: Iterable[str]) -> None:
+        """Take permissions from a group."""
+        await self._pool.fetch(query("revoke"), {"name": group, "permissions": list(permissions)})
+
+
+def _normal(username: str) -> str:
+    return unicodedata.normalize("NFC", username)

@@ -1,0 +1,205 @@
+"""Reading what a decision needs, and committing what it says."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
+from typing import Any, LiteralString, NamedTuple, Protocol
+
+from psycopg import sql
+
+from crm_adapters import documents
+from crm_adapters.postgres.queries import query, write
+from crm_adapters.postgres.rows import Connection, Row, fetch
+from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Put, Record, Remove, Search
+
+
+class StaleError(Exception):
+    """What was known no longer holds; decide again."""
+
+
+class Reader(Protocol):
+    """How needs are read: shared with other requests, or under locks."""
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Whole records; None for those that are not there."""
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Which keys name something."""
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """All records that a search finds."""
+
+    async def count(self, search: Search) -> int:
+        """How many records a search finds."""
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:
+        """An entity's definitions and webhooks, of the version ``least`` or later, or with None as they are now."""
+
+
+async def read(reader: Reader, needs: Needs) -> Known:
+    """Everything that is needed."""
+    return Known(
+        records=await reader.records(needs.records) if needs.records else {},
+        references=await reader.existing(needs.references) if needs.references else {},
+        children={search: await reader.children(search) for search in needs.children},
+        counts={search: await reader.count(search) for search in needs.counts},
+        catalogs={entity: await reader.catalog(entity, least) for entity, least in needs.catalogs.items()},
+    )
+
+
+async def settle(reader: Reader, known: Known, decide: Decide) -> tuple[Known, Changes | Needs]:
+    """Ask until the answer is changes, reading what is needed in between.
+
+    Further needs come back to the caller when they are for children, which are read under locks only.
+    """
+    while isinstance(answer := decide(known), Needs):
+        if answer.children and not isinstance(reader, LockingReader):
+            return known, answer
+        known |= await read(reader, answer)
+    return known, answer
+
+
+def record_of(resource: str, row: Row) -> Record:
+    """A record from a row of id, version and document."""
+    id_, version, document = row
+    return Record(Key(resource, id_), version, documents.decode(resource, document))
+
+
+class Lookups:
+    """The look-ups that no request can share with another, on a connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def count(self, search: Search) -> int:
+        """How many records a search finds."""
+        [(count,)] = await self._search("select count(*) from {} where {}", search)
+        return int(count)
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """All records that a search finds, held until the end of the transaction."""
+        rows = await self._search("select id, version, document from {} where {} order by id for update", search)
+        return tuple(record_of(search.resource, row) for row in rows)
+
+    async def _search(self, statement: LiteralString, search: Search) -> Sequence[Row]:
+        conditions = [
+            sql.SQL("{} = any({})" if isinstance(value, tuple) else "{} = {}").format(
+                sql.Identifier(name), sql.Placeholder(name)
+            )
+            for name, value in search.where
+        ]
+        composed = sql.SQL(statement).format(sql.Identifier(search.resource), sql.SQL(" and ").join(conditions))
+        params = {name: list(value) if isinstance(value, tuple) else value for name, value in search.where}
+        return await fetch(self.connection, composed, params)
+
+
+class LockingReader(Lookups):
+    """Reads on one connection and holds the records that it read until the transaction ends."""
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Whole records, locked in the order of resource and id."""
+        found: dict[Key, Record | None] = {}
+        for resource, group in _by_resource(keys):
+            found |= dict.fromkeys(group)
+            ids = [key.id for key in group]
+            for row in await fetch(self.connection, query("lock_records", resource), {"ids": ids}):
+                record = record_of(resource, row)
+                found[record.key] = record
+        return found
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Which keys name something; that they stay is for the foreign keys to see to."""
+        found: dict[Key, bool] = {}
+        for resource, group in _by_resource(keys):
+            there = await existing(self.connection, resource, [key.id for key in group])
+            found |= {key: key.id in there for key in group}
+        return found
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:  # noqa: ARG002  # under locks nothing is cached
+        """The catalog of this moment."""
+        return await read_catalog(self.connection, entity)
+
+
+async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
+    """Which ids of a resource, or of users, exist."""
+    table = "app_user" if resource == "user" else resource
+    storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
+    return {id_ for (id_,) in await fetch(connection, query("existing", table), {"ids": storable})}
+
+
+async def read_catalog(connection: Connection, entity: str) -> Catalog:
+    """An entity's definitions and active webhooks, with their version, all of one moment."""
+    [(version, definitions, webhooks)] = await fetch(connection, query("read_definitions"), {"entity": entity})
+    attributes = documents.decode_list("attribute", definitions)
+    return Catalog(version, {each.name: each for each in attributes}, documents.decode_list("webhook", webhooks))
+
+
+class _Group(NamedTuple):
+    """Writes of one kind to one table, which one statement makes."""
+
+    table: str
+    statement: str
+    writes: Sequence[Put | Remove]
+
+
+_STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
+
+
+def groups_of(changes: Changes) -> list[_Group]:
+    """The statements that changes take, in their order."""
+    return [
+        _Group(table, _STATEMENTS[kind], list(writes))
+        for (table, kind), writes in groupby(changes.writes, key=lambda w: (w.key.resource, w.event.kind))
+    ]
+
+
+async def commit_group(connection: Connection, group: _Group, held: Sequence[Record], known: Known) -> None:
+    """Write one group and its events, if ``held`` records and the known catalogs are as they were.
+
+    Raises StaleError when they are not, or a written record is not. Within one statement nothing is written then.
+    """
+    first = group.writes[0].event
+    params: dict[str, object] = {
+        "ids": [w.event.record for w in group.writes],
+        "versions": [w.event.version for w in group.writes],
+        "documents": [documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
+        "changes": [documents.encode(w.event.changes).decode() for w in group.writes],
+        "resource": group.table,
+        "kind": first.kind,
+        "actor": first.actor,
+        "actor_name": first.actor_name,
+        "request_id": first.request_id,
+        "at": first.at,
+        "entities": list(known.catalogs),
+        "catalog_versions": [catalog.version for catalog in known.catalogs.values()],
+    }
+    for index, record in enumerate(held):
+        params |= {f"held_id_{index}": record.key.id, f"held_version_{index}": record.version}
+    statement = write(group.statement, group.table, tuple(record.key.resource for record in held))
+    [(count,)] = await fetch(connection, statement, params)
+    if count != len(group.writes):
+        raise StaleError
+
+
+def held_records(changes: Changes, known: Known) -> list[Record]:
+    """The records that a decision knew and does not write: they must stay as they are until the commit."""
+    written = {write.key for write in changes.writes}
+    return [record for key, record in known.records.items() if record is not None and key not in written]
+
+
+async def commit_under_locks(connection: Connection, changes: Changes, known: Known) -> None:
+    """Write everything within the caller's transaction, which holds the locks."""
+    for group in groups_of(changes):
+        await commit_group(connection, group, (), Known(catalogs=known.catalogs))
+
+
+def _by_resource(keys: Iterable[Key]) -> Iterable[tuple[str, list[Key]]]:
+    for resource, group in groupby(sorted(keys, key=lambda key: (key.resource, str(key.id))), key=lambda k: k.resource):
+        yield resource, list(group)
+
+
+@asynccontextmanager
+async def transaction(connection: Connection) -> AsyncIterator[LockingReader]:
+    """A transaction, or a savepoint inside the caller's own, with a reader that locks."""
+    async with connection.transaction():
+        yield LockingReader(connection)

@@ -1,0 +1,361 @@
+"""PostgresDatabase: the Database port on a pool of connections, or on one connection of the caller's."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import psycopg
+from attrs import evolve
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from crm_adapters import documents
+from crm_adapters.postgres import indexes
+from crm_adapters.postgres.changes import (
+    LockingReader,
+    Lookups,
+    StaleError,
+    commit_group,
+    commit_under_locks,
+    existing,
+    groups_of,
+    held_records,
+    read,
+    read_catalog,
+    record_of,
+    settle,
+    transaction,
+)
+from crm_adapters.postgres.coalesce import Loader
+from crm_adapters.postgres.errors import CONTENDED, STALE, translated
+from crm_adapters.postgres.queries import query
+from crm_adapters.postgres.records import page_statement
+from crm_adapters.postgres.rows import SESSION, Connect, Connection, Params, Row, adapt, always, configure, fetch
+from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Record, Search
+from crm_core.errors import UnavailableError
+from crm_core.queries import Cursor, Page, Query
+from crm_core.resources import RESOURCES
+
+logger = logging.getLogger("crm.postgres")
+
+_ROUNDS_WITHOUT_LOCKS: Final = 3
+_ROUNDS_WITH_LOCKS: Final = 10
+_STREAM_PIECE: Final = 500
+
+
+class Pool:
+    """A bounded pool of connections whose sessions are set up for this adapter.
+
+    Args:
+        conninfo: a libpq URL or connection string.
+        size: the most connections.
+    """
+
+    def __init__(self, conninfo: str, *, size: int = 10) -> None:
+        self.conninfo = conninfo
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            conninfo,
+            kwargs={"autocommit": True, "options": SESSION, "connect_timeout": 3, "application_name": "crm"},
+            min_size=min(2, size),
+            max_size=size,
+            max_waiting=4 * size,
+            timeout=1.0,
+            configure=configure,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Start connecting; does not wait until a server answers."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too."""
+        with translated():
+            async with self._pool.connection() as connection:
+                try:
+                    yield connection
+                finally:
+                    if connection.broken:
+                        asyncio.get_running_loop().create_task(self._pool.check())
+
+    async def fetch(self, statement: Any, params: Params) -> Sequence[Row]:
+        """Run one statement on any connection."""
+        async with self.connect() as connection:
+            return await fetch(connection, statement, params)
+
+    async def fetch_again(self, statement: Any, params: Params) -> Sequence[Row]:
+        """As fetch, for statements that only read: repeated once after a lost connection."""
+        try:
+            return await self.fetch(statement, params)
+        except UnavailableError as error:
+            if not _lost_connection(error.__cause__):
+                raise
+            await self._pool.check()
+            return await self.fetch(statement, params)
+
+
+class PostgresDatabase:
+    """Records in PostgreSQL 15 or later.
+
+    Point reads of concurrent requests travel together; a change is decided on what they gave and committed by one
+    statement that checks it. Where that keeps failing, or children matter, it is decided under locks instead.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._reader = _SharedReader(pool)
+        self._background: set[asyncio.Task[None]] = set()
+
+    @staticmethod
+    def on(connection: Connection) -> "ConnectedDatabase":
+        """The same on a connection of the caller's, inside the caller's own READ COMMITTED transaction."""
+        return ConnectedDatabase(connection)
+
+    async def get(self, key: Key) -> Document | None:
+        """The record as clients see it, or None."""
+        row = await self._reader.row(key)
+        return Document(row[1], row[2]) if row else None
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed; children are read as they are, without locks that outlive the reading."""
+        if needs.children:
+            async with self._pool.connect() as connection, transaction(connection) as reader:
+                return await read(reader, needs)
+        return await read(self._reader, needs)
+
+    async def page(self, query_: Query) -> Page:
+        """One page of a list."""
+        return await _page(self._pool.connect, query_, query_.limit or _STREAM_PIECE)
+
+    async def stream(self, query_: Query) -> AsyncIterator[bytes]:
+        """A whole list, read page by page so that no statement or transaction is long."""
+        async for piece in _stream(self._pool.connect, query_):
+            yield piece
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Read, decide, commit; again when what was known no longer holds, at last under locks."""
+        if not needs.children:
+            for _ in range(_ROUNDS_WITHOUT_LOCKS):
+                known, answer = await settle(self._reader, await read(self._reader, needs), decide)
+                if isinstance(answer, Needs):
+                    break
+                try:
+                    return await self._commit(answer, known)
+                except StaleError:
+                    self._reader.forget(known)
+                    needs = _looking_again(needs)
+        return await self._change_under_locks(needs, decide)
+
+    async def _commit(self, changes: Changes, known: Known) -> Document | None:
+        groups = groups_of(changes)
+        held = held_records(changes, known)
+        async with self._pool.connect() as connection:
+            try:
+                if len(groups) == 1:
+                    await commit_group(connection, groups[0], held, known)
+                elif groups:
+                    async with connection.transaction():
+                        for index, group in enumerate(groups):
+                            await commit_group(connection, group, () if index else held, known)
+            except (*STALE, *CONTENDED):
+                raise StaleError from None
+        self._after(changes)
+        return _answer(changes, known)
+
+    async def _change_under_locks(self, needs: Needs, decide: Decide) -> Document | None:
+        for _ in range(_ROUNDS_WITH_LOCKS):
+            try:
+                async with self._pool.connect() as connection:
+                    try:
+                        answer, changes = await _decide_under_locks(connection, needs, decide)
+                    except (*STALE, *CONTENDED):
+                        raise StaleError from None
+                self._after(changes)
+                return answer
+            except StaleError:
+                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
+        logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
+        raise UnavailableError
+
+    def _after(self, changes: Changes) -> None:
+        if any(indexes.concerns(write.event) for write in changes.writes):
+            self.follow_definitions()
+
+    def follow_definitions(self) -> None:
+        """Have the indexes that attributes ask for built or dropped, in the background."""
+        task = asyncio.create_task(indexes.follow_definitions(self._pool.conninfo))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def close(self) -> None:
+        """Stop what runs in the background; the pool is its owner's to close."""
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+class ConnectedDatabase:
+    """The Database port on one connection: locks at once, repeats nothing, and leaves the commit to its caller."""
+
+    def __init__(self, connection: Connection) -> None:
+        adapt(connection)
+        self._connection = connection
+        self._connect: Connect = lambda: always(connection)
+
+    async def get(self, key: Key) -> Document | None:
+        """The record as clients see it, or None."""
+        with translated():
+            rows = await fetch(self._connection, query("read_records", key.resource), {"ids": [key.id]})
+        return Document(rows[0][1], rows[0][2]) if rows else None
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed, locked until the caller's transaction ends."""
+        with translated():
+            return await read(LockingReader(self._connection), needs)
+
+    async def page(self, query_: Query) -> Page:
+        """One page of a list."""
+        return await _page(self._connect, query_, query_.limit or _STREAM_PIECE)
+
+    async def stream(self, query_: Query) -> AsyncIterator[bytes]:
+        """A whole list, in pieces."""
+        async for piece in _stream(self._connect, query_):
+            yield piece
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
+        with translated():
+            try:
+                return (await _decide_under_locks(self._connection, needs, decide))[0]
+            except StaleError:
+                raise UnavailableError from None
+
+
+def _lost_connection(error: BaseException | None) -> bool:
+    """Whether the server hung up, as one does that restarts; waiting in vain for a connection is another matter."""
+    return (
+        isinstance(error, psycopg.OperationalError)
+        and not isinstance(error, PoolTimeout | TooManyRequests)
+        and (error.sqlstate is None or error.sqlstate.startswith("57P"))
+    )
+
+
+async def _decide_under_locks(connection: Connection, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
+    async with transaction(connection) as reader:
+        # Children are read once their parents are held, so that none can be added meanwhile.
+        parents = Needs(
+            records=needs.records, references=needs.references, counts=needs.counts, catalogs=needs.catalogs
+        )
+        known, changes = await settle(reader, await read(reader, parents), decide)
+        assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
+        await commit_under_locks(connection, changes, known)
+    return _answer(changes, known), changes
+
+
+def _answer(changes: Changes, known: Known) -> Document | None:
+    """The record that the decision answers with, as it is after the commit."""
+    key = changes.answer
+    if key is None:
+        return None
+    for write in changes.writes:
+        if write.key == key:
+            return Document(write.event.version, documents.encode(getattr(write, "value", None)))
+    record = known.records[key]
+    return Document(record.version, documents.encode(record.value)) if record else None
+
+
+def _looking_again(needs: Needs) -> Needs:
+    """The same needs, without trust in catalog versions that were seen earlier."""
+    return Needs(
+        records=needs.records,
+        references=needs.references,
+        counts=needs.counts,
+        catalogs=dict.fromkeys(needs.catalogs),
+    )
+
+
+async def _page(connect: Connect, query_: Query, limit: int) -> Page:
+    statement, params = page_statement(query_, limit)
+    with translated():
+        async with connect() as connection:
+            [(body, last, value, count)] = await fetch(connection, statement, params)
+    return Page(body or b"", Cursor(value, last) if count > limit else None)
+
+
+async def _stream(connect: Connect, query_: Query) -> AsyncIterator[bytes]:
+    page = await _page(connect, query_, _STREAM_PIECE)
+    yield page.body
+    while page.next is not None:
+        query_ = evolve(query_, after=page.next)
+        page = await _page(connect, query_, _STREAM_PIECE)
+        if page.body:
+            yield b"," + page.body
+
+
+class _SharedReader:
+    """Reads that concurrent requests share, and catalogs that are kept until a newer version is seen."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._rows = {name: Loader(self._load_rows(name)) for name in RESOURCES}
+        self._existing = {name: Loader(self._load_existing(name)) for name in (*RESOURCES, "user")}
+        self._catalogs: dict[str, Catalog] = {}
+
+    def _load_rows(self, resource: str) -> Any:
+        async def load(ids: list[Any]) -> Mapping[Any, Row]:
+            rows = await self._pool.fetch_again(query("read_records", resource), {"ids": ids})
+            return {row[0]: row for row in rows}
+
+        return load
+
+    def _load_existing(self, resource: str) -> Any:
+        async def load(ids: list[Any]) -> Mapping[Any, bool]:
+            async with self._pool.connect() as connection:
+                return dict.fromkeys(await existing(connection, resource, ids), True)
+
+        return load
+
+    async def row(self, key: Key) -> Row | None:
+        """A record's row, shared with whoever else asks now."""
+        return await self._rows[key.resource].load(key.id)
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Whole records; None for those that are not there."""
+        keys = list(keys)
+        rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
+        return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Which keys name something."""
+        keys = list(keys)
+        found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
+        return {key: bool(there) for key, there in zip(keys, found, strict=True)}
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """Children are read under locks only."""
+        raise AssertionError(search)
+
+    async def count(self, search: Search) -> int:
+        """How many records a search finds."""
+        async with self._pool.connect() as connection:
+            return await Lookups(connection).count(search)
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:
+        """The kept catalog if it is as new as was seen, else the one of now."""
+        kept = self._catalogs.get(entity)
+        if kept is None or least is None or kept.version < least:
+            async with self._pool.connect() as connection:
+                kept = self._catalogs[entity] = await read_catalog(connection, entity)
+        return kept
+
+    def forget(self, known: Known) -> None:
+        """Keep no catalog that a stale decision relied on."""
+        for entity in known.catalogs:
+            self._catalogs.pop(entity, None)

@@ -1,0 +1,45 @@
+"""The one seam through which PostgreSQL's errors become the core's."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from crm_core.errors import CrmError, InvalidError, Problem, UnavailableError, ACROSS_FIELDS
+
+logger = logging.getLogger("crm.postgres")
+
+#: At the commit these say that what was known no longer holds: decide again.
+STALE: Final = (errors.ForeignKeyViolation, errors.UniqueViolation)
+
+#: These ended the transaction for the sake of another one: do it again.
+CONTENDED: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+
+_REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the core's errors for the driver's. Their texts may hold values of a record, so only codes are logged."""
+    try:
+        yield
+    except CrmError:
+        raise
+    except (PoolTimeout, TooManyRequests) as error:
+        raise UnavailableError from error
+    except _REFUSED as error:
+        # A value got past the core's checks: the request is refused, and a check is missing.
+        logger.error("refused by the database: %s %s", _code(error), error.diag.constraint_name)  # noqa: TRY400
+        problem = Problem("invalid", "A value cannot be stored.")
+        raise InvalidError({ACROSS_FIELDS: (problem,)}) from None
+    except psycopg.Error as error:
+        logger.warning("database unavailable: %s %s", type(error).__name__, _code(error))
+        raise UnavailableError from error
+
+
+def _code(error: psycopg.Error) -> str:
+    return error.sqlstate or "no code"

@@ -1,0 +1,49 @@
+"""The statements of ``queries.sql`` by name, as procrastinate keeps its own: SQL in SQL files."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final, LiteralString, cast
+
+from psycopg import sql
+
+_NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", re.DOTALL | re.MULTILINE)
+
+
+def _read() -> dict[str, LiteralString]:
+    text = files(__package__).joinpath("queries.sql").read_text("utf-8")
+    # The cast is safe: the text is a file of this package and nothing of a request's is ever in it.
+    return {name: cast("LiteralString", body.strip()) for name, body in _NAMED.findall(text)}
+
+
+QUERIES: Final = _read()
+
+
+@cache
+def query(name: str, table: str | None = None) -> bytes:
+    """A statement; ``table`` is the table that stands for ``{table}``."""
+    if table is None:
+        return QUERIES[name].encode()
+    return sql.SQL(QUERIES[name]).format(table=sql.Identifier(table)).as_bytes()
+
+
+@cache
+def write(name: str, table: str, held: tuple[str, ...]) -> bytes:
+    """A statement that writes records of a table while records of the tables ``held`` keep their version."""
+    conditions: list[sql.Composable] = [sql.SQL(QUERIES["catalogs_hold"])]
+    for index, other in enumerate(held):
+        condition = sql.SQL(QUERIES["record_holds"]).format(
+            table=sql.Identifier(other),
+            id=sql.Placeholder(f"held_id_{index}"),
+            version=sql.Placeholder(f"held_version_{index}"),
+        )
+        conditions.insert(0, condition)
+    return (
+        sql.SQL(QUERIES[name])
+        .format(
+            table=sql.Identifier(table),
+            holds=sql.SQL(" and ").join(conditions),
+            append_events=sql.SQL(QUERIES["append_events"]),
+        )
+        .as_bytes()
+    )

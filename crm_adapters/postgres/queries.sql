@@ -1,0 +1,159 @@
+-- Every statement of the adapter that does not depend on a list's filters. {table} is a resource's table.
+-- Each begins with its name on a line of its own; the comment below says what it does.
+
+-- name: read_records
+-- Records by id, with the version that their document has.
+select id, version, document from {table} where id = any(%(ids)s)
+
+-- name: lock_records
+-- The same, held until the end of the transaction. In id order, so that two that hold several cannot cross.
+select id, version, document from {table} where id = any(%(ids)s) order by id for update
+
+-- name: existing
+-- Which of the ids exist.
+select id from {table} where id = any(%(ids)s)
+
+-- name: read_definitions
+-- What users defined for an entity, with the version that it is.
+select
+    (select version from catalog where entity = %(entity)s),
+    coalesce((select json_agg(document) from attribute where entity = %(entity)s), '[]'),
+    coalesce((select json_agg(document) from webhook where crm_model_entity(model) = %(entity)s and is_active), '[]')
+
+-- name: insert_records
+-- New records with their events, if what was known still holds.
+with put as (
+    insert into {table} (id, version, document)
+    select id, version, document::json
+    from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(documents)s::text[]) as new (id, version, document)
+    where {holds}
+    returning id
+), appended as ({append_events})
+select count(*) from put
+
+-- name: update_records
+-- The next versions of records with their events, where the version before is still the one that was known.
+with put as (
+    update {table} as stored set version = new.version, document = new.document::json
+    from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(documents)s::text[]) as new (id, version, document)
+    where stored.id = new.id and stored.version = new.version - 1 and {holds}
+    returning stored.id
+), appended as ({append_events})
+select count(*) from put
+
+-- name: delete_records
+-- Records taken away, with their events, likewise.
+with put as (
+    delete from {table} as stored
+    using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as new (id, version)
+    where stored.id = new.id and stored.version = new.version - 1 and {holds}
+    returning stored.id
+), appended as ({append_events})
+select count(*) from put
+
+-- name: append_events
+-- Part of the three above: an event for each record that was written.
+insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes)
+select %(resource)s, new.id, new.version, %(kind)s, %(actor)s, %(actor_name)s, %(request_id)s, %(at)s, new.changes::json
+from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(changes)s::text[]) as new (id, version, changes)
+join put using (id)
+
+-- name: catalogs_hold
+-- Part of the three above: the definitions that were known are those of this statement's moment.
+(select count(*) from unnest(%(entities)s::text[], %(catalog_versions)s::integer[]) as known (entity, version)
+ join catalog using (entity, version)) = cardinality(%(entities)s::text[])
+
+-- name: record_holds
+-- Part of the three above: a record that was known, but is not written, stays as it is until the commit.
+(select count(*) from (
+    select from {table} where id = {id} and version = {version} for share) as held) = 1
+
+-- name: authenticate
+-- The users of tokens, what they may do, and the catalogs' versions, all of one moment.
+select
+    token.hash, app_user.id, username, first_name, last_name, email, is_active, is_superuser,
+    array(select group_name from membership where user_id = app_user.id),
+    array(select distinct permission from membership join group_permission using (group_name)
+          where user_id = app_user.id),
+    (select json_object_agg(entity, version) from catalog),
+    last_used_at < now() - interval '1 minute'
+from token join app_user on app_user.id = token.user_id
+where token.hash = any(%(hashes)s) and last_used_at > now() - make_interval(days => %(token_days)s)
+
+-- name: touch_tokens
+-- Remember that tokens were used, at most once a minute each.
+update token set last_used_at = now() where hash = any(%(hashes)s) and last_used_at < now() - interval '1 minute'
+
+-- name: credentials
+select id, password_hash from app_user where username = %(username)s and is_active
+
+-- name: set_password
+update app_user set password_hash = %(password_hash)s where id = %(user_id)s
+
+-- name: add_token
+insert into token (hash, user_id, prefix) values (%(hash)s, %(user_id)s, %(prefix)s)
+
+-- name: revoke_token
+delete from token where hash = %(hash)s returning hash
+
+-- name: revoke_tokens
+delete from token where user_id = %(user_id)s returning hash
+
+-- name: revoke_tokens_with_prefix
+delete from token using app_user
+where app_user.id = token.user_id and username = %(username)s and prefix = %(prefix)s returning hash
+
+-- name: tokens
+select prefix, created_at, last_used_at from token join app_user on app_user.id = token.user_id
+where username = %(username)s order by token.created_at
+
+-- name: members
+select id, username, first_name, last_name, email
+from app_user join membership on membership.user_id = app_user.id
+where group_name = %(group)s and is_active order by id
+
+-- name: failures
+select key, count, latest from failed_login where key = any(%(keys)s)
+
+-- name: add_failure
+insert into failed_login as kept (key, count, latest)
+select key, 1, %(now)s from unnest(%(keys)s::text[]) as new (key) order by key
+on conflict (key) do update set
+    count = case when kept.latest < %(now)s - %(forget_after)s then 1 else kept.count + 1 end,
+    latest = %(now)s
+
+-- name: forget_failures
+delete from failed_login where key = %(key)s
+
+-- name: add_user
+insert into app_user (username, password_hash, first_name, last_name, email, is_superuser)
+values (%(username)s, %(password_hash)s, %(first_name)s, %(last_name)s, %(email)s, %(is_superuser)s)
+on conflict (username) do nothing returning id
+
+-- name: add_memberships
+insert into membership (user_id, group_name) select %(user_id)s, unnest(%(groups)s::text[]) on conflict do nothing
+
+-- name: users
+select username, first_name, last_name, email, is_active, is_superuser,
+    array(select group_name from membership where user_id = app_user.id order by 1)
+from app_user order by id
+
+-- name: user_id
+select id from app_user where username = %(username)s
+
+-- name: disable_user
+update app_user set is_active = false where username = %(username)s returning id
+
+-- name: groups
+select name, array(select permission from group_permission where group_name = name order by 1)
+from app_group order by name
+
+-- name: add_group
+insert into app_group (name) values (%(name)s) on conflict do nothing returning name
+
+-- name: grant
+insert into group_permission (group_name, permission) select %(name)s, unnest(%(permissions)s::text[])
+on conflict do nothing
+
+-- name: revoke
+delete from group_permission where group_name = %(name)s and permission = any(%(permissions)s::text[])

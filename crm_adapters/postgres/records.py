@@ -1,0 +1,146 @@
+"""Lists of records as SQL: filters, order, keyset pages."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+from psycopg import sql
+
+from crm_core.queries import Cursor, Filter, Query, simple_lower
+from crm_core.resources import Resource
+
+_RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+#: Range filters on texts are helped by an index of this many characters; longer ones do not fit in a page.
+INDEXED_LENGTH: Final = 200
+
+Statement = tuple[sql.Composed, dict[str, object]]
+
+
+def page_statement(query: Query, limit: int) -> Statement:
+    """One page: the documents joined by commas, and where it ends if there is more."""
+    value = ordering_expression(query.resource, query.order_by)
+    params: dict[str, object] = {"limit": limit, "one_more": limit + 1}
+    conditions = [*_conditions(query, params), *_after(query, value, params)]
+    direction = sql.SQL("desc" if query.descending else "asc")
+    order = [sql.SQL("{} {}").format(each, direction) for each in (value, sql.Identifier("id")) if each is not None]
+    statement = sql.SQL(
+        "select convert_to(string_agg(document::text, ',' order by place) filter (where place <= %(limit)s), 'UTF8'),"
+        " (array_agg(id) filter (where place = %(limit)s))[1],"
+        " (array_agg(value) filter (where place = %(limit)s))[1], count(*)"
+        " from (select id, document, {value} as value, row_number() over (order by {order}) as place"
+        " from {table} where {conditions} order by {order} limit %(one_more)s) as page"
+    ).format(
+        value=_wire_value(query),
+        order=sql.SQL(", ").join(order),
+        table=sql.Identifier(query.resource.name),
+        conditions=sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true"),
+    )
+    return statement, params
+
+
+def ordering_expression(resource: Resource, name: str | None) -> sql.Composable | None:
+    """What a list is ordered by, as it is indexed; None for the order of creation, which ids have."""
+    if name is None:
+        return None
+    field, column = resource.fields[name], sql.Identifier(name)
+    if field.kind == "text":
+        return sql.SQL('{} collate "C"').format(column)
+    return sql.SQL("coalesce({}, '-infinity')").format(column) if field.nullable else column
+
+
+def _wire_value(query: Query) -> sql.Composable:
+    if query.order_by is None:
+        return sql.SQL("null::text")
+    return sql.SQL("document ->> {}").format(sql.Literal(query.order_by))
+
+
+def _after(query: Query, value: sql.Composable | None, params: dict[str, object]) -> Iterable[sql.Composable]:
+    if query.after is None:
+        return
+    sign = sql.SQL("<" if query.descending else ">")
+    params["after_id"] = query.after.id
+    if value is None:
+        yield sql.SQL("id {} %(after_id)s").format(sign)
+    else:
+        params["after_value"] = query.after.value
+        yield sql.SQL("({}, id) {} ({}, %(after_id)s)").format(value, sign, _cursor_value(query, query.after))
+
+
+def _cursor_value(query: Query, after: Cursor) -> sql.Composable:
+    kind = query.resource.fields[query.order_by or ""].kind
+    if kind == "moment":
+        return sql.SQL("crm_moment(%(after_value)s)")
+    if kind == "date":
+        return sql.SQL("crm_day(%(after_value)s)" if after.value else "'-infinity'::date")
+    return sql.SQL("%(after_value)s::text")
+
+
+def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composable]:
+    for index, each in enumerate(query.filters):
+        bind = _Binder(params, f"filter_{index}")
+        yield _attribute_condition(each, bind) if each.is_attribute else _condition(each, bind)
+    for index, term in enumerate(query.terms):
+        yield sql.SQL("searched like {}").format(_Binder(params, f"term_{index}")(_part(term)))
+
+
+class _Binder:
+    """Gives the values of one condition their placeholders."""
+
+    def __init__(self, params: dict[str, object], name: str) -> None:
+        self._params, self._name = params, name
+
+    def __call__(self, value: object) -> sql.Placeholder:
+        name = f"{self._name}_{len(self._params)}"
+        self._params[name] = value
+        return sql.Placeholder(name)
+
+
+def _condition(each: Filter, bind: _Binder) -> sql.Composable:
+    column = sql.Identifier(each.field)
+    if each.operator == "contains":
+        return sql.SQL("lower({}) like {}").format(column, bind(_part(each.value)))
+    return sql.SQL("{} = {}").format(column, bind(each.value))
+
+
+def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
+    if each.operator in _RANGES:
+        return _range(each, bind)
+    if each.operator == "contains" and each.kind != "list":
+        # The search column holds every text of the record, and has an index for parts of texts.
+        return sql.SQL("searched like {0} and lower(crm_text(attributes, {1})) like {0}").format(
+            bind(_part(each.value)), sql.Literal(each.field)
+        )
+    values = each.value if each.operator == "in" else (each.value,)
+    holding = [sql.SQL("attributes @> {}::jsonb").format(bind(each_)) for v in values for each_ in _holding(each, v)]
+    return sql.SQL("({})").format(sql.SQL(" or ").join(holding))
+
+
+def _holding(each: Filter, value: Any) -> Iterable[str]:
+    yield json.dumps({each.field: value})
+    if each.kind == "list":
+        yield json.dumps({each.field: [value]})
+
+
+def _range(each: Filter, bind: _Binder) -> sql.Composable:
+    sign = sql.SQL(_RANGES[each.operator])
+    name = sql.Literal(each.field)
+    if each.kind == "number":
+        return sql.SQL("crm_number(attributes, {}) {} {}::numeric").format(name, sign, bind(str(each.value)))
+    value = bind(each.value)
+    return sql.SQL(
+        'left(crm_text(attributes, {name}), {length}) collate "C" {loose} left({value}::text, {length})'
+        ' and crm_text(attributes, {name}) collate "C" {sign} {value}::text'
+    ).format(
+        name=name,
+        sign=sign,
+        value=value,
+        length=sql.Literal(INDEXED_LENGTH),
+        loose=sql.SQL(_RANGES[each.operator[:2] + "e"]),
+    )
+
+
+def _part(value: str) -> str:
+    """A pattern that finds a text anywhere within another; wildcards in it are plain characters."""
+    escaped = simple_lower(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

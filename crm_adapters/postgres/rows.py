@@ -1,0 +1,64 @@
+"""Connections as this adapter uses them: how rows come back, and a runner of single statements."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+from psycopg import AsyncConnection, sql
+from psycopg.adapt import Buffer, Loader
+from psycopg.pq import Format
+
+Row: TypeAlias = tuple[Any, ...]
+Connection: TypeAlias = AsyncConnection[Row]
+Params: TypeAlias = Mapping[str, object]
+
+#: Gives a connection for a while; outside a transaction each statement commits by itself.
+Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Connection]]
+
+
+class _JsonBytes(Loader):
+    """JSON is passed on as the bytes it is stored as."""
+
+    def load(self, data: Buffer) -> bytes:
+        """The bytes as they came."""
+        return bytes(data)
+
+
+class _JsonBytesBinary(_JsonBytes):
+    format = Format.BINARY
+
+
+SESSION: Final = " ".join(
+    (
+        "-c statement_timeout=5s",
+        "-c lock_timeout=2s",
+        "-c idle_in_transaction_session_timeout=10s",
+        "-c timezone=UTC",
+        "-c jit=off",
+    )
+)
+
+
+async def configure(connection: Connection) -> None:
+    """Prepare a new connection: autocommit, and JSON as bytes."""
+    await connection.set_autocommit(True)
+    adapt(connection)
+
+
+def adapt(connection: Connection) -> None:
+    """Let JSON come back as bytes on this connection."""
+    connection.adapters.register_loader("json", _JsonBytes)
+    connection.adapters.register_loader("json", _JsonBytesBinary)
+
+
+async def fetch(connection: Connection, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
+    """Run one statement and give its rows, if it gives any."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(statement, params, prepare=True)
+    return await cursor.fetchall() if cursor.description else ()
+
+
+@asynccontextmanager
+async def always(connection: Connection) -> AsyncIterator[Connection]:
+    """A connection that is there already, in the shape of one that is lent."""
+    yield connection

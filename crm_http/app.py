@@ -1,0 +1,73 @@
+"""The app: every route mounted on its ports. It does not know which adapters stand behind them."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+
+from crm_core.ports import Accounts, Database, Passwords
+from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES
+from crm_http.auth import guard
+from crm_http.bodies import LARGEST_BODY, AnyRequest
+from crm_http.edge import Edge
+from crm_http.errors import HANDLERS
+from crm_http.routes.accounts import mount_accounts
+from crm_http.routes.activity import mount_activity
+from crm_http.routes.attributes import mount_attributes
+from crm_http.routes.health import mount_health
+from crm_http.routes.records import mount_records, path_id
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+async def _always() -> bool:
+    return True
+
+
+def create_app(
+    database: Database,
+    accounts: Accounts,
+    passwords: Passwords,
+    *,
+    ready: Callable[[], Awaitable[bool]] = _always,
+    lifespan: Sequence[Lifespan] = (),
+) -> Edge:
+    """The ASGI app of the whole API.
+
+    Args:
+        database: where records are.
+        accounts: where users and tokens are.
+        passwords: what verifies passwords.
+        ready: whether requests can be answered now.
+        lifespan: what is opened before the first request and closed after the last.
+    """
+    app = Litestar(
+        route_handlers=[*_routes(database, accounts, passwords), *mount_health(ready)],
+        guards=[guard(accounts)],
+        exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
+        lifespan=list(lifespan),
+        request_max_body_size=LARGEST_BODY,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    return Edge(app)
+
+
+def _routes(database: Database, accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHandler]:
+    ordinary = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS)]
+    # Follow-ups are documented without /api, and expected with it (ruling 1).
+    nested = [f"{prefix}/services/{{service:str}}" for prefix in ("", "/api")]
+    return [
+        *(route for row in ordinary for route in mount_records(row, database)),
+        *(route for row in ordinary if row.has_activity for route in mount_activity(row, database)),
+        *(route for at in nested for route in mount_records(FOLLOW_UPS, database, at, read_parent=_service)),
+        mount_attributes(database),
+        *mount_accounts(accounts, passwords),
+    ]
+
+
+def _service(request: AnyRequest) -> Any:
+    return path_id(request, "service")

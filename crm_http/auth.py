@@ -1,0 +1,73 @@
+"""Who calls, and whether they may: one guard over every route, which refuses what does not say whom it lets in."""
+
+import enum
+from typing import Any, Final
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from crm_core.accounts import Caller, read_authorization, require
+from crm_core.errors import PermissionDeniedError
+from crm_core.ports import Accounts
+from crm_core.use_cases import accounts as use_cases
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Access(enum.Enum):
+    """Whom a route lets in, where that is no permission.
+
+    Attributes:
+        OPEN: everybody, and credentials are not looked at.
+        PUBLIC: everybody, but credentials that are sent must be good, as the documented API had it.
+        AUTHENTICATED: every user.
+    """
+
+    OPEN = enum.auto()
+    PUBLIC = enum.auto()
+    AUTHENTICATED = enum.auto()
+
+
+#: The key under which a route declares its permission, or its Access, for each method.
+PERMISSION: Final = "permission"
+
+
+def guard(accounts: Accounts) -> Guard:
+    """The guard of the whole app."""
+
+    async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
+        needed = handler.opt.get(PERMISSION, {}).get(connection.scope["method"])
+        if needed is Access.OPEN:
+            return
+        header = _authorization(connection)
+        if needed is Access.PUBLIC and header is None:
+            return
+        state = connection.scope["state"]
+        token = read_authorization(header)
+        state["who"] = who = await use_cases.authenticate(accounts, token, request_id=state.get("request_id", ""))
+        if isinstance(needed, str):
+            require(who.actor, needed)
+        elif not isinstance(needed, Access):
+            raise PermissionDeniedError  # a route that declares nothing lets nobody in
+
+    return authorize
+
+
+def caller(connection: Connection) -> Caller:
+    """The caller whom the guard let in."""
+    who = connection.scope["state"]["who"]
+    assert isinstance(who, Caller)  # noqa: S101  # the guard put it there
+    return who
+
+
+def token_of(connection: Connection) -> str:
+    """The token that the caller sent."""
+    return read_authorization(_authorization(connection))
+
+
+def _authorization(connection: Connection) -> str | None:
+    for name, value in connection.scope["headers"]:
+        if name == b"authorization":
+            return value.decode("latin-1")
+    return None

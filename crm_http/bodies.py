@@ -1,0 +1,147 @@
+"""What a request carries, from bytes to plain values: JSON bodies, forms, query parameters, preferences.
+
+The framework's own decoding answers some bad input with 500, so bodies are decoded here (``errors.RequestError``).
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import ClientException, HTTPException
+
+from crm_http.errors import RequestError
+
+AnyRequest = Request[Any, Any, Any]
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+_FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+
+#: Bytes in a JSON body, and in the body of a login.
+LARGEST_BODY: Final = 1_000_000
+_LARGEST_LOGIN: Final = 8_000
+_DEEPEST: Final = 32
+_MOST_PARAMETERS: Final = 200
+_SECONDS_FOR_BODY: Final = 30.0
+
+
+def header(request: AnyRequest, name: bytes) -> str:
+    """A header's value by its lower-case name; empty when it is not there."""
+    for each, value in request.scope["headers"]:
+        if each == name:
+            return value.decode("latin-1")
+    return ""
+
+
+def media_type(request: AnyRequest) -> str:
+    """The content type without its parameters."""
+    return header(request, b"content-type").partition(";")[0].strip().lower()
+
+
+async def read_json(request: AnyRequest, *accepted: str) -> object:
+    """The body as plain values; an empty one is an empty object, as the documented API had it."""
+    body = await _read_bytes(request)
+    if not body:
+        return {}
+    if media_type(request) not in ("", JSON, *accepted):
+        raise _unsupported(request)
+    return decode_json(body)
+
+
+async def read_login(request: AnyRequest) -> object:
+    """The body of a login: JSON or a form."""
+    if media_type(request) not in (_FORM, _MULTIPART):
+        return await read_json(request)
+    body = await _read_bytes(request)
+    if len(body) > _LARGEST_LOGIN:
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large.")
+    try:
+        if media_type(request) == _FORM:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+            return dict(pairs)
+        return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    except (ValueError, LookupError, HTTPException) as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "Multipart form parse error - Invalid form.") from error
+
+
+def decode_json(body: bytes) -> object:
+    """JSON as plain values, of bounded depth."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _parse_error(_reason(body, error)) from None
+    # Few brackets cannot nest deep; only other bodies need to be walked.
+    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value):
+        raise _parse_error("Too deeply nested")
+    return value
+
+
+def read_query(request: AnyRequest) -> Mapping[str, str]:
+    """Query parameters; of one that is repeated the last counts."""
+    try:
+        text = request.scope["query_string"].decode()
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS))
+    except ValueError as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The query string cannot be read.") from error
+
+
+def is_strict(request: AnyRequest) -> bool:
+    """Whether the client asked that nothing it sends be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
+    return any(each.strip().lower() == "handling=strict" for each in header(request, b"prefer").split(","))
+
+
+async def _read_bytes(request: AnyRequest) -> bytes:
+    try:
+        async with asyncio.timeout(_SECONDS_FOR_BODY):
+            return await request.body()
+    except TimeoutError:
+        raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "The request body took too long.") from None
+    except ClientException as error:
+        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
+
+
+def _unsupported(request: AnyRequest) -> RequestError:
+    sent = header(request, b"content-type")[:100]
+    return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'Unsupported media type "{sent}" in request.')
+
+
+def _parse_error(reason: str) -> RequestError:
+    return RequestError(HTTPStatus.BAD_REQUEST, f"JSON parse error - {reason}")
+
+
+def _reason(body: bytes, error: Exception) -> str:
+    """Why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
+    try:
+        json.loads(body.decode(), parse_constant=_refuse_constant)
+    except RecursionError:
+        return "Too deeply nested"
+    except ValueError as found:
+        return str(found)
+    return str(error)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _within(each)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [each for each in value.values() if isinstance(each, dict | list)]
+    return [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []

@@ -1,0 +1,36 @@
+"""The atomic operations on tasks and notes (``api.md`` 2, 3, 5; ruling 17)."""
+
+from http import HTTPStatus
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from crm_core.activity import OPERATIONS
+from crm_core.fields import Intake
+from crm_core.ports import Database
+from crm_core.resources import Resource
+from crm_core.use_cases import records
+from crm_http.auth import caller
+from crm_http.bodies import AnyRequest, is_strict
+from crm_http.routes.records import Answer, body_or, mount, path_id, shown
+
+
+def mount_activity(resource: Resource, db: Database) -> list[HTTPRouteHandler]:
+    """One path for each operation."""
+    permission = resource.permission("change")
+    return [
+        mount(f"/api/{resource.path}/{{id:str}}/{name}", {"POST": (permission, _operation(resource, db, name))})
+        for name in OPERATIONS
+    ]
+
+
+def _operation(resource: Resource, db: Database, name: str) -> Answer:
+    status = HTTPStatus.CREATED if name.startswith("add-") else HTTPStatus.OK
+
+    async def operate(request: AnyRequest) -> ASGIResponse:
+        id_, who = path_id(request), caller(request)
+        data = await body_or(request, lambda: records.look_up(db, resource, id_))
+        edit = OPERATIONS[name](data, Intake(who.new_id, is_strict(request)))
+        return shown(await records.apply(db, who, resource, id_, edit), status)
+
+    return operate

@@ -1,0 +1,39 @@
+"""Attribute definitions share one path: an entity's name lists and creates, an id does the rest (ruling 1)."""
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from crm_core.attributes import ENTITIES
+from crm_core.errors import NotFoundError
+from crm_core.ports import Database
+from crm_core.resources import ATTRIBUTES
+from crm_http.bodies import AnyRequest
+from crm_http.routes.records import Records, mount
+
+
+def mount_attributes(db: Database) -> HTTPRouteHandler:
+    """The route of ``/api/attributes/<entity name or id>/``."""
+    of_entity = Records(ATTRIBUTES, db, _entity)
+    by_id = Records(ATTRIBUTES, db)
+
+    async def find_or_retrieve(request: AnyRequest) -> ASGIResponse:
+        named = request.path_params["id"] in ENTITIES
+        return await (of_entity.find(request) if named else by_id.retrieve(request))
+
+    return mount(
+        "/api/attributes/{id:str}",
+        {
+            "GET": (ATTRIBUTES.permission("view"), find_or_retrieve),
+            "POST": (ATTRIBUTES.permission("add"), of_entity.create),
+            "PUT": (ATTRIBUTES.permission("change"), by_id.change),
+            "PATCH": (ATTRIBUTES.permission("change"), by_id.change),
+            "DELETE": (ATTRIBUTES.permission("delete"), by_id.remove),
+        },
+    )
+
+
+def _entity(request: AnyRequest) -> str:
+    name: str = request.path_params["id"]
+    if name not in ENTITIES:
+        raise NotFoundError
+    return name

@@ -1,0 +1,146 @@
+"""Hand-made knowledge for decisions: a few values, and the loop that a store runs, without a store."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import strategies as st
+
+from crm_core import decisions
+from crm_core.accounts import Actor, Caller, User
+from crm_core.activity import Edit
+from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Record, Search
+from crm_core.drafts import read_draft, with_defaults
+from crm_core.entities import Attribute
+from crm_core.errors import InvalidError, Problems
+from crm_core.fields import Intake
+from crm_core.resources import RESOURCES, Resource
+
+NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
+ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")
+BOB = User(id=2, username="bob")
+
+#: What clients may send, and worse: U+0000, lone surrogates, numbers that are none or too large, anything nested.
+JSON_LIKE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**300, 10**400)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=40)
+    | st.sampled_from(["2025-01-15", "0001-01-01T00:00+23:59", "9" * 1_000, str(UUID(int=1)), "#123456", "true", ""]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+#: What Python's own conversions choke on: deeper than its stack once it is walked, longer than it prints.
+HOSTILE = [pytest.param(10**5_000, id="5001 digits"), pytest.param(nested(700), id="700 deep")]
+
+
+def uid(number: int) -> UUID:
+    return UUID(int=number)
+
+
+def intake(*, strict: bool = False) -> Intake:
+    """New ids are 1001, 1002 and so on."""
+    return Intake(partial(next, map(uid, itertools.count(1001))), strict)
+
+
+def calling(user: User = ANN) -> Caller:
+    return Caller(actor=Actor(user=user), now=NOW, new_id=intake().new_id, request_id="r-1")
+
+
+def made(entity: type, number: int, /, **values: object) -> Any:
+    """A value of an entity with the id of that number; what is not given is as in a new record."""
+    return entity(**with_defaults(entity, {"id": uid(number), **values}))
+
+
+def texts(problems: Problems) -> Any:
+    """Problems as clients read them, nested as they are."""
+    if isinstance(problems, Mapping):
+        return {name: texts(inner) for name, inner in problems.items()}
+    return [problem.message for problem in problems]
+
+
+def refused(call: Callable[..., object], *args: object, **options: object) -> Any:
+    """The texts of the problems for which a call is refused."""
+    with pytest.raises(InvalidError) as caught:
+        call(*args, **options)
+    return texts(caught.value.problems)
+
+
+class Knowledge:
+    """Answers decisions about the given values; definitions among them make the catalogs. Stores nothing."""
+
+    def __init__(self, *values: Any) -> None:
+        names = {resource.entity: resource.name for resource in RESOURCES.values()}
+        keys = [Key(names[type(value)], value.id) for value in values]
+        self.records = {key: Record(key, 3, value) for key, value in zip(keys, values, strict=True)}
+
+    def create(self, resource: Resource, data: object, *, parent: object = None, who: Caller | None = None) -> Changes:
+        draft = read_draft(resource.entity, data, intake(), whole=True)
+        key = Key(resource.name, uid(1000))
+        return self.ask(partial(decisions.create, resource, who or calling(), key, draft, parent))
+
+    def patch(self, resource: Resource, number: int, data: object, *, merge: bool = False) -> Changes:
+        draft = read_draft(resource.entity, data, intake(), whole=False, merge=merge)
+        return self.apply(resource, number, lambda _: draft)
+
+    def apply(self, resource: Resource, number: int, edit: Edit, *, parent: object = None) -> Changes:
+        return self._about(resource, number, partial(decisions.alter, resource, calling(BOB)), edit, parent)
+
+    def remove(self, resource: Resource, number: int, *, parent: object = None) -> Changes:
+        return self._about(resource, number, partial(decisions.remove, resource, calling(BOB)), parent)
+
+    def _about(self, resource: Resource, number: int, decide: Callable[..., Changes | Needs], *rest: object) -> Changes:
+        key = Key(resource.name, uid(number))
+        return self.ask(partial(decide, key, *rest), Needs(records=frozenset({key})))
+
+    def ask(self, decide: Decide, needs: Needs | None = None) -> Changes:
+        """Know what is needed, ask, and so on; every answer is asked for twice, since decisions are pure."""
+        known = self.answer(needs or Needs())
+        for _ in range(9):
+            answer = decide(known)
+            assert decide(known) == answer
+            if isinstance(answer, Changes):
+                return answer
+            assert known.lacks(answer) == answer, "a decision asks only for what it does not know"
+            known |= self.answer(answer)
+        raise AssertionError("the decision never has enough")
+
+    def answer(self, needs: Needs) -> Known:
+        return Known(
+            records={key: self.records.get(key) for key in needs.records},
+            references={key: key in self.records or key in {("user", 1), ("user", 2)} for key in needs.references},
+            children={search: self._find(search) for search in needs.children},
+            counts={search: len(self._find(search)) for search in needs.counts},
+            catalogs={name: Catalog(1, self._definitions(name), ()) for name in needs.catalogs},
+        )
+
+    def _find(self, search: Search) -> tuple[Record, ...]:
+        def suits(record: Record) -> bool:
+            pairs = ((getattr(record.value, name), wanted) for name, wanted in search.where)
+            return all(found in wanted if isinstance(wanted, tuple) else found == wanted for found, wanted in pairs)
+
+        return tuple(each for each in self.records.values() if each.key.resource == search.resource and suits(each))
+
+    def _definitions(self, entity: str) -> Mapping[str, Attribute]:
+        values = [record.value for record in self.records.values()]
+        return {each.name: each for each in values if isinstance(each, Attribute) and each.entity == entity}
+
+
+def answered(changes: Changes) -> Any:
+    """The record that a decision answers with, as it is written."""
+    return next(put.value for put in changes.writes if put.key == changes.answer)
