@@ -1,0 +1,1 @@
+"""Adapters: the ports of the core on real things, and in memory."""

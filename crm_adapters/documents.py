@@ -43,4 +43,5 @@ def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
 
 @cache
 def _list_decoder(resource: str) -> msgspec.json.Decoder[tuple[Any, ...]]:
-    return msgspec.json.Decoder(tuple[RESOURCES[resource].entity, ...])
+    entity: Any = RESOURCES[resource].entity
+    return msgspec.json.Decoder(tuple[entity, ...])

@@ -1,6 +1,6 @@
 """Users, their groups and permissions, and how failed logins slow further ones down."""
 
-import datetime
+import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -69,7 +69,7 @@ class User:
 
     @property
     def name(self) -> str:
-        """ "First Last", or the username where both are empty (ruling 25)."""
+        """First and last name, or the username where both are empty (ruling 25)."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
 
@@ -100,7 +100,7 @@ class Caller:
     """
 
     actor: Actor
-    now: datetime.datetime
+    now: dt.datetime
     new_id: Callable[[], UUID]
     request_id: str = ""
     catalogs: Mapping[str, int] = attrs.field(factory=dict)
@@ -122,11 +122,11 @@ class Failures:
     """
 
     count: int
-    latest: datetime.datetime
+    latest: dt.datetime
 
 
 #: Failures are forgotten when the latest is older than this, the longest wait.
-FAILURE_WINDOW: Final = datetime.timedelta(minutes=15)
+FAILURE_WINDOW: Final = dt.timedelta(minutes=15)
 _FREE_FAILURES: Final = {"user": 10, "address": 100}
 
 
@@ -138,12 +138,12 @@ def failure_keys(username: str, address: str) -> Mapping[str, str]:
     return {"user": f"user {address} {username}", "address": f"address {address}"}
 
 
-def seconds_to_wait(failures: Mapping[str, Failures], now: datetime.datetime) -> int:
+def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
     """Whole seconds until the next attempt is allowed: none for a few failures, then doubling up to 15 minutes."""
     return max((_wait(kind, each, now) for kind, each in failures.items()), default=0)
 
 
-def _wait(kind: str, failures: Failures, now: datetime.datetime) -> int:
+def _wait(kind: str, failures: Failures, now: dt.datetime) -> int:
     beyond = failures.count - _FREE_FAILURES[kind]
     if beyond < 0:
         return 0

@@ -4,7 +4,7 @@ The order is that of the documentation's field tables, and of the documents that
 msgspec writes slotted attrs classes in another order.
 """
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -46,9 +46,9 @@ class Task:
 
     id: UUID = item_id()
     task: str = text(longest=ENTRY_LENGTH)
-    date: datetime.date | None = day()
+    date: dt.date | None = day()
     completed: bool = boolean(default=False)
-    date_created: datetime.datetime | None = moment(nullable=True)
+    date_created: dt.datetime | None = moment(nullable=True)
     user_id: int | None = output_only("integer")
     user_name: str | None = output_only("text")
 
@@ -74,7 +74,7 @@ class Client:
     list_of_tasks: tuple[Task, ...] = items(Task, most=MOST_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, most=MOST_ENTRIES)
     list_of_images: tuple[str, ...] = texts(most=MOST_ENTRIES, longest=2_048, read_one=images.read_url)
-    created_at: datetime.datetime = output_only("moment")
+    created_at: dt.datetime = output_only("moment")
     created_by: int | None = user(output_only=True)
 
 
@@ -91,7 +91,7 @@ class Service:
     list_of_tasks: tuple[Task, ...] = items(Task, most=MOST_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, most=MOST_ENTRIES)
     list_of_images: tuple[str, ...] = texts(most=MOST_ENTRIES, longest=2_048, read_one=images.read_url)
-    created_at: datetime.datetime = output_only("moment")
+    created_at: dt.datetime = output_only("moment")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -128,7 +128,7 @@ class Lead:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, most=MOST_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, most=MOST_ENTRIES)
-    created_at: datetime.datetime = output_only("moment")
+    created_at: dt.datetime = output_only("moment")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -138,9 +138,9 @@ class FollowUp:
     id: UUID = identity()
     service: UUID = reference("service", owner=True, output_only=True)
     attributes: Mapping[str, object] = attribute_values()
-    follow_up_date: datetime.datetime = moment()
+    follow_up_date: dt.datetime = moment()
     comment: str | None = text(longest=10_000, blank=True, default="", nullable=True)
-    created_at: datetime.datetime = output_only("moment")
+    created_at: dt.datetime = output_only("moment")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -149,8 +149,8 @@ class Cohort:
 
     id: UUID = identity()
     name_cohort: str = text()
-    start_date: datetime.date | None = day()
-    end_date: datetime.date | None = day()
+    start_date: dt.date | None = day()
+    end_date: dt.date | None = day()
     instructor: int | None = user()
 
 
@@ -190,7 +190,7 @@ class TransferRequest:
     student: UUID = reference("service", owner=True)
     student_name: str = output_only("text")
     cohort_request: str = text()
-    possible_transfer_date: datetime.date | None = day()
+    possible_transfer_date: dt.date | None = day()
 
 
 ATTRIBUTE_TYPES: Final = ("text", "number", "date", "boolean", "list", "file")

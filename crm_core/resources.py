@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 
 from crm_core import accounts, attributes, education, pipelines, webhooks
-from crm_core.changes import Follow, Known, Needs, Proposal, Settle
+from crm_core.changes import Follow, Known, Proposal, Settle
 from crm_core.entities import (
     Attribute,
     Client,

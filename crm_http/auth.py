@@ -37,7 +37,7 @@ def guard(accounts: Accounts) -> Guard:
     """The guard of the whole app."""
 
     async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
-        needed = handler.opt.get(PERMISSION, {}).get(connection.scope["method"])
+        needed = handler.opt.get(PERMISSION, {}).get(connection.scope.get("method"))
         if needed is Access.OPEN:
             return
         header = _authorization(connection)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 from uuid import uuid4
 
-from litestar.enums import HttpMethod
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:+/=-]{1,128}")
@@ -20,7 +20,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -38,7 +38,7 @@ class Edge:
                 present = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(h for h in headers if h[0] not in present)]
             elif is_head and message["type"] == "http.response.body":
-                message = {**message, "body": b""}  # type: ignore[typeddict-item]
+                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, decorate)

@@ -3,6 +3,7 @@
 import asyncio
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -65,10 +66,8 @@ class PostgresAccounts:
         """Remember the use beside the request, not within it: it may fail, and others may wait for the row."""
 
         async def touch() -> None:
-            try:
+            with suppress(UnavailableError):  # the next use tells it
                 await self._pool.fetch(query("touch_tokens"), {"hashes": hashes})
-            except UnavailableError:
-                pass  # the next use tells it
 
         task = asyncio.create_task(touch())
         self._background.add(task)

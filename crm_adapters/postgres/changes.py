@@ -1,6 +1,6 @@
 """Reading what a decision needs, and committing what it says."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Any, LiteralString, NamedTuple, Protocol
@@ -8,13 +8,10 @@ from typing import Any, LiteralString, NamedTuple, Protocol
 from psycopg import sql
 
 from crm_adapters import documents
+from crm_adapters.postgres.errors import StaleError
 from crm_adapters.postgres.queries import query, write
 from crm_adapters.postgres.rows import Connection, Row, fetch
 from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Put, Record, Remove, Search
-
-
-class StaleError(Exception):
-    """What was known no longer holds; decide again."""
 
 
 class Reader(Protocol):

@@ -16,7 +16,6 @@ from crm_adapters.postgres import indexes
 from crm_adapters.postgres.changes import (
     LockingReader,
     Lookups,
-    StaleError,
     commit_group,
     commit_under_locks,
     existing,
@@ -29,7 +28,7 @@ from crm_adapters.postgres.changes import (
     transaction,
 )
 from crm_adapters.postgres.coalesce import Loader
-from crm_adapters.postgres.errors import CONTENDED, STALE, translated
+from crm_adapters.postgres.errors import StaleError, staleness, translated
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
 from crm_adapters.postgres.rows import SESSION, Connect, Connection, Params, Row, adapt, always, configure, fetch
@@ -146,41 +145,41 @@ class PostgresDatabase:
                 known, answer = await settle(self._reader, await read(self._reader, needs), decide)
                 if isinstance(answer, Needs):
                     break
-                try:
-                    return await self._commit(answer, known)
-                except StaleError:
-                    self._reader.forget(known)
-                    needs = _looking_again(needs)
+                if await self._commit(answer, known):
+                    return _answer(answer, known)
+                self._reader.forget(known)
+                needs = _looking_again(needs)
         return await self._change_under_locks(needs, decide)
 
-    async def _commit(self, changes: Changes, known: Known) -> Document | None:
+    async def _commit(self, changes: Changes, known: Known) -> bool:
+        """Commit, and tell whether what was known still held."""
         groups = groups_of(changes)
         held = held_records(changes, known)
-        async with self._pool.connect() as connection:
-            try:
-                if len(groups) == 1:
-                    await commit_group(connection, groups[0], held, known)
-                elif groups:
-                    async with connection.transaction():
-                        for index, group in enumerate(groups):
-                            await commit_group(connection, group, () if index else held, known)
-            except (*STALE, *CONTENDED):
-                raise StaleError from None
+        try:
+            async with self._pool.connect() as connection:
+                with staleness():
+                    if len(groups) == 1:
+                        await commit_group(connection, groups[0], held, known)
+                    elif groups:
+                        async with connection.transaction():
+                            for index, group in enumerate(groups):
+                                await commit_group(connection, group, () if index else held, known)
+        except StaleError:
+            return False
         self._after(changes)
-        return _answer(changes, known)
+        return True
 
     async def _change_under_locks(self, needs: Needs, decide: Decide) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
                 async with self._pool.connect() as connection:
-                    try:
+                    with staleness():
                         answer, changes = await _decide_under_locks(connection, needs, decide)
-                    except (*STALE, *CONTENDED):
-                        raise StaleError from None
-                self._after(changes)
-                return answer
             except StaleError:
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
+            else:
+                self._after(changes)
+                return answer
         logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
         raise UnavailableError
 
@@ -233,7 +232,8 @@ class ConnectedDatabase:
         """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
         with translated():
             try:
-                return (await _decide_under_locks(self._connection, needs, decide))[0]
+                with staleness():
+                    return (await _decide_under_locks(self._connection, needs, decide))[0]
             except StaleError:
                 raise UnavailableError from None
 

@@ -9,17 +9,32 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from crm_core.errors import CrmError, InvalidError, Problem, UnavailableError, ACROSS_FIELDS
+from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, Problem, UnavailableError
 
 logger = logging.getLogger("crm.postgres")
 
-#: At the commit these say that what was known no longer holds: decide again.
-STALE: Final = (errors.ForeignKeyViolation, errors.UniqueViolation)
-
-#: These ended the transaction for the sake of another one: do it again.
-CONTENDED: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+#: At a commit the first two say that what was known no longer holds, the others that another came first.
+_STALE: Final = (
+    errors.ForeignKeyViolation,
+    errors.UniqueViolation,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+)
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
+
+
+class StaleError(Exception):
+    """What was known no longer holds: decide again."""
+
+
+@contextmanager
+def staleness() -> Iterator[None]:
+    """Round a commit: raise StaleError for what is cured by deciding again."""
+    try:
+        yield
+    except _STALE:
+        raise StaleError from None
 
 
 @contextmanager

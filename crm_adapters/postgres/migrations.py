@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Final, LiteralString, cast
+from typing import Final
 
 import psycopg
 
@@ -51,9 +51,8 @@ def steps() -> Sequence[str]:
     return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
 
 
-def _read(name: str) -> LiteralString:
-    # The cast is safe: the text is a file of this package.
-    return cast("LiteralString", files(__package__).joinpath("migrations", f"{name}.sql").read_text("utf-8"))
+def _read(name: str) -> bytes:
+    return files(__package__).joinpath("migrations", f"{name}.sql").read_text("utf-8").encode()
 
 
 async def _check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:

@@ -28,14 +28,8 @@ class _JsonBytesBinary(_JsonBytes):
     format = Format.BINARY
 
 
-SESSION: Final = " ".join(
-    (
-        "-c statement_timeout=5s",
-        "-c lock_timeout=2s",
-        "-c idle_in_transaction_session_timeout=10s",
-        "-c timezone=UTC",
-        "-c jit=off",
-    )
+SESSION: Final = (
+    "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC -c jit=off"
 )
 
 

@@ -228,7 +228,7 @@ async def _outcome(operation: Awaitable[object]) -> object:
         return type(error), str(error)
 
 
-async def _whole_list(  # noqa: PLR0913  # as the use case
+async def _whole_list(  # as the use case
     db: Database,
     who: Caller,
     resource: Resource,

@@ -29,7 +29,7 @@ JSON_LIKE = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.integers(10**300, 10**400)
+    | st.sampled_from([2**63, 10**309, -(10**400)])
     | st.floats()
     | st.text(st.characters(exclude_categories=()), max_size=40)
     | st.sampled_from(["2025-01-15", "0001-01-01T00:00+23:59", "9" * 1_000, str(UUID(int=1)), "#123456", "true", ""]),
@@ -143,4 +143,6 @@ class Knowledge:
 
 def answered(changes: Changes) -> Any:
     """The record that a decision answers with, as it is written."""
-    return next(put.value for put in changes.writes if put.key == changes.answer)
+    found = [put.value for put in changes.writes if put.key == changes.answer]
+    assert found, "nothing is written"
+    return found[0]
