@@ -13,7 +13,8 @@ from crm_core.accounts import Caller
 from crm_core.drafts import Draft, read_draft, read_whole_draft
 from crm_core.entities import ENTRY_LENGTH, MOST_ENTRIES, Note, Task
 from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, invalid
-from crm_core.fields import Intake, boolean, day, iso, text, uuid
+from crm_core.fields import boolean, day, text, uuid
+from crm_core.readers import Intake, iso
 
 Entry = TypeVar("Entry", Task, Note)
 

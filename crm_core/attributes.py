@@ -1,6 +1,5 @@
 """The dynamic schema: attributes that users define, and what records may hold under them (rulings 19 to 22)."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -11,8 +10,8 @@ from crm_core.changes import Known, Needs, Proposal, catalog_of
 from crm_core.entities import Attribute
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.events import same
-from crm_core.fields import text_problems
 from crm_core.images import is_web_url
+from crm_core.readers import text_problems
 
 #: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
 ENTITIES: Final = ("client", "service", "lead", "follow_up")
@@ -79,7 +78,8 @@ def _check_text(_: Attribute, value: object) -> Problems:
 def _check_number(_: Attribute, value: object) -> Problems:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return (_NOT_A_NUMBER,)
-    return () if math.isfinite(value) and abs(value) < _LARGEST_NUMBER else (_NOT_A_NUMBER,)
+    # Comparing is exact for whole numbers of any size, and false for what is not finite.
+    return () if abs(value) < _LARGEST_NUMBER else (_NOT_A_NUMBER,)
 
 
 def _check_date(_: Attribute, value: object) -> Problems:
@@ -143,8 +143,8 @@ def settle_attribute(proposal: Proposal, known: Known) -> Needs | Mapping[str, o
     name = proposal.sent.get("name")
     problems: dict[str, Problems] = {}
     if proposal.before is not None:
-        fixed = (each for each in ("name", "type") if each in proposal.sent)
-        changed = (each for each in fixed if proposal.sent[each] != getattr(proposal.before, each))
+        fixed = {"name": normal_name(proposal.value("name")), "type": proposal.value("type")}
+        changed = (each for each, value in fixed.items() if value != getattr(proposal.before, each))
         problems = {each: (Problem("fixed", "This field cannot be changed."),) for each in changed}
     elif name is not None and not is_sound_name(name):
         problems["name"] = (Problem("invalid", "This value does not match the required pattern."),)

@@ -33,10 +33,14 @@ class Record:
 
 
 class Search(NamedTuple):
-    """The records of a resource whose fields have the given values; a tuple of values means any of them."""
+    """The records of a resource whose fields have the given values; a tuple of values means any of them.
+
+    With ``any_field`` one of the fields is enough.
+    """
 
     resource: str
     where: tuple[tuple[str, object], ...]
+    any_field: bool = False
 
 
 @attrs.frozen

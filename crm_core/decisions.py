@@ -3,7 +3,9 @@
 Each is asked by the store with what it knows; it answers with changes, or with what it must know first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, Record, 
 from crm_core.drafts import Draft, merged, with_defaults
 from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, Problem, Problems, ReferencedError
 from crm_core.events import Event, Kind, differences
+from crm_core.readers import shown
 from crm_core.resources import RESOURCES, Resource, referring
 
 
@@ -63,10 +66,13 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, known: Kno
     """Decide the removal of a record and of what belongs to it; refused while others refer to it (ruling 13)."""
     record = found(resource, key, parent, known)
     owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
-    holders = [(other, Search(other.name, ((name, key.id),))) for other, name in referring(resource, owned=False)]
+    holders = {
+        other: Search(other.name, tuple((name, key.id) for _, name in pairs), any_field=True)
+        for other, pairs in groupby(referring(resource, owned=False), key=itemgetter(0))
+    }
     needs = Needs(
         children=frozenset(owned),
-        counts=frozenset(search for _, search in holders),
+        counts=frozenset(holders.values()),
         catalogs={
             each.name: who.catalogs.get(each.name)
             for each in (resource, *(RESOURCES[search.resource] for search in owned))
@@ -75,7 +81,7 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, known: Kno
     )
     if lacking := known.lacks(needs):
         return lacking
-    _refuse_while_held(resource, [(other, known.counts[search]) for other, search in holders])
+    _refuse_while_held(resource, {other: known.counts[search] for other, search in holders.items()})
     gone = [child for search in owned for child in known.children[search]]
     return Changes(writes=tuple(Remove(each.key, _event(who, each.key, each, None)) for each in (*gone, record)))
 
@@ -110,7 +116,7 @@ def _settle(resource: Resource, proposal: Proposal, draft: Draft, known: Known) 
     if lacking := known.lacks(needs):
         return lacking
     problems = dict(draft.problems) | {name: _no_such(key) for name, key in keys.items() if not known.exists(key)}
-    values = _merge(resource, proposal) if draft.merge else dict(proposal.sent)
+    values = dict(proposal.sent) | _merged(resource, proposal, draft)
     for rule in (_settle_attributes, _settle_activity, _settle_own):
         try:
             settled = rule(resource, evolve(proposal, sent=values), draft, known)
@@ -125,12 +131,10 @@ def _settle(resource: Resource, proposal: Proposal, draft: Draft, known: Known) 
     return values
 
 
-def _merge(resource: Resource, proposal: Proposal) -> dict[str, Any]:
+def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
     # Attributes are merged beside their definitions, which tell what of them is checked.
-    return {
-        name: merged(getattr(proposal.before, name), value) if resource.fields[name].kind == "mapping" else value
-        for name, value in proposal.sent.items()
-    }
+    names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
+    return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
 
 
 def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
@@ -140,7 +144,7 @@ def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
 
 
 def _no_such(key: Key) -> Problems:
-    return (Problem("does_not_exist", f'Invalid pk "{key.id}" - object does not exist.'),)
+    return (Problem("does_not_exist", f'Invalid pk "{shown(key.id)}" - object does not exist.'),)
 
 
 def _settle_attributes(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Mapping[str, object]:
@@ -151,7 +155,7 @@ def _settle_attributes(resource: Resource, proposal: Proposal, draft: Draft, kno
         known.catalogs[resource.name].definitions,
         getattr(proposal.before, "attributes", {}),
         proposal.sent["attributes"],
-        merge=draft.merge,
+        merge="attributes" in draft.merges,
     )
     if problems:
         raise InvalidError({"attributes": problems})
@@ -208,10 +212,7 @@ def _event(who: Caller, key: Key, before: Record | None, after: object | None) -
     )
 
 
-def _refuse_while_held(resource: Resource, held: Iterable[tuple[Resource, int]]) -> None:
-    counts: dict[str, tuple[Resource, int]] = {}
-    for other, count in held:
-        counts[other.name] = (other, counts.get(other.name, (other, 0))[1] + count)
-    phrases = [f"{n} {other.label[n != 1]}" for other, n in counts.values() if n]
+def _refuse_while_held(resource: Resource, counts: Mapping[Resource, int]) -> None:
+    phrases = [f"{count} {other.label[count != 1]}" for other, count in counts.items() if count]
     if phrases:
         raise ReferencedError(f"This {resource.label[0]} cannot be deleted: {' and '.join(phrases)} refer to it.")

@@ -6,7 +6,8 @@ from typing import Any
 import attrs
 
 from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
-from crm_core.fields import REQUIRED, Field, Intake, RefusedError, fields_of, read_each, read_list
+from crm_core.fields import REQUIRED, Field, fields_of
+from crm_core.readers import Intake, RefusedError, read_each, read_list
 
 
 @attrs.frozen
@@ -16,12 +17,12 @@ class Draft:
     Attributes:
         values: checked values of the fields that were sent and are good.
         problems: the problems of the others, by field.
-        merge: objects among the values change only the members that they mention (RFC 7396).
+        merges: the fields whose values, objects, change only the members that they mention (RFC 7396).
     """
 
     values: Mapping[str, object]
     problems: Mapping[str, Problems] = attrs.field(factory=dict)
-    merge: bool = False
+    merges: frozenset[str] = frozenset()
 
 
 def read_draft(entity: type, data: object, intake: Intake, *, whole: bool, merge: bool = False) -> Draft:
@@ -49,7 +50,8 @@ def read_draft(entity: type, data: object, intake: Intake, *, whole: bool, merge
             values[name] = _read_merged(field, data[name], intake) if merge else _read(field, data[name], intake)
         except RefusedError as error:
             problems[name] = error.problems
-    return Draft(values, problems, merge)
+    objects = (name for name in values if merge and isinstance(data[name], Mapping))
+    return Draft(values, problems, frozenset(objects))
 
 
 def read_whole_draft(entity: type, data: object, intake: Intake) -> Mapping[str, Any]:
@@ -92,7 +94,7 @@ def _read(field: Field, value: object, intake: Intake) -> object:
 
 
 def _read_merged(field: Field, value: object, intake: Intake) -> object:
-    if value is None and not field.nullable and not field.required:
+    if value is None and not field.nullable and not field.required and field.initial() is not None:
         return field.initial()
     if field.kind == "mapping" and isinstance(value, Mapping):
         kept = {name: each for name, each in value.items() if each is not None}

@@ -46,7 +46,7 @@ def differences(before: object | None, after: object | None) -> Mapping[str, obj
     found: dict[str, object] = {}
     for name, field in fields_of(entity).items():
         old, new = getattr(before, name, None), getattr(after, name, None)
-        if same(old, new):
+        if before is not None and after is not None and same(old, new):
             continue
         if field.secret:
             found[name] = {"from": sorted(old or ()), "to": sorted(new or ())}

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from crm_core.fields import refuse
+from crm_core.readers import refuse
 
 #: Paths under which the app itself serves files; ``list_of_images`` may name them without a host.
 OWN_FILES: Final = "/files/"

@@ -9,7 +9,6 @@ import binascii
 import json
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
@@ -21,7 +20,8 @@ from crm_core.attributes import normal_name
 from crm_core.changes import Key
 from crm_core.entities import Attribute
 from crm_core.errors import InvalidError, Problem, Problems
-from crm_core.fields import Field, RefusedError, iso, read_boolean, read_moment, read_uuid, refuse
+from crm_core.fields import Field
+from crm_core.readers import RefusedError, iso, read_boolean, read_moment, read_uuid, refuse, text_problems
 from crm_core.resources import Resource
 
 MOST_PER_PAGE: Final = 1_000
@@ -37,6 +37,7 @@ _OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "file": ("exact", "in", "contains"),
 }
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
+_TERM = re.compile(r""""([^"]+)"(?=[\s,]|$)|'([^']+)'(?=[\s,]|$)|([^\s,]+)""")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NOT_A_CHOICE: Final = Problem(
     "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
@@ -112,19 +113,17 @@ def parse_query(
     filters: list[Filter] = []
     problems: dict[str, Problems] = {}
     for name, value in params.items():
-        if not value:
-            continue
         try:
-            if "\x00" in value:
-                raise refuse("null_characters_not_allowed", "Null characters are not allowed.")
-            if name in _CONTROLS:
+            if not _is_known(resource, name):
+                _refuse_unknown(resource, strict=strict)
+            elif not value:
+                continue
+            elif found := text_problems(value, len(value)):
+                problems[name] = found
+            elif name in _CONTROLS:
                 query |= _CONTROLS[name](resource, value)
-            elif found := _read_filter(resource, name, value, definitions):
-                filters.append(found)
-            elif strict:
-                raise refuse(
-                    "unknown", f"This parameter is not known. There are: {', '.join(known_parameters(resource))}."
-                )
+            else:
+                filters.append(_read_filter(resource, name, value, definitions))
         except RefusedError as error:
             problems[name] = error.problems
     if problems:
@@ -157,7 +156,9 @@ def write_cursor(query: Query, cursor: Cursor) -> str:
 def _read_cursor(_: Resource, value: str) -> Mapping[str, object]:
     try:
         order, last, id_ = json.loads(base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True))
-        sound = isinstance(order, str) and isinstance(last, str | None) and "\x00" not in (last or "")
+        sound = (
+            isinstance(order, str) and isinstance(last, str | None) and not text_problems(last or "", len(last or ""))
+        )
         if sound:
             return {"cursor": (order, Cursor(last, UUID(id_)))}
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
@@ -202,15 +203,9 @@ def _read_limit(_: Resource, value: str) -> Mapping[str, object]:
 
 
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
-    """Terms are parted by blanks and commas; quotes keep a phrase together."""
-    lexer = shlex.shlex(value, posix=True)
-    lexer.whitespace += ","
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
-    try:
-        terms = list(lexer)
-    except ValueError:  # a quote that is never closed is a plain character
-        terms = re.split(r"[\s,]+", value)
-    return {"terms": tuple(simple_lower(term) for term in terms if term)}
+    """Terms are parted by blanks and commas; quotes round a term keep a phrase together."""
+    terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
+    return {"terms": tuple(simple_lower(term) for term in terms)}
 
 
 _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] = {
@@ -221,17 +216,26 @@ _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] 
 }
 
 
-def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter | None:
-    if name.startswith(ATTRIBUTE_PREFIX) and "attributes" in resource.fields:
+def _is_known(resource: Resource, name: str) -> bool:
+    is_attribute = name.startswith(ATTRIBUTE_PREFIX) and "attributes" in resource.fields
+    return is_attribute or name in known_parameters(resource)
+
+
+def _refuse_unknown(resource: Resource, *, strict: bool) -> None:
+    if strict:
+        raise refuse("unknown", f"This parameter is not known. There are: {', '.join(known_parameters(resource))}.")
+
+
+def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
+    if name.startswith(ATTRIBUTE_PREFIX):
         return _read_attribute_filter(name.removeprefix(ATTRIBUTE_PREFIX), value, definitions)
-    if name in resource.filters or (name in resource.references and name != resource.parent):
-        field = resource.fields[name]
-        return Filter(name, resource.filters.get(name, "exact"), _read_value(field, value), field.kind)
-    return None
+    field = resource.fields[name]
+    return Filter(name, resource.filters.get(name, "exact"), _read_value(field, value), field.kind)
 
 
 def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
-    bare, _, operator = name.partition("__")
+    # Names never hold two "_" in a row, but may end in one: the last two belong to the operator.
+    bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "")
     definition = definitions.get(normal_name(bare))
     if definition is None:
         raise refuse("unknown", "This attribute is not defined.")

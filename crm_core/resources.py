@@ -31,7 +31,7 @@ def _follow_nothing(_: object, __: object, ___: Known) -> Mapping[object, object
     return {}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Resource:
     """One kind of record.
 

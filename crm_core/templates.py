@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from crm_core.errors import Problem
-from crm_core.fields import RefusedError, refuse, text_problems
+from crm_core.readers import RefusedError, text_problems
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
@@ -25,15 +25,16 @@ _FORBIDDEN: Final = frozenset(
     }
 )
 _FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
-_MOST_HEADERS: Final = 50
+MOST_HEADERS: Final = 50
+TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MOST_HEADERS} elements.")
 _LONGEST_VALUE: Final = 4_096
 _LARGEST_PORT: Final = 65_535
 
 
 def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
     """Headers that a webhook may send: sound names, none that framing or signing depends on, text values."""
-    if len(value) > _MOST_HEADERS:
-        raise refuse("max_length", f"Ensure this field has no more than {_MOST_HEADERS} elements.")
+    if len(value) > MOST_HEADERS:
+        raise RefusedError((TOO_MANY_HEADERS,))
     problems = {name[:256]: found for name, each in value.items() if (found := _header_problems(name, each))}
     if problems:
         raise RefusedError(problems)

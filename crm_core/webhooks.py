@@ -8,7 +8,7 @@ from crm_core.conditions import condition_problems
 from crm_core.entities import Client, FollowUp, Lead, Service
 from crm_core.errors import InvalidError, Problems
 from crm_core.fields import fields_of
-from crm_core.templates import placeholder_problems, url_problems
+from crm_core.templates import MOST_HEADERS, TOO_MANY_HEADERS, placeholder_problems, url_problems
 
 #: The models that webhooks can watch, with the entities behind them.
 MODELS: Final[Mapping[str, tuple[str, type]]] = {
@@ -48,6 +48,8 @@ def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:
     if name == "url":
         return url_problems(str(value), fields)
     if name == "headers" and isinstance(value, Mapping):
+        if len(value) > MOST_HEADERS:  # a merge patch may have added to those that were there
+            return (TOO_MANY_HEADERS,)
         return {key: found for key, each in value.items() if (found := placeholder_problems(each, fields))}
     if isinstance(value, tuple):
         each_problems = (

@@ -85,7 +85,8 @@ class Lookups:
             )
             for name, value in search.where
         ]
-        composed = sql.SQL(statement).format(sql.Identifier(search.resource), sql.SQL(" and ").join(conditions))
+        together = sql.SQL(" or " if search.any_field else " and ")
+        composed = sql.SQL(statement).format(sql.Identifier(search.resource), together.join(conditions))
         params = {name: list(value) if isinstance(value, tuple) else value for name, value in search.where}
         return await fetch(self.connection, composed, params)
 

@@ -52,14 +52,14 @@ class Pool:
         size: the most connections.
     """
 
-    def __init__(self, conninfo: str, *, size: int = 10) -> None:
+    def __init__(self, conninfo: str, *, size: int = 16) -> None:
         self.conninfo = conninfo
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
             kwargs={"autocommit": True, "options": SESSION, "connect_timeout": 3, "application_name": "crm"},
             min_size=min(2, size),
             max_size=size,
-            max_waiting=4 * size,
+            max_waiting=16 * size,
             timeout=1.0,
             configure=configure,
             open=False,

@@ -291,13 +291,23 @@ def list_parameters(resource: Resource, around: Surroundings = _NOTHING) -> Sear
         named |= {
             f"{ATTRIBUTE_PREFIX}{name}{operator}": _attribute_filter_values(definition, operator)
             for name, definition in around.definitions.items()
-            for operator in ("", "__in", "__contains", "__gt", "__lte")
+            for operator in _OPERATORS_OF_TYPE[definition.type]
         }
     if resource.ordering:
         named["ordering"] = st.builds(str.__add__, st.sampled_from(["", "-"]), st.sampled_from(resource.ordering))
     named["search"] = _searches()
     good = st.fixed_dictionaries({}, optional=named)
     return good | st.dictionaries(st.sampled_from([*named, "x"]), _hostile_parameters()) if around.hostile else good
+
+
+_OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
+    "text": ("", "__in", "__contains", "__gt", "__lte"),
+    "number": ("", "__in", "__gte", "__lt"),
+    "date": ("", "__in", "__gte", "__lt"),
+    "boolean": ("",),
+    "list": ("", "__in", "__contains"),
+    "file": ("", "__in", "__contains"),
+}
 
 
 def _filterable(resource: Resource) -> Mapping[str, Field]:

@@ -20,8 +20,9 @@ from crm_core.accounts import (
 )
 from crm_core.drafts import read_whole_draft
 from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, ThrottledError, invalid
-from crm_core.fields import Intake, text, text_problems
+from crm_core.fields import text
 from crm_core.ports import Accounts, Passwords
+from crm_core.readers import Intake, text_problems
 from crm_core.use_cases.callers import caller, new_id
 
 _LONGEST_PASSWORD = 1_024

@@ -16,9 +16,9 @@ from crm_core.activity import Edit
 from crm_core.changes import Document, Key, Needs, catalog_of
 from crm_core.drafts import read_draft
 from crm_core.errors import NotFoundError
-from crm_core.fields import Intake
 from crm_core.ports import Database
 from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
+from crm_core.readers import Intake
 from crm_core.resources import Resource
 
 

@@ -6,8 +6,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.activity import OPERATIONS
-from crm_core.fields import Intake
 from crm_core.ports import Database
+from crm_core.readers import Intake
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_http.auth import caller

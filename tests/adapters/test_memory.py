@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from crm_adapters.memory import MemoryDatabase
 from crm_core.ports import Database
+from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
 
 
@@ -20,6 +21,12 @@ async def memory() -> MemoryDatabase:
 @asynccontextmanager
 async def two_memories() -> AsyncIterator[tuple[Database, Database]]:
     yield await memory(), await memory()
+
+
+class TestMemoryDatabase(DatabaseContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Database]:
+        yield await memory()
 
 
 def test_two_memories_agree() -> None:

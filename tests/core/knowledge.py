@@ -17,7 +17,7 @@ from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Record
 from crm_core.drafts import read_draft, with_defaults
 from crm_core.entities import Attribute
 from crm_core.errors import InvalidError, Problems
-from crm_core.fields import Intake
+from crm_core.readers import Intake
 from crm_core.resources import RESOURCES, Resource
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
@@ -141,8 +141,12 @@ class Knowledge:
         return {each.name: each for each in values if isinstance(each, Attribute) and each.entity == entity}
 
 
+def written(changes: Changes) -> dict[Any, Any]:
+    """What a decision writes, by key."""
+    return {write.key: write for write in changes.writes}
+
+
 def answered(changes: Changes) -> Any:
     """The record that a decision answers with, as it is written."""
-    found = [put.value for put in changes.writes if put.key == changes.answer]
-    assert found, "nothing is written"
-    return found[0]
+    assert changes.answer in written(changes), "nothing is written"
+    return written(changes)[changes.answer].value

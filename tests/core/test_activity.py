@@ -14,6 +14,7 @@ from crm_core.resources import CLIENTS, LEADS, SERVICES
 from tests.core.knowledge import ANN, BOB, NOW, Knowledge, answered, calling, intake, made, refused, uid
 
 REQUIRED = ["This field is required."]
+NULL = ["This field may not be null."]
 UNIQUE = ["This field must be unique."]
 EARLIER = datetime(2024, 12, 24, 18, tzinfo=UTC)
 CALL = made(Task, 1, task="Call", date=date(2025, 1, 20), date_created=EARLIER, user_id=1, user_name="Ann Lee")
@@ -129,9 +130,7 @@ def test_update_task_changes_one_task_and_leaves_its_author(sent: dict[str, obje
             "task_id": ["Must be a valid UUID."],
             "completed": ["Must be a valid boolean."],
         }),
-        ({"task_id": None, "completed": None}, dict.fromkeys(
-            ("task_id", "completed"), ["This field may not be null."],
-        )),
+        ({"task_id": None, "completed": None}, {"task_id": NULL, "completed": NULL}),
         ([], {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
     ],
 )  # fmt: skip

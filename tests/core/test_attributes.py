@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.attributes import is_sound_name, settle_values
@@ -80,7 +80,7 @@ def test_a_value_of_its_attribute_s_type_is_kept_as_it_is(type_: str, value: obj
         ("date", "20250105", NOT_A_DAY),
         ("date", "2025-02-30", NOT_A_DAY),
         ("date", "2025-01-15T10:00:00Z", NOT_A_DAY),
-        ("date", "٢٠٢٥-٠١-١٥", NOT_A_DAY),
+        ("date", "२०२५-०१-१५", NOT_A_DAY),
         ("date", 20250115, NOT_A_DAY),
         ("boolean", "true", NOT_BOOLEAN),
         ("boolean", 1, NOT_BOOLEAN),
@@ -224,7 +224,10 @@ def test_a_value_whose_definition_was_deleted_may_be_sent_back_or_dropped_but_no
 def test_a_value_whose_definition_was_deleted_stays_when_others_are_merged() -> None:
     known = client(attribute("text"), old=1)
 
-    assert answered(known.patch(CLIENTS, 9, {"attributes": {"it": "x"}}, merge=True)).attributes == {"old": 1, "it": "x"}
+    assert answered(known.patch(CLIENTS, 9, {"attributes": {"it": "x"}}, merge=True)).attributes == {
+        "old": 1,
+        "it": "x",
+    }
 
 
 def test_follow_ups_have_attributes_too() -> None:
@@ -300,7 +303,6 @@ def test_label_requirement_list_values_and_index_can_change() -> None:
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_checking_anything_raises_nothing(data: st.DataObject) -> None:
     definitions = {type_: attribute(type_, type_, list_values=("a",)) for type_ in ATTRIBUTE_TYPES}
     values = st.dictionaries(st.sampled_from([*ATTRIBUTE_TYPES, "ghost"]), JSON_LIKE)

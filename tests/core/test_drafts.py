@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.drafts import merged, read_draft, read_whole_draft
@@ -25,6 +25,7 @@ from crm_core.entities import (
     TransferRequest,
     Webhook,
 )
+from crm_core.errors import InvalidError
 from crm_core.fields import fields_of
 from crm_core.resources import RESOURCES
 from tests.core.knowledge import HOSTILE, JSON_LIKE, intake, refused, texts, uid
@@ -137,6 +138,16 @@ def test_problems_of_items_are_keyed_by_index_bad_ones_only(tasks: object, probl
     assert problems_of(Client, {"list_of_tasks": tasks}) == {"list_of_tasks": problems}
 
 
+def test_an_error_tells_each_problem_with_its_path() -> None:
+    sent = {"list_of_tasks": [{"task": "a"}, {}], "name": None}
+
+    with pytest.raises(InvalidError) as caught:
+        read_whole_draft(Client, sent, intake())
+    assert str(caught.value) == (
+        "name: This field may not be null., list_of_tasks.1.task: This field is required."
+    )  # fmt: skip
+
+
 def test_items_keep_the_id_that_is_sent_and_get_one_otherwise() -> None:
     sent = [{"task": "a", "id": str(uid(7))}, {"task": "b"}, {"task": "c", "id": None}, {"task": "d", "id": ""}]
     tasks: Any = read_draft(Client, {"list_of_tasks": sent}, intake(), whole=False).values["list_of_tasks"]
@@ -180,6 +191,7 @@ def test_null_in_a_merge_patch_takes_a_field_back_to_its_initial_value(
 
 def test_null_in_a_merge_patch_cannot_remove_what_every_record_has() -> None:
     assert problems_of(Service, {"name": None, "client": None}, merge=True) == {"name": NULL, "client": NULL}
+    assert problems_of(FollowUp, {"follow_up_date": None}, merge=True) == {"follow_up_date": NULL}
 
 
 def test_null_members_of_headers_are_kept_in_a_merge_patch_and_refused_elsewhere() -> None:
@@ -195,7 +207,6 @@ def test_a_merge_patch_sets_replaces_and_removes_members() -> None:
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_reading_anything_raises_nothing(data: st.DataObject) -> None:
     entity = data.draw(st.sampled_from(ENTITIES))
     flags = {name: data.draw(st.booleans()) for name in ("whole", "merge")}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crm_core.entities import Client, Cohort, Enrollment, EnrollmentDetail, Service, TransferRequest
+from crm_core.entities import Client, Enrollment, EnrollmentDetail, Service, TransferRequest
 from crm_core.resources import COHORTS, ENROLLMENT_DETAILS, SERVICES, TRANSFER_REQUESTS
 from tests.core.knowledge import Knowledge, answered, made, refused, uid
 

@@ -1,5 +1,6 @@
 """How each kind of field reads what clients send: Django REST Framework's conversions and texts, word for word."""
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from crm_core.entities import (
     TeachingAssistant,
     Webhook,
 )
-from crm_core.fields import iso, text_problems
+from crm_core.readers import iso, text_problems
 from tests.core.knowledge import intake, texts
 
 LARGEST = 2**63 - 1
@@ -34,8 +35,7 @@ NOT_WHOLE = "A valid integer is required."
 NOT_BOOLEAN = "Must be a valid boolean."
 NOT_A_DAY = "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."
 NOT_A_MOMENT = (
-    "Datetime has wrong format. Use one of these formats instead: "
-    "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+    "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
 
 
@@ -205,7 +205,7 @@ def test_false_has_many_spellings(value: object) -> None:
         (Client, "list_of_images", ["https://a.example/", "javascript:alert(1)"], {"1": ["Enter a valid URL."]}),
         (Client, "list_of_images", ["/files/../secret", "ftp://a.example"],
          {"0": ["Enter a valid URL."], "1": ["Enter a valid URL."]}),
-        (Client, "list_of_images", [None], {"0": [NOT_A_TEXT]}),
+        (Client, "list_of_images", [None, 5.5j], {"0": [NULL], "1": [NOT_A_TEXT]}),
         (Attribute, "list_values", ["a", True], {"1": [NOT_A_TEXT]}),
         (Attribute, "list_values", ["x" * 256], {"0": ["Ensure this field has no more than 255 characters."]}),
         (Webhook, "events", ["read"], {"0": ['"read" is not a valid choice.']}),
@@ -231,6 +231,14 @@ def test_a_bad_value_has_the_texts_that_clients_know(entity: type, name: str, va
 )
 def test_times_come_out_in_utc_with_microseconds_only_if_there_are_any(value: datetime, shown: str) -> None:
     assert iso(value) == shown
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert read(FollowUp, "follow_up_date", "2025-01-15T10:00") == at(2025, 1, 15, 10)
+    time.tzset()
 
 
 def test_a_long_refused_value_is_not_echoed_whole() -> None:

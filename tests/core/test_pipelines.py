@@ -8,7 +8,7 @@ from attrs import evolve
 from crm_core.changes import Key
 from crm_core.entities import Lead, Pipeline, Stage
 from crm_core.resources import LEADS, PIPELINES
-from tests.core.knowledge import Knowledge, answered, made, refused, uid
+from tests.core.knowledge import Knowledge, answered, made, refused, uid, written
 
 UNIQUE = ["This field must be unique."]
 OPEN, WON = made(Stage, 1, name="Open", order=1), made(Stage, 2, name="Won", order=2)
@@ -64,10 +64,9 @@ def test_a_renamed_stage_takes_its_leads_along_in_the_same_commit() -> None:
     leads = lead("Open", 20), lead("Won", 21), lead("Open", 22), lead(None, 23), lead("Open", 24, pipeline=TALKS)
     stages = [sent_stage(OPEN, name="Fresh"), sent_stage(WON)]
     changes = Knowledge(SALES, *leads).patch(PIPELINES, 10, {"stages": stages})
-    written = {put.key: put for put in changes.writes}
 
-    assert written.keys() == {Key("pipeline", uid(10)), Key("lead", uid(20)), Key("lead", uid(22))}
-    event = written["lead", uid(20)].event
+    assert written(changes).keys() == {Key("pipeline", uid(10)), Key("lead", uid(20)), Key("lead", uid(22))}
+    event = written(changes)["lead", uid(20)].event
     assert (event.kind, event.version, event.changes) == ("updated", 4, {"stage": {"from": "Open", "to": "Fresh"}})
 
 
@@ -75,8 +74,8 @@ def test_stages_can_swap_their_names() -> None:
     stages = [sent_stage(OPEN, name="Won"), sent_stage(WON, name="Open")]
     changes = Knowledge(SALES, lead("Open", 20), lead("Won", 21)).patch(PIPELINES, 10, {"stages": stages})
 
-    assert {put.value.stage for put in changes.writes if put.key.id == uid(20)} == {"Won"}
-    assert {put.value.stage for put in changes.writes if put.key.id == uid(21)} == {"Open"}
+    assert written(changes)["lead", uid(20)].value.stage == "Won"
+    assert written(changes)["lead", uid(21)].value.stage == "Open"
 
 
 def test_a_stage_with_a_new_id_or_without_a_new_name_renames_nothing() -> None:

@@ -1,12 +1,13 @@
 """``{field}`` placeholders in URLs and headers, ruling 29."""
 
+import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.fields import RefusedError
+from crm_core.readers import RefusedError
 from crm_core.templates import placeholder_problems, placeholders, read_headers, url_problems
 from tests.core.knowledge import JSON_LIKE, texts
 
@@ -131,10 +132,7 @@ def test_there_are_at_most_50_headers() -> None:
     st.text(st.sampled_from("htps:/@[]{}id.?#\\ \x00\ud800é0%")) | st.text().map("https://a.example".__add__),
     st.dictionaries(st.text(), JSON_LIKE),
 )
-@settings(deadline=None)
 def test_checking_anything_raises_nothing_but_refusals(url: str, headers: dict[str, Any]) -> None:
     assert texts(url_problems(url, FIELDS)) is not None
-    try:
+    with contextlib.suppress(RefusedError):
         assert read_headers(headers) == headers
-    except RefusedError as error:
-        assert texts(error.problems)

@@ -97,6 +97,12 @@ def test_all_problems_come_at_once() -> None:
     assert refused(created, **sent).keys() == sent.keys()
 
 
+def test_what_was_sent_for_a_field_counts_before_what_was_there() -> None:
+    found = refused(Knowledge(SAVED, SIZE).patch, WEBHOOKS, 2, {"model": "Client", "url": ""})
+
+    assert found["url"] == ["This field may not be blank."]
+
+
 def test_with_another_model_everything_is_checked_anew() -> None:
     assert refused(Knowledge(SAVED, SIZE).patch, WEBHOOKS, 2, {"model": "Client"}) == {
         "url": ['Unknown placeholder "{stage}".'],

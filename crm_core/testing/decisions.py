@@ -1,0 +1,171 @@
+"""Facts about deciding: what decisions are told, and that what they say is done."""
+
+# ruff: noqa: D102  # a test's name is the fact that it states
+
+import asyncio
+from typing import Final
+from uuid import UUID
+
+import attrs
+import pytest
+
+from crm_core import decisions
+from crm_core.activity import add_note
+from crm_core.changes import Changes, Document, Key, Known, Needs, Search
+from crm_core.errors import InvalidError, ReferencedError
+from crm_core.readers import Intake
+from crm_core.resources import CLIENTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS
+from crm_core.testing.machine import USERS
+from crm_core.testing.scene import Facts, Scene, fact, new_clients, put, writing
+from crm_core.use_cases.callers import new_id
+
+_A_USER: Final = Key("user", USERS[0])
+_NO_USERS: Final = [Key("user", 0), Key("user", -1), Key("user", 2**31), Key("user", 2**63 - 1), Key("user", 10**30)]
+
+
+class DecisionFacts(Facts):
+    """Needs, what is known, and the changes that follow."""
+
+    @fact
+    async def test_what_decide_raises_passes_through_and_leaves_nothing_behind(self, scene: Scene) -> None:
+        class MyError(Exception):
+            pass
+
+        id_ = await scene.create(CLIENTS, name="a")
+
+        def decide(_: Known) -> Changes:
+            raise MyError
+
+        with pytest.raises(MyError):
+            await scene.db.change(Needs(records=frozenset({Key("client", id_)})), decide)
+        with pytest.raises(InvalidError):
+            await scene.patch(CLIENTS, id_, name="", list_of_images=["http://example.com"])
+        assert await scene.version(CLIENTS, id_) == 1
+        assert await scene.found(CLIENTS) == [id_]
+
+    @fact
+    async def test_a_decision_may_ask_for_more_step_by_step_and_then_knows_it_all(self, scene: Scene) -> None:
+        keys = [Key("client", await scene.create(CLIENTS, name=name)) for name in "abc"]
+        seen: list[Known] = []
+
+        def decide(known: Known) -> Changes | Needs:
+            seen.append(known)
+            wanted = Needs(records=frozenset(keys[: len(known.records) + 1]))
+            return wanted if known.lacks(wanted) else Changes(answer=keys[0])
+
+        shown = await scene.db.change(Needs(), decide)
+
+        assert shown == await scene.db.get(keys[0])
+        assert [set(known.records) for known in seen] == [set(keys[:n]) for n in range(4)]
+
+    @fact
+    async def test_a_decision_without_an_answer_gives_none(self, scene: Scene) -> None:
+        assert await scene.db.change(Needs(), lambda _: Changes()) is None
+
+    @fact
+    async def test_many_records_are_written_at_once_in_one_order(self, scene: Scene) -> None:
+        clients = new_clients(200, scene.who)
+        await scene.db.change(Needs(), writing(*clients))
+
+        assert await scene.found(CLIENTS) == [put.key.id for put in reversed(clients)]
+
+    @fact
+    async def test_a_change_that_comes_in_between_is_not_overwritten(self, scene: Scene) -> None:
+        """The other starts as soon as the store awaits anything after it has read; so what was known is then old."""
+        id_ = await scene.create(CLIENTS, name="a")
+        others: list[asyncio.Task[Document]] = []
+        intake = Intake(new_id)
+
+        def meanwhile(known: Known) -> Changes | Needs:
+            if not others:
+                others.append(asyncio.ensure_future(scene.patch(CLIENTS, id_, name="b")))
+            edit = add_note({"note": "n"}, intake)
+            return decisions.alter(CLIENTS, scene.who, Key("client", id_), edit, None, known)
+
+        await scene.db.change(Needs(records=frozenset({Key("client", id_)})), meanwhile)
+        await others[0]
+
+        value = await scene.value(CLIENTS, id_)
+        assert (value.name, len(value.list_of_notes)) == ("b", 1)
+        assert await scene.version(CLIENTS, id_) == 3
+
+    @fact
+    async def test_references_tell_whether_records_and_users_exist(self, scene: Scene) -> None:
+        client = Key("client", await scene.create(CLIENTS, name="a"))
+        missing = {Key("client", new_id()), Key("lead", client.id), *_NO_USERS}
+        needs = Needs(references=frozenset({client, _A_USER, *missing}))
+        known = await scene.db.known(needs)
+
+        assert dict(known.references) == {client: True, _A_USER: True} | dict.fromkeys(missing, False)
+        assert not known.lacks(needs)
+
+    @fact
+    async def test_children_and_counts_are_the_records_with_the_wanted_values(self, scene: Scene) -> None:
+        pipeline = await scene.create(PIPELINES, name="p")
+        other = await scene.create(PIPELINES, name="q")
+        made = [await scene.create(LEADS, name="l", pipeline=each) for each in (pipeline, other, None)]
+        for lead, stage in zip(made, ("A", "B", "A"), strict=True):
+            await self._put_stage(scene, lead, stage)
+        expected = {
+            Search("lead", (("pipeline", pipeline),)): made[:1],
+            Search("lead", (("stage", "A"),)): [made[0], made[2]],
+            Search("lead", (("stage", ("A", "B")),)): made,
+            Search("lead", (("pipeline", (pipeline, other)), ("stage", "B"))): [made[1]],
+            Search("lead", (("pipeline", pipeline), ("stage", ("B", "C")))): [],
+        }
+        known = await scene.db.known(Needs(children=frozenset(expected), counts=frozenset(expected)))
+
+        for search, ids in expected.items():
+            assert [child.key.id for child in known.children[search]] == ids
+            assert [child.value.id for child in known.children[search]] == ids
+            assert known.counts[search] == len(ids)
+
+    async def _put_stage(self, scene: Scene, lead: UUID, stage: str) -> None:
+        """A lead that is in a stage which its pipeline no longer has."""
+        key = Key("lead", lead)
+
+        def decide(known: Known) -> Changes:
+            record = known.records[key]
+            assert record is not None
+            value = attrs.evolve(record.value, stage=stage)
+            return Changes(writes=(put(scene.who, record, value),), answer=key)
+
+        await scene.db.change(Needs(records=frozenset({key})), decide)
+
+    @fact
+    async def test_what_belongs_to_a_record_goes_with_it(self, scene: Scene) -> None:
+        made = await scene.one_of_each()
+        await scene.delete(SERVICES, made["service"])
+
+        for name in ("service", "follow_up", "enrollment_detail", "transfer_request"):
+            assert await scene.db.get(Key(name, made[name])) is None
+        assert await scene.db.get(Key("enrollment", made["enrollment"])) is not None
+
+    @fact
+    async def test_what_others_refer_to_stays(self, scene: Scene) -> None:
+        made = await scene.one_of_each()
+        for name in ("client", "cohort", "pipeline"):
+            with pytest.raises(ReferencedError):
+                await scene.delete(RESOURCES[name], made[name])
+            assert await scene.version(RESOURCES[name], made[name]) == 1
+
+    @fact
+    async def test_a_renamed_stage_takes_its_leads_along(self, scene: Scene) -> None:
+        made = await scene.one_of_each()
+        elsewhere = await scene.create(LEADS, name="l", stage="A")
+        a, b = (await scene.value(PIPELINES, made["pipeline"])).stages
+        swapped = [{"id": str(a.id), "name": "B"}, {"id": str(b.id), "name": "A"}]
+        await scene.patch(PIPELINES, made["pipeline"], stages=swapped)
+
+        assert (await scene.value(LEADS, made["lead"])).stage == "B"
+        assert await scene.found(LEADS, stage="B") == [made["lead"]]
+        assert await scene.version(LEADS, made["lead"]) == 2
+        assert await scene.version(LEADS, elsewhere) == 1
+
+    @fact
+    async def test_a_renamed_student_is_renamed_in_transfer_requests(self, scene: Scene) -> None:
+        made = await scene.one_of_each()
+        await scene.patch(SERVICES, made["service"], name="renamed")
+
+        assert (await scene.value(TRANSFER_REQUESTS, made["transfer_request"])).student_name == "renamed"
+        assert await scene.version(TRANSFER_REQUESTS, made["transfer_request"]) == 2

@@ -1,0 +1,124 @@
+"""Facts about records: what is written is read, by all ways of reading."""
+
+# ruff: noqa: D102  # a test's name is the fact that it states
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+import pytest
+
+from crm_core.changes import Key
+from crm_core.errors import NotFoundError
+from crm_core.readers import iso
+from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES
+from crm_core.testing.scene import Facts, Scene, fact
+from crm_core.use_cases.callers import new_id
+
+#: Texts that a store, a driver or a query language may take for something else.
+_ODD_TEXTS: Final = (
+    "%",
+    "_",
+    "\\",
+    "a'b\"c",
+    "\u202eabc",
+    "\u2028",
+    "İıſΣςß",
+    "e\u0301",
+    "\U0001f600",
+    "{}",
+    "x" * 255,
+)
+
+
+class RecordFacts(Facts):
+    """Records, their documents and versions."""
+
+    @fact
+    async def test_every_record_is_its_document(self, scene: Scene) -> None:
+        """Same values in the same order as the entity's fields, whether read as bytes or as a value."""
+        for name, id_ in (await scene.one_of_each()).items():
+            document = await scene.db.get(Key(name, id_))
+            record = await scene.record(RESOURCES[name], id_)
+
+            assert document is not None
+            assert record is not None
+            assert record.key == Key(name, id_)
+            assert (document.version, record.version) == (1, 1)
+            assert json.loads(document.body, object_pairs_hook=list) == _pairs(record.value)
+
+    @fact
+    async def test_what_is_not_there_is_none(self, scene: Scene) -> None:
+        for name in RESOURCES:
+            assert await scene.db.get(Key(name, new_id())) is None
+            assert await scene.record(RESOURCES[name], new_id()) is None
+
+    @fact
+    async def test_each_change_counts_one_version(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="a")
+        shown = await scene.patch(CLIENTS, id_, name="b")
+
+        assert shown == await scene.db.get(Key("client", id_))
+        assert shown.version == 2
+        assert (await scene.value(CLIENTS, id_)).name == "b"
+
+    @fact
+    async def test_a_change_that_changes_nothing_keeps_the_version(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="a")
+
+        assert (await scene.patch(CLIENTS, id_, name="a")).version == 1
+
+    @fact
+    async def test_what_was_deleted_is_gone(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="a")
+        await scene.delete(CLIENTS, id_)
+
+        assert await scene.db.get(Key("client", id_)) is None
+        assert await scene.found(CLIENTS) == []
+        with pytest.raises(NotFoundError):
+            await scene.delete(CLIENTS, id_)
+        with pytest.raises(NotFoundError):
+            await scene.patch(CLIENTS, id_, name="b")
+
+    @fact
+    async def test_texts_come_back_as_they_were(self, scene: Scene) -> None:
+        await scene.create(ATTRIBUTES, "client", name="größe", label="l", type="text")
+        for text in _ODD_TEXTS:
+            id_ = await scene.create(CLIENTS, name=text, attributes={"größe": text})
+
+            value = await scene.value(CLIENTS, id_)
+            assert (value.name, value.attributes) == (text, {"größe": text})
+            assert id_ in await scene.found(CLIENTS, name=text)
+
+    @fact
+    async def test_numbers_come_back_as_they_were(self, scene: Scene) -> None:
+        await scene.create(ATTRIBUTES, "client", name="n", label="l", type="number")
+        for number in (0, -1, 2**53 + 1, -(2**63), 0.1, 1e300, -1e-300, 5e-324):
+            id_ = await scene.create(CLIENTS, name="a", attributes={"n": number})
+
+            assert repr((await scene.value(CLIENTS, id_)).attributes["n"]) == repr(number)
+            assert await scene.found(CLIENTS, **{"attributes.n": repr(number)}) == [id_]
+
+    @fact
+    async def test_moments_come_back_as_they_were(self, scene: Scene) -> None:
+        service = (await scene.one_of_each())["service"]
+        for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-01T00:00:00.000001Z"):
+            id_ = await scene.create(FOLLOW_UPS, service, follow_up_date=moment)
+
+            assert iso((await scene.value(FOLLOW_UPS, id_)).follow_up_date) == moment
+
+
+def _pairs(value: Any) -> Any:
+    """A value as its document shows it, objects as lists of pairs so that their order counts."""
+    if attrs.has(type(value)):
+        return [(name, _pairs(getattr(value, name))) for name in attrs.fields_dict(type(value))]
+    if isinstance(value, Mapping):
+        return [(name, _pairs(each)) for name, each in value.items()]
+    if isinstance(value, tuple | list):
+        return [_pairs(each) for each in value]
+    if isinstance(value, datetime):
+        return iso(value.astimezone(UTC))
+    return str(value) if isinstance(value, UUID | date) else value

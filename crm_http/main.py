@@ -1,0 +1,160 @@
+"""The composition root: settings to adapters to the app. Nothing else in this package knows that adapters exist."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from crm_adapters.passwords import Argon2Passwords
+from crm_adapters.postgres import migrations
+from crm_adapters.postgres.accounts import PostgresAccounts
+from crm_adapters.postgres.database import Pool, PostgresDatabase
+from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
+from crm_adapters.postgres.errors import translated
+from crm_core.errors import CrmError, UnavailableError
+from crm_http.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from crm_http.edge import Edge
+
+__all__ = ["FailedError", "PostgresAccounts", "app", "database_url", "hash_password", "manage", "migrate"]
+
+_READY_SECONDS: Final = 1.0
+_CONNECT_SECONDS: Final = 5
+
+
+class FailedError(Exception):
+    """Something that was asked for on the command line cannot be done; one line that says what to do."""
+
+
+def app() -> "Edge":
+    """The app on the database of the environment; each worker makes its own."""
+    from crm_http.app import create_app  # noqa: PLC0415 - the command line shall not wait for the web framework
+
+    settings = Settings.from_env(os.environ)
+    if settings.database_url is None:
+        raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
+    pool = Pool(settings.database_url)
+    database, passwords = PostgresDatabase(pool), Argon2Passwords()
+    accounts = PostgresAccounts(pool, token_days=settings.token_days)
+
+    @asynccontextmanager
+    async def running(_: "Litestar") -> AsyncIterator[None]:
+        await pool.open()
+        database.follow_definitions()
+        try:
+            yield
+        finally:
+            await accounts.close()
+            await database.close()
+            await pool.close()
+            passwords.close()
+
+    return create_app(database, accounts, passwords, ready=_readiness(pool), lifespan=[running])
+
+
+def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        try:
+            async with asyncio.timeout(_READY_SECONDS), pool.connect() as connection:
+                return not await migrations.pending(connection)
+        except (TimeoutError, UnavailableError):
+            return False
+
+    return ready
+
+
+# What follows is for the command line.
+
+
+@contextmanager
+def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda: None) -> Iterator[str]:
+    """The database that the settings name, or that of an embedded server, which runs meanwhile.
+
+    Args:
+        settings: where to look, and where an embedded server keeps its data.
+        on_failure: called, in another thread, when an embedded server has died for good.
+    """
+    if settings.database_url is not None:
+        _check(settings.database_url)
+        yield settings.database_url
+        return
+    try:
+        with embedded_server(settings.data_dir, on_failure=on_failure) as url:
+            yield url
+    except EmbeddedServerError as error:
+        raise FailedError(str(error)) from error
+
+
+def _check(url: str) -> None:
+    """Refuse what libpq would misread: its own complaints may show parts of a password, and these do not."""
+    try:
+        known = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        known = {"host": "@"}
+    if "@" in str(known.get("host") or "") or not str(known.get("port") or "0").replace(",", "").isdigit():
+        raise SettingError(
+            "CRM_DATABASE_URL cannot be read: it takes a libpq URL, postgresql://user@host/name, "
+            "with signs such as @ and / in a password percent-encoded."
+        )
+
+
+async def migrate(url: str) -> Sequence[str]:
+    """Apply the steps that are missing, under a lock; gives their names."""
+    with _told():
+        return await migrations.migrate(url)
+
+
+@asynccontextmanager
+async def manage(url: str, *, token_days: int = 30) -> AsyncIterator[PostgresAccounts]:
+    """Users, groups and tokens, on a pool of their own."""
+    with _told():
+        await _check_migrated(url)
+        pool = Pool(url, size=1)
+        await pool.open()
+        accounts = PostgresAccounts(pool, token_days=token_days)
+        try:
+            yield accounts
+        finally:
+            await accounts.close()
+            await pool.close()
+
+
+async def _check_migrated(url: str) -> None:
+    with translated():
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+            if await migrations.pending(connection):
+                raise FailedError("The database is not up to date: run `crm migrate`.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What fails inside ends the command with one line, so the log is quiet about it."""
+    logger = logging.getLogger("crm.postgres")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except UnavailableError as error:
+        reason = str(error.__cause__ or error).partition("\n")[0].rstrip(".")
+        raise FailedError(f"The database cannot be used: {reason}. See to the server, or CRM_DATABASE_URL.") from error
+    except (CrmError, migrations.UnfitDatabaseError) as error:
+        raise FailedError(str(error)) from error
+    finally:
+        logger.setLevel(level)
+
+
+async def hash_password(password: str) -> str:
+    """A hash of a password, as the app verifies it."""
+    passwords = Argon2Passwords()
+    try:
+        return await passwords.hash(password)
+    finally:
+        passwords.close()

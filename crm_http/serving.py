@@ -1,0 +1,236 @@
+"""`crm serve`: one process that holds the port and the embedded server, and looks after the workers that answer."""
+
+import asyncio
+import errno
+import importlib.util
+import logging.config
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from crm_http import main
+from crm_http.main import FailedError
+from crm_http.settings import Settings
+
+if TYPE_CHECKING:
+    from granian.server.common import AbstractServer
+
+    from crm_http.edge import Edge
+
+_ADMIN: Final = "admin"
+#: How long a worker may take to answer what it accepted; with the embedded server's stop it must stay below 15 s.
+_WORKER_SECONDS: Final = 10
+_HELD_SECONDS: Final = 8
+#: The most that the head of a request may have.
+_HEAD_BYTES: Final = 65_536
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+#: Logs go to stderr: stdout is for what was asked for.
+_LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"crm": {"level": "INFO"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+}
+
+
+class Stop:
+    """Makes a SystemExit of the first signal to stop, so that what is open is closed in order. More change nothing.
+
+    Args:
+        code: what the process then exits with.
+    """
+
+    def __init__(self, code: int = 0) -> None:
+        self.failed = False
+        self._code = code
+        self._asked = self._held = False
+        signal.signal(signal.SIGALRM, self._exit)
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+                signal.signal(number, self._ask)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let a signal wait for the end of this, so that a child just made is not forgotten; but not for long."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            signal.alarm(0)
+        if self._asked:
+            raise SystemExit(self._code)
+
+    def fail(self) -> None:
+        """Stop because something failed for good; from any thread."""
+        self.failed = True
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def ignore(self) -> None:
+        """Let no signal disturb what is being closed."""
+        self._asked = True
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        is_first, self._asked = not self._asked, True
+        if is_first and self._held:
+            signal.alarm(_HELD_SECONDS)
+        elif is_first:
+            self._exit(number, frame)
+
+    def _exit(self, _number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(self._code)
+
+
+@contextmanager
+def open_database(settings: Settings, stop: Stop) -> Iterator[str]:
+    """Give the URL of the database; no signal leaves an embedded server behind."""
+    with ExitStack() as stack:
+        with stop.held():
+            url = stack.enter_context(main.database_url(settings, on_failure=stop.fail))
+        stack.callback(stop.ignore)
+        yield url
+
+
+def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> None:
+    """Serve until a signal says to stop. Raises FailedError.
+
+    Args:
+        settings: what and where; the workers read them from the environment again.
+        welcome: shows what somebody needs for the start, by label.
+    """
+    logging.config.dictConfig(_LOGGING)
+    stop = Stop()
+    with _claim(settings.host, settings.port) as claim, open_database(settings, stop) as url:
+        password = asyncio.run(_prepare(url, settings))
+        welcome(_welcome(settings, password))
+        _export(settings, url)
+        address = str(claim.getsockname()[0])
+        if sys.platform != "linux":  # elsewhere a port is shared only if those who were first said so
+            claim.close()
+        _run(_server(settings, address))
+    if stop.failed:
+        raise FailedError("PostgreSQL ended too often to be started again: see postgres.log in the data directory.")
+
+
+def _claim(host: str, port: int) -> socket.socket:
+    """Bind the port, so that nobody else can be listening there.
+
+    Workers share it by SO_REUSEPORT, by which another server of ours would share it unnoticed. So it is bound without
+    that at first, and stays bound, but never listens.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # A name such as localhost may be both, and those who can reach it by IPv6 can by IPv4.
+        family, kind, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+        claim = socket.socket(family, kind)
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of before may linger
+        claim.bind(address)
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
+        reason = "another process listens there" if is_taken else error.strerror or str(error)
+        raise FailedError(
+            f"Cannot listen on {_netloc(host, port)}: {reason}. Choose by --host and --port, or CRM_HOST and CRM_PORT."
+        ) from error
+    return claim
+
+
+def _netloc(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _prepare(url: str, settings: Settings) -> str | None:
+    """Migrate, and make the first user where there is none; gives a password that was made up for it."""
+    await main.migrate(url)
+    async with main.manage(url) as accounts:
+        if await accounts.users():
+            return None
+        password = settings.admin_password or secrets.token_urlsafe(12)
+        password_hash = await main.hash_password(password)
+        # Another server may do the same at the same moment: only one of them made it, and knows the password.
+        if await accounts.add_user(_ADMIN, password_hash, is_superuser=True) is None:
+            return None
+    return None if settings.admin_password else password
+
+
+def _welcome(settings: Settings, password: str | None) -> Mapping[str, str]:
+    data = f"{settings.data_dir.resolve()} (embedded PostgreSQL)"
+    told = {
+        "Address": f"http://{_netloc(settings.host, settings.port)}",
+        "Data": data if settings.is_embedded else "the database of CRM_DATABASE_URL",
+    }
+    if password:
+        told |= {"Login": _ADMIN, "Password": f"{password} (shown this once)"}
+    return told
+
+
+def _export(settings: Settings, url: str) -> None:
+    """Leave to the workers what they need, and nothing that they do not."""
+    os.environ["CRM_DATABASE_URL"] = url
+    os.environ["CRM_EMBEDDED"] = str(int(settings.is_embedded))
+    os.environ.pop("CRM_ADMIN_PASSWORD", None)
+
+
+def _server(settings: Settings, address: str) -> "AbstractServer[Any]":
+    from granian import Granian  # noqa: PLC0415 - the other commands shall not wait for it
+    from granian.constants import HTTPModes, Interfaces, Loops  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+
+    return Granian(
+        target="crm_http.serving:load",
+        address=address,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop if importlib.util.find_spec("uvloop") else Loops.asyncio,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=_HEAD_BYTES),
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_dictconfig=_LOGGING,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_WORKER_SECONDS,
+    )
+
+
+def _run(server: "AbstractServer[Any]") -> None:
+    # A forked worker would share memory, locks held by threads and the handlers of signals with this process. One
+    # that is spawned begins afresh, and a signal that comes early simply ends it.
+    multiprocessing.set_start_method("spawn", force=True)
+
+    # granian would begin afresh when the terminal is closed.
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    on_hang_up = signal.SIG_IGN if ignored else server.signal_handler_interrupt
+    server.on_startup(lambda: signal.signal(signal.SIGHUP, on_hang_up))
+    try:
+        # Not by name: granian's own loader puts the working directory before all other places of modules.
+        server.serve(target_loader=load, wrap_loader=False)
+    except SystemExit:
+        if not server.interrupt_signal:
+            raise FailedError("The workers end again and again: see the log above.") from None
+
+
+def load() -> "Edge":
+    """The app of a worker. The worker ends when the process that looks after it was killed."""
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    return main.app()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # at once: whoever starts the server again needs the port

@@ -1,0 +1,50 @@
+"""What several rings share: one real PostgreSQL for a test process, and databases on it."""
+
+import itertools
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+
+import hypothesis
+import psycopg
+import pytest
+
+from crm_adapters.postgres.embedded import embedded_server
+
+hypothesis.settings.register_profile("crm", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("crm")
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[pathlib.Path]:
+    """A folder that PostgreSQL's own user can enter, which pytest's are not when root runs the tests."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="crm-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(place: pathlib.Path) -> Iterator[str]:
+    """A running PostgreSQL: CRM_TEST_DATABASE_URL, or an embedded one of this test process's own."""
+    if url := os.environ.get("CRM_TEST_DATABASE_URL"):
+        yield url
+        return
+    with embedded_server(place / "data") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_url: str) -> Callable[[], str]:
+    """Makes an empty database on that server and gives its URL."""
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"crm_test_{os.getpid()}_{next(numbers)}"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"create database {name} template template0".encode())
+        return postgres_url.replace("/crm?", f"/{name}?")
+
+    return make

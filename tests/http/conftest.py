@@ -1,0 +1,234 @@
+"""The running app: in process on memory, and as ``crm serve`` on PostgreSQL, behind one small client."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase
+from crm_adapters.passwords import Argon2Passwords
+from crm_http.app import create_app
+
+PASSWORD = "an-admin-password"
+_CRM = pathlib.Path(sys.executable).parent / "crm"
+
+
+class MemoryPeople:
+    """Manages the users of an app on memory; what ``PostgresPeople`` does on PostgreSQL."""
+
+    def __init__(self, run: Callable[..., Any], accounts: MemoryAccounts, password_hash: str) -> None:
+        self._run, self._accounts, self._hash = run, accounts, password_hash
+
+    def add(self, username: str, *groups: str, **names: str) -> int:
+        """A new user's id; the password is ``PASSWORD``."""
+        return self._run(self._accounts.add_user(username, self._hash, groups=groups, **names))
+
+    def disable(self, username: str) -> None:
+        """Lock a user out, whose tokens stay."""
+        self._run(self._accounts.disable(username))
+
+    @contextlib.contextmanager
+    def without(self, group: str, permission: str) -> Iterator[None]:
+        """Take a permission from a group for a while."""
+        self._run(self._accounts.revoke(group, permission))
+        yield
+        self._run(self._accounts.grant(group, permission))
+
+
+class PostgresPeople:
+    """The same in the tables, beside the app that runs on them."""
+
+    def __init__(self, database_url: str, password_hash: str) -> None:
+        self._url, self._hash = database_url, password_hash
+
+    def add(self, username: str, *groups: str, first_name: str = "", last_name: str = "", email: str = "") -> int:
+        with psycopg.connect(self._url) as connection:
+            insert = (
+                b"insert into app_user (username, password_hash, first_name, last_name, email)"
+                b" values (%s, %s, %s, %s, %s) returning id"
+            )
+            [[id_]] = connection.execute(insert, (username, self._hash, first_name, last_name, email)).fetchall()
+            connection.execute("insert into membership select %s, unnest(%s::text[])", (id_, list(groups)))
+        return id_
+
+    def disable(self, username: str) -> None:
+        self._execute("update app_user set is_active = false where username = %s", username)
+
+    @contextlib.contextmanager
+    def without(self, group: str, permission: str) -> Iterator[None]:
+        self._execute("delete from group_permission where group_name = %s and permission = %s", group, permission)
+        try:
+            yield
+        finally:
+            self._execute("insert into group_permission (group_name, permission) values (%s, %s)", group, permission)
+
+    def _execute(self, statement: str, *values: str) -> None:
+        with psycopg.connect(self._url) as connection:
+            connection.execute(statement.encode(), values)
+
+
+class Api:
+    """Sends requests as one user, whichever way the app runs."""
+
+    def __init__(self, send: Callable[..., httpx.Response], token: str = "", people: Any = None) -> None:
+        self._send = send
+        self.token = token
+        self.people: MemoryPeople | PostgresPeople = people
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Token {self.token}"} if self.token else {}
+        return self._send(method, path, **options | {"headers": headers | dict(options.get("headers") or {})})
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **(options if json is None else options | {"json": json}))
+
+    def put(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        return self.request("PUT", path, json=json, **options)
+
+    def patch(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, **(options if json is None else options | {"json": json}))
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
+    def make(self, path: str, **values: Any) -> dict[str, Any]:
+        """Create a record that must succeed."""
+        answer = self.post(path, values)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def as_user(self, username: str, password: str = PASSWORD) -> "Api":
+        answer = Api(self._send).post("/api-token-auth/", {"username": username, "password": password})
+        assert answer.status_code == 200, answer.text
+        return self.with_token(answer.json()["token"])
+
+    def with_token(self, token: str) -> "Api":
+        return Api(self._send, token, self.people)
+
+    def anonymous(self) -> "Api":
+        return self.with_token("")
+
+
+class Server:
+    """A ``crm serve`` of the test's own."""
+
+    def __init__(self, database_url: str, data_dir: pathlib.Path, *options: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+        environment |= {
+            "CRM_DATABASE_URL": database_url,
+            "CRM_DATA_DIR": str(data_dir),
+            "CRM_ADMIN_PASSWORD": PASSWORD,
+        }
+        self.process = subprocess.Popen(  # noqa: S603  # the project's own command
+            [_CRM, "serve", "--port", str(self.port), *options], env=environment, start_new_session=True
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(300):
+            assert self.process.poll() is None, "crm serve ended early"
+            with contextlib.suppress(httpx.TransportError):
+                if self.client.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.1)
+        raise AssertionError("crm serve did not get ready")
+
+    def api(self, people: PostgresPeople | None = None) -> Api:
+        return Api(self.client.request, people=people).as_user("admin")
+
+    def stop(self) -> int:
+        self.client.close()
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+
+@contextlib.contextmanager
+def serving(database_url: str, data_dir: pathlib.Path, *options: str) -> Iterator[Server]:
+    server = Server(database_url, data_dir, *options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[[], str]) -> str:
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def server(database_url: str, place: pathlib.Path) -> Iterator[Server]:
+    with serving(database_url, place / "served") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    passwords = Argon2Passwords()
+    with contextlib.closing(passwords):
+        return asyncio.run(passwords.hash(PASSWORD))
+
+
+@pytest.fixture
+def postgres_api(server: Server, database_url: str, password_hash: str) -> Api:
+    """The administrator of ``crm serve`` on an empty database."""
+    empty(database_url)
+    return server.api(PostgresPeople(database_url, password_hash))
+
+
+def empty(database_url: str) -> None:
+    """Take all records away; users beside the administrator too."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "truncate attribute, webhook, client, cohort, service, pipeline, lead, follow_up, enrollment,"
+            " enrollment_detail, transfer_request, event, failed_login, token"
+        )
+        connection.execute("delete from app_user where username <> 'admin'")
+        connection.execute("alter table app_user alter column id restart with 2")
+        # Truncating fires no row triggers, so that the workers would trust what they know.
+        connection.execute("update catalog set version = version + 1")
+
+
+@contextlib.contextmanager
+def on_memory(password_hash: str, database: type[MemoryDatabase] = MemoryDatabase) -> Iterator[Api]:
+    """The administrator of an app of the test's own, in this process, on memory."""
+    with asyncio.Runner() as runner:
+        accounts, passwords = MemoryAccounts(), Argon2Passwords()
+        runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
+        app = create_app(database(accounts), accounts, passwords)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+        people = MemoryPeople(runner.run, accounts, password_hash)
+        yield Api(lambda *given, **named: runner.run(client.request(*given, **named)), people=people).as_user("admin")
+        runner.run(client.aclose())
+        passwords.close()
+
+
+@pytest.fixture
+def memory_api(password_hash: str) -> Iterator[Api]:
+    with on_memory(password_hash) as api:
+        yield api
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def api(request: pytest.FixtureRequest) -> Api:
+    """The administrator, once on memory and once on PostgreSQL."""
+    return request.getfixturevalue(f"{request.param}_api")

@@ -1,0 +1,515 @@
+"""Facts about the `crm` command: the real one, on a data directory of its own."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.xdist_group("cli")  # so that the data directory is made once
+
+CRM = Path(sys.executable).with_name("crm")
+SECONDS = 30.0
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def environment(data_dir: Path, **settings: str) -> Mapping[str, str]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+    return others | {"CRM_DATA_DIR": str(data_dir)} | settings
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+class Server:
+    """A `crm serve` on a free port."""
+
+    def __init__(self, data_dir: Path, *options: str, port: int = 0, **settings: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = port or free.getsockname()[1]
+        self.process = subprocess.Popen(  # noqa: S603 - the project's own command
+            [CRM, "serve", "--port", str(self.port), *options],
+            env=environment(data_dir, **settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS)
+        self.told = ""
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.finish()
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.finish()
+        with contextlib.suppress(httpx.TransportError):
+            return self.client.get("/readyz").status_code == 200
+        return False
+
+    def wait(self) -> "Server":
+        until(self.is_ready)
+        return self
+
+    def finish(self) -> "Finished":
+        """Wait for the end."""
+        if self.process.stdout and not self.process.stdout.closed:
+            out, err = self.process.communicate(timeout=SECONDS)
+            self._finished = Finished(self.process.returncode, out, err)
+        return self._finished
+
+    def children(self) -> set[int]:
+        entries = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return {int(entry.name) for entry in entries if parent_of(entry) == self.process.pid}
+
+    def workers(self) -> set[int]:
+        return {pid for pid in self.children() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+    def log_in(self, name: str, password: str) -> int:
+        return self.client.post("/api-token-auth/", json={"username": name, "password": password}).status_code
+
+    def token(self, name: str, password: str) -> str:
+        answer = self.client.post("/api-token-auth/", json={"username": name, "password": password})
+        return str(answer.json()["token"])
+
+    def me(self, token: str) -> httpx.Response:
+        return self.client.get("/api/me/", headers={"Authorization": f"Token {token}"})
+
+
+class Finished(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def password(self) -> str | None:
+        found = re.search(r"^Password +(\S+) \(shown this once\)$", self.out, re.MULTILINE)
+        return found[1] if found else None
+
+
+class Crm:
+    """Runs commands on one data directory."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.environment = environment(data_dir, **settings)
+
+    def __call__(self, *words: str, given: str = "") -> Finished:
+        ran = subprocess.run(  # noqa: S603 - the project's own command
+            [CRM, *words],
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Finished(ran.returncode, ran.stdout, ran.stderr)
+
+    def __getitem__(self, words: str) -> str:
+        """What a command says that must succeed."""
+        ran = self(*words.split())
+        assert ran.code == 0, ran
+        return ran.out
+
+
+def parent_of(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # gone meanwhile
+        return 0
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def in_cluster(data_dir: Path) -> list[Path]:
+    """The processes of the embedded server."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(data_dir):
+                found.append(process)
+    return found
+
+
+def is_one_line(text: str) -> bool:
+    return text.startswith("crm: ") and text.endswith("\n") and text.count("\n") == 1
+
+
+@contextlib.contextmanager
+def new_directory() -> Iterator[Path]:
+    # pytest's own is below a directory that PostgreSQL's user cannot enter when root runs the tests.
+    path = Path(tempfile.mkdtemp(prefix="crm-cli-")).resolve()
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    with new_directory() as path:
+        yield path
+
+
+class FirstRun(NamedTuple):
+    finished: Finished
+    health: tuple[int, int]
+    login: int
+    answers: list[bytes]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def first_run(data_dir: Path) -> FirstRun:
+    """The first start on a new directory, until it was stopped amid requests."""
+    with Server(data_dir, "--workers", "2") as server:
+        server.wait()
+        health = server.client.get("/healthz").status_code, server.client.get("/readyz").status_code
+        # The first login takes the welcome, which is read without waiting for the end.
+        welcome = read_welcome(server)
+        password = Finished(0, welcome, "").password or ""
+        begun = [begin_login(server, password) for _ in range(8)]
+        login = server.log_in("admin", password)
+        asked = time.monotonic()
+        server.process.terminate()
+        until(lambda: not listens(server.port))
+        answers = [finish_login(*one) for one in begun]
+        finished = server.finish()
+        return FirstRun(finished._replace(out=welcome + finished.out), health, login, answers, time.monotonic() - asked)
+
+
+def read_welcome(server: Server) -> str:
+    assert server.process.stdout
+    lines = []
+    while not lines or not lines[-1].startswith("Password"):
+        lines.append(server.process.stdout.readline())
+        assert lines[-1], "the welcome has no password"
+    return "".join(lines)
+
+
+def begin_login(server: Server, password: str) -> tuple[socket.socket, bytes]:
+    """Send all but the body of a request, until the app asks for that, so that it is accepted for certain."""
+    body = f'{{"username": "admin", "password": "{password}"}}'.encode()
+    connection = socket.create_connection(("127.0.0.1", server.port), SECONDS)
+    connection.sendall(
+        b"POST /api-token-auth/ HTTP/1.1\r\nHost: crm\r\nContent-Type: application/json\r\n"
+        b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
+    assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+    return connection, body
+
+
+def finish_login(connection: socket.socket, body: bytes) -> bytes:
+    with connection:
+        connection.sendall(body)
+        return connection.recv(10_000)
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def running(first_run: FirstRun, data_dir: Path) -> Iterator[Server]:
+    """The second start on the same directory."""
+    assert first_run
+    with Server(data_dir) as server:
+        yield server.wait()
+
+
+@pytest.fixture(scope="module")
+def crm(running: Server, data_dir: Path) -> Crm:
+    """Commands beside the running server."""
+    assert running
+    return Crm(data_dir)
+
+
+def test_a_first_start_serves_and_tells_where_and_how_to_log_in(first_run: FirstRun, data_dir: Path) -> None:
+    assert re.search(r"^Address +http://127\.0\.0\.1:\d+$", first_run.finished.out, re.MULTILINE)
+    assert str(data_dir) in first_run.finished.out
+    assert len(first_run.finished.password or "") == 16
+    assert first_run.health == (200, 200)
+    assert first_run.login == 200
+
+
+def test_a_stop_answers_what_was_accepted_and_ends_well(first_run: FirstRun) -> None:
+    assert [answer[:12] for answer in first_run.answers] == [b"HTTP/1.1 200"] * 8
+    assert first_run.finished.code == 0
+    assert first_run.finished.err == ""
+    assert first_run.seconds < 15
+
+
+def test_a_restart_finds_the_users_again_and_tells_no_password(first_run: FirstRun, running: Server, crm: Crm) -> None:
+    assert first_run.finished.password
+    assert running.log_in("admin", first_run.finished.password) == 200
+    assert crm["user list"] == "admin\t\t\t\tsuperuser\t\n"
+
+
+@LINUX_ONLY
+def test_a_worker_holds_no_lock_and_knows_no_password_of_the_administrator(running: Server, data_dir: Path) -> None:
+    def holds(pid: int) -> bool:
+        links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+        return data_dir / "postgres.lock" in links
+
+    assert holds(running.process.pid)
+    assert running.workers()
+    assert not any(map(holds, running.workers()))
+    assert not any(b"CRM_ADMIN_PASSWORD" in Path(f"/proc/{pid}/environ").read_bytes() for pid in running.workers())
+
+
+def test_a_taken_port_is_one_line(running: Server, data_dir: Path) -> None:
+    with Server(data_dir, port=running.port) as other:
+        finished = other.finish()
+
+    assert finished.code == 1
+    assert is_one_line(finished.err)
+    assert f"127.0.0.1:{running.port}: another process listens there" in finished.err
+    assert running.is_ready()
+
+
+def test_of_two_servers_on_a_new_directory_one_makes_the_administrator() -> None:
+    with new_directory() as path, Server(path) as one, Server(path) as other:
+        for server in (one.wait(), other.wait()):
+            server.process.terminate()
+        both = one.finish(), other.finish()
+
+    assert [finished.code for finished in both] == [0, 0]
+    assert sorted(finished.password is None for finished in both) == [False, True]
+
+
+@LINUX_ONLY
+def test_a_stop_during_the_start_leaves_no_server_behind() -> None:
+    with new_directory() as path, Server(path) as server:
+        until(lambda: bool(in_cluster(path)))
+        server.process.terminate()
+        finished = server.finish()
+
+        assert (finished.code, finished.err) == (0, "")
+        assert in_cluster(path) == []
+
+
+@LINUX_ONLY
+def test_a_killed_worker_is_replaced(running: Server) -> None:
+    [worker] = running.workers()
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: worker not in running.workers() and running.is_ready())
+
+
+@pytest.fixture(scope="module")
+def external(new_database: Callable[[], str], data_dir: Path) -> Crm:
+    """Commands on a database that is not ours."""
+    return Crm(data_dir / "unused", CRM_DATABASE_URL=new_database())
+
+
+def test_a_database_of_ones_own_is_migrated_when_told_to(external: Crm) -> None:
+    refused = external("user", "list")
+    assert refused.code == 1
+    assert is_one_line(refused.err)
+    assert "`crm migrate`" in refused.err
+
+    assert external["migrate"].startswith("Applied 0001_initial")
+    assert external["migrate"] == "The database is up to date.\n"
+    assert external["user list"] == ""
+
+
+@LINUX_ONLY
+def test_the_first_password_can_be_given_and_is_not_shown_and_workers_end_with_a_killed_server(
+    external: Crm, data_dir: Path
+) -> None:
+    settings = {"CRM_DATABASE_URL": external.environment["CRM_DATABASE_URL"], "CRM_ADMIN_PASSWORD": "given word"}
+    with Server(data_dir / "unused", **settings) as server:
+        assert server.wait().log_in("admin", "given word") == 200
+        children = server.children()
+        server.process.kill()
+        until(lambda: not any(map(is_alive, children)))
+        assert "given word" not in "".join(map(str, server.finish()))
+
+    assert not (data_dir / "unused").exists()
+
+
+def test_users_are_added_with_groups_and_names(running: Server, crm: Crm) -> None:
+    words = (
+        "user",
+        "add",
+        "ann",
+        "--group",
+        "Sales",
+        "--group",
+        "Instructors",
+        "--first-name",
+        "Ann",
+        "--password-stdin",
+    )
+
+    assert crm(*words, given="two words\n") == (0, "Added ann.\n", "")
+    assert running.me(running.token("ann", "two words")).json()["groups"] == ["Instructors", "Sales"]
+    assert "ann\tAnn\t\tInstructors, Sales\t\t\n" in crm["user list"]
+
+    again = crm("user", "add", "ann", "--password-stdin", given="x")
+    assert again.code == 1
+    assert is_one_line(again.err)
+
+
+def test_names_are_compared_in_normal_form(running: Server, crm: Crm) -> None:
+    composed, decomposed = "Jos\xe9", "Jose\u0301"
+    assert crm("user", "add", decomposed, "--superuser", "--password-stdin", given="é").code == 0
+
+    assert crm("user", "add", composed, "--password-stdin", given="x").code == 1
+    assert running.log_in(composed, "é") == 200
+
+
+def test_a_new_password_ends_the_tokens(running: Server, crm: Crm) -> None:
+    crm("user", "add", "ben", "--password-stdin", given="old")
+    token = running.token("ben", "old")
+
+    changed = crm("user", "passwd", "ben", "--password-stdin", given="new\r\nrest")
+
+    assert changed == (0, "ben has the new password; 1 token ended.\n", "")
+    assert running.me(token).status_code == 401
+    assert (running.log_in("ben", "old"), running.log_in("ben", "new")) == (400, 200)
+
+
+def test_a_disabled_user_is_out(running: Server, crm: Crm) -> None:
+    crm("user", "add", "cat", "--password-stdin", given="word")
+    token = running.token("cat", "word")
+
+    assert crm["user disable cat"] == "Disabled cat.\n"
+
+    assert running.me(token).status_code == 401
+    assert running.log_in("cat", "word") == 400
+    assert "cat\t\t\t\t\tdisabled\n" in crm["user list"]
+    assert crm("token", "issue", "cat").code == 1
+
+
+def test_permissions_of_groups_count_from_the_next_request(running: Server, crm: Crm) -> None:
+    assert crm["group grant Auditors view_client app.view_lead"].startswith("The new group Auditors may ")
+    assert "Auditors\tapp.view_client, app.view_lead\n" in crm["group list"]
+    crm("user", "add", "dan", "--group", "Auditors", "--password-stdin", given="word")
+    token = running.token("dan", "word")
+    assert running.me(token).json()["permissions"] == ["app.view_client", "app.view_lead"]
+
+    assert crm["group revoke Auditors app.view_client"]
+
+    assert running.me(token).json()["permissions"] == ["app.view_lead"]
+
+
+def test_tokens_are_issued_listed_and_revoked(running: Server, crm: Crm) -> None:
+    crm("user", "add", "eve", "--password-stdin", given="word")
+    one, two = crm["token issue eve"].strip(), crm["token issue eve"].strip()
+    assert running.me(one).json()["username"] == "eve"
+
+    rows = [line.split("\t") for line in crm["token list eve"].splitlines()]
+    assert [prefix for prefix, _, _ in rows] == [one[:8], two[:8]]
+    assert all(re.fullmatch(r"[\d-]{10} [\d:]{8}Z", moment) for _, *moments in rows for moment in moments)
+
+    assert crm(*("token", "revoke", "eve"), one[:8]).out == "Ended 1 token of eve.\n"
+    assert (running.me(one).status_code, running.me(two).status_code) == (401, 200)
+    assert crm["token revoke eve --all"] == "Ended 1 token of eve.\n"
+    assert running.me(two).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("words", "mended"),
+    [
+        ("user passwd nobody --password-stdin", "`crm user list`"),
+        ("user disable nobody", "`crm user list`"),
+        ("user add fay --group Sails --password-stdin", "Sales"),
+        ("group revoke Sails view_client", "Sales"),
+        ("token issue nobody", "`crm user list`"),
+        ("token list nobody", "`crm user list`"),
+        ("token revoke admin -unknown", "`crm token list admin`"),
+    ],
+)
+def test_what_is_not_there_is_one_line_that_helps(crm: Crm, words: str, mended: str) -> None:
+    ran = crm(*words.split(), given="word")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert is_one_line(ran.err)
+    assert mended in ran.err
+
+
+# These find the mistake before any database is looked for.
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Missing command"),
+        (["sevre"], "'sevre'"),
+        (["user", "add", "--password-stdin"], "'NAME'"),
+        (["user", "add", "gus"], "--password-stdin"),
+        (["user", "add", " gus", "--password-stdin"], "blanks"),
+        (["user", "add", "", "--password-stdin"], "blank"),
+        (["user", "add", "g" * 151, "--password-stdin"], "150 characters"),
+        (["group", "grant", "Sales"], "PERMISSION"),
+        (["group", "grant", "Sales", "view_clients"], "did you mean app.view_client?"),
+        (["token", "revoke", "admin"], "--all"),
+        (["token", "revoke", "admin", "abcdefgh", "--all"], "--all"),
+        (["serve", "--port", "http"], "CRM_PORT='http' is not a whole number: it takes 1 to 65535."),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_exit_code_2(tmp_path: Path, words: list[str], said: str) -> None:
+    ran = Crm(tmp_path / "none")(*words)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert is_one_line(ran.err)
+    assert said in ran.err
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("words", ["serve", "migrate", "user list"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("CRM_PROT", "8001"), ("CRM_DATABASE_URL", "postgresql://crm:s3cret@word@db/crm")],
+)
+def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path, words: str, name: str, text: str) -> None:
+    ran = Crm(tmp_path / "none", **{name: text})(*words.split())
+
+    assert (ran.code, ran.out) == (2, "")
+    assert is_one_line(ran.err)
+    assert name in ran.err
+    assert "s3cret" not in ran.err
+    assert "word" not in ran.err.partition("://")[0]
+
+
+@pytest.mark.parametrize("given", ["", "\n", "x" * 1_025, "nul\0nul"])
+def test_a_password_that_cannot_be_is_refused(tmp_path: Path, given: str) -> None:
+    ran = Crm(tmp_path / "none")("user", "add", "gus", "--password-stdin", given=given)
+
+    assert ran.code == 1
+    assert is_one_line(ran.err)
+    assert ran.err.startswith("crm: The password cannot be used: ")
+
+
+def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    url = f"postgresql://crm:s3cret@/crm?host={tmp_path}"
+    ran = Crm(tmp_path / "none", CRM_DATABASE_URL=url)("migrate")
+
+    assert ran.code == 1
+    assert is_one_line(ran.err)
+    assert "s3cret" not in ran.err
