@@ -11,14 +11,15 @@ from crm_core.entities import Attribute
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.events import same
 from crm_core.images import is_web_url
-from crm_core.readers import text_problems
+from crm_core.readers import LARGEST_NUMBER, text_problems
 
 #: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
 ENTITIES: Final = ("client", "service", "lead", "follow_up")
 
+#: Letters, the marks that some scripts write letters with, and decimal digits.
+_IN_NAMES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})
 _REQUIRED: Final = Problem("required", "This field is required.")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_LARGEST_NUMBER: Final = 1e308
 _LONGEST_TEXT: Final = 1_000_000
 _LONGEST_URL: Final = 2_048
 
@@ -30,7 +31,7 @@ def normal_name(name: str) -> str:
 
 def is_sound_name(name: str) -> bool:
     """Letters of any script, digits, ``_`` and ``-``, never two ``_`` in a row (those part a filter's operator)."""
-    return "__" not in name and all(c in "_-" or unicodedata.category(c)[0] in "LMN" for c in name)
+    return "__" not in name and all(c in "_-" or unicodedata.category(c) in _IN_NAMES for c in name)
 
 
 def settle_values(
@@ -79,7 +80,7 @@ def _check_number(_: Attribute, value: object) -> Problems:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return (_NOT_A_NUMBER,)
     # Comparing is exact for whole numbers of any size, and false for what is not finite.
-    return () if abs(value) < _LARGEST_NUMBER else (_NOT_A_NUMBER,)
+    return () if abs(value) <= LARGEST_NUMBER else (_NOT_A_NUMBER,)
 
 
 def _check_date(_: Attribute, value: object) -> Problems:

@@ -215,4 +215,4 @@ def _event(who: Caller, key: Key, before: Record | None, after: object | None) -
 def _refuse_while_held(resource: Resource, counts: Mapping[Resource, int]) -> None:
     phrases = [f"{count} {other.label[count != 1]}" for other, count in counts.items() if count]
     if phrases:
-        raise ReferencedError(f"This {resource.label[0]} cannot be deleted: {' and '.join(phrases)} refer to it.")
+        raise ReferencedError(f"This {resource.label[0]} is referred to by {' and '.join(phrases)}.")

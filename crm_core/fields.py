@@ -258,8 +258,8 @@ def json_value() -> Any:
 
 
 def output_only(kind: str) -> Any:
-    """A value that the server alone sets."""
-    return _declare(Field(kind=kind, read=readers.read_nothing, default=None, nullable=True, output_only=True))
+    """A value that the server alone sets, and always does before it is shown."""
+    return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
 
 
 def _declare(field: Field) -> Any:

@@ -37,7 +37,7 @@ _OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "file": ("exact", "in", "contains"),
 }
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
-_TERM = re.compile(r""""([^"]+)"(?=[\s,]|$)|'([^']+)'(?=[\s,]|$)|([^\s,]+)""")
+_TERM = re.compile(r""""([^"]*)"(?=[\s,]|$)|'([^']*)'(?=[\s,]|$)|([^\s,]+)""")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NOT_A_CHOICE: Final = Problem(
     "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
@@ -205,7 +205,7 @@ def _read_limit(_: Resource, value: str) -> Mapping[str, object]:
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
     """Terms are parted by blanks and commas; quotes round a term keep a phrase together."""
     terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
-    return {"terms": tuple(simple_lower(term) for term in terms)}
+    return {"terms": tuple(simple_lower(term).replace("\n", " ") for term in terms if term)}
 
 
 _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] = {
@@ -321,13 +321,13 @@ def _holds(each: Filter, record: Any) -> bool:
     found = record.attributes.get(each.field) if each.is_attribute else getattr(record, each.field)
     if found is None or (each.is_attribute and not _is_of_type(each.kind, found)):
         return False
-    if each.operator == "contains" and isinstance(found, list):
-        return each.value in found
+    wanted: Iterable[object] = each.value if each.operator == "in" else (each.value,)
+    if each.kind == "list":  # a single text stands for a list of one
+        return any(want in (found if isinstance(found, list) else [found]) for want in wanted)
     if each.operator == "contains":
         return simple_lower(each.value) in simple_lower(found)
     if each.operator in {"exact", "in"}:
-        wanted: Iterable[object] = each.value if each.operator == "in" else (each.value,)
-        return any(want == found or (isinstance(found, list) and want in found) for want in wanted)
+        return found in wanted
     return bool(_COMPARE[each.operator](found, each.value))
 
 

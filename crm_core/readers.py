@@ -5,6 +5,7 @@ Conversions and texts are those of Django REST Framework, for which ``api.md`` w
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
@@ -17,7 +18,8 @@ from crm_core.errors import InvalidError, Problem, Problems
 _LARGEST_KEY: Final = 2**63 - 1
 _SMALLEST_KEY: Final = -(2**63)
 _DEEPEST: Final = 32
-_LARGEST_NUMBER: Final = 1e308
+#: The largest number that every JSON parser can be expected to keep finite.
+LARGEST_NUMBER: Final = sys.float_info.max
 _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _TRAILING_ZEROS = re.compile(r"\.0*\s*$")
 _TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
@@ -282,7 +284,7 @@ def _check_plain(value: object) -> None:
             raise RefusedError(problems)
     elif isinstance(value, int | float):
         # Comparing is exact for whole numbers of any size, and false for what is not finite.
-        if not abs(value) < _LARGEST_NUMBER:
+        if not abs(value) <= LARGEST_NUMBER:
             raise refuse("invalid", "Value must be valid JSON.")
     elif isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):

@@ -62,7 +62,8 @@ def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
     """What is wrong with a webhook's URL: it must be http(s), and only path and query may hold placeholders."""
     # The authority ends at the first slash, question mark or hash: what precedes that must be literal.
     head = re.match(r"[^/?#]*(?://[^/?#]*)?", template)
-    if head and _PLACEHOLDER.search(head[0]):
+    fragment = template.partition("#")[2]
+    if _PLACEHOLDER.search((head[0] if head else "") + fragment):
         return [
             Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
         ]

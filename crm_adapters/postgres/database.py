@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psycopg
 from attrs import evolve
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters import documents
@@ -232,10 +233,16 @@ class ConnectedDatabase:
         """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
         with translated():
             try:
+                await self._begin()
                 with staleness():
                     return (await _decide_under_locks(self._connection, needs, decide))[0]
             except StaleError:
                 raise UnavailableError from None
+
+    async def _begin(self) -> None:
+        # The first transaction block of an idle connection would be the outermost, and commit when it ends.
+        if self._connection.info.transaction_status == TransactionStatus.IDLE and not self._connection.autocommit:
+            await self._connection.execute("select")
 
 
 def _lost_connection(error: BaseException | None) -> bool:

@@ -80,6 +80,9 @@ def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composa
     for index, each in enumerate(query.filters):
         bind = _Binder(params, f"filter_{index}")
         yield _attribute_condition(each, bind) if each.is_attribute else _condition(each, bind)
+    if query.terms and not query.resource.search:
+        yield sql.SQL("false")  # there is nothing to look through
+        return
     for index, term in enumerate(query.terms):
         yield sql.SQL("searched like {}").format(_Binder(params, f"term_{index}")(_part(term)))
 

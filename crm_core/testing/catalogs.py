@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from crm_core.changes import Needs
-from crm_core.entities import Attribute
 from crm_core.errors import InvalidError
 from crm_core.resources import ATTRIBUTES, CLIENTS, WEBHOOKS
 from crm_core.testing.scene import Facts, Scene, fact
@@ -59,7 +58,7 @@ class CatalogFacts(Facts):
         catalog = await scene.catalog("lead")
 
         assert {name: each.id for name, each in catalog.definitions.items()} == dict(zip(("é", "b"), ids, strict=True))
-        assert all(isinstance(each, Attribute) and each.entity == "lead" for each in catalog.definitions.values())
+        assert {each.entity for each in catalog.definitions.values()} == {"lead"}
         assert [each.id for each in catalog.webhooks] == active
         assert catalog.webhooks[0] == await scene.value(WEBHOOKS, active[0])
 

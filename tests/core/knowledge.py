@@ -132,7 +132,8 @@ class Knowledge:
     def _find(self, search: Search) -> tuple[Record, ...]:
         def suits(record: Record) -> bool:
             pairs = ((getattr(record.value, name), wanted) for name, wanted in search.where)
-            return all(found in wanted if isinstance(wanted, tuple) else found == wanted for found, wanted in pairs)
+            enough = any if search.any_field else all
+            return enough(found in wanted if isinstance(wanted, tuple) else found == wanted for found, wanted in pairs)
 
         return tuple(each for each in self.records.values() if each.key.resource == search.resource and suits(each))
 

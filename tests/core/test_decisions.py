@@ -204,14 +204,14 @@ def test_what_nothing_refers_to_goes_alone() -> None:
 @pytest.mark.parametrize(
     ("resource", "number", "more", "text"),
     [
-        (CLIENTS, 1, (), "This client cannot be deleted: 1 service and 1 lead refer to it."),
-        (CLIENTS, 1, (evolve(JANE, id=uid(30)),), "This client cannot be deleted: 2 services and 1 lead refer to it."),
-        (PIPELINES, 9, (), "This pipeline cannot be deleted: 1 lead refer to it."),
-        (COHORTS, 3, (), "This cohort cannot be deleted: 1 enrollment refer to it."),
+        (CLIENTS, 1, (), "This client is referred to by 1 service and 1 lead."),
+        (CLIENTS, 1, (evolve(JANE, id=uid(30)),), "This client is referred to by 2 services and 1 lead."),
+        (PIPELINES, 9, (), "This pipeline is referred to by 1 lead."),
+        (COHORTS, 3, (), "This cohort is referred to by 1 enrollment."),
         (COHORTS, 3, (evolve(JANE, id=uid(30), actual_cohort=uid(3)), evolve(JANE, id=uid(31), origin_cohort=uid(3))),
-         "This cohort cannot be deleted: 2 services and 1 enrollment refer to it."),
+         "This cohort is referred to by 2 services and 1 enrollment."),
         (COHORTS, 3, (evolve(JANE, id=uid(30), actual_cohort=uid(3), origin_cohort=uid(3)),),
-         "This cohort cannot be deleted: 1 service and 1 enrollment refer to it."),
+         "This cohort is referred to by 1 service and 1 enrollment."),
     ],
 )  # fmt: skip
 def test_what_others_refer_to_cannot_be_deleted_and_they_are_counted(

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_adapters.passwords import Argon2Passwords
@@ -208,10 +209,12 @@ def empty(database_url: str) -> None:
 
 
 @contextlib.contextmanager
-def on_memory(password_hash: str, database: type[MemoryDatabase] = MemoryDatabase) -> Iterator[Api]:
+def on_memory(database: type[MemoryDatabase] = MemoryDatabase) -> Iterator[Api]:
     """The administrator of an app of the test's own, in this process, on memory."""
     with asyncio.Runner() as runner:
-        accounts, passwords = MemoryAccounts(), Argon2Passwords()
+        # The app is made for each test, which need not wait for hashes that are slow on purpose.
+        accounts, passwords = MemoryAccounts(), Argon2Passwords(PasswordHasher(1, 8, 1))
+        password_hash = runner.run(passwords.hash(PASSWORD))
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         app = create_app(database(accounts), accounts, passwords)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -223,8 +226,8 @@ def on_memory(password_hash: str, database: type[MemoryDatabase] = MemoryDatabas
 
 
 @pytest.fixture
-def memory_api(password_hash: str) -> Iterator[Api]:
-    with on_memory(password_hash) as api:
+def memory_api() -> Iterator[Api]:
+    with on_memory() as api:
         yield api
 
 

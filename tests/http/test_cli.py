@@ -1,6 +1,7 @@
 """Facts about the `crm` command: the real one, on a data directory of its own."""
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -12,10 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import httpx
 import pytest
+
+from crm_http import cli
 
 pytestmark = pytest.mark.xdist_group("cli")  # so that the data directory is made once
 
@@ -42,7 +45,7 @@ class Server:
     def __init__(self, data_dir: Path, *options: str, port: int = 0, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = port or free.getsockname()[1]
-        self.process = subprocess.Popen(  # noqa: S603 - the project's own command
+        self.process = subprocess.Popen(
             [CRM, "serve", "--port", str(self.port), *options],
             env=environment(data_dir, **settings),
             stdout=subprocess.PIPE,
@@ -50,9 +53,8 @@ class Server:
             text=True,
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS)
-        self.told = ""
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,7 +68,7 @@ class Server:
             return self.client.get("/readyz").status_code == 200
         return False
 
-    def wait(self) -> "Server":
+    def wait(self) -> Self:
         until(self.is_ready)
         return self
 
@@ -113,7 +115,7 @@ class Crm:
         self.environment = environment(data_dir, **settings)
 
     def __call__(self, *words: str, given: str = "") -> Finished:
-        ran = subprocess.run(  # noqa: S603 - the project's own command
+        ran = subprocess.run(
             [CRM, *words],
             env=self.environment,
             input=given,
@@ -262,7 +264,7 @@ def test_a_first_start_serves_and_tells_where_and_how_to_log_in(first_run: First
 def test_a_stop_answers_what_was_accepted_and_ends_well(first_run: FirstRun) -> None:
     assert [answer[:12] for answer in first_run.answers] == [b"HTTP/1.1 200"] * 8
     assert first_run.finished.code == 0
-    assert first_run.finished.err == ""
+    assert "ERROR" not in first_run.finished.err
     assert first_run.seconds < 15
 
 
@@ -311,7 +313,7 @@ def test_a_stop_during_the_start_leaves_no_server_behind() -> None:
         server.process.terminate()
         finished = server.finish()
 
-        assert (finished.code, finished.err) == (0, "")
+        assert (finished.code, finished.out, finished.err) == (0, "", "")
         assert in_cluster(path) == []
 
 
@@ -438,12 +440,10 @@ def test_tokens_are_issued_listed_and_revoked(running: Server, crm: Crm) -> None
 @pytest.mark.parametrize(
     ("words", "mended"),
     [
-        ("user passwd nobody --password-stdin", "`crm user list`"),
         ("user disable nobody", "`crm user list`"),
         ("user add fay --group Sails --password-stdin", "Sales"),
         ("group revoke Sails view_client", "Sales"),
         ("token issue nobody", "`crm user list`"),
-        ("token list nobody", "`crm user list`"),
         ("token revoke admin -unknown", "`crm token list admin`"),
     ],
 )
@@ -455,7 +455,26 @@ def test_what_is_not_there_is_one_line_that_helps(crm: Crm, words: str, mended: 
     assert mended in ran.err
 
 
-# These find the mistake before any database is looked for.
+class Asker:
+    """Runs commands in this process, which is quick: such as find the mistake before any database is looked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path) -> None:
+        self._patch, self._output, self._data_dir = monkeypatch, capsys, data_dir
+
+    def __call__(self, *words: str, given: str = "") -> Finished:
+        self._patch.setattr(sys, "argv", ["crm", *words])
+        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        self._patch.setattr(os, "environ", dict(environment(self._data_dir)))
+        code = cli.main()
+        assert not self._data_dir.exists()
+        return Finished(code, *self._output.readouterr())
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Asker:
+    return Asker(monkeypatch, capsys, tmp_path / "none")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -466,6 +485,8 @@ def test_what_is_not_there_is_one_line_that_helps(crm: Crm, words: str, mended: 
         (["user", "add", " gus", "--password-stdin"], "blanks"),
         (["user", "add", "", "--password-stdin"], "blank"),
         (["user", "add", "g" * 151, "--password-stdin"], "150 characters"),
+        (["user", "add", "gus\udcff", "--password-stdin"], "U+DCFF"),
+        (["user", "add", "gus", "--first-name", "g" * 151, "--password-stdin"], "150 characters"),
         (["group", "grant", "Sales"], "PERMISSION"),
         (["group", "grant", "Sales", "view_clients"], "did you mean app.view_client?"),
         (["token", "revoke", "admin"], "--all"),
@@ -473,19 +494,31 @@ def test_what_is_not_there_is_one_line_that_helps(crm: Crm, words: str, mended: 
         (["serve", "--port", "http"], "CRM_PORT='http' is not a whole number: it takes 1 to 65535."),
     ],
 )
-def test_a_wrong_command_is_one_line_and_exit_code_2(tmp_path: Path, words: list[str], said: str) -> None:
-    ran = Crm(tmp_path / "none")(*words)
+def test_a_wrong_command_is_one_line_and_exit_code_2(ask: Asker, words: list[str], said: str) -> None:
+    asked = ask(*words)
 
-    assert (ran.code, ran.out) == (2, "")
-    assert is_one_line(ran.err)
-    assert said in ran.err
-    assert not (tmp_path / "none").exists()
+    assert (asked.code, asked.out) == (2, "")
+    assert is_one_line(asked.err)
+    assert said in asked.err
 
 
-@pytest.mark.parametrize("words", ["serve", "migrate", "user list"])
+@pytest.mark.parametrize("given", ["", "\n", "x" * 1_025, "nul\0nul"])
+def test_a_password_that_cannot_be_is_refused(ask: Asker, given: str) -> None:
+    asked = ask("user", "add", "gus", "--password-stdin", given=given)
+
+    assert (asked.code, asked.out) == (1, "")
+    assert is_one_line(asked.err)
+    assert asked.err.startswith("crm: The password cannot be used: ")
+
+
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [("CRM_PROT", "8001"), ("CRM_DATABASE_URL", "postgresql://crm:s3cret@word@db/crm")],
+    ("words", "name", "text"),
+    [
+        ("serve", "CRM_PROT", "8001"),
+        ("serve", "CRM_DATABASE_URL", "postgresql://crm:s3cret@part@db/crm"),
+        ("migrate", "CRM_DATABASE_URL", "postgresql://crm:s3/cret@db/crm"),
+        ("user list", "CRM_DATABASE_URL", "postgresql://crm:s3cret@db/crm?part"),
+    ],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path, words: str, name: str, text: str) -> None:
     ran = Crm(tmp_path / "none", **{name: text})(*words.split())
@@ -493,23 +526,13 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path, words: str,
     assert (ran.code, ran.out) == (2, "")
     assert is_one_line(ran.err)
     assert name in ran.err
-    assert "s3cret" not in ran.err
-    assert "word" not in ran.err.partition("://")[0]
-
-
-@pytest.mark.parametrize("given", ["", "\n", "x" * 1_025, "nul\0nul"])
-def test_a_password_that_cannot_be_is_refused(tmp_path: Path, given: str) -> None:
-    ran = Crm(tmp_path / "none")("user", "add", "gus", "--password-stdin", given=given)
-
-    assert ran.code == 1
-    assert is_one_line(ran.err)
-    assert ran.err.startswith("crm: The password cannot be used: ")
+    assert not any(secret in ran.err for secret in ("s3", "cret", "part"))
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
-    url = f"postgresql://crm:s3cret@/crm?host={tmp_path}"
-    ran = Crm(tmp_path / "none", CRM_DATABASE_URL=url)("migrate")
+    ran = Crm(tmp_path / "none", CRM_DATABASE_URL=f"postgresql://crm:s3cret@/crm?host={tmp_path}")("migrate")
 
-    assert ran.code == 1
+    assert (ran.code, ran.out) == (1, "")
     assert is_one_line(ran.err)
     assert "s3cret" not in ran.err

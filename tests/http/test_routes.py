@@ -1,0 +1,89 @@
+"""Every route of the app says whom it lets in, and three let in anybody."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase
+from crm_core.accounts import PERMISSIONS
+from crm_http.app import create_app
+from crm_http.auth import PERMISSION, Access
+from tests.http.conftest import Api, on_memory
+
+#: The only answers that anybody gets: a method and a path.
+FOR_ANYBODY = {("POST", "/api-token-auth"), ("GET", "/healthz"), ("GET", "/readyz")}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class NoPasswords:
+    """Passwords of an app that nobody logs in to."""
+
+    async def hash(self, _: str) -> str:
+        raise NotImplementedError
+
+    async def verify(self, _: str, __: str | None) -> bool:
+        raise NotImplementedError
+
+    def is_outdated(self, _: str) -> bool:
+        raise NotImplementedError
+
+
+def _routes() -> Iterator[tuple[str, str, object]]:
+    """Every path with each of its methods and what is declared for it."""
+    app = create_app(MemoryDatabase(), MemoryAccounts(), NoPasswords())._app
+    assert isinstance(app, Litestar)
+    for route in app.routes:
+        assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"
+        for handler in route.route_handlers:
+            for method in handler.http_methods:
+                yield method, route.path, handler.opt.get(PERMISSION, {}).get(method)
+
+
+ROUTES = list(_routes())
+PATHS = sorted({path for _, path, _ in ROUTES})
+
+
+def test_every_method_of_every_path_belongs_to_a_handler() -> None:
+    assert len(PATHS) >= 40
+    assert {(method, path) for method, path, _ in ROUTES} == {(method, path) for path in PATHS for method in METHODS}
+
+
+def test_every_handler_declares_whom_it_lets_in() -> None:
+    undeclared = [
+        (method, path)
+        for method, path, needed in ROUTES
+        if not isinstance(needed, Access) and needed not in PERMISSIONS
+    ]
+
+    assert undeclared == []
+
+
+@pytest.fixture(scope="module")
+def anybody() -> Iterator[Api]:
+    with on_memory() as api:
+        yield api.anonymous()
+
+
+def test_only_logins_and_health_are_for_anybody(anybody: Api) -> None:
+    public = {path for _, path in FOR_ANYBODY}
+    let_in = set()
+    for method, path, _ in ROUTES:
+        real = re.sub(r"{\w+:str}", "01890000-0000-7000-8000-000000000000", path)
+        for each in (real, real + "/"):
+            answer = anybody.request(method, each)
+            if answer.status_code == 401:
+                assert answer.headers["WWW-Authenticate"] == "Token"
+            # The public paths tell anybody which methods they have, too.
+            elif path not in public or answer.status_code not in {204, 405}:
+                let_in.add((method, path))
+
+    assert let_in == FOR_ANYBODY
+
+
+def test_methods_that_no_path_has_are_refused_to_anybody_too(anybody: Api) -> None:
+    for path in {path for path in PATHS if path not in {p for _, p in FOR_ANYBODY}}:
+        for method in ("HEAD", "BREW", "TRACE"):
+            assert anybody.request(method, path).status_code == 401, (method, path)
