@@ -17,7 +17,8 @@ from crm_http.routes.accounts import mount_accounts
 from crm_http.routes.activity import mount_activity
 from crm_http.routes.attributes import mount_attributes
 from crm_http.routes.health import mount_health
-from crm_http.routes.records import mount_records, path_id
+from crm_http.routes.records import mount_records
+from crm_http.routing import path_id
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 

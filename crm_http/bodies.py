@@ -23,6 +23,8 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 
+_ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
+
 #: Bytes in a JSON body, and in the body of a login.
 LARGEST_BODY: Final = 1_000_000
 _LARGEST_LOGIN: Final = 8_000
@@ -42,6 +44,12 @@ def header(request: AnyRequest, name: bytes) -> str:
 def media_type(request: AnyRequest) -> str:
     """The content type without its parameters."""
     return header(request, b"content-type").partition(";")[0].strip().lower()
+
+
+def accepts_json(request: AnyRequest) -> bool:
+    """Whether the client takes JSON, which is all there is."""
+    accept = header(request, b"accept")
+    return not accept or any(each.partition(";")[0].strip().lower() in _ACCEPTED for each in accept.split(","))
 
 
 async def read_json(request: AnyRequest, *accepted: str) -> object:

@@ -104,7 +104,7 @@ delete from token using app_user
 where app_user.id = token.user_id and username = %(username)s and prefix = %(prefix)s returning hash
 
 -- name: tokens
-select prefix, created_at, last_used_at from token join app_user on app_user.id = token.user_id
+select prefix, token.created_at, last_used_at from token join app_user on app_user.id = token.user_id
 where username = %(username)s order by token.created_at
 
 -- name: members

@@ -15,7 +15,7 @@ from crm_core.accounts import Caller, require
 from crm_core.activity import Edit
 from crm_core.changes import Document, Key, Needs, catalog_of
 from crm_core.drafts import read_draft
-from crm_core.errors import NotFoundError
+from crm_core.errors import InvalidError, NotFoundError
 from crm_core.ports import Database
 from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
 from crm_core.readers import Intake
@@ -39,7 +39,11 @@ async def find(
     about_attributes = any(name.startswith(ATTRIBUTE_PREFIX) for name in params) and resource.has_catalog
     needs = catalog_of(resource.name, who) if about_attributes else Needs()
     definitions = (await db.known(needs)).catalogs[resource.name].definitions if needs else {}
-    query = parse_query(resource, params, definitions, strict=strict)
+    try:
+        query = parse_query(resource, params, definitions, strict=strict)
+    except InvalidError:
+        await look_up_parent(db, resource, parent)  # a parent that is not there comes first (ruling 2)
+        raise
     if parent is not None and resource.parent is not None:
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
         query = evolve(query, filters=(within, *query.filters))

@@ -8,12 +8,11 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from crm_core.accounts import permission
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.auth import Access, caller, token_of
 from crm_http.bodies import JSON, AnyRequest, read_login
-from crm_http.routes.records import Answer, mount
+from crm_http.routing import Answer, everybody, mount, rights
 
 #: The lists of users by their path, with the group that each shows.
 USER_LISTS: Final[Mapping[str, str]] = {
@@ -46,11 +45,14 @@ def mount_accounts(accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHa
 
         return find
 
-    view = permission("view", "user")
     return [
-        mount("/api-token-auth", {"POST": (Access.PUBLIC, log_in), "DELETE": (Access.AUTHENTICATED, log_out)}),
-        mount("/api/me", {"GET": (Access.AUTHENTICATED, me)}),
-        *(mount(path, {"GET": (view, members(group))}) for path, group in USER_LISTS.items()),
+        mount(
+            "/api-token-auth",
+            {"POST": log_in, "DELETE": log_out},
+            everybody(Access.PUBLIC) | {"DELETE": Access.AUTHENTICATED},
+        ),
+        mount("/api/me", {"GET": me}, everybody(Access.AUTHENTICATED)),
+        *(mount(path, {"GET": members(group)}, rights("user")) for path, group in USER_LISTS.items()),
     ]
 
 

@@ -6,22 +6,22 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.activity import OPERATIONS
+from crm_core.errors import InvalidError
 from crm_core.ports import Database
 from crm_core.readers import Intake
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_http.auth import caller
 from crm_http.bodies import AnyRequest, is_strict
-from crm_http.routes.records import Answer, body_or, mount, path_id, shown
+from crm_http.routes.records import body_or, shown
+from crm_http.routing import Answer, mount, path_id, rights
 
 
 def mount_activity(resource: Resource, db: Database) -> list[HTTPRouteHandler]:
     """One path for each operation."""
-    permission = resource.permission("change")
-    return [
-        mount(f"/api/{resource.path}/{{id:str}}/{name}", {"POST": (permission, _operation(resource, db, name))})
-        for name in OPERATIONS
-    ]
+    access = rights(resource.noun) | {"POST": resource.permission("change")}
+    path = f"/api/{resource.path}/{{id:str}}"
+    return [mount(f"{path}/{name}", {"POST": _operation(resource, db, name)}, access) for name in OPERATIONS]
 
 
 def _operation(resource: Resource, db: Database, name: str) -> Answer:
@@ -30,7 +30,11 @@ def _operation(resource: Resource, db: Database, name: str) -> Answer:
     async def operate(request: AnyRequest) -> ASGIResponse:
         id_, who = path_id(request), caller(request)
         data = await body_or(request, lambda: records.look_up(db, resource, id_))
-        edit = OPERATIONS[name](data, Intake(who.new_id, is_strict(request)))
+        try:
+            edit = OPERATIONS[name](data, Intake(who.new_id, is_strict(request)))
+        except InvalidError:
+            await records.look_up(db, resource, id_)  # a record that is not there comes first (ruling 2)
+            raise
         return shown(await records.apply(db, who, resource, id_, edit), status)
 
     return operate

@@ -8,7 +8,8 @@ from crm_core.errors import NotFoundError
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES
 from crm_http.bodies import AnyRequest
-from crm_http.routes.records import Records, mount
+from crm_http.routes.records import Records
+from crm_http.routing import mount, rights
 
 
 def mount_attributes(db: Database) -> HTTPRouteHandler:
@@ -20,16 +21,14 @@ def mount_attributes(db: Database) -> HTTPRouteHandler:
         named = request.path_params["id"] in ENTITIES
         return await (of_entity.find(request) if named else by_id.retrieve(request))
 
-    return mount(
-        "/api/attributes/{id:str}",
-        {
-            "GET": (ATTRIBUTES.permission("view"), find_or_retrieve),
-            "POST": (ATTRIBUTES.permission("add"), of_entity.create),
-            "PUT": (ATTRIBUTES.permission("change"), by_id.change),
-            "PATCH": (ATTRIBUTES.permission("change"), by_id.change),
-            "DELETE": (ATTRIBUTES.permission("delete"), by_id.remove),
-        },
-    )
+    answers = {
+        "GET": find_or_retrieve,
+        "POST": of_entity.create,
+        "PUT": by_id.change,
+        "PATCH": by_id.change,
+        "DELETE": by_id.remove,
+    }
+    return mount("/api/attributes/{id:str}", answers, rights(ATTRIBUTES.noun), lists=True)
 
 
 def _entity(request: AnyRequest) -> str:

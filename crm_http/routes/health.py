@@ -8,7 +8,7 @@ from litestar.response.base import ASGIResponse
 
 from crm_http.auth import Access
 from crm_http.bodies import JSON, AnyRequest
-from crm_http.routes.records import mount
+from crm_http.routing import everybody, mount
 
 
 def mount_health(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
@@ -28,6 +28,6 @@ def mount_health(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]
         )
 
     return [
-        mount("/healthz", {"GET": (Access.OPEN, live)}),
-        mount("/readyz", {"GET": (Access.OPEN, is_ready)}),
+        mount("/healthz", {"GET": live}, everybody(Access.OPEN)),
+        mount("/readyz", {"GET": is_ready}, everybody(Access.OPEN)),
     ]

@@ -2,33 +2,23 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 import attrs
-from litestar import route
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
-from litestar.types import Method
 
 from crm_core.changes import Document
-from crm_core.errors import NotFoundError
 from crm_core.ports import Database
 from crm_core.queries import Page, Query, write_cursor
 from crm_core.resources import Resource
 from crm_core.use_cases import records
-from crm_http.auth import PERMISSION, Access, caller
+from crm_http.auth import caller
 from crm_http.bodies import JSON, MERGE_PATCH, AnyRequest, is_strict, media_type, read_json, read_query
-from crm_http.errors import RequestError, method_not_allowed
-
-#: Answers a request whose caller may make it.
-Answer = Callable[[AnyRequest], Awaitable[ASGIResponse]]
-
-#: Answers carry their own status; the framework insists on one that may have a body.
-_UNUSED = HTTPStatus.OK
-_METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+from crm_http.errors import RequestError
+from crm_http.routing import mount, path_id, rights
 
 
 @attrs.frozen
@@ -94,54 +84,15 @@ class Records:
         return path if path.endswith(self.resource.path) else path.rpartition("/")[0]
 
 
-def mount(path: str, answers: Mapping[str, tuple[str | Access, Answer]]) -> HTTPRouteHandler:
-    """The route of a path: for each of its methods the permission, or Access, and the answer.
-
-    The methods that it does not have belong to it too, so that the caller must be known before the path says which
-    it has (ruling 2).
-    """
-    allowed = ", ".join([*(m for m in _METHODS if m in answers), *(["HEAD"] if "GET" in answers else []), "OPTIONS"])
-    is_open = all(access in (Access.OPEN, Access.PUBLIC) for access, _ in list(answers.values())[:1])
-    others = Access.PUBLIC if is_open else Access.AUTHENTICATED
-    permissions = {method: answers[method][0] if method in answers else others for method in (*_METHODS, "OPTIONS")}
-
-    @route(path, http_method=[*_METHODS, "OPTIONS"], opt={PERMISSION: permissions}, status_code=_UNUSED)
-    async def handler(request: AnyRequest) -> ASGIResponse:
-        if request.method in answers:
-            return await answers[request.method][1](request)
-        method = request.scope["state"]["method"]
-        if method == "OPTIONS":
-            return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allowed})
-        raise method_not_allowed(method, allowed)
-
-    return handler
-
-
 def mount_records(resource: Resource, db: Database, prefix: str = "/api", **options: Any) -> list[HTTPRouteHandler]:
-    """The six answers of an ordinary resource at its two paths."""
-    answers = Records(resource, db, **options)
-    allowed = {action: resource.permission(action) for action in ("view", "add", "change", "delete")}
+    """The answers of an ordinary resource at its two paths."""
+    answers, access = Records(resource, db, **options), rights(resource.noun)
     collection = f"{prefix}/{resource.path}"
+    of_one = {"GET": answers.retrieve, "PUT": answers.change, "PATCH": answers.change, "DELETE": answers.remove}
     return [
-        mount(collection, {"GET": (allowed["view"], answers.find), "POST": (allowed["add"], answers.create)}),
-        mount(
-            f"{collection}/{{id:str}}",
-            {
-                "GET": (allowed["view"], answers.retrieve),
-                "PUT": (allowed["change"], answers.change),
-                "PATCH": (allowed["change"], answers.change),
-                "DELETE": (allowed["delete"], answers.remove),
-            },
-        ),
+        mount(collection, {"GET": answers.find, "POST": answers.create}, access, lists=True),
+        mount(f"{collection}/{{id:str}}", of_one, access),
     ]
-
-
-def path_id(request: AnyRequest, name: str = "id") -> UUID:
-    """The id in the path, in any spelling; a malformed one names nothing."""
-    try:
-        return UUID(request.path_params[name])
-    except ValueError:
-        raise NotFoundError from None
 
 
 async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]], *accepted: str) -> object:

@@ -220,7 +220,7 @@ class TestStages:
         names: dict[str, str] = {}
         tasks: dict[str, int] = {}
         seen: list[int] = []
-        done = asyncio.Event()
+        begun, done = asyncio.Event(), asyncio.Event()
 
         async def write(crowd: Crowd, its: Sequence[str], moves: Iterator[str]) -> None:
             left = 15  # some more once the stage has its new name
@@ -240,6 +240,8 @@ class TestStages:
                     if answer.status_code == 200:
                         moved[lead] = answer.json()["stage"]
                 seen.append(answer.status_code)
+                if len(seen) > 10:
+                    begun.set()
 
         moved: dict[str, str] = {}
 
@@ -248,8 +250,7 @@ class TestStages:
                 asyncio.create_task(write(crowd, leads[:1_000:37], itertools.cycle(["Old", "New"]))),
                 asyncio.create_task(write(crowd, leads[1_000::41], itertools.cycle(["New", "Old"]))),
             ]
-            while len(seen) < 10:
-                await asyncio.sleep(0.001)
+            await begun.wait()
             answer = await crowd.request("PATCH", f"/api/pipelines/{pipeline['id']}/", renamed)
             done.set()
             await asyncio.gather(*writers)
