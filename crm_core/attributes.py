@@ -8,7 +8,7 @@ from typing import Final
 
 from crm_core.changes import Known, Needs, Proposal, catalog_of
 from crm_core.entities import Attribute
-from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.errors import InvalidError, NotFoundError, Problem, Problems
 from crm_core.events import same
 from crm_core.images import is_web_url
 from crm_core.readers import LARGEST_NUMBER, text_problems
@@ -139,7 +139,9 @@ _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
 
 def settle_attribute(proposal: Proposal, known: Known) -> Needs | Mapping[str, object]:
     """The rules of definitions: sound unique names; name and type never change (ruling 19)."""
-    if lacking := known.lacks(catalog_of(entity := proposal.value("entity"), proposal.who)):
+    if (entity := proposal.value("entity")) not in ENTITIES:
+        raise NotFoundError
+    if lacking := known.lacks(catalog_of(entity, proposal.who)):
         return lacking
     name = proposal.sent.get("name")
     problems: dict[str, Problems] = {}

@@ -100,9 +100,16 @@ def found(resource: Resource, key: Key, parent: object, known: Known) -> Record:
 
 
 def owner_needs(resource: Resource, parent: object) -> Needs:
-    """The need to know whether the record that owns this one exists, where a record does."""
+    """The need to know whether the record that owns this one exists, where a record does.
+
+    Raises NotFoundError when none is named.
+    """
     owner = resource.references.get(resource.parent or "")
-    return Needs(references=frozenset({Key(owner, parent)})) if owner and isinstance(parent, UUID) else Needs()
+    if owner is None:
+        return Needs()
+    if not isinstance(parent, UUID):
+        raise NotFoundError
+    return Needs(references=frozenset({Key(owner, parent)}))
 
 
 def _settle(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Needs | dict[str, Any]:

@@ -5,7 +5,6 @@ Conversions and texts are those of Django REST Framework, for which ``api.md`` w
 
 import math
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
@@ -19,7 +18,7 @@ _LARGEST_KEY: Final = 2**63 - 1
 _SMALLEST_KEY: Final = -(2**63)
 _DEEPEST: Final = 32
 #: The largest number that every JSON parser can be expected to keep finite.
-LARGEST_NUMBER: Final = sys.float_info.max
+LARGEST_NUMBER: Final = 1.7976931348623157e308
 _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _TRAILING_ZEROS = re.compile(r"\.0*\s*$")
 _TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
@@ -193,6 +192,8 @@ def read_mapping(value: object) -> Mapping[str, object]:
     """An object."""
     if not isinstance(value, Mapping):
         raise refuse("not_a_dict", f'Expected a dictionary of items but got type "{type(value).__name__}".')
+    if not all(isinstance(name, str) for name in value):
+        raise refuse("invalid", "Value must be valid JSON.")
     return value
 
 

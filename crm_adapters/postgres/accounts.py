@@ -154,11 +154,8 @@ class PostgresAccounts:
         return rows[0][0] if rows else None
 
     async def disable(self, username: str) -> bool:
-        """Let a user log in no more; tokens stop at once. Whether there is such a user."""
-        rows = await self._pool.fetch(query("disable_user"), {"username": _normal(username)})
-        if rows:
-            await self.revoke_tokens(rows[0][0])
-        return bool(rows)
+        """Let a user in no more, from the next request on. Whether there is such a user."""
+        return bool(await self._pool.fetch(query("disable_user"), {"username": _normal(username)}))
 
     async def tokens(self, username: str) -> Sequence[tuple[str, datetime, datetime]]:
         """The first characters of a user's tokens, when each was made and last used."""

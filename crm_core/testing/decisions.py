@@ -116,8 +116,7 @@ class DecisionFacts(Facts):
         known = await scene.db.known(Needs(children=frozenset(expected), counts=frozenset(expected)))
 
         for search, ids in expected.items():
-            assert [child.key.id for child in known.children[search]] == ids
-            assert [child.value.id for child in known.children[search]] == ids
+            assert {child.key.id: child.value.id for child in known.children[search]} == {id_: id_ for id_ in ids}
             assert known.counts[search] == len(ids)
 
     async def _put_stage(self, scene: Scene, lead: UUID, stage: str) -> None:

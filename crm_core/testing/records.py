@@ -103,6 +103,14 @@ class RecordFacts(Facts):
             assert await scene.found(CLIENTS, **{"attributes.n": repr(number)}) == [id_]
 
     @fact
+    async def test_a_value_is_what_its_document_says(self, scene: Scene) -> None:
+        """Not what was put: those who embed may send tuples, which JSON has not."""
+        await scene.create(ATTRIBUTES, "client", name="l", label="l", type="list")
+        id_ = await scene.create(CLIENTS, name="a", attributes={"l": ("x", "y")})
+
+        assert (await scene.value(CLIENTS, id_)).attributes == {"l": ["x", "y"]}
+
+    @fact
     async def test_moments_come_back_as_they_were(self, scene: Scene) -> None:
         service = (await scene.one_of_each())["service"]
         for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-01T00:00:00.000001Z"):
