@@ -160,8 +160,8 @@ def _read_cursor(_: Resource, value: str) -> Mapping[str, object]:
             isinstance(order, str) and isinstance(last, str | None) and not text_problems(last or "", len(last or ""))
         )
         if sound:
-            return {"cursor": (order, Cursor(last, UUID(id_)))}
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
+            return {"cursor": (order, Cursor(last, read_uuid(id_)))}
+    except (ValueError, TypeError, RecursionError, RefusedError, binascii.Error):
         pass
     raise refuse("invalid", "Invalid cursor")
 
@@ -235,11 +235,10 @@ def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping
 
 def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
     # Names never hold two "_" in a row, but may end in one: the last two belong to the operator.
-    bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "")
+    bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "exact")
     definition = definitions.get(normal_name(bare))
     if definition is None:
         raise refuse("unknown", "This attribute is not defined.")
-    operator = operator or "exact"
     if operator not in (allowed := _OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     read = _ATTRIBUTE_READERS.get(definition.type, str)

@@ -19,6 +19,9 @@ _SMALLEST_KEY: Final = -(2**63)
 _DEEPEST: Final = 32
 #: The largest number that every JSON parser can be expected to keep finite.
 LARGEST_NUMBER: Final = 1.7976931348623157e308
+_UUID = re.compile(
+    r"(?:urn:uuid:)?\{?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.ASCII | re.IGNORECASE
+)
 _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _TRAILING_ZEROS = re.compile(r"\.0*\s*$")
 _TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
@@ -148,13 +151,15 @@ def read_moment(value: object) -> datetime:
 
 
 def read_uuid(value: object) -> UUID:
-    """Anything that spells a UUID."""
+    """A UUID in any spelling of its 32 digits: with or without hyphens, braces, ``urn:uuid:``; or as a number."""
     if isinstance(value, UUID):
         return value
-    try:
-        return UUID(value) if isinstance(value, str) else UUID(int=_not_bool(value))
-    except (ValueError, TypeError):
-        raise refuse("invalid", "Must be a valid UUID.") from None
+    # Python's own reader takes signs, blanks and foreign digits, too.
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return UUID(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 128:
+        return UUID(int=value)
+    raise refuse("invalid", "Must be a valid UUID.")
 
 
 def read_key(value: object) -> UUID | None:
@@ -251,12 +256,6 @@ def _whole(value: object) -> int | None:
         except ValueError:
             return None
     return None
-
-
-def _not_bool(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError
-    return value
 
 
 def shown(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from uuid import UUID
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -60,15 +60,15 @@ def create_app(
 def _routes(database: Database, accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHandler]:
     ordinary = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS)]
     # Follow-ups are documented without /api, and expected with it (ruling 1).
-    nested = [f"{prefix}/services/{{service:str}}" for prefix in ("", "/api")]
+    nested = [f"{prefix}/services/{{parent:str}}" for prefix in ("", "/api")]
     return [
         *(route for row in ordinary for route in mount_records(row, database)),
         *(route for row in ordinary if row.has_activity for route in mount_activity(row, database)),
-        *(route for at in nested for route in mount_records(FOLLOW_UPS, database, at, read_parent=_service)),
+        *(route for at in nested for route in mount_records(FOLLOW_UPS, database, at, read_parent=_parent)),
         mount_attributes(database),
         *mount_accounts(accounts, passwords),
     ]
 
 
-def _service(request: AnyRequest) -> Any:
-    return path_id(request, "service")
+def _parent(request: AnyRequest) -> UUID:
+    return path_id(request, "parent")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import HTTPException
 
 from crm_http.errors import RequestError
 
@@ -110,9 +110,10 @@ async def _read_bytes(request: AnyRequest) -> bytes:
             return await request.body()
     except TimeoutError:
         raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "The request body took too long.") from None
-    except ClientException as error:
+    except HTTPException as error:
         if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise
+        # The client went away, or the server could make no sense of what it sent.
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
 
 

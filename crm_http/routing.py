@@ -12,6 +12,7 @@ from litestar.types import Method
 
 from crm_core.accounts import permission
 from crm_core.errors import InvalidError, NotFoundError, Problem
+from crm_core.readers import RefusedError, read_uuid
 from crm_http.auth import PERMISSION, Access
 from crm_http.bodies import AnyRequest, accepts_json, is_strict, read_query
 from crm_http.errors import RequestError, method_not_allowed
@@ -70,8 +71,8 @@ def mount(
 def path_id(request: AnyRequest, name: str = "id") -> UUID:
     """The id in the path, in any spelling; a malformed one names nothing."""
     try:
-        return UUID(request.path_params[name])
-    except ValueError:
+        return read_uuid(request.path_params[name])
+    except RefusedError:
         raise NotFoundError from None
 
 

@@ -33,6 +33,7 @@ from crm_adapters.postgres.errors import StaleError, staleness, translated
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
 from crm_adapters.postgres.rows import SESSION, Connect, Connection, Params, Row, adapt, always, configure, fetch
+from crm_adapters.postgres.turns import Turns
 from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Record, Search
 from crm_core.errors import UnavailableError
 from crm_core.queries import Cursor, Page, Query
@@ -111,6 +112,7 @@ class PostgresDatabase:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._reader = _SharedReader(pool)
+        self._turns = Turns()
         self._background: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -141,15 +143,19 @@ class PostgresDatabase:
 
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Read, decide, commit; again when what was known no longer holds, at last under locks."""
-        if not needs.children:
-            for _ in range(_ROUNDS_WITHOUT_LOCKS):
-                known, answer = await settle(self._reader, await read(self._reader, needs), decide)
-                if isinstance(answer, Needs):
-                    break
-                if await self._commit(answer, known):
-                    return _answer(answer, known)
-                self._reader.forget(known)
-                needs = _looking_again(needs)
+        async with self._turns.take(needs.records):
+            return await self._change(needs, decide)
+
+    async def _change(self, needs: Needs, decide: Decide) -> Document | None:
+        rounds = 0 if needs.children else _ROUNDS_WITHOUT_LOCKS
+        for _ in range(rounds):
+            known, answer = await settle(self._reader, await read(self._reader, needs), decide)
+            if isinstance(answer, Needs):  # for children, which are read under locks only
+                break
+            if await self._commit(answer, known):
+                return _answer(answer, known)
+            self._reader.forget(known)
+            needs = _looking_again(needs)
         return await self._change_under_locks(needs, decide)
 
     async def _commit(self, changes: Changes, known: Known) -> bool:

@@ -13,12 +13,13 @@ from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, Problem, Unav
 
 logger = logging.getLogger("crm.postgres")
 
-#: At a commit the first two say that what was known no longer holds, the others that another came first.
+#: At a commit the first two say that what was known no longer holds, the others that somebody else is at it.
 _STALE: Final = (
     errors.ForeignKeyViolation,
     errors.UniqueViolation,
     errors.DeadlockDetected,
     errors.SerializationFailure,
+    errors.LockNotAvailable,
 )
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)

@@ -14,8 +14,8 @@ from crm_http.routing import mount, rights
 
 def mount_attributes(db: Database) -> HTTPRouteHandler:
     """The route of ``/api/attributes/<entity name or id>/``."""
-    of_entity = Records(ATTRIBUTES, db, _entity)
-    by_id = Records(ATTRIBUTES, db)
+    of_entity = Records(ATTRIBUTES, db, "/api/attributes", _entity, listed="/api/attributes/{parent}")
+    by_id = Records(ATTRIBUTES, db, "/api/attributes")
 
     async def find_or_retrieve(request: AnyRequest) -> ASGIResponse:
         named = request.path_params["id"] in ENTITIES

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
 import attrs
@@ -28,12 +27,16 @@ class Records:
     Attributes:
         resource: the row.
         db: where its records are.
+        place: the path below which each of its records is, with ``{parent}`` for what the path says of that.
         read_parent: what the path says of the parent; raises NotFoundError.
+        listed: the path of the list, where that is another.
     """
 
     resource: Resource
     db: Database
+    place: str
     read_parent: Callable[[AnyRequest], object] = lambda _: None
+    listed: str = ""
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """A list: a page with a link to the next, or all of it, streamed."""
@@ -42,9 +45,9 @@ class Records:
             self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request)
         )
         if isinstance(found, Page):
-            return ASGIResponse(
-                body=b"[%b]" % found.body, media_type=JSON, headers=_link(request, params, query, found)
-            )
+            path = (self.listed or self.place).format(parent=parent)
+            headers = _link(path, params, query, found)
+            return ASGIResponse(body=b"[%b]" % found.body, media_type=JSON, headers=headers)
         return ASGIStreamingResponse(iterator=await _array(found), media_type=JSON)
 
     async def create(self, request: AnyRequest) -> ASGIResponse:
@@ -54,7 +57,7 @@ class Records:
         id_, document = await records.create(
             self.db, caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
-        return shown(document, HTTPStatus.CREATED, {"Location": f"{self._collection(request)}/{id_}/"})
+        return shown(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """One record."""
@@ -78,16 +81,14 @@ class Records:
         await records.delete(self.db, caller(request), self.resource, path_id(request), parent=parent)
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
 
-    def _collection(self, request: AnyRequest) -> str:
-        """Where the resource's records live; the path of the request, unless that says more than the place."""
-        path: str = request.scope["path"].rstrip("/")
-        return path if path.endswith(self.resource.path) else path.rpartition("/")[0]
 
-
-def mount_records(resource: Resource, db: Database, prefix: str = "/api", **options: Any) -> list[HTTPRouteHandler]:
-    """The answers of an ordinary resource at its two paths."""
-    answers, access = Records(resource, db, **options), rights(resource.noun)
+def mount_records(
+    resource: Resource, db: Database, prefix: str = "/api", read_parent: Callable[[AnyRequest], object] = lambda _: None
+) -> list[HTTPRouteHandler]:
+    """The answers of an ordinary resource at its two paths; ``prefix`` holds a ``{parent:str}`` if it has one."""
     collection = f"{prefix}/{resource.path}"
+    place = collection.replace("{parent:str}", "{parent}")
+    answers, access = Records(resource, db, place, read_parent), rights(resource.noun)
     of_one = {"GET": answers.retrieve, "PUT": answers.change, "PATCH": answers.change, "DELETE": answers.remove}
     return [
         mount(collection, {"GET": answers.find, "POST": answers.create}, access, lists=True),
@@ -111,11 +112,11 @@ def shown(
     return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=dict(headers or {}))
 
 
-def _link(request: AnyRequest, params: Mapping[str, str], query: Query, page: Page) -> dict[str, str]:
+def _link(path: str, params: Mapping[str, str], query: Query, page: Page) -> dict[str, str]:
     if page.next is None:
         return {}
     following = urlencode({**params, "cursor": write_cursor(query, page.next)})
-    return {"Link": f'<{request.scope["path"].rstrip("/")}/?{following}>; rel="next"'}
+    return {"Link": f'<{path}/?{following}>; rel="next"'}
 
 
 async def _array(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -85,9 +85,7 @@ def sockets_of(url: str) -> Path:
 def another_process(data_dir: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", ATTACH, str(data_dir)]
-    with subprocess.Popen(  # noqa: S603 - this very Python
-        command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         try:
             url, _, answer = process.stdout.readline().strip().partition(" ")
@@ -216,7 +214,7 @@ def test_a_pid_file_with_a_recycled_pid_and_sockets_gone_in_a_reboot_do_not_stop
     with subprocess.Popen(["/bin/sleep", "60"], **account) as innocent:  # type: ignore[call-overload]
         try:
             (data_dir / "postgres" / "postmaster.pid").write_text(stale.replace(stale.split()[0], str(innocent.pid), 1))
-            (data_dir / "postgres.lock").write_text("/tmp/crm-gone")  # noqa: S108
+            (data_dir / "postgres.lock").write_text("/tmp/crm-gone")
             with embedded_server(data_dir) as url:
                 assert ask(url, "select 1") == 1
             assert innocent.poll() is None

@@ -118,9 +118,9 @@ def test_the_recommended_parameters_are_used() -> None:
     assert "$m=19456,t=2,p=1$" in made
 
 
-@pytest.mark.parametrize("kept", [CountingHasher(time_cost=2).hash("secret"), "!", ""])
-def test_a_hash_of_other_parameters_is_outdated(passwords: Argon2Passwords, kept: str) -> None:
-    assert passwords.is_outdated(kept)
+def test_a_hash_of_other_parameters_is_outdated(passwords: Argon2Passwords) -> None:
+    for kept in (CountingHasher(time_cost=2).hash("secret"), "!", ""):
+        assert passwords.is_outdated(kept)
 
 
 def test_a_flood_is_refused_and_passes(passwords: Argon2Passwords, hasher: CountingHasher) -> None:

@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 
-from tests.http.conftest import PASSWORD, Api, Server
+import pytest
+
+from tests.http.conftest import PASSWORD, Server
 
 README = (pathlib.Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
@@ -14,7 +16,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_walk_through_prints_what_the_readme_says(postgres_api: Api, server: Server) -> None:
+@pytest.mark.usefixtures("postgres_api")  # for the empty database
+def test_the_walk_through_prints_what_the_readme_says(server: Server) -> None:
     [walk] = blocks("bash")
     # A comment right below a command is what that prints; one after a blank line, or at the top, is a heading.
     printed = re.findall(r"(?<=[^\n]\n)# (.*)$", walk, re.MULTILINE)

@@ -1,0 +1,38 @@
+"""Turns at records: within one process, changes of the same record are made one after the other.
+
+Without that a hundred of them at once would each read, decide and find the record changed by another, or hold a
+connection while waiting for its lock. It is a courtesy only: what other processes do is settled by the database.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from crm_core.changes import Key
+
+
+class Turns:
+    """Who is at which record now, and who waits."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Key, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def take(self, keys: Iterable[Key]) -> AsyncIterator[None]:
+        """Wait for the turn at every record named, always in one order, so that two never wait for each other."""
+        async with AsyncExitStack() as stack:
+            for key in sorted(keys, key=str):
+                await stack.enter_async_context(self._turn(key))
+            yield
+
+    @asynccontextmanager
+    async def _turn(self, key: Key) -> AsyncIterator[None]:
+        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
+        self._locks[key] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(key)
+            if users > 1:
+                self._locks[key] = lock, users - 1
