@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from crm_core.readers import refuse
 
@@ -17,6 +18,6 @@ def is_web_url(value: str) -> bool:
 
 def read_url(value: str) -> str:
     """An image's URL: http(s), or one of the app's own files."""
-    if is_web_url(value) or (value.startswith(OWN_FILES) and not re.search(r"\s|\\|\.\.", value)):
+    if is_web_url(value) or (value.startswith(OWN_FILES) and not re.search(r"\s|\\|\.\.", unquote(value))):
         return value
     raise refuse("invalid", "Enter a valid URL.")

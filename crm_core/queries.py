@@ -157,7 +157,10 @@ def _read_cursor(_: Resource, value: str) -> Mapping[str, object]:
     try:
         order, last, id_ = json.loads(base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True))
         sound = (
-            isinstance(order, str) and isinstance(last, str | None) and not text_problems(last or "", len(last or ""))
+            isinstance(order, str)
+            and isinstance(id_, str)
+            and isinstance(last, str | None)
+            and not text_problems(last or "", len(last or ""))
         )
         if sound:
             return {"cursor": (order, Cursor(last, read_uuid(id_)))}
@@ -284,7 +287,10 @@ _ATTRIBUTE_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 def _from_wire(kind: str, value: str) -> Any:
     if kind == "moment":
-        return read_moment(value)
+        found = read_moment(value)
+        if iso(found) != value:  # no document shows it like this
+            raise refuse("invalid", "Invalid cursor")
+        return found
     if kind == "date":
         return date.fromisoformat(_read_day(value))
     return value

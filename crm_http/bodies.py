@@ -75,7 +75,7 @@ async def read_login(request: AnyRequest) -> object:
             return dict(pairs)
         return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     except (ValueError, LookupError, HTTPException) as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, "Multipart form parse error - Invalid form.") from error
+        raise RequestError(HTTPStatus.BAD_REQUEST, "Form parse error - The form cannot be read.") from error
 
 
 def decode_json(body: bytes) -> object:
@@ -133,7 +133,8 @@ def _reason(body: bytes, error: Exception) -> str:
     except RecursionError:
         return "Too deeply nested"
     except ValueError as found:
-        return str(found)
+        # Of a number with too many digits Python says how to allow them, which is no client's business.
+        return "Number out of range" if "digits" in str(found) else str(found)
     return str(error)
 
 

@@ -79,7 +79,7 @@ class PostgresAccounts:
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """The id and password hash of an active user."""
-        rows = await self._pool.fetch(query("credentials"), {"username": _normal(username)})
+        rows = await self._pool.fetch_again(query("credentials"), {"username": _normal(username)})
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def set_password(self, user_id: int, password_hash: str) -> None:
@@ -96,12 +96,12 @@ class PostgresAccounts:
 
     async def members(self, group: str) -> Sequence[User]:
         """The active users of a group, by id."""
-        rows = await self._pool.fetch(query("members"), {"group": group})
+        rows = await self._pool.fetch_again(query("members"), {"group": group})
         return [User(id=i, username=n, first_name=f, last_name=s, email=e) for i, n, f, s, e in rows]
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
         """The failed logins counted against the keys."""
-        rows = await self._pool.fetch(query("failures"), {"keys": list(keys)})
+        rows = await self._pool.fetch_again(query("failures"), {"keys": list(keys)})
         return {key: Failures(count, latest) for key, count, latest in rows}
 
     async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:

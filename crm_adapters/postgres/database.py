@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
 from attrs import evolve
@@ -32,7 +32,7 @@ from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.errors import StaleError, staleness, translated
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
-from crm_adapters.postgres.rows import SESSION, Connect, Connection, Params, Row, adapt, always, configure, fetch
+from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, adapt, configure, fetch
 from crm_adapters.postgres.turns import Turns
 from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Record, Search
 from crm_core.errors import UnavailableError
@@ -40,6 +40,11 @@ from crm_core.queries import Cursor, Page, Query
 from crm_core.resources import RESOURCES
 
 logger = logging.getLogger("crm.postgres")
+
+T = TypeVar("T")
+
+#: Reads something on a connection of somebody's.
+Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
 
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
@@ -91,15 +96,21 @@ class Pool:
         async with self.connect() as connection:
             return await fetch(connection, statement, params)
 
-    async def fetch_again(self, statement: Any, params: Params) -> Sequence[Row]:
-        """As fetch, for statements that only read: repeated once after a lost connection."""
+    async def reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
+        """Read something on any connection, and once more if that was lost, as all are when a server restarts."""
         try:
-            return await self.fetch(statement, params)
+            async with self.connect() as connection:
+                return await read_(connection)
         except UnavailableError as error:
             if not _lost_connection(error.__cause__):
                 raise
-            await self._pool.check()
-            return await self.fetch(statement, params)
+        await self._pool.check()
+        async with self.connect() as connection:
+            return await read_(connection)
+
+    async def fetch_again(self, statement: Any, params: Params) -> Sequence[Row]:
+        """As fetch, for statements that only read."""
+        return await self.reading(lambda connection: fetch(connection, statement, params))
 
 
 class PostgresDatabase:
@@ -134,11 +145,11 @@ class PostgresDatabase:
 
     async def page(self, query_: Query) -> Page:
         """One page of a list."""
-        return await _page(self._pool.connect, query_, query_.limit or _STREAM_PIECE)
+        return await _page(self._pool.reading, query_, query_.limit or _STREAM_PIECE)
 
     async def stream(self, query_: Query) -> AsyncIterator[bytes]:
         """A whole list, read page by page so that no statement or transaction is long."""
-        async for piece in _stream(self._pool.connect, query_):
+        async for piece in _stream(self._pool.reading, query_):
             yield piece
 
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
@@ -213,7 +224,6 @@ class ConnectedDatabase:
     def __init__(self, connection: Connection) -> None:
         adapt(connection)
         self._connection = connection
-        self._connect: Connect = lambda: always(connection)
 
     async def get(self, key: Key) -> Document | None:
         """The record as clients see it, or None."""
@@ -228,11 +238,11 @@ class ConnectedDatabase:
 
     async def page(self, query_: Query) -> Page:
         """One page of a list."""
-        return await _page(self._connect, query_, query_.limit or _STREAM_PIECE)
+        return await _page(self._reading, query_, query_.limit or _STREAM_PIECE)
 
     async def stream(self, query_: Query) -> AsyncIterator[bytes]:
         """A whole list, in pieces."""
-        async for piece in _stream(self._connect, query_):
+        async for piece in _stream(self._reading, query_):
             yield piece
 
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
@@ -244,6 +254,10 @@ class ConnectedDatabase:
                     return (await _decide_under_locks(self._connection, needs, decide))[0]
             except StaleError:
                 raise UnavailableError from None
+
+    async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
+        with translated():
+            return await read_(self._connection)
 
     async def _begin(self) -> None:
         # The first transaction block of an idle connection would be the outermost, and commit when it ends.
@@ -294,20 +308,18 @@ def _looking_again(needs: Needs) -> Needs:
     )
 
 
-async def _page(connect: Connect, query_: Query, limit: int) -> Page:
+async def _page(reading: Reading, query_: Query, limit: int) -> Page:
     statement, params = page_statement(query_, limit)
-    with translated():
-        async with connect() as connection:
-            [(body, last, value, count)] = await fetch(connection, statement, params)
+    [(body, last, value, count)] = await reading(lambda connection: fetch(connection, statement, params))
     return Page(body or b"", Cursor(value, last) if count > limit else None)
 
 
-async def _stream(connect: Connect, query_: Query) -> AsyncIterator[bytes]:
-    page = await _page(connect, query_, _STREAM_PIECE)
+async def _stream(reading: Reading, query_: Query) -> AsyncIterator[bytes]:
+    page = await _page(reading, query_, _STREAM_PIECE)
     yield page.body
     while page.next is not None:
         query_ = evolve(query_, after=page.next)
-        page = await _page(connect, query_, _STREAM_PIECE)
+        page = await _page(reading, query_, _STREAM_PIECE)
         if page.body:
             yield b"," + page.body
 
@@ -330,8 +342,8 @@ class _SharedReader:
 
     def _load_existing(self, resource: str) -> Any:
         async def load(ids: list[Any]) -> Mapping[Any, bool]:
-            async with self._pool.connect() as connection:
-                return dict.fromkeys(await existing(connection, resource, ids), True)
+            found = await self._pool.reading(lambda connection: existing(connection, resource, ids))
+            return dict.fromkeys(found, True)
 
         return load
 
@@ -357,15 +369,14 @@ class _SharedReader:
 
     async def count(self, search: Search) -> int:
         """How many records a search finds."""
-        async with self._pool.connect() as connection:
-            return await Lookups(connection).count(search)
+        return await self._pool.reading(lambda connection: Lookups(connection).count(search))
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
         """The kept catalog if it is as new as was seen, else the one of now."""
         kept = self._catalogs.get(entity)
         if kept is None or least is None or kept.version < least:
-            async with self._pool.connect() as connection:
-                kept = self._catalogs[entity] = await read_catalog(connection, entity)
+            kept = await self._pool.reading(lambda connection: read_catalog(connection, entity))
+            self._catalogs[entity] = kept
         return kept
 
     def forget(self, known: Known) -> None:

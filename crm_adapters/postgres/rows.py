@@ -1,7 +1,6 @@
 """Connections as this adapter uses them: how rows come back, and a runner of single statements."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from psycopg import AsyncConnection, sql
@@ -11,9 +10,6 @@ from psycopg.pq import Format
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = AsyncConnection[Row]
 Params: TypeAlias = Mapping[str, object]
-
-#: Gives a connection for a while; outside a transaction each statement commits by itself.
-Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Connection]]
 
 
 class _JsonBytes(Loader):
@@ -50,9 +46,3 @@ async def fetch(connection: Connection, statement: bytes | sql.Composed, params:
     cursor = connection.cursor(binary=True)
     await cursor.execute(statement, params, prepare=True)
     return await cursor.fetchall() if cursor.description else ()
-
-
-@asynccontextmanager
-async def always(connection: Connection) -> AsyncIterator[Connection]:
-    """A connection that is there already, in the shape of one that is lent."""
-    yield connection

@@ -233,6 +233,26 @@ class TestContention(OnPostgres):
         assert {lead.value.stage for lead in leads} <= names
 
 
+class TestLostConnections(OnPostgres):
+    @fact
+    async def test_reads_survive_a_server_that_hangs_up(self, scene: Scene) -> None:
+        client = await scene.create(CLIENTS, name="a")
+        key, search = Key("client", client), Search("service", (("client", client),))
+        for read in (
+            lambda: scene.db.get(key),
+            lambda: scene.found(CLIENTS),
+            lambda: scene.found(SERVICES, client=str(client)),
+            lambda: scene.db.known(Needs(counts=frozenset({search}), catalogs={"client": None})),
+        ):
+            await read()
+            async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
+                await connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and application_name = 'crm'"
+                )
+            await read()
+
+
 def test_migrations_are_applied_once_however_many_apply_them(new_database: Callable[[], str]) -> None:
     url = new_database()
 
