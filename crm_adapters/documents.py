@@ -3,7 +3,6 @@
 The documents are stored as they are shown, so this is the one place where a value becomes bytes and bytes a value.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -27,13 +26,6 @@ def decode(resource: str, document: bytes) -> Any:
 @cache
 def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(RESOURCES[resource].entity)
-
-
-def plain(value: object) -> Mapping[str, Any]:
-    """A record as the plain values of its document."""
-    found = msgspec.json.decode(_encoder.encode(value))
-    assert isinstance(found, dict)  # noqa: S101  # records are objects
-    return found
 
 
 def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:

@@ -4,7 +4,6 @@ It behaves as a store of documents does: what is read back has been through its 
 reading and committing, so within one event loop nothing can come in between; threads must not share a database.
 """
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,11 +13,11 @@ from uuid import UUID
 import attrs
 
 from crm_adapters import documents
-from crm_core.accounts import GROUPS, PERMISSIONS, Actor, Failures, User
+from crm_core.accounts import GROUPS, Actor, Failures, User, normal_username
 from crm_core.attributes import ENTITIES
 from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Put, Record, Remove, Search
 from crm_core.entities import Attribute, Webhook
-from crm_core.errors import NotAuthenticatedError, NotFoundError, invalid
+from crm_core.errors import NotAuthenticatedError, NotFoundError
 from crm_core.events import Event
 from crm_core.queries import Page, Query, cursor_of, matches, sort_key
 from crm_core.webhooks import MODELS
@@ -178,7 +177,6 @@ class _Account:
 @attrs.frozen
 class _Token:
     user_id: int
-    prefix: str
     last_used: datetime
 
 
@@ -225,13 +223,19 @@ class MemoryAccounts:
         account = self._find(username)
         return (account.user.id, account.password_hash) if account and account.is_active else None
 
-    async def set_password(self, user_id: int, password_hash: str) -> None:
-        """Keep another hash; tokens stay."""
-        self._accounts[user_id] = attrs.evolve(self._accounts[user_id], password_hash=password_hash)
+    async def set_password(self, user_id: int, password_hash: str, *, seen: str | None = None) -> None:
+        """Keep another hash, with ``seen`` only in place of that one; tokens stay."""
+        account = self._accounts[user_id]
+        if seen in (None, account.password_hash):
+            self._accounts[user_id] = attrs.evolve(account, password_hash=password_hash)
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str) -> None:
-        """Keep a token by its hash."""
-        self._tokens[token] = _Token(user_id, prefix, self._clock())
+    async def add_token(self, user_id: int, token: bytes, prefix: str, *, seen: str | None = None) -> bool:  # noqa: ARG002  # nobody lists tokens here
+        """Keep a token of an active user, with ``seen`` only while that is the hash of their password."""
+        account = self._accounts[user_id]
+        if not account.is_active or seen not in (None, account.password_hash):
+            return False
+        self._tokens[token] = _Token(user_id, self._clock())
+        return True
 
     async def revoke_token(self, token: bytes) -> bool:
         """Forget a token; whether there was one."""
@@ -268,13 +272,13 @@ class MemoryAccounts:
         email: str = "",
         is_superuser: bool = False,
         groups: Iterable[str] = (),
-    ) -> int:
-        """A new user's id. Raises InvalidError for a name that is taken, NotFoundError for an unknown group."""
+    ) -> int | None:
+        """A new user's id, or None when the name is taken. Raises NotFoundError for an unknown group."""
         if self._find(username) is not None:
-            raise invalid("username", "unique", "A user with that username already exists.")
+            return None
         user = User(
             id=len(self._accounts) + 1,
-            username=_normal(username),
+            username=normal_username(username),
             first_name=first_name,
             last_name=last_name,
             email=email,
@@ -291,12 +295,12 @@ class MemoryAccounts:
         """Every user, by id, the disabled ones too."""
         return [account.user for account in self._accounts.values()]
 
-    async def disable(self, username: str) -> None:
-        """Lock a user out from the next request on; what refers to them stays. Raises NotFoundError."""
+    async def disable(self, username: str) -> bool:
+        """Let a user in no more, from the next request on. Whether there is such a user."""
         account = self._find(username)
-        if account is None:
-            raise NotFoundError(f'There is no user "{username}".')
-        self._accounts[account.user.id] = attrs.evolve(account, is_active=False)
+        if account is not None:
+            self._accounts[account.user.id] = attrs.evolve(account, is_active=False)
+        return account is not None
 
     async def revoke_tokens(self, user_id: int) -> int:
         """Forget every token of a user; how many there were."""
@@ -309,15 +313,13 @@ class MemoryAccounts:
         """The permissions of every group."""
         return dict(self._groups)
 
-    async def grant(self, group: str, permission: str) -> None:
-        """Give a group a permission. Raises NotFoundError, or InvalidError for what is no permission."""
-        if permission not in PERMISSIONS:
-            raise invalid("permission", "invalid_choice", f'"{permission}" is not a valid choice.')
-        self._groups[group] = self._groups[self._known_group(group)] | {permission}
+    async def grant(self, group: str, permissions: Iterable[str]) -> None:
+        """Give a group permissions; a group that is new is made."""
+        self._groups[group] = self._groups.get(group, frozenset()) | set(permissions)
 
-    async def revoke(self, group: str, permission: str) -> None:
-        """Take a permission from a group. Raises NotFoundError."""
-        self._groups[group] = self._groups[self._known_group(group)] - {permission}
+    async def revoke(self, group: str, permissions: Iterable[str]) -> None:
+        """Take permissions from a group. Raises NotFoundError."""
+        self._groups[group] = self._groups[self._known_group(group)] - set(permissions)
 
     def has_user(self, user_id: object) -> bool:
         """Whether there is a user with this id, disabled or not."""
@@ -332,7 +334,7 @@ class MemoryAccounts:
         )
 
     def _find(self, username: str) -> _Account | None:
-        wanted = _normal(username)
+        wanted = normal_username(username)
         return next((each for each in self._accounts.values() if each.user.username == wanted), None)
 
     def _known_group(self, name: str) -> str:
@@ -346,8 +348,3 @@ class MemoryAccounts:
             if each.latest >= moment:
                 break
             del self._failures[key]
-
-
-def _normal(username: str) -> str:
-    """Names are the same when they look the same: one Unicode form, compared exactly."""
-    return unicodedata.normalize("NFC", username)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from uuid import UUID
@@ -55,6 +56,11 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "Instructors": _TEACHING,
     "Teacher Assistant": _TEACHING,
 }
+
+
+def normal_username(username: str) -> str:
+    """A username in the one Unicode form in which usernames are kept and compared."""
+    return unicodedata.normalize("NFC", username)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -135,7 +141,7 @@ def failure_keys(username: str, address: str) -> Mapping[str, str]:
 
     So nobody can lock somebody else out from another address.
     """
-    return {"user": f"user {address} {username}", "address": f"address {address}"}
+    return {"user": f"user {address} {normal_username(username)}", "address": f"address {address}"}
 
 
 def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
@@ -153,12 +159,16 @@ def _wait(kind: str, failures: Failures, now: dt.datetime) -> int:
 
 def read_authorization(header: str | None) -> str:
     """The token of an ``Authorization`` header; raises NotAuthenticatedError with the texts of the documented API."""
-    scheme, _, rest = (header or "").strip().partition(" ")
-    if scheme.lower() not in {"token", "bearer"}:
+    if not is_ours(header):
         raise NotAuthenticatedError
-    parts = rest.split()
+    _, *parts = (header or "").split()
     if not parts:
         raise NotAuthenticatedError("Invalid token header. No credentials provided.")
     if len(parts) > 1:
         raise NotAuthenticatedError("Invalid token header. Token string should not contain spaces.")
     return parts[0]
+
+
+def is_ours(header: str | None) -> bool:
+    """Whether an ``Authorization`` header is of a scheme that carries tokens; others are as good as none."""
+    return (header or "").strip().partition(" ")[0].lower() in {"token", "bearer"}

@@ -119,7 +119,7 @@ def add_note(data: object, intake: Intake) -> Edit:
     return _add("list_of_notes", Note, data, intake)
 
 
-#: The atomic operations by the last part of their path, with whether they make something.
+#: The atomic operations by the last part of their path.
 OPERATIONS: Final[Mapping[str, Callable[[object, Intake], Edit]]] = {
     "update-task": update_task,
     "delete-task": delete_task,

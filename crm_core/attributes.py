@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from crm_core.changes import Known, Needs, Proposal, catalog_of
-from crm_core.entities import Attribute
+from crm_core.entities import LONGEST_NAME, Attribute
 from crm_core.errors import InvalidError, NotFoundError, Problem, Problems
 from crm_core.events import same
 from crm_core.images import is_web_url
@@ -149,6 +149,8 @@ def settle_attribute(proposal: Proposal, known: Known) -> Needs | Mapping[str, o
         fixed = {"name": normal_name(proposal.value("name")), "type": proposal.value("type")}
         changed = (each for each, value in fixed.items() if value != getattr(proposal.before, each))
         problems = {each: (Problem("fixed", "This field cannot be changed."),) for each in changed}
+    elif name is not None and (found := text_problems(normal_name(name), LONGEST_NAME)):
+        problems["name"] = found
     elif name is not None and not is_sound_name(name):
         problems["name"] = (Problem("invalid", "This value does not match the required pattern."),)
     elif name is not None and normal_name(name) in known.catalogs[entity].definitions:

@@ -52,10 +52,6 @@ class Catalog:
     webhooks: tuple[Webhook, ...]
 
 
-def _frozen_mapping(value: Mapping[str, int | None]) -> Mapping[str, int | None]:
-    return dict(value)
-
-
 @attrs.frozen(kw_only=True)
 class Needs:
     """What a decision must know.
@@ -73,7 +69,7 @@ class Needs:
     references: frozenset[Key] = frozenset()
     children: frozenset[Search] = frozenset()
     counts: frozenset[Search] = frozenset()
-    catalogs: Mapping[str, int | None] = attrs.field(factory=dict, converter=_frozen_mapping)
+    catalogs: Mapping[str, int | None] = attrs.field(factory=dict)
 
     def __or__(self, other: "Needs") -> "Needs":
         """Both needs as one."""

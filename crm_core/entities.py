@@ -6,7 +6,7 @@ msgspec writes slotted attrs classes in another order.
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -36,8 +36,8 @@ MOST_ENTRIES: Final = 1_000
 MOST_STAGES: Final = 100
 MOST_CONDITIONS: Final = 50
 ENTRY_LENGTH: Final = 10_000
-
-AttributeValue: TypeAlias = "str | int | float | bool | tuple[str, ...]"
+#: Characters in an attribute's name.
+LONGEST_NAME: Final = 100
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -201,7 +201,7 @@ class Attribute:
     """The definition of one attribute of one entity (``api.md`` 1, rulings 19 to 22)."""
 
     id: UUID = identity()
-    name: str = text(longest=100)
+    name: str = text(longest=LONGEST_NAME)
     label: str = text()
     type: str = choice(*ATTRIBUTE_TYPES)
     is_required: bool = boolean(default=False)

@@ -1,8 +1,7 @@
 """The vocabulary in which entities declare their fields.
 
 Each function returns an ``attrs`` field whose metadata is a :class:`Field`: how a plain wire value is read, whether it
-must be there, what it refers to. Drafts, documents, queries and the OpenAPI schema are all read from that one
-description.
+must be there, what it refers to. Drafts, documents and queries are all read from that one description.
 """
 
 import enum

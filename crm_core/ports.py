@@ -44,11 +44,14 @@ class Accounts(Protocol):
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """The id and password hash of an active user."""
 
-    async def set_password(self, user_id: int, password_hash: str) -> None:
-        """Keep a new hash of the same password; tokens stay."""
+    async def set_password(self, user_id: int, password_hash: str, *, seen: str | None = None) -> None:
+        """Keep a new hash, with ``seen`` only in place of that one; tokens stay."""
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str) -> None:
-        """Keep a token by its hash and its first characters."""
+    async def add_token(self, user_id: int, token: bytes, prefix: str, *, seen: str | None = None) -> bool:
+        """Keep a token of an active user by its hash and its first characters.
+
+        With ``seen`` only while that is the hash of the user's password; whether it was kept.
+        """
 
     async def revoke_token(self, token: bytes) -> bool:
         """Forget a token; whether there was one."""

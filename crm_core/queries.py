@@ -25,6 +25,8 @@ from crm_core.readers import RefusedError, iso, read_boolean, read_moment, read_
 from crm_core.resources import Resource
 
 MOST_PER_PAGE: Final = 1_000
+_MOST_TERMS: Final = 20
+_MOST_VALUES: Final = 200
 ATTRIBUTE_PREFIX: Final = "attributes."
 
 _RANGES: Final = ("gt", "gte", "lt", "lte")
@@ -208,7 +210,10 @@ def _read_limit(_: Resource, value: str) -> Mapping[str, object]:
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
     """Terms are parted by blanks and commas; quotes round a term keep a phrase together."""
     terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
-    return {"terms": tuple(simple_lower(term).replace("\n", " ") for term in terms if term)}
+    found = dict.fromkeys(simple_lower(term).replace("\n", " ") for term in terms if term)
+    if len(found) > _MOST_TERMS:
+        raise refuse("max_length", f"Ensure this value has no more than {_MOST_TERMS} terms.")
+    return {"terms": tuple(found)}
 
 
 _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] = {
@@ -245,7 +250,10 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     if operator not in (allowed := _OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     read = _ATTRIBUTE_READERS.get(definition.type, str)
-    found = tuple(read(part) for part in value.split(",")) if operator == "in" else read(value)
+    parts = value.split(",") if operator == "in" else [value]
+    if len(parts) > _MOST_VALUES:
+        raise refuse("max_length", f"Ensure this value has no more than {_MOST_VALUES} items.")
+    found = tuple(read(part) for part in parts) if operator == "in" else read(value)
     return Filter(definition.name, operator, found, definition.type, is_attribute=True)
 
 

@@ -34,11 +34,8 @@ _SECONDS_FOR_BODY: Final = 30.0
 
 
 def header(request: AnyRequest, name: bytes) -> str:
-    """A header's value by its lower-case name; empty when it is not there."""
-    for each, value in request.scope["headers"]:
-        if each == name:
-            return value.decode("latin-1")
-    return ""
+    """A header's value by its lower-case name, those of several joined by commas; empty when it is not there."""
+    return ",".join([value.decode("latin-1") for each, value in request.scope["headers"] if each == name])
 
 
 def media_type(request: AnyRequest) -> str:
@@ -64,18 +61,19 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
 
 async def read_login(request: AnyRequest) -> object:
     """The body of a login: JSON or a form."""
-    if media_type(request) not in (_FORM, _MULTIPART):
-        return await read_json(request)
     body = await _read_bytes(request)
     if len(body) > _LARGEST_LOGIN:
         raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large.")
+    if media_type(request) not in (_FORM, _MULTIPART):
+        return await read_json(request)
     try:
         if media_type(request) == _FORM:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
             return dict(pairs)
         return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     except (ValueError, LookupError, HTTPException) as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, "Form parse error - The form cannot be read.") from error
+        kind = "Multipart form" if media_type(request) == _MULTIPART else "Form"
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"{kind} parse error - The form cannot be read.") from error
 
 
 def decode_json(body: bytes) -> object:
@@ -101,7 +99,11 @@ def read_query(request: AnyRequest) -> Mapping[str, str]:
 
 def is_strict(request: AnyRequest) -> bool:
     """Whether the client asked that nothing it sends be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
-    return any(each.strip().lower() == "handling=strict" for each in header(request, b"prefer").split(","))
+    preferences = header(request, b"prefer")
+    return bool(preferences) and any(
+        each.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
+        for each in preferences.split(",")
+    )
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:

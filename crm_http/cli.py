@@ -4,7 +4,6 @@ import asyncio
 import difflib
 import os
 import sys
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from crm_core.accounts import PERMISSIONS
+from crm_core.accounts import PERMISSIONS, normal_username
 from crm_core.errors import InvalidError
 from crm_core.readers import text_problems
 from crm_core.use_cases.accounts import check_password, issue_token
@@ -70,7 +69,7 @@ class _Name(_Text):
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        name = unicodedata.normalize("NFC", super().convert(value, param, ctx))
+        name = normal_username(super().convert(value, param, ctx))
         if not name or name != name.strip():
             self.fail("A name is not blank, and has no blanks around it.", param, ctx)
         return super().convert(name, param, ctx)
@@ -189,7 +188,7 @@ def _set_password(name: str, *, password_stdin: bool) -> None:
 @user.command("disable")
 @_name
 def _disable_user(name: str) -> None:
-    """Let a user in no more; all tokens of the user end."""
+    """Let a user in no more, from the next request on."""
     if not _with_accounts(lambda accounts: accounts.disable(name)):
         raise _no_user(name)
     _say(f"Disabled {name}.")
@@ -247,11 +246,10 @@ def _issue_token(name: str) -> None:
     """Print a new token of a user, which nobody can see again."""
 
     async def issue(accounts: PostgresAccounts) -> str:
-        await _user_id(accounts, name)
-        found = await accounts.credentials(name)
-        if found is None:
+        token = await issue_token(accounts, await _user_id(accounts, name))
+        if token is None:
             raise FailedError(f"{name} is disabled, so a token would let nobody in.")
-        return await issue_token(accounts, found[0])
+        return token
 
     click.echo(_with_accounts(issue))
 

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import importlib.util
+import json
+import logging
 import logging.config
 import multiprocessing
 import os
@@ -13,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,11 +40,35 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LOGGING: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "crm_http.serving.JsonLines"},
+    },
     "loggers": {"crm": {"level": "INFO"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
 }
+
+
+class JsonLines(logging.Formatter):
+    """A log record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; a traceback is one text within it."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _logging(settings: Settings) -> dict[str, Any]:
+    """Logging in the format that the settings ask for."""
+    handler = {"class": "logging.StreamHandler", "formatter": settings.log_format}
+    return _LOGGING | {"handlers": {"stderr": handler}}
 
 
 class Stop:
@@ -109,7 +136,7 @@ def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> N
         settings: what and where; the workers read them from the environment again.
         welcome: shows what somebody needs for the start, by label.
     """
-    logging.config.dictConfig(_LOGGING)
+    logging.config.dictConfig(_logging(settings))
     stop = Stop()
     with _claim(settings.host, settings.port) as claim, open_database(settings, stop) as url:
         password = asyncio.run(_prepare(url, settings))
@@ -200,7 +227,7 @@ def _server(settings: Settings, address: str) -> "AbstractServer[Any]":
         http1_settings=HTTP1Settings(max_buffer_size=_HEAD_BYTES),
         websockets=False,
         log_level=LogLevels.warning,
-        log_dictconfig=_LOGGING,
+        log_dictconfig=_logging(settings),
         respawn_failed_workers=True,
         workers_kill_timeout=_WORKER_SECONDS,
     )

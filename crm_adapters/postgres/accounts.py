@@ -1,7 +1,6 @@
 """Users, groups and tokens in PostgreSQL."""
 
 import asyncio
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.database import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Row
-from crm_core.accounts import Actor, Failures, User
+from crm_core.accounts import Actor, Failures, User, normal_username
 from crm_core.errors import NotAuthenticatedError, UnavailableError
 
 
@@ -79,16 +78,18 @@ class PostgresAccounts:
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """The id and password hash of an active user."""
-        rows = await self._pool.fetch_again(query("credentials"), {"username": _normal(username)})
+        rows = await self._pool.fetch_again(query("credentials"), {"username": normal_username(username)})
         return (rows[0][0], rows[0][1]) if rows else None
 
-    async def set_password(self, user_id: int, password_hash: str) -> None:
-        """Keep a new hash; tokens stay."""
-        await self._pool.fetch(query("set_password"), {"user_id": user_id, "password_hash": password_hash})
+    async def set_password(self, user_id: int, password_hash: str, *, seen: str | None = None) -> None:
+        """Keep a new hash, with ``seen`` only in place of that one; tokens stay."""
+        params = {"user_id": user_id, "password_hash": password_hash, "seen": seen}
+        await self._pool.fetch(query("set_password"), params)
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str) -> None:
-        """Keep a token by its hash and its first characters."""
-        await self._pool.fetch(query("add_token"), {"user_id": user_id, "hash": token, "prefix": prefix})
+    async def add_token(self, user_id: int, token: bytes, prefix: str, *, seen: str | None = None) -> bool:
+        """Keep a token of an active user, with ``seen`` only while that is the hash of their password."""
+        params = {"user_id": user_id, "hash": token, "prefix": prefix, "seen": seen, "token_days": self._token_days}
+        return bool(await self._pool.fetch(query("add_token"), params))
 
     async def revoke_token(self, token: bytes) -> bool:
         """Forget a token; whether there was one."""
@@ -130,7 +131,7 @@ class PostgresAccounts:
             cursor = await connection.execute(
                 query("add_user"),
                 {
-                    "username": _normal(username),
+                    "username": normal_username(username),
                     "password_hash": password_hash,
                     "first_name": first_name,
                     "last_name": last_name,
@@ -150,16 +151,16 @@ class PostgresAccounts:
 
     async def user_id(self, username: str) -> int | None:
         """The id of a user by name."""
-        rows = await self._pool.fetch(query("user_id"), {"username": _normal(username)})
+        rows = await self._pool.fetch(query("user_id"), {"username": normal_username(username)})
         return rows[0][0] if rows else None
 
     async def disable(self, username: str) -> bool:
         """Let a user in no more, from the next request on. Whether there is such a user."""
-        return bool(await self._pool.fetch(query("disable_user"), {"username": _normal(username)}))
+        return bool(await self._pool.fetch(query("disable_user"), {"username": normal_username(username)}))
 
     async def tokens(self, username: str) -> Sequence[tuple[str, datetime, datetime]]:
         """The first characters of a user's tokens, when each was made and last used."""
-        rows = await self._pool.fetch(query("tokens"), {"username": _normal(username)})
+        rows = await self._pool.fetch(query("tokens"), {"username": normal_username(username)})
         return [(prefix, created, used) for prefix, created, used in rows]
 
     async def revoke_tokens(self, user_id: int) -> int:
@@ -168,7 +169,7 @@ class PostgresAccounts:
 
     async def revoke_tokens_with_prefix(self, username: str, prefix: str) -> int:
         """Forget a user's token by its first characters; how many there were."""
-        params = {"username": _normal(username), "prefix": prefix}
+        params = {"username": normal_username(username), "prefix": prefix}
         return len(await self._pool.fetch(query("revoke_tokens_with_prefix"), params))
 
     async def groups(self) -> Mapping[str, Sequence[str]]:
@@ -183,7 +184,3 @@ class PostgresAccounts:
     async def revoke(self, group: str, permissions: Iterable[str]) -> None:
         """Take permissions from a group."""
         await self._pool.fetch(query("revoke"), {"name": group, "permissions": list(permissions)})
-
-
-def _normal(username: str) -> str:
-    return unicodedata.normalize("NFC", username)

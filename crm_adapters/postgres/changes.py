@@ -1,9 +1,9 @@
 """Reading what a decision needs, and committing what it says."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, LiteralString, NamedTuple, Protocol
+from typing import Any, Final, LiteralString, NamedTuple, Protocol
 
 from psycopg import sql
 
@@ -12,6 +12,8 @@ from crm_adapters.postgres.errors import StaleError
 from crm_adapters.postgres.queries import query, write
 from crm_adapters.postgres.rows import Connection, Row, fetch
 from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Put, Record, Remove, Search
+
+_BATCH: Final = 500
 
 
 class Reader(Protocol):
@@ -49,11 +51,18 @@ async def settle(reader: Reader, known: Known, decide: Decide) -> tuple[Known, C
 
     Further needs come back to the caller when they are for children, which are read under locks only.
     """
-    while isinstance(answer := decide(known), Needs):
+    while isinstance(answer := await _ask(decide, known), Needs):
         if answer.children and not isinstance(reader, LockingReader):
             return known, answer
         known |= await read(reader, answer)
     return known, answer
+
+
+async def _ask(decide: Decide, known: Known) -> Changes | Needs:
+    # Over thousands of children a decision takes long; being pure it may as well be made in a thread.
+    if any(len(children) > _BATCH for children in known.children.values()):
+        return await asyncio.to_thread(decide, known)
+    return decide(known)
 
 
 def record_of(resource: str, row: Row) -> Record:
@@ -76,7 +85,11 @@ class Lookups:
     async def children(self, search: Search) -> tuple[Record, ...]:
         """All records that a search finds, held until the end of the transaction."""
         rows = await self._search("select id, version, document from {} where {} order by id for update", search)
-        return tuple(record_of(search.resource, row) for row in rows)
+        found: list[Record] = []
+        for start in range(0, len(rows), _BATCH):
+            found += [record_of(search.resource, row) for row in rows[start : start + _BATCH]]
+            await asyncio.sleep(0)  # others may go on between batches
+        return tuple(found)
 
     async def _search(self, statement: LiteralString, search: Search) -> Sequence[Row]:
         conditions = [
@@ -145,16 +158,23 @@ _STATEMENTS = {"created": "insert_records", "updated": "update_records", "delete
 
 def groups_of(changes: Changes) -> list[_Group]:
     """The statements that changes take, in their order."""
+    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
     return [
-        _Group(table, _STATEMENTS[kind], list(writes))
-        for (table, kind), writes in groupby(changes.writes, key=lambda w: (w.key.resource, w.event.kind))
+        _Group(table, _STATEMENTS[kind], batch) for (table, kind), writes in kinds for batch in _batches(list(writes))
     ]
 
 
-async def commit_group(connection: Connection, group: _Group, held: Sequence[Record], known: Known) -> None:
-    """Write one group and its events, if ``held`` records and the known catalogs are as they were.
+def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]:
+    """Batches small enough that encoding one does not keep others from the event loop."""
+    return (writes[start : start + _BATCH] for start in range(0, len(writes), _BATCH))
 
-    Raises StaleError when they are not, or a written record is not. Within one statement nothing is written then.
+
+async def commit_group(
+    connection: Connection, group: _Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> None:
+    """Write one group and its events, if ``held`` records and the catalogs are as they were.
+
+    Raises StaleError when they are not, or a written record is not; of several some may then be written already.
     """
     first = group.writes[0].event
     params: dict[str, object] = {
@@ -168,8 +188,8 @@ async def commit_group(connection: Connection, group: _Group, held: Sequence[Rec
         "actor_name": first.actor_name,
         "request_id": first.request_id,
         "at": first.at,
-        "entities": list(known.catalogs),
-        "catalog_versions": [catalog.version for catalog in known.catalogs.values()],
+        "entities": list(catalogs),
+        "catalog_versions": [catalog.version for catalog in catalogs.values()],
     }
     for index, record in enumerate(held):
         params |= {f"held_id_{index}": record.key.id, f"held_version_{index}": record.version}
@@ -185,19 +205,6 @@ def held_records(changes: Changes, known: Known) -> list[Record]:
     return [record for key, record in known.records.items() if record is not None and key not in written]
 
 
-async def commit_under_locks(connection: Connection, changes: Changes, known: Known) -> None:
-    """Write everything within the caller's transaction, which holds the locks."""
-    for group in groups_of(changes):
-        await commit_group(connection, group, (), Known(catalogs=known.catalogs))
-
-
 def _by_resource(keys: Iterable[Key]) -> Iterable[tuple[str, list[Key]]]:
     for resource, group in groupby(sorted(keys, key=lambda key: (key.resource, str(key.id))), key=lambda k: k.resource):
         yield resource, list(group)
-
-
-@asynccontextmanager
-async def transaction(connection: Connection) -> AsyncIterator[LockingReader]:
-    """A transaction, or a savepoint inside the caller's own, with a reader that locks."""
-    async with connection.transaction():
-        yield LockingReader(connection)

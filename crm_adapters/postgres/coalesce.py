@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+from crm_core.errors import UnavailableError
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -54,7 +56,7 @@ class Loader(Generic[K, V]):
         except BaseException as error:  # every caller is told, and only they decide what it means
             for future in (each for futures in batch.values() for each in futures):
                 if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else ConnectionAbortedError())
+                    future.set_exception(error if isinstance(error, Exception) else UnavailableError())
             if not isinstance(error, Exception):
                 raise
         else:

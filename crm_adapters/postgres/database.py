@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
 from attrs import evolve
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -18,7 +19,6 @@ from crm_adapters.postgres.changes import (
     LockingReader,
     Lookups,
     commit_group,
-    commit_under_locks,
     existing,
     groups_of,
     held_records,
@@ -26,13 +26,12 @@ from crm_adapters.postgres.changes import (
     read_catalog,
     record_of,
     settle,
-    transaction,
 )
 from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.errors import StaleError, staleness, translated
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
-from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, adapt, configure, fetch
+from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, configure, fetch
 from crm_adapters.postgres.turns import Turns
 from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Record, Search
 from crm_core.errors import UnavailableError
@@ -61,9 +60,13 @@ class Pool:
 
     def __init__(self, conninfo: str, *, size: int = 16) -> None:
         self.conninfo = conninfo
+        self._checking: asyncio.Task[None] | None = None
+        known = conninfo_to_dict(conninfo)
+        own = {"options": f"{SESSION} {known.get('options') or ''}", "connect_timeout": 3, "application_name": "crm"}
+        asked = {name: value for name, value in own.items() if name == "options" or name not in known}
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
-            kwargs={"autocommit": True, "options": SESSION, "connect_timeout": 3, "application_name": "crm"},
+            kwargs={"autocommit": True, **asked},
             min_size=min(2, size),
             max_size=size,
             max_waiting=16 * size,
@@ -78,6 +81,8 @@ class Pool:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._checking is not None:
+            await asyncio.gather(self._checking, return_exceptions=True)
         await self._pool.close()
 
     @asynccontextmanager
@@ -88,8 +93,8 @@ class Pool:
                 try:
                     yield connection
                 finally:
-                    if connection.broken:
-                        asyncio.get_running_loop().create_task(self._pool.check())
+                    if connection.broken and (self._checking is None or self._checking.done()):
+                        self._checking = asyncio.create_task(self._pool.check())
 
     async def fetch(self, statement: Any, params: Params) -> Sequence[Row]:
         """Run one statement on any connection."""
@@ -139,13 +144,13 @@ class PostgresDatabase:
     async def known(self, needs: Needs) -> Known:
         """Read what is needed; children are read as they are, without locks that outlive the reading."""
         if needs.children:
-            async with self._pool.connect() as connection, transaction(connection) as reader:
-                return await read(reader, needs)
+            async with self._pool.connect() as connection, connection.transaction():
+                return await read(LockingReader(connection), needs)
         return await read(self._reader, needs)
 
     async def page(self, query_: Query) -> Page:
         """One page of a list."""
-        return await _page(self._pool.reading, query_, query_.limit or _STREAM_PIECE)
+        return await _page(self._pool.reading, query_, query_.limit)
 
     async def stream(self, query_: Query) -> AsyncIterator[bytes]:
         """A whole list, read page by page so that no statement or transaction is long."""
@@ -176,12 +181,12 @@ class PostgresDatabase:
         try:
             async with self._pool.connect() as connection:
                 with staleness():
-                    if len(groups) == 1:
-                        await commit_group(connection, groups[0], held, known)
+                    if len(changes.writes) == 1:  # one statement, which is its own transaction
+                        await commit_group(connection, groups[0], held, known.catalogs)
                     elif groups:
                         async with connection.transaction():
                             for index, group in enumerate(groups):
-                                await commit_group(connection, group, () if index else held, known)
+                                await commit_group(connection, group, () if index else held, known.catalogs)
         except StaleError:
             return False
         self._after(changes)
@@ -222,7 +227,6 @@ class ConnectedDatabase:
     """The Database port on one connection: locks at once, repeats nothing, and leaves the commit to its caller."""
 
     def __init__(self, connection: Connection) -> None:
-        adapt(connection)
         self._connection = connection
 
     async def get(self, key: Key) -> Document | None:
@@ -238,7 +242,7 @@ class ConnectedDatabase:
 
     async def page(self, query_: Query) -> Page:
         """One page of a list."""
-        return await _page(self._reading, query_, query_.limit or _STREAM_PIECE)
+        return await _page(self._reading, query_, query_.limit)
 
     async def stream(self, query_: Query) -> AsyncIterator[bytes]:
         """A whole list, in pieces."""
@@ -275,14 +279,17 @@ def _lost_connection(error: BaseException | None) -> bool:
 
 
 async def _decide_under_locks(connection: Connection, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
-    async with transaction(connection) as reader:
+    async with connection.transaction():
+        await fetch(connection, query("allow_time"), {})
+        reader = LockingReader(connection)
         # Children are read once their parents are held, so that none can be added meanwhile.
         parents = Needs(
             records=needs.records, references=needs.references, counts=needs.counts, catalogs=needs.catalogs
         )
         known, changes = await settle(reader, await read(reader, parents), decide)
         assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
-        await commit_under_locks(connection, changes, known)
+        for group in groups_of(changes):
+            await commit_group(connection, group, (), known.catalogs)
     return _answer(changes, known), changes
 
 
@@ -308,10 +315,11 @@ def _looking_again(needs: Needs) -> Needs:
     )
 
 
-async def _page(reading: Reading, query_: Query, limit: int) -> Page:
+async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:
+    assert limit is not None  # noqa: S101  # a page is asked for with one; without, a list is streamed
     statement, params = page_statement(query_, limit)
-    [(body, last, value, count)] = await reading(lambda connection: fetch(connection, statement, params))
-    return Page(body or b"", Cursor(value, last) if count > limit else None)
+    [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
+    return Page(body or b"", Cursor(value, last) if more else None)
 
 
 async def _stream(reading: Reading, query_: Query) -> AsyncIterator[bytes]:

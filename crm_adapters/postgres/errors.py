@@ -9,18 +9,21 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, Problem, UnavailableError
+from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, NotAuthenticatedError, Problem, UnavailableError
 
 logger = logging.getLogger("crm.postgres")
 
-#: At a commit the first two say that what was known no longer holds, the others that somebody else is at it.
+#: At a commit the first, like a foreign key, says that what was known no longer holds; the others that somebody else
+#: is at it.
 _STALE: Final = (
-    errors.ForeignKeyViolation,
     errors.UniqueViolation,
     errors.DeadlockDetected,
     errors.SerializationFailure,
     errors.LockNotAvailable,
 )
+
+#: What a caller violates who is no user of this database; deciding again would not help.
+_ACTOR_KEYS: Final = frozenset({"event_actor_fkey", "client_created_by_fkey"})
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
@@ -34,6 +37,10 @@ def staleness() -> Iterator[None]:
     """Round a commit: raise StaleError for what is cured by deciding again."""
     try:
         yield
+    except errors.ForeignKeyViolation as error:
+        if error.diag.constraint_name in _ACTOR_KEYS:
+            raise NotAuthenticatedError("User inactive or deleted.") from None
+        raise StaleError from None
     except _STALE:
         raise StaleError from None
 

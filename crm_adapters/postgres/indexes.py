@@ -39,13 +39,17 @@ async def follow_definitions(conninfo: str) -> None:
         async with await AsyncConnection.connect(
             conninfo, autocommit=True, application_name="crm indexes"
         ) as connection:
-            await fetch(connection, b"select pg_advisory_lock(%(lock)s)", {"lock": _LOCK})
-            await _follow(connection)
+            [(is_free,)] = await fetch(connection, b"select pg_try_advisory_lock(%(lock)s)", {"lock": _LOCK})
+            if is_free:  # whoever has it looks again before they end
+                while await _follow(connection):
+                    pass
+                await fetch(connection, b"select pg_advisory_unlock(%(lock)s)", {"lock": _LOCK})
     except psycopg.Error as error:
         logger.warning("attribute indexes were not brought in line: %s", error.sqlstate)
 
 
-async def _follow(connection: Connection) -> None:
+async def _follow(connection: Connection) -> bool:
+    """Build and drop; whether there was anything to do."""
     wanted = {name: (entity, attribute, kind) for name, entity, attribute, kind in await fetch(connection, _WANTED, {})}
     present: Sequence[Row] = await fetch(connection, _PRESENT, {})
     # An index that a crash left half built is invalid, and is built anew.
@@ -56,6 +60,7 @@ async def _follow(connection: Connection) -> None:
     statements += [_create(name, *wanted[name]) for name in wanted.keys() - sound]
     for statement in statements:
         await connection.execute(statement)
+    return bool(statements)
 
 
 def _create(name: str, entity: str, attribute: str, kind: str) -> sql.Composed:

@@ -62,6 +62,10 @@ async def _check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]]
     encoding = await cursor.fetchone()
     if encoding is None or encoding[0] != "UTF8":
         raise UnfitDatabaseError("The database must have the encoding UTF8.")
+    cursor = await connection.execute("select lower('ÄI')")
+    lowered = await cursor.fetchone()
+    if lowered is None or lowered[0] != "äi":  # searches would find no other letters than English ones
+        raise UnfitDatabaseError("The database must have a locale that knows all letters, such as C.UTF-8.")
 
 
 async def _applied(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> set[object]:

@@ -9,9 +9,29 @@ select id, version, document from {table} where id = any(%(ids)s)
 -- The same, held until the end of the transaction. In id order, so that two that hold several cannot cross.
 select id, version, document from {table} where id = any(%(ids)s) order by id for update
 
+-- name: allow_time
+-- A change that is wide, and holds its locks, may take longer than one statement of a request.
+select set_config('statement_timeout', '60s', true), set_config('idle_in_transaction_session_timeout', '60s', true)
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any(%(ids)s)
+
+-- name: page
+-- Some records of a list, in its order, with the place where they end and whether more follow.
+with page as (
+    select id, document, {value} as value,
+        row_number() over (order by {order}) as place, sum(size) over (order by {order}) as bytes
+    from {table} where {conditions} order by {order} limit %(one_more)s
+), taken as (
+    select count(*) as taken from page where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s)
+)
+select
+    convert_to(string_agg(document::text, ',' order by place) filter (where place <= taken), 'UTF8'),
+    (array_agg(id) filter (where place = taken))[1],
+    (array_agg(value) filter (where place = taken))[1],
+    count(*) > max(taken)
+from page, taken
 
 -- name: read_definitions
 -- What users defined for an entity, with the version that it is.
@@ -88,10 +108,19 @@ update token set last_used_at = now() where hash = any(%(hashes)s) and last_used
 select id, password_hash from app_user where username = %(username)s and is_active
 
 -- name: set_password
-update app_user set password_hash = %(password_hash)s where id = %(user_id)s
+-- With the hash that was seen, it changes only that one: somebody may have set another password meanwhile.
+update app_user set password_hash = %(password_hash)s
+where id = %(user_id)s and password_hash = coalesce(%(seen)s::text, password_hash)
 
 -- name: add_token
-insert into token (hash, user_id, prefix) values (%(hash)s, %(user_id)s, %(prefix)s)
+-- For a user who is active, and whose password is still the one that was seen; tokens too long unused go.
+with gone as (
+    delete from token where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
+)
+insert into token (hash, user_id, prefix)
+select %(hash)s, id, %(prefix)s from app_user
+where id = %(user_id)s and is_active and password_hash = coalesce(%(seen)s::text, password_hash)
+returning hash
 
 -- name: revoke_token
 delete from token where hash = %(hash)s returning hash
@@ -116,6 +145,10 @@ where group_name = %(group)s and is_active order by id
 select key, count, latest from failed_login where key = any(%(keys)s)
 
 -- name: add_failure
+-- Count one more against each key; those that are forgotten anyway go.
+with gone as (
+    delete from failed_login where latest < %(now)s - %(forget_after)s and key <> all(%(keys)s)
+)
 insert into failed_login as kept (key, count, latest)
 select key, 1, %(now)s from unnest(%(keys)s::text[]) as new (key) order by key
 on conflict (key) do update set

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from psycopg import sql
 
+from crm_adapters.postgres.queries import QUERIES
 from crm_core.queries import Cursor, Filter, Query, simple_lower
 from crm_core.resources import Resource
 
@@ -14,23 +15,23 @@ _RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 #: Range filters on texts are helped by an index of this many characters; longer ones do not fit in a page.
 INDEXED_LENGTH: Final = 200
 
+#: The most that the documents of one page come to, so that no statement and no answer grows without bound.
+MOST_BYTES: Final = 8_000_000
+
 Statement = tuple[sql.Composed, dict[str, object]]
 
 
 def page_statement(query: Query, limit: int) -> Statement:
-    """One page: the documents joined by commas, and where it ends if there is more."""
+    """One page: the documents joined by commas, where it ends, and whether there is more.
+
+    It holds at most ``limit`` records, and as many as come to ``MOST_BYTES``, but at least one.
+    """
     value = ordering_expression(query.resource, query.order_by)
-    params: dict[str, object] = {"limit": limit, "one_more": limit + 1}
+    params: dict[str, object] = {"limit": limit, "one_more": limit + 1, "most_bytes": MOST_BYTES}
     conditions = [*_conditions(query, params), *_after(query, value, params)]
     direction = sql.SQL("desc" if query.descending else "asc")
     order = [sql.SQL("{} {}").format(each, direction) for each in (value, sql.Identifier("id")) if each is not None]
-    statement = sql.SQL(
-        "select convert_to(string_agg(document::text, ',' order by place) filter (where place <= %(limit)s), 'UTF8'),"
-        " (array_agg(id) filter (where place = %(limit)s))[1],"
-        " (array_agg(value) filter (where place = %(limit)s))[1], count(*)"
-        " from (select id, document, {value} as value, row_number() over (order by {order}) as place"
-        " from {table} where {conditions} order by {order} limit %(one_more)s) as page"
-    ).format(
+    statement = sql.SQL(QUERIES["page"]).format(
         value=_wire_value(query),
         order=sql.SQL(", ").join(order),
         table=sql.Identifier(query.resource.name),

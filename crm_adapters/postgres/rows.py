@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, adapters, sql
+from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Loader
 from psycopg.pq import Format
 
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = AsyncConnection[Row]
 Params: TypeAlias = Mapping[str, object]
+
+
+_JSON: Final = adapters.types["json"].oid
 
 
 class _JsonBytes(Loader):
@@ -32,17 +36,19 @@ SESSION: Final = (
 async def configure(connection: Connection) -> None:
     """Prepare a new connection: autocommit, and JSON as bytes."""
     await connection.set_autocommit(True)
-    adapt(connection)
+    _adapt(connection)
 
 
-def adapt(connection: Connection) -> None:
-    """Let JSON come back as bytes on this connection."""
-    connection.adapters.register_loader("json", _JsonBytes)
-    connection.adapters.register_loader("json", _JsonBytesBinary)
+def _adapt(context: AdaptContext) -> None:
+    """Let JSON come back as bytes."""
+    context.adapters.register_loader("json", _JsonBytes)
+    context.adapters.register_loader("json", _JsonBytesBinary)
 
 
 async def fetch(connection: Connection, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
     """Run one statement and give its rows, if it gives any."""
     cursor = connection.cursor(binary=True)
+    if connection.adapters.get_loader(_JSON, Format.BINARY) is not _JsonBytesBinary:
+        _adapt(cursor)  # a connection of somebody else's is left as it is
     await cursor.execute(statement, params, prepare=True)
     return await cursor.fetchall() if cursor.description else ()

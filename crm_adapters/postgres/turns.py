@@ -7,8 +7,13 @@ connection while waiting for its lock. It is a courtesy only: what other process
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from crm_core.changes import Key
+from crm_core.errors import UnavailableError
+
+#: Seconds after which a client has hardly any patience left.
+_LONGEST_WAIT: Final = 15.0
 
 
 class Turns:
@@ -19,10 +24,17 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, keys: Iterable[Key]) -> AsyncIterator[None]:
-        """Wait for the turn at every record named, always in one order, so that two never wait for each other."""
+        """Wait for the turn at every record named, always in one order, so that two never wait for each other.
+
+        Raises UnavailableError when it takes too long.
+        """
         async with AsyncExitStack() as stack:
-            for key in sorted(keys, key=str):
-                await stack.enter_async_context(self._turn(key))
+            try:
+                async with asyncio.timeout(_LONGEST_WAIT):
+                    for key in sorted(keys, key=str):
+                        await stack.enter_async_context(self._turn(key))
+            except TimeoutError:
+                raise UnavailableError from None
             yield
 
     @asynccontextmanager

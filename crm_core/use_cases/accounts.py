@@ -56,19 +56,26 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     found = await accounts.credentials(username)
     if not await passwords.verify(password, found[1] if found else None) or found is None:
         await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
-        raise invalid(ACROSS_FIELDS, "authorization", "Unable to log in with provided credentials.")
+        raise _refused()
     user_id, password_hash = found
     await accounts.forget_failures(keys["user"])
+    # Somebody may change the password meanwhile: the old one then gives no token, and is not written back.
+    token = await issue_token(accounts, user_id, seen=password_hash)
+    if token is None:
+        raise _refused()
     if passwords.is_outdated(password_hash):
-        await accounts.set_password(user_id, await passwords.hash(password))
-    return await issue_token(accounts, user_id)
-
-
-async def issue_token(accounts: Accounts, user_id: int) -> str:
-    """A new token for a user, of which only a hash is kept."""
-    token = secrets.token_urlsafe(32)
-    await accounts.add_token(user_id, hash_token(token), token[:_PREFIX_LENGTH])
+        await accounts.set_password(user_id, await passwords.hash(password), seen=password_hash)
     return token
+
+
+async def issue_token(accounts: Accounts, user_id: int, *, seen: str | None = None) -> str | None:
+    """A new token for a user, of which only a hash is kept; None for one who is disabled.
+
+    With ``seen`` it is also None when that is no longer the hash of the user's password.
+    """
+    token = secrets.token_urlsafe(32)
+    kept = await accounts.add_token(user_id, hash_token(token), token[:_PREFIX_LENGTH], seen=seen)
+    return token if kept else None
 
 
 async def log_out(accounts: Accounts, token: str) -> None:
@@ -106,6 +113,10 @@ def check_password(password: str) -> str:
 class _Credentials:
     username: str = text(longest=_LONGEST_USERNAME)
     password: str = text(longest=_LONGEST_PASSWORD, trim=False)
+
+
+def _refused() -> InvalidError:
+    return invalid(ACROSS_FIELDS, "authorization", "Unable to log in with provided credentials.")
 
 
 def _credentials(data: object) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_core.accounts import GROUPS, Failures
 from crm_core.changes import Needs
-from crm_core.errors import InvalidError, NotAuthenticatedError, NotFoundError
+from crm_core.errors import NotAuthenticatedError, NotFoundError
 from crm_core.ports import Accounts, Database
 from crm_core.queries import Query
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
@@ -120,8 +120,8 @@ def test_a_token_tells_the_user_and_what_they_may_do_at_this_moment(accounts: Me
         assert actor.permissions == GROUPS["Sales"] | GROUPS["Instructors"]
         assert not actor.is_superuser
 
-        await accounts.revoke("Sales", "app.add_lead")
-        await accounts.grant("Instructors", "app.delete_cohort")
+        await accounts.revoke("Sales", ["app.add_lead"])
+        await accounts.grant("Instructors", ["app.delete_cohort"])
         found = await accounts.authenticate(b"token")
 
         assert found is not None
@@ -189,8 +189,7 @@ def test_usernames_are_exact_but_for_their_unicode_form(accounts: MemoryAccounts
 
         assert await accounts.credentials("Zo\u00eb") == (user, "hash")
         assert await accounts.credentials("zo\u00eb") is None
-        with pytest.raises(InvalidError):
-            await accounts.add_user("Zo\u00eb", "hash")
+        assert await accounts.add_user("Zo\u00eb", "hash") is None
 
     asyncio.run(tell())
 
@@ -209,12 +208,9 @@ def test_a_new_password_keeps_the_tokens(accounts: MemoryAccounts) -> None:
 
 def test_what_is_not_there_is_named(accounts: MemoryAccounts) -> None:
     async def tell() -> None:
-        with pytest.raises(NotFoundError, match="nobody"):
-            await accounts.disable("nobody")
+        assert not await accounts.disable("nobody")
         with pytest.raises(NotFoundError, match="Nothing"):
-            await accounts.grant("Nothing", "app.add_lead")
-        with pytest.raises(InvalidError):
-            await accounts.grant("Sales", "app.fly")
+            await accounts.revoke("Nothing", ["app.add_lead"])
         with pytest.raises(NotFoundError):
             await accounts.add_user("ann", "hash", groups=["Nothing"])
         assert await accounts.users() == []

@@ -468,3 +468,8 @@ def test_times_are_ordered_as_times_though_some_have_microseconds() -> None:
     earlier, later = "2025-01-15T10:00:00Z", "2025-01-15T10:00:00.000001Z"
 
     assert sort_key(query, Cursor(earlier, uid(2))) < sort_key(query, Cursor(later, uid(1)))
+
+
+def test_searches_and_choices_are_bounded() -> None:
+    assert refused(parse, CLIENTS, search=" ".join(map(str, range(21)))).keys() == {"search"}
+    assert len(parse(CLIENTS, search=" ".join(["again"] * 500)).terms) == 1

@@ -43,9 +43,9 @@ class MemoryPeople:
     @contextlib.contextmanager
     def without(self, group: str, permission: str) -> Iterator[None]:
         """Take a permission from a group for a while."""
-        self._run(self._accounts.revoke(group, permission))
+        self._run(self._accounts.revoke(group, [permission]))
         yield
-        self._run(self._accounts.grant(group, permission))
+        self._run(self._accounts.grant(group, [permission]))
 
 
 class PostgresPeople:

@@ -88,6 +88,7 @@ create table attribute (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     entity text not null generated always as (document ->> 'entity') stored references catalog (entity),
     name text not null generated always as (document ->> 'name') stored check (length(name) between 1 and 100),
     label text not null generated always as (document ->> 'label') stored check (length(label) between 1 and 255),
@@ -107,6 +108,7 @@ create table webhook (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     name text not null generated always as (document ->> 'name') stored check (length(name) between 1 and 255),
     model text not null generated always as (document ->> 'model') stored
         check (model in ('Lead', 'Client', 'Service', 'FollowUp')),
@@ -140,6 +142,7 @@ create table client (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     name text not null generated always as (document ->> 'name') stored check (length(name) between 1 and 255),
     attributes jsonb not null generated always as ((document -> 'attributes')::jsonb) stored
         check (jsonb_typeof(attributes) = 'object'),
@@ -159,6 +162,7 @@ create table cohort (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     name_cohort text not null generated always as (document ->> 'name_cohort') stored
         check (length(name_cohort) between 1 and 255),
     start_date date generated always as (crm_day(document ->> 'start_date')) stored,
@@ -177,6 +181,7 @@ create table service (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     name text not null generated always as (document ->> 'name') stored check (length(name) between 1 and 255),
     client uuid not null generated always as ((document ->> 'client')::uuid) stored references client (id),
     actual_cohort uuid generated always as ((document ->> 'actual_cohort')::uuid) stored references cohort (id),
@@ -199,6 +204,7 @@ create table pipeline (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     name text not null generated always as (document ->> 'name') stored check (length(name) between 1 and 255),
     searched text not null generated always as (crm_searched(document ->> 'name', null)) stored,
     check ((document ->> 'id')::uuid = id)
@@ -209,6 +215,7 @@ create table lead (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     name text not null generated always as (document ->> 'name') stored check (length(name) between 1 and 255),
     responsible bigint generated always as ((document ->> 'responsible')::bigint) stored references app_user (id),
     pipeline uuid generated always as ((document ->> 'pipeline')::uuid) stored references pipeline (id),
@@ -233,6 +240,7 @@ create table follow_up (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     service uuid not null generated always as ((document ->> 'service')::uuid) stored references service (id),
     attributes jsonb not null generated always as ((document -> 'attributes')::jsonb) stored
         check (jsonb_typeof(attributes) = 'object'),
@@ -252,6 +260,7 @@ create table enrollment (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     cohort uuid not null generated always as ((document ->> 'cohort')::uuid) stored references cohort (id),
     instructor bigint generated always as ((document ->> 'instructor')::bigint) stored references app_user (id),
     pathway_name text not null generated always as (document ->> 'pathway_name') stored
@@ -267,6 +276,7 @@ create table enrollment_detail (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     enrollment uuid not null generated always as ((document ->> 'enrollment')::uuid) stored references enrollment (id),
     student uuid not null generated always as ((document ->> 'student')::uuid) stored references service (id),
     check ((document ->> 'id')::uuid = id),
@@ -279,6 +289,7 @@ create table transfer_request (
     id uuid primary key,
     version integer not null check (version > 0),
     document json not null,
+    size integer not null generated always as (octet_length(document::text)) stored,
     student uuid not null generated always as ((document ->> 'student')::uuid) stored references service (id),
     student_name text not null generated always as (document ->> 'student_name') stored,
     cohort_request text not null generated always as (document ->> 'cohort_request') stored
