@@ -83,6 +83,8 @@ def with_defaults(entity: type, values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _read(field: Field, value: object, intake: Intake) -> object:
+    if value is not None and field.item is not None:
+        return read_items(field.item, value, field.limits["maxItems"], intake)
     if value is not None:
         found = field.read(value, intake)
         # An empty text stands for "none" in references, which may or may not be allowed to be none.

@@ -209,19 +209,8 @@ def whole(*, default: object = REQUIRED, nullable: bool = False) -> Any:
 
 
 def items(of: type, *, most: int) -> Any:
-    """A list of at most ``most`` objects, each described by the class ``of``; problems are keyed by index."""
-    # Imported late: drafts read classes through this module's vocabulary.
-    from crm_core.drafts import read_items  # noqa: PLC0415
-
-    return _declare(
-        Field(
-            kind="items",
-            read=lambda value, intake: read_items(of, value, most, intake),
-            default=(),
-            limits={"maxItems": most},
-            item=of,
-        )
-    )
+    """A list of at most ``most`` objects, each described by the class ``of``; drafts read them as they read records."""
+    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits={"maxItems": most}, item=of))
 
 
 def texts(*, most: int, longest: int = 255, options: Sequence[str] = (), read_one: Callable[[str], str] = str) -> Any:

@@ -60,8 +60,8 @@ Reader = Callable[[object, Intake], object]
 
 
 def read_nothing(_: object, __: Intake) -> object:
-    """The reader of output-only fields, which are never read."""
-    raise AssertionError("an output-only field is never read")
+    """The reader of fields that are never read by themselves: output-only ones, and lists of items."""
+    raise AssertionError("this field is not read by itself")
 
 
 def read_text(value: object) -> str:

@@ -11,11 +11,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from crm_adapters.passwords import Argon2Passwords
-from crm_adapters.postgres import migrations
+from crm_adapters.postgres import schema
 from crm_adapters.postgres.accounts import PostgresAccounts
-from crm_adapters.postgres.database import Pool, PostgresDatabase
+from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.pool import Pool
 from crm_core.errors import CrmError, UnavailableError
 from crm_http.settings import SettingError, Settings
 
@@ -64,7 +65,7 @@ def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         try:
             async with asyncio.timeout(_READY_SECONDS), pool.connect() as connection:
-                return not await migrations.pending(connection)
+                return not await schema.pending(connection)
         except (TimeoutError, UnavailableError):
             return False
 
@@ -109,7 +110,7 @@ def _check(url: str) -> None:
 async def migrate(url: str) -> Sequence[str]:
     """Apply the steps that are missing, under a lock; gives their names."""
     with _told():
-        return await migrations.migrate(url)
+        return await schema.migrate(url)
 
 
 @asynccontextmanager
@@ -130,7 +131,7 @@ async def manage(url: str, *, token_days: int = 30) -> AsyncIterator[PostgresAcc
 async def _check_migrated(url: str) -> None:
     with translated():
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
-            if await migrations.pending(connection):
+            if await schema.pending(connection):
                 raise FailedError("The database is not up to date: run `crm migrate`.")
 
 
@@ -145,7 +146,7 @@ def _told() -> Iterator[None]:
     except UnavailableError as error:
         reason = str(error.__cause__ or error).partition("\n")[0].rstrip(".")
         raise FailedError(f"The database cannot be used: {reason}. See to the server, or CRM_DATABASE_URL.") from error
-    except (CrmError, migrations.UnfitDatabaseError) as error:
+    except (CrmError, schema.UnfitDatabaseError) as error:
         raise FailedError(str(error)) from error
     finally:
         logger.setLevel(level)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from crm_adapters.postgres.coalesce import Loader
-from crm_adapters.postgres.database import Pool
+from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Row
 from crm_core.accounts import Actor, Failures, User, normal_username

@@ -3,40 +3,32 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeAlias, TypeVar
 
-import psycopg
 from attrs import evolve
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters import documents
 from crm_adapters.postgres import indexes
 from crm_adapters.postgres.changes import (
     LockingReader,
-    Lookups,
     commit_group,
-    existing,
     groups_of,
     held_records,
     read,
-    read_catalog,
-    record_of,
     settle,
 )
-from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.errors import StaleError, staleness, translated
+from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
-from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, configure, fetch
+from crm_adapters.postgres.rows import Connection, fetch
+from crm_adapters.postgres.shared import SharedReader
 from crm_adapters.postgres.turns import Turns
-from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Record, Search
+from crm_core.changes import Changes, Decide, Document, Key, Known, Needs
 from crm_core.errors import UnavailableError
 from crm_core.queries import Cursor, Page, Query
-from crm_core.resources import RESOURCES
 
 logger = logging.getLogger("crm.postgres")
 
@@ -50,74 +42,6 @@ _ROUNDS_WITH_LOCKS: Final = 10
 _STREAM_PIECE: Final = 500
 
 
-class Pool:
-    """A bounded pool of connections whose sessions are set up for this adapter.
-
-    Args:
-        conninfo: a libpq URL or connection string.
-        size: the most connections.
-    """
-
-    def __init__(self, conninfo: str, *, size: int = 16) -> None:
-        self.conninfo = conninfo
-        self._checking: asyncio.Task[None] | None = None
-        known = conninfo_to_dict(conninfo)
-        own = {"options": f"{SESSION} {known.get('options') or ''}", "connect_timeout": 3, "application_name": "crm"}
-        asked = {name: value for name, value in own.items() if name == "options" or name not in known}
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo,
-            kwargs={"autocommit": True, **asked},
-            min_size=min(2, size),
-            max_size=size,
-            max_waiting=16 * size,
-            timeout=1.0,
-            configure=configure,
-            open=False,
-        )
-
-    async def open(self) -> None:
-        """Start connecting; does not wait until a server answers."""
-        await self._pool.open(wait=False)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        if self._checking is not None:
-            await asyncio.gather(self._checking, return_exceptions=True)
-        await self._pool.close()
-
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Connection]:
-        """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too."""
-        with translated():
-            async with self._pool.connection() as connection:
-                try:
-                    yield connection
-                finally:
-                    if connection.broken and (self._checking is None or self._checking.done()):
-                        self._checking = asyncio.create_task(self._pool.check())
-
-    async def fetch(self, statement: Any, params: Params) -> Sequence[Row]:
-        """Run one statement on any connection."""
-        async with self.connect() as connection:
-            return await fetch(connection, statement, params)
-
-    async def reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
-        """Read something on any connection, and once more if that was lost, as all are when a server restarts."""
-        try:
-            async with self.connect() as connection:
-                return await read_(connection)
-        except UnavailableError as error:
-            if not _lost_connection(error.__cause__):
-                raise
-        await self._pool.check()
-        async with self.connect() as connection:
-            return await read_(connection)
-
-    async def fetch_again(self, statement: Any, params: Params) -> Sequence[Row]:
-        """As fetch, for statements that only read."""
-        return await self.reading(lambda connection: fetch(connection, statement, params))
-
-
 class PostgresDatabase:
     """Records in PostgreSQL 15 or later.
 
@@ -127,7 +51,7 @@ class PostgresDatabase:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._reader = _SharedReader(pool)
+        self._reader = SharedReader(pool)
         self._turns = Turns()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -269,15 +193,6 @@ class ConnectedDatabase:
             await self._connection.execute("select")
 
 
-def _lost_connection(error: BaseException | None) -> bool:
-    """Whether the server hung up, as one does that restarts; waiting in vain for a connection is another matter."""
-    return (
-        isinstance(error, psycopg.OperationalError)
-        and not isinstance(error, PoolTimeout | TooManyRequests)
-        and (error.sqlstate is None or error.sqlstate.startswith("57P"))
-    )
-
-
 async def _decide_under_locks(connection: Connection, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
     async with connection.transaction():
         await fetch(connection, query("allow_time"), {})
@@ -330,64 +245,3 @@ async def _stream(reading: Reading, query_: Query) -> AsyncIterator[bytes]:
         page = await _page(reading, query_, _STREAM_PIECE)
         if page.body:
             yield b"," + page.body
-
-
-class _SharedReader:
-    """Reads that concurrent requests share, and catalogs that are kept until a newer version is seen."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._rows = {name: Loader(self._load_rows(name)) for name in RESOURCES}
-        self._existing = {name: Loader(self._load_existing(name)) for name in (*RESOURCES, "user")}
-        self._catalogs: dict[str, Catalog] = {}
-
-    def _load_rows(self, resource: str) -> Any:
-        async def load(ids: list[Any]) -> Mapping[Any, Row]:
-            rows = await self._pool.fetch_again(query("read_records", resource), {"ids": ids})
-            return {row[0]: row for row in rows}
-
-        return load
-
-    def _load_existing(self, resource: str) -> Any:
-        async def load(ids: list[Any]) -> Mapping[Any, bool]:
-            found = await self._pool.reading(lambda connection: existing(connection, resource, ids))
-            return dict.fromkeys(found, True)
-
-        return load
-
-    async def row(self, key: Key) -> Row | None:
-        """A record's row, shared with whoever else asks now."""
-        return await self._rows[key.resource].load(key.id)
-
-    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """Whole records; None for those that are not there."""
-        keys = list(keys)
-        rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
-        return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
-
-    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
-        """Which keys name something."""
-        keys = list(keys)
-        found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
-        return {key: bool(there) for key, there in zip(keys, found, strict=True)}
-
-    async def children(self, search: Search) -> tuple[Record, ...]:
-        """Children are read under locks only."""
-        raise AssertionError(search)
-
-    async def count(self, search: Search) -> int:
-        """How many records a search finds."""
-        return await self._pool.reading(lambda connection: Lookups(connection).count(search))
-
-    async def catalog(self, entity: str, least: int | None) -> Catalog:
-        """The kept catalog if it is as new as was seen, else the one of now."""
-        kept = self._catalogs.get(entity)
-        if kept is None or least is None or kept.version < least:
-            kept = await self._pool.reading(lambda connection: read_catalog(connection, entity))
-            self._catalogs[entity] = kept
-        return kept
-
-    def forget(self, known: Known) -> None:
-        """Keep no catalog that a stale decision relied on."""
-        for entity in known.catalogs:
-            self._catalogs.pop(entity, None)

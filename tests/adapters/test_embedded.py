@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crm_adapters.postgres import embedded
+from crm_adapters.postgres import cluster, embedded
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 
 REPOSITORY = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="crm-test-")).resolve()
     path.chmod(0o755)
     (path / "var").mkdir()
-    monkeypatch.setattr(embedded, "_ELSEWHERE", path / "var")
+    monkeypatch.setattr(cluster, "_ELSEWHERE", path / "var")
     yield path
     embedded._stop_left_over(path / "data" / "postgres")  # of a test that failed
     shutil.rmtree(path)
@@ -74,7 +74,7 @@ def postmaster(data_dir: Path) -> int:
 
 
 def running(data_dir: Path) -> set[int]:
-    return embedded._processes_of((data_dir / "postgres").resolve())
+    return cluster.processes_of((data_dir / "postgres").resolve())
 
 
 def sockets_of(url: str) -> Path:
@@ -252,12 +252,12 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(place: Path, mon
 
 def test_a_killed_initdb_leaves_nothing_that_hinders(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (data_dir / "postgres.draft-killed" / "base").mkdir(parents=True)
-    monkeypatch.setattr(embedded, "_INITDB", ("--no-such-option",))
+    monkeypatch.setattr(cluster, "_INITDB", ("--no-such-option",))
     with pytest.raises(EmbeddedServerError, match="no-such-option"), embedded_server(data_dir):
         pass
     assert {path.name for path in data_dir.iterdir()} == {"postgres.lock", "postgres.log"}
     monkeypatch.undo()
-    monkeypatch.setattr(embedded, "_ELSEWHERE", data_dir.parent / "var")
+    monkeypatch.setattr(cluster, "_ELSEWHERE", data_dir.parent / "var")
     with embedded_server(data_dir) as url:
         assert ask(url, "select 1") == 1
 
@@ -280,7 +280,7 @@ def test_a_cluster_of_another_major_version_is_refused_in_one_line(data_dir: Pat
 
 
 def test_a_missing_package_is_one_clear_line(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_PACKAGE", "no-such-package")
+    monkeypatch.setattr(cluster, "_PACKAGE", "no-such-package")
     with pytest.raises(EmbeddedServerError, match=r"pip install 'crm\[embedded\]'"), embedded_server(data_dir):
         pass
 

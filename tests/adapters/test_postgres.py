@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, Phase, settings
 from crm_adapters import documents
 from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres.accounts import PostgresAccounts
-from crm_adapters.postgres.database import Pool, PostgresDatabase
+from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.indexes import follow_definitions
-from crm_adapters.postgres.migrations import UnfitDatabaseError, migrate, pending, steps
+from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.records import MOST_BYTES
+from crm_adapters.postgres.schema import UnfitDatabaseError, migrate, pending, steps
 from crm_core.accounts import Actor, User
 from crm_core.changes import Key, Needs, Search
 from crm_core.errors import InvalidError, NotAuthenticatedError

@@ -16,7 +16,8 @@ import httpx
 import psycopg
 import pytest
 
-from crm_adapters.postgres.database import Pool, PostgresDatabase
+from crm_adapters.postgres.database import PostgresDatabase
+from crm_adapters.postgres.pool import Pool
 from crm_core.accounts import Actor, User
 from crm_core.changes import Needs
 from crm_core.entities import Lead

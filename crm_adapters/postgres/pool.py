@@ -1,0 +1,93 @@
+"""The pool of connections, and what is done when a server hangs up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, configure, fetch
+from crm_core.errors import UnavailableError
+
+T = TypeVar("T")
+
+
+class Pool:
+    """A bounded pool of connections whose sessions are set up for this adapter.
+
+    Args:
+        conninfo: a libpq URL or connection string.
+        size: the most connections.
+    """
+
+    def __init__(self, conninfo: str, *, size: int = 16) -> None:
+        self.conninfo = conninfo
+        self._checking: asyncio.Task[None] | None = None
+        known = conninfo_to_dict(conninfo)
+        own = {"options": f"{SESSION} {known.get('options') or ''}", "connect_timeout": 3, "application_name": "crm"}
+        asked = {name: value for name, value in own.items() if name == "options" or name not in known}
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            conninfo,
+            kwargs={"autocommit": True, **asked},
+            min_size=min(2, size),
+            max_size=size,
+            max_waiting=16 * size,
+            timeout=1.0,
+            configure=configure,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Start connecting; does not wait until a server answers."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._checking is not None:
+            await asyncio.gather(self._checking, return_exceptions=True)
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too."""
+        with translated():
+            async with self._pool.connection() as connection:
+                try:
+                    yield connection
+                finally:
+                    if connection.broken and (self._checking is None or self._checking.done()):
+                        self._checking = asyncio.create_task(self._pool.check())
+
+    async def fetch(self, statement: Any, params: Params) -> Sequence[Row]:
+        """Run one statement on any connection."""
+        async with self.connect() as connection:
+            return await fetch(connection, statement, params)
+
+    async def reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
+        """Read something on any connection, and once more if that was lost, as all are when a server restarts."""
+        try:
+            async with self.connect() as connection:
+                return await read_(connection)
+        except UnavailableError as error:
+            if not _lost_connection(error.__cause__):
+                raise
+        await self._pool.check()
+        async with self.connect() as connection:
+            return await read_(connection)
+
+    async def fetch_again(self, statement: Any, params: Params) -> Sequence[Row]:
+        """As fetch, for statements that only read."""
+        return await self.reading(lambda connection: fetch(connection, statement, params))
+
+
+def _lost_connection(error: BaseException | None) -> bool:
+    """Whether the server hung up, as one does that restarts; waiting in vain for a connection is another matter."""
+    return (
+        isinstance(error, psycopg.OperationalError)
+        and not isinstance(error, PoolTimeout | TooManyRequests)
+        and (error.sqlstate is None or error.sqlstate.startswith("57P"))
+    )
