@@ -1,9 +1,10 @@
 """``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, ruling 29)."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 from crm_core.errors import Problem
 from crm_core.readers import RefusedError, text_problems
@@ -29,6 +30,13 @@ MOST_HEADERS: Final = 50
 TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MOST_HEADERS} elements.")
 _LONGEST_VALUE: Final = 4_096
 _LARGEST_PORT: Final = 65_535
+_LONGEST_IN_URL: Final = 1_024
+_LONGEST_URL: Final = 8_192
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class UnfillableError(Exception):
+    """A template that gives no sound request for a record."""
 
 
 def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
@@ -72,8 +80,39 @@ def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
     return placeholder_problems(template, fields)
 
 
+def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
+    """A webhook's URL for one record: values are percent-encoded and never change the shape of the URL.
+
+    Raises UnfillableError when the result is too long.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        text = _as_text(value_of(found[1]))[:_LONGEST_IN_URL]
+        # A segment of dots alone would be taken for a step up, even though dots need no encoding.
+        return quote(text, safe="") if text.strip(".") else "%2E" * len(text)
+
+    filled = _PLACEHOLDER.sub(fill, template)
+    if len(filled) > _LONGEST_URL:
+        raise UnfillableError("The URL is too long.")
+    return filled
+
+
+def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
+    """A header's value for one record: no control characters, no blanks around it, of bounded length."""
+    filled = _PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), template)
+    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:_LONGEST_VALUE]
+    return plain.decode(errors="ignore")
+
+
+def _as_text(value: object) -> str:
+    """A plain value inside a URL or header: null is nothing, lists and objects are compact JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def _is_sound(template: str) -> bool:
-    if re.search(r"[\x00-\x20\x7f\\]", template):
+    if re.search(r"[\x00-\x20\x7f\\]|\s", template):
         return False
     try:
         parts = urlsplit(_PLACEHOLDER.sub("x", template))

@@ -18,6 +18,7 @@ from crm_http.routes.activity import mount_activity
 from crm_http.routes.attributes import mount_attributes
 from crm_http.routes.health import mount_health
 from crm_http.routes.records import mount_records
+from crm_http.routes.webhooks import mount_webhooks
 from crm_http.routing import path_id
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -66,6 +67,7 @@ def _routes(database: Database, accounts: Accounts, passwords: Passwords) -> lis
         *(route for row in ordinary if row.has_activity for route in mount_activity(row, database)),
         *(route for at in nested for route in mount_records(FOLLOW_UPS, database, at, read_parent=_parent)),
         mount_attributes(database),
+        mount_webhooks(database),
         *mount_accounts(accounts, passwords),
     ]
 

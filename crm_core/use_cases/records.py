@@ -20,6 +20,7 @@ from crm_core.ports import Database
 from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
 from crm_core.readers import Intake
 from crm_core.resources import Resource
+from crm_core.wire import has_secrets, veiled
 
 
 async def find(
@@ -48,13 +49,19 @@ async def find(
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
         query = evolve(query, filters=(within, *query.filters))
     await _check_references(db, resource, query)
-    return query, await db.page(query) if query.limit is not None else db.stream(query)
+    hides = _hides(who, resource)
+    if query.limit is None:
+        pieces = db.stream(query)
+        return query, _veiled_pieces(resource, pieces) if hides else pieces
+    page = await db.page(query)
+    return query, Page(veiled(resource, page.body), page.next) if hides else page
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """One record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
-    return await look_up(db, resource, id_, parent=parent)
+    found = await look_up(db, resource, id_, parent=parent)
+    return Document(found.version, veiled(resource, found.body)) if _hides(who, resource) else found
 
 
 async def look_up(db: Database, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
@@ -137,6 +144,17 @@ async def delete(db: Database, who: Caller, resource: Resource, id_: UUID, *, pa
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
     await db.change(_first_needs(resource, who, key), partial(decisions.remove, resource, who, key, parent))
+
+
+def _hides(who: Caller, resource: Resource) -> bool:
+    """Whether values are hidden from somebody who may view but not change (ruling 27)."""
+    return has_secrets(resource) and not who.actor.may(resource.permission("change"))
+
+
+async def _veiled_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        comma = b"," if piece.startswith(b",") else b""
+        yield comma + veiled(resource, piece.removeprefix(b","))
 
 
 def _first_needs(resource: Resource, who: Caller, *keys: Key) -> Needs:
