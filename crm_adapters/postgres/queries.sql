@@ -1,13 +1,14 @@
 -- Every statement of the adapter that does not depend on a list's filters. {table} is a resource's table.
--- Each begins with its name on a line of its own; the comment below says what it does.
+-- Each begins with its name on a line of its own; the comment below says what it does. Arrays are sent in binary (%b):
+-- as text every quote of every document in them would have to be escaped.
 
 -- name: read_records
 -- Records by id, with the version that their document has.
-select id, version, document from {table} where id = any(%(ids)s)
+select id, version, document from {table} where id = any(%(ids)b)
 
 -- name: lock_records
 -- The same, held until the end of the transaction. In id order, so that two that hold several cannot cross.
-select id, version, document from {table} where id = any(%(ids)s) order by id for update
+select id, version, document from {table} where id = any(%(ids)b) order by id for update
 
 -- name: allow_time
 -- A change that is wide, and holds its locks, may take longer than one statement of a request.
@@ -15,7 +16,7 @@ select set_config('statement_timeout', '60s', true), set_config('idle_in_transac
 
 -- name: existing
 -- Which of the ids exist.
-select id from {table} where id = any(%(ids)s)
+select id from {table} where id = any(%(ids)b)
 
 -- name: page
 -- Some records of a list, in its order, with the place where they end and whether more follow.
@@ -45,7 +46,7 @@ select
 with put as (
     insert into {table} (id, version, document)
     select id, version, document::json
-    from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(documents)s::text[]) as new (id, version, document)
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
     where {holds}
     returning id
 ), appended as ({append_events})
@@ -55,7 +56,7 @@ select count(*) from put
 -- The next versions of records with their events, where the version before is still the one that was known.
 with put as (
     update {table} as stored set version = new.version, document = new.document::json
-    from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(documents)s::text[]) as new (id, version, document)
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
     where stored.id = new.id and stored.version = new.version - 1 and {holds}
     returning stored.id
 ), appended as ({append_events})
@@ -65,7 +66,7 @@ select count(*) from put
 -- Records taken away, with their events, likewise.
 with put as (
     delete from {table} as stored
-    using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as new (id, version)
+    using unnest(%(ids)b::uuid[], %(versions)b::integer[]) as new (id, version)
     where stored.id = new.id and stored.version = new.version - 1 and {holds}
     returning stored.id
 ), appended as ({append_events})
@@ -75,7 +76,7 @@ select count(*) from put
 -- Part of the three above: an event for each record that was written.
 insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes)
 select %(resource)s, new.id, new.version, %(kind)s, %(actor)s, %(actor_name)s, %(request_id)s, %(at)s, new.changes::json
-from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(changes)s::text[]) as new (id, version, changes)
+from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(changes)b::text[]) as new (id, version, changes)
 join put using (id)
 
 -- name: catalogs_hold
@@ -98,11 +99,11 @@ select
     (select json_object_agg(entity, version) from catalog),
     last_used_at < now() - interval '1 minute'
 from token join app_user on app_user.id = token.user_id
-where token.hash = any(%(hashes)s) and last_used_at > now() - make_interval(days => %(token_days)s)
+where token.hash = any(%(hashes)b) and last_used_at > now() - make_interval(days => %(token_days)s)
 
 -- name: touch_tokens
 -- Remember that tokens were used, at most once a minute each.
-update token set last_used_at = now() where hash = any(%(hashes)s) and last_used_at < now() - interval '1 minute'
+update token set last_used_at = now() where hash = any(%(hashes)b) and last_used_at < now() - interval '1 minute'
 
 -- name: credentials
 select id, password_hash from app_user where username = %(username)s and is_active

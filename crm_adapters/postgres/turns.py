@@ -29,12 +29,8 @@ class Turns:
         Raises UnavailableError when it takes too long.
         """
         async with AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(_LONGEST_WAIT):
-                    for key in sorted(keys, key=str):
-                        await stack.enter_async_context(self._turn(key))
-            except TimeoutError:
-                raise UnavailableError from None
+            for key in sorted(keys, key=str):
+                await stack.enter_async_context(self._turn(key))
             yield
 
     @asynccontextmanager
@@ -42,9 +38,23 @@ class Turns:
         lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
         self._locks[key] = lock, users + 1
         try:
-            async with lock:
+            if lock.locked():
+                await self._wait(lock)
+            else:
+                await lock.acquire()
+            try:
                 yield
+            finally:
+                lock.release()
         finally:
             lock, users = self._locks.pop(key)
             if users > 1:
                 self._locks[key] = lock, users - 1
+
+    @staticmethod
+    async def _wait(lock: asyncio.Lock) -> None:
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await lock.acquire()
+        except TimeoutError:
+            raise UnavailableError from None
