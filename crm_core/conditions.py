@@ -1,6 +1,7 @@
 """The conditions under which a webhook fires (``api.md`` 13, ruling 28)."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -25,6 +26,9 @@ class Rule(Protocol):
     @property
     def value(self) -> object:
         """What to compare with, a JSON value."""
+
+
+_FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @attrs.frozen
@@ -91,7 +95,7 @@ def _is_number(value: object) -> bool:
 
 def _moment(value: object) -> datetime | None:
     """An ISO date (its midnight) or time; only full ones, so that ``20250101`` stays a text."""
-    if not isinstance(value, str) or value[4:5] != "-":
+    if not isinstance(value, str) or not _FULL_DATE.match(value):
         return None
     try:
         found = datetime.fromisoformat(value)
@@ -111,7 +115,7 @@ def _contains(_: object, now: object, value: object) -> bool:
 
 
 def _changed(before: object, now: object, _: object) -> bool:
-    return not _equal(before, now)
+    return not same(before, now)  # as the event says it
 
 
 def _list(value: object) -> str:

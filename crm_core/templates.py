@@ -83,25 +83,33 @@ def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
 def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
     """A webhook's URL for one record: values are percent-encoded and never change the shape of the URL.
 
-    Raises UnfillableError when the result is too long.
+    Raises UnfillableError when that cannot be.
     """
 
     def fill(found: re.Match[str]) -> str:
         text = _as_text(value_of(found[1]))[:_LONGEST_IN_URL]
         # A segment of dots alone would be taken for a step up, even though dots need no encoding.
-        return quote(text, safe="") if text.strip(".") else "%2E" * len(text)
+        return quote(text, safe="", errors="replace") if text.strip(".") else "%2E" * len(text)
 
     filled = _PLACEHOLDER.sub(fill, template)
     if len(filled) > _LONGEST_URL:
         raise UnfillableError("The URL is too long.")
+    if _steps(filled) != _steps(template):
+        raise UnfillableError("A segment of the URL's path would be dots alone.")
     return filled
+
+
+def _steps(url: str) -> int:
+    """How many segments of a URL's path are dots alone, which clients and servers take for steps up."""
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    return sum(segment in {".", ".."} for segment in path.split("/"))
 
 
 def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
     """A header's value for one record: no control characters, no blanks around it, of bounded length."""
     filled = _PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), template)
     plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:_LONGEST_VALUE]
-    return plain.decode(errors="ignore")
+    return plain.decode(errors="ignore").rstrip()
 
 
 def _as_text(value: object) -> str:

@@ -1,14 +1,24 @@
 """``{field}`` placeholders in URLs and headers, ruling 29."""
 
 import contextlib
+import unicodedata
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.readers import RefusedError
-from crm_core.templates import placeholder_problems, placeholders, read_headers, url_problems
+from crm_core.templates import (
+    UnfillableError,
+    fill_header,
+    fill_url,
+    placeholder_problems,
+    placeholders,
+    read_headers,
+    url_problems,
+)
 from tests.core.knowledge import JSON_LIKE, texts
 
 FIELDS = frozenset({"id", "name", "attributes", "attributes.größe"})
@@ -136,3 +146,214 @@ def test_checking_anything_raises_nothing_but_refusals(url: str, headers: dict[s
     assert texts(url_problems(url, FIELDS)) is not None
     with contextlib.suppress(RefusedError):
         assert read_headers(headers) == headers
+
+
+HOOK = "https://a.example:8443/hooks/{a}/x?q={b}&r=1"
+ANY_TEXT = st.text() | st.text(st.sampled_from("./\\@:?#%{}ab\r\n\t\x00\x85\u2028\u202eé "), max_size=12)
+HOSTILE_VALUES = [
+    pytest.param("../../admin", "..%2F..%2Fadmin", id="steps up"),
+    pytest.param("..", "%2E%2E", id="two dots"),
+    pytest.param(".", "%2E", id="one dot"),
+    pytest.param("...", "%2E%2E%2E", id="three dots"),
+    pytest.param("%2e%2e", "%252e%252e", id="encoded dots"),
+    pytest.param("@evil.example/", "%40evil.example%2F", id="userinfo"),
+    pytest.param("//evil.example", "%2F%2Fevil.example", id="authority"),
+    pytest.param("\\\\evil.example", "%5C%5Cevil.example", id="backslashes"),
+    pytest.param("?a=b&c#d;e", "%3Fa%3Db%26c%23d%3Be", id="delimiters"),
+    pytest.param("a\r\nHost: evil", "a%0D%0AHost%3A%20evil", id="CR LF"),
+    pytest.param("é", "%C3%A9", id="é"),
+    pytest.param("{b}", "%7Bb%7D", id="a placeholder"),
+    pytest.param("{a.__class__}", "%7Ba.__class__%7D", id="str.format"),
+    pytest.param("\u202e", "%E2%80%AE", id="U+202E"),
+    pytest.param("\x00", "%00", id="NUL"),
+    pytest.param("a b+c~", "a%20b%2Bc~", id="blank and plus"),
+    pytest.param("x" * 10_000, "x" * 1_024, id="10 kB"),
+    pytest.param("", "", id="empty"),
+    pytest.param(None, "", id="null"),
+    pytest.param(True, "true", id="true"),
+    pytest.param(False, "false", id="false"),
+    pytest.param(0, "0", id="0"),
+    pytest.param(-1.5, "-1.5", id="-1.5"),
+    pytest.param([], "%5B%5D", id="no items"),
+    pytest.param(["a/b", None, "é"], "%5B%22a%2Fb%22%2Cnull%2C%22%C3%A9%22%5D", id="list"),
+    pytest.param({"a": 1}, "%7B%22a%22%3A1%7D", id="object"),
+]
+
+
+def filled(template: str, **values: object) -> str:
+    return fill_url(template, values.get)
+
+
+def header(template: str, **values: object) -> str:
+    return fill_header(template, values.get)
+
+
+def steps(path: str) -> list[str]:
+    """The segments of a path that clients take out before they send it (RFC 3986, 5.2.4)."""
+    return [segment for segment in path.split("/") if segment in {".", ".."}]
+
+
+def assert_keeps_the_shape(url: str, template: str) -> SplitResult:
+    """Wherever values go, the request goes to the same place: scheme, host, port and the number of segments."""
+    found, meant = urlsplit(url), urlsplit(template)
+    assert (found.scheme, found.netloc) == (meant.scheme, meant.netloc)
+    assert (found.hostname, found.port, found.username) == (meant.hostname, meant.port, None)
+    assert found.path.count("/") == meant.path.count("/")
+    assert len(steps(found.path)) == len(steps(meant.path))
+    assert found.query.count("&") == meant.query.count("&")
+    assert found.fragment == meant.fragment
+    assert url.isascii()
+    assert url.isprintable()
+    assert not set(' \\"<>^`{|}') & set(url)
+    return found
+
+
+@pytest.mark.parametrize(("value", "encoded"), HOSTILE_VALUES)
+def test_values_are_percent_encoded_and_stay_where_they_are_put(value: object, encoded: str) -> None:
+    url = filled(HOOK, a=value, b=value)
+
+    assert url == f"https://a.example:8443/hooks/{encoded}/x?q={encoded}&r=1"
+    assert_keeps_the_shape(url, HOOK)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://a.example",
+        "HTTP://A.EXAMPLE/",
+        "https://a.example?{a}",
+        "https://a.example/{a}",
+        "https://a.example/{a}{a}/z",
+        "https://a.example/{a}-{b}/{a}.json?{a}={b}",
+        "https://a.example/%2e{a}/%7Ba%7D",
+        "http://[::1]:9000/{a}/{b}#f",
+    ],
+)
+@pytest.mark.parametrize(("value", "encoded"), HOSTILE_VALUES)
+def test_no_value_leaves_its_place_in_any_template(template: str, value: object, encoded: str) -> None:
+    url = filled(template, a=value, b="x")
+
+    assert_keeps_the_shape(url, template)
+    assert url == template.replace("{a}", encoded).replace("{b}", "x")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://a.example/a/{a}.{a}/z",
+        "https://a.example/a/{a}.",
+        "https://a.example/a/.{a}/z",
+        "https://a.example/a/..{a}/z",
+        "https://a.example/a/.{a}./z?q=1",
+        "https://a.example/../{a}..",
+    ],
+)
+@pytest.mark.parametrize("value", [None, "", ".", ".."])
+def test_literal_dots_that_values_leave_alone_are_no_step_up_either(template: str, value: object) -> None:
+    with contextlib.suppress(UnfillableError):
+        assert_keeps_the_shape(filled(template, a=value), template)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_any_text_keeps_the_shape_and_comes_out_as_it_went_in(one: str, other: str) -> None:
+    found = assert_keeps_the_shape(filled(HOOK, a=one, b=other), HOOK)
+
+    assert unquote(found.path.split("/")[2]) == one[:1_024]
+    assert unquote(found.query.removeprefix("q=").removesuffix("&r=1")) == other[:1_024]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["{a}", "{b}", ".", "-", "a", "%2F"]), max_size=4).map("".join), max_size=5),
+    st.sampled_from(["", "?", "?{a}={b}&{b}"]),
+    ANY_TEXT | st.sampled_from(["", ".", "..", "/"]),
+    ANY_TEXT | JSON_LIKE.filter(lambda value: "\\ud" not in ascii(value)),
+)
+def test_any_template_and_any_values_keep_the_shape(segments: list[str], query: str, one: str, other: object) -> None:
+    template = "https://a.example:8443" + "".join(f"/{segment}" for segment in segments) + query
+
+    with contextlib.suppress(UnfillableError):
+        assert_keeps_the_shape(filled(template, a=one, b=other), template)
+
+
+@pytest.mark.parametrize("fill", [filled, header])
+def test_values_are_not_expanded_again(fill: Any) -> None:
+    asked: list[str] = []
+    values = {"a": "{b}", "b": "secret", "c": "{", "d": "b}"}
+
+    def value_of(name: str) -> object:
+        asked.append(name)
+        return values.get(name)
+
+    template = "https://a.example/{a}/{c}{d}"
+    found = fill_url(template, value_of) if fill is filled else fill_header(template, value_of)
+    assert unquote(found) == "https://a.example/{b}/{b}"
+    assert asked == ["a", "c", "d"]
+
+
+@pytest.mark.parametrize("name", ["a.__class__", "a!r", "a:>999999999", "a[0]", "", "0"])
+def test_a_placeholder_is_a_name_and_nothing_else(name: str) -> None:
+    assert filled(f"https://a.example/{{{name}}}/", a="x") == "https://a.example//"
+    assert filled(f"https://a.example/{{{name}}}/", **{name: "x"}) == "https://a.example/x/"
+    assert header(f"{{{name}}}", **{name: "x"}) == "x"
+
+
+def test_of_a_value_a_url_takes_1024_characters_however_they_are_encoded() -> None:
+    assert filled("https://a.example/{a}", a="é" * 10_000) == "https://a.example/" + "%C3%A9" * 1_024
+
+
+def test_a_url_has_at_most_8192_characters() -> None:
+    rest = 8_192 - len("https://a.example/") - 7 * 1_024
+    template = "https://a.example/" + "{a}" * 7 + "{b}"
+
+    assert len(filled(template, a="x" * 2_000, b="x" * rest)) == 8_192
+    with pytest.raises(UnfillableError, match=r"^The URL is too long\.$"):
+        filled(template, a="x" * 2_000, b="x" * (rest + 1))
+    with pytest.raises(UnfillableError):
+        filled("https://a.example/{a}{a}", a="é" * 1_024)
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "expected"),
+    [
+        ("Bearer {a}", "token", "Bearer token"),
+        ("{a}", "../../admin", "../../admin"),
+        ("{a}, {a}", "é", "é, é"),
+        ("{a}", "\u202e", "\u202e"),
+        ("v={a}", "x\r\nHost: evil.example", "v=x  Host: evil.example"),
+        ("v={a};", "\r\n\r\n{}", "v=    {};"),
+        ("v={a}.", "\x00\x1f\x7f\x85\x9f\u2028\u2029\t", "v=        ."),
+        ("{a}", "\r\n x \t\x00", "x"),
+        (" {a} ", "", ""),
+        ("{a}", "{b}", "{b}"),
+        ("{a}", "\ud800", "?"),
+        ("{a}", None, ""),
+        ("{a}", True, "true"),
+        ("{a}", 1.5, "1.5"),
+        ("{a}", ["a", None, "\n"], '["a",null,"\\n"]'),
+        ("{a}", {"é": 1}, '{"é":1}'),
+        ("{a}", "x" * 10_000, "x" * 4_096),
+        ("{a}", "é" * 10_000, "é" * 2_048),
+        ("x{a}", "é" * 10_000, "x" + "é" * 2_047),
+    ],
+)
+def test_header_values_are_stripped_of_control_characters_and_cut(template: str, value: object, expected: str) -> None:
+    assert header(template, a=value) == expected
+
+
+@pytest.mark.parametrize("end", ["  y", "\r\ny", "\u00a0y", " é"])
+def test_a_header_that_is_cut_does_not_end_in_a_blank(end: str) -> None:
+    """An HTTP/1.1 client refuses to send such a value (h11: Illegal header value)."""
+    found = header("{a}", a="x" * 4_094 + end)
+
+    assert found == found.strip()
+
+
+@given(st.text(max_size=8), st.text(st.characters(exclude_categories=())) | ANY_TEXT | JSON_LIKE, st.integers(1, 5_000))
+def test_any_value_makes_one_sound_header_line(before: str, value: object, times: int) -> None:
+    value = value * times if isinstance(value, str) else value
+    found = header(before.replace("{", "") + "{a}", a=value)
+
+    assert len(f"X: {found}.".splitlines()) == 1
+    assert not [c for c in found if unicodedata.category(c) == "Cc"]
+    assert len(found.encode()) <= 4_096
+    assert found == found.strip()
