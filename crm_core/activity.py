@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.accounts import Caller
-from crm_core.drafts import Draft, read_draft, read_whole_draft
+from crm_core.drafts import Draft, read_draft, read_item, read_whole_draft
 from crm_core.entities import ENTRY_LENGTH, MOST_ENTRIES, Note, Task
 from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, invalid
 from crm_core.fields import boolean, day, text, uuid
@@ -100,7 +100,7 @@ def update_task(data: object, intake: Intake) -> Edit:
 def delete_task(data: object, intake: Intake) -> Edit:
     """The edit that takes one task away; it is named by ``id``, or ``task_id`` as in ``update-task``."""
     if isinstance(data, Mapping) and "id" not in data and "task_id" in data:
-        data = {"id": data["task_id"]}
+        data = {"id" if name == "task_id" else name: value for name, value in data.items()}
     return _delete("list_of_tasks", "Task not found.", data, intake)
 
 
@@ -141,9 +141,7 @@ def _delete(field: str, missing: str, data: object, intake: Intake) -> Edit:
 
 
 def _add(field: str, entity: type[Task] | type[Note], data: object, intake: Intake) -> Edit:
-    values = dict(read_whole_draft(entity, data, intake))
-    values["id"] = values["id"] or intake.new_id()
-    entry = entity(**values)
+    entry = read_item(entity, data, intake)
 
     def edit(record: Any) -> Draft:
         entries = getattr(record, field)

@@ -37,7 +37,7 @@ def is_sound_name(name: str) -> bool:
 def settle_values(
     definitions: Mapping[str, Attribute],
     before: Mapping[str, object],
-    sent: Mapping[str, object] | None,
+    sent: Mapping[str, object],
     *,
     merge: bool = False,
 ) -> tuple[Mapping[str, object], Mapping[str, Problems]]:
@@ -46,10 +46,10 @@ def settle_values(
     Args:
         definitions: the attributes defined for the entity, by name.
         before: the values that the record holds.
-        sent: the values that are written, null meaning absent; None when a new record comes without any.
+        sent: the values that are written, null meaning absent.
         merge: ``sent`` changes only the names that it mentions, as a merge patch does; the others stay untouched.
     """
-    named = {normal_name(name): value for name, value in (sent or {}).items()}
+    named = {normal_name(name): value for name, value in sent.items()}
     kept = dict(before) if merge else {}
     values = {name: value for name, value in (kept | named).items() if value is not None}
     written = named.keys() if merge else values.keys()

@@ -83,7 +83,7 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, known: Kno
         return lacking
     _refuse_while_held(resource, {other: known.counts[search] for other, search in holders.items()})
     gone = [child for search in owned for child in known.children[search]]
-    return Changes(writes=tuple(Remove(each.key, _event(who, each.key, each, None)) for each in (*gone, record)))
+    return Changes(writes=tuple(Remove(each.key, event_of(who, each.key, each, None)) for each in (*gone, record)))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -122,7 +122,7 @@ def _settle(resource: Resource, proposal: Proposal, draft: Draft, known: Known) 
         needs |= catalog_of(resource.name, proposal.who)
     if lacking := known.lacks(needs):
         return lacking
-    problems = dict(draft.problems) | {name: _no_such(key) for name, key in keys.items() if not known.exists(key)}
+    problems = dict(draft.problems) | {name: no_such(key) for name, key in keys.items() if not known.exists(key)}
     values = dict(proposal.sent) | _merged(resource, proposal, draft)
     for rule in (_settle_attributes, _settle_activity, _settle_own):
         try:
@@ -150,7 +150,8 @@ def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
     return {name: Key(to, id_) for name, to, id_ in named if id_ is not None and not fields[name].output_only}
 
 
-def _no_such(key: Key) -> Problems:
+def no_such(key: Key) -> Problems:
+    """What is wrong with a reference to something that is not there."""
     return (Problem("does_not_exist", f'Invalid pk "{shown(key.id)}" - object does not exist.'),)
 
 
@@ -198,12 +199,13 @@ def _put(
     if isinstance(followers, Needs):
         return followers
     records = {child.key: child for children in known.children.values() for child in children}
-    puts = [Put(key, after, _event(who, key, before, after))]
-    puts += [Put(other, value, _event(who, other, records[other], value)) for other, value in followers.items()]
+    puts = [Put(key, after, event_of(who, key, before, after))]
+    puts += [Put(other, value, event_of(who, other, records[other], value)) for other, value in followers.items()]
     return Changes(writes=tuple(puts), answer=key)
 
 
-def _event(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
+def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
+    """The event that takes a record from one value to the next; None stands for no record."""
     kind: Kind = "created" if before is None else "deleted" if after is None else "updated"
     assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
     return Event(

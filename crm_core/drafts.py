@@ -64,16 +64,16 @@ def read_whole_draft(entity: type, data: object, intake: Intake) -> Mapping[str,
 
 def read_items(entity: type, value: object, most: int, intake: Intake) -> tuple[Any, ...]:
     """A list of objects described by ``entity``; problems are keyed by the item's index."""
+    return read_each(read_list(value, most), lambda each: read_item(entity, each, intake))
 
-    def read_one(each: object) -> Any:
-        values = dict(read_whole_draft(entity, each, intake))
-        fields = fields_of(entity)
-        # An item without an id gets one here, once, so that deciding twice decides the same.
-        if "id" in fields and values.get("id") is None and not fields["id"].required:
-            values["id"] = intake.new_id()
-        return entity(**values)
 
-    return read_each(read_list(value, most), read_one)
+def read_item(entity: type, value: object, intake: Intake) -> Any:
+    """One object described by ``entity``; raises InvalidError with every problem."""
+    values = dict(read_whole_draft(entity, value, intake))
+    # An item without an id gets one here, once, so that deciding twice decides the same.
+    if "id" in values and values["id"] is None:
+        values["id"] = intake.new_id()
+    return entity(**values)
 
 
 def with_defaults(entity: type, values: Mapping[str, object]) -> dict[str, Any]:

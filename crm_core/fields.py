@@ -113,17 +113,15 @@ def boolean(*, default: object = REQUIRED) -> Any:
     return _declare(Field(kind="boolean", read=lambda value, _: readers.read_boolean(value), default=default))
 
 
-def day(*, default: object = None, nullable: bool = True) -> Any:
-    """A calendar day, ``YYYY-MM-DD``."""
-    return _declare(
-        Field(kind="date", read=lambda value, _: readers.read_day(value), default=default, nullable=nullable)
-    )
+def day() -> Any:
+    """A calendar day, ``YYYY-MM-DD``, optional."""
+    return _declare(Field(kind="date", read=lambda value, _: readers.read_day(value), default=None, nullable=True))
 
 
-def moment(*, default: object = None, nullable: bool = False) -> Any:
-    """A point in time, kept in UTC; one without a zone is read as UTC (ruling 7)."""
+def moment(*, nullable: bool = False) -> Any:
+    """A point in time, kept in UTC; one without a zone is read as UTC (ruling 7). It need not be sent."""
     return _declare(
-        Field(kind="moment", read=lambda value, _: readers.read_moment(value), default=default, nullable=nullable)
+        Field(kind="moment", read=lambda value, _: readers.read_moment(value), default=None, nullable=nullable)
     )
 
 
@@ -167,9 +165,9 @@ def item_id() -> Any:
     )
 
 
-def uuid(*, default: object = REQUIRED) -> Any:
+def uuid() -> Any:
     """A UUID that refers to no record."""
-    return _declare(Field(kind="uuid", read=lambda value, _: readers.read_uuid(value), default=default))
+    return _declare(Field(kind="uuid", read=lambda value, _: readers.read_uuid(value)))
 
 
 def reference(to: str, *, default: object = REQUIRED, owner: bool = False, output_only: bool = False) -> Any:
@@ -201,11 +199,9 @@ def user(*, output_only: bool = False) -> Any:
     )
 
 
-def whole(*, default: object = REQUIRED, nullable: bool = False) -> Any:
+def whole(*, default: object = REQUIRED) -> Any:
     """A whole number that a database's bigint holds."""
-    return _declare(
-        Field(kind="integer", read=lambda value, _: readers.read_whole(value), default=default, nullable=nullable)
-    )
+    return _declare(Field(kind="integer", read=lambda value, _: readers.read_whole(value), default=default))
 
 
 def items(of: type, *, most: int) -> Any:

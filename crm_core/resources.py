@@ -1,6 +1,7 @@
 """The table of resources. They share one engine; what differs is a row here, and the pure rules that the row names."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
 
 import attrs
@@ -70,7 +71,7 @@ class Resource:
         """Its fields by name, in the documented order."""
         return fields_of(self.entity)
 
-    @property
+    @cached_property
     def references(self) -> Mapping[str, str]:
         """Which resource each of its references names, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}

@@ -121,7 +121,9 @@ class PostgresDatabase:
             try:
                 async with self._pool.connect() as connection:
                     with staleness():
-                        answer, changes = await _decide_under_locks(connection, needs, decide)
+                        async with connection.transaction():
+                            await fetch(connection, query("allow_time"), {})
+                            answer, changes = await _decide_under_locks(connection, needs, decide)
             except StaleError:
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
             else:
@@ -179,7 +181,8 @@ class ConnectedDatabase:
             try:
                 await self._begin()
                 with staleness():
-                    return (await _decide_under_locks(self._connection, needs, decide))[0]
+                    async with self._connection.transaction():
+                        return (await _decide_under_locks(self._connection, needs, decide))[0]
             except StaleError:
                 raise UnavailableError from None
 
@@ -194,17 +197,13 @@ class ConnectedDatabase:
 
 
 async def _decide_under_locks(connection: Connection, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
-    async with connection.transaction():
-        await fetch(connection, query("allow_time"), {})
-        reader = LockingReader(connection)
-        # Children are read once their parents are held, so that none can be added meanwhile.
-        parents = Needs(
-            records=needs.records, references=needs.references, counts=needs.counts, catalogs=needs.catalogs
-        )
-        known, changes = await settle(reader, await read(reader, parents), decide)
-        assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
-        for group in groups_of(changes):
-            await commit_group(connection, group, (), known.catalogs)
+    """Read, decide and write inside the caller's transaction."""
+    reader = LockingReader(connection)
+    # Children are read once their parents are held, so that none can be added meanwhile.
+    known, changes = await settle(reader, await read(reader, evolve(needs, children=frozenset())), decide)
+    assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
+    for group in groups_of(changes):
+        await commit_group(connection, group, (), known.catalogs)
     return _answer(changes, known), changes
 
 
@@ -222,12 +221,7 @@ def _answer(changes: Changes, known: Known) -> Document | None:
 
 def _looking_again(needs: Needs) -> Needs:
     """The same needs, without trust in catalog versions that were seen earlier."""
-    return Needs(
-        records=needs.records,
-        references=needs.references,
-        counts=needs.counts,
-        catalogs=dict.fromkeys(needs.catalogs),
-    )
+    return evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
 
 
 async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -62,7 +63,7 @@ class Pool:
                     if connection.broken and (self._checking is None or self._checking.done()):
                         self._checking = asyncio.create_task(self._pool.check())
 
-    async def fetch(self, statement: Any, params: Params) -> Sequence[Row]:
+    async def fetch(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
         """Run one statement on any connection."""
         async with self.connect() as connection:
             return await fetch(connection, statement, params)
@@ -79,7 +80,7 @@ class Pool:
         async with self.connect() as connection:
             return await read_(connection)
 
-    async def fetch_again(self, statement: Any, params: Params) -> Sequence[Row]:
+    async def fetch_again(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
         """As fetch, for statements that only read."""
         return await self.reading(lambda connection: fetch(connection, statement, params))
 

@@ -44,13 +44,13 @@ async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") 
     return caller(actor, request_id=request_id, catalogs=catalogs)
 
 
-async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str) -> str:
+async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = False) -> str:
     """A new token for a username and password, shown this once.
 
     Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.
     Raises InvalidError, or ThrottledError after too many failures from one address.
     """
-    username, password = _credentials(data)
+    username, password = _credentials(data, strict=strict)
     keys = failure_keys(username, address)
     await _check_throttle(accounts, keys)
     found = await accounts.credentials(username)
@@ -119,8 +119,8 @@ def _refused() -> InvalidError:
     return invalid(ACROSS_FIELDS, "authorization", "Unable to log in with provided credentials.")
 
 
-def _credentials(data: object) -> tuple[str, str]:
-    values = read_whole_draft(_Credentials, data, Intake(new_id))
+def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
+    values = read_whole_draft(_Credentials, data, Intake(new_id, strict))
     return values["username"], values["password"]
 
 

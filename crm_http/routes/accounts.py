@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.auth import Access, caller, token_of
-from crm_http.bodies import JSON, AnyRequest, read_login
+from crm_http.bodies import JSON, AnyRequest, is_strict, read_login
 from crm_http.routing import Answer, everybody, mount, rights
 
 #: The lists of users by their path, with the group that each shows.
@@ -29,7 +29,8 @@ def mount_accounts(accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHa
     async def log_in(request: AnyRequest) -> ASGIResponse:
         client = request.scope["client"]
         address = client[0] if client else ""
-        token = await use_cases.log_in(accounts, passwords, await read_login(request), address=address)
+        data = await read_login(request)
+        token = await use_cases.log_in(accounts, passwords, data, address=address, strict=is_strict(request))
         return _json({"token": token})
 
     async def log_out(request: AnyRequest) -> ASGIResponse:

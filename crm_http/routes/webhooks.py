@@ -8,7 +8,7 @@ from crm_core.ports import Database
 from crm_core.resources import WEBHOOKS
 from crm_core.use_cases import deliveries, records
 from crm_http.auth import caller
-from crm_http.bodies import JSON, AnyRequest
+from crm_http.bodies import JSON, AnyRequest, is_strict
 from crm_http.routes.records import body_or
 from crm_http.routing import mount, path_id, rights
 
@@ -19,7 +19,7 @@ def mount_webhooks(db: Database) -> HTTPRouteHandler:
     async def dry_run(request: AnyRequest) -> ASGIResponse:
         id_ = path_id(request)
         data = await body_or(request, lambda: records.look_up(db, WEBHOOKS, id_))
-        would_fire, delivery = await deliveries.dry_run(db, caller(request), id_, data)
+        would_fire, delivery = await deliveries.dry_run(db, caller(request), id_, data, strict=is_strict(request))
         shown = {
             "would_fire": would_fire,
             "request": {

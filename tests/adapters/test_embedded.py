@@ -66,7 +66,7 @@ def ask_until_answered(url: str, query: str, seconds: float = 30.0) -> object:
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+            time.sleep(0.01)  # another process has no event to wait for
 
 
 def postmaster(data_dir: Path) -> int:

@@ -216,6 +216,14 @@ class TestOnAConnectionOfTheCallers(OnPostgres):
         assert await scene.found(CLIENTS) == [kept]
 
     @fact
+    async def test_it_leaves_the_settings_of_the_callers_session_alone(self, scene: Scene) -> None:  # noqa: ARG002  # empties
+        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+            await Scene(PostgresDatabase.on(connection)).create(CLIENTS, name="a")
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                cursor = await connection.execute("select current_setting(%s)", (name,))
+                assert await cursor.fetchone() == ("0",)
+
+    @fact
     async def test_a_refused_change_leaves_the_transaction_usable(self, scene: Scene) -> None:
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
             mine = Scene(PostgresDatabase.on(connection))

@@ -150,7 +150,7 @@ class Server:
             with contextlib.suppress(httpx.TransportError):
                 if self.client.get("/readyz").status_code == 200:
                     return
-            time.sleep(0.1)
+            time.sleep(0.1)  # another process has no event to wait for
         raise AssertionError("crm serve did not get ready")
 
     def api(self, people: PostgresPeople | None = None) -> Api:

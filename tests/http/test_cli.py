@@ -36,7 +36,7 @@ def until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(0.02)  # another process has no event to wait for
 
 
 class Server:

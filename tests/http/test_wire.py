@@ -813,3 +813,15 @@ def test_a_defect_is_told_by_a_number_and_nothing_of_the_inside() -> None:
     assert answer.status_code == 500
     assert answer.json() == {"detail": "Internal server error.", "request_id": "mine"}
     assert answer.headers["X-Request-ID"] == "mine"
+
+
+def test_strict_handling_holds_for_logins_dry_runs_and_the_other_name_of_an_id(api: Api, ids: dict[str, str]) -> None:
+    strict = {"Prefer": "handling=strict"}
+    task = api.get(f"/api/clients/{ids['client']}/").json()["list_of_tasks"]
+    for path, sent in (
+        ("/api-token-auth/", {"username": "admin", "password": PASSWORD}),
+        (f"/api/webhooks/{ids['webhook']}/dry-run/", {"record": ids["lead"]}),
+        (f"/api/clients/{ids['client']}/delete-task/", {"task_id": task[0]["id"] if task else ids["client"]}),
+    ):
+        answer = api.post(path, sent | {"nonsense": 1}, headers=strict)
+        assert (answer.status_code, list(answer.json())) == (400, ["nonsense"]), path
