@@ -1,0 +1,10 @@
+"""Everything in memory: for embedding without a database, for trying things out, for fast tests.
+
+It behaves as a store of documents does: what is read back has been through its JSON. Nothing here awaits between
+reading and committing, so within one event loop nothing can come in between; threads must not share a database.
+"""
+
+from crm_adapters.memory.accounts import MemoryAccounts
+from crm_adapters.memory.database import MemoryDatabase
+
+__all__ = ["MemoryAccounts", "MemoryDatabase"]

@@ -1,0 +1,158 @@
+"""Records in memory."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from crm_adapters import documents
+from crm_adapters.memory.accounts import MemoryAccounts
+from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Put, Record, Remove, Search
+from crm_core.entities import Attribute, Webhook
+from crm_core.events import Event
+from crm_core.queries import Page, Query, cursor_of, matches, sort_key
+from crm_core.webhooks import MODELS
+
+_RECORDS_PER_PIECE: Final = 500
+
+
+@attrs.frozen
+class _Row:
+    version: int
+    body: bytes
+    value: Any
+
+
+class MemoryDatabase:
+    """Records in memory (``crm_core.ports.Database``).
+
+    Attributes:
+        accounts: whose users records may refer to.
+        events: what happened, in order.
+    """
+
+    def __init__(self, accounts: MemoryAccounts | None = None) -> None:
+        self.accounts = MemoryAccounts() if accounts is None else accounts
+        self.events: list[Event] = []
+        self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
+        self._catalogs: dict[str, Catalog] = {}
+
+    async def get(self, key: Key) -> Document | None:
+        """The record as clients see it, or None."""
+        return self._document(key)
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed."""
+        return self._read(needs)
+
+    async def page(self, query: Query) -> Page:
+        """One page of a list."""
+        if query.limit is None:
+            raise ValueError("A page needs a limit.")
+        rows = self._select(query)
+        body = b",".join(row.body for row in rows[: query.limit])
+        more = len(rows) > query.limit
+        return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
+
+    async def stream(self, query: Query) -> AsyncIterator[bytes]:
+        """A whole list, as it was when its first piece was asked for."""
+        rows = self._select(query)
+        for start in range(0, len(rows), _RECORDS_PER_PIECE):
+            comma = b"," if start else b""
+            yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Read, decide and commit; nothing can come in between."""
+        known = self._read(needs)
+        while isinstance(answer := decide(known), Needs):
+            lacking = known.lacks(answer)
+            if not lacking:  # it would ask for ever
+                raise AssertionError("a decision asks for what it knows")
+            known |= self._read(lacking)
+        self._commit(answer)
+        return self._document(answer.answer) if answer.answer else None
+
+    def _read(self, needs: Needs) -> Known:
+        return Known(
+            records={key: self._record(key) for key in needs.records},
+            references={key: self._exists(key) for key in needs.references},
+            children={search: self._search(search) for search in needs.children},
+            counts={search: len(self._search(search)) for search in needs.counts},
+            catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
+        )
+
+    def _document(self, key: Key) -> Document | None:
+        row = self._rows[key.resource].get(key.id)
+        return Document(row.version, row.body) if row else None
+
+    def _record(self, key: Key) -> Record | None:
+        row = self._rows[key.resource].get(key.id)
+        return Record(key, row.version, row.value) if row else None
+
+    def _exists(self, key: Key) -> bool:
+        if key.resource == "user":
+            return self.accounts.has_user(key.id)
+        return key.id in self._rows[key.resource]
+
+    def _search(self, search: Search) -> tuple[Record, ...]:
+        """What is found, by id."""
+        enough = any if search.any_field else all
+        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
+        return tuple(
+            Record(Key(search.resource, id_), row.version, row.value)
+            for id_, row in sorted(self._rows[search.resource].items())
+            if enough(getattr(row.value, name) in values for name, values in wanted)
+        )
+
+    def _catalog(self, entity: str) -> Catalog:
+        if entity not in self._catalogs:
+            definitions = [row.value for row in self._rows["attribute"].values() if row.value.entity == entity]
+            webhooks = [row.value for _, row in sorted(self._rows["webhook"].items())]
+            self._catalogs[entity] = Catalog(
+                self.accounts.catalog_versions[entity],
+                {each.name: each for each in definitions},
+                tuple(each for each in webhooks if each.is_active and entity in _watched(each)),
+            )
+        return self._catalogs[entity]
+
+    def _select(self, query: Query) -> Sequence[_Row]:
+        """The rows of a list in its order, those after its cursor if it has one."""
+        rows = (row for row in self._rows[query.resource.name].values() if matches(query, row.value))
+        # A place ends with the record's id, so that no two are the same and rows are never compared.
+        placed = [(sort_key(query, cursor_of(query, row.value)), row) for row in rows]
+        if query.after is not None:
+            after = sort_key(query, query.after)
+            placed = [(at, row) for at, row in placed if (at < after if query.descending else at > after)]
+        return [row for _, row in sorted(placed, reverse=query.descending)]
+
+    def _commit(self, changes: Changes) -> None:
+        # All documents are made before the first is kept: should one fail, nothing has changed.
+        rows = {write.key: self._row(write) for write in changes.writes}
+        for key, row in rows.items():
+            self._keep(key, row)
+        self.events += [write.event for write in changes.writes]
+
+    def _row(self, write: Put | Remove) -> _Row | None:
+        if isinstance(write, Remove):
+            return None
+        before = self._document(write.key)
+        body = documents.encode(write.value)
+        return _Row(before.version + 1 if before else 1, body, documents.decode(write.key.resource, body))
+
+    def _keep(self, key: Key, row: _Row | None) -> None:
+        rows = self._rows[key.resource]
+        before = rows.pop(key.id, None)
+        if row is not None:
+            rows[key.id] = row
+        for entity in {entity for each in (before, row) if each for entity in _watched(each.value)}:
+            self.accounts.catalog_versions[entity] += 1
+            self._catalogs.pop(entity, None)
+
+
+def _watched(value: object) -> tuple[str, ...]:
+    """The entity to whose catalog an attribute or webhook belongs; other records belong to none."""
+    if isinstance(value, Attribute):
+        return (value.entity,)
+    return (MODELS[value.model][0],) if isinstance(value, Webhook) else ()
