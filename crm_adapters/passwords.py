@@ -1,16 +1,14 @@
 """Password hashes by Argon2id, computed in threads of their own so that the event loop goes on."""
 
-import asyncio
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from threading import Semaphore
 from typing import Final, ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError, VerificationError, VerifyMismatchError
 
+from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 
 _THREADS: Final = 2
@@ -35,8 +33,7 @@ class Argon2Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher(time_cost=_TIME_COST, memory_cost=_MEMORY_COST, parallelism=1)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
-        self._room = Semaphore(_THREADS + _MOST_WAITING)
+        self._threads = Threads("passwords", count=_THREADS, waiting=_MOST_WAITING)
         # What is verified when there is no hash, so that nobody can tell by the time which users exist.
         self._dummy = self._hasher.hash(secrets.token_hex())
 
@@ -57,7 +54,7 @@ class Argon2Passwords:
 
     def close(self) -> None:
         """Stop the threads; what still waits is given up."""
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.close()
 
     def _is_of(self, password: str, password_hash: str | None) -> bool:
         if password_hash is not None:
@@ -73,18 +70,6 @@ class Argon2Passwords:
 
     async def _run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
-            return await asyncio.wrap_future(self._submit(work, *args, **kwargs))
+            return await self._threads.run(work, *args, **kwargs)
         except Argon2Error as error:  # memory could not be had
             raise UnavailableError from error
-
-    def _submit(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
-        if not self._room.acquire(blocking=False):
-            raise UnavailableError
-        try:
-            future = self._threads.submit(work, *args, **kwargs)
-        except RuntimeError:  # the threads were stopped
-            self._room.release()
-            raise UnavailableError from None
-        # Room is made when the work is over or given up, not when a caller stops waiting for it.
-        future.add_done_callback(lambda _: self._room.release())
-        return future
