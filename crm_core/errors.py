@@ -2,6 +2,7 @@
 
 CrmError
 ├── InvalidError              values were refused; carries the problems of every field
+├── TooLargeError             a file has more bytes than are taken
 ├── NotFoundError             the record, or the task or note inside it, does not exist
 ├── ReferencedError           others still refer to what was to be deleted
 ├── NotAuthenticatedError     no or wrong credentials
@@ -45,6 +46,13 @@ class InvalidError(CrmError):
     def __init__(self, problems: Mapping[str, Problems]) -> None:
         super().__init__(", ".join(flatten(problems)))
         self.problems = problems
+
+
+class TooLargeError(CrmError):
+    """A file has more bytes than are taken."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The file is too large: at most {most:,} bytes are taken.")
 
 
 class NotFoundError(CrmError):

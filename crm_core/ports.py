@@ -1,11 +1,12 @@
 """What the core asks of the world. Adapters need not import these to conform; mypy checks that they do."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from crm_core.accounts import Actor, Failures, User
 from crm_core.changes import Decide, Document, Key, Known, Needs
+from crm_core.images import ImageHeader, OpenFile, StoredFile
 from crm_core.queries import Page, Query
 
 
@@ -80,3 +81,43 @@ class Passwords(Protocol):
 
     def is_outdated(self, password_hash: str) -> bool:
         """Whether the hash was made with other parameters than today's."""
+
+
+class FileStore(Protocol):
+    """Keeps files by their keys (``crm_core.images``), written once, whole or not at all, and never changed.
+
+    Methods may raise UnavailableError, and nothing else of the store's own.
+    """
+
+    def url(self, key: str) -> str:
+        """The address of a file, under which clients find it for as long as it is kept."""
+
+    def key(self, url: str) -> str | None:
+        """The key of the file whose address this is; None for an address that is none of this store's."""
+
+    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
+        """Keep a file.
+
+        What ``content`` raises passes through. Then, and when the caller is cancelled, nothing is kept.
+
+        Args:
+            key: a key that was never used.
+            content: the bytes, in pieces; they are read as fast as they can be kept.
+            name: what people call the file, which a store may tell those who download it.
+        """
+
+    async def open(self, key: str) -> OpenFile | str | None:
+        """A file, or a URL under which anybody finds it for some minutes; None where it is known not to be there."""
+
+    async def delete(self, key: str) -> None:
+        """Forget a file, if it is there."""
+
+    def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
+        """What is kept in the folder ``prefix``, which ends with a slash, or everywhere; in no order.
+
+        What is left of interrupted writes comes too, under keys that are longer than those of files.
+        """
+
+
+#: Tells what kind of image a file is by its first bytes; None for anything that is no image of ours.
+ReadHeader: TypeAlias = Callable[[bytes], ImageHeader | None]

@@ -81,6 +81,11 @@ class Resource:
         """Whether its records have tasks and notes."""
         return "list_of_tasks" in self.fields
 
+    @property
+    def has_images(self) -> bool:
+        """Whether its records have images."""
+        return "list_of_images" in self.fields
+
     def permission(self, action: str) -> str:
         """The permission for view, add, change or delete."""
         return accounts.permission(action, self.noun)

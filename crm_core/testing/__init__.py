@@ -4,5 +4,5 @@ import pytest
 
 # So that a fact that fails shows the values, as it would in a test of one's own.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{name}" for name in ("catalogs", "contention", "decisions", "lists", "machine", "records"))
+    *(f"{__name__}.{name}" for name in ("catalogs", "contention", "decisions", "files", "lists", "machine", "records"))
 )

@@ -5,7 +5,7 @@ import functools
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import pytest
@@ -21,6 +21,8 @@ from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, 
 from crm_core.testing.machine import USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
+
+_T = TypeVar("_T")
 
 
 class Scene:
@@ -122,17 +124,32 @@ def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Make a coroutine function a test that runs on the event loop of its class."""
 
     @functools.wraps(test)
-    def run(self: "Facts", *args: object, **kwargs: object) -> None:
+    def run(self: "OnOneLoop", *args: object, **kwargs: object) -> None:
         self.runner.run(_awaited(test(self, *args, **kwargs)))
 
     return run
 
 
-class Facts:
-    """Facts about a database that a subclass opens. Each class of tests has one event loop, so that pools may stay."""
+class OnOneLoop:
+    """Each class of tests has one event loop, so that pools may stay."""
 
     #: Runs everything of the class.
     runner: asyncio.Runner
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _run_on_one_loop(cls) -> Iterator[None]:
+        with asyncio.Runner() as cls.runner:
+            yield
+
+    def opened(self, opening: AbstractAsyncContextManager[_T]) -> Iterator[_T]:
+        """What is opened, and closed when the test is over."""
+        yield self.runner.run(_awaited(opening.__aenter__()))
+        self.runner.run(_awaited(opening.__aexit__(None, None, None)))
+
+
+class Facts(OnOneLoop):
+    """Facts about a database that a subclass opens."""
 
     def open(self) -> AbstractAsyncContextManager[Database]:
         """An empty database that has the users of ``crm_core.testing.machine.USERS`` and no others.
@@ -141,18 +158,10 @@ class Facts:
         """
         raise NotImplementedError
 
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _run_on_one_loop(cls) -> Iterator[None]:
-        with asyncio.Runner() as cls.runner:
-            yield
-
     @pytest.fixture
     def scene(self) -> Iterator[Scene]:
         """An empty database, and who uses it."""
-        opening = self.open()
-        yield Scene(self.runner.run(_awaited(opening.__aenter__())))
-        self.runner.run(_awaited(opening.__aexit__(None, None, None)))
+        yield from map(Scene, self.opened(self.open()))
 
 
 def ids_of(body: bytes) -> list[UUID]:

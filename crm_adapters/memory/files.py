@@ -1,0 +1,47 @@
+"""Files in memory."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+
+from crm_core.images import OWN_FILES, OpenFile, StoredFile, key_in
+
+
+class MemoryFileStore:
+    """Files in memory (``crm_core.ports.FileStore``)."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[bytes, datetime]] = {}
+
+    def url(self, key: str) -> str:
+        """The address of a file, at the app itself."""
+        return OWN_FILES + key
+
+    def key(self, url: str) -> str | None:
+        """The key of the file whose address this is."""
+        return key_in(url, OWN_FILES)
+
+    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # nobody asks
+        """Keep a file."""
+        self._files[key] = b"".join([piece async for piece in content]), datetime.now(UTC)
+
+    async def open(self, key: str) -> OpenFile | None:
+        """A file."""
+        if key not in self._files:
+            return None
+        content, _ = self._files[key]
+        return OpenFile(len(content), partial(_part, content))
+
+    async def delete(self, key: str) -> None:
+        """Forget a file."""
+        self._files.pop(key, None)
+
+    async def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
+        """What is kept under keys that begin with ``prefix``."""
+        for key, (_, modified) in tuple(self._files.items()):
+            if key.startswith(prefix):
+                yield StoredFile(key, modified)
+
+
+async def _part(content: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+    yield content[start:end]
