@@ -1,4 +1,4 @@
-"""What several rings share: one real PostgreSQL for a test process, and databases on it."""
+"""What several rings share: one real PostgreSQL for a test process, with databases on it, and one real S3."""
 
 import itertools
 import os
@@ -13,6 +13,7 @@ import pytest
 
 from crm_adapters.postgres.embedded import embedded_server
 from crm_core.resources import RESOURCES
+from tests import seaweedfs
 
 hypothesis.settings.register_profile("crm", deadline=None, derandomize=True, max_examples=60)
 hypothesis.settings.load_profile("crm")
@@ -35,6 +36,15 @@ def postgres_url(place: pathlib.Path) -> Iterator[str]:
         return
     with embedded_server(place / "data") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3(place: pathlib.Path) -> Iterator[seaweedfs.S3]:
+    """A running S3 server, with its credentials where boto3 looks for them."""
+    with seaweedfs.running(place / "s3") as server, pytest.MonkeyPatch.context() as environment:
+        for name, value in seaweedfs.CREDENTIALS.items():
+            environment.setenv(name, value)
+        yield server
 
 
 def empty(url: str) -> None:

@@ -1,0 +1,159 @@
+"""LocalFileStore: files below a directory of this machine, which the app itself serves."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from functools import partial
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from crm_adapters.disk import BLOCK, translated, write_all
+from crm_adapters.threads import Threads
+from crm_core.images import OWN_FILES, OpenFile, StoredFile, key_in
+
+_THREADS: Final = 4
+_MOST_WAITING: Final = 256
+#: What the name of a file ends with until it is whole.
+_PARTIAL: Final = ".partial"
+
+
+class LocalFileStore:
+    """Files below a directory (``crm_core.ports.FileStore``).
+
+    A file is written beside its place, synced and moved there, so that it is there whole or not at all. What a killed
+    process leaves behind is found among what is stored, under a key that nothing else has.
+
+    Args:
+        root: the directory; it is made with the first file.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._threads = Threads("files", count=_THREADS, waiting=_MOST_WAITING)
+
+    def url(self, key: str) -> str:
+        """The address of a file, at the app itself."""
+        return OWN_FILES + key
+
+    def key(self, url: str) -> str | None:
+        """The key of the file whose address this is."""
+        return key_in(url, OWN_FILES)
+
+    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # nobody asks
+        """Keep a file; it is on the disk when this is over."""
+        path = self._path(key)
+        with ExitStack() as opened:
+            try:
+                file = await self._threads.finish(_begin, path, opened)
+                await write_all(self._threads, file, content)
+                await self._threads.finish(_complete, file, path)
+            except BaseException:
+                await self._threads.finish(_give_up, path)
+                raise
+
+    async def open(self, key: str) -> OpenFile | None:
+        """A file."""
+        path = self._path(key)
+        size = await self._threads.run(_size, path)
+        return None if size is None else OpenFile(size, partial(self._read, path))
+
+    async def delete(self, key: str) -> None:
+        """Forget a file."""
+        await self._threads.finish(_delete, self._path(key))
+
+    async def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
+        """What is kept under keys that begin with ``prefix``."""
+        directories = [self._root / prefix]
+        while directories:
+            for path, modified in await self._threads.run(_entries, directories.pop()):
+                if modified is None:
+                    directories.append(path)
+                else:
+                    yield StoredFile(path.relative_to(self._root).as_posix(), modified)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._threads.close()
+
+    def _path(self, key: str) -> Path:
+        return self._root / key
+
+    async def _read(self, path: Path, start: int, end: int) -> AsyncIterator[bytes]:
+        with ExitStack() as opened:
+            file = await self._threads.finish(_open_at, path, start, opened)
+            while start < end and (block := await self._threads.finish(file.read, min(BLOCK, end - start))):
+                start += len(block)
+                yield block
+
+
+# What follows happens in threads.
+
+
+@translated()
+def _begin(path: Path, opened: ExitStack) -> FileIO:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # somebody deleted the last file beside it just now, and the directory
+            return opened.enter_context(_partial(path).open("xb", buffering=0))
+
+
+@translated()
+def _complete(file: FileIO, path: Path) -> None:
+    os.fsync(file.fileno())
+    _partial(path).rename(path)
+    for directory in (path.parent, path.parent.parent):
+        _sync(directory)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@translated()
+def _give_up(path: Path) -> None:
+    _partial(path).unlink(missing_ok=True)
+    _delete(path)
+
+
+@translated()
+def _delete(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with suppress(OSError):  # other files are there, or nothing ever was
+        path.parent.rmdir()
+
+
+@translated()
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+@translated()
+def _open_at(path: Path, start: int, opened: ExitStack) -> FileIO:
+    file = opened.enter_context(path.open("rb", buffering=0))
+    file.seek(start)
+    return file
+
+
+@translated()
+def _entries(directory: Path) -> list[tuple[Path, datetime | None]]:
+    """What is in a directory; files with the time of their last change."""
+    found: list[tuple[Path, datetime | None]] = []
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                modified = None if entry.is_dir() else datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+                found.append((Path(entry.path), modified))
+    return found
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + _PARTIAL)

@@ -1,0 +1,212 @@
+"""S3FileStore: files in a bucket of Amazon S3, or of anything else that speaks its protocol."""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from io import FileIO
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crm_adapters.disk import translated, write_all
+from crm_adapters.threads import Threads
+from crm_core.errors import UnavailableError
+from crm_core.images import OWN_FILES, OpenFile, StoredFile, disposition, key_in, media_type
+
+logger = logging.getLogger("crm.s3")
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_THREADS: Final = 8
+_MOST_WAITING: Final = 64
+_THREADS_NEAR: Final = 2
+_MOST_WAITING_NEAR: Final = 256
+#: Seconds for a connection, and between two signs of life on it.
+_CONNECT_SECONDS: Final = 3
+_READ_SECONDS: Final = 5
+#: Seconds for an operation with all its retries. Whoever asked for it waits no longer than that.
+_SECONDS: Final = 8.0
+_RETRY_AFTER: Final = 5
+#: Seconds for which a URL lets in anybody who has it.
+_GRANT_SECONDS: Final = 300
+_AMAZON: Final = "https://{bucket}.s3.amazonaws.com"
+
+
+class _Client(Protocol):
+    """What is used of boto3's client, which has no types."""
+
+    def put_object(self, **arguments: object) -> object: ...
+    def delete_object(self, **arguments: object) -> object: ...
+    def list_objects_v2(self, **arguments: object) -> Mapping[str, Any]: ...
+    def generate_presigned_url(self, operation: str, /, **arguments: object) -> str: ...
+
+
+class S3FileStore:
+    """Files in a bucket (``crm_core.ports.FileStore``); credentials and region are those of boto3's usual places.
+
+    A file is staged in an unnamed temporary file and sent when it is there whole: S3 wants to know its size first, a
+    retry needs it again, and a slow client holds up no thread.
+
+    Args:
+        bucket: its name.
+        endpoint_url: of another S3 than Amazon's.
+        public_url: what the URLs of files begin with, if that is not the bucket's own address.
+        is_private: files are found by way of the app alone, which then lets in those who may see them.
+
+    Raises ValueError for an endpoint, or settings of AWS, that cannot be.
+    """
+
+    def __init__(
+        self, bucket: str, *, endpoint_url: str | None = None, public_url: str | None = None, is_private: bool = False
+    ) -> None:
+        own = f"{endpoint_url}/{bucket}" if endpoint_url else _AMAZON.format(bucket=bucket)
+        self._bucket = bucket
+        self._public = f"{public_url or own}/"
+        self._is_private = is_private
+        self._client = _client(endpoint_url)
+        # Those that wait for the store hold up nothing that goes on without it.
+        self._far = Threads("s3", count=_THREADS, waiting=_MOST_WAITING)
+        self._near = Threads("staging", count=_THREADS_NEAR, waiting=_MOST_WAITING_NEAR)
+
+    def url(self, key: str) -> str:
+        """The address of a file: at the bucket, or for private ones at the app."""
+        return (OWN_FILES if self._is_private else self._public) + key
+
+    def key(self, url: str) -> str | None:
+        """The key of the file whose address this is, whether it was private then or not."""
+        return key_in(url, OWN_FILES, self._public)
+
+    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
+        """Keep a file; it is in the bucket when this is over."""
+        with ExitStack() as opened:
+            staged = opened.enter_context(_temporary_file())
+            await write_all(self._near, staged, content)
+            staged.seek(0)
+            sending = self._far.submit(_told(self._client.put_object), **self._request(key, staged, name))
+            # The thread goes on reading when nobody waits for it any more.
+            reading = opened.pop_all()
+            sending.add_done_callback(lambda _: reading.close())
+        try:
+            await _answer(sending)
+        except BaseException:
+            if not sending.done():  # it cannot be stopped, and what it does may still arrive
+                sending.add_done_callback(lambda _: self._forget(key))
+            raise
+
+    async def open(self, key: str) -> OpenFile | str | None:
+        """A URL under which the file is found; whether it is there shows then."""
+        if not self._is_private:
+            return self._public + key
+        what = {"Bucket": self._bucket, "Key": key}
+        sign = _told(self._client.generate_presigned_url)
+        return await _answer(self._near.submit(sign, "get_object", Params=what, ExpiresIn=_GRANT_SECONDS))
+
+    async def delete(self, key: str) -> None:
+        """Forget a file."""
+        await self._run(self._client.delete_object, Bucket=self._bucket, Key=key)
+
+    async def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
+        """What is kept under keys that begin with ``prefix``, a thousand at a time."""
+        more: dict[str, object] = {}
+        while True:
+            page = await self._run(self._client.list_objects_v2, Bucket=self._bucket, Prefix=prefix, **more)
+            for each in page.get("Contents", ()):
+                yield StoredFile(each["Key"], each["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def close(self) -> None:
+        """Stop the threads, but do not wait for those that wait for the store."""
+        self._far.close(wait=False)
+        self._near.close()
+
+    def _request(self, key: str, content: FileIO, name: str) -> Mapping[str, object]:
+        return {
+            "Bucket": self._bucket,
+            "Key": key,
+            "Body": content,
+            "ContentType": media_type(key),
+            "ContentDisposition": disposition(name),
+            # The key is never used again, so what it names never changes.
+            "CacheControl": "max-age=31536000, immutable",
+        }
+
+    def _forget(self, key: str) -> None:
+        try:
+            self._far.submit(self._client.delete_object, Bucket=self._bucket, Key=key)
+        except UnavailableError:
+            logger.warning("left behind: %s", key)
+
+    async def _run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await _answer(self._far.submit(_told(work), *args, **kwargs))
+
+
+def _client(endpoint_url: str | None) -> _Client:
+    try:
+        session = boto3.session.Session()
+        return _connected(session, endpoint_url)
+    except BotoCoreError as error:
+        raise ValueError(str(error)) from error
+
+
+def _connected(session: Any, endpoint_url: str | None) -> _Client:
+    client: _Client = session.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=session.region_name or "us-east-1",
+        config=Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=_THREADS,
+            signature_version="s3v4",
+            # Amazon's newer checksums are unknown to many other stores.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path" if endpoint_url else "virtual"},
+        ),
+    )
+    return client
+
+
+async def _answer(future: "Future[_T]") -> _T:
+    """What comes of work in a thread, waited for no longer than clients are let wait."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await asyncio.wrap_future(future)
+    except TimeoutError:
+        logger.warning("no answer in %s s", _SECONDS)
+        raise UnavailableError(retry_after=_RETRY_AFTER) from None
+
+
+def _told(work: Callable[_P, _T]) -> Callable[_P, _T]:
+    """The same with the core's error for the driver's, and the reason in the log."""
+
+    def do(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with _translated():
+            return work(*args, **kwargs)
+
+    return do
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("store unavailable: %s", error)
+        raise UnavailableError(retry_after=_RETRY_AFTER) from error
+
+
+@translated()
+def _temporary_file() -> FileIO:
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # its owner is an ExitStack
+    assert isinstance(file, FileIO)  # noqa: S101  # for the types alone
+    return file
