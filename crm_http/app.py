@@ -2,22 +2,26 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from uuid import UUID
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from crm_core.ports import Accounts, Database, Passwords
-from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES
+from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, Resource
+from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.auth import guard
-from crm_http.bodies import LARGEST_BODY, AnyRequest
+from crm_http.bodies import AnyRequest
 from crm_http.edge import Edge
 from crm_http.errors import HANDLERS
 from crm_http.routes.accounts import mount_accounts
 from crm_http.routes.activity import mount_activity
 from crm_http.routes.attributes import mount_attributes
+from crm_http.routes.files import mount_files
 from crm_http.routes.health import mount_health
-from crm_http.routes.records import mount_records
+from crm_http.routes.records import Tidy, mount_records
+from crm_http.routes.uploads import mount_uploads
 from crm_http.routes.webhooks import mount_webhooks
 from crm_http.routing import path_id
 
@@ -32,6 +36,7 @@ def create_app(
     database: Database,
     accounts: Accounts,
     passwords: Passwords,
+    images: Images,
     *,
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
@@ -42,15 +47,15 @@ def create_app(
         database: where records are.
         accounts: where users and tokens are.
         passwords: what verifies passwords.
+        images: where images are.
         ready: whether requests can be answered now.
         lifespan: what is opened before the first request and closed after the last.
     """
     app = Litestar(
-        route_handlers=[*_routes(database, accounts, passwords), *mount_health(ready)],
+        route_handlers=[*_routes(database, accounts, passwords, images), *mount_health(ready)],
         guards=[guard(accounts)],
         exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
         lifespan=list(lifespan),
-        request_max_body_size=LARGEST_BODY,
         openapi_config=None,
         logging_config=None,
         debug=False,
@@ -58,18 +63,23 @@ def create_app(
     return Edge(app)
 
 
-def _routes(database: Database, accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHandler]:
+def _routes(database: Database, accounts: Accounts, passwords: Passwords, images: Images) -> list[HTTPRouteHandler]:
     ordinary = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS)]
     # Follow-ups are documented without /api, and expected with it (ruling 1).
     nested = [f"{prefix}/services/{{parent:str}}" for prefix in ("", "/api")]
     return [
-        *(route for row in ordinary for route in mount_records(row, database)),
+        *(route for row in ordinary for route in mount_records(row, database, tidy=_tidy(row, images))),
+        *(mount(row, database, images) for row in ordinary if row.has_images for mount in (mount_uploads, mount_files)),
         *(route for row in ordinary if row.has_activity for route in mount_activity(row, database)),
         *(route for at in nested for route in mount_records(FOLLOW_UPS, database, at, read_parent=_parent)),
         mount_attributes(database),
         mount_webhooks(database),
         *mount_accounts(accounts, passwords),
     ]
+
+
+def _tidy(row: Resource, images: Images) -> Tidy | None:
+    return partial(delete_images, images.files, row) if row.has_images else None
 
 
 def _parent(request: AnyRequest) -> UUID:

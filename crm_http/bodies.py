@@ -5,7 +5,8 @@ The framework's own decoding answers some bad input with 500, so bodies are deco
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
@@ -21,7 +22,7 @@ AnyRequest = Request[Any, Any, Any]
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _FORM: Final = "application/x-www-form-urlencoded"
-_MULTIPART: Final = "multipart/form-data"
+MULTIPART: Final = "multipart/form-data"
 
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
@@ -31,6 +32,8 @@ _LARGEST_LOGIN: Final = 8_000
 _DEEPEST: Final = 32
 _MOST_PARAMETERS: Final = 200
 _SECONDS_FOR_BODY: Final = 30.0
+#: Seconds that a body may take that is read in pieces; each piece may take as long as another body does.
+_SECONDS_FOR_PIECES: Final = 600.0
 
 
 def header(request: AnyRequest, name: bytes) -> str:
@@ -55,7 +58,7 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
     if not body:
         return {}
     if media_type(request) not in ("", JSON, *accepted):
-        raise _unsupported(request)
+        raise unsupported(request)
     return decode_json(body)
 
 
@@ -64,7 +67,7 @@ async def read_login(request: AnyRequest) -> object:
     body = await _read_bytes(request)
     if len(body) > _LARGEST_LOGIN:
         raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large.")
-    if media_type(request) not in (_FORM, _MULTIPART):
+    if media_type(request) not in (_FORM, MULTIPART):
         return await read_json(request)
     try:
         if media_type(request) == _FORM:
@@ -72,7 +75,7 @@ async def read_login(request: AnyRequest) -> object:
             return dict(pairs)
         return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     except (ValueError, LookupError, HTTPException) as error:
-        kind = "Multipart form" if media_type(request) == _MULTIPART else "Form"
+        kind = "Multipart form" if media_type(request) == MULTIPART else "Form"
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{kind} parse error - The form cannot be read.") from error
 
 
@@ -106,10 +109,37 @@ def is_strict(request: AnyRequest) -> bool:
     )
 
 
+async def read_pieces(request: AnyRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives, no faster than it is taken; of at most the bytes that the route lets in."""
+    pieces = request.stream()
+    last = asyncio.get_running_loop().time() + _SECONDS_FOR_PIECES
+    while True:
+        with _reading():
+            async with asyncio.timeout_at(last), asyncio.timeout(_SECONDS_FOR_BODY):
+                piece = await anext(pieces, None)
+        if piece is None:
+            return
+        if piece:
+            yield piece
+
+
+async def skip(pieces: AsyncIterator[bytes]) -> None:
+    """Take the rest of a body that is refused: a client that cannot go on sending may never read why."""
+    with suppress(RequestError, HTTPException):
+        async for _ in pieces:
+            pass
+
+
 async def _read_bytes(request: AnyRequest) -> bytes:
-    try:
+    with _reading():
         async with asyncio.timeout(_SECONDS_FOR_BODY):
             return await request.body()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
     except TimeoutError:
         raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "The request body took too long.") from None
     except HTTPException as error:
@@ -119,7 +149,8 @@ async def _read_bytes(request: AnyRequest) -> bytes:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
 
 
-def _unsupported(request: AnyRequest) -> RequestError:
+def unsupported(request: AnyRequest) -> RequestError:
+    """The refusal of a body for its content type."""
     sent = header(request, b"content-type")[:100]
     return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'Unsupported media type "{sent}" in request.')
 

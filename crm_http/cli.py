@@ -17,7 +17,8 @@ from crm_core.accounts import PERMISSIONS, normal_username
 from crm_core.errors import InvalidError
 from crm_core.readers import text_problems
 from crm_core.use_cases.accounts import check_password, issue_token
-from crm_http.main import FailedError, PostgresAccounts, hash_password, manage, migrate
+from crm_core.use_cases.sweeping import Finding, Orphan
+from crm_http.main import FailedError, PostgresAccounts, hash_password, manage, migrate, sweep
 from crm_http.serving import Stop, open_database, serve
 from crm_http.settings import SettingError, Settings
 
@@ -288,14 +289,44 @@ def _revoke_tokens(name: str, prefix: str | None, *, every: bool) -> None:
     _say(f"Ended {_count(_with_accounts(revoke), 'token')} of {name}.")
 
 
-def _with_accounts(work: Callable[[PostgresAccounts], Awaitable[_T]]) -> _T:
-    settings = Settings.from_env(os.environ)
+@crm.group(no_args_is_help=False)
+def files() -> None:
+    """Look after uploaded files."""
 
+
+@files.command("sweep")
+@click.option("--delete", is_flag=True, help="Delete the files that no record names.")
+def _sweep(*, delete: bool) -> None:
+    """List files older than an hour that no record names, and records that name a missing file."""
+    settings = Settings.from_env(os.environ)
+    found = {"orphan": 0, "missing": 0}
+
+    def tell(finding: Finding) -> None:
+        if isinstance(finding, Orphan):
+            cells = ["orphan", finding.key]
+        else:
+            cells = ["missing", f"{finding.resource.path}/{finding.id}", finding.url]
+        found[cells[0]] += 1
+        click.echo("\t".join(cells))
+
+    _on_database(settings, lambda url: sweep(url, settings, tell, delete=delete))
+    orphans = _count(found["orphan"], "orphan")
+    _say(f"{orphans} {'deleted' if delete else 'found'}, {_count(found['missing'], 'missing file')}.")
+
+
+def _with_accounts(work: Callable[[PostgresAccounts], Awaitable[_T]]) -> _T:
+    async def run(url: str) -> _T:
+        async with manage(url) as accounts:
+            return await work(accounts)
+
+    return _on_database(Settings.from_env(os.environ), run)
+
+
+def _on_database(settings: Settings, work: Callable[[str], Awaitable[_T]]) -> _T:
     async def run(url: str) -> _T:
         if settings.is_embedded:  # which is nobody's to migrate but ours
             await migrate(url)
-        async with manage(url) as accounts:
-            return await work(accounts)
+        return await work(url)
 
     with open_database(settings, Stop(_FAILED)) as url:
         return asyncio.run(run(url))

@@ -18,6 +18,7 @@ from crm_core.errors import (
     Problems,
     ReferencedError,
     ThrottledError,
+    TooLargeError,
     UnavailableError,
 )
 
@@ -40,6 +41,7 @@ class RequestError(Exception):
 
 STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     InvalidError: HTTPStatus.BAD_REQUEST,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,

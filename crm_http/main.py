@@ -5,11 +5,14 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from crm_adapters.image_headers import read_header
+from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres import schema
 from crm_adapters.postgres.accounts import PostgresAccounts
@@ -18,14 +21,28 @@ from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
 from crm_adapters.postgres.pool import Pool
 from crm_core.errors import CrmError, UnavailableError
+from crm_core.use_cases.sweeping import Finding, Orphan
+from crm_core.use_cases.sweeping import sweep as find_astray
+from crm_core.use_cases.uploads import Images
 from crm_http.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from crm_adapters.s3 import S3FileStore
     from crm_http.edge import Edge
 
-__all__ = ["FailedError", "PostgresAccounts", "app", "database_url", "hash_password", "manage", "migrate"]
+__all__ = [
+    "FailedError",
+    "PostgresAccounts",
+    "app",
+    "check_files",
+    "database_url",
+    "hash_password",
+    "manage",
+    "migrate",
+    "sweep",
+]
 
 _READY_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 5
@@ -44,7 +61,13 @@ def app() -> "Edge":
         raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
     pool = Pool(settings.database_url)
     database, passwords = PostgresDatabase(pool), Argon2Passwords()
-    accounts = PostgresAccounts(pool, token_days=settings.token_days)
+    accounts, files = PostgresAccounts(pool, token_days=settings.token_days), _file_store(settings)
+    images = Images(
+        files=files,
+        read_header=read_header,
+        largest=settings.upload_mb * 2**20,
+        is_private=settings.s3_private,
+    )
 
     @asynccontextmanager
     async def running(_: "Litestar") -> AsyncIterator[None]:
@@ -57,8 +80,27 @@ def app() -> "Edge":
             await database.close()
             await pool.close()
             passwords.close()
+            files.close()
 
-    return create_app(database, accounts, passwords, ready=_readiness(pool), lifespan=[running])
+    return create_app(database, accounts, passwords, images, ready=_readiness(pool), lifespan=[running])
+
+
+def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
+    if settings.s3_bucket is None:
+        return LocalFileStore(settings.data_dir / "files")
+    try:
+        from crm_adapters.s3 import S3FileStore  # noqa: PLC0415 - it is large, and not all have it
+    except ModuleNotFoundError as error:
+        raise SettingError("CRM_S3_BUCKET needs boto3: install crm[s3].") from error
+    try:
+        return S3FileStore(
+            settings.s3_bucket,
+            endpoint_url=settings.s3_endpoint_url,
+            public_url=settings.s3_public_url,
+            is_private=settings.s3_private,
+        )
+    except ValueError as error:
+        raise SettingError(f"CRM_S3_BUCKET cannot be used with CRM_S3_ENDPOINT_URL and AWS_…: {error}.") from error
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
@@ -73,6 +115,11 @@ def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
 
 
 # What follows is for the command line.
+
+
+def check_files(settings: Settings) -> None:
+    """Raise SettingError where files cannot be kept as the settings say; whether the store answers shows later."""
+    _file_store(settings).close()
 
 
 @contextmanager
@@ -128,6 +175,22 @@ async def manage(url: str, *, token_days: int = 30) -> AsyncIterator[PostgresAcc
             await pool.close()
 
 
+async def sweep(url: str, settings: Settings, tell: Callable[[Finding], None], *, delete: bool) -> None:
+    """Tell of each file that no record names, which is deleted if so asked, and of each that is named and not there."""
+    with _told("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
+        await _check_migrated(url)
+        pool, files = Pool(url, size=1), _file_store(settings)
+        await pool.open()
+        try:
+            async for finding in find_astray(PostgresDatabase(pool), files, datetime.now(UTC)):
+                if delete and isinstance(finding, Orphan):
+                    await files.delete(finding.key)
+                tell(finding)
+        finally:
+            await pool.close()
+            files.close()
+
+
 async def _check_migrated(url: str) -> None:
     with translated():
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
@@ -136,16 +199,16 @@ async def _check_migrated(url: str) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(store: str = "The database", setting: str = "CRM_DATABASE_URL") -> Iterator[None]:
     """What fails inside ends the command with one line, so the log is quiet about it."""
-    logger = logging.getLogger("crm.postgres")
+    logger = logging.getLogger("crm")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
         yield
     except UnavailableError as error:
         reason = str(error.__cause__ or error).partition("\n")[0].rstrip(".")
-        raise FailedError(f"The database cannot be used: {reason}. See to the server, or CRM_DATABASE_URL.") from error
+        raise FailedError(f"{store} cannot be used: {reason}. See to the server, or {setting}.") from error
     except (CrmError, schema.UnfitDatabaseError) as error:
         raise FailedError(str(error)) from error
     finally:

@@ -14,7 +14,7 @@ from crm_core.accounts import permission
 from crm_core.errors import InvalidError, NotFoundError, Problem
 from crm_core.readers import RefusedError, read_uuid
 from crm_http.auth import PERMISSION, Access
-from crm_http.bodies import AnyRequest, accepts_json, is_strict, read_query
+from crm_http.bodies import LARGEST_BODY, AnyRequest, accepts_json, is_strict, read_query
 from crm_http.errors import RequestError, method_not_allowed
 
 #: Answers a request whose caller may make it.
@@ -38,7 +38,13 @@ def everybody(access: Access) -> dict[str, str | Access]:
 
 
 def mount(
-    path: str, answers: Mapping[str, Answer], access: Mapping[str, str | Access], *, lists: bool = False
+    path: str,
+    answers: Mapping[str, Answer],
+    access: Mapping[str, str | Access],
+    *,
+    lists: bool = False,
+    serves_json: bool = True,
+    largest_body: int = LARGEST_BODY,
 ) -> HTTPRouteHandler:
     """The route of a path.
 
@@ -50,16 +56,24 @@ def mount(
         answers: the answer to each method that it has.
         access: what each method needs.
         lists: GET takes query parameters, and answers for unknown ones itself.
+        serves_json: answers are JSON, which the client must take.
+        largest_body: the most bytes that a request may have.
     """
     allowed = ", ".join([*(m for m in METHODS if m in answers), *(["HEAD"] if "GET" in answers else []), "OPTIONS"])
     needed = {"OPTIONS": Access.AUTHENTICATED, **access}
 
-    @route(path, http_method=[*METHODS, "OPTIONS"], opt={PERMISSION: needed}, status_code=_UNUSED)
+    @route(
+        path,
+        http_method=[*METHODS, "OPTIONS"],
+        opt={PERMISSION: needed},
+        status_code=_UNUSED,
+        request_max_body_size=largest_body,
+    )
     async def handler(request: AnyRequest) -> ASGIResponse:
         answer = answers.get(request.method)
         if answer is None:
             return _without_answer(request, allowed)
-        if not accepts_json(request):
+        if serves_json and not accepts_json(request):
             raise RequestError(HTTPStatus.NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")
         if request.scope["query_string"] and not (lists and request.method == "GET") and is_strict(request):
             raise InvalidError(dict.fromkeys(read_query(request), _NO_PARAMETERS))

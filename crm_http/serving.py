@@ -130,13 +130,14 @@ def open_database(settings: Settings, stop: Stop) -> Iterator[str]:
 
 
 def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> None:
-    """Serve until a signal says to stop. Raises FailedError.
+    """Serve until a signal says to stop. Raises FailedError, SettingError.
 
     Args:
         settings: what and where; the workers read them from the environment again.
         welcome: shows what somebody needs for the start, by label.
     """
     logging.config.dictConfig(_logging(settings))
+    main.check_files(settings)
     stop = Stop()
     with _claim(settings.host, settings.port) as claim, open_database(settings, stop) as url:
         password = asyncio.run(_prepare(url, settings))

@@ -31,6 +31,7 @@ _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MOST_DAYS: Final = 3_650
 _MOST_WORKERS: Final = 64
+_MOST_MEGABYTES: Final = 1_000
 
 
 class SettingError(Exception):
@@ -150,6 +151,7 @@ class Settings:
         s3_endpoint_url: of another S3 than Amazon's.
         s3_public_url: what URLs of files begin with, where that is not the endpoint and bucket.
         s3_private: whether files are shown to those only who may see the record.
+        upload_mb: the most that an image may have, in units of 2**20 bytes.
         webhook_allow: networks that webhooks may reach although they are not public.
         webhook_retry_delays: seconds before each further try of a delivery.
         log_format: ``text`` or ``json``.
@@ -170,6 +172,7 @@ class Settings:
     s3_endpoint_url: str | None = _setting(_web_address, _WEB, None, secret=True)
     s3_public_url: str | None = _setting(_web_address, _WEB, None, secret=True)
     s3_private: bool = _setting(_flag, "1 or 0", default=False)
+    upload_mb: int = _setting(_whole(1, _MOST_MEGABYTES), f"1 to {_MOST_MEGABYTES}", 10)
     webhook_allow: tuple[Network, ...] = _setting(_networks, "networks such as 10.2.0.0/16,fd00::/8", ())
     webhook_retry_delays: tuple[float, ...] = _setting(_delays, "seconds such as 5,300,1800", _SECONDS)
     log_format: str = _setting(_log_format, "text or json", "text")

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
+from uuid import UUID
 
 import attrs
+from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
@@ -19,6 +21,9 @@ from crm_http.bodies import JSON, MERGE_PATCH, AnyRequest, is_strict, media_type
 from crm_http.errors import RequestError
 from crm_http.routing import mount, path_id, rights
 
+#: Follows the removal of a record, by its id. It raises nothing.
+Tidy = Callable[[UUID], Awaitable[None]]
+
 
 @attrs.frozen
 class Records:
@@ -30,6 +35,7 @@ class Records:
         place: the path below which each of its records is, with ``{parent}`` for what the path says of that.
         read_parent: what the path says of the parent; raises NotFoundError.
         listed: the path of the list, where that is another.
+        tidy: what is to be done, by and by, when a record is gone.
     """
 
     resource: Resource
@@ -37,6 +43,7 @@ class Records:
     place: str
     read_parent: Callable[[AnyRequest], object] = lambda _: None
     listed: str = ""
+    tidy: Tidy | None = None
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """A list: a page with a link to the next, or all of it, streamed."""
@@ -77,18 +84,23 @@ class Records:
 
     async def remove(self, request: AnyRequest) -> ASGIResponse:
         """Nothing, once the record is gone."""
-        parent = self.read_parent(request)
-        await records.delete(self.db, caller(request), self.resource, path_id(request), parent=parent)
-        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
+        parent, id_ = self.read_parent(request), path_id(request)
+        await records.delete(self.db, caller(request), self.resource, id_, parent=parent)
+        afterwards = BackgroundTask(self.tidy, id_) if self.tidy else None
+        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
 
 def mount_records(
-    resource: Resource, db: Database, prefix: str = "/api", read_parent: Callable[[AnyRequest], object] = lambda _: None
+    resource: Resource,
+    db: Database,
+    prefix: str = "/api",
+    read_parent: Callable[[AnyRequest], object] = lambda _: None,
+    tidy: Tidy | None = None,
 ) -> list[HTTPRouteHandler]:
     """The answers of an ordinary resource at its two paths; ``prefix`` holds a ``{parent:str}`` if it has one."""
     collection = f"{prefix}/{resource.path}"
     place = collection.replace("{parent:str}", "{parent}")
-    answers, access = Records(resource, db, place, read_parent), rights(resource.noun)
+    answers, access = Records(resource, db, place, read_parent, tidy=tidy), rights(resource.noun)
     of_one = {"GET": answers.retrieve, "PUT": answers.change, "PATCH": answers.change, "DELETE": answers.remove}
     return [
         mount(collection, {"GET": answers.find, "POST": answers.create}, access, lists=True),

@@ -17,8 +17,11 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 
-from crm_adapters.memory import MemoryAccounts, MemoryDatabase
+from crm_adapters.image_headers import read_header
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
+from crm_core.ports import FileStore
+from crm_core.use_cases.uploads import Images
 from crm_http.app import create_app
 from tests.conftest import empty as empty_records
 
@@ -107,6 +110,10 @@ class Api:
     def delete(self, path: str, **options: Any) -> httpx.Response:
         return self.request("DELETE", path, **options)
 
+    def upload(self, path: str, content: bytes, name: str = "a.png") -> httpx.Response:
+        """Send a file to a record, as the documentation says."""
+        return self.request("POST", f"{path}files/", files={"file": (name, content)})
+
     def make(self, path: str, **values: Any) -> dict[str, Any]:
         """Create a record that must succeed."""
         answer = self.post(path, values)
@@ -128,7 +135,7 @@ class Api:
 class Server:
     """A ``crm serve`` of the test's own."""
 
-    def __init__(self, database_url: str, data_dir: pathlib.Path, *options: str) -> None:
+    def __init__(self, database_url: str, data_dir: pathlib.Path, *options: str, **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -137,6 +144,7 @@ class Server:
             "CRM_DATABASE_URL": database_url,
             "CRM_DATA_DIR": str(data_dir),
             "CRM_ADMIN_PASSWORD": PASSWORD,
+            **settings,
         }
         self.process = subprocess.Popen(
             [_CRM, "serve", "--port", str(self.port), *options], env=environment, start_new_session=True
@@ -163,8 +171,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, data_dir: pathlib.Path, *options: str) -> Iterator[Server]:
-    server = Server(database_url, data_dir, *options)
+def serving(database_url: str, data_dir: pathlib.Path, *options: str, **settings: str) -> Iterator[Server]:
+    server = Server(database_url, data_dir, *options, **settings)
     try:
         yield server
     finally:
@@ -207,14 +215,17 @@ def empty(database_url: str) -> None:
 
 
 @contextlib.contextmanager
-def on_memory(database: type[MemoryDatabase] = MemoryDatabase) -> Iterator[Api]:
+def on_memory(
+    database: type[MemoryDatabase] = MemoryDatabase, files: FileStore | None = None, **of_images: Any
+) -> Iterator[Api]:
     """The administrator of an app of the test's own, in this process, on memory."""
     with asyncio.Runner() as runner:
         # The app is made for each test, which need not wait for hashes that are slow on purpose.
         accounts, passwords = MemoryAccounts(), Argon2Passwords(PasswordHasher(1, 8, 1))
         password_hash = runner.run(passwords.hash(PASSWORD))
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
-        app = create_app(database(accounts), accounts, passwords)
+        images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
+        app = create_app(database(accounts), accounts, passwords, images)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)

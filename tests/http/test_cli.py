@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from crm_http import cli
+from tests.pictures import png
 
 pytestmark = pytest.mark.xdist_group("cli")  # so that the data directory is made once
 
@@ -465,6 +466,40 @@ def test_what_is_not_there_is_one_line_that_helps(crm: Crm, words: str, mended: 
     assert mended in ran.err
 
 
+def test_a_sweep_tells_of_orphans_and_missing_files_and_deletes_the_former(
+    running: Server, crm: Crm, data_dir: Path
+) -> None:
+    crm("user", "add", "hal", "--superuser", "--password-stdin", given="word")
+    sent = {"headers": {"Authorization": f"Token {crm['token issue hal'].strip()}"}}
+    client = running.client.post("/api/clients/", json={"name": "a"}, **sent).json()["id"]
+    place = f"/api/clients/{client}/"
+    gone, orphan = (
+        running.client.post(f"{place}files/", files={"file": ("a.png", png())}, **sent).json()["url"] for _ in range(2)
+    )
+    running.client.patch(place, json={"list_of_images": [gone]}, **sent)
+    (data_dir / gone.removeprefix("/")).unlink()
+    path = data_dir / orphan.removeprefix("/")
+    assert crm["files sweep"] == f"missing\tclients/{client}\t{gone}\n0 orphans found, 1 missing file.\n"
+
+    os.utime(path, (0, 0))
+    told = [f"orphan\t{orphan.removeprefix('/files/')}", f"missing\tclients/{client}\t{gone}"]
+    assert crm["files sweep"].splitlines() == [*told, "1 orphan found, 1 missing file."]
+    assert path.exists()
+    assert crm["files sweep --delete"].splitlines() == [*told, "1 orphan deleted, 1 missing file."]
+    assert not path.exists()
+
+
+def test_a_file_store_that_does_not_answer_is_one_line(data_dir: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    ran = Crm(data_dir, CRM_S3_BUCKET="images", CRM_S3_ENDPOINT_URL=endpoint, **keys)("files", "sweep")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert is_one_line(ran.err)
+    assert "Could not connect" in ran.err
+
+
 class Asker:
     """Runs commands in this process, which is quick: such as find the mistake before any database is looked for."""
 
@@ -538,6 +573,17 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path, words: str,
     assert name in ran.err
     assert not any(secret in ran.err for secret in ("s3", "cret", "part"))
     assert not (tmp_path / "none").exists()
+
+
+def test_a_file_store_that_cannot_be_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    endpoint = {"CRM_S3_BUCKET": "images", "CRM_S3_ENDPOINT_URL": "http://host_/"}
+    for settings in (endpoint, {"CRM_S3_BUCKET": "images", "AWS_PROFILE": "nobody-has-it"}):
+        ran = Crm(tmp_path / "none", **settings)("serve")
+
+        assert (ran.code, ran.out) == (2, "")
+        assert is_one_line(ran.err)
+        assert "CRM_S3_BUCKET" in ran.err
+        assert not (tmp_path / "none").exists()
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

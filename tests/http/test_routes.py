@@ -1,4 +1,4 @@
-"""Every route of the app says whom it lets in, and three let in anybody."""
+"""Every route of the app says whom it lets in, and few let in anybody: to log in, to ask for health, to see images."""
 
 import re
 from collections.abc import Iterator
@@ -7,14 +7,22 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from crm_adapters.memory import MemoryAccounts, MemoryDatabase
+from crm_adapters.image_headers import read_header
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_core.accounts import PERMISSIONS
+from crm_core.use_cases.uploads import Images
 from crm_http.app import create_app
 from crm_http.auth import PERMISSION, Access
 from tests.http.conftest import Api, on_memory
 
 #: The only answers that anybody gets: a method and a path.
-FOR_ANYBODY = {("POST", "/api-token-auth"), ("GET", "/healthz"), ("GET", "/readyz")}
+FOR_ANYBODY = {
+    ("POST", "/api-token-auth"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (ruling 18)
+    ("GET", "/files/services/{id:str}/{name:str}"),
+}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -33,7 +41,8 @@ class NoPasswords:
 
 def _routes() -> Iterator[tuple[str, str, object]]:
     """Every path with each of its methods and what is declared for it."""
-    app = create_app(MemoryDatabase(), MemoryAccounts(), NoPasswords())._app
+    images = Images(files=MemoryFileStore(), read_header=read_header)
+    app = create_app(MemoryDatabase(), MemoryAccounts(), NoPasswords(), images)._app
     assert isinstance(app, Litestar)
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"
@@ -67,7 +76,7 @@ def anybody() -> Iterator[Api]:
         yield api.anonymous()
 
 
-def test_only_logins_and_health_are_for_anybody(anybody: Api) -> None:
+def test_only_logins_health_and_images_are_for_anybody(anybody: Api) -> None:
     public = {path for _, path in FOR_ANYBODY}
     let_in = set()
     for method, path, _ in ROUTES:
