@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
@@ -16,8 +17,13 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.pool import Pool
+from crm_adapters.webhooks.policy import policy_of
+from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import CrmError, UnavailableError
+from crm_core.retries import Retries
+from crm_core.use_cases.delivering import DeliveryWorker
 from crm_http.settings import SettingError, Settings
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
     from crm_http.edge import Edge
 
-__all__ = ["FailedError", "PostgresAccounts", "app", "database_url", "hash_password", "manage", "migrate"]
+__all__ = ["FailedError", "PostgresAccounts", "app", "database_url", "deliver", "hash_password", "manage", "migrate"]
 
 _READY_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 5
@@ -43,7 +49,8 @@ def app() -> "Edge":
     if settings.database_url is None:
         raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
     pool = Pool(settings.database_url)
-    database, passwords = PostgresDatabase(pool), Argon2Passwords()
+    outbox, passwords = PostgresOutbox(pool), Argon2Passwords()
+    database = PostgresDatabase(pool, outbox.wake)
     accounts = PostgresAccounts(pool, token_days=settings.token_days)
 
     @asynccontextmanager
@@ -51,14 +58,30 @@ def app() -> "Edge":
         await pool.open()
         database.follow_definitions()
         try:
-            yield
+            async with delivering(database, outbox, settings):
+                yield
         finally:
             await accounts.close()
             await database.close()
             await pool.close()
             passwords.close()
 
-    return create_app(database, accounts, passwords, ready=_readiness(pool), lifespan=[running])
+    return create_app(database, accounts, passwords, outbox, ready=_readiness(pool), lifespan=[running])
+
+
+@asynccontextmanager
+async def delivering(database: PostgresDatabase, outbox: PostgresOutbox, settings: Settings) -> AsyncIterator[None]:
+    """Send what is in the outbox meanwhile."""
+    sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=settings.zero_setup))
+    worker = DeliveryWorker(database, outbox, sender, Retries(settings.webhook_retry_delays))
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await running
+        await sender.close()
+        await outbox.close()
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
@@ -75,6 +98,23 @@ def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
 # What follows is for the command line.
 
 
+async def deliver(url: str, settings: Settings) -> None:
+    """Send what is in the outbox, and do nothing else, until a signal says to stop."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if settings.is_embedded:  # which is nobody's to migrate but ours
+        await migrate(url)
+    with _told():
+        await _check_migrated(url)
+    pool = Pool(url, size=4)
+    await pool.open()
+    outbox = PostgresOutbox(pool)
+    async with delivering(PostgresDatabase(pool, outbox.wake), outbox, settings):
+        await stopped.wait()
+    await pool.close()
+
+
 @contextmanager
 def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda: None) -> Iterator[str]:
     """The database that the settings name, or that of an embedded server, which runs meanwhile.
@@ -83,6 +123,7 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
         settings: where to look, and where an embedded server keeps its data.
         on_failure: called, in another thread, when an embedded server has died for good.
     """
+    _check_networks(settings)
     if settings.database_url is not None:
         _check(settings.database_url)
         yield settings.database_url
@@ -92,6 +133,13 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
             yield url
     except EmbeddedServerError as error:
         raise FailedError(str(error)) from error
+
+
+def _check_networks(settings: Settings) -> None:
+    try:
+        policy_of(settings.webhook_allow)
+    except ValueError as error:
+        raise SettingError(f"CRM_WEBHOOK_ALLOW cannot be used: {error}") from error
 
 
 def _check(url: str) -> None:

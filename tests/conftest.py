@@ -40,7 +40,7 @@ def postgres_url(place: pathlib.Path) -> Iterator[str]:
 def empty(url: str) -> None:
     """Take all records away. Deleting is quicker than truncating, which makes new files for every index."""
     with psycopg.connect(url) as connection:
-        for table in (*reversed(RESOURCES), "event"):
+        for table in (*reversed(RESOURCES), "event", "delivery", "endpoint"):
             connection.execute(f"delete from {table}".encode())
 
 

@@ -123,7 +123,7 @@ def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def run(self: "Facts", *args: object, **kwargs: object) -> None:
-        self.runner.run(_awaited(test(self, *args, **kwargs)))
+        self.runner.run(awaited(test(self, *args, **kwargs)))
 
     return run
 
@@ -151,8 +151,8 @@ class Facts:
     def scene(self) -> Iterator[Scene]:
         """An empty database, and who uses it."""
         opening = self.open()
-        yield Scene(self.runner.run(_awaited(opening.__aenter__())))
-        self.runner.run(_awaited(opening.__aexit__(None, None, None)))
+        yield Scene(self.runner.run(awaited(opening.__aenter__())))
+        self.runner.run(awaited(opening.__aexit__(None, None, None)))
 
 
 def ids_of(body: bytes) -> list[UUID]:
@@ -198,5 +198,6 @@ async def at_once(*doing: Awaitable[object]) -> list[object]:
     return list(results)
 
 
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
+async def awaited(awaitable: Awaitable[Any]) -> Any:
+    """What comes of it, for runners that take coroutines only."""
     return await awaitable

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
+from uuid import UUID
 
 import attrs
 from litestar.handlers import HTTPRouteHandler
@@ -20,6 +21,10 @@ from crm_http.errors import RequestError
 from crm_http.routing import mount, path_id, rights
 
 
+async def _nothing_more(_: UUID, document: Document) -> Document:
+    return document
+
+
 @attrs.frozen
 class Records:
     """The answers of one resource.
@@ -30,6 +35,7 @@ class Records:
         place: the path below which each of its records is, with ``{parent}`` for what the path says of that.
         read_parent: what the path says of the parent; raises NotFoundError.
         listed: the path of the list, where that is another.
+        shown_once: adds to a new record what only its creator is shown.
     """
 
     resource: Resource
@@ -37,6 +43,7 @@ class Records:
     place: str
     read_parent: Callable[[AnyRequest], object] = lambda _: None
     listed: str = ""
+    shown_once: Callable[[UUID, Document], Awaitable[Document]] = _nothing_more
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """A list: a page with a link to the next, or all of it, streamed."""
@@ -57,6 +64,7 @@ class Records:
         id_, document = await records.create(
             self.db, caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
+        document = await self.shown_once(id_, document)
         return shown(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
@@ -82,13 +90,10 @@ class Records:
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
 
 
-def mount_records(
-    resource: Resource, db: Database, prefix: str = "/api", read_parent: Callable[[AnyRequest], object] = lambda _: None
-) -> list[HTTPRouteHandler]:
-    """The answers of an ordinary resource at its two paths; ``prefix`` holds a ``{parent:str}`` if it has one."""
-    collection = f"{prefix}/{resource.path}"
-    place = collection.replace("{parent:str}", "{parent}")
-    answers, access = Records(resource, db, place, read_parent), rights(resource.noun)
+def mount_records(answers: Records) -> list[HTTPRouteHandler]:
+    """The answers of an ordinary resource at its two paths."""
+    collection = answers.place.replace("{parent}", "{parent:str}")
+    access = rights(answers.resource.noun)
     of_one = {"GET": answers.retrieve, "PUT": answers.change, "PATCH": answers.change, "DELETE": answers.remove}
     return [
         mount(collection, {"GET": answers.find, "POST": answers.create}, access, lists=True),

@@ -128,7 +128,7 @@ class Api:
 class Server:
     """A ``crm serve`` of the test's own."""
 
-    def __init__(self, database_url: str, data_dir: pathlib.Path, *options: str) -> None:
+    def __init__(self, database_url: str, data_dir: pathlib.Path, *options: str, **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -137,9 +137,11 @@ class Server:
             "CRM_DATABASE_URL": database_url,
             "CRM_DATA_DIR": str(data_dir),
             "CRM_ADMIN_PASSWORD": PASSWORD,
+            "CRM_WEBHOOK_ALLOW": "127.0.0.0/8",
+            "CRM_WEBHOOK_RETRY_DELAYS": "0.1,0.1,0.1",
         }
         self.process = subprocess.Popen(
-            [_CRM, "serve", "--port", str(self.port), *options], env=environment, start_new_session=True
+            [_CRM, "serve", "--port", str(self.port), *options], env=environment | settings, start_new_session=True
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
         self._wait()
@@ -156,6 +158,12 @@ class Server:
     def api(self, people: PostgresPeople | None = None) -> Api:
         return Api(self.client.request, people=people).as_user("admin")
 
+    def kill(self) -> None:
+        """End it with all its workers at once, as a power cut would."""
+        self.client.close()
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+
     def stop(self) -> int:
         self.client.close()
         self.process.send_signal(signal.SIGTERM)
@@ -163,8 +171,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, data_dir: pathlib.Path, *options: str) -> Iterator[Server]:
-    server = Server(database_url, data_dir, *options)
+def serving(database_url: str, data_dir: pathlib.Path, *options: str, **settings: str) -> Iterator[Server]:
+    server = Server(database_url, data_dir, *options, **settings)
     try:
         yield server
     finally:
@@ -214,7 +222,8 @@ def on_memory(database: type[MemoryDatabase] = MemoryDatabase) -> Iterator[Api]:
         accounts, passwords = MemoryAccounts(), Argon2Passwords(PasswordHasher(1, 8, 1))
         password_hash = runner.run(passwords.hash(PASSWORD))
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
-        app = create_app(database(accounts), accounts, passwords)
+        records = database(accounts)
+        app = create_app(records, accounts, passwords, records.outbox)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)
