@@ -31,7 +31,7 @@ _GIVEN_UP_AFTER: Final = timedelta(hours=120)
 _FAILURES_BEFORE_GIVING_UP: Final = 10
 
 #: Attempts that one worker has under way at one endpoint; at one that fails it is a single one.
-AT_ONE_ENDPOINT: Final = 8
+AT_ONE_ENDPOINT: Final = 16
 #: After this somebody else may have a delivery whose attempt has not ended: longer than any attempt takes.
 LEASE: Final = timedelta(seconds=30)
 

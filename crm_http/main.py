@@ -139,7 +139,10 @@ def _check_networks(settings: Settings) -> None:
     try:
         policy_of(settings.webhook_allow)
     except ValueError as error:
-        raise SettingError(f"CRM_WEBHOOK_ALLOW cannot be used: {error}") from error
+        raise SettingError(
+            "CRM_WEBHOOK_ALLOW has a network that carries IPv4 addresses inside, such as 64:ff9b::/96: "
+            "it takes the IPv4 network that is meant."
+        ) from error
 
 
 def _check(url: str) -> None:

@@ -44,8 +44,11 @@ with endpoints as (
     union all
     select id, retry_at from placed where retry_at is not null
 ), held as (
-    select id, retry_at from delivery join chosen using (id)
-    where finished_at is null and delivery.next_at <= now() for update of delivery skip locked
+    select due.id, retry_at
+    from chosen cross join lateral (
+        select id from delivery
+        where id = chosen.id and finished_at is null and next_at <= now() for update skip locked
+    ) as due
 ), put_off as (
     update delivery set next_at = retry_at from held where delivery.id = held.id and retry_at is not null
     returning delivery.id

@@ -28,7 +28,7 @@ from crm_core.use_cases.callers import caller
 logger = logging.getLogger("crm.deliveries")
 
 #: Attempts that a worker has under way at once.
-_SLOTS: Final = 64
+_SLOTS: Final = 256
 #: Seconds after which a worker looks without having been woken, and after which it asks an outbox again that failed.
 _POLL: Final = 1.0
 #: Seconds between two cleanings.

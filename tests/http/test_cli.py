@@ -465,6 +465,15 @@ def test_what_is_not_there_is_one_line_that_helps(crm: Crm, words: str, mended: 
     assert mended in ran.err
 
 
+def test_a_network_that_would_open_the_inside_is_refused(data_dir: Path) -> None:
+    ran = Crm(data_dir / "unused", CRM_WEBHOOK_ALLOW="64:ff9b::/96")("migrate")
+
+    assert ran.code == 2
+    assert is_one_line(ran.err)
+    assert "CRM_WEBHOOK_ALLOW has a network that carries IPv4 addresses" in ran.err
+    assert not (data_dir / "unused").exists()
+
+
 class Asker:
     """Runs commands in this process, which is quick: such as find the mistake before any database is looked for."""
 
