@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from crm_core.deliveries import Delivery
 from crm_core.resources import RESOURCES
 
 _encoder = msgspec.json.Encoder()
@@ -16,6 +17,11 @@ _encoder = msgspec.json.Encoder()
 def encode(value: object) -> bytes:
     """A record, or anything made of plain values, as compact JSON."""
     return _encoder.encode(value)
+
+
+def body_of(delivery: Delivery) -> bytes:
+    """The exact bytes that a webhook is sent."""
+    return b"" if delivery.body is None else encode(delivery.body)
 
 
 def decode(resource: str, document: bytes) -> Any:

@@ -93,6 +93,10 @@ class Actor:
         return self.is_superuser or needed in self.permissions
 
 
+#: The system itself, in the act: it is no user, and events name it without an id.
+SYSTEM: Final = Actor(user=User(id=0, username="system"), is_superuser=True)
+
+
 @attrs.frozen(kw_only=True)
 class Caller:
     """Who asks, and what the pure core may not fetch for itself: the time and new ids.

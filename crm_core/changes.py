@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.accounts import Caller
+from crm_core.deliveries import Delivery
 from crm_core.entities import Attribute, Webhook
 from crm_core.events import Event
 
@@ -150,10 +151,12 @@ class Changes:
 
     Attributes:
         writes: puts before removes of what they referred to, children's removes before their parent's.
+        deliveries: what webhooks are told of the writes.
         answer: the record that the caller is shown, as it is after the commit; None after a delete.
     """
 
     writes: tuple[Put | Remove, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
     answer: Key | None = None
 
 

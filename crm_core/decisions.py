@@ -3,18 +3,19 @@
 Each is asked by the store with what it knows; it answers with changes, or with what it must know first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from attrs import evolve
 
 from crm_core import activity
-from crm_core.accounts import Caller
+from crm_core.accounts import SYSTEM, Caller
 from crm_core.attributes import settle_values
 from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, Record, Remove, Search, catalog_of
+from crm_core.deliveries import Delivery, plan
 from crm_core.drafts import Draft, merged, with_defaults
 from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, Problem, Problems, ReferencedError
 from crm_core.events import Event, Kind, differences
@@ -70,20 +71,11 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, known: Kno
         other: Search(other.name, tuple((name, key.id) for _, name in pairs), any_field=True)
         for other, pairs in groupby(referring(resource, owned=False), key=itemgetter(0))
     }
-    needs = Needs(
-        children=frozenset(owned),
-        counts=frozenset(holders.values()),
-        catalogs={
-            each.name: who.catalogs.get(each.name)
-            for each in (resource, *(RESOURCES[search.resource] for search in owned))
-            if each.has_catalog
-        },
-    )
-    if lacking := known.lacks(needs):
+    if lacking := known.lacks(Needs(children=frozenset(owned), counts=frozenset(holders.values()))):
         return lacking
     _refuse_while_held(resource, {other: known.counts[search] for other, search in holders.items()})
     gone = [child for search in owned for child in known.children[search]]
-    return Changes(writes=tuple(Remove(each.key, event_of(who, each.key, each, None)) for each in (*gone, record)))
+    return _changes(who, [_Step(each.key, each, None) for each in (*gone, record)], known)
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -199,9 +191,31 @@ def _put(
     if isinstance(followers, Needs):
         return followers
     records = {child.key: child for children in known.children.values() for child in children}
-    puts = [Put(key, after, event_of(who, key, before, after))]
-    puts += [Put(other, value, event_of(who, other, records[other], value)) for other, value in followers.items()]
-    return Changes(writes=tuple(puts), answer=key)
+    steps = [_Step(key, before, after), *(_Step(other, records[other], value) for other, value in followers.items())]
+    return _changes(who, steps, known, answer=key)
+
+
+class _Step(NamedTuple):
+    """What one record was and becomes; None stands for no record."""
+
+    key: Key
+    before: Record | None
+    after: object | None
+
+
+def _changes(who: Caller, steps: Sequence[_Step], known: Known, *, answer: Key | None = None) -> Changes | Needs:
+    """Steps with the events that tell of them, and what webhooks are told (ruling 26)."""
+    watched = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
+    if lacking := known.lacks(Needs(catalogs={name: who.catalogs.get(name) for name in watched})):
+        return lacking
+    writes: list[Put | Remove] = []
+    deliveries: list[Delivery] = []
+    for key, before, after in steps:
+        event = event_of(who, key, before, after)
+        writes.append(Remove(key, event) if after is None else Put(key, after, event))
+        if key.resource in watched:
+            deliveries += plan(known.catalogs[key.resource].webhooks, event, before.value if before else None, after)
+    return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer)
 
 
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
@@ -213,7 +227,7 @@ def event_of(who: Caller, key: Key, before: Record | None, after: object | None)
         record=key.id,
         version=before.version + 1 if before else 1,
         kind=kind,
-        actor=who.actor.user.id,
+        actor=None if who.actor is SYSTEM else who.actor.user.id,
         actor_name=who.actor.user.name,
         request_id=who.request_id,
         at=who.now,

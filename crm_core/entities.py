@@ -233,3 +233,4 @@ class Webhook:
     conditions: tuple[Condition, ...] = items(Condition, most=MOST_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")
     events: tuple[str, ...] = texts(most=3, options=("created", "updated", "deleted"))
+    disabled_reason: str | None = output_only("text")

@@ -44,7 +44,7 @@ def follow_stages(before: Pipeline | None, after: Pipeline | None, known: Known)
     if not renamed:
         return {}
     search = Search("lead", (("pipeline", after.id), ("stage", tuple(sorted(renamed)))))
-    if lacking := known.lacks(Needs(children=frozenset({search}), catalogs={"lead": None})):
+    if lacking := known.lacks(Needs(children=frozenset({search}))):
         return lacking
     leads = {child.key: child.value for child in known.children[search]}
     return {

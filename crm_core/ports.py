@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
+from uuid import UUID
 
 from crm_core.accounts import Actor, Failures, User
 from crm_core.changes import Decide, Document, Key, Known, Needs
+from crm_core.deliveries import Attempt, Claim, Logged, LogQuery, Outcome
 from crm_core.images import ImageHeader, OpenFile, StoredFile
 from crm_core.queries import Page, Query
+from crm_core.retries import Health, Result
 
 
 class Database(Protocol):
@@ -81,6 +84,71 @@ class Passwords(Protocol):
 
     def is_outdated(self, password_hash: str) -> bool:
         """Whether the hash was made with other parameters than today's."""
+
+
+class Outbox(Protocol):
+    """Keeps deliveries until they are sent, for workers. Time is the store's own; UnavailableError may be raised."""
+
+    async def claim(self, most: int, busy: Mapping[UUID, int]) -> Claim:
+        """Attempts that are due, each under a lease within which nobody else is given it.
+
+        Of each record and webhook only the first delivery that is not finished is due, of each endpoint a few, and
+        of one that fails a single one; those of endpoints that are paused or not active wait.
+
+        Args:
+            most: the most attempts, over all endpoints in fair shares.
+            busy: how many attempts the claimer has under way, by webhook.
+        """
+
+    async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
+        """Write down what came of attempts; gives the health of the webhooks that failed.
+
+        A result whose attempt is not the latest changes nothing: its lease was over and somebody else has it.
+        """
+
+    async def release(self, attempts: Sequence[Attempt]) -> None:
+        """Give back attempts that were not made, as if never claimed."""
+
+    async def pause(self, webhook: UUID, seconds: float) -> None:
+        """Let nothing be sent to an endpoint for some time."""
+
+    async def forgive(self, webhook: UUID) -> None:
+        """Forget that an endpoint failed."""
+
+    async def clean(self) -> int:
+        """Delete some of what is kept no longer (``retries.KEPT``), or whose webhook is gone; how many."""
+
+    async def woken(self) -> None:
+        """Wait until something may have become due; it may also be missed, so nobody waits for this alone."""
+
+
+class DeliveryLog(Protocol):
+    """What became of the deliveries of a webhook, and its secrets, for those who look after it."""
+
+    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[Logged]:
+        """Deliveries of a webhook, the newest first."""
+
+    async def get(self, webhook: UUID, delivery: UUID) -> Logged | None:
+        """One of them."""
+
+    async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
+        """Have a delivery sent from its first attempt on, now; one that is being sent just now is left alone."""
+
+    async def recover(self, webhook: UUID, since: datetime) -> int:
+        """Likewise all that died since then; how many."""
+
+    async def secret(self, webhook: UUID) -> str | None:
+        """What a webhook's requests are signed with."""
+
+    async def rotate(self, webhook: UUID, secret: str) -> None:
+        """Sign with another secret, for a day (``retries.ROTATION``) also with the one before."""
+
+
+class WebhookSender(Protocol):
+    """Sends requests to webhooks' receivers."""
+
+    async def send(self, attempt: Attempt) -> Outcome:
+        """Try once, within a total deadline. Whatever goes wrong is told by the outcome, never raised."""
 
 
 class FileStore(Protocol):

@@ -196,7 +196,8 @@ def _read_ordering(resource: Resource, value: str) -> Mapping[str, object]:
     return {"order_by": name, "descending": value.startswith("-")}
 
 
-def _read_limit(_: Resource, value: str) -> Mapping[str, object]:
+def read_limit(value: str) -> int:
+    """How many a page may have. Raises RefusedError."""
     if not re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
         raise refuse("invalid", "A valid integer is required.")
     limit = int(value)
@@ -204,7 +205,7 @@ def _read_limit(_: Resource, value: str) -> Mapping[str, object]:
         raise refuse("min_value", "Ensure this value is greater than or equal to 1.")
     if limit > MOST_PER_PAGE:
         raise refuse("max_value", f"Ensure this value is less than or equal to {MOST_PER_PAGE}.")
-    return {"limit": limit}
+    return limit
 
 
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
@@ -219,7 +220,7 @@ def _read_search(_: Resource, value: str) -> Mapping[str, object]:
 _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] = {
     "search": _read_search,
     "ordering": _read_ordering,
-    "limit": _read_limit,
+    "limit": lambda _, value: {"limit": read_limit(value)},
     "cursor": _read_cursor,
 }
 

@@ -26,10 +26,11 @@ def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
 
 
 def settle_webhook(proposal: Proposal, known: Known) -> Needs | Mapping[str, object]:
-    """Conditions and placeholders name fields that the model has; the URL is sound."""
+    """Conditions and placeholders name fields that the model has; the URL is sound. Who switches it on begins anew."""
     model = proposal.value("model")
+    settled = {"disabled_reason": None} if proposal.sent.get("is_active") else {}
     if model is None or not proposal.touches("model", "url", "headers", "conditions"):
-        return {}
+        return settled
     if lacking := known.lacks(catalog_of(entity := MODELS[model][0], proposal.who)):
         return lacking
     fields = fields_of_model(model, known.catalogs[entity])
@@ -39,7 +40,7 @@ def settle_webhook(proposal: Proposal, known: Known) -> Needs | Mapping[str, obj
     problems = {name: found for name in checked if (found := _problems(name, proposal.value(name), fields))}
     if problems:
         raise InvalidError(problems)
-    return {}
+    return settled
 
 
 def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:

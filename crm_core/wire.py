@@ -8,8 +8,8 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.fields import fields_of
 from crm_core.readers import iso
-from crm_core.resources import Resource
 
 #: What stands for a secret value (ruling 27: others see the names).
 VEIL: Final = "********"
@@ -30,16 +30,16 @@ def plain(value: Any) -> Any:
     return value
 
 
-def veiled(resource: Resource, documents: bytes) -> bytes:
+def veiled(entity: type, documents: bytes) -> bytes:
     """Documents joined by commas, with the values of secret fields hidden and their names left."""
     shown = json.loads(b"[%b]" % documents)
     for document in shown:
-        for name, field in resource.fields.items():
+        for name, field in fields_of(entity).items():
             if field.secret:
                 document[name] = dict.fromkeys(document[name], VEIL)
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
 
 
-def has_secrets(resource: Resource) -> bool:
+def has_secrets(entity: type) -> bool:
     """Whether some of its fields are not for everybody who may view its records."""
-    return any(field.secret for field in resource.fields.values())
+    return any(field.secret for field in fields_of(entity).values())

@@ -8,8 +8,8 @@ from uuid import UUID
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from crm_core.ports import Accounts, Database, Passwords
-from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, Resource
+from crm_core.ports import Accounts, Database, DeliveryLog, Passwords
+from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.auth import guard
 from crm_http.bodies import AnyRequest
@@ -20,7 +20,7 @@ from crm_http.routes.activity import mount_activity
 from crm_http.routes.attributes import mount_attributes
 from crm_http.routes.files import mount_files
 from crm_http.routes.health import mount_health
-from crm_http.routes.records import Tidy, mount_records
+from crm_http.routes.records import Records, Tidy, mount_records
 from crm_http.routes.uploads import mount_uploads
 from crm_http.routes.webhooks import mount_webhooks
 from crm_http.routing import path_id
@@ -36,6 +36,7 @@ def create_app(
     database: Database,
     accounts: Accounts,
     passwords: Passwords,
+    log: DeliveryLog,
     images: Images,
     *,
     ready: Callable[[], Awaitable[bool]] = _always,
@@ -47,12 +48,13 @@ def create_app(
         database: where records are.
         accounts: where users and tokens are.
         passwords: what verifies passwords.
+        log: where webhooks' deliveries are.
         images: where images are.
         ready: whether requests can be answered now.
         lifespan: what is opened before the first request and closed after the last.
     """
     app = Litestar(
-        route_handlers=[*_routes(database, accounts, passwords, images), *mount_health(ready)],
+        route_handlers=[*_routes(database, accounts, passwords, log, images), *mount_health(ready)],
         guards=[guard(accounts)],
         exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
         lifespan=list(lifespan),
@@ -63,17 +65,22 @@ def create_app(
     return Edge(app)
 
 
-def _routes(database: Database, accounts: Accounts, passwords: Passwords, images: Images) -> list[HTTPRouteHandler]:
-    ordinary = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS)]
+def _routes(
+    database: Database, accounts: Accounts, passwords: Passwords, log: DeliveryLog, images: Images
+) -> list[HTTPRouteHandler]:
+    rows = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS, WEBHOOKS)]
+    ordinary = [Records(row, database, f"/api/{row.path}", tidy=_tidy(row, images)) for row in rows]
     # Follow-ups are documented without /api, and expected with it (ruling 1).
-    nested = [f"{prefix}/services/{{parent:str}}" for prefix in ("", "/api")]
+    nested = [
+        Records(FOLLOW_UPS, database, f"{prefix}/services/{{parent}}/{FOLLOW_UPS.path}", _parent)
+        for prefix in ("", "/api")
+    ]
     return [
-        *(route for row in ordinary for route in mount_records(row, database, tidy=_tidy(row, images))),
-        *(mount(row, database, images) for row in ordinary if row.has_images for mount in (mount_uploads, mount_files)),
-        *(route for row in ordinary if row.has_activity for route in mount_activity(row, database)),
-        *(route for at in nested for route in mount_records(FOLLOW_UPS, database, at, read_parent=_parent)),
+        *(route for answers in (*ordinary, *nested) for route in mount_records(answers)),
+        *(mount(row, database, images) for row in rows if row.has_images for mount in (mount_uploads, mount_files)),
+        *(route for row in rows if row.has_activity for route in mount_activity(row, database)),
         mount_attributes(database),
-        mount_webhooks(database),
+        *mount_webhooks(database, log),
         *mount_accounts(accounts, passwords),
     ]
 

@@ -18,8 +18,8 @@ from crm_core.errors import InvalidError
 from crm_core.readers import text_problems
 from crm_core.use_cases.accounts import check_password, issue_token
 from crm_core.use_cases.sweeping import Finding, Orphan
-from crm_http.main import FailedError, PostgresAccounts, hash_password, manage, migrate, sweep
-from crm_http.serving import Stop, open_database, serve
+from crm_http.main import FailedError, PostgresAccounts, deliver, hash_password, manage, migrate, sweep
+from crm_http.serving import Stop, configure_logging, open_database, serve
 from crm_http.settings import SettingError, Settings
 
 _T = TypeVar("_T")
@@ -123,6 +123,15 @@ def _migrate() -> None:
     with open_database(Settings.from_env(os.environ), Stop(_FAILED)) as url:
         applied = asyncio.run(migrate(url))
     _say(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+@crm.command("deliver")
+def _deliver() -> None:
+    """Send webhooks' deliveries, beside the servers, which do so too."""
+    settings = Settings.from_env(os.environ)
+    configure_logging(settings)
+    with open_database(settings, Stop()) as url:
+        asyncio.run(deliver(url, settings))
 
 
 @crm.group(no_args_is_help=False)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -19,8 +20,13 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.pool import Pool
+from crm_adapters.webhooks.policy import policy_of
+from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import CrmError, UnavailableError
+from crm_core.retries import Retries
+from crm_core.use_cases.delivering import DeliveryWorker
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
 from crm_core.use_cases.uploads import Images
@@ -38,6 +44,7 @@ __all__ = [
     "app",
     "check_files",
     "database_url",
+    "deliver",
     "hash_password",
     "manage",
     "migrate",
@@ -60,7 +67,8 @@ def app() -> "Edge":
     if settings.database_url is None:
         raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
     pool = Pool(settings.database_url)
-    database, passwords = PostgresDatabase(pool), Argon2Passwords()
+    outbox, passwords = PostgresOutbox(pool), Argon2Passwords()
+    database = PostgresDatabase(pool, outbox.wake)
     accounts, files = PostgresAccounts(pool, token_days=settings.token_days), _file_store(settings)
     images = Images(
         files=files,
@@ -74,7 +82,8 @@ def app() -> "Edge":
         await pool.open()
         database.follow_definitions()
         try:
-            yield
+            async with delivering(database, outbox, settings):
+                yield
         finally:
             await accounts.close()
             await database.close()
@@ -82,7 +91,7 @@ def app() -> "Edge":
             passwords.close()
             files.close()
 
-    return create_app(database, accounts, passwords, images, ready=_readiness(pool), lifespan=[running])
+    return create_app(database, accounts, passwords, outbox, images, ready=_readiness(pool), lifespan=[running])
 
 
 def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
@@ -101,6 +110,21 @@ def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
         )
     except ValueError as error:
         raise SettingError(f"CRM_S3_BUCKET cannot be used with CRM_S3_ENDPOINT_URL and AWS_…: {error}.") from error
+
+
+@asynccontextmanager
+async def delivering(database: PostgresDatabase, outbox: PostgresOutbox, settings: Settings) -> AsyncIterator[None]:
+    """Send what is in the outbox meanwhile."""
+    sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=settings.zero_setup))
+    worker = DeliveryWorker(database, outbox, sender, Retries(settings.webhook_retry_delays))
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await running
+        await sender.close()
+        await outbox.close()
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
@@ -122,6 +146,23 @@ def check_files(settings: Settings) -> None:
     _file_store(settings).close()
 
 
+async def deliver(url: str, settings: Settings) -> None:
+    """Send what is in the outbox, and do nothing else, until a signal says to stop."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if settings.is_embedded:  # which is nobody's to migrate but ours
+        await migrate(url)
+    with _told():
+        await _check_migrated(url)
+    pool = Pool(url, size=4)
+    await pool.open()
+    outbox = PostgresOutbox(pool)
+    async with delivering(PostgresDatabase(pool, outbox.wake), outbox, settings):
+        await stopped.wait()
+    await pool.close()
+
+
 @contextmanager
 def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda: None) -> Iterator[str]:
     """The database that the settings name, or that of an embedded server, which runs meanwhile.
@@ -130,6 +171,7 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
         settings: where to look, and where an embedded server keeps its data.
         on_failure: called, in another thread, when an embedded server has died for good.
     """
+    _check_networks(settings)
     if settings.database_url is not None:
         _check(settings.database_url)
         yield settings.database_url
@@ -139,6 +181,16 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
             yield url
     except EmbeddedServerError as error:
         raise FailedError(str(error)) from error
+
+
+def _check_networks(settings: Settings) -> None:
+    try:
+        policy_of(settings.webhook_allow)
+    except ValueError as error:
+        raise SettingError(
+            "CRM_WEBHOOK_ALLOW has a network that carries IPv4 addresses inside, such as 64:ff9b::/96: "
+            "it takes the IPv4 network that is meant."
+        ) from error
 
 
 def _check(url: str) -> None:

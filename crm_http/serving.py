@@ -65,6 +65,11 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
+def configure_logging(settings: Settings) -> None:
+    """Log as the settings say."""
+    logging.config.dictConfig(_logging(settings))
+
+
 def _logging(settings: Settings) -> dict[str, Any]:
     """Logging in the format that the settings ask for."""
     handler = {"class": "logging.StreamHandler", "formatter": settings.log_format}
@@ -121,12 +126,14 @@ class Stop:
 
 @contextmanager
 def open_database(settings: Settings, stop: Stop) -> Iterator[str]:
-    """Give the URL of the database; no signal leaves an embedded server behind."""
+    """Give the URL of the database; no signal leaves an embedded server behind. Raises FailedError."""
     with ExitStack() as stack:
         with stop.held():
             url = stack.enter_context(main.database_url(settings, on_failure=stop.fail))
         stack.callback(stop.ignore)
         yield url
+    if stop.failed:
+        raise FailedError("PostgreSQL ended too often to be started again: see postgres.log in the data directory.")
 
 
 def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> None:
@@ -136,7 +143,7 @@ def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> N
         settings: what and where; the workers read them from the environment again.
         welcome: shows what somebody needs for the start, by label.
     """
-    logging.config.dictConfig(_logging(settings))
+    configure_logging(settings)
     main.check_files(settings)
     stop = Stop()
     with _claim(settings.host, settings.port) as claim, open_database(settings, stop) as url:
@@ -147,8 +154,6 @@ def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> N
         if sys.platform != "linux":  # elsewhere a port is shared only if those who were first said so
             claim.close()
         _run(_server(settings, address))
-    if stop.failed:
-        raise FailedError("PostgreSQL ended too often to be started again: see postgres.log in the data directory.")
 
 
 def _claim(host: str, port: int) -> socket.socket:

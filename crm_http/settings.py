@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from crm_core.errors import InvalidError
+from crm_core.retries import DELAYS
 from crm_core.use_cases.accounts import check_password
 
 PREFIX: Final = "CRM_"
@@ -131,7 +132,6 @@ def _setting(read: _Reader, takes: str, default: object, *, secret: bool = False
 
 
 _WEB: Final = "an address such as https://s3.example.org"
-_SECONDS: Final = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -174,7 +174,7 @@ class Settings:
     s3_private: bool = _setting(_flag, "1 or 0", default=False)
     upload_mb: int = _setting(_whole(1, _MOST_MEGABYTES), f"1 to {_MOST_MEGABYTES}", 10)
     webhook_allow: tuple[Network, ...] = _setting(_networks, "networks such as 10.2.0.0/16,fd00::/8", ())
-    webhook_retry_delays: tuple[float, ...] = _setting(_delays, "seconds such as 5,300,1800", _SECONDS)
+    webhook_retry_delays: tuple[float, ...] = _setting(_delays, "seconds such as 5,300,1800", DELAYS)
     log_format: str = _setting(_log_format, "text or json", "text")
     embedded: bool = _setting(_flag, "nothing: it is internal", default=False)
 

@@ -7,5 +7,7 @@ reading and committing, so within one event loop nothing can come in between; th
 from crm_adapters.memory.accounts import MemoryAccounts
 from crm_adapters.memory.database import MemoryDatabase
 from crm_adapters.memory.files import MemoryFileStore
+from crm_adapters.memory.outbox import MemoryOutbox
+from crm_adapters.memory.sender import RecordingSender
 
-__all__ = ["MemoryAccounts", "MemoryDatabase", "MemoryFileStore"]
+__all__ = ["MemoryAccounts", "MemoryDatabase", "MemoryFileStore", "MemoryOutbox", "RecordingSender"]

@@ -25,7 +25,8 @@ class _Token:
     last_used: datetime
 
 
-def _now() -> datetime:
+def utc_now() -> datetime:
+    """The time of this machine."""
     return datetime.now(UTC)
 
 
@@ -37,7 +38,7 @@ class MemoryAccounts:
             moves it, and it comes with every authentication.
     """
 
-    def __init__(self, *, token_days: int = 30, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, *, token_days: int = 30, clock: Callable[[], datetime] = utc_now) -> None:
         self.catalog_versions = dict.fromkeys(ENTITIES, 1)
         self._unused_for = timedelta(days=token_days)
         self._clock = clock

@@ -1,14 +1,16 @@
 """Records in memory."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import attrs
 
 from crm_adapters import documents
-from crm_adapters.memory.accounts import MemoryAccounts
+from crm_adapters.memory.accounts import MemoryAccounts, utc_now
+from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Put, Record, Remove, Search
 from crm_core.entities import Attribute, Webhook
 from crm_core.events import Event
@@ -28,14 +30,20 @@ class _Row:
 class MemoryDatabase:
     """Records in memory (``crm_core.ports.Database``).
 
+    Args:
+        accounts: whose users records may refer to.
+        clock: gives the time by which deliveries are due, UTC.
+
     Attributes:
         accounts: whose users records may refer to.
         events: what happened, in order.
+        outbox: what webhooks are told.
     """
 
-    def __init__(self, accounts: MemoryAccounts | None = None) -> None:
+    def __init__(self, accounts: MemoryAccounts | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.accounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
+        self.outbox = MemoryOutbox(self._is_active, clock)
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
 
@@ -133,6 +141,7 @@ class MemoryDatabase:
         for key, row in rows.items():
             self._keep(key, row)
         self.events += [write.event for write in changes.writes]
+        self.outbox.append(changes.deliveries)
 
     def _row(self, write: Put | Remove) -> _Row | None:
         if isinstance(write, Remove):
@@ -149,6 +158,12 @@ class MemoryDatabase:
         for entity in {entity for each in (before, row) if each for entity in _watched(each.value)}:
             self.accounts.catalog_versions[entity] += 1
             self._catalogs.pop(entity, None)
+        if key.resource == "webhook" and isinstance(key.id, UUID):
+            (self.outbox.add_webhook if row else self.outbox.remove_webhook)(key.id)
+
+    def _is_active(self, webhook: UUID) -> bool:
+        row = self._rows["webhook"].get(webhook)
+        return row is not None and row.value.is_active
 
 
 def _watched(value: object) -> tuple[str, ...]:

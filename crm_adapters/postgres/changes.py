@@ -1,9 +1,11 @@
 """Reading what a decision needs, and committing what it says."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, LiteralString, NamedTuple, Protocol
+from uuid import UUID
 
 from psycopg import sql
 
@@ -12,6 +14,7 @@ from crm_adapters.postgres.errors import StaleError
 from crm_adapters.postgres.queries import query, write
 from crm_adapters.postgres.rows import Connection, Row, fetch
 from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Put, Record, Remove, Search
+from crm_core.deliveries import Delivery
 
 _BATCH: Final = 500
 
@@ -151,6 +154,7 @@ class _Group(NamedTuple):
     table: str
     statement: str
     writes: Sequence[Put | Remove]
+    deliveries: Sequence[Delivery]
 
 
 _STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
@@ -158,9 +162,14 @@ _STATEMENTS = {"created": "insert_records", "updated": "update_records", "delete
 
 def groups_of(changes: Changes) -> list[_Group]:
     """The statements that changes take, in their order."""
+    told: defaultdict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in changes.deliveries:
+        told[delivery.record].append(delivery)
     kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
     return [
-        _Group(table, _STATEMENTS[kind], batch) for (table, kind), writes in kinds for batch in _batches(list(writes))
+        _Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in told[write.event.record]])
+        for (table, kind), writes in kinds
+        for batch in _batches(list(writes))
     ]
 
 
@@ -172,7 +181,7 @@ def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]
 async def commit_group(
     connection: Connection, group: _Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
 ) -> None:
-    """Write one group and its events, if ``held`` records and the catalogs are as they were.
+    """Write one group, its events and its deliveries, if ``held`` records and the catalogs are as they were.
 
     Raises StaleError when they are not, or a written record is not; of several some may then be written already.
     """
@@ -193,10 +202,28 @@ async def commit_group(
     }
     for index, record in enumerate(held):
         params |= {f"held_id_{index}": record.key.id, f"held_version_{index}": record.version}
-    statement = write(group.statement, group.table, tuple(record.key.resource for record in held))
+    if group.deliveries:
+        params |= _delivery_params(group.deliveries)
+    tables = tuple(record.key.resource for record in held)
+    statement = write(group.statement, group.table, tables, tells=bool(group.deliveries))
     [(count,)] = await fetch(connection, statement, params)
     if count != len(group.writes):
         raise StaleError
+
+
+def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
+    return {
+        "delivery_ids": [each.id for each in deliveries],
+        "delivery_webhooks": [each.webhook for each in deliveries],
+        "delivery_records": [each.record for each in deliveries],
+        "delivery_versions": [each.version for each in deliveries],
+        "delivery_types": [each.type for each in deliveries],
+        "delivery_methods": [each.method for each in deliveries],
+        "delivery_urls": [each.url for each in deliveries],
+        "delivery_headers": [documents.encode(each.headers).decode() for each in deliveries],
+        "delivery_bodies": [documents.body_of(each) for each in deliveries],
+        "delivery_errors": [each.error for each in deliveries],
+    }
 
 
 def held_records(changes: Changes, known: Known) -> list[Record]:

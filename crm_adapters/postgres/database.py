@@ -47,10 +47,15 @@ class PostgresDatabase:
 
     Point reads of concurrent requests travel together; a change is decided on what they gave and committed by one
     statement that checks it. Where that keeps failing, or children matter, it is decided under locks instead.
+
+    Args:
+        pool: where connections come from; its owner opens and closes it.
+        wake: called after each commit that left deliveries.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, wake: Callable[[], None] = lambda: None) -> None:
         self._pool = pool
+        self._wake = wake
         self._reader = SharedReader(pool)
         self._turns = Turns()
         self._background: set[asyncio.Task[None]] = set()
@@ -133,6 +138,8 @@ class PostgresDatabase:
         raise UnavailableError
 
     def _after(self, changes: Changes) -> None:
+        if changes.deliveries:
+            self._wake()
         if any(indexes.concerns(write.event) for write in changes.writes):
             self.follow_definitions()
 

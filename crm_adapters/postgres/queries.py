@@ -1,4 +1,4 @@
-"""The statements of ``queries.sql`` by name, as procrastinate keeps its own: SQL in SQL files."""
+"""The statements of ``queries.sql`` and ``outbox.sql`` by name, as procrastinate keeps its own: SQL in SQL files."""
 
 import re
 from functools import cache
@@ -11,9 +11,9 @@ _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", r
 
 
 def _read() -> dict[str, LiteralString]:
-    text = files(__package__).joinpath("queries.sql").read_text("utf-8")
-    # The cast is safe: the text is a file of this package and nothing of a request's is ever in it.
-    return {name: cast("LiteralString", body.strip()) for name, body in _NAMED.findall(text)}
+    texts = [files(__package__).joinpath(name).read_text("utf-8") for name in ("queries.sql", "outbox.sql")]
+    # The cast is safe: the texts are files of this package and nothing of a request's is ever in them.
+    return {name: cast("LiteralString", body.strip()) for text in texts for name, body in _NAMED.findall(text)}
 
 
 QUERIES: Final = _read()
@@ -28,8 +28,11 @@ def query(name: str, table: str | None = None) -> bytes:
 
 
 @cache
-def write(name: str, table: str, held: tuple[str, ...]) -> bytes:
-    """A statement that writes records of a table while records of the tables ``held`` keep their version."""
+def write(name: str, table: str, held: tuple[str, ...], *, tells: bool) -> bytes:
+    """A statement that writes records of a table while records of the tables ``held`` keep their version.
+
+    With ``tells`` it also appends deliveries.
+    """
     conditions: list[sql.Composable] = [sql.SQL(QUERIES["catalogs_hold"])]
     for index, other in enumerate(held):
         condition = sql.SQL(QUERIES["record_holds"]).format(
@@ -44,6 +47,7 @@ def write(name: str, table: str, held: tuple[str, ...]) -> bytes:
             table=sql.Identifier(table),
             holds=sql.SQL(" and ").join(conditions),
             append_events=sql.SQL(QUERIES["append_events"]),
+            append_deliveries=sql.SQL(QUERIES["append_deliveries"] if tells else "select"),
         )
         .as_bytes()
     )

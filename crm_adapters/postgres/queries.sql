@@ -42,34 +42,34 @@ select
     coalesce((select json_agg(document) from webhook where crm_model_entity(model) = %(entity)s and is_active), '[]')
 
 -- name: insert_records
--- New records with their events, if what was known still holds.
+-- New records with their events and what webhooks are told of them, if what was known still holds.
 with put as (
     insert into {table} (id, version, document)
     select id, version, document::json
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
     where {holds}
     returning id
-), appended as ({append_events})
+), appended as ({append_events}), told as ({append_deliveries})
 select count(*) from put
 
 -- name: update_records
--- The next versions of records with their events, where the version before is still the one that was known.
+-- The next versions of records with their events and what webhooks are told of them, where the version before is still the one that was known.
 with put as (
     update {table} as stored set version = new.version, document = new.document::json
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
     where stored.id = new.id and stored.version = new.version - 1 and {holds}
     returning stored.id
-), appended as ({append_events})
+), appended as ({append_events}), told as ({append_deliveries})
 select count(*) from put
 
 -- name: delete_records
--- Records taken away, with their events, likewise.
+-- Records taken away, with their events and what webhooks are told of them, likewise.
 with put as (
     delete from {table} as stored
     using unnest(%(ids)b::uuid[], %(versions)b::integer[]) as new (id, version)
     where stored.id = new.id and stored.version = new.version - 1 and {holds}
     returning stored.id
-), appended as ({append_events})
+), appended as ({append_events}), told as ({append_deliveries})
 select count(*) from put
 
 -- name: append_events

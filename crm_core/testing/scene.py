@@ -125,7 +125,7 @@ def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def run(self: "OnOneLoop", *args: object, **kwargs: object) -> None:
-        self.runner.run(_awaited(test(self, *args, **kwargs)))
+        self.runner.run(awaited(test(self, *args, **kwargs)))
 
     return run
 
@@ -144,8 +144,8 @@ class OnOneLoop:
 
     def opened(self, opening: AbstractAsyncContextManager[_T]) -> Iterator[_T]:
         """What is opened, and closed when the test is over."""
-        yield self.runner.run(_awaited(opening.__aenter__()))
-        self.runner.run(_awaited(opening.__aexit__(None, None, None)))
+        yield self.runner.run(awaited(opening.__aenter__()))
+        self.runner.run(awaited(opening.__aexit__(None, None, None)))
 
 
 class Facts(OnOneLoop):
@@ -207,5 +207,6 @@ async def at_once(*doing: Awaitable[object]) -> list[object]:
     return list(results)
 
 
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
+async def awaited(awaitable: Awaitable[Any]) -> Any:
+    """What comes of it, for runners that take coroutines only."""
     return await awaitable

@@ -1,5 +1,6 @@
-"""Callers with a real clock and a real source of ids: the only place of the core that touches either."""
+"""Callers with a real clock and a real source of ids, and secrets: the only place of the core that makes these."""
 
+import base64
 import secrets
 import threading
 import time
@@ -48,3 +49,8 @@ def caller(actor: Actor, *, request_id: str = "", catalogs: Mapping[str, int] | 
         catalogs: catalog versions seen together with the caller's credentials, if any were.
     """
     return Caller(actor=actor, now=datetime.now(UTC), new_id=new_id, request_id=request_id, catalogs=catalogs or {})
+
+
+def new_secret() -> str:
+    """A secret to sign webhooks with: 32 random bytes in the form of Standard Webhooks."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"

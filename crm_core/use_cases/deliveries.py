@@ -1,22 +1,32 @@
-"""Trying a webhook without sending anything."""
+"""Looking after webhooks: trying one without sending anything, what became of its deliveries, its secret."""
 
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import attrs
 
 from crm_core.accounts import Caller, require
-from crm_core.changes import Key, Needs
+from crm_core.changes import Document, Key, Needs
 from crm_core.decisions import event_of, no_such
-from crm_core.deliveries import Delivery, compose, fires
+from crm_core.deliveries import Delivery, Logged, LogQuery, compose, fires
 from crm_core.drafts import read_whole_draft
 from crm_core.entities import Webhook
-from crm_core.errors import InvalidError, NotFoundError
-from crm_core.fields import choice, uuid
-from crm_core.ports import Database
-from crm_core.readers import Intake
+from crm_core.errors import InvalidError, NotFoundError, invalid
+from crm_core.fields import choice, moment, text, uuid, whole
+from crm_core.ports import Database, DeliveryLog
+from crm_core.queries import read_limit
+from crm_core.readers import Intake, RefusedError, read_moment, read_uuid
 from crm_core.resources import RESOURCES, WEBHOOKS
+from crm_core.use_cases import records
+from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks import MODELS
 from crm_core.wire import plain
+
+_PER_PAGE: Final = 100
 
 
 @attrs.frozen
@@ -25,6 +35,29 @@ class _Trial:
 
     record: UUID = uuid()
     event: str = choice("created", "updated", "deleted", default="updated")
+
+
+@attrs.frozen
+class _Listing:
+    """The query parameters of a list of deliveries."""
+
+    state: str | None = choice("pending", "sending", "delivered", "dead", default=None)
+    limit: int = whole(default=_PER_PAGE)
+    cursor: str = text(default="")
+
+
+@attrs.frozen
+class _Recovery:
+    """What ``recover`` takes."""
+
+    since: datetime | None = moment()
+
+
+class LogPage(NamedTuple):
+    """Some deliveries as plain values, and the cursor of the next page if there is one."""
+
+    deliveries: Sequence[Mapping[str, object]]
+    next: str | None
 
 
 async def dry_run(
@@ -50,5 +83,120 @@ async def dry_run(
     before = None if trial["event"] == "created" else record
     after = None if trial["event"] == "deleted" else record.value
     event = event_of(who, subject, before, after)
-    was, now = plain(before.value) if before else None, plain(after) if after else None
-    return fires(webhook, event, was, now), compose(webhook, event, was, now)
+    was = before.value if before else None
+    return fires(webhook, event, was, after), compose(webhook, event, was, after)
+
+
+async def find(
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, params: Mapping[str, str], *, strict: bool = False
+) -> LogPage:
+    """The deliveries of a webhook, the newest first. Raises PermissionDeniedError, NotFoundError, InvalidError."""
+    require(who.actor, WEBHOOKS.permission("view"))
+    await records.look_up(db, WEBHOOKS, webhook_id)
+    query = _read_query({name: value for name, value in params.items() if value}, Intake(who.new_id, strict))
+    found = await log.find(webhook_id, query._replace(limit=query.limit + 1))
+    page = found[: query.limit]
+    cursor = _write_cursor(page[-1]) if len(found) > query.limit else None
+    return LogPage([_summary(each) for each in page], cursor)
+
+
+async def get(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID) -> Mapping[str, object]:
+    """One delivery as plain values, with what is sent and what the receiver answered.
+
+    Those are for callers who may change webhooks, the body for those who may also view the record that it shows;
+    others see null. Raises PermissionDeniedError, NotFoundError.
+    """
+    require(who.actor, WEBHOOKS.permission("view"))
+    await records.look_up(db, WEBHOOKS, webhook_id)
+    found = await log.get(webhook_id, delivery_id)
+    if found is None:
+        raise NotFoundError
+    return {**_summary(found), **_details(who, found)}
+
+
+async def redeliver(
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID
+) -> Mapping[str, object]:
+    """Have a delivery sent from its first attempt on, under the same id; gives and raises what ``get`` does."""
+    require(who.actor, WEBHOOKS.permission("change"))
+    await get(db, log, who, webhook_id, delivery_id)
+    await log.redeliver(webhook_id, delivery_id)
+    return await get(db, log, who, webhook_id, delivery_id)
+
+
+async def recover(
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, data: object, *, strict: bool = False
+) -> int:
+    """Have all deliveries of a webhook that died ``since`` sent anew; how many.
+
+    Raises PermissionDeniedError, NotFoundError, InvalidError.
+    """
+    require(who.actor, WEBHOOKS.permission("change"))
+    await records.look_up(db, WEBHOOKS, webhook_id)
+    since = read_whole_draft(_Recovery, data, Intake(who.new_id, strict))["since"]
+    if since is None:
+        raise invalid("since", "required", "This field is required.")
+    return await log.recover(webhook_id, since)
+
+
+async def with_secret(log: DeliveryLog, webhook_id: UUID, document: Document) -> Document:
+    """A new webhook's document with its secret, which is shown this once."""
+    secret = json.dumps(await log.secret(webhook_id))
+    return document._replace(body=document.body[:-1] + b',"secret":%b}' % secret.encode())
+
+
+async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID) -> str:
+    """A new secret for a webhook, shown this once; for a day the one before signs too.
+
+    Raises PermissionDeniedError, NotFoundError.
+    """
+    require(who.actor, WEBHOOKS.permission("change"))
+    await records.look_up(db, WEBHOOKS, webhook_id)
+    await log.rotate(webhook_id, secret := new_secret())
+    return secret
+
+
+def _read_query(params: Mapping[str, str], intake: Intake) -> LogQuery:
+    listing = read_whole_draft(_Listing, params, intake)
+    try:
+        limit = read_limit(str(listing["limit"]))
+    except RefusedError as error:
+        raise InvalidError({"limit": error.problems}) from None
+    return LogQuery(limit, listing["state"], _read_cursor(listing["cursor"]) if listing["cursor"] else None)
+
+
+def _write_cursor(last: Logged) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        text_ = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        at, _, id_ = text_.partition(" ")
+        return read_moment(at), read_uuid(id_)
+    except (ValueError, RefusedError):
+        raise invalid("cursor", "invalid", "Invalid cursor") from None
+
+
+_SUMMARY: Final = (
+    *("id", "record", "type", "state", "attempts", "status"),
+    *("created_at", "attempted_at", "next_attempt_at", "finished_at"),
+)
+
+
+def _summary(found: Logged) -> Mapping[str, object]:
+    shown = {name: plain(getattr(found, name)) for name in _SUMMARY}
+    return {**shown, "error": found.error or None}
+
+
+def _details(who: Caller, found: Logged) -> Mapping[str, object]:
+    if not who.actor.may(WEBHOOKS.permission("change")):
+        return {"request": None, "answer": None}
+    may_view = who.actor.may(RESOURCES[found.type.partition(".")[0]].permission("view"))
+    request = {
+        "method": found.method,
+        "url": found.url,
+        "headers": dict(found.headers),
+        "body": json.loads(found.body) if found.body and may_view else None,
+    }
+    return {"request": request, "answer": found.answer or None}

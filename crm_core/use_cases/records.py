@@ -54,14 +54,14 @@ async def find(
         pieces = db.stream(query)
         return query, _veiled_pieces(resource, pieces) if hides else pieces
     page = await db.page(query)
-    return query, Page(veiled(resource, page.body), page.next) if hides else page
+    return query, Page(veiled(resource.entity, page.body), page.next) if hides else page
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """One record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
     found = await look_up(db, resource, id_, parent=parent)
-    return Document(found.version, veiled(resource, found.body)) if _hides(who, resource) else found
+    return Document(found.version, veiled(resource.entity, found.body)) if _hides(who, resource) else found
 
 
 async def look_up(db: Database, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
@@ -148,13 +148,13 @@ async def delete(db: Database, who: Caller, resource: Resource, id_: UUID, *, pa
 
 def _hides(who: Caller, resource: Resource) -> bool:
     """Whether values are hidden from somebody who may view but not change (ruling 27)."""
-    return has_secrets(resource) and not who.actor.may(resource.permission("change"))
+    return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
 
 
 async def _veiled_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for piece in pieces:
         comma = b"," if piece.startswith(b",") else b""
-        yield comma + veiled(resource, piece.removeprefix(b","))
+        yield comma + veiled(resource.entity, piece.removeprefix(b","))
 
 
 def _first_needs(resource: Resource, who: Caller, *keys: Key) -> Needs:

@@ -25,6 +25,10 @@ from crm_http.routing import mount, path_id, rights
 Tidy = Callable[[UUID], Awaitable[None]]
 
 
+async def _nothing_more(_: UUID, document: Document) -> Document:
+    return document
+
+
 @attrs.frozen
 class Records:
     """The answers of one resource.
@@ -35,6 +39,7 @@ class Records:
         place: the path below which each of its records is, with ``{parent}`` for what the path says of that.
         read_parent: what the path says of the parent; raises NotFoundError.
         listed: the path of the list, where that is another.
+        shown_once: adds to a new record what only its creator is shown.
         tidy: what is to be done, by and by, when a record is gone.
     """
 
@@ -43,6 +48,7 @@ class Records:
     place: str
     read_parent: Callable[[AnyRequest], object] = lambda _: None
     listed: str = ""
+    shown_once: Callable[[UUID, Document], Awaitable[Document]] = _nothing_more
     tidy: Tidy | None = None
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
@@ -64,6 +70,7 @@ class Records:
         id_, document = await records.create(
             self.db, caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
+        document = await self.shown_once(id_, document)
         return shown(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
@@ -90,17 +97,10 @@ class Records:
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
 
-def mount_records(
-    resource: Resource,
-    db: Database,
-    prefix: str = "/api",
-    read_parent: Callable[[AnyRequest], object] = lambda _: None,
-    tidy: Tidy | None = None,
-) -> list[HTTPRouteHandler]:
-    """The answers of an ordinary resource at its two paths; ``prefix`` holds a ``{parent:str}`` if it has one."""
-    collection = f"{prefix}/{resource.path}"
-    place = collection.replace("{parent:str}", "{parent}")
-    answers, access = Records(resource, db, place, read_parent, tidy=tidy), rights(resource.noun)
+def mount_records(answers: Records) -> list[HTTPRouteHandler]:
+    """The answers of an ordinary resource at its two paths."""
+    collection = answers.place.replace("{parent}", "{parent:str}")
+    access = rights(answers.resource.noun)
     of_one = {"GET": answers.retrieve, "PUT": answers.change, "PATCH": answers.change, "DELETE": answers.remove}
     return [
         mount(collection, {"GET": answers.find, "POST": answers.create}, access, lists=True),

@@ -139,7 +139,7 @@ def test_rows_survive_a_killed_postmaster_and_it_is_back_by_itself(data_dir: Pat
         begin = time.monotonic()
         os.kill(killed, signal.SIGKILL)
         assert ask_until_answered(url, "select count(*) from kept") == 1000
-        print(f"answers {time.monotonic() - begin:.2f} s after kill -9")  # noqa: T201 - the figure is of interest
+        print(f"answers {time.monotonic() - begin:.2f} s after kill -9")
         assert postmaster(data_dir) != killed
 
 

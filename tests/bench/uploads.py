@@ -59,7 +59,7 @@ def measure(server: Server, label: str) -> None:
     seconds = time.monotonic() - start
     assert [answer.status_code for answer in answers] == [201] * UPLOADS, answers[0].text
     grown = (max(seen) - before) / 1e6
-    print(  # noqa: T201  # this is what it is for
+    print(  # this is what it is for
         f"{label}: {UPLOADS} uploads of 10 MB at once in {seconds:.1f} s; from {before / 1e6:.0f} MB, +{grown:.1f} MB"
     )
 

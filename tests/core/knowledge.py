@@ -15,10 +15,11 @@ from crm_core.accounts import Actor, Caller, User
 from crm_core.activity import Edit
 from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Record, Search
 from crm_core.drafts import read_draft, with_defaults
-from crm_core.entities import Attribute
+from crm_core.entities import Attribute, Webhook
 from crm_core.errors import InvalidError, Problems
 from crm_core.readers import Intake
 from crm_core.resources import RESOURCES, Resource
+from crm_core.webhooks import MODELS
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
 ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")
@@ -126,7 +127,7 @@ class Knowledge:
             references={key: key in self.records or key in {("user", 1), ("user", 2)} for key in needs.references},
             children={search: self._find(search) for search in needs.children},
             counts={search: len(self._find(search)) for search in needs.counts},
-            catalogs={name: Catalog(1, self._definitions(name), ()) for name in needs.catalogs},
+            catalogs={name: Catalog(1, self._definitions(name), self._webhooks(name)) for name in needs.catalogs},
         )
 
     def _find(self, search: Search) -> tuple[Record, ...]:
@@ -140,6 +141,10 @@ class Knowledge:
     def _definitions(self, entity: str) -> Mapping[str, Attribute]:
         values = [record.value for record in self.records.values()]
         return {each.name: each for each in values if isinstance(each, Attribute) and each.entity == entity}
+
+    def _webhooks(self, entity: str) -> tuple[Webhook, ...]:
+        values = [record.value for record in self.records.values()]
+        return tuple(each for each in values if isinstance(each, Webhook) and MODELS[each.model][0] == entity)
 
 
 def written(changes: Changes) -> dict[Any, Any]:

@@ -1,23 +1,25 @@
 """How records are created, altered and removed; ``Knowledge`` asks each decision twice, since decisions are pure."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from attrs import evolve
 
-from crm_core import decisions
-from crm_core.changes import Key, Needs, Remove
+from crm_core.changes import Changes, Key, Remove
 from crm_core.drafts import Draft
 from crm_core.entities import (
     Attribute,
     Client,
     Cohort,
+    Condition,
     Enrollment,
     EnrollmentDetail,
     FollowUp,
     Lead,
     Pipeline,
     Service,
+    Stage,
     TransferRequest,
     Webhook,
 )
@@ -33,7 +35,7 @@ from crm_core.resources import (
     SERVICES,
     Resource,
 )
-from tests.core.knowledge import NOW, Knowledge, answered, calling, made, refused, uid, written
+from tests.core.knowledge import NOW, Knowledge, answered, made, refused, uid, written
 
 REQUIRED = ["This field is required."]
 ACME, OTHER = made(Client, 1, name="Acme"), made(Client, 2, name="Other")
@@ -182,20 +184,54 @@ def test_what_belongs_to_a_record_goes_with_it_first_and_each_has_its_event() ->
     ]
 
 
-def test_a_removal_heeds_the_webhooks_of_everything_that_goes() -> None:
-    key = Key("service", uid(4))
-    needs = decisions.remove(SERVICES, calling(), key, None, KNOWN.answer(Needs(records=frozenset({key}))))
+def hook(number: int, model: str, **more: Any) -> Webhook:
+    return made(Webhook, number, name="w", model=model, url="https://a.example/{id}", events=("deleted",), **more)
 
-    assert isinstance(needs, Needs)
-    assert needs.catalogs.keys() == {"service", "follow_up"}
+
+def told(changes: Changes) -> list[tuple[UUID, UUID, str, int]]:
+    return sorted((each.webhook, each.record, each.type, each.version) for each in changes.deliveries)
+
+
+def test_a_removal_tells_the_webhooks_of_everything_that_goes() -> None:
+    known = Knowledge(*ALL, hook(21, "Service"), hook(22, "FollowUp"), hook(23, "Lead"))
+
+    assert told(known.remove(SERVICES, 4)) == [
+        (uid(21), uid(4), "service.deleted", 4),
+        (uid(22), uid(6), "follow_up.deleted", 4),
+    ]
+
+
+def test_each_webhook_whose_conditions_hold_is_told_of_a_change() -> None:
+    events = ("created", "updated")
+    acme = Condition(field="name", operator="=", value="Acme")
+    hooks = [evolve(hook(20 + n, "Lead"), events=events, conditions=(acme,) * (n == 3)) for n in (1, 2, 3)]
+    known = Knowledge(*ALL, *hooks)
+
+    assert told(known.patch(LEADS, 10, {"name": "Acme"})) == [
+        (uid(n), uid(10), "lead.updated", 4) for n in (21, 22, 23)
+    ]
+    assert told(known.create(LEADS, {"name": "New"})) == [(uid(n), uid(1000), "lead.created", 1) for n in (21, 22)]
+    assert told(known.patch(LEADS, 10, {"name": "John"})) == []  # which changes nothing
+    assert told(known.remove(LEADS, 10)) == []
+
+
+def test_leads_whose_stage_is_renamed_are_told_of_one_by_one() -> None:
+    stages = (made(Stage, 1, name="Open"), made(Stage, 2, name="Won"))
+    leads = [evolve(LEAD, id=uid(n), stage="Open" if n < 42 else "Won") for n in (40, 41, 42)]
+    known = Knowledge(ACME, evolve(SALES, stages=stages), *leads, evolve(hook(21, "Lead"), events=("updated",)))
+    renamed = known.patch(
+        PIPELINES, 9, {"stages": [{"id": str(uid(1)), "name": "New"}, {"id": str(uid(2)), "name": "Won"}]}
+    )
+
+    assert told(renamed) == [(uid(21), uid(n), "lead.updated", 4) for n in (40, 41)]
 
 
 def test_what_nothing_refers_to_goes_alone() -> None:
-    hook, size = (
+    lead_hook, size = (
         made(Webhook, 20, name="x", model="Lead", url="https://a.example/"),
         made(Attribute, 21, entity="lead", name="size", label="Size", type="text", is_required=True),
     )
-    known = Knowledge(*ALL, hook, size)
+    known = Knowledge(*ALL, lead_hook, size)
 
     for resource, number in (("client", 2), ("lead", 10), ("follow_up", 6), ("webhook", 20), ("attribute", 21)):
         assert removed(known, RESOURCES[resource], number) == [(resource, uid(number), "deleted", 4)]

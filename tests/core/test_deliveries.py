@@ -46,22 +46,22 @@ def event(was: Lead | None, now: Lead | None, **more: Any) -> Event:
 
 
 def delivery(was: Lead | None = WAS, now: Lead | None = NOW_IS, hook: Webhook = HOOK, **more: Any) -> Delivery:
-    return compose(hook, event(was, now, **more), was and plain(was), now and plain(now))
+    return compose(hook, event(was, now, **more), was, now)
 
 
 def has_fired(hook: Webhook, was: Lead | None, now: Lead | None) -> bool:
-    return fires(hook, event(was, now), was and plain(was), now and plain(now))
+    return fires(hook, event(was, now), was, now)
 
 
 def body_of(found: Delivery) -> Any:
     assert found.body is not None
-    return found.body
+    return plain(found.body)
 
 
 def test_an_update_tells_the_record_as_it_is_and_what_changed() -> None:
     done = plain(CALL) | {"completed": True}
 
-    assert delivery().body == {
+    assert body_of(delivery()) == {
         "type": "lead.updated",
         "timestamp": "2025-01-15T10:00:00Z",
         "data": plain(NOW_IS),
@@ -121,7 +121,7 @@ def test_get_has_no_body_and_all_else() -> None:
 
 
 def test_composing_is_pure() -> None:
-    told, was, now = event(WAS, NOW_IS), plain(WAS), plain(NOW_IS)
+    told, was, now = event(WAS, NOW_IS), WAS, NOW_IS
     before = copy.deepcopy((HOOK, told, was, now))
     first = compose(HOOK, told, was, now)
 
@@ -170,7 +170,7 @@ def test_what_a_record_has_not_is_filled_with_nothing() -> None:
 def test_a_webhook_composes_from_what_a_decision_writes() -> None:
     changes = Knowledge(WAS).patch(LEADS, 9, {"stage": "Moodle"})
     told: Any = written(changes)["lead", uid(9)]
-    found = compose(HOOK, told.event, plain(WAS), plain(told.value))
+    found = compose(HOOK, told.event, WAS, told.value)
 
     assert body_of(found)["changes"] == {"stage": {"from": "Open", "to": "Moodle"}}
     assert body_of(found)["data"]["stage"] == "Moodle"

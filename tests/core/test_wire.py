@@ -114,7 +114,7 @@ def joined(*values: object) -> bytes:
 
 
 def test_header_values_are_veiled_and_their_names_and_all_else_left() -> None:
-    shown = json.loads(b"[%b]" % veiled(WEBHOOKS, joined(*HOOKS)))
+    shown = json.loads(b"[%b]" % veiled(WEBHOOKS.entity, joined(*HOOKS)))
 
     assert shown == [plain(HOOKS[0]) | {"headers": {"Authorization": VEIL, "X": VEIL}}, plain(HOOKS[1])]
 
@@ -122,27 +122,27 @@ def test_header_values_are_veiled_and_their_names_and_all_else_left() -> None:
 def test_every_veil_is_the_same_whatever_it_hides() -> None:
     one, other = (attrs.evolve(HOOKS[0], headers={"A": value}) for value in ("", "x" * 4_096))
 
-    assert veiled(WEBHOOKS, joined(one)) == veiled(WEBHOOKS, joined(other))
+    assert veiled(WEBHOOKS.entity, joined(one)) == veiled(WEBHOOKS.entity, joined(other))
 
 
 def test_what_is_veiled_is_compact_and_can_be_veiled_again() -> None:
-    once = veiled(WEBHOOKS, joined(*HOOKS))
+    once = veiled(WEBHOOKS.entity, joined(*HOOKS))
 
     assert b"\\u" not in once
     assert b'": ' not in once
-    assert veiled(WEBHOOKS, once) == once
-    assert veiled(WEBHOOKS, b"") == b""
+    assert veiled(WEBHOOKS.entity, once) == once
+    assert veiled(WEBHOOKS.entity, b"") == b""
 
 
 @given(st.lists(values_of(Webhook), max_size=3))
 def test_veiling_hides_the_values_of_headers_only(hooks: list[Webhook]) -> None:
     expected = [plain(hook) | {"headers": dict.fromkeys(hook.headers, VEIL)} for hook in hooks]
 
-    assert json.loads(b"[%b]" % veiled(WEBHOOKS, joined(*hooks))) == expected
+    assert json.loads(b"[%b]" % veiled(WEBHOOKS.entity, joined(*hooks))) == expected
 
 
 def test_only_webhooks_have_secrets() -> None:
-    assert [resource.name for resource in RESOURCES.values() if has_secrets(resource)] == ["webhook"]
+    assert [resource.name for resource in RESOURCES.values() if has_secrets(resource.entity)] == ["webhook"]
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_only_webhooks_have_secrets() -> None:
     ],
 )
 def test_nothing_else_is_veiled(resource: Resource, value: object) -> None:
-    assert json.loads(veiled(resource, documents.encode(value))) == plain(value)
+    assert json.loads(veiled(resource.entity, documents.encode(value))) == plain(value)

@@ -144,10 +144,11 @@ class Server:
             "CRM_DATABASE_URL": database_url,
             "CRM_DATA_DIR": str(data_dir),
             "CRM_ADMIN_PASSWORD": PASSWORD,
-            **settings,
+            "CRM_WEBHOOK_ALLOW": "127.0.0.0/8",
+            "CRM_WEBHOOK_RETRY_DELAYS": "0.1,0.1,0.1",
         }
         self.process = subprocess.Popen(
-            [_CRM, "serve", "--port", str(self.port), *options], env=environment, start_new_session=True
+            [_CRM, "serve", "--port", str(self.port), *options], env=environment | settings, start_new_session=True
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
         self._wait()
@@ -163,6 +164,12 @@ class Server:
 
     def api(self, people: PostgresPeople | None = None) -> Api:
         return Api(self.client.request, people=people).as_user("admin")
+
+    def kill(self) -> None:
+        """End it with all its workers at once, as a power cut would."""
+        self.client.close()
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
 
     def stop(self) -> int:
         self.client.close()
@@ -225,7 +232,8 @@ def on_memory(
         password_hash = runner.run(passwords.hash(PASSWORD))
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
-        app = create_app(database(accounts), accounts, passwords, images)
+        records = database(accounts)
+        app = create_app(records, accounts, passwords, records.outbox, images)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)

@@ -500,6 +500,15 @@ def test_a_file_store_that_does_not_answer_is_one_line(data_dir: Path) -> None:
     assert "Could not connect" in ran.err
 
 
+def test_a_network_that_would_open_the_inside_is_refused(data_dir: Path) -> None:
+    ran = Crm(data_dir / "unused", CRM_WEBHOOK_ALLOW="64:ff9b::/96")("migrate")
+
+    assert ran.code == 2
+    assert is_one_line(ran.err)
+    assert "CRM_WEBHOOK_ALLOW has a network that carries IPv4 addresses" in ran.err
+    assert not (data_dir / "unused").exists()
+
+
 class Asker:
     """Runs commands in this process, which is quick: such as find the mistake before any database is looked for."""
 

@@ -42,7 +42,8 @@ class NoPasswords:
 def _routes() -> Iterator[tuple[str, str, object]]:
     """Every path with each of its methods and what is declared for it."""
     images = Images(files=MemoryFileStore(), read_header=read_header)
-    app = create_app(MemoryDatabase(), MemoryAccounts(), NoPasswords(), images)._app
+    database = MemoryDatabase()
+    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
     assert isinstance(app, Litestar)
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"

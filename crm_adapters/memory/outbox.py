@@ -1,0 +1,257 @@
+"""Deliveries in memory."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import attrs
+
+from crm_adapters import documents
+from crm_core.deliveries import Attempt, Claim, Delivery, Logged, LogQuery
+from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
+from crm_core.use_cases.callers import new_secret
+
+
+@attrs.define(kw_only=True)
+class _Row:
+    delivery: Delivery
+    body: bytes
+    state: str
+    next_at: datetime
+    created_at: datetime
+    attempts: int = 0
+    status: int | None = None
+    error: str = ""
+    answer: str = ""
+    attempted_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@attrs.define(kw_only=True)
+class _Endpoint:
+    failures: int
+    failing_since: datetime
+    paused_until: datetime
+
+
+@attrs.define(kw_only=True)
+class _Secret:
+    current: str
+    previous: str | None = None
+    previous_until: datetime | None = None
+
+
+class MemoryOutbox:
+    """Deliveries in memory (``crm_core.ports.Outbox`` and ``DeliveryLog``).
+
+    Args:
+        is_active: whether a webhook is there and active.
+        clock: gives the time, UTC.
+    """
+
+    def __init__(self, is_active: Callable[[UUID], bool], clock: Callable[[], datetime]) -> None:
+        self._is_active = is_active
+        self._clock = clock
+        self._rows: dict[UUID, _Row] = {}
+        self._endpoints: dict[UUID, _Endpoint] = {}
+        self._secrets: dict[UUID, _Secret] = {}
+        self._stirred = asyncio.Event()
+
+    # What the database that it belongs to tells it
+
+    def append(self, deliveries: Iterable[Delivery]) -> None:
+        """Keep what a commit leaves."""
+        now = self._clock()
+        for each in deliveries:
+            self._rows[each.id] = _Row(
+                delivery=each,
+                body=documents.body_of(each),
+                state="dead" if each.error else "pending",
+                error=each.error,
+                next_at=now,
+                created_at=now,
+                finished_at=now if each.error else None,
+            )
+            self._stirred.set()
+
+    def add_webhook(self, webhook: UUID) -> None:
+        """Make a secret for a new webhook."""
+        self._secrets.setdefault(webhook, _Secret(current=new_secret()))
+
+    def remove_webhook(self, webhook: UUID) -> None:
+        """Forget everything of a webhook that is gone."""
+        self._secrets.pop(webhook, None)
+        self._endpoints.pop(webhook, None)
+        self._rows = {id_: row for id_, row in self._rows.items() if row.delivery.webhook != webhook}
+
+    # For workers
+
+    async def claim(self, most: int, busy: Mapping[UUID, int]) -> Claim:
+        """Attempts that are due, the oldest first."""
+        now = self._clock()
+        room = Counter({webhook: self._slots(webhook, now) - busy.get(webhook, 0) for webhook in self._secrets})
+        claimed: list[_Row] = []
+        for row in self._first_of_each_record():
+            if row.next_at <= now and room[row.delivery.webhook] > 0 and len(claimed) < most:
+                room[row.delivery.webhook] -= 1
+                row.state, row.attempts, row.next_at = "sending", row.attempts + 1, now + LEASE
+                claimed.append(row)
+        return Claim([self._attempt(row, now) for row in claimed], len(claimed) == most)
+
+    async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
+        """Write down what came of attempts."""
+        now = self._clock()
+        settled = [(row, each) for each in results if (row := self._claimed(each.delivery, each.number))]
+        for row, each in settled:
+            row.state, row.attempted_at = each.state, now
+            row.status, row.error, row.answer = each.outcome.status, each.outcome.error, each.outcome.answer
+            if each.state == "pending":
+                row.next_at = now + timedelta(seconds=each.wait)
+            else:
+                row.finished_at = now
+        delivered = {row.delivery.webhook for row, each in settled if each.state == "delivered"}
+        for webhook in delivered:
+            self._endpoints.pop(webhook, None)
+        failed = Counter(row.delivery.webhook for row, each in settled if each.is_endpoints_failure)
+        return {webhook: self._fail(webhook, failed[webhook], now) for webhook in failed.keys() - delivered}
+
+    async def release(self, attempts: Sequence[Attempt]) -> None:
+        """Give back what was not tried."""
+        for each in attempts:
+            if row := self._claimed(each.delivery, each.number):
+                row.state, row.attempts, row.next_at = "pending", row.attempts - 1, self._clock()
+
+    async def pause(self, webhook: UUID, seconds: float) -> None:
+        """Let nothing be sent to an endpoint for some time."""
+        if endpoint := self._endpoints.get(webhook):
+            endpoint.paused_until = self._clock() + timedelta(seconds=seconds)
+
+    async def forgive(self, webhook: UUID) -> None:
+        """Forget that an endpoint failed."""
+        self._endpoints.pop(webhook, None)
+
+    async def clean(self) -> int:
+        """Delete what is kept no longer."""
+        now = self._clock()
+        old = [id_ for id_, row in self._rows.items() if row.finished_at and row.finished_at < now - KEPT[row.state]]
+        for id_ in old:
+            del self._rows[id_]
+        return len(old)
+
+    async def woken(self) -> None:
+        """Wait for a commit."""
+        await self._stirred.wait()
+        self._stirred.clear()
+
+    # For those who look after webhooks
+
+    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[Logged]:
+        """Deliveries of a webhook, the newest first."""
+        rows = [_logged(row) for row in self._rows.values() if row.delivery.webhook == webhook]
+        listed = [
+            row
+            for row in rows
+            if query.state in (None, row.state) and (query.before is None or (row.created_at, row.id) < query.before)
+        ]
+        return sorted(listed, key=lambda row: (row.created_at, row.id), reverse=True)[: query.limit]
+
+    async def get(self, webhook: UUID, delivery: UUID) -> Logged | None:
+        """One of them."""
+        row = self._row(webhook, delivery)
+        return _logged(row) if row else None
+
+    async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
+        """Have a delivery sent anew."""
+        row = self._row(webhook, delivery)
+        if row and row.state != "sending":
+            self._restart([row])
+
+    async def recover(self, webhook: UUID, since: datetime) -> int:
+        """Have all that died since then sent anew."""
+        return self._restart(
+            row
+            for row in self._rows.values()
+            if row.delivery.webhook == webhook and row.state == "dead" and row.finished_at and row.finished_at >= since
+        )
+
+    async def secret(self, webhook: UUID) -> str | None:
+        """What a webhook's requests are signed with."""
+        found = self._secrets.get(webhook)
+        return found.current if found else None
+
+    async def rotate(self, webhook: UUID, secret: str) -> None:
+        """Sign with another secret."""
+        before = self._secrets[webhook].current
+        self._secrets[webhook] = _Secret(current=secret, previous=before, previous_until=self._clock() + ROTATION)
+
+    def _row(self, webhook: UUID, delivery: UUID) -> _Row | None:
+        row = self._rows.get(delivery)
+        return row if row and row.delivery.webhook == webhook else None
+
+    def _claimed(self, delivery: UUID, number: int) -> _Row | None:
+        row = self._rows.get(delivery)
+        return row if row and row.attempts == number and row.state == "sending" else None
+
+    def _first_of_each_record(self) -> list[_Row]:
+        first: dict[tuple[UUID, UUID], _Row] = {}
+        for row in self._rows.values():
+            place = row.delivery.webhook, row.delivery.record
+            if row.finished_at is None and (place not in first or row.delivery.version < first[place].delivery.version):
+                first[place] = row
+        return sorted(first.values(), key=lambda row: row.next_at)
+
+    def _slots(self, webhook: UUID, now: datetime) -> int:
+        endpoint = self._endpoints.get(webhook)
+        if not self._is_active(webhook) or (endpoint and endpoint.paused_until > now):
+            return 0
+        return 1 if endpoint else AT_ONE_ENDPOINT
+
+    def _attempt(self, row: _Row, now: datetime) -> Attempt:
+        delivery, secret = row.delivery, self._secrets[row.delivery.webhook]
+        is_rotating = secret.previous_until is not None and secret.previous_until > now
+        return Attempt(
+            delivery=delivery.id,
+            webhook=delivery.webhook,
+            number=row.attempts,
+            method=delivery.method,
+            url=delivery.url,
+            headers=delivery.headers,
+            body=row.body,
+            secrets=(secret.current, secret.previous) if is_rotating and secret.previous else (secret.current,),
+        )
+
+    def _fail(self, webhook: UUID, failures: int, now: datetime) -> Health:
+        endpoint = self._endpoints.setdefault(webhook, _Endpoint(failures=0, failing_since=now, paused_until=now))
+        endpoint.failures += failures
+        return Health(failures=endpoint.failures, failing_for=now - endpoint.failing_since)
+
+    def _restart(self, rows: Iterable[_Row]) -> int:
+        restarted = [row for row in rows if row.delivery.url]
+        for row in restarted:
+            row.state, row.attempts, row.next_at, row.finished_at = "pending", 0, self._clock(), None
+            self._stirred.set()
+        return len(restarted)
+
+
+def _logged(row: _Row) -> Logged:
+    delivery = row.delivery
+    return Logged(
+        id=delivery.id,
+        record=delivery.record,
+        type=delivery.type,
+        state=row.state,
+        attempts=row.attempts,
+        status=row.status,
+        error=row.error,
+        created_at=row.created_at,
+        attempted_at=row.attempted_at,
+        next_attempt_at=None if row.finished_at else row.next_at,
+        finished_at=row.finished_at,
+        method=delivery.method,
+        url=delivery.url,
+        headers=delivery.headers,
+        body=row.body,
+        answer=row.answer,
+    )

@@ -1,0 +1,49 @@
+-- Webhooks' secrets, and the outbox: what they are told, written in the commit of the change.
+
+-- A secret is made with its webhook, in the same commit, of 244 random bits; no document shows it.
+alter table webhook
+    add column secret text not null
+        default 'whsec_' || encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'),
+    add column previous_secret text,
+    add column previous_until timestamptz;
+
+-- Why the system switched one off.
+update webhook set version = version + 1, document = (left(document::text, -1) || ',"disabled_reason":null}')::json;
+
+-- How an endpoint has been doing since its last success; no row is no failure. Here and below nothing refers to
+-- webhook by a foreign key: each write would lock the webhook's row, and the end of a webhook would take long. What is
+-- left of one is never claimed, and cleaned away.
+create table endpoint (
+    webhook uuid primary key,
+    failures integer not null default 0 check (failures >= 0),
+    failing_since timestamptz not null default now(),
+    paused_until timestamptz
+);
+
+create table delivery (
+    id uuid primary key,
+    webhook uuid not null,
+    record uuid not null,
+    version integer not null check (version > 0),
+    type text not null,
+    method text not null,
+    url text not null,
+    headers json not null,
+    body bytea not null,
+    state text not null default 'pending' check (state in ('pending', 'sending', 'delivered', 'dead')),
+    attempts integer not null default 0 check (attempts >= 0),
+    next_at timestamptz not null default now(), -- when it is due; while it is being sent, the end of the lease
+    status integer,
+    error text not null default '',
+    answer text not null default '',
+    created_at timestamptz not null default now(),
+    attempted_at timestamptz,
+    finished_at timestamptz,
+    check ((finished_at is null) = (state in ('pending', 'sending')))
+) with (autovacuum_vacuum_scale_factor = 0.02);
+
+create index delivery_due on delivery (webhook, next_at) where finished_at is null;
+create index delivery_order on delivery (webhook, record, version) where finished_at is null;
+create index delivery_log on delivery (webhook, created_at, id);
+create index delivery_dead on delivery (webhook, created_at, id) where state = 'dead';
+create index delivery_finished on delivery (finished_at) where finished_at is not null;

@@ -1,0 +1,202 @@
+"""PostgresOutbox: the deliveries that commits have left, for workers to claim and for people to look at."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+
+from crm_adapters.postgres.pool import Pool
+from crm_adapters.postgres.queries import query
+from crm_adapters.postgres.rows import Row, fetch
+from crm_core.deliveries import Attempt, Claim, Logged, LogQuery
+from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
+
+logger = logging.getLogger("crm.postgres")
+
+_BATCH: Final = 1000
+#: Seconds between two wake-ups of other processes, and before listening for theirs again when that failed.
+_BETWEEN_WAKES: Final = 0.05
+_BETWEEN_TRIES: Final = 2.0
+
+
+class PostgresOutbox:
+    """Deliveries in PostgreSQL (``crm_core.ports.Outbox`` and ``DeliveryLog``).
+
+    Workers of any number of processes share it. One object wakes one worker.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._sender = uuid4().hex
+        self._stirred = asyncio.Event()
+        self._is_untold = False
+        self._telling: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    # For workers
+
+    async def claim(self, most: int, busy: Mapping[UUID, int]) -> Claim:
+        """Attempts that are due, in fair shares."""
+        params = {
+            "most": most,
+            "each": AT_ONE_ENDPOINT,
+            "lease": LEASE,
+            "busy": list(busy),
+            "counts": list(busy.values()),
+        }
+        rows = await self._pool.fetch(query("claim"), params)
+        attempts = [_attempt(row) for row in rows if row[1] is not None]
+        return Claim(attempts, rows[0][0] > 0 or len(attempts) == most)
+
+    async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
+        """Write down what came of attempts."""
+        params = {
+            "ids": [each.delivery for each in results],
+            "numbers": [each.number for each in results],
+            "states": [each.state for each in results],
+            "waits": [each.wait for each in results],
+            "statuses": [each.outcome.status for each in results],
+            "errors": [each.outcome.error for each in results],
+            "answers": [each.outcome.answer for each in results],
+            "blamed": [each.is_endpoints_failure for each in results],
+        }
+        rows = await self._pool.fetch(query("settle"), params)
+        return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
+
+    async def release(self, attempts: Sequence[Attempt]) -> None:
+        """Give back what was not tried."""
+        params = {"ids": [each.delivery for each in attempts], "numbers": [each.number for each in attempts]}
+        await self._pool.fetch(query("release"), params)
+
+    async def pause(self, webhook: UUID, seconds: float) -> None:
+        """Let nothing be sent to an endpoint for some time."""
+        await self._pool.fetch(query("pause"), {"webhook": webhook, "seconds": seconds})
+
+    async def forgive(self, webhook: UUID) -> None:
+        """Forget that an endpoint failed."""
+        await self._pool.fetch(query("forgive"), {"webhook": webhook})
+
+    async def clean(self) -> int:
+        """Delete a batch of what is kept no longer."""
+        return len(await self._pool.fetch(query("clean"), {**KEPT, "most": _BATCH}))
+
+    async def woken(self) -> None:
+        """Wait for a commit of this process, or word of another's."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
+        await self._stirred.wait()
+        self._stirred.clear()
+
+    # For those who look after webhooks
+
+    async def find(self, webhook: UUID, query_: LogQuery) -> Sequence[Logged]:
+        """Deliveries of a webhook, the newest first."""
+        at, id_ = query_.before or (None, None)
+        params = {"webhook": webhook, "state": query_.state, "at": at, "id": id_, "limit": query_.limit}
+        return [_logged(row) for row in await self._pool.fetch_again(query("log"), params)]
+
+    async def get(self, webhook: UUID, delivery: UUID) -> Logged | None:
+        """One of them."""
+        rows = await self._pool.fetch_again(query("logged"), {"webhook": webhook, "id": delivery})
+        return _logged(rows[0]) if rows else None
+
+    async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
+        """Have a delivery sent anew."""
+        await self._pool.fetch(query("redeliver"), {"webhook": webhook, "id": delivery})
+        self.wake()
+
+    async def recover(self, webhook: UUID, since: datetime) -> int:
+        """Have all that died since then sent anew."""
+        params = {"webhook": webhook, "since": since, "most": _BATCH}
+        total = 0
+        # In one transaction: what dies anew while this goes on is later than its time, and not taken again.
+        async with self._pool.connect() as connection, connection.transaction():
+            while recovered := len(await fetch(connection, query("recover"), params)):
+                total += recovered
+        self.wake()
+        return total
+
+    async def secret(self, webhook: UUID) -> str | None:
+        """What a webhook's requests are signed with."""
+        rows = await self._pool.fetch_again(query("secret"), {"webhook": webhook})
+        return rows[0][0] if rows else None
+
+    async def rotate(self, webhook: UUID, secret: str) -> None:
+        """Sign with another secret."""
+        params = {"webhook": webhook, "secret": secret, "overlap": ROTATION}
+        await self._pool.fetch(query("rotate_secret"), params)
+
+    # Waking
+
+    def wake(self) -> None:
+        """Say that something may be due: after the commit, and never inside a writer's transaction.
+
+        There a NOTIFY would make all commits of the server wait for one another. Those of one moment are told together.
+        """
+        self._stirred.set()
+        self._is_untold = True
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell())
+
+    async def close(self) -> None:
+        """Stop what runs in the background; the pool is its owner's to close."""
+        tasks = [task for task in (self._telling, self._listening) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _tell(self) -> None:
+        while self._is_untold:
+            self._is_untold = False
+            with contextlib.suppress(Exception):  # a hint that fails to come costs others a second
+                await self._pool.fetch(query("wake"), {"sender": self._sender})
+            await asyncio.sleep(_BETWEEN_WAKES)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._hear()
+            except (psycopg.Error, OSError) as error:
+                logger.info("not listening for deliveries: %s", type(error).__name__)
+            await asyncio.sleep(_BETWEEN_TRIES)
+
+    async def _hear(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(
+            self._pool.conninfo, autocommit=True, connect_timeout=3, application_name="crm listener"
+        )
+        async with connection:
+            await connection.execute("listen crm_outbox")
+            async for notice in connection.notifies():
+                if notice.payload != self._sender:
+                    self._stirred.set()
+
+
+def _attempt(row: Row) -> Attempt:
+    _, id_, webhook, number, method, url, headers, body, secret, previous = row
+    return Attempt(
+        delivery=id_,
+        webhook=webhook,
+        number=number,
+        method=method,
+        url=url,
+        headers=msgspec.json.decode(headers),
+        body=body,
+        secrets=(secret,) if previous is None else (secret, previous),
+    )
+
+
+_LOGGED: Final = (
+    *("id", "record", "type", "state", "attempts", "status", "error", "created_at", "attempted_at"),
+    *("next_attempt_at", "finished_at", "method", "url", "headers", "body", "answer"),
+)
+
+
+def _logged(row: Row) -> Logged:
+    values = dict(zip(_LOGGED, row, strict=True))
+    return Logged(**values | {"headers": msgspec.json.decode(values["headers"])})

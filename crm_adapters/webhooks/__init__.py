@@ -1,0 +1,1 @@
+"""Delivery of webhooks by HTTP, to where it may go."""
