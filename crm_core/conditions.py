@@ -1,5 +1,6 @@
 """The conditions under which a webhook fires (``api.md`` 13, ruling 28)."""
 
+import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,9 @@ import attrs
 
 from crm_core.errors import Problem, Problems
 from crm_core.events import same
+
+#: Characters of JSON.
+_LONGEST_VALUE: Final = 10_000
 
 
 class Rule(Protocol):
@@ -141,6 +145,8 @@ def condition_problems(field: str, operator_: str, value: object, fields: frozen
     problems: dict[str, Problems] = {}
     if field not in fields:
         problems["field"] = (Problem("invalid_choice", f'"{field}" is not a valid choice.'),)
-    if wrong := OPERATORS[operator_].wrong(value):
+    if len(json.dumps(value)) > _LONGEST_VALUE:
+        problems["value"] = (Problem("max_length", f"Ensure this value has no more than {_LONGEST_VALUE} characters."),)
+    elif wrong := OPERATORS[operator_].wrong(value):
         problems["value"] = (Problem("invalid", wrong),)
     return problems

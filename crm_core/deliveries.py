@@ -59,6 +59,7 @@ class Attempt:
         delivery: the delivery's id, the same in every try (``webhook-id``).
         webhook: whose it is.
         number: which try it is, from 1.
+        claim: tells this try from all others of the delivery, also when its tries are counted anew.
         method: the HTTP method.
         url: where it goes.
         headers: the webhook's own headers, filled.
@@ -69,6 +70,7 @@ class Attempt:
     delivery: UUID
     webhook: UUID
     number: int
+    claim: int
     method: str
     url: str
     headers: Mapping[str, str]
@@ -111,7 +113,7 @@ class Claim(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class Logged:
-    """A delivery as the log has it.
+    """A delivery as the log lists it.
 
     Attributes:
         id: the same in every try (``webhook-id``).
@@ -119,17 +121,12 @@ class Logged:
         type: what happened, such as ``lead.updated``.
         state: ``pending``, ``sending``, ``delivered`` or ``dead``.
         attempts: how many were begun.
-        status: the receiver's last HTTP status, if it ever answered.
+        status: the receiver's HTTP status at the last attempt; None where there was no answer.
         error: why there was no answer to the last attempt, or why it cannot be sent; empty if neither.
         created_at: when the change was committed.
         attempted_at: when the last attempt ended.
         next_attempt_at: when the next one is due; None when it is finished.
         finished_at: when it was delivered or given up.
-        method: the HTTP method.
-        url: where it goes.
-        headers: the webhook's own headers, filled.
-        body: the exact bytes that are sent.
-        answer: the beginning of the receiver's last answer.
     """
 
     id: UUID
@@ -143,6 +140,11 @@ class Logged:
     attempted_at: datetime | None
     next_attempt_at: datetime | None
     finished_at: datetime | None
+
+
+class Exchange(NamedTuple):
+    """What is sent, and the beginning of the receiver's last answer."""
+
     method: str
     url: str
     headers: Mapping[str, str]
@@ -167,7 +169,12 @@ def plan(webhooks: Iterable[Webhook], event: Event, before: object | None, after
         before: the record as it was; None when it is new.
         after: the record as it is; None when it is gone.
     """
-    return [compose(each, event, before, after) for each in webhooks if fires(each, event, before, after)]
+    firing = [each for each in webhooks if fires(each, event, before, after)]
+    if not firing:
+        return []
+    record = after if after is not None else before
+    body = body_of(event, record)
+    return [compose(each, event, record, body) for each in firing]
 
 
 def fires(webhook: Webhook, event: Event, before: object | None, after: object | None) -> bool:
@@ -180,9 +187,14 @@ def fires(webhook: Webhook, event: Event, before: object | None, after: object |
     return holds(webhook.conditions, webhook.condition_logic, was, now)
 
 
-def compose(webhook: Webhook, event: Event, before: object | None, after: object | None) -> Delivery:
-    """The request that tells a webhook of an event."""
-    record = after if after is not None else before
+def body_of(event: Event, record: object) -> Mapping[str, object]:
+    """What every webhook is told of an event on a record as it is, or was when it is gone."""
+    kind = f"{event.resource}.{event.kind}"
+    return {"type": kind, "timestamp": iso(event.at), "data": record, "changes": event.changes}
+
+
+def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object]) -> Delivery:
+    """The request that tells a webhook of an event on a record, with the body that all are told."""
     names = [name for template in (webhook.url, *webhook.headers.values()) for name in placeholders(template)]
     value_of = partial(field_of, _plain_fields(names, record))
     url, error = "", ""
@@ -190,14 +202,12 @@ def compose(webhook: Webhook, event: Event, before: object | None, after: object
         url = fill_url(webhook.url, value_of)
     except UnfillableError as unfillable:
         error = str(unfillable)
-    kind = f"{event.resource}.{event.kind}"
-    body = {"type": kind, "timestamp": iso(event.at), "data": record, "changes": event.changes}
     return Delivery(
         id=uuid5(webhook.id, f"{event.record}/{event.version}"),
         webhook=webhook.id,
         record=event.record,
         version=event.version,
-        type=kind,
+        type=f"{event.resource}.{event.kind}",
         method=webhook.method,
         url=url,
         headers={name: fill_header(value, value_of) for name, value in webhook.headers.items()},

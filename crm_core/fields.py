@@ -214,7 +214,10 @@ def texts(*, most: int, longest: int = 255, options: Sequence[str] = (), read_on
 
     def read(value: object, _: Intake) -> tuple[str, ...]:
         found = readers.read_list(value, most)
-        return readers.read_each(found, lambda each: read_one(readers.plain_text(each, longest, options)))
+        read_all = readers.read_each(found, lambda each: read_one(readers.plain_text(each, longest, options)))
+        if options and not read_all:
+            raise refuse("empty", "This selection may not be empty.")
+        return tuple(dict.fromkeys(read_all)) if options else read_all
 
     limits = {"maxItems": most, "maxLength": longest, "enum": list(options)}
     return _declare(

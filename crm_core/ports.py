@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_core.accounts import Actor, Failures, User
 from crm_core.changes import Decide, Document, Key, Known, Needs
-from crm_core.deliveries import Attempt, Claim, Logged, LogQuery, Outcome
+from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery, Outcome
 from crm_core.images import ImageHeader, OpenFile, StoredFile
 from crm_core.queries import Page, Query
 from crm_core.retries import Health, Result
@@ -89,7 +89,7 @@ class Passwords(Protocol):
 class Outbox(Protocol):
     """Keeps deliveries until they are sent, for workers. Time is the store's own; UnavailableError may be raised."""
 
-    async def claim(self, most: int, busy: Mapping[UUID, int]) -> Claim:
+    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
         """Attempts that are due, each under a lease within which nobody else is given it.
 
         Of each record and webhook only the first delivery that is not finished is due, of each endpoint a few, and
@@ -98,16 +98,17 @@ class Outbox(Protocol):
         Args:
             most: the most attempts, over all endpoints in fair shares.
             busy: how many attempts the claimer has under way, by webhook.
+            scarce: keep to endpoints that do not fail and have nothing under way, a single attempt for each.
         """
 
     async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Write down what came of attempts; gives the health of the webhooks that failed.
 
-        A result whose attempt is not the latest changes nothing: its lease was over and somebody else has it.
+        A result whose claim is not the latest changes nothing: its lease was over and somebody else has it.
         """
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back attempts that were not made, as if never claimed."""
+        """Give back attempts that were begun and have not ended: their next ones are due at once."""
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
         """Let nothing be sent to an endpoint for some time."""
@@ -128,8 +129,8 @@ class DeliveryLog(Protocol):
     async def find(self, webhook: UUID, query: LogQuery) -> Sequence[Logged]:
         """Deliveries of a webhook, the newest first."""
 
-    async def get(self, webhook: UUID, delivery: UUID) -> Logged | None:
-        """One of them."""
+    async def get(self, webhook: UUID, delivery: UUID) -> tuple[Logged, Exchange] | None:
+        """One of them, with what is sent and what was answered."""
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Have a delivery sent from its first attempt on, now; one that is being sent just now is left alone."""
@@ -141,7 +142,7 @@ class DeliveryLog(Protocol):
         """What a webhook's requests are signed with."""
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret, for a day (``retries.ROTATION``) also with the one before."""
+        """Sign with another secret, for a day (``retries.ROTATION``) also with those before."""
 
 
 class WebhookSender(Protocol):

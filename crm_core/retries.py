@@ -37,7 +37,7 @@ LEASE: Final = timedelta(seconds=30)
 
 #: How long what is finished is kept for the log.
 KEPT: Final = {"delivered": timedelta(days=7), "dead": timedelta(days=30)}
-#: How long the secret before still signs after a rotation.
+#: How long the secrets before still sign after a rotation.
 ROTATION: Final = timedelta(hours=24)
 
 
@@ -54,20 +54,24 @@ class Health:
     failing_for: timedelta
 
 
+#: That of an endpoint which has just succeeded, whatever failed beside that.
+HEALTHY: Final = Health(failures=0, failing_for=timedelta())
+
+
 @attrs.frozen(kw_only=True)
 class Result:
     """What an attempt made of its delivery.
 
     Attributes:
         delivery: whose attempt it was.
-        number: which attempt; a later one makes this result void.
+        claim: whose result it is; a later claim makes it void.
         state: ``delivered``, ``dead``, or ``pending`` where another try follows.
         wait: seconds until that.
         outcome: what came of the attempt.
     """
 
     delivery: UUID
-    number: int
+    claim: int
     state: State
     wait: float
     outcome: Outcome
@@ -97,7 +101,7 @@ class Retries:
             chance: a random number from 0 to 1, by which waits are spread.
         """
         state, wait = self._verdict(attempt.number, outcome, chance)
-        return Result(delivery=attempt.delivery, number=attempt.number, state=state, wait=wait, outcome=outcome)
+        return Result(delivery=attempt.delivery, claim=attempt.claim, state=state, wait=wait, outcome=outcome)
 
     def is_used_up(self, number: int) -> bool:
         """Whether there is no such try: those before ended without anybody to say how."""
@@ -118,7 +122,7 @@ class Retries:
     def _verdict(self, number: int, outcome: Outcome, chance: float) -> tuple[State, float]:
         if is_success(outcome):
             return "delivered", 0.0
-        if outcome.is_hopeless or number > len(self.delays):
+        if outcome.is_hopeless or outcome.status == _GONE or number > len(self.delays):
             return "dead", 0.0
         wait = self.delays[number - 1] * (1 - _SPREAD + 2 * _SPREAD * chance)
         if outcome.timed_out or outcome.status == _TOO_MANY_REQUESTS:

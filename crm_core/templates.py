@@ -2,7 +2,10 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -28,10 +31,14 @@ _FORBIDDEN: Final = frozenset(
 _FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
 MOST_HEADERS: Final = 50
 TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MOST_HEADERS} elements.")
+_TWICE: Final = Problem("unique", "This header is set twice.")
 _LONGEST_VALUE: Final = 4_096
 _LARGEST_PORT: Final = 65_535
 _LONGEST_IN_URL: Final = 1_024
 _LONGEST_URL: Final = 8_192
+_LONGEST_NAME: Final = 253
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -44,6 +51,8 @@ def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
     if len(value) > MOST_HEADERS:
         raise RefusedError((TOO_MANY_HEADERS,))
     problems = {name[:256]: found for name, each in value.items() if (found := _header_problems(name, each))}
+    spelled = Counter(name.lower() for name in value)
+    problems |= {name: [_TWICE] for name in value if spelled[name.lower()] > 1 and name not in problems}
     if problems:
         raise RefusedError(problems)
     return {name: str(each) for name, each in value.items()}
@@ -129,10 +138,22 @@ def _is_sound(template: str) -> bool:
         return False
     return (
         parts.scheme in {"http", "https"}
-        and bool(parts.hostname)
-        and not re.search(r"[@{}]", parts.netloc)
+        and _is_host(parts.hostname or "")
+        and not re.search(r"[@{}%]", parts.netloc)
         and (port is None or 0 < port <= _LARGEST_PORT)
     )
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is a name, or an address in its plain spelling: others look like names and mean addresses."""
+    with suppress(ValueError):
+        return bool(ip_address(host))
+    try:
+        name = host.encode("idna").decode().removesuffix(".")
+    except UnicodeError:
+        return False
+    last = name.rpartition(".")[2]
+    return len(name) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
 
 
 def _header_problems(name: str, value: object) -> list[Problem]:

@@ -5,7 +5,8 @@ from typing import Final
 
 from crm_core.changes import Catalog, Known, Needs, Proposal, catalog_of
 from crm_core.conditions import condition_problems
-from crm_core.entities import Client, FollowUp, Lead, Service
+from crm_core.drafts import Draft
+from crm_core.entities import Client, FollowUp, Lead, Service, Webhook
 from crm_core.errors import InvalidError, Problems
 from crm_core.fields import fields_of
 from crm_core.templates import MOST_HEADERS, TOO_MANY_HEADERS, placeholder_problems, url_problems
@@ -41,6 +42,12 @@ def settle_webhook(proposal: Proposal, known: Known) -> Needs | Mapping[str, obj
     if problems:
         raise InvalidError(problems)
     return settled
+
+
+def switched_off(webhook: Webhook, *, url: str, reason: str) -> Draft:
+    """The change that stops deliveries after a failure at a URL; none if the webhook points elsewhere by now."""
+    points_there = url.startswith(webhook.url.partition("{")[0])
+    return Draft({"is_active": False, "disabled_reason": reason} if points_there and webhook.is_active else {})
 
 
 def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:

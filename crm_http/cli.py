@@ -130,8 +130,15 @@ def _deliver() -> None:
     """Send webhooks' deliveries, beside the servers, which do so too."""
     settings = Settings.from_env(os.environ)
     configure_logging(settings)
-    with open_database(settings, Stop()) as url:
-        asyncio.run(deliver(url, settings))
+    stop = Stop()
+
+    async def work(url: str) -> None:
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        stop.instead = lambda: loop.call_soon_threadsafe(stopped.set)
+        await deliver(url, settings, stopped)
+
+    with open_database(settings, stop) as url:
+        asyncio.run(work(url))
 
 
 @crm.group(no_args_is_help=False)

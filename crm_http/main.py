@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +52,8 @@ __all__ = [
 
 _READY_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 5
+#: Connections of the outbox, which must not wait behind requests: leases would run out.
+_OUTBOX_CONNECTIONS: Final = 3
 
 
 class FailedError(Exception):
@@ -66,8 +67,8 @@ def app() -> "Edge":
     settings = Settings.from_env(os.environ)
     if settings.database_url is None:
         raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
-    pool = Pool(settings.database_url)
-    outbox, passwords = PostgresOutbox(pool), Argon2Passwords()
+    pool, own_pool = Pool(settings.database_url), Pool(settings.database_url, size=_OUTBOX_CONNECTIONS)
+    outbox, passwords = PostgresOutbox(own_pool), Argon2Passwords()
     database = PostgresDatabase(pool, outbox.wake)
     accounts, files = PostgresAccounts(pool, token_days=settings.token_days), _file_store(settings)
     images = Images(
@@ -79,17 +80,16 @@ def app() -> "Edge":
 
     @asynccontextmanager
     async def running(_: "Litestar") -> AsyncIterator[None]:
-        await pool.open()
-        database.follow_definitions()
-        try:
-            async with delivering(database, outbox, settings):
-                yield
-        finally:
-            await accounts.close()
-            await database.close()
-            await pool.close()
-            passwords.close()
-            files.close()
+        async with AsyncExitStack() as stack:
+            stack.callback(files.close)
+            stack.callback(passwords.close)
+            for each in (pool, own_pool):
+                await stack.enter_async_context(each)
+            stack.push_async_callback(database.close)
+            stack.push_async_callback(accounts.close)
+            database.follow_definitions()
+            await stack.enter_async_context(_delivering(database, outbox, settings, allow_loopback=settings.zero_setup))
+            yield
 
     return create_app(database, accounts, passwords, outbox, images, ready=_readiness(pool), lifespan=[running])
 
@@ -113,18 +113,21 @@ def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
 
 
 @asynccontextmanager
-async def delivering(database: PostgresDatabase, outbox: PostgresOutbox, settings: Settings) -> AsyncIterator[None]:
+async def _delivering(
+    database: PostgresDatabase, outbox: PostgresOutbox, settings: Settings, *, allow_loopback: bool
+) -> AsyncIterator[None]:
     """Send what is in the outbox meanwhile."""
-    sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=settings.zero_setup))
+    sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=allow_loopback))
     worker = DeliveryWorker(database, outbox, sender, Retries(settings.webhook_retry_delays))
-    running = asyncio.create_task(worker.run())
-    try:
-        yield
-    finally:
-        worker.stop()
-        await running
-        await sender.close()
-        await outbox.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(outbox.close)
+        stack.push_async_callback(sender.close)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield
+        finally:
+            worker.stop()
+            await running
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
@@ -146,21 +149,19 @@ def check_files(settings: Settings) -> None:
     _file_store(settings).close()
 
 
-async def deliver(url: str, settings: Settings) -> None:
-    """Send what is in the outbox, and do nothing else, until a signal says to stop."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+async def deliver(url: str, settings: Settings, stopped: asyncio.Event) -> None:
+    """Send what is in the outbox, and do nothing else, until it is told to stop.
+
+    What is on loopback is reached only if the settings name it: this process cannot know whom a server serves.
+    """
     if settings.is_embedded:  # which is nobody's to migrate but ours
         await migrate(url)
     with _told():
         await _check_migrated(url)
-    pool = Pool(url, size=4)
-    await pool.open()
-    outbox = PostgresOutbox(pool)
-    async with delivering(PostgresDatabase(pool, outbox.wake), outbox, settings):
-        await stopped.wait()
-    await pool.close()
+    async with Pool(url, size=_OUTBOX_CONNECTIONS) as pool:
+        outbox = PostgresOutbox(pool)
+        async with _delivering(PostgresDatabase(pool, outbox.wake), outbox, settings, allow_loopback=False):
+            await stopped.wait()
 
 
 @contextmanager
@@ -217,14 +218,12 @@ async def manage(url: str, *, token_days: int = 30) -> AsyncIterator[PostgresAcc
     """Users, groups and tokens, on a pool of their own."""
     with _told():
         await _check_migrated(url)
-        pool = Pool(url, size=1)
-        await pool.open()
-        accounts = PostgresAccounts(pool, token_days=token_days)
-        try:
-            yield accounts
-        finally:
-            await accounts.close()
-            await pool.close()
+        async with Pool(url, size=1) as pool:
+            accounts = PostgresAccounts(pool, token_days=token_days)
+            try:
+                yield accounts
+            finally:
+                await accounts.close()
 
 
 async def sweep(url: str, settings: Settings, tell: Callable[[Finding], None], *, delete: bool) -> None:

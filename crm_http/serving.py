@@ -81,12 +81,16 @@ class Stop:
 
     Args:
         code: what the process then exits with.
+
+    Attributes:
+        instead: what the first signal does, if not that.
     """
 
     def __init__(self, code: int = 0) -> None:
         self.failed = False
         self._code = code
         self._asked = self._held = False
+        self.instead: Callable[[], object] | None = None
         signal.signal(signal.SIGALRM, self._exit)
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
@@ -115,7 +119,9 @@ class Stop:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         is_first, self._asked = not self._asked, True
-        if is_first and self._held:
+        if is_first and self.instead:
+            self.instead()
+        elif is_first and self._held:
             signal.alarm(_HELD_SECONDS)
         elif is_first:
             self._exit(number, frame)

@@ -4,12 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import attrs
 
 from crm_adapters import documents
-from crm_core.deliveries import Attempt, Claim, Delivery, Logged, LogQuery
+from crm_core.deliveries import Attempt, Claim, Delivery, Exchange, Logged, LogQuery
 from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
 from crm_core.use_cases.callers import new_secret
 
@@ -22,6 +23,7 @@ class _Row:
     next_at: datetime
     created_at: datetime
     attempts: int = 0
+    claims: int = 0
     status: int | None = None
     error: str = ""
     answer: str = ""
@@ -36,11 +38,9 @@ class _Endpoint:
     paused_until: datetime
 
 
-@attrs.define(kw_only=True)
-class _Secret:
-    current: str
-    previous: str | None = None
-    previous_until: datetime | None = None
+class _Secret(NamedTuple):
+    secret: str
+    until: datetime | None = None
 
 
 class MemoryOutbox:
@@ -56,8 +56,9 @@ class MemoryOutbox:
         self._clock = clock
         self._rows: dict[UUID, _Row] = {}
         self._endpoints: dict[UUID, _Endpoint] = {}
-        self._secrets: dict[UUID, _Secret] = {}
-        self._stirred = asyncio.Event()
+        self._secrets: dict[UUID, list[_Secret]] = {}
+        self._is_stirred = False
+        self._waiting: asyncio.Event | None = None
 
     # What the database that it belongs to tells it
 
@@ -74,11 +75,11 @@ class MemoryOutbox:
                 created_at=now,
                 finished_at=now if each.error else None,
             )
-            self._stirred.set()
+            self._stir()
 
     def add_webhook(self, webhook: UUID) -> None:
         """Make a secret for a new webhook."""
-        self._secrets.setdefault(webhook, _Secret(current=new_secret()))
+        self._secrets.setdefault(webhook, [_Secret(new_secret())])
 
     def remove_webhook(self, webhook: UUID) -> None:
         """Forget everything of a webhook that is gone."""
@@ -88,22 +89,25 @@ class MemoryOutbox:
 
     # For workers
 
-    async def claim(self, most: int, busy: Mapping[UUID, int]) -> Claim:
+    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
         """Attempts that are due, the oldest first."""
         now = self._clock()
-        room = Counter({webhook: self._slots(webhook, now) - busy.get(webhook, 0) for webhook in self._secrets})
+        room = Counter(
+            {webhook: self._slots(webhook, now, scarce=scarce) - busy.get(webhook, 0) for webhook in self._secrets}
+        )
         claimed: list[_Row] = []
         for row in self._first_of_each_record():
             if row.next_at <= now and room[row.delivery.webhook] > 0 and len(claimed) < most:
                 room[row.delivery.webhook] -= 1
-                row.state, row.attempts, row.next_at = "sending", row.attempts + 1, now + LEASE
+                row.state, row.next_at = "sending", now + LEASE
+                row.attempts, row.claims = row.attempts + 1, row.claims + 1
                 claimed.append(row)
         return Claim([self._attempt(row, now) for row in claimed], len(claimed) == most)
 
     async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Write down what came of attempts."""
         now = self._clock()
-        settled = [(row, each) for each in results if (row := self._claimed(each.delivery, each.number))]
+        settled = [(row, each) for each in results if (row := self._claimed(each.delivery, each.claim))]
         for row, each in settled:
             row.state, row.attempted_at = each.state, now
             row.status, row.error, row.answer = each.outcome.status, each.outcome.error, each.outcome.answer
@@ -118,10 +122,10 @@ class MemoryOutbox:
         return {webhook: self._fail(webhook, failed[webhook], now) for webhook in failed.keys() - delivered}
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back what was not tried."""
+        """Give back what was begun and has not ended."""
         for each in attempts:
-            if row := self._claimed(each.delivery, each.number):
-                row.state, row.attempts, row.next_at = "pending", row.attempts - 1, self._clock()
+            if row := self._claimed(each.delivery, each.claim):
+                row.state, row.next_at = "pending", self._clock()
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
         """Let nothing be sent to an endpoint for some time."""
@@ -142,8 +146,10 @@ class MemoryOutbox:
 
     async def woken(self) -> None:
         """Wait for a commit."""
-        await self._stirred.wait()
-        self._stirred.clear()
+        while not self._is_stirred:
+            self._waiting = asyncio.Event()  # of the event loop of this moment
+            await self._waiting.wait()
+        self._is_stirred = False
 
     # For those who look after webhooks
 
@@ -157,10 +163,13 @@ class MemoryOutbox:
         ]
         return sorted(listed, key=lambda row: (row.created_at, row.id), reverse=True)[: query.limit]
 
-    async def get(self, webhook: UUID, delivery: UUID) -> Logged | None:
-        """One of them."""
+    async def get(self, webhook: UUID, delivery: UUID) -> tuple[Logged, Exchange] | None:
+        """One of them, with what is sent and what was answered."""
         row = self._row(webhook, delivery)
-        return _logged(row) if row else None
+        if row is None:
+            return None
+        sent = row.delivery
+        return _logged(row), Exchange(sent.method, sent.url, sent.headers, row.body, row.answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Have a delivery sent anew."""
@@ -179,20 +188,26 @@ class MemoryOutbox:
     async def secret(self, webhook: UUID) -> str | None:
         """What a webhook's requests are signed with."""
         found = self._secrets.get(webhook)
-        return found.current if found else None
+        return found[0].secret if found else None
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
         """Sign with another secret."""
-        before = self._secrets[webhook].current
-        self._secrets[webhook] = _Secret(current=secret, previous=before, previous_until=self._clock() + ROTATION)
+        if before := self._secrets.get(webhook):
+            replaced = _Secret(before[0].secret, self._clock() + ROTATION)
+            self._secrets[webhook] = [_Secret(secret), replaced, *before[1:]]
+
+    def _stir(self) -> None:
+        self._is_stirred = True
+        if self._waiting:
+            self._waiting.set()
 
     def _row(self, webhook: UUID, delivery: UUID) -> _Row | None:
         row = self._rows.get(delivery)
         return row if row and row.delivery.webhook == webhook else None
 
-    def _claimed(self, delivery: UUID, number: int) -> _Row | None:
+    def _claimed(self, delivery: UUID, claim: int) -> _Row | None:
         row = self._rows.get(delivery)
-        return row if row and row.attempts == number and row.state == "sending" else None
+        return row if row and row.claims == claim and row.state == "sending" else None
 
     def _first_of_each_record(self) -> list[_Row]:
         first: dict[tuple[UUID, UUID], _Row] = {}
@@ -202,24 +217,26 @@ class MemoryOutbox:
                 first[place] = row
         return sorted(first.values(), key=lambda row: row.next_at)
 
-    def _slots(self, webhook: UUID, now: datetime) -> int:
+    def _slots(self, webhook: UUID, now: datetime, *, scarce: bool) -> int:
         endpoint = self._endpoints.get(webhook)
-        if not self._is_active(webhook) or (endpoint and endpoint.paused_until > now):
+        if not self._is_active(webhook) or (endpoint and (scarce or endpoint.paused_until > now)):
             return 0
-        return 1 if endpoint else AT_ONE_ENDPOINT
+        return 1 if endpoint or scarce else AT_ONE_ENDPOINT
 
     def _attempt(self, row: _Row, now: datetime) -> Attempt:
-        delivery, secret = row.delivery, self._secrets[row.delivery.webhook]
-        is_rotating = secret.previous_until is not None and secret.previous_until > now
+        delivery = row.delivery
         return Attempt(
             delivery=delivery.id,
             webhook=delivery.webhook,
             number=row.attempts,
+            claim=row.claims,
             method=delivery.method,
             url=delivery.url,
             headers=delivery.headers,
             body=row.body,
-            secrets=(secret.current, secret.previous) if is_rotating and secret.previous else (secret.current,),
+            secrets=tuple(
+                each.secret for each in self._secrets[delivery.webhook] if each.until is None or each.until > now
+            ),
         )
 
     def _fail(self, webhook: UUID, failures: int, now: datetime) -> Health:
@@ -231,7 +248,7 @@ class MemoryOutbox:
         restarted = [row for row in rows if row.delivery.url]
         for row in restarted:
             row.state, row.attempts, row.next_at, row.finished_at = "pending", 0, self._clock(), None
-            self._stirred.set()
+            self._stir()
         return len(restarted)
 
 
@@ -249,9 +266,4 @@ def _logged(row: _Row) -> Logged:
         attempted_at=row.attempted_at,
         next_attempt_at=None if row.finished_at else row.next_at,
         finished_at=row.finished_at,
-        method=delivery.method,
-        url=delivery.url,
-        headers=delivery.headers,
-        body=row.body,
-        answer=row.answer,
     )

@@ -212,7 +212,11 @@ async def commit_group(
 
 
 def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
+    # Webhooks that are told of one event share its body, which may be large: so it is encoded and sent once.
+    distinct = {id(each.body): each for each in deliveries}
+    places = {key: place for place, key in enumerate(distinct, start=1)}
     return {
+        "bodies": [documents.body_of(each) for each in distinct.values()],
         "delivery_ids": [each.id for each in deliveries],
         "delivery_webhooks": [each.webhook for each in deliveries],
         "delivery_records": [each.record for each in deliveries],
@@ -221,7 +225,7 @@ def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
         "delivery_methods": [each.method for each in deliveries],
         "delivery_urls": [each.url for each in deliveries],
         "delivery_headers": [documents.encode(each.headers).decode() for each in deliveries],
-        "delivery_bodies": [documents.body_of(each) for each in deliveries],
+        "delivery_bodies": [places[id(each.body)] for each in deliveries],
         "delivery_errors": [each.error for each in deliveries],
     }
 

@@ -12,9 +12,9 @@ import msgspec
 import psycopg
 
 from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.queries import query
-from crm_adapters.postgres.rows import Row, fetch
-from crm_core.deliveries import Attempt, Claim, Logged, LogQuery
+from crm_adapters.postgres.queries import log, query
+from crm_adapters.postgres.rows import Row
+from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery
 from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
 
 logger = logging.getLogger("crm.postgres")
@@ -41,24 +41,21 @@ class PostgresOutbox:
 
     # For workers
 
-    async def claim(self, most: int, busy: Mapping[UUID, int]) -> Claim:
+    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
         """Attempts that are due, in fair shares."""
-        params = {
-            "most": most,
-            "each": AT_ONE_ENDPOINT,
-            "lease": LEASE,
-            "busy": list(busy),
-            "counts": list(busy.values()),
-        }
+        shares = {"each": 1, "probes": 0} if scarce else {"each": AT_ONE_ENDPOINT, "probes": 1}
+        params = {**shares, "most": most, "lease": LEASE, "busy": list(busy), "counts": list(busy.values())}
         rows = await self._pool.fetch(query("claim"), params)
         attempts = [_attempt(row) for row in rows if row[1] is not None]
-        return Claim(attempts, rows[0][0] > 0 or len(attempts) == most)
+        if behind := rows[0][0]:
+            await self._pool.fetch(query("put_off"), {"webhooks": behind})
+        return Claim(attempts, bool(behind) or len(attempts) == most)
 
     async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Write down what came of attempts."""
         params = {
             "ids": [each.delivery for each in results],
-            "numbers": [each.number for each in results],
+            "claims": [each.claim for each in results],
             "states": [each.state for each in results],
             "waits": [each.wait for each in results],
             "statuses": [each.outcome.status for each in results],
@@ -70,8 +67,8 @@ class PostgresOutbox:
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back what was not tried."""
-        params = {"ids": [each.delivery for each in attempts], "numbers": [each.number for each in attempts]}
+        """Give back what was begun and has not ended."""
+        params = {"ids": [each.delivery for each in attempts], "claims": [each.claim for each in attempts]}
         await self._pool.fetch(query("release"), params)
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
@@ -98,13 +95,18 @@ class PostgresOutbox:
     async def find(self, webhook: UUID, query_: LogQuery) -> Sequence[Logged]:
         """Deliveries of a webhook, the newest first."""
         at, id_ = query_.before or (None, None)
-        params = {"webhook": webhook, "state": query_.state, "at": at, "id": id_, "limit": query_.limit}
-        return [_logged(row) for row in await self._pool.fetch_again(query("log"), params)]
+        params = {"webhook": webhook, "at": at, "id": id_, "limit": query_.limit}
+        rows = await self._pool.fetch_again(log(query_.state), params)
+        return [Logged(**dict(zip(_LOGGED, row, strict=True))) for row in rows]
 
-    async def get(self, webhook: UUID, delivery: UUID) -> Logged | None:
-        """One of them."""
+    async def get(self, webhook: UUID, delivery: UUID) -> tuple[Logged, Exchange] | None:
+        """One of them, with what is sent and what was answered."""
         rows = await self._pool.fetch_again(query("logged"), {"webhook": webhook, "id": delivery})
-        return _logged(rows[0]) if rows else None
+        if not rows:
+            return None
+        logged = Logged(**dict(zip(_LOGGED, rows[0], strict=False)))
+        method, url, headers, body, answer = rows[0][len(_LOGGED) :]
+        return logged, Exchange(method, url, msgspec.json.decode(headers), body, answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Have a delivery sent anew."""
@@ -113,13 +115,13 @@ class PostgresOutbox:
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
         """Have all that died since then sent anew."""
-        params = {"webhook": webhook, "since": since, "most": _BATCH}
+        # What dies anew while this goes on is not taken again.
+        [(until,)] = await self._pool.fetch(query("moment"), {})
+        params = {"webhook": webhook, "since": since, "until": until, "most": _BATCH}
         total = 0
-        # In one transaction: what dies anew while this goes on is later than its time, and not taken again.
-        async with self._pool.connect() as connection, connection.transaction():
-            while recovered := len(await fetch(connection, query("recover"), params)):
-                total += recovered
-        self.wake()
+        while recovered := len(await self._pool.fetch(query("recover"), params)):
+            total += recovered
+            self.wake()
         return total
 
     async def secret(self, webhook: UUID) -> str | None:
@@ -162,7 +164,7 @@ class PostgresOutbox:
         while True:
             try:
                 await self._hear()
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001  # polling does until it works again
                 logger.info("not listening for deliveries: %s", type(error).__name__)
             await asyncio.sleep(_BETWEEN_TRIES)
 
@@ -178,25 +180,21 @@ class PostgresOutbox:
 
 
 def _attempt(row: Row) -> Attempt:
-    _, id_, webhook, number, method, url, headers, body, secret, previous = row
+    _, id_, webhook, number, claim, method, url, headers, body, secrets = row
     return Attempt(
         delivery=id_,
         webhook=webhook,
         number=number,
+        claim=claim,
         method=method,
         url=url,
         headers=msgspec.json.decode(headers),
         body=body,
-        secrets=(secret,) if previous is None else (secret, previous),
+        secrets=tuple(secrets),
     )
 
 
 _LOGGED: Final = (
-    *("id", "record", "type", "state", "attempts", "status", "error", "created_at", "attempted_at"),
-    *("next_attempt_at", "finished_at", "method", "url", "headers", "body", "answer"),
+    *("id", "record", "type", "state", "attempts", "status", "error"),
+    *("created_at", "attempted_at", "next_attempt_at", "finished_at"),
 )
-
-
-def _logged(row: Row) -> Logged:
-    values = dict(zip(_LOGGED, row, strict=True))
-    return Logged(**values | {"headers": msgspec.json.decode(values["headers"])})

@@ -1,106 +1,137 @@
 -- The statements of the outbox and of its log, in the form of queries.sql. All time is the database's.
 
 -- name: append_deliveries
--- Part of the statements that write records: what webhooks are told of those that were written.
+-- Part of the statements that write records: what webhooks are told of those that were written. What several are told
+-- alike is sent here once.
 insert into delivery (id, webhook, record, version, type, method, url, headers, body, error, state, finished_at)
 select
-    new.id, webhook, record, version, type, method, url, headers::json, body, error,
+    new.id, webhook, record, version, type, method, url, headers::json, (%(bodies)b::bytea[])[body], error,
     case error when '' then 'pending' else 'dead' end, case error when '' then null else now() end
 from unnest(
     %(delivery_ids)b::uuid[], %(delivery_webhooks)b::uuid[], %(delivery_records)b::uuid[],
     %(delivery_versions)b::integer[], %(delivery_types)b::text[], %(delivery_methods)b::text[],
-    %(delivery_urls)b::text[], %(delivery_headers)b::text[], %(delivery_bodies)b::bytea[], %(delivery_errors)b::text[]
+    %(delivery_urls)b::text[], %(delivery_headers)b::text[], %(delivery_bodies)b::integer[], %(delivery_errors)b::text[]
 ) as new (id, webhook, record, version, type, method, url, headers, body, error)
 join put on put.id = record
 
 -- name: claim
--- Of each endpoint some that are due are examined. Those that come first of their record are claimed, in rounds over
--- the endpoints. Others are put off: until the one before is due again, or while that is being sent for a second, though
--- its end wakes them. So what waits behind a failing delivery costs nothing until that is tried again.
+-- Of each endpoint some that are due are looked at, and those that come first of their record are claimed, in rounds
+-- over the endpoints. The others are counted, to be put off. Rows are updated by arrays of ids: whatever the planner
+-- expects of this, it finds them by their key.
 with endpoints as (
     select
         webhook.id, coalesce(failures, 0) > 0 as is_failing,
-        greatest(0, case when failures > 0 then 1 else %(each)s end - coalesce(count, 0)) as slots
+        greatest(0, case when failures > 0 then %(probes)s else %(each)s end - coalesce(count, 0)) as slots
     from webhook
     left join endpoint on endpoint.webhook = webhook.id
     left join unnest(%(busy)b::uuid[], %(counts)b::integer[]) as busy (webhook, count) on busy.webhook = webhook.id
     where is_active and coalesce(paused_until <= now(), true)
-), placed as (
+), looked_at as (
     select
-        due.id, due.next_at, slots, retry_at,
-        row_number() over (partition by endpoints.id, retry_at is null order by due.next_at) as place
+        due.id, endpoints.id as webhook, slots, due.next_at, is_first,
+        row_number() over (partition by endpoints.id, is_first order by due.next_at) as place
     from endpoints cross join lateral (
-        select id, record, version, next_at from delivery
+        select
+            id, next_at, not exists (
+                select from delivery as earlier
+                where earlier.webhook = endpoints.id and earlier.record = delivery.record
+                    and earlier.finished_at is null and earlier.version < delivery.version) as is_first
+        from delivery
         where webhook = endpoints.id and finished_at is null and next_at <= now()
         order by next_at limit case when slots = 0 then 0 when is_failing then 32 else slots * 2 end
-    ) as due left join lateral (
-        select greatest(now() + interval '1 second', case state when 'pending' then next_at end) as retry_at
-        from delivery as earlier
-        where webhook = endpoints.id and record = due.record and finished_at is null and version < due.version
-        order by version limit 1
-    ) as blocker on true
+    ) as due
 ), chosen as (
-    (select id, retry_at from placed where retry_at is null and place <= slots order by place, next_at limit %(most)s)
-    union all
-    select id, retry_at from placed where retry_at is not null
+    select id from looked_at where is_first and place <= slots order by place, next_at limit %(most)s
 ), held as (
-    select due.id, retry_at
+    select due.id
     from chosen cross join lateral (
         select id from delivery
         where id = chosen.id and finished_at is null and next_at <= now() for update skip locked
     ) as due
-), put_off as (
-    update delivery set next_at = retry_at from held where delivery.id = held.id and retry_at is not null
-    returning delivery.id
 ), claimed as (
     update delivery
-    set state = 'sending', attempts = attempts + 1, next_at = now() + %(lease)s::interval
-    from held where delivery.id = held.id and retry_at is null
-    returning delivery.id, webhook, attempts, method, url, headers, body
+    set state = 'sending', attempts = attempts + 1, claims = claims + 1, next_at = now() + %(lease)s::interval
+    where id = any(array(select id from held))
+    returning id, webhook, attempts, claims, method, url, headers, body
 )
 select
-    (select count(*) from put_off), claimed.*, secret, case when previous_until > now() then previous_secret end
+    array(select distinct webhook from looked_at where not is_first), claimed.*,
+    array(select webhook.secret union all select old from unnest(old_secrets, old_until) as o (old, until)
+          where until > now() limit 10)
 from (select) as always
 left join claimed on true
 left join webhook on webhook.id = claimed.webhook
 
+-- name: put_off
+-- What is due but waits behind an earlier delivery of its record: until that is due again; or, while it is being sent,
+-- for a second, in case another process settles it this moment and its end wakes nobody. So what waits behind a
+-- failing delivery costs nothing until that is tried again.
+with waiting as (
+    select due.id, greatest(now() + interval '1 second', case state when 'pending' then next_at end) as retry_at
+    from unnest(%(webhooks)b::uuid[]) as endpoint (id) cross join lateral (
+        select id, record, version from delivery
+        where webhook = endpoint.id and finished_at is null and next_at <= now()
+        order by next_at limit 64 for update skip locked
+    ) as due cross join lateral (
+        select state, next_at from delivery as earlier
+        where earlier.webhook = endpoint.id and earlier.record = due.record
+            and earlier.finished_at is null and earlier.version < due.version
+        order by earlier.version limit 1
+    ) as blocker
+)
+update delivery set next_at = (select retry_at from waiting where waiting.id = delivery.id)
+where id = any(array(select id from waiting))
+returning id
+
 -- name: settle
--- What came of attempts, where they are the latest. The end of a delivery wakes the next of its record; a success
--- forgives its endpoint; the others' failures are counted.
+-- What came of claims, where they are the latest. The end of a delivery wakes the next of its record. A success
+-- forgives its endpoint; the failures of others are counted, in one order, so that no two processes cross.
 with settled as (
     update delivery set
         state = new.state, status = new.status, error = new.error, answer = new.answer, attempted_at = now(),
         next_at = case new.state when 'pending' then now() + make_interval(secs => wait) else next_at end,
         finished_at = case new.state when 'pending' then null else now() end
     from unnest(
-        %(ids)b::uuid[], %(numbers)b::integer[], %(states)b::text[], %(waits)b::float8[], %(statuses)b::integer[],
+        %(ids)b::uuid[], %(claims)b::integer[], %(states)b::text[], %(waits)b::float8[], %(statuses)b::integer[],
         %(errors)b::text[], %(answers)b::text[], %(blamed)b::boolean[]
-    ) as new (id, number, state, wait, status, error, answer, is_blamed)
-    where delivery.id = new.id and attempts = number and delivery.state = 'sending'
+    ) as new (id, claims, state, wait, status, error, answer, is_blamed)
+    where delivery.id = any(%(ids)b::uuid[]) and delivery.id = new.id
+        and delivery.claims = new.claims and delivery.state = 'sending'
     returning webhook, record, version, delivery.state, is_blamed
-), woken as (
-    update delivery set next_at = now()
+), following as (
+    select next.id
     from settled cross join lateral (
-        select id from delivery as later
+        select id, state, attempts, next_at from delivery as later
         where later.webhook = settled.webhook and later.record = settled.record
             and finished_at is null and later.version > settled.version
         order by later.version limit 1
-    ) as following
-    where delivery.id = following.id and delivery.state = 'pending' and settled.state <> 'pending' and next_at > now()
+    ) as next
+    where settled.state <> 'pending' and next.state = 'pending' and next.attempts = 0 and next.next_at > now()
+), woken as (
+    update delivery set next_at = now() where id = any(array(select id from following)) and state = 'pending'
+), per_endpoint as (
+    select webhook, count(*) filter (where is_blamed) as failures, bool_or(state = 'delivered') as has_success
+    from settled group by webhook
+), held as (
+    select webhook from endpoint where webhook = any(array(select webhook from per_endpoint))
+    order by webhook for update
 ), forgiven as (
-    delete from endpoint where webhook in (select webhook from settled where state = 'delivered')
+    delete from endpoint
+    where webhook = any(array(select webhook from held)) and webhook in (select webhook from per_endpoint where has_success)
 )
 insert into endpoint (webhook, failures)
-select webhook, count(*) filter (where is_blamed) from settled
-group by webhook having bool_or(is_blamed) and not bool_or(state = 'delivered') order by webhook
+select webhook, failures from per_endpoint
+where failures > 0 and not has_success and (select count(*) from held) >= 0
+order by webhook
 on conflict (webhook) do update set failures = endpoint.failures + excluded.failures
 returning webhook, failures, now() - failing_since
 
 -- name: release
--- Give back what was claimed and not tried.
-update delivery set state = 'pending', attempts = attempts - 1, next_at = now()
-from unnest(%(ids)b::uuid[], %(numbers)b::integer[]) as given (id, number)
-where delivery.id = given.id and attempts = number and state = 'sending'
+-- Give back what was begun and has not ended.
+update delivery set state = 'pending', next_at = now()
+from unnest(%(ids)b::uuid[], %(claims)b::integer[]) as given (id, claims)
+where delivery.id = any(%(ids)b::uuid[]) and delivery.id = given.id
+    and delivery.claims = given.claims and state = 'sending'
 
 -- name: pause
 -- Nothing is sent to an endpoint for some time.
@@ -117,35 +148,38 @@ with recursive webhooks (id) as (
     union all
     select (select webhook from delivery where webhook > webhooks.id order by webhook limit 1)
     from webhooks where webhooks.id is not null
+), old_delivered as (
+    select id from delivery
+    where state = 'delivered' and finished_at < now() - %(delivered)s::interval limit %(most)s for update skip locked
+), old_dead as (
+    select id from delivery
+    where state = 'dead' and finished_at < now() - %(dead)s::interval limit %(most)s for update skip locked
+), orphans as (
+    select delivery.id from webhooks join delivery on delivery.webhook = webhooks.id
+    where not exists (select from webhook where webhook.id = webhooks.id)
+    limit %(most)s for update of delivery skip locked
 ), left_over as (
-    (select delivery.id from delivery
-     where finished_at < now() - case state when 'delivered' then %(delivered)s::interval else %(dead)s::interval end
-        and finished_at < now() - least(%(delivered)s::interval, %(dead)s::interval)
-     limit %(most)s)
-    union all
-    (select delivery.id from webhooks join delivery on delivery.webhook = webhooks.id
-     where not exists (select from webhook where webhook.id = webhooks.id)
-     limit %(most)s)
+    select id from old_delivered union all select id from old_dead union all select id from orphans
 ), forgotten as (
     delete from endpoint where not exists (select from webhook where webhook.id = endpoint.webhook)
 )
-delete from delivery where id in (select id from left_over) returning id
+delete from delivery where id = any(array(select id from left_over)) returning id
 
 -- name: wake
 select pg_notify('crm_outbox', %(sender)s)
 
 -- name: log
--- Deliveries of a webhook, the newest first.
+-- Deliveries of a webhook, the newest first; {states} says of which states.
 select
     id, record, type, state, attempts, status, error, created_at, attempted_at,
-    case when finished_at is null then next_at end, finished_at, method, url, headers, body, answer
+    case when finished_at is null then next_at end, finished_at
 from delivery
-where webhook = %(webhook)s and (%(state)s::text is null or state = %(state)s::text)
+where webhook = %(webhook)s and {states}
     and (created_at, id) < (coalesce(%(at)s::timestamptz, 'infinity'), coalesce(%(id)s::uuid, id))
 order by created_at desc, id desc limit %(limit)s
 
 -- name: logged
--- One of them.
+-- One of them, with what was sent and answered.
 select
     id, record, type, state, attempts, status, error, created_at, attempted_at,
     case when finished_at is null then next_at end, finished_at, method, url, headers, body, answer
@@ -157,16 +191,25 @@ update delivery set state = 'pending', attempts = 0, next_at = now(), finished_a
 where webhook = %(webhook)s and id = %(id)s and state <> 'sending' and url <> ''
 
 -- name: recover
--- Likewise some of those that died since a moment, until now.
+-- Likewise some of those that died between two moments.
 update delivery set state = 'pending', attempts = 0, next_at = now(), finished_at = null
-where id in (
+where id = any(array(
     select id from delivery
-    where webhook = %(webhook)s and state = 'dead' and finished_at between %(since)s and now() and url <> '' limit %(most)s)
+    where webhook = %(webhook)s and state = 'dead' and finished_at between %(since)s and %(until)s and url <> ''
+    limit %(most)s for update skip locked))
 returning id
+
+-- name: moment
+select now()
 
 -- name: secret
 select secret from webhook where id = %(webhook)s
 
 -- name: rotate_secret
-update webhook
-set previous_secret = secret, previous_until = now() + %(overlap)s, secret = %(secret)s where id = %(webhook)s
+-- Those before sign on until their time is over.
+update webhook set
+    secret = %(secret)s,
+    old_secrets = secret || array(select old from unnest(old_secrets, old_until) as o (old, until) where until > now()),
+    old_until = (now() + %(overlap)s::interval)
+        || array(select until from unnest(old_secrets, old_until) as o (old, until) where until > now())
+where id = %(webhook)s

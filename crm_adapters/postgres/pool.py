@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Pool:
-    """A bounded pool of connections whose sessions are set up for this adapter.
+    """A bounded pool of connections whose sessions are set up for this adapter; open within ``async with``.
 
     Args:
         conninfo: a libpq URL or connection string.
@@ -41,6 +41,13 @@ class Pool:
             configure=configure,
             open=False,
         )
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def open(self) -> None:
         """Start connecting; does not wait until a server answers."""

@@ -51,3 +51,14 @@ def write(name: str, table: str, held: tuple[str, ...], *, tells: bool) -> bytes
         )
         .as_bytes()
     )
+
+
+@cache
+def log(state: str | None) -> bytes:
+    """The statement that lists deliveries of a state, or all. Indexes are chosen by it, so it is no parameter."""
+    conditions: list[sql.Composable] = [sql.SQL("true")]
+    if state is not None:
+        conditions.append(sql.SQL("state = {}").format(sql.Literal(state)))
+    if state in ("pending", "sending"):
+        conditions.append(sql.SQL("finished_at is null"))
+    return sql.SQL(QUERIES["log"]).format(states=sql.SQL(" and ").join(conditions)).as_bytes()

@@ -26,8 +26,8 @@ class KeptConnections:
     async def take(self, origin: Origin) -> AsyncHTTPConnection | None:
         """The connection to an origin that was used last; None if there is none that the other end left open."""
         await self._sweep()
-        waiting = self._idle.get(_key(origin), [])
-        while waiting:
+        # It is looked for anew each time: while one is closed others come and go.
+        while waiting := self._idle.get(_key(origin)):
             self._count -= 1
             connection = waiting.pop()
             if not connection.has_expired():

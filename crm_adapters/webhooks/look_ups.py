@@ -10,7 +10,8 @@ from typing import Any, Final, TypeAlias
 Answer: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 LookUp: TypeAlias = Callable[..., Iterable[Answer]]
 
-_THREADS: Final = 32
+# Most of them are never made, and those that are do nothing but wait.
+_THREADS: Final = 128
 
 
 class LookUps:

@@ -12,10 +12,10 @@ import attrs
 from crm_core.accounts import Caller, require
 from crm_core.changes import Document, Key, Needs
 from crm_core.decisions import event_of, no_such
-from crm_core.deliveries import Delivery, Logged, LogQuery, compose, fires
+from crm_core.deliveries import Delivery, Exchange, Logged, LogQuery, body_of, compose, fires
 from crm_core.drafts import read_whole_draft
 from crm_core.entities import Webhook
-from crm_core.errors import InvalidError, NotFoundError, invalid
+from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, invalid
 from crm_core.fields import choice, moment, text, uuid, whole
 from crm_core.ports import Database, DeliveryLog
 from crm_core.queries import read_limit
@@ -83,8 +83,8 @@ async def dry_run(
     before = None if trial["event"] == "created" else record
     after = None if trial["event"] == "deleted" else record.value
     event = event_of(who, subject, before, after)
-    was = before.value if before else None
-    return fires(webhook, event, was, after), compose(webhook, event, was, after)
+    would_fire = fires(webhook, event, before.value if before else None, after)
+    return would_fire, compose(webhook, event, record.value, body_of(event, record.value))
 
 
 async def find(
@@ -111,17 +111,25 @@ async def get(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, del
     found = await log.get(webhook_id, delivery_id)
     if found is None:
         raise NotFoundError
-    return {**_summary(found), **_details(who, found)}
+    return _shown(who, *found)
 
 
 async def redeliver(
     db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID
 ) -> Mapping[str, object]:
-    """Have a delivery sent from its first attempt on, under the same id; gives and raises what ``get`` does."""
+    """Have a delivery sent from its first attempt on, under the same id; gives it as ``get`` does.
+
+    Raises what ``get`` does, and InvalidError for one that could not be composed.
+    """
     require(who.actor, WEBHOOKS.permission("change"))
-    await get(db, log, who, webhook_id, delivery_id)
+    await records.look_up(db, WEBHOOKS, webhook_id)
+    found = await log.get(webhook_id, delivery_id)
+    if found is None:
+        raise NotFoundError
+    if not found[1].url:
+        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {found[0].error}")
     await log.redeliver(webhook_id, delivery_id)
-    return await get(db, log, who, webhook_id, delivery_id)
+    return _shown(who, *(await log.get(webhook_id, delivery_id) or found))
 
 
 async def recover(
@@ -189,14 +197,18 @@ def _summary(found: Logged) -> Mapping[str, object]:
     return {**shown, "error": found.error or None}
 
 
-def _details(who: Caller, found: Logged) -> Mapping[str, object]:
+def _shown(who: Caller, logged: Logged, exchange: Exchange) -> Mapping[str, object]:
+    return {**_summary(logged), **_details(who, logged, exchange)}
+
+
+def _details(who: Caller, logged: Logged, exchange: Exchange) -> Mapping[str, object]:
     if not who.actor.may(WEBHOOKS.permission("change")):
         return {"request": None, "answer": None}
-    may_view = who.actor.may(RESOURCES[found.type.partition(".")[0]].permission("view"))
+    may_view = who.actor.may(RESOURCES[logged.type.partition(".")[0]].permission("view"))
     request = {
-        "method": found.method,
-        "url": found.url,
-        "headers": dict(found.headers),
-        "body": json.loads(found.body) if found.body and may_view else None,
+        "method": exchange.method,
+        "url": exchange.url,
+        "headers": dict(exchange.headers),
+        "body": json.loads(exchange.body) if exchange.body and may_view else None,
     }
-    return {"request": request, "answer": found.answer or None}
+    return {"request": request, "answer": exchange.answer or None}

@@ -8,8 +8,10 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
 from typing import Final
 from uuid import UUID
 
@@ -17,22 +19,25 @@ import attrs
 
 from crm_core.accounts import SYSTEM
 from crm_core.deliveries import Attempt, Outcome
-from crm_core.drafts import Draft
 from crm_core.errors import CrmError, NotFoundError
 from crm_core.ports import Database, Outbox, WebhookSender
 from crm_core.resources import WEBHOOKS
-from crm_core.retries import Health, Result, Retries, reason_to_disable
+from crm_core.retries import HEALTHY, Health, Result, Retries, reason_to_disable
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
+from crm_core.webhooks import switched_off
 
 logger = logging.getLogger("crm.deliveries")
 
 #: Attempts that a worker has under way at once.
 _SLOTS: Final = 256
-#: Seconds after which a worker looks without having been woken, and after which it asks an outbox again that failed.
-_POLL: Final = 1.0
-#: Seconds between two cleanings.
+#: The part of them that is kept for endpoints which neither fail nor have anything under way: however many others hang
+#: at once, these do not wait.
+_RESERVE: Final = 64
+#: Seconds between two cleanings, and before the next one where there is more to clean or something went wrong.
 _BETWEEN_CLEANINGS: Final = 3_600.0
+_BEFORE_MORE: Final = 1.0
+_AFTER_FAILURE: Final = 60.0
 
 
 @attrs.frozen
@@ -50,6 +55,7 @@ class DeliveryWorker:
         outbox: where deliveries are.
         sender: what sends them.
         retries: when to try again.
+        poll: seconds after which it looks without having been woken, and asks an outbox again that failed.
         grace: seconds that attempts under way are given to end when the worker is stopped.
     """
 
@@ -60,16 +66,19 @@ class DeliveryWorker:
         sender: WebhookSender,
         retries: Retries | None = None,
         *,
-        grace: float = 5.0,
+        poll: float = 1.0,
+        grace: float = 3.0,
     ) -> None:
         self._db = db
         self._outbox = outbox
         self._sender = sender
         self._retries = retries or Retries()
+        self._poll = poll
         self._grace = grace
         self._under_way: dict[asyncio.Task[None], Attempt] = {}
         self._finished: list[_Finished] = []
         self._stirred = asyncio.Event()
+        self._soonest = poll
         self._is_stopping = False
 
     async def run(self) -> None:
@@ -77,7 +86,12 @@ class DeliveryWorker:
         helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._clean())]
         try:
             while not self._is_stopping:
-                await self._wait(await self._turn())
+                more = False
+                with _noted("The outbox cannot be used now"):
+                    await self._settle()
+                    more = await self._claim()
+                if not more:
+                    await self._wait()
             await self._give_back()
         finally:
             for task in (*helpers, *self._under_way):
@@ -89,43 +103,40 @@ class DeliveryWorker:
         self._is_stopping = True
         self._stirred.set()
 
-    async def _turn(self) -> float:
-        """Settle what has ended and begin what is due; gives the seconds until the next look."""
-        wait = _POLL
-        with _noted("The outbox cannot be used now"):
-            wait = min(await self._settle(), await self._claim())
-        return wait  # noqa: RET504  # what goes wrong above ends its block only
-
-    async def _claim(self) -> float:
-        most = _SLOTS - len(self._under_way)
-        if most == 0:
-            return _POLL
+    async def _claim(self) -> bool:
+        """Begin what is due; whether there is more."""
+        free = _SLOTS - len(self._under_way)
+        if free == 0:
+            return False
         busy = Counter(each.webhook for each in self._under_way.values())
-        claim = await self._outbox.claim(most, busy)
+        is_scarce = free <= _RESERVE
+        claim = await self._outbox.claim(free if is_scarce else free - _RESERVE, busy, scarce=is_scarce)
         for attempt in claim.attempts:
             self._begin(attempt)
-        return 0.0 if claim.more else _POLL
+        return claim.more
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._stirred.wait()
-            except TimeoutError:
-                return
+    async def _wait(self) -> None:
+        """Wait for something to do, at most until the next look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(self._poll, self._soonest)):
+                await self._stirred.wait()
         self._stirred.clear()
+        self._soonest = self._poll
 
     async def _listen(self) -> None:
         while True:
-            await self._outbox.woken()
-            self._stirred.set()
+            with _noted("Nobody is woken now"):
+                await self._outbox.woken()
+                self._stirred.set()
+                continue
+            await asyncio.sleep(self._poll)
 
     async def _clean(self) -> None:
         while True:
-            cleaned = 0
+            wait = _AFTER_FAILURE
             with _noted("The outbox cannot be cleaned now"):
-                cleaned = await self._outbox.clean()
-            await asyncio.sleep(_POLL if cleaned else _BETWEEN_CLEANINGS * random.uniform(0.5, 1.5))  # noqa: S311
+                wait = _BEFORE_MORE if await self._outbox.clean() else _BETWEEN_CLEANINGS
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
 
     def _begin(self, attempt: Attempt) -> None:
         task = asyncio.create_task(self._attempt(attempt))
@@ -148,33 +159,38 @@ class DeliveryWorker:
         result = self._retries.result(attempt, outcome, random.random())  # noqa: S311
         self._finished.append(_Finished(attempt, outcome, result))
 
-    async def _settle(self) -> float:
-        """Write down what has ended; gives the seconds until the soonest of their next tries."""
+    async def _settle(self) -> None:
+        """Write down what has ended, and heed what that says about endpoints."""
         finished = self._finished[:]
         if not finished:
-            return _POLL
+            return
         health = await self._outbox.settle([each.result for each in finished])
         del self._finished[: len(finished)]
-        for each in finished:
-            if each.result.is_endpoints_failure and each.attempt.webhook in health:
-                await self._heed(each, health[each.attempt.webhook])
-        return min(each.result.wait if each.result.state == "pending" else _POLL for each in finished)
+        self._soonest = min(
+            self._soonest, *(each.result.wait for each in finished if each.result.state == "pending"), self._poll
+        )
+        failed = [each for each in finished if each.result.is_endpoints_failure]
+        for webhook in {each.attempt.webhook for each in failed}:
+            with _noted("An endpoint's failure could not be heeded"):
+                theirs = [each for each in failed if each.attempt.webhook == webhook]
+                await self._heed(webhook, health.get(webhook, HEALTHY), theirs)
 
-    async def _heed(self, finished: _Finished, health: Health) -> None:
-        webhook, outcome = finished.attempt.webhook, finished.outcome
-        if reason := reason_to_disable(health, outcome):
-            await self._disable(webhook, reason)
-        elif seconds := self._retries.pause(health, outcome):
+    async def _heed(self, webhook: UUID, health: Health, failed: Sequence[_Finished]) -> None:
+        reasons = ((each.attempt.url, reason_to_disable(health, each.outcome)) for each in failed)
+        if reason := next(((url, reason) for url, reason in reasons if reason), None):
+            await self._disable(webhook, *reason)
+        elif seconds := max((self._retries.pause(health, each.outcome) for each in failed), default=0.0):
             await self._outbox.pause(webhook, seconds)
 
-    async def _disable(self, webhook: UUID, reason: str) -> None:
-        draft = Draft({"is_active": False, "disabled_reason": reason})
+    async def _disable(self, webhook: UUID, url: str, reason: str) -> None:
+        """Switch a webhook off, unless it points elsewhere by now than where the failure was."""
+        await self._outbox.forgive(webhook)
+        edit = partial(switched_off, url=url, reason=reason)
         try:
-            await records.apply(self._db, caller(SYSTEM), WEBHOOKS, webhook, lambda _: draft)
+            await records.apply(self._db, caller(SYSTEM), WEBHOOKS, webhook, edit)
         except NotFoundError:
             return  # deleted meanwhile
-        logger.warning("webhook %s was switched off: %s", webhook, reason)
-        await self._outbox.forgive(webhook)
+        logger.warning("webhook %s: %s", webhook, reason)
 
     async def _give_back(self) -> None:
         """Let attempts end for a while, then give back the others, which somebody else is given at once."""
@@ -190,12 +206,17 @@ class DeliveryWorker:
                 await self._outbox.release(list(left.values()))
 
 
-@contextmanager
-def _noted(what: str) -> Iterator[None]:
+class _noted:  # noqa: N801  # it is used as a function, but for the type of its exit
     """Log what goes wrong inside, and go on: no delivery and no outage ends the worker."""
-    try:
-        yield
-    except CrmError as error:
-        logger.warning("%s: %s", what, error)
-    except Exception:
-        logger.exception(what)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        if isinstance(error, CrmError):
+            logger.warning("%s: %s", self._what, error)
+        elif isinstance(error, Exception):
+            logger.error(self._what, exc_info=error)
+        return isinstance(error, Exception)

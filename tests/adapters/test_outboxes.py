@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -12,9 +13,13 @@ from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.pool import Pool
+from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.schema import migrate
+from crm_core.resources import LEADS
+from crm_core.retries import KEPT, LEASE
 from crm_core.testing.machine import USERS
-from crm_core.testing.outboxes import Opened, OutboxContract
+from crm_core.testing.outboxes import Opened, OutboxContract, Post
+from crm_core.testing.scene import fact
 from tests.conftest import empty
 
 
@@ -72,7 +77,50 @@ class TestPostgresOutbox(OutboxContract):
             for table, columns in (
                 ("delivery", ("next_at", "created_at", "attempted_at", "finished_at")),
                 ("endpoint", ("failing_since", "paused_until")),
-                ("webhook", ("previous_until",)),
             ):
                 changes = ", ".join(f"{column} = {column} - %(time)s" for column in columns)
                 await connection.execute(f"update {table} set {changes}".encode(), {"time": time})
+            older = "array(select each - %s from unnest(old_until) as each)"
+            await connection.execute(f"update webhook set old_until = {older}".encode(), (time,))
+
+    @pytest.mark.parametrize("name", ["claim", "put_off", "settle", "release", "clean"])
+    @fact
+    async def test_its_statements_find_rows_by_index_among_many_that_are_finished(self, post: Post, name: str) -> None:
+        """Also where nobody has counted the rows of the small tables yet, as autovacuum may not for months."""
+        await post.hook()
+        for _ in range(3):
+            await post.patch(LEADS, await post.lead(), name="x")
+        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+            await connection.execute(
+                b"""insert into delivery (
+                    id, webhook, record, version, type, method, url, headers, body, state, created_at, finished_at)
+                select
+                    gen_random_uuid(), webhook, gen_random_uuid(), 1, type, method, url, headers, body, 'delivered',
+                    now() - interval '1 hour', now() - interval '1 hour'
+                from delivery cross join generate_series(1, 5000) limit 20000"""
+            )
+            await connection.execute(b"analyze delivery")
+            plan = await connection.execute(b"explain " + query(name), PARAMS)
+            lines = [line for (line,) in await plan.fetchall()]
+        assert not [line for line in lines if "Seq Scan on delivery" in line], "\n".join(lines)
+
+
+SOME = [uuid4(), uuid4()]
+PARAMS = {
+    "busy": SOME[:1],
+    "counts": [1],
+    "each": 16,
+    "probes": 1,
+    "most": 100,
+    "lease": LEASE,
+    "webhooks": SOME,
+    "ids": SOME,
+    "claims": [1, 1],
+    "states": ["delivered"] * 2,
+    "waits": [0.0] * 2,
+    "statuses": [200, 200],
+    "errors": ["", ""],
+    "answers": ["", ""],
+    "blamed": [False] * 2,
+    **KEPT,
+}

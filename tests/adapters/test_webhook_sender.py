@@ -47,6 +47,7 @@ ATTEMPT = Attempt(
     delivery=UUID("12345678-1234-5678-1234-567812345678"),
     webhook=UUID(int=1),
     number=1,
+    claim=1,
     method="POST",
     url="",
     headers={},

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from crm_core.deliveries import Delivery, compose, fires
+from crm_core.deliveries import Delivery, compose, fires, plan
+from crm_core.deliveries import body_of as all_are_told
 from crm_core.entities import Condition, Lead, Task, Webhook
 from crm_core.events import Event, Kind, differences
 from crm_core.resources import LEADS
@@ -46,7 +47,8 @@ def event(was: Lead | None, now: Lead | None, **more: Any) -> Event:
 
 
 def delivery(was: Lead | None = WAS, now: Lead | None = NOW_IS, hook: Webhook = HOOK, **more: Any) -> Delivery:
-    return compose(hook, event(was, now, **more), was, now)
+    told, record = event(was, now, **more), now if now is not None else was
+    return compose(hook, told, record, all_are_told(told, record))
 
 
 def has_fired(hook: Webhook, was: Lead | None, now: Lead | None) -> bool:
@@ -121,13 +123,19 @@ def test_get_has_no_body_and_all_else() -> None:
 
 
 def test_composing_is_pure() -> None:
-    told, was, now = event(WAS, NOW_IS), WAS, NOW_IS
-    before = copy.deepcopy((HOOK, told, was, now))
-    first = compose(HOOK, told, was, now)
+    told = event(WAS, NOW_IS)
+    before = copy.deepcopy((HOOK, told, WAS, NOW_IS))
+    [first] = plan([HOOK], told, WAS, NOW_IS)
 
-    assert compose(HOOK, told, was, now) == first
-    assert compose(*copy.deepcopy(before)) == first
-    assert (HOOK, told, was, now) == before
+    assert plan([HOOK], told, WAS, NOW_IS) == [first]
+    assert plan([before[0]], *before[1:]) == [first]
+    assert (HOOK, told, WAS, NOW_IS) == before
+
+
+def test_webhooks_that_are_told_of_one_event_share_its_body() -> None:
+    first, second = plan([HOOK, evolve(HOOK, id=uid(3))], event(WAS, NOW_IS), WAS, NOW_IS)
+
+    assert first.body is second.body
 
 
 def test_the_id_depends_on_webhook_record_and_version_alone() -> None:
@@ -170,7 +178,7 @@ def test_what_a_record_has_not_is_filled_with_nothing() -> None:
 def test_a_webhook_composes_from_what_a_decision_writes() -> None:
     changes = Knowledge(WAS).patch(LEADS, 9, {"stage": "Moodle"})
     told: Any = written(changes)["lead", uid(9)]
-    found = compose(HOOK, told.event, WAS, told.value)
+    [found] = plan([HOOK], told.event, WAS, told.value)
 
     assert body_of(found)["changes"] == {"stage": {"from": "Open", "to": "Moodle"}}
     assert body_of(found)["data"]["stage"] == "Moodle"

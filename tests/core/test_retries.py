@@ -17,7 +17,15 @@ QUICK = Retries((0.1, 0.2))
 
 def attempt(number: int) -> Attempt:
     return Attempt(
-        delivery=uid(1), webhook=uid(2), number=number, method="GET", url="", headers={}, body=b"", secrets=()
+        delivery=uid(1),
+        webhook=uid(2),
+        number=number,
+        claim=number,
+        method="GET",
+        url="",
+        headers={},
+        body=b"",
+        secrets=(),
     )
 
 
@@ -53,6 +61,12 @@ def test_2xx_alone_is_success(status: int) -> None:
 
 def test_no_answer_is_no_success() -> None:
     assert after(1, error="Connection refused.").state == "pending"
+
+
+def test_a_receiver_that_is_gone_is_not_asked_again() -> None:
+    found = after(1, status=410)
+
+    assert (found.state, found.is_endpoints_failure) == ("dead", True)
 
 
 def test_what_can_never_be_sent_is_dead_at_once_and_the_endpoint_is_not_blamed() -> None:

@@ -39,6 +39,9 @@ NOT_A_NAME = ["This is not a header's name."]
         "https://a.example?{id}",
         "http://127.0.0.1:9000/",
         "http://[::1]:9000/{id}",
+        "http://10.0.0.1/",
+        "https://münchen.example./{id}",
+        "https://a_b.xn--bcher-kva.example/",
         "https://a.example/%7Bid%7D",
     ],
 )
@@ -73,6 +76,18 @@ def test_placeholders_may_stand_in_path_and_query(url: str) -> None:
         ("https://[::1/", NOT_A_URL),
         ("https://:80/", NOT_A_URL),
         ("https://a{.example/", NOT_A_URL),
+        ("https://a..example/", NOT_A_URL),
+        ("https://../", NOT_A_URL),
+        ("https://%00/", NOT_A_URL),
+        ("https://-a.example/", NOT_A_URL),
+        (f"https://{'a' * 64}.example/", NOT_A_URL),
+        (f"https://{'a.' * 127}example/", NOT_A_URL),
+        ("https://2130706433/", NOT_A_URL),
+        ("https://127.1/", NOT_A_URL),
+        ("https://0x7f.0.0.0x1/", NOT_A_URL),
+        ("https://127.0.0.0x1./", NOT_A_URL),
+        ("https://\uff11\uff12\uff17.0.0.1/", NOT_A_URL),
+        ("https://[fe80::1%25eth0]/", NOT_A_URL),
         ("https://a.example/{ghost}", ['Unknown placeholder "{ghost}".']),
         ("https://a.example/{}", ['Unknown placeholder "{}".']),
         ("https://a.example/{ id }", ["Enter a valid URL."]),
@@ -94,6 +109,16 @@ def test_a_template_names_its_placeholders_in_order() -> None:
 def test_header_values_take_placeholders_anywhere() -> None:
     assert not placeholder_problems("{name} <{id}>", FIELDS)
     assert texts(placeholder_problems("{ghost} {", FIELDS)) == ['Unknown placeholder "{ghost}".', *UNBALANCED]
+
+
+def test_a_header_is_set_once_however_it_is_spelled() -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_headers({"X-A": "1", "x-a": "2", "X-B": "3"})
+
+    assert {name: texts(found) for name, found in dict(caught.value.problems).items()} == {
+        "X-A": ["This header is set twice."],
+        "x-a": ["This header is set twice."],
+    }
 
 
 def test_sound_headers_are_kept_as_they_are() -> None:

@@ -137,3 +137,26 @@ def test_merging_cannot_exceed_the_most_headers() -> None:
     assert refused(Knowledge(full).patch, WEBHOOKS, 2, {"headers": {"Y": ""}}, merge=True) == {
         "headers": ["Ensure this field has no more than 50 elements."]
     }
+
+
+def test_events_are_some_of_the_three_each_once() -> None:
+    assert created(events=["updated", "created", "updated"]).events == ("updated", "created")
+    assert refused(created, events=[]) == {"events": ["This selection may not be empty."]}
+    assert refused(created, events=["lost"]) == {"events": {"0": ['"lost" is not a valid choice.']}}
+
+
+def test_a_conditions_value_is_of_bounded_size() -> None:
+    condition = {"field": "name", "operator": "=", "value": "x" * 10_000}
+
+    assert refused(created, conditions=[condition]) == {
+        "conditions": {"0": {"value": ["Ensure this value has no more than 10000 characters."]}}
+    }
+
+
+def test_switching_on_forgets_why_it_was_off() -> None:
+    known = Knowledge(SIZE, evolve(SAVED, is_active=False, disabled_reason="Gone."))
+
+    assert answered(known.patch(WEBHOOKS, 2, {"name": "x"})).disabled_reason == "Gone."
+    assert answered(known.patch(WEBHOOKS, 2, {"is_active": False, "name": "x"})).disabled_reason == "Gone."
+    assert answered(known.patch(WEBHOOKS, 2, {"is_active": True})).disabled_reason is None
+    assert answered(known.patch(WEBHOOKS, 2, {"disabled_reason": "Mine.", "name": "x"})).disabled_reason == "Gone."

@@ -114,15 +114,16 @@ def signed_by(received: Received, secret: str) -> bool:
 def test_a_delivery_starts_soon_after_its_commit(postgres_api: Api, receiver: Receiver) -> None:
     hook(postgres_api, receiver)
     times = []
-    for number in range(1, 6):
+    for number in range(1, 10):
         time.sleep(0.05)  # so that the worker is idle
         postgres_api.make("/api/leads/", name="Jane")
         began = time.perf_counter()
         receiver.wait_for(number, SECONDS)
         times.append(time.perf_counter() - began)
-    print(f"the request came {sorted(times)[2] * 1000:.1f} ms after the answer to the change (median of 5)")
+    median = sorted(times)[4]
+    print(f"the request came {median * 1000:.1f} ms after the answer to the change (median of 9)")
 
-    assert sorted(times)[2] < 1.0  # ten times what is promised
+    assert median < 0.4  # without a wake-up it would be half a second, which is when workers look by themselves
 
 
 def test_hostile_values_change_neither_host_nor_path_nor_headers(postgres_api: Api, receiver: Receiver) -> None:
@@ -199,10 +200,11 @@ def test_gone_switches_a_webhook_off_and_says_why(postgres_api: Api, receiver: R
     postgres_api.make("/api/leads/", name="unheard")
 
     assert postgres_api.get(place).json()["disabled_reason"] == "The receiver answered 410 Gone."
-    assert [each["state"] for each in log(postgres_api, webhook)] == ["pending"]
+    assert [each["state"] for each in log(postgres_api, webhook)] == ["dead"]
     shown = postgres_api.patch(place, {"is_active": True}).json()
     assert (shown["is_active"], shown["disabled_reason"]) == (True, None)
-    assert [each["state"] for each in finished(postgres_api, webhook, 1)] == ["delivered"]
+    assert postgres_api.post(f"{place}recover/", {"since": "2026-01-01"}).json() == {"recovered": 1}
+    until(lambda: [each["state"] for each in log(postgres_api, webhook)] == ["delivered"])
 
 
 def test_what_died_can_be_sent_anew_one_by_one_or_all(postgres_api: Api, receiver: Receiver) -> None:
@@ -389,7 +391,7 @@ def test_sigterm_gives_back_what_is_under_way(own_url: str, tmp_path: pathlib.Pa
 
         with serving(own_url, tmp_path) as again:
             receiver.wait_for(2, SECONDS)
-            assert [each["attempts"] for each in finished(again.api(), webhook, 1)] == [1]
+            assert [each["attempts"] for each in finished(again.api(), webhook, 1)] == [2]
 
 
 def test_a_server_that_is_open_to_others_sends_nothing_to_the_inside(own_url: str, tmp_path: pathlib.Path) -> None:
@@ -416,8 +418,8 @@ def test_crm_deliver_alone_delivers_what_others_commit(own_url: str, tmp_path: p
         finally:
             worker.terminate()
         assert worker.wait(SECONDS) == 0
-    print(f"another process sent {took * 1000:.1f} ms after the commit")
-    assert took < 1.0  # ten times what is promised
+    print(f"another process sent {took * 1000:.1f} ms after the commit (median of 9)")
+    assert took < 0.4  # without a wake-up it would be half a second, which is when workers look by themselves
 
 
 async def commit_elsewhere(url: str, receiver: Receiver) -> float:
@@ -429,11 +431,14 @@ async def commit_elsewhere(url: str, receiver: Receiver) -> float:
     await records.create(database, caller(SYSTEM), LEADS, {"name": "0"})
     await asyncio.to_thread(receiver.wait_for, 1, SECONDS)  # the worker is up, and listens soon
     await asyncio.sleep(0.5)
-    await records.create(database, caller(SYSTEM), LEADS, {"name": "1"})
-    began = time.perf_counter()
-    await asyncio.to_thread(receiver.wait_for, 2, SECONDS)
-    took = time.perf_counter() - began
+    times = []
+    for number in range(2, 11):
+        await asyncio.sleep(0.07)
+        await records.create(database, caller(SYSTEM), LEADS, {"name": "1"})
+        began = time.perf_counter()
+        await asyncio.to_thread(receiver.wait_for, number, SECONDS)
+        times.append(time.perf_counter() - began)
     await outbox.close()
     await database.close()
     await pool.close()
-    return took
+    return sorted(times)[4]

@@ -4,8 +4,8 @@
 alter table webhook
     add column secret text not null
         default 'whsec_' || encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'),
-    add column previous_secret text,
-    add column previous_until timestamptz;
+    add column old_secrets text[] not null default '{}',
+    add column old_until timestamptz[] not null default '{}';
 
 -- Why the system switched one off.
 update webhook set version = version + 1, document = (left(document::text, -1) || ',"disabled_reason":null}')::json;
@@ -32,6 +32,7 @@ create table delivery (
     body bytea not null,
     state text not null default 'pending' check (state in ('pending', 'sending', 'delivered', 'dead')),
     attempts integer not null default 0 check (attempts >= 0),
+    claims integer not null default 0, -- only ever grows, so that no late result is taken for a newer one's
     next_at timestamptz not null default now(), -- when it is due; while it is being sent, the end of the lease
     status integer,
     error text not null default '',
@@ -41,9 +42,10 @@ create table delivery (
     finished_at timestamptz,
     check ((finished_at is null) = (state in ('pending', 'sending')))
 ) with (autovacuum_vacuum_scale_factor = 0.02);
+alter table delivery alter column body set storage external; -- it is not kept for long enough to be worth compressing
 
 create index delivery_due on delivery (webhook, next_at) where finished_at is null;
 create index delivery_order on delivery (webhook, record, version) where finished_at is null;
 create index delivery_log on delivery (webhook, created_at, id);
 create index delivery_dead on delivery (webhook, created_at, id) where state = 'dead';
-create index delivery_finished on delivery (finished_at) where finished_at is not null;
+create index delivery_finished on delivery (state, finished_at) where finished_at is not null;
