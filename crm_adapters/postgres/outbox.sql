@@ -34,8 +34,8 @@ with endpoints as (
         select
             id, next_at, not exists (
                 select from delivery as earlier
-                where earlier.webhook = endpoints.id and earlier.record = delivery.record
-                    and earlier.finished_at is null and earlier.version < delivery.version) as is_first
+                where earlier.lane = delivery.lane and earlier.version < delivery.version
+                    and earlier.finished_at is null) as is_first
         from delivery
         where webhook = endpoints.id and finished_at is null and next_at <= now()
         order by next_at limit case when slots = 0 then 0 when is_failing then 32 else slots * 2 end
@@ -69,13 +69,12 @@ left join webhook on webhook.id = claimed.webhook
 with waiting as (
     select due.id, greatest(now() + interval '1 second', case state when 'pending' then next_at end) as retry_at
     from unnest(%(webhooks)b::uuid[]) as endpoint (id) cross join lateral (
-        select id, record, version from delivery
+        select id, lane, version from delivery
         where webhook = endpoint.id and finished_at is null and next_at <= now()
         order by next_at limit 64 for update skip locked
     ) as due cross join lateral (
         select state, next_at from delivery as earlier
-        where earlier.webhook = endpoint.id and earlier.record = due.record
-            and earlier.finished_at is null and earlier.version < due.version
+        where earlier.lane = due.lane and earlier.version < due.version and earlier.finished_at is null
         order by earlier.version limit 1
     ) as blocker
 )
@@ -97,13 +96,12 @@ with settled as (
     ) as new (id, claims, state, wait, status, error, answer, is_blamed)
     where delivery.id = any(%(ids)b::uuid[]) and delivery.id = new.id
         and delivery.claims = new.claims and delivery.state = 'sending'
-    returning webhook, record, version, delivery.state, is_blamed
+    returning webhook, lane, version, delivery.state, is_blamed
 ), following as (
     select next.id
     from settled cross join lateral (
         select id, state, attempts, next_at from delivery as later
-        where later.webhook = settled.webhook and later.record = settled.record
-            and finished_at is null and later.version > settled.version
+        where later.lane = settled.lane and later.version > settled.version and finished_at is null
         order by later.version limit 1
     ) as next
     where settled.state <> 'pending' and next.state = 'pending' and next.attempts = 0 and next.next_at > now()
@@ -155,9 +153,11 @@ with recursive webhooks (id) as (
     select id from delivery
     where state = 'dead' and finished_at < now() - %(dead)s::interval limit %(most)s for update skip locked
 ), orphans as (
-    select delivery.id from webhooks join delivery on delivery.webhook = webhooks.id
+    select theirs.id
+    from webhooks cross join lateral (
+        select id from delivery where webhook = webhooks.id limit %(most)s for update skip locked
+    ) as theirs
     where not exists (select from webhook where webhook.id = webhooks.id)
-    limit %(most)s for update of delivery skip locked
 ), left_over as (
     select id from old_delivered union all select id from old_dead union all select id from orphans
 ), forgotten as (

@@ -83,10 +83,13 @@ class TestPostgresOutbox(OutboxContract):
             older = "array(select each - %s from unnest(old_until) as each)"
             await connection.execute(f"update webhook set old_until = {older}".encode(), (time,))
 
-    @pytest.mark.parametrize("name", ["claim", "put_off", "settle", "release", "clean"])
+    @pytest.mark.parametrize("name", ["claim", "put_off", "settle", "release"])
+    @pytest.mark.parametrize("counted", ["", "delivery", "delivery, webhook, endpoint"])
     @fact
-    async def test_its_statements_find_rows_by_index_among_many_that_are_finished(self, post: Post, name: str) -> None:
-        """Also where nobody has counted the rows of the small tables yet, as autovacuum may not for months."""
+    async def test_its_statements_find_rows_by_the_right_index_among_many(
+        self, post: Post, name: str, counted: str
+    ) -> None:
+        """Also where rows are not counted yet, as autovacuum comes late and to small tables maybe never."""
         await post.hook()
         for _ in range(3):
             await post.patch(LEADS, await post.lead(), name="x")
@@ -99,10 +102,11 @@ class TestPostgresOutbox(OutboxContract):
                     now() - interval '1 hour', now() - interval '1 hour'
                 from delivery cross join generate_series(1, 5000) limit 20000"""
             )
-            await connection.execute(b"analyze delivery")
+            await connection.execute(f"analyze {counted}".encode() if counted else b"select")
             plan = await connection.execute(b"explain " + query(name), PARAMS)
             lines = [line for (line,) in await plan.fetchall()]
-        assert not [line for line in lines if "Seq Scan on delivery" in line], "\n".join(lines)
+        wrong = ("Seq Scan on delivery", "delivery_log", "delivery_finished")
+        assert not [line for line in lines if any(each in line for each in wrong)], "\n".join(lines)
 
 
 SOME = [uuid4(), uuid4()]
