@@ -148,7 +148,7 @@ async def read_catalog(connection: Connection, entity: str) -> Catalog:
     return Catalog(version, {each.name: each for each in attributes}, documents.decode_list("webhook", webhooks))
 
 
-class _Group(NamedTuple):
+class Group(NamedTuple):
     """Writes of one kind to one table, which one statement makes."""
 
     table: str
@@ -160,14 +160,14 @@ class _Group(NamedTuple):
 _STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
 
 
-def groups_of(changes: Changes) -> list[_Group]:
+def groups_of(changes: Changes) -> list[Group]:
     """The statements that changes take, in their order."""
     told: defaultdict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in changes.deliveries:
         told[delivery.record].append(delivery)
     kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
     return [
-        _Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in told[write.event.record]])
+        Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in told[write.event.record]])
         for (table, kind), writes in kinds
         for batch in _batches(list(writes))
     ]
@@ -179,24 +179,24 @@ def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]
 
 
 async def commit_group(
-    connection: Connection, group: _Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
-) -> None:
+    connection: Connection, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> set[UUID]:
     """Write one group, its events and its deliveries, if ``held`` records and the catalogs are as they were.
 
-    Raises StaleError when they are not, or a written record is not; of several some may then be written already.
+    Gives the ids of the records that were written: the others were not as they were known.
     """
-    first = group.writes[0].event
+    events = [write.event for write in group.writes]
     params: dict[str, object] = {
-        "ids": [w.event.record for w in group.writes],
-        "versions": [w.event.version for w in group.writes],
+        "ids": [event.record for event in events],
+        "versions": [event.version for event in events],
         "documents": [documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
-        "changes": [documents.encode(w.event.changes).decode() for w in group.writes],
+        "changes": [documents.encode(event.changes).decode() for event in events],
         "resource": group.table,
-        "kind": first.kind,
-        "actor": first.actor,
-        "actor_name": first.actor_name,
-        "request_id": first.request_id,
-        "at": first.at,
+        "kind": events[0].kind,
+        "actors": [event.actor for event in events],
+        "actor_names": [event.actor_name for event in events],
+        "request_ids": [event.request_id for event in events],
+        "ats": [event.at for event in events],
         "entities": list(catalogs),
         "catalog_versions": [catalog.version for catalog in catalogs.values()],
     }
@@ -206,8 +206,14 @@ async def commit_group(
         params |= _delivery_params(group.deliveries)
     tables = tuple(record.key.resource for record in held)
     statement = write(group.statement, group.table, tables, tells=bool(group.deliveries))
-    [(count,)] = await fetch(connection, statement, params)
-    if count != len(group.writes):
+    return {id_ for (id_,) in await fetch(connection, statement, params)}
+
+
+async def commit_whole_group(
+    connection: Connection, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> None:
+    """The same, all or nothing: raises StaleError, though some may then be written already."""
+    if len(await commit_group(connection, group, held, catalogs)) != len(group.writes):
         raise StaleError
 
 

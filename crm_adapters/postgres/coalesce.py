@@ -41,6 +41,11 @@ class Loader(Generic[K, V]):
             loop.call_soon(self._send)
         return await future
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits and nothing is under way."""
+        return not self._waiting and not self._running
+
     def _send(self) -> None:
         self._scheduled = False
         while self._waiting and self._free:

@@ -13,12 +13,13 @@ from crm_adapters import documents
 from crm_adapters.postgres import indexes
 from crm_adapters.postgres.changes import (
     LockingReader,
-    commit_group,
+    commit_whole_group,
     groups_of,
     held_records,
     read,
     settle,
 )
+from crm_adapters.postgres.commits import Commits
 from crm_adapters.postgres.errors import StaleError, staleness, translated
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
@@ -57,6 +58,7 @@ class PostgresDatabase:
         self._pool = pool
         self._wake = wake
         self._reader = SharedReader(pool)
+        self._commits = Commits(pool)
         self._turns = Turns()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -108,14 +110,14 @@ class PostgresDatabase:
         groups = groups_of(changes)
         held = held_records(changes, known)
         try:
-            async with self._pool.connect() as connection:
-                with staleness():
-                    if len(changes.writes) == 1:  # one statement, which is its own transaction
-                        await commit_group(connection, groups[0], held, known.catalogs)
-                    elif groups:
+            if len(changes.writes) == 1:  # one statement, which is its own transaction
+                await self._commits.commit(groups[0], held, known.catalogs)
+            elif groups:
+                async with self._pool.connect() as connection:
+                    with staleness():
                         async with connection.transaction():
                             for index, group in enumerate(groups):
-                                await commit_group(connection, group, () if index else held, known.catalogs)
+                                await commit_whole_group(connection, group, () if index else held, known.catalogs)
         except StaleError:
             return False
         self._after(changes)
@@ -210,7 +212,7 @@ async def _decide_under_locks(connection: Connection, needs: Needs, decide: Deci
     known, changes = await settle(reader, await read(reader, evolve(needs, children=frozenset())), decide)
     assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
     for group in groups_of(changes):
-        await commit_group(connection, group, (), known.catalogs)
+        await commit_whole_group(connection, group, (), known.catalogs)
     return _answer(changes, known), changes
 
 

@@ -42,7 +42,7 @@ select
     coalesce((select json_agg(document) from webhook where crm_model_entity(model) = %(entity)s and is_active), '[]')
 
 -- name: insert_records
--- New records with their events and what webhooks are told of them, if what was known still holds.
+-- New records with their events and what webhooks are told of them, if what was known still holds; those written.
 with put as (
     insert into {table} (id, version, document)
     select id, version, document::json
@@ -50,17 +50,30 @@ with put as (
     where {holds}
     returning id
 ), appended as ({append_events}), told as ({append_deliveries})
-select count(*) from put
+select id from put
 
 -- name: update_records
--- The next versions of records with their events and what webhooks are told of them, where the version before is still the one that was known.
+-- The next versions of records likewise, where the version before is still the one that was known.
 with put as (
     update {table} as stored set version = new.version, document = new.document::json
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
     where stored.id = new.id and stored.version = new.version - 1 and {holds}
     returning stored.id
 ), appended as ({append_events}), told as ({append_deliveries})
-select count(*) from put
+select id from put
+
+-- name: update_free_records
+-- The same, but for records that somebody else holds just now, so that nobody waits for another's record.
+with free as (
+    select id, version from {table} where id = any(%(ids)b::uuid[]) for update skip locked
+), put as (
+    update {table} as stored set version = new.version, document = new.document::json
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    join free on free.id = new.id and free.version = new.version - 1
+    where stored.id = new.id and {holds}
+    returning stored.id
+), appended as ({append_events}), told as ({append_deliveries})
+select id from put
 
 -- name: delete_records
 -- Records taken away, with their events and what webhooks are told of them, likewise.
@@ -70,22 +83,25 @@ with put as (
     where stored.id = new.id and stored.version = new.version - 1 and {holds}
     returning stored.id
 ), appended as ({append_events}), told as ({append_deliveries})
-select count(*) from put
+select id from put
 
 -- name: append_events
--- Part of the three above: an event for each record that was written.
+-- Part of the four above: an event for each record that was written.
 insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes)
-select %(resource)s, new.id, new.version, %(kind)s, %(actor)s, %(actor_name)s, %(request_id)s, %(at)s, new.changes::json
-from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(changes)b::text[]) as new (id, version, changes)
+select %(resource)s, new.id, new.version, %(kind)s, actor, actor_name, request_id, at, changes::json
+from unnest(
+    %(ids)b::uuid[], %(versions)b::integer[], %(actors)b::bigint[], %(actor_names)b::text[], %(request_ids)b::text[],
+    %(ats)b::timestamptz[], %(changes)b::text[]
+) as new (id, version, actor, actor_name, request_id, at, changes)
 join put using (id)
 
 -- name: catalogs_hold
--- Part of the three above: the definitions that were known are those of this statement's moment.
+-- Part of the four above: the definitions that were known are those of this statement's moment.
 (select count(*) from unnest(%(entities)s::text[], %(catalog_versions)s::integer[]) as known (entity, version)
  join catalog using (entity, version)) = cardinality(%(entities)s::text[])
 
 -- name: record_holds
--- Part of the three above: a record that was known, but is not written, stays as it is until the commit.
+-- Part of the four above: a record that was known, but is not written, stays as it is until the commit.
 (select count(*) from (
     select from {table} where id = {id} and version = {version} for share) as held) = 1
 
