@@ -6,7 +6,7 @@ Each is asked by the store with what it knows; it answers with changes, or with 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from attrs import evolve
@@ -17,10 +17,13 @@ from crm_core.attributes import settle_values
 from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, Record, Remove, Search, catalog_of
 from crm_core.deliveries import Delivery, plan
 from crm_core.drafts import Draft, merged, with_defaults
-from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, Problem, Problems, ReferencedError
+from crm_core.errors import ACROSS_FIELDS, ChangedError, InvalidError, NotFoundError, Problem, Problems, ReferencedError
 from crm_core.events import Event, Kind, differences
 from crm_core.readers import shown
 from crm_core.resources import RESOURCES, Resource, referring
+
+#: The versions that a record may have when it is changed; None for any.
+Versions: TypeAlias = frozenset[int] | None
 
 
 def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object, known: Known) -> Changes | Needs:
@@ -52,10 +55,11 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
 
 
 def alter(
-    resource: Resource, who: Caller, key: Key, edit: activity.Edit, parent: object, known: Known
+    resource: Resource, who: Caller, key: Key, edit: activity.Edit, parent: object, expected: Versions, known: Known
 ) -> Changes | Needs:
     """Decide a change of a record; one that changes nothing is no event."""
     record = found(resource, key, parent, known)
+    _expect(expected, record)
     draft = edit(record.value)
     settled = _settle(resource, Proposal(who=who, before=record.value, sent=draft.values), draft, known)
     if isinstance(settled, Needs):
@@ -63,9 +67,12 @@ def alter(
     return _put(resource, who, record, key, evolve(record.value, **settled), known)
 
 
-def remove(resource: Resource, who: Caller, key: Key, parent: object, known: Known) -> Changes | Needs:
+def remove(
+    resource: Resource, who: Caller, key: Key, parent: object, expected: Versions, known: Known
+) -> Changes | Needs:
     """Decide the removal of a record and of what belongs to it; refused while others refer to it (ruling 13)."""
     record = found(resource, key, parent, known)
+    _expect(expected, record)
     owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
     holders = {
         other: Search(other.name, tuple((name, key.id) for _, name in pairs), any_field=True)
@@ -89,6 +96,11 @@ def found(resource: Resource, key: Key, parent: object, known: Known) -> Record:
     if record is None or (parent is not None and getattr(record.value, resource.parent or "") != parent):
         raise NotFoundError
     return record
+
+
+def _expect(expected: Versions, record: Record) -> None:
+    if expected is not None and record.version not in expected:
+        raise ChangedError(record.version)
 
 
 def owner_needs(resource: Resource, parent: object) -> Needs:

@@ -5,6 +5,7 @@ CrmError
 ├── TooLargeError             a file has more bytes than are taken
 ├── NotFoundError             the record, or the task or note inside it, does not exist
 ├── ReferencedError           others still refer to what was to be deleted
+├── ChangedError              the record is no longer what the caller expects; carries its version and what changed
 ├── NotAuthenticatedError     no or wrong credentials
 ├── PermissionDeniedError     the caller lacks a permission
 ├── ThrottledError            too many attempts; carries the seconds to wait
@@ -64,6 +65,20 @@ class NotFoundError(CrmError):
 
 class ReferencedError(CrmError):
     """The record cannot be deleted because others refer to it; the message counts them."""
+
+
+class ChangedError(CrmError):
+    """The record has another version than the caller expects.
+
+    Attributes:
+        version: the one that it has.
+        fields: which fields were changed since the one that was expected, by name.
+    """
+
+    def __init__(self, version: int, fields: Sequence[str] = ()) -> None:
+        super().__init__("The record was changed by somebody else.")
+        self.version = version
+        self.fields = fields
 
 
 class NotAuthenticatedError(CrmError):

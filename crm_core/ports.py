@@ -28,6 +28,9 @@ class Database(Protocol):
     def stream(self, query: Query) -> AsyncIterator[bytes]:
         """A whole list as documents joined by commas, in pieces of bounded size."""
 
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The names of the fields that the changes of a record after a version touched, in alphabetical order."""
+
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Read, decide and commit, all or nothing, until what was read still holds at the commit.
 

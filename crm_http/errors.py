@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
+    ChangedError,
     CrmError,
     InvalidError,
     NotAuthenticatedError,
@@ -21,6 +22,7 @@ from crm_core.errors import (
     TooLargeError,
     UnavailableError,
 )
+from crm_http.preconditions import entity_tag
 
 logger = logging.getLogger("crm.http")
 
@@ -46,6 +48,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ReferencedError: HTTPStatus.CONFLICT,
+    ChangedError: HTTPStatus.PRECONDITION_FAILED,
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -56,7 +59,10 @@ def answer_crm_error(_: Request[Any, Any, Any], error: CrmError) -> Response[byt
     status = STATUSES[type(error)]
     if isinstance(error, InvalidError):
         return _answer(status, render(error.problems))
-    return _answer(status, {"detail": str(error)}, _headers(error))
+    detail: dict[str, object] = {"detail": str(error)}
+    if isinstance(error, ChangedError):
+        detail["changed_fields"] = list(error.fields)
+    return _answer(status, detail, _headers(error))
 
 
 def answer_request_error(_: Request[Any, Any, Any], error: RequestError) -> Response[bytes]:
@@ -108,6 +114,8 @@ def method_not_allowed(method: str, allowed: str) -> RequestError:
 def _headers(error: CrmError) -> Mapping[str, str]:
     if isinstance(error, NotAuthenticatedError):
         return {"WWW-Authenticate": "Token"}
+    if isinstance(error, ChangedError):
+        return entity_tag(error.version)
     if isinstance(error, ThrottledError):
         return {"Retry-After": str(error.wait)}
     if isinstance(error, UnavailableError):

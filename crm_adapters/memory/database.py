@@ -71,6 +71,11 @@ class MemoryDatabase:
             comma = b"," if start else b""
             yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The fields that the changes of a record after a version touched."""
+        later = (each for each in self.events if each.record == key.id and each.version > since)
+        return sorted({name for event in later for name in event.changes})
+
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Read, decide and commit; nothing can come in between."""
         known = self._read(needs)

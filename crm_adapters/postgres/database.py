@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import evolve
@@ -87,6 +87,10 @@ class PostgresDatabase:
         """A whole list, read page by page so that no statement or transaction is long."""
         async for piece in _stream(self._pool.reading, query_):
             yield piece
+
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The fields that the changes of a record after a version touched."""
+        return await _changed_fields(self._pool.reading, key, since)
 
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Read, decide, commit; again when what was known no longer holds, at last under locks."""
@@ -184,6 +188,10 @@ class ConnectedDatabase:
         async for piece in _stream(self._reading, query_):
             yield piece
 
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The fields that the changes of a record after a version touched."""
+        return await _changed_fields(self._reading, key, since)
+
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
         with translated():
@@ -231,6 +239,12 @@ def _answer(changes: Changes, known: Known) -> Document | None:
 def _looking_again(needs: Needs) -> Needs:
     """The same needs, without trust in catalog versions that were seen earlier."""
     return evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
+
+
+async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:
+    params = {"record": key.id, "since": since}
+    rows = await reading(lambda connection: fetch(connection, query("changed_fields"), params))
+    return [name for (name,) in rows]
 
 
 async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:

@@ -14,6 +14,11 @@ select id, version, document from {table} where id = any(%(ids)b) order by id fo
 -- A change that is wide, and holds its locks, may take longer than one statement of a request.
 select set_config('statement_timeout', '60s', true), set_config('idle_in_transaction_session_timeout', '60s', true)
 
+-- name: changed_fields
+-- What the changes of a record after a version touched.
+select distinct name collate "C" from event, json_object_keys(changes) as name
+where record = %(record)s and version > %(since)s order by 1
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any(%(ids)b)

@@ -12,11 +12,12 @@ import pytest
 from crm_core import decisions
 from crm_core.activity import add_note
 from crm_core.changes import Changes, Document, Key, Known, Needs, Search
-from crm_core.errors import InvalidError, ReferencedError
+from crm_core.errors import ChangedError, InvalidError, ReferencedError
 from crm_core.readers import Intake
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS
 from crm_core.testing.machine import USERS
-from crm_core.testing.scene import Facts, Scene, fact, new_clients, put, writing
+from crm_core.testing.scene import Facts, Scene, at_once, fact, new_clients, put, writing
+from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
 _A_USER: Final = Key("user", USERS[0])
@@ -80,7 +81,7 @@ class DecisionFacts(Facts):
         def meanwhile(known: Known) -> Changes | Needs:
             if not others:
                 others.append(asyncio.ensure_future(scene.patch(CLIENTS, id_, name="b")))
-            return decisions.alter(CLIENTS, who, Key("client", id_), edit, None, known)
+            return decisions.alter(CLIENTS, who, Key("client", id_), edit, None, None, known)
 
         await scene.db.change(Needs(records=frozenset({Key("client", id_)})), meanwhile)
         await others[0]
@@ -168,3 +169,33 @@ class DecisionFacts(Facts):
 
         assert (await scene.value(TRANSFER_REQUESTS, made["transfer_request"])).student_name == "renamed"
         assert await scene.version(TRANSFER_REQUESTS, made["transfer_request"]) == 2
+
+    @fact
+    async def test_a_change_may_expect_a_version_and_is_told_what_others_changed(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="a")
+        await scene.patch(CLIENTS, id_, name="b")
+        await scene.patch(CLIENTS, id_, list_of_notes=[{"note": "n"}])
+
+        for versions, fields in (({1}, ["list_of_notes", "name"]), ({2, 1}, ["list_of_notes"]), ({9}, []), (set(), [])):
+            expected = frozenset(versions)
+            with pytest.raises(ChangedError) as caught:
+                await records.patch(scene.db, scene.who, CLIENTS, id_, {"name": "c"}, expected=expected)
+            assert (caught.value.version, list(caught.value.fields)) == (3, fields)
+            with pytest.raises(ChangedError):
+                await records.delete(scene.db, scene.who, CLIENTS, id_, expected=expected)
+        changed = await records.patch(scene.db, scene.who, CLIENTS, id_, {"name": "c"}, expected=frozenset({3}))
+        assert changed.version == 4
+        await records.delete(scene.db, scene.who, CLIENTS, id_, expected=frozenset({4}))
+        assert await scene.db.get(Key(CLIENTS.name, id_)) is None
+
+    @fact
+    async def test_of_many_who_expect_one_version_one_succeeds(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="a")
+        changing = (
+            records.patch(scene.db, scene.who, CLIENTS, id_, {"name": str(number)}, expected=frozenset({1}))
+            for number in range(10)
+        )
+        results = await at_once(*changing)
+
+        assert sum(isinstance(each, ChangedError) for each in results) == 9
+        assert await scene.version(CLIENTS, id_) == 2

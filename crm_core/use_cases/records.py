@@ -5,6 +5,7 @@ the entity of an attribute.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from crm_core import decisions
 from crm_core.accounts import Caller, require
 from crm_core.activity import Edit
 from crm_core.changes import Document, Key, Needs, catalog_of
+from crm_core.decisions import Versions
 from crm_core.drafts import read_draft
-from crm_core.errors import InvalidError, NotFoundError
+from crm_core.errors import ChangedError, InvalidError, NotFoundError
 from crm_core.ports import Database
 from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
 from crm_core.readers import Intake
@@ -106,6 +108,7 @@ async def patch(
     parent: object = None,
     merge: bool = False,
     strict: bool = False,
+    expected: Versions = None,
 ) -> Document:
     """Set the fields that are sent and keep the others; PUT and PATCH both (ruling 6).
 
@@ -118,32 +121,56 @@ async def patch(
         parent: the value that came with the path.
         merge: ``data`` is a merge patch (RFC 7396).
         strict: refuse what would be ignored.
+        expected: the versions that the record may have; None for any.
     """
     draft = read_draft(resource.entity, data, Intake(who.new_id, strict), whole=False, merge=merge)
-    return await apply(db, who, resource, id_, lambda _: draft, parent=parent)
+    return await apply(db, who, resource, id_, lambda _: draft, parent=parent, expected=expected)
 
 
 async def apply(
-    db: Database, who: Caller, resource: Resource, id_: UUID, edit: Edit, *, parent: object = None
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    id_: UUID,
+    edit: Edit,
+    *,
+    parent: object = None,
+    expected: Versions = None,
 ) -> Document:
     """Change a record by a pure function of what it is. Every change of a record is this.
 
-    Raises PermissionDeniedError, NotFoundError, InvalidError, and whatever ``edit`` raises.
+    Raises PermissionDeniedError, NotFoundError, InvalidError, ChangedError, and whatever ``edit`` raises.
     """
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
-    decide = partial(decisions.alter, resource, who, key, edit, parent)
-    return _shown(await db.change(_first_needs(resource, who, key), decide))
+    decide = partial(decisions.alter, resource, who, key, edit, parent, expected)
+    async with _telling_changes(db, key, expected):
+        return _shown(await db.change(_first_needs(resource, who, key), decide))
 
 
-async def delete(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> None:
+async def delete(
+    db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None, expected: Versions = None
+) -> None:
     """Remove a record and what belongs to it.
 
-    Raises PermissionDeniedError, NotFoundError, ReferencedError while others refer to it.
+    Raises PermissionDeniedError, NotFoundError, ChangedError, ReferencedError while others refer to it.
     """
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
-    await db.change(_first_needs(resource, who, key), partial(decisions.remove, resource, who, key, parent))
+    decide = partial(decisions.remove, resource, who, key, parent, expected)
+    async with _telling_changes(db, key, expected):
+        await db.change(_first_needs(resource, who, key), decide)
+
+
+@asynccontextmanager
+async def _telling_changes(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
+    """Let a ChangedError name the fields that were changed since the latest version that was expected."""
+    try:
+        yield
+    except ChangedError as error:
+        known = [version for version in expected or () if version < error.version]
+        fields = await db.changed_fields(key, max(known)) if known else ()
+        raise ChangedError(error.version, fields) from None
 
 
 def _hides(who: Caller, resource: Resource) -> bool:

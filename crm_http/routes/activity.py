@@ -12,7 +12,8 @@ from crm_core.readers import Intake
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_http.auth import caller
-from crm_http.bodies import AnyRequest, is_strict
+from crm_http.bodies import AnyRequest, header, is_strict
+from crm_http.preconditions import expected_versions
 from crm_http.routes.records import body_or, shown
 from crm_http.routing import Answer, mount, path_id, rights
 
@@ -35,6 +36,7 @@ def _operation(resource: Resource, db: Database, name: str) -> Answer:
         except InvalidError:
             await records.look_up(db, resource, id_)  # a record that is not there comes first (ruling 2)
             raise
-        return shown(await records.apply(db, who, resource, id_, edit), status)
+        expected = expected_versions(header(request, b"if-match"))
+        return shown(await records.apply(db, who, resource, id_, edit, expected=expected), status)
 
     return operate

@@ -17,8 +17,9 @@ from crm_core.queries import Page, Query, write_cursor
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_http.auth import caller
-from crm_http.bodies import JSON, MERGE_PATCH, AnyRequest, is_strict, media_type, read_json, read_query
+from crm_http.bodies import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.errors import RequestError
+from crm_http.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
 from crm_http.routing import mount, path_id, rights
 
 #: Follows the removal of a record, by its id. It raises nothing.
@@ -76,7 +77,11 @@ class Records:
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """One record."""
         parent = self.read_parent(request)
-        return shown(await records.get(self.db, caller(request), self.resource, path_id(request), parent=parent))
+        document = await records.get(self.db, caller(request), self.resource, path_id(request), parent=parent)
+        if is_known(header(request, b"if-none-match"), document.version):
+            headers = entity_tag(document.version) | REVALIDATED
+            return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return shown(document, headers=REVALIDATED)
 
     async def change(self, request: AnyRequest) -> ASGIResponse:
         """A record with some fields set, by PUT or PATCH."""
@@ -85,14 +90,23 @@ class Records:
         accepted = (MERGE_PATCH,) if merges else ()
         data = await body_or(request, lambda: records.look_up(self.db, self.resource, id_, parent=parent), *accepted)
         document = await records.patch(
-            self.db, caller(request), self.resource, id_, data, parent=parent, merge=merges, strict=is_strict(request)
+            self.db,
+            caller(request),
+            self.resource,
+            id_,
+            data,
+            parent=parent,
+            merge=merges,
+            strict=is_strict(request),
+            expected=expected_versions(header(request, b"if-match")),
         )
         return shown(document)
 
     async def remove(self, request: AnyRequest) -> ASGIResponse:
         """Nothing, once the record is gone."""
         parent, id_ = self.read_parent(request), path_id(request)
-        await records.delete(self.db, caller(request), self.resource, id_, parent=parent)
+        expected = expected_versions(header(request, b"if-match"))
+        await records.delete(self.db, caller(request), self.resource, id_, parent=parent, expected=expected)
         afterwards = BackgroundTask(self.tidy, id_) if self.tidy else None
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
@@ -120,8 +134,9 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
 def shown(
     document: Document, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> ASGIResponse:
-    """A record as it is stored."""
-    return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=dict(headers or {}))
+    """A record as it is stored, with its version."""
+    headers = {**entity_tag(document.version), **(headers or {})}
+    return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
 
 
 def _link(path: str, params: Mapping[str, str], query: Query, page: Page) -> dict[str, str]:

@@ -100,10 +100,10 @@ class Knowledge:
         return self.apply(resource, number, lambda _: draft)
 
     def apply(self, resource: Resource, number: int, edit: Edit, *, parent: object = None) -> Changes:
-        return self._about(resource, number, partial(decisions.alter, resource, calling(BOB)), edit, parent)
+        return self._about(resource, number, partial(decisions.alter, resource, calling(BOB)), edit, parent, None)
 
     def remove(self, resource: Resource, number: int, *, parent: object = None) -> Changes:
-        return self._about(resource, number, partial(decisions.remove, resource, calling(BOB)), parent)
+        return self._about(resource, number, partial(decisions.remove, resource, calling(BOB)), parent, None)
 
     def _about(self, resource: Resource, number: int, decide: Callable[..., Changes | Needs], *rest: object) -> Changes:
         key = Key(resource.name, uid(number))
