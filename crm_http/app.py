@@ -55,7 +55,7 @@ def create_app(
     """
     app = Litestar(
         route_handlers=[*_routes(database, accounts, passwords, log, images), *mount_health(ready)],
-        guards=[guard(accounts)],
+        before_request=guard(accounts),
         exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
         lifespan=list(lifespan),
         openapi_config=None,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from crm_adapters.image_headers import read_header
@@ -39,8 +40,8 @@ class NoPasswords:
         raise NotImplementedError
 
 
-def _routes() -> Iterator[tuple[str, str, object]]:
-    """Every path with each of its methods and what is declared for it."""
+def _handlers() -> Iterator[tuple[str, HTTPRouteHandler]]:
+    """Every path with its handlers."""
     images = Images(files=MemoryFileStore(), read_header=read_header)
     database = MemoryDatabase()
     app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
@@ -48,11 +49,16 @@ def _routes() -> Iterator[tuple[str, str, object]]:
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"
         for handler in route.route_handlers:
-            for method in handler.http_methods:
-                yield method, route.path, handler.opt.get(PERMISSION, {}).get(method)
+            yield route.path, handler
 
 
-ROUTES = list(_routes())
+HANDLERS = list(_handlers())
+#: Every path with each of its methods and what is declared for it.
+ROUTES = [
+    (method, path, handler.opt.get(PERMISSION, {}).get(method))
+    for path, handler in HANDLERS
+    for method in handler.http_methods
+]
 PATHS = sorted({path for _, path, _ in ROUTES})
 
 
@@ -69,6 +75,14 @@ def test_every_handler_declares_whom_it_lets_in() -> None:
     ]
 
     assert undeclared == []
+
+
+def test_the_guard_runs_before_every_answer() -> None:
+    """What runs before a request can be another one for a route of its own, and there must be none."""
+    guards = {handler.resolve_before_request() for _, handler in HANDLERS}
+
+    assert len(guards) == 1
+    assert None not in guards
 
 
 @pytest.fixture(scope="module")
