@@ -4,7 +4,7 @@ import datetime as dt
 import math
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import attrs
@@ -97,6 +97,13 @@ class Actor:
 SYSTEM: Final = Actor(user=User(id=0, username="system"), is_superuser=True)
 
 
+class Idempotency(NamedTuple):
+    """By what a request is known when it comes again: the key that the client chose, and a hash of all it asks for."""
+
+    key: str
+    fingerprint: bytes
+
+
 @attrs.frozen(kw_only=True)
 class Caller:
     """Who asks, and what the pure core may not fetch for itself: the time and new ids.
@@ -107,6 +114,7 @@ class Caller:
         new_id: a source of new ids, ascending.
         request_id: what the request is called in logs and events.
         catalogs: the catalog versions seen together with the credentials; entities not named are looked up.
+        idempotency: by what the request is known when it comes again, if the client wants that.
     """
 
     actor: Actor
@@ -114,6 +122,7 @@ class Caller:
     new_id: Callable[[], UUID]
     request_id: str = ""
     catalogs: Mapping[str, int] = attrs.field(factory=dict)
+    idempotency: Idempotency | None = None
 
 
 def require(actor: Actor, needed: str) -> None:

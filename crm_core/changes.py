@@ -6,12 +6,13 @@ asks again. A decision may also answer with further needs, when what it must kno
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
 
-from crm_core.accounts import Caller
+from crm_core.accounts import Caller, Idempotency
 from crm_core.deliveries import Delivery
 from crm_core.entities import Attribute, Webhook
 from crm_core.events import Event
@@ -153,11 +154,17 @@ class Changes:
         writes: puts before removes of what they referred to, children's removes before their parent's.
         deliveries: what webhooks are told of the writes.
         answer: the record that the caller is shown, as it is after the commit; None after a delete.
+        receipt: whose request it is and by what it is known; it is kept with the answer in the same commit.
     """
 
     writes: tuple[Put | Remove, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     answer: Key | None = None
+    receipt: "ReceiptKey | None" = None
+
+
+class DoneBeforeError(Exception):
+    """At the commit: a request with the same idempotency key has been committed meanwhile."""
 
 
 #: Pure: it may be asked several times before an answer of it is committed.
@@ -165,10 +172,33 @@ Decide: TypeAlias = Callable[[Known], Changes | Needs]
 
 
 class Document(NamedTuple):
-    """A record as clients see it: JSON bytes, and the version that they show."""
+    """A record as clients see it: JSON bytes, and the version that they show.
+
+    With ``is_replayed`` it is what an earlier request with the same idempotency key was answered.
+    """
 
     version: int
     body: bytes
+    is_replayed: bool = False
+
+
+#: How long a request is known when it comes again.
+RECEIPTS_KEPT: Final = timedelta(hours=24)
+
+
+class ReceiptKey(NamedTuple):
+    """Whose request it was, by id, and by what it is known."""
+
+    user: int
+    idempotency: Idempotency
+
+
+class Receipt(NamedTuple):
+    """That a request was carried out: what it was, and the answer to it."""
+
+    fingerprint: bytes
+    record: UUID
+    answer: Document
 
 
 @attrs.frozen(kw_only=True)

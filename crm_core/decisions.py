@@ -14,7 +14,7 @@ from attrs import evolve
 from crm_core import activity
 from crm_core.accounts import SYSTEM, Caller
 from crm_core.attributes import settle_values
-from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, Record, Remove, Search, catalog_of
+from crm_core.changes import Changes, Key, Known, Needs, Proposal, Put, ReceiptKey, Record, Remove, Search, catalog_of
 from crm_core.deliveries import Delivery, plan
 from crm_core.drafts import Draft, merged, with_defaults
 from crm_core.errors import ACROSS_FIELDS, ChangedError, InvalidError, NotFoundError, Problem, Problems, ReferencedError
@@ -198,7 +198,7 @@ def _put(
     resource: Resource, who: Caller, before: Record | None, key: Key, after: object, known: Known
 ) -> Changes | Needs:
     if before is not None and not differences(before.value, after):
-        return Changes(answer=key)
+        return Changes(answer=key, receipt=_receipt(who))
     followers = resource.follow(before.value if before else None, after, known)
     if isinstance(followers, Needs):
         return followers
@@ -227,7 +227,12 @@ def _changes(who: Caller, steps: Sequence[_Step], known: Known, *, answer: Key |
         writes.append(Remove(key, event) if after is None else Put(key, after, event))
         if key.resource in watched:
             deliveries += plan(known.catalogs[key.resource].webhooks, event, before.value if before else None, after)
-    return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer)
+    receipt = _receipt(who) if answer else None
+    return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
+
+
+def _receipt(who: Caller) -> ReceiptKey | None:
+    return ReceiptKey(who.actor.user.id, who.idempotency) if who.idempotency else None
 
 
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:

@@ -6,6 +6,8 @@ CrmError
 ├── NotFoundError             the record, or the task or note inside it, does not exist
 ├── ReferencedError           others still refer to what was to be deleted
 ├── ChangedError              the record is no longer what the caller expects; carries its version and what changed
+├── UnderWayError             a request with the same idempotency key has not ended yet
+├── KeyReusedError            an idempotency key was used before, for another request
 ├── NotAuthenticatedError     no or wrong credentials
 ├── PermissionDeniedError     the caller lacks a permission
 ├── ThrottledError            too many attempts; carries the seconds to wait
@@ -79,6 +81,20 @@ class ChangedError(CrmError):
         super().__init__("The record was changed by somebody else.")
         self.version = version
         self.fields = fields
+
+
+class UnderWayError(CrmError):
+    """A request with the same idempotency key has not ended yet."""
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still under way.")
+
+
+class KeyReusedError(CrmError):
+    """An idempotency key was used before, for another request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request.")
 
 
 class NotAuthenticatedError(CrmError):

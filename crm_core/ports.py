@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from crm_core.accounts import Actor, Failures, User
-from crm_core.changes import Decide, Document, Key, Known, Needs
+from crm_core.changes import Decide, Document, Key, Known, Needs, Receipt
 from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery, Outcome
 from crm_core.images import ImageHeader, OpenFile, StoredFile
 from crm_core.queries import Page, Query
@@ -35,8 +35,11 @@ class Database(Protocol):
         """Read, decide and commit, all or nothing, until what was read still holds at the commit.
 
         Gives the record that the decision names as its answer, as it is then. What ``decide`` raises passes through
-        and leaves nothing behind.
+        and leaves nothing behind. Raises DoneBeforeError if there is a receipt of the same key by now.
         """
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request of the last ``changes.RECEIPTS_KEPT`` with this idempotency key."""
 
 
 class Accounts(Protocol):

@@ -4,12 +4,14 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import attrs
 from litestar.connection import ASGIConnection
 
 from crm_core.accounts import Caller, is_ours, read_authorization, require
 from crm_core.errors import PermissionDeniedError
 from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
+from crm_http.bodies import AnyRequest, read_idempotency
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -61,6 +63,11 @@ def caller(connection: Connection) -> Caller:
     who = connection.scope["state"]["who"]
     assert isinstance(who, Caller)  # noqa: S101  # the guard put it there
     return who
+
+
+async def lasting_caller(request: AnyRequest) -> Caller:
+    """The caller of a request that can be known when it comes again; its body must have been read."""
+    return attrs.evolve(caller(request), idempotency=await read_idempotency(request))
 
 
 def token_of(connection: Connection) -> str:

@@ -4,7 +4,9 @@ The framework's own decoding answers some bad input with 500, so bodies are deco
 """
 
 import asyncio
+import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -15,6 +17,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
+from crm_core.accounts import Idempotency
 from crm_http.errors import RequestError
 
 AnyRequest = Request[Any, Any, Any]
@@ -24,6 +27,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 _FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
+_IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
 #: Bytes in a JSON body, and in the body of a login.
@@ -128,6 +132,22 @@ async def skip(pieces: AsyncIterator[bytes]) -> None:
     with suppress(RequestError, HTTPException):
         async for _ in pieces:
             pass
+
+
+async def read_idempotency(request: AnyRequest) -> Idempotency | None:
+    """By what the request is to be known when it comes again: ``Idempotency-Key``, bare or between quotes.
+
+    The hash is of the method, the path and the body, which must have been read. Raises RequestError.
+    """
+    text = header(request, b"idempotency-key")
+    if not text:
+        return None
+    if not (found := _IDEMPOTENCY_KEY.fullmatch(text)):
+        raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
+    asked = hashlib.sha256()
+    for part in (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body()):
+        asked.update(b"%d:%b" % (len(part), part))
+    return Idempotency(found[1] or found[2], asked.digest())
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:

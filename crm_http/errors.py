@@ -13,6 +13,7 @@ from crm_core.errors import (
     ChangedError,
     CrmError,
     InvalidError,
+    KeyReusedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -21,6 +22,7 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UnderWayError,
 )
 from crm_http.preconditions import entity_tag
 
@@ -49,6 +51,8 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ReferencedError: HTTPStatus.CONFLICT,
     ChangedError: HTTPStatus.PRECONDITION_FAILED,
+    UnderWayError: HTTPStatus.CONFLICT,
+    KeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

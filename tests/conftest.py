@@ -50,7 +50,7 @@ def s3(place: pathlib.Path) -> Iterator[seaweedfs.S3]:
 def empty(url: str) -> None:
     """Take all records away. Deleting is quicker than truncating, which makes new files for every index."""
     with psycopg.connect(url) as connection:
-        for table in (*reversed(RESOURCES), "event", "delivery", "endpoint"):
+        for table in (*reversed(RESOURCES), "event", "delivery", "endpoint", "receipt"):
             connection.execute(f"delete from {table}".encode())
 
 

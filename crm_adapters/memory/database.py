@@ -11,7 +11,22 @@ import attrs
 from crm_adapters import documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.changes import Catalog, Changes, Decide, Document, Key, Known, Needs, Put, Record, Remove, Search
+from crm_core.changes import (
+    RECEIPTS_KEPT,
+    Catalog,
+    Changes,
+    Decide,
+    Document,
+    DoneBeforeError,
+    Key,
+    Known,
+    Needs,
+    Put,
+    Receipt,
+    Record,
+    Remove,
+    Search,
+)
 from crm_core.entities import Attribute, Webhook
 from crm_core.events import Event
 from crm_core.queries import Page, Query, cursor_of, matches, sort_key
@@ -46,6 +61,8 @@ class MemoryDatabase:
         self.outbox = MemoryOutbox(self._is_active, clock)
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
+        self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
+        self._clock = clock
 
     async def get(self, key: Key) -> Document | None:
         """The record as clients see it, or None."""
@@ -84,8 +101,20 @@ class MemoryDatabase:
             if not lacking:  # it would ask for ever
                 raise AssertionError("a decision asks for what it knows")
             known |= self._read(lacking)
+        receipt = answer.receipt
+        if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
+            raise DoneBeforeError
         self._commit(answer)
-        return self._document(answer.answer) if answer.answer else None
+        document = self._document(answer.answer) if answer.answer else None
+        if receipt and document and answer.answer and isinstance(answer.answer.id, UUID):
+            kept = Receipt(receipt.idempotency.fingerprint, answer.answer.id, document)
+            self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
+        return document
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request with this idempotency key."""
+        kept_at, receipt = self._receipts.get((user, key)) or (None, None)
+        return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
 
     def _read(self, needs: Needs) -> Known:
         return Known(

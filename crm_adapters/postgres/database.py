@@ -27,7 +27,17 @@ from crm_adapters.postgres.records import page_statement
 from crm_adapters.postgres.rows import Connection, fetch
 from crm_adapters.postgres.shared import SharedReader
 from crm_adapters.postgres.turns import Turns
-from crm_core.changes import Changes, Decide, Document, Key, Known, Needs
+from crm_core.changes import (
+    RECEIPTS_KEPT,
+    Changes,
+    Decide,
+    Document,
+    DoneBeforeError,
+    Key,
+    Known,
+    Needs,
+    Receipt,
+)
 from crm_core.errors import UnavailableError
 from crm_core.queries import Cursor, Page, Query
 
@@ -114,14 +124,15 @@ class PostgresDatabase:
         groups = groups_of(changes)
         held = held_records(changes, known)
         try:
-            if len(changes.writes) == 1:  # one statement, which is its own transaction
+            if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
                 await self._commits.commit(groups[0], held, known.catalogs)
-            elif groups:
+            elif groups or changes.receipt:
                 async with self._pool.connect() as connection:
                     with staleness():
                         async with connection.transaction():
                             for index, group in enumerate(groups):
                                 await commit_whole_group(connection, group, () if index else held, known.catalogs)
+                            await _keep_receipt(connection, changes, known)
         except StaleError:
             return False
         self._after(changes)
@@ -142,6 +153,10 @@ class PostgresDatabase:
                 return answer
         logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
         raise UnavailableError
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request with this idempotency key."""
+        return await _receipt(self._pool.reading, user, key)
 
     def _after(self, changes: Changes) -> None:
         if changes.deliveries:
@@ -203,6 +218,10 @@ class ConnectedDatabase:
             except StaleError:
                 raise UnavailableError from None
 
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request with this idempotency key."""
+        return await _receipt(self._reading, user, key)
+
     async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
         with translated():
             return await read_(self._connection)
@@ -221,7 +240,32 @@ async def _decide_under_locks(connection: Connection, needs: Needs, decide: Deci
     assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
     for group in groups_of(changes):
         await commit_whole_group(connection, group, (), known.catalogs)
+    await _keep_receipt(connection, changes, known)
     return _answer(changes, known), changes
+
+
+async def _keep_receipt(connection: Connection, changes: Changes, known: Known) -> None:
+    answer = _answer(changes, known)
+    if changes.receipt is None or changes.answer is None or answer is None:
+        return
+    user, (key, fingerprint) = changes.receipt
+    params = {
+        "user": user,
+        "key": key,
+        "fingerprint": fingerprint,
+        "record": changes.answer.id,
+        "version": answer.version,
+        "body": answer.body.decode(),
+        "kept": RECEIPTS_KEPT,
+    }
+    if not await fetch(connection, query("keep_receipt"), params):
+        raise DoneBeforeError
+
+
+async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
+    params = {"user": user, "key": key, "kept": RECEIPTS_KEPT}
+    rows = await reading(lambda connection: fetch(connection, query("receipt"), params))
+    return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
 
 
 def _answer(changes: Changes, known: Known) -> Document | None:

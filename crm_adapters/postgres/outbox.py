@@ -14,6 +14,7 @@ import psycopg
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import log, query
 from crm_adapters.postgres.rows import Row
+from crm_core.changes import RECEIPTS_KEPT
 from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery
 from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
 
@@ -81,7 +82,7 @@ class PostgresOutbox:
 
     async def clean(self) -> int:
         """Delete a batch of what is kept no longer."""
-        return len(await self._pool.fetch(query("clean"), {**KEPT, "most": _BATCH}))
+        return len(await self._pool.fetch(query("clean"), {**KEPT, "receipts": RECEIPTS_KEPT, "most": _BATCH}))
 
     async def woken(self) -> None:
         """Wait for a commit of this process, or word of another's."""

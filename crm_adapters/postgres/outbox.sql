@@ -140,7 +140,7 @@ update endpoint set paused_until = now() + make_interval(secs => %(seconds)s) wh
 delete from endpoint where webhook = %(webhook)s
 
 -- name: clean
--- Some of what was finished long ago, and some of what a webhook left that is gone.
+-- Some of what was finished long ago, and some of what a webhook left that is gone; and receipts that are over.
 with recursive webhooks (id) as (
     (select webhook from delivery order by webhook limit 1)
     union all
@@ -160,6 +160,8 @@ with recursive webhooks (id) as (
     where not exists (select from webhook where webhook.id = webhooks.id)
 ), left_over as (
     select id from old_delivered union all select id from old_dead union all select id from orphans
+), receipts as (
+    delete from receipt where created_at < now() - %(receipts)s::interval
 ), forgotten as (
     delete from endpoint where not exists (select from webhook where webhook.id = endpoint.webhook)
 )

@@ -110,6 +110,21 @@ join put using (id)
 (select count(*) from (
     select from {table} where id = {id} and version = {version} for share) as held) = 1
 
+-- name: receipt
+-- What a request with this key was answered.
+select fingerprint, record, version, body from receipt
+where user_id = %(user)s and key = %(key)s and created_at > now() - %(kept)s::interval
+
+-- name: keep_receipt
+-- Nothing, where there is one that is still good.
+insert into receipt as kept (user_id, key, fingerprint, record, version, body)
+values (%(user)s, %(key)s, %(fingerprint)s, %(record)s, %(version)s, %(body)s::json)
+on conflict (user_id, key) do update set
+    fingerprint = excluded.fingerprint, record = excluded.record, version = excluded.version, body = excluded.body,
+    created_at = now()
+    where kept.created_at <= now() - %(kept)s::interval
+returning key
+
 -- name: authenticate
 -- The users of tokens, what they may do, and the catalogs' versions, all of one moment.
 select

@@ -4,25 +4,30 @@
 the entity of an attribute.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from attrs import evolve
 
 from crm_core import decisions
-from crm_core.accounts import Caller, require
+from crm_core.accounts import Caller, Idempotency, require
 from crm_core.activity import Edit
-from crm_core.changes import Document, Key, Needs, catalog_of
+from crm_core.changes import Document, DoneBeforeError, Key, Needs, catalog_of
 from crm_core.decisions import Versions
 from crm_core.drafts import read_draft
-from crm_core.errors import ChangedError, InvalidError, NotFoundError
+from crm_core.errors import ChangedError, InvalidError, KeyReusedError, NotFoundError, UnderWayError
 from crm_core.ports import Database
 from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
 from crm_core.readers import Intake
 from crm_core.resources import Resource
 from crm_core.wire import has_secrets, veiled
+
+#: Requests with an idempotency key that this process is about to carry out, by user and key. It saves them from being
+#: carried out twice at once; that none has its effect twice is for the database to see to.
+_under_way: Final[set[tuple[int, str]]] = set()
 
 
 async def find(
@@ -95,7 +100,7 @@ async def create(
     key = decisions.key_of(resource, id_ := who.new_id())
     draft = read_draft(resource.entity, data, Intake(who.new_id, strict), whole=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
-    return id_, _shown(await db.change(_first_needs(resource, who), decide))
+    return await _once(db, who, id_, lambda: db.change(_first_needs(resource, who), decide))
 
 
 async def patch(
@@ -145,7 +150,8 @@ async def apply(
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.alter, resource, who, key, edit, parent, expected)
     async with _telling_changes(db, key, expected):
-        return _shown(await db.change(_first_needs(resource, who, key), decide))
+        _, document = await _once(db, who, id_, lambda: db.change(_first_needs(resource, who, key), decide))
+    return document
 
 
 async def delete(
@@ -160,6 +166,41 @@ async def delete(
     decide = partial(decisions.remove, resource, who, key, parent, expected)
     async with _telling_changes(db, key, expected):
         await db.change(_first_needs(resource, who, key), decide)
+
+
+async def _once(
+    db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
+) -> tuple[UUID, Document]:
+    """Make a change, or give what the same request was answered before; and the id of the record.
+
+    Raises KeyReusedError or UnderWayError, and whatever the change raises.
+    """
+    if who.idempotency is None:
+        return id_, _shown(await change())
+    key = who.actor.user.id, who.idempotency.key
+    if key in _under_way:
+        raise UnderWayError
+    _under_way.add(key)
+    try:
+        if replayed := await _replayed(db, who, who.idempotency):
+            return replayed
+        return id_, _shown(await change())
+    except DoneBeforeError:  # by another process
+        replayed = await _replayed(db, who, who.idempotency)
+        if replayed is None:
+            raise UnderWayError from None
+        return replayed
+    finally:
+        _under_way.discard(key)
+
+
+async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tuple[UUID, Document] | None:
+    receipt = await db.receipt(who.actor.user.id, idempotency.key)
+    if receipt is None:
+        return None
+    if receipt.fingerprint != idempotency.fingerprint:
+        raise KeyReusedError
+    return receipt.record, receipt.answer._replace(is_replayed=True)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from crm_core.ports import Database
 from crm_core.readers import Intake
 from crm_core.resources import Resource
 from crm_core.use_cases import records
-from crm_http.auth import caller
+from crm_http.auth import lasting_caller
 from crm_http.bodies import AnyRequest, header, is_strict
 from crm_http.preconditions import expected_versions
 from crm_http.routes.records import body_or, shown
@@ -29,8 +29,9 @@ def _operation(resource: Resource, db: Database, name: str) -> Answer:
     status = HTTPStatus.CREATED if name.startswith("add-") else HTTPStatus.OK
 
     async def operate(request: AnyRequest) -> ASGIResponse:
-        id_, who = path_id(request), caller(request)
+        id_ = path_id(request)
         data = await body_or(request, lambda: records.look_up(db, resource, id_))
+        who = await lasting_caller(request)
         try:
             edit = OPERATIONS[name](data, Intake(who.new_id, is_strict(request)))
         except InvalidError:

@@ -16,7 +16,7 @@ from crm_core.ports import Database
 from crm_core.queries import Page, Query, write_cursor
 from crm_core.resources import Resource
 from crm_core.use_cases import records
-from crm_http.auth import caller
+from crm_http.auth import caller, lasting_caller
 from crm_http.bodies import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.errors import RequestError
 from crm_http.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
@@ -69,7 +69,7 @@ class Records:
         parent = self.read_parent(request)
         data = await body_or(request, lambda: records.look_up_parent(self.db, self.resource, parent))
         id_, document = await records.create(
-            self.db, caller(request), self.resource, data, parent=parent, strict=is_strict(request)
+            self.db, await lasting_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         document = await self.shown_once(id_, document)
         return shown(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
@@ -91,7 +91,7 @@ class Records:
         data = await body_or(request, lambda: records.look_up(self.db, self.resource, id_, parent=parent), *accepted)
         document = await records.patch(
             self.db,
-            caller(request),
+            await lasting_caller(request),
             self.resource,
             id_,
             data,
@@ -136,6 +136,8 @@ def shown(
 ) -> ASGIResponse:
     """A record as it is stored, with its version."""
     headers = {**entity_tag(document.version), **(headers or {})}
+    if document.is_replayed:
+        headers["Idempotent-Replayed"] = "true"
     return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
 
 
