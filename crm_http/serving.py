@@ -13,6 +13,8 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
 
     from crm_http.edge import Edge
 
+logger = logging.getLogger("crm.serving")
+
 _ADMIN: Final = "admin"
 #: How long a worker may take to answer what it accepted; with the embedded server's stop it must stay below 15 s.
 _WORKER_SECONDS: Final = 10
 _HELD_SECONDS: Final = 8
 #: The most that the head of a request may have.
 _HEAD_BYTES: Final = 65_536
+#: So many ends of all workers within so many seconds are too many.
+_MOST_ENDS: Final = 3
+_ENDS_SECONDS: Final = 60.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 #: Logs go to stderr: stdout is for what was asked for.
@@ -159,7 +166,7 @@ def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> N
         address = str(claim.getsockname()[0])
         if sys.platform != "linux":  # elsewhere a port is shared only if those who were first said so
             claim.close()
-        _run(_server(settings, address))
+        _run(settings, address)
 
 
 def _claim(host: str, port: int) -> socket.socket:
@@ -245,11 +252,25 @@ def _server(settings: Settings, address: str) -> "AbstractServer[Any]":
     )
 
 
-def _run(server: "AbstractServer[Any]") -> None:
+def _run(settings: Settings, address: str) -> None:
+    """Serve until a signal says to stop.
+
+    granian gives up when a worker that it has just replaced ends too, as two kills in a few seconds make happen. Then
+    it is started anew, unless that goes on. Raises FailedError.
+    """
     # A forked worker would share memory, locks held by threads and the handlers of signals with this process. One
     # that is spawned begins afresh, and a signal that comes early simply ends it.
     multiprocessing.set_start_method("spawn", force=True)
+    ends: deque[float] = deque(maxlen=_MOST_ENDS)
+    while not _serve_once(_server(settings, address)):
+        ends.append(time.monotonic())
+        if len(ends) == _MOST_ENDS and ends[-1] - ends[0] < _ENDS_SECONDS:
+            raise FailedError("The workers end again and again: see the log above.")
+        logger.error("the workers have ended; starting others")
 
+
+def _serve_once(server: "AbstractServer[Any]") -> bool:
+    """Serve, and tell whether that ended as it was asked to."""
     # granian would begin afresh when the terminal is closed.
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     on_hang_up = signal.SIG_IGN if ignored else server.signal_handler_interrupt
@@ -258,8 +279,8 @@ def _run(server: "AbstractServer[Any]") -> None:
         # Not by name: granian's own loader puts the working directory before all other places of modules.
         server.serve(target_loader=load, wrap_loader=False)
     except SystemExit:
-        if not server.interrupt_signal:
-            raise FailedError("The workers end again and again: see the log above.") from None
+        return bool(server.interrupt_signal)
+    return True
 
 
 def load() -> "Edge":

@@ -335,6 +335,16 @@ def test_a_killed_worker_is_replaced(running: Server) -> None:
     until(lambda: worker not in running.workers() and running.is_ready())
 
 
+@LINUX_ONLY
+def test_workers_killed_one_after_the_other_are_replaced_too(running: Server) -> None:
+    for _ in range(2):
+        until(lambda: len(running.workers()) == 1 and running.is_ready())
+        [worker] = running.workers()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda worker=worker: worker not in running.workers())
+    until(lambda: len(running.workers()) == 1 and running.is_ready())
+
+
 @pytest.fixture(scope="module")
 def external(new_database: Callable[[], str], data_dir: Path) -> Crm:
     """Commands on a database that is not ours."""
