@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 import attrs
@@ -12,6 +13,7 @@ from crm_core.errors import PermissionDeniedError
 from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
 from crm_http.bodies import AnyRequest, read_idempotency
+from crm_http.errors import RequestError
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -44,6 +46,8 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
         needed = connection.route_handler.opt.get(PERMISSION, {}).get(connection.scope.get("method"))
         if needed is Access.OPEN:
             return
+        if any(name == b"webhook-signature" for name, _ in connection.scope["headers"]):
+            raise RequestError(HTTPStatus.BAD_REQUEST, "Webhooks cannot call this API: each call could make the next.")
         header = _authorization(connection)
         if needed is Access.PUBLIC and not is_ours(header):
             return

@@ -299,6 +299,24 @@ def test_what_is_not_there_is_not_found(api: Api) -> None:
         assert api.post(f"/api/webhooks/{webhook['id']}/deliveries/{delivery}/redeliver/").status_code == 404
 
 
+def test_a_webhook_that_calls_the_api_itself_makes_no_loop(postgres_api: Api, server: Server) -> None:
+    client = postgres_api.make("/api/clients/", name="c")
+    service = postgres_api.make("/api/services/", name="s", client=client["id"])
+    place = f"/services/{service['id']}/follow-ups/"
+    webhook = postgres_api.make(
+        "/api/webhooks/",
+        name="loop",
+        model="FollowUp",
+        url=f"http://127.0.0.1:{server.port}{place}",
+        headers={"Authorization": f"Token {postgres_api.token}"},
+    )
+    postgres_api.make(place)  # for which nothing needs to be sent
+    [only] = finished(postgres_api, webhook, 1)
+
+    assert (only["state"], only["status"]) == ("dead", 400)
+    assert len(postgres_api.get(place).json()) == 1
+
+
 # What only processes of the test's own can show
 
 
