@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -87,6 +88,25 @@ def test_the_services_of_a_client_are_found_by_an_index(connection: Any, directi
     [[client]] = rows(connection, by_count)
 
     assert_reads_little(connection, Query(resource=SERVICES, filters=(Filter("client", "exact", client, "uuid"),)))
+
+
+@pytest.mark.parametrize("name", ["stage", "pipeline"])
+def test_what_only_old_leads_have_is_found_without_passing_the_newer_ones(connection: Any, name: str) -> None:
+    old = {"stage": "Gone", "pipeline": str(uuid4())}[name]
+    [[document]] = rows(connection, "select document from pipeline")
+    query = Query(resource=LEADS, filters=(Filter(name, "exact", old, "text"),))
+    with connection.transaction(force_rollback=True):
+        if name == "pipeline":
+            copied = json.dumps(document | {"id": old})
+            connection.execute("insert into pipeline (id, version, document) values (%s, 1, %s)", (old, copied))
+        connection.execute(
+            f"""update lead set document = jsonb_set(document::jsonb, '{{{name}}}', to_jsonb(%s::text))::json
+            where id in (select id from lead order by id limit {ROWS // 10})""",
+            (old,),
+        )
+        connection.execute("analyze lead")
+
+        assert_reads_little(connection, query)
 
 
 def rows(connection: Any, statement: str) -> list[Any]:
