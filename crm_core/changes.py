@@ -6,6 +6,7 @@ asks again. A decision may also answer with further needs, when what it must kno
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from crm_core.accounts import Caller
 from crm_core.deliveries import Delivery
 from crm_core.entities import Attribute, Webhook
 from crm_core.events import Event
+from crm_core.listeners import Listeners
 
 
 class Key(NamedTuple):
@@ -51,6 +53,11 @@ class Catalog:
     version: int
     definitions: Mapping[str, Attribute]
     webhooks: tuple[Webhook, ...]
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        """The webhooks, arranged once for all events."""
+        return Listeners.of(self.webhooks)
 
 
 @attrs.frozen(kw_only=True)

@@ -73,6 +73,10 @@ def _booleans(value: object) -> object:
     return isinstance(value, bool)
 
 
+def _equal(old: object, new: object) -> bool:
+    return old is new or old == new  # a thousand items stay what they were when one of them changes
+
+
 def _ends(before: object | None, after: object | None, old: object, new: object) -> Mapping[str, object]:
     ends = {}
     if before is not None:
@@ -89,5 +93,7 @@ def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[s
     return {
         "added": [item for key, item in news.items() if key not in olds],
         "removed": [item for key, item in olds.items() if key not in news],
-        "changed": [{"from": olds[k], "to": item} for k, item in news.items() if k in olds and olds[k] != item],
+        "changed": [
+            {"from": olds[k], "to": item} for k, item in news.items() if k in olds and not _equal(olds[k], item)
+        ],
     }

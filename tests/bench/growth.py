@@ -34,13 +34,19 @@ RARE = "Zyxwv"  # no demo record has it
 
 def main() -> None:
     """Measure both sizes and print them beside each other."""
+    with directory(sys.argv) as place, ExitStack() as stack:
+        sides = [Side(*stack.enter_context(grown(size, place / str(size)))) for size in SIZES]
+        print_table({name: p50s(sides, name) for name in sides[0].paths})
+
+
+@contextmanager
+def directory(arguments: Sequence[str]) -> Iterator[pathlib.Path]:
+    """Where the databases are: in the directory that was asked for, or in a temporary one."""
     with tempfile.TemporaryDirectory(prefix="crm-bench-") as temporary:
-        place = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
+        place = pathlib.Path(arguments[1] if len(arguments) > 1 else temporary)
         place.mkdir(exist_ok=True)
         place.chmod(0o755)
-        with ExitStack() as stack:
-            sides = [Side(*stack.enter_context(grown(size, place / str(size)))) for size in SIZES]
-            print_table({name: p50s(sides, name) for name in sides[0].paths})
+        yield place
 
 
 class Side:
@@ -49,13 +55,13 @@ class Side:
     def __init__(self, url: str, server: Server) -> None:
         api = server.api()
         self.paths = requests(url, api)
-        self._headers = {"Authorization": f"Token {api.token}"}
+        self.headers = {"Authorization": f"Token {api.token}"}
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port)
 
     def seconds(self, path: str) -> float:
         """How long one request takes."""
         began = time.perf_counter()
-        self._connection.request("GET", path, headers=self._headers)
+        self._connection.request("GET", path, headers=self.headers)
         answer = self._connection.getresponse()
         body = answer.read()
         assert answer.status == 200, body
