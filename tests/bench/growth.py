@@ -77,6 +77,8 @@ def grown(size: int, place: pathlib.Path) -> Iterator[tuple[str, Server]]:
             fill(url, size)
         if not value(url, f"select exists (select from client where name = '{RARE}')"):
             plant(url, server.api())
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("vacuum (analyze)")
         yield url, server
 
 
@@ -107,8 +109,6 @@ def plant(url: str, api: Api) -> None:
     owner = api.make("/api/clients/", name="Ten students")
     for number in range(10):
         api.make("/api/services/", name=str(number), client=owner["id"])
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("vacuum (analyze)")
 
 
 def spread(url: str, table: str) -> Sequence[UUID]:
