@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format constraints clean
+.PHONY: help run test check bench format constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -29,6 +29,9 @@ check: $(VENV)/.installed ## format, lint, types, import contracts
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed ## requests a second beside what the stack itself can do; tests/bench/README.md
+	$(BIN)/python -m tests.bench.rates
 
 format: $(VENV)/.installed ## write the code as the formatter likes it
 	$(BIN)/ruff format

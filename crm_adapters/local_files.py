@@ -94,8 +94,9 @@ class LocalFileStore:
 @translated()
 def _begin(path: Path, opened: ExitStack) -> FileIO:
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # somebody deleted the last file beside it just now, and the directory
+            with suppress(FileExistsError):  # also where it exists no more when it is looked at
+                path.parent.mkdir(parents=True, exist_ok=True)
             return opened.enter_context(_partial(path).open("xb", buffering=0))
 
 

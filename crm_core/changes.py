@@ -7,6 +7,7 @@ asks again. A decision may also answer with further needs, when what it must kno
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from crm_core.accounts import Caller, Idempotency
 from crm_core.deliveries import Delivery
 from crm_core.entities import Attribute, Webhook
 from crm_core.events import Event
+from crm_core.listeners import Listeners
 
 
 class Key(NamedTuple):
@@ -52,6 +54,11 @@ class Catalog:
     version: int
     definitions: Mapping[str, Attribute]
     webhooks: tuple[Webhook, ...]
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        """The webhooks, arranged once for all events."""
+        return Listeners.of(self.webhooks)
 
 
 @attrs.frozen(kw_only=True)

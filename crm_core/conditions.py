@@ -5,7 +5,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
@@ -59,6 +59,24 @@ def holds(rules: Iterable[Rule], logic: str, before: Mapping[str, Any] | None, n
     """
     met = [_is_met(rule, before, now) for rule in rules]
     return not met or (any(met) if logic == "OR" else all(met))
+
+
+class Needed(NamedTuple):
+    """A text that a field must have."""
+
+    field: str
+    text: str
+
+
+def needed_text(rules: Iterable[Rule], logic: str) -> Needed | None:
+    """A field, and the text that it must have now if conditions are to be met; None if there is none such.
+
+    Empty texts and times are left out: the former stand for no value, and the latter may be written in several ways.
+    """
+    for rule in rules if logic == "AND" else ():
+        if rule.operator in _EQUALITIES and isinstance(rule.value, str) and rule.value and _moment(rule.value) is None:
+            return Needed(rule.field, rule.value)
+    return None
 
 
 def field_of(record: Mapping[str, Any] | None, name: str) -> Any:
@@ -138,6 +156,10 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "changed": Operator(_changed),
     "changed_to": Operator(lambda before, now, value: _changed(before, now, value) and _equal(now, value)),
 }
+
+
+#: Operators that are met only where the field has the very value.
+_EQUALITIES: Final = ("=", "changed_to")
 
 
 def condition_problems(field: str, operator_: str, value: object, fields: frozenset[str]) -> Mapping[str, Problems]:

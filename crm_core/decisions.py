@@ -226,7 +226,9 @@ def _changes(who: Caller, steps: Sequence[_Step], known: Known, *, answer: Key |
         event = event_of(who, key, before, after)
         writes.append(Remove(key, event) if after is None else Put(key, after, event))
         if key.resource in watched:
-            deliveries += plan(known.catalogs[key.resource].webhooks, event, before.value if before else None, after)
+            was = before.value if before else None
+            asked = known.catalogs[key.resource].listeners.asked(was if after is None else after)
+            deliveries += plan(asked, event, was, after)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
 

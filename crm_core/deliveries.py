@@ -164,7 +164,7 @@ def plan(webhooks: Iterable[Webhook], event: Event, before: object | None, after
     """The deliveries that follow from an event: one to each of the webhooks that wants to hear of it.
 
     Args:
-        webhooks: the active webhooks of the record's model.
+        webhooks: the active webhooks of the record's model, or those that the event may concern.
         event: what happened.
         before: the record as it was; None when it is new.
         after: the record as it is; None when it is gone.

@@ -84,8 +84,11 @@ def _ends(before: object | None, after: object | None, old: object, new: object)
 
 def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, object]:
     """Items are told apart by their id; one that only moved within the list has not changed."""
-    olds = {getattr(item, "id", None): item for item in old}
-    news = {getattr(item, "id", None): item for item in new}
+    before, after = list(old), list(new)
+    # A thousand items stay the very objects that they were when one of them changes.
+    kept = {id(item) for item in before} & {id(item) for item in after}
+    olds = {getattr(item, "id", None): item for item in before if id(item) not in kept}
+    news = {getattr(item, "id", None): item for item in after if id(item) not in kept}
     return {
         "added": [item for key, item in news.items() if key not in olds],
         "removed": [item for key, item in olds.items() if key not in news],

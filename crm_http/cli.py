@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from crm_core.accounts import PERMISSIONS, normal_username
@@ -18,7 +19,7 @@ from crm_core.errors import InvalidError
 from crm_core.readers import text_problems
 from crm_core.use_cases.accounts import check_password, issue_token
 from crm_core.use_cases.sweeping import Finding, Orphan
-from crm_http.main import FailedError, PostgresAccounts, deliver, hash_password, manage, migrate, sweep
+from crm_http.main import FailedError, PostgresAccounts, deliver, hash_password, load_demo, manage, migrate, sweep
 from crm_http.serving import Stop, configure_logging, open_database, serve
 from crm_http.settings import SettingError, Settings
 
@@ -123,6 +124,40 @@ def _migrate() -> None:
     with open_database(Settings.from_env(os.environ), Stop(_FAILED)) as url:
         applied = asyncio.run(migrate(url))
     _say(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+_many = click.IntRange(0, 10_000_000)
+
+
+@crm.command("demo")
+@click.option(
+    "--clients",
+    default=1_000,
+    show_default=True,
+    type=_many,
+    help="How many clients; a fifth as many students come with them.",
+)
+@click.option("--leads", default=1_000, show_default=True, type=_many, help="How many leads.")
+@click.option(
+    "--seed", default=1, show_default=True, type=int, help="The same seed gives the same records, another more."
+)
+def _demo(**asked: int) -> None:
+    """Load made-up clients, students, leads and follow-ups to try the API with, with their history.
+
+    All or nothing, and beside what is there. Attributes that the records have are defined unless they are already.
+    Webhooks are told of nothing.
+    """
+    with Progress(console=_out, transient=True, disable=not _out.is_terminal) as progress:
+        loading = progress.add_task("Loading")
+
+        async def load(url: str) -> Mapping[str, int]:
+            return await load_demo(
+                url, tell=lambda done, of: progress.update(loading, completed=done, total=of), **asked
+            )
+
+        loaded = _on_database(Settings.from_env(os.environ), load)
+    kinds = [_count(number, name.replace("_", "-")) for name, number in loaded.items()]
+    _say(f"Loaded {', '.join(kinds)}.")
 
 
 @crm.command("deliver")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from crm_adapters.image_headers import read_header
 from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
-from crm_adapters.postgres import schema
+from crm_adapters.postgres import demo, schema
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
@@ -45,6 +45,7 @@ __all__ = [
     "database_url",
     "deliver",
     "hash_password",
+    "load_demo",
     "manage",
     "migrate",
     "sweep",
@@ -240,6 +241,19 @@ async def sweep(url: str, settings: Settings, tell: Callable[[Finding], None], *
         finally:
             await pool.close()
             files.close()
+
+
+async def load_demo(
+    url: str, *, clients: int, leads: int, seed: int, tell: Callable[[int, int], None]
+) -> Mapping[str, int]:
+    """Load demo data, telling of its progress; gives how many records of each resource."""
+    with _told():
+        await _check_migrated(url)
+        try:
+            company = await demo.load(url, clients=clients, leads=leads, seed=seed, tell=tell)
+        except demo.DemoError as error:
+            raise FailedError(str(error)) from error
+    return company.counts
 
 
 async def _check_migrated(url: str) -> None:

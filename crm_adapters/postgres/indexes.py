@@ -57,7 +57,10 @@ async def _follow(connection: Connection) -> bool:
     statements = [
         sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(n)) for n, _ in present if n not in sound
     ]
-    statements += [_create(name, *wanted[name]) for name in wanted.keys() - sound]
+    built = wanted.keys() - sound
+    statements += [_create(name, *wanted[name]) for name in built]
+    # What the index is over is counted for the planner by the next analyze only; until then it guesses, and avoids it.
+    statements += [sql.SQL("analyze {}").format(sql.Identifier(entity)) for entity in {wanted[n][0] for n in built}]
     for statement in statements:
         await connection.execute(statement)
     return bool(statements)

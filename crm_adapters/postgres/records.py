@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
+from attrs import evolve
 from psycopg import sql
 
 from crm_adapters.postgres.queries import QUERIES
@@ -18,7 +21,13 @@ INDEXED_LENGTH: Final = 200
 #: The most that the documents of one page come to, so that no statement and no answer grows without bound.
 MOST_BYTES: Final = 8_000_000
 
-Statement = tuple[sql.Composed, dict[str, object]]
+#: As bytes it is the same for all who ask, and is planned once; composed, it is planned for its values.
+Statement = tuple[bytes | sql.Composed, dict[str, object]]
+
+#: Shorter parts of texts are not in the indexes, which hold three characters each; to look there is slower than not.
+_SHORTEST_INDEXED: Final = 3
+
+_NO_ID: Final = UUID(int=0)
 
 
 def page_statement(query: Query, limit: int) -> Statement:
@@ -26,18 +35,34 @@ def page_statement(query: Query, limit: int) -> Statement:
 
     It holds at most ``limit`` records, and as many as come to ``MOST_BYTES``, but at least one.
     """
-    value = ordering_expression(query.resource, query.order_by)
     params: dict[str, object] = {"limit": limit, "one_more": limit + 1, "most_bytes": MOST_BYTES}
-    conditions = [*_conditions(query, params), *_after(query, value, params)]
+    if query.after is not None:
+        params |= {"after_id": query.after.id, "after_value": query.after.value}
+    conditions = list(_conditions(query, params))
+    if conditions:
+        # A plan that is good for a value that a tenth of all records have reads all of them for one that ten have.
+        return _compose(query, conditions), params
+    after = query.after and Cursor(query.after.value and "a value", _NO_ID)
+    return _unfiltered(evolve(query, after=after, limit=None)), params
+
+
+@cache
+def _unfiltered(shape: Query) -> bytes:
+    """The statement for queries of a shape: of a resource, in an order, from a place on."""
+    return _compose(shape, ()).as_bytes()
+
+
+def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed:
+    value = ordering_expression(query.resource, query.order_by)
+    conditions = [*conditions, *_after(query, value)]
     direction = sql.SQL("desc" if query.descending else "asc")
     order = [sql.SQL("{} {}").format(each, direction) for each in (value, sql.Identifier("id")) if each is not None]
-    statement = sql.SQL(QUERIES["page"]).format(
+    return sql.SQL(QUERIES["page"]).format(
         value=_wire_value(query),
         order=sql.SQL(", ").join(order),
         table=sql.Identifier(query.resource.name),
         conditions=sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true"),
     )
-    return statement, params
 
 
 def ordering_expression(resource: Resource, name: str | None) -> sql.Composable | None:
@@ -56,15 +81,13 @@ def _wire_value(query: Query) -> sql.Composable:
     return sql.SQL("document ->> {}").format(sql.Literal(query.order_by))
 
 
-def _after(query: Query, value: sql.Composable | None, params: dict[str, object]) -> Iterable[sql.Composable]:
+def _after(query: Query, value: sql.Composable | None) -> Iterable[sql.Composable]:
     if query.after is None:
         return
     sign = sql.SQL("<" if query.descending else ">")
-    params["after_id"] = query.after.id
     if value is None:
         yield sql.SQL("id {} %(after_id)s").format(sign)
     else:
-        params["after_value"] = query.after.value
         yield sql.SQL("({}, id) {} ({}, %(after_id)s)").format(value, sign, _cursor_value(query, query.after))
 
 
@@ -85,7 +108,7 @@ def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composa
         yield sql.SQL("false")  # there is nothing to look through
         return
     for index, term in enumerate(query.terms):
-        yield sql.SQL("searched like {}").format(_Binder(params, f"term_{index}")(_part(term)))
+        yield _contains(sql.Identifier("searched"), term, _Binder(params, f"term_{index}"))
 
 
 class _Binder:
@@ -103,7 +126,7 @@ class _Binder:
 def _condition(each: Filter, bind: _Binder) -> sql.Composable:
     column = sql.Identifier(each.field)
     if each.operator == "contains":
-        return sql.SQL("lower({}) like {}").format(column, bind(_part(each.value)))
+        return _contains(sql.SQL("lower({})").format(column), each.value, bind)
     return sql.SQL("{} = {}").format(column, bind(each.value))
 
 
@@ -112,9 +135,9 @@ def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
         return _range(each, bind)
     if each.operator == "contains" and each.kind != "list":
         # The search column holds every text of the record, and has an index for parts of texts.
-        return sql.SQL("searched like {0} and lower(crm_text(attributes, {1})) like {0}").format(
-            bind(_part(each.value)), sql.Literal(each.field)
-        )
+        own = sql.SQL("lower(crm_text(attributes, {}))").format(sql.Literal(each.field))
+        everywhere = _contains(sql.Identifier("searched"), each.value, bind)
+        return sql.SQL("{} and {}").format(everywhere, _contains(own, each.value, bind))
     values = each.value if each.operator == "in" else (each.value,)
     holding = [sql.SQL("attributes @> {}::jsonb").format(bind(each_)) for v in values for each_ in _holding(each, v)]
     return sql.SQL("({})").format(sql.SQL(" or ").join(holding))
@@ -144,7 +167,15 @@ def _range(each: Filter, bind: _Binder) -> sql.Composable:
     )
 
 
-def _part(value: str) -> str:
-    """A pattern that finds a text anywhere within another; wildcards in it are plain characters."""
-    escaped = simple_lower(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _contains(text: sql.Composable, part: str, bind: _Binder) -> sql.Composable:
+    """That a text, in lower case, has another anywhere within it."""
+    part = simple_lower(part)
+    if len(part) < _SHORTEST_INDEXED:
+        return sql.SQL("strpos({}, {}) > 0").format(text, bind(part))
+    return sql.SQL("{} like {}").format(text, bind(_pattern(part)))
+
+
+def _pattern(part: str) -> str:
+    """A pattern that finds a text; wildcards in it are plain characters."""
+    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

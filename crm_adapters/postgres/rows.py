@@ -46,9 +46,12 @@ def _adapt(context: AdaptContext) -> None:
 
 
 async def fetch(connection: Connection, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
-    """Run one statement and give its rows, if it gives any."""
+    """Run one statement and give its rows, if it gives any.
+
+    One that is composed is planned anew for its values; one of bytes is planned once for a connection.
+    """
     cursor = connection.cursor(binary=True)
     if connection.adapters.get_loader(_JSON, Format.BINARY) is not _JsonBytesBinary:
         _adapt(cursor)  # a connection of somebody else's is left as it is
-    await cursor.execute(statement, params, prepare=True)
+    await cursor.execute(statement, params, prepare=isinstance(statement, bytes))
     return await cursor.fetchall() if cursor.description else ()

@@ -377,6 +377,17 @@ def test_the_first_password_can_be_given_and_is_not_shown_and_workers_end_with_a
     assert not (data_dir / "unused").exists()
 
 
+def test_demo_data_is_loaded_beside_a_running_server(first_run: FirstRun, running: Server, crm: Crm) -> None:
+    assert crm["demo --clients 5 --leads 3"] == "Loaded 5 clients, 1 service, 0 follow-ups, 3 leads.\n"
+
+    headers = {"Authorization": f"Token {running.token('admin', first_run.finished.password or '')}"}
+    for path, count in (("clients", 5), ("services", 1), ("leads", 3), ("leads/?attributes.budget__gt=0", 3)):
+        assert len(running.client.get(f"/api/{path}", headers=headers).json()) == count
+    again = crm("demo", "--clients", "5", "--leads", "3")
+    assert again.code == 1
+    assert is_one_line(again.err)
+
+
 def test_users_are_added_with_groups_and_names(running: Server, crm: Crm) -> None:
     words = (
         "user",

@@ -1,0 +1,140 @@
+"""Demo data in bulk: what the app would have written one by one, by COPY, in one transaction."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege, UniqueViolation
+
+from crm_adapters import documents
+from crm_adapters.demo import DEFINITIONS, PIPELINE, Company, Made
+from crm_adapters.postgres.database import ConnectedDatabase, PostgresDatabase
+from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.indexes import follow_definitions
+from crm_adapters.postgres.rows import Connection
+from crm_core.accounts import Actor, Caller, User
+from crm_core.changes import Key, Needs
+from crm_core.decisions import event_of
+from crm_core.resources import ATTRIBUTES, PIPELINES
+from crm_core.use_cases import records
+from crm_core.use_cases.callers import caller, new_id
+
+_BATCH: Final = 5_000
+_USERS: Final = b"select id, username, first_name, last_name, email from app_user where is_active order by id"
+_EVENT: Final = b"""
+copy event (resource, record, version, kind, actor, actor_name, request_id, at, changes) from stdin"""
+#: What GIN indexes put off grows large, so that they are brought up to date a few times instead of all the time.
+_SETTINGS: Final = b"select set_config('gin_pending_list_limit', '64MB', true)"
+_REQUEST_ID: Final = "crm demo"
+
+
+class DemoError(Exception):
+    """Demo data cannot be loaded; one line that says what to do."""
+
+
+async def load(conninfo: str, *, clients: int, leads: int, seed: int, tell: Callable[[int, int], None]) -> Company:
+    """Load demo data, all or nothing; gives whose it is. Raises DemoError.
+
+    Args:
+        conninfo: a migrated database with at least one user.
+        clients: how many clients; a student comes with every fifth.
+        leads: how many leads.
+        seed: another one gives other records.
+        tell: called again and again with the records that were loaded, and how many they will be.
+    """
+    with translated():
+        try:
+            async with await psycopg.AsyncConnection.connect(conninfo, application_name="crm demo") as connection:
+                users = await _users(connection)
+                company = Company(clients=clients, leads=leads, seed=seed, users=users)
+                await _load(connection, company, tell)
+        except UniqueViolation:
+            raise DemoError("Demo data of this seed and size is there already: choose another --seed.") from None
+        await _settle(conninfo, tuple(company.counts))
+    await follow_definitions(conninfo)
+    return company
+
+
+async def _users(connection: Connection) -> Sequence[User]:
+    cursor = await connection.execute(_USERS)
+    users = [
+        User(id=id_, username=username, first_name=first, last_name=last, email=email)
+        for id_, username, first, last, email in await cursor.fetchall()
+    ]
+    if not users:
+        raise DemoError("There is no user yet: start `crm serve` once, which makes the first.")
+    return users
+
+
+async def _load(connection: Connection, company: Company, tell: Callable[[int, int], None]) -> None:
+    await connection.execute(_SETTINGS)
+    database = PostgresDatabase.on(connection)
+    who = caller(Actor(user=company.users[0], is_superuser=True), request_id=_REQUEST_ID)
+    pipeline, _ = await records.create(database, who, PIPELINES, PIPELINE)
+    total, done = sum(company.counts.values()), 0
+    for resource, made in company.records(pipeline):
+        for batch in _batches(made):
+            await _copy(connection, resource, batch)
+            done += len(batch)
+            tell(done, total)
+    # At last, as nobody else can define attributes until this is committed.
+    await _define(database, who)
+
+
+async def _define(database: ConnectedDatabase, who: Caller) -> None:
+    """Define the attributes that are not defined yet."""
+    for entity, definitions in DEFINITIONS.items():
+        known = await database.known(Needs(catalogs={entity: None}))
+        there = known.catalogs[entity].definitions
+        for sent in definitions:
+            name = str(sent["name"])
+            if name not in there:
+                await records.create(database, who, ATTRIBUTES, sent, parent=entity)
+            elif there[name].type != sent["type"]:
+                raise DemoError(
+                    f"The attribute {name} of {entity} is of the type {there[name].type}: demo data has another."
+                )
+
+
+def _batches(made: Iterable[Made]) -> Iterator[Sequence[Made]]:
+    made = iter(made)
+    while batch := list(islice(made, _BATCH)):
+        yield batch
+
+
+async def _copy(connection: Connection, resource: str, batch: Sequence[Made]) -> None:
+    """Write records and their events."""
+    copy = sql.SQL("copy {} (id, version, document) from stdin").format(sql.Identifier(resource))
+    async with connection.cursor() as cursor:
+        async with cursor.copy(copy) as rows:
+            await rows.write(b"".join(_line(each.id, 1, documents.encode(each)) for _, each in batch))
+        async with cursor.copy(_EVENT) as rows:
+            await rows.write(b"".join(_event(resource, author, each) for author, each in batch))
+
+
+def _event(resource: str, author: User, record: Any) -> bytes:
+    who = Caller(actor=Actor(user=author), now=record.created_at, new_id=new_id, request_id=_REQUEST_ID)
+    event = event_of(who, Key(resource, record.id), None, record)
+    about = (event.resource, event.record, event.version, event.kind, event.actor, event.actor_name, event.request_id)
+    return _line(*about, event.at, documents.encode(event.changes))
+
+
+def _line(*cells: object) -> bytes:
+    """A row in COPY's text format."""
+    return b"\t".join(_escaped(each if isinstance(each, bytes) else str(each).encode()) for each in cells) + b"\n"
+
+
+def _escaped(cell: bytes) -> bytes:
+    escaped = cell.replace(b"\\", b"\\\\") if b"\\" in cell else cell
+    return escaped if cell.isalnum() else escaped.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
+
+
+async def _settle(conninfo: str, tables: Sequence[str]) -> None:
+    """Have the planner know what is there, and indexes hold what they put off."""
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        for table in (*tables, "event"):
+            with suppress(InsufficientPrivilege):  # then the server does so by and by
+                await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))
