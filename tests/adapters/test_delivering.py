@@ -317,6 +317,24 @@ def test_gone_switches_the_webhook_off_visibly_and_its_deliveries_wait() -> None
     run(story)
 
 
+def test_gone_counts_beside_successes_of_the_same_moment() -> None:
+    async def story(office: Office) -> None:
+        async def answer(attempt: Attempt) -> Outcome:
+            return Outcome(status=410 if name_in(attempt) == "gone" else 200)
+
+        hook = await office.post.hook()
+        for name in ("a", "gone", "b"):
+            await office.post.lead(name)
+
+        async def is_off() -> bool:
+            return not (await office.post.value(WEBHOOKS, hook)).is_active
+
+        async with office.working(RecordingSender(answer)):
+            await until(is_off)
+
+    run(story)
+
+
 def test_a_webhook_that_points_elsewhere_by_now_is_not_switched_off_by_its_old_place() -> None:
     async def story(office: Office) -> None:
         hook = await office.post.hook(url="https://old.example/{id}")

@@ -83,6 +83,19 @@ class TestPostgresOutbox(OutboxContract):
             older = "array(select each - %s from unnest(old_until) as each)"
             await connection.execute(f"update webhook set old_until = {older}".encode(), (time,))
 
+    @fact
+    async def test_what_is_sent_anew_this_moment_is_not_cleaned_away(self, post: Post) -> None:
+        hook = await post.hook()
+        await post.lead()
+        attempt = await post.claim_one()
+        await post.deliver(attempt)
+        await self.elapse(KEPT["delivered"])
+        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+            await connection.execute(query("redeliver"), {"webhook": hook, "id": attempt.delivery})
+            assert await asyncio.wait_for(post.outbox.clean(), 5) == 0
+
+        assert (await post.claim_one()).delivery == attempt.delivery
+
     @pytest.mark.parametrize("name", ["claim", "put_off", "settle", "release"])
     @pytest.mark.parametrize("counted", ["", "delivery", "delivery, webhook, endpoint"])
     @fact
