@@ -152,12 +152,22 @@ def refuse_missing(query: Query, exists: Callable[[Key], bool]) -> None:
 def write_cursor(query: Query, cursor: Cursor) -> str:
     """A cursor as an opaque text for URLs."""
     order = ("-" if query.descending else "") + (query.order_by or "")
-    return base64.urlsafe_b64encode(json.dumps([order, cursor.value, str(cursor.id)]).encode()).decode().rstrip("=")
+    return pack(order, cursor.value, str(cursor.id))
+
+
+def pack(*parts: str | None) -> str:
+    """Parts of a place in a list as an opaque text for URLs."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def unpack(text: str) -> Any:
+    """What `pack` was given, or whatever else somebody made up. Raises ValueError, also RecursionError."""
+    return json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
 
 
 def _read_cursor(_: Resource, value: str) -> Mapping[str, object]:
     try:
-        order, last, id_ = json.loads(base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True))
+        order, last, id_ = unpack(value)
         sound = (
             isinstance(order, str)
             and isinstance(id_, str)

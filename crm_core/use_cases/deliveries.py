@@ -1,6 +1,5 @@
 """Looking after webhooks: trying one without sending anything, what became of its deliveries, its secret."""
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,7 +17,7 @@ from crm_core.entities import Webhook
 from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, invalid
 from crm_core.fields import choice, moment, text, uuid, whole
 from crm_core.ports import Database, DeliveryLog
-from crm_core.queries import read_limit
+from crm_core.queries import pack, read_limit, unpack
 from crm_core.readers import Intake, RefusedError, read_moment, read_uuid
 from crm_core.resources import RESOURCES, WEBHOOKS
 from crm_core.use_cases import records
@@ -174,15 +173,14 @@ def _read_query(params: Mapping[str, str], intake: Intake) -> LogQuery:
 
 
 def _write_cursor(last: Logged) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode().rstrip("=")
+    return pack(last.created_at.isoformat(), str(last.id))
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
     try:
-        text_ = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        at, _, id_ = text_.partition(" ")
+        at, id_ = unpack(cursor)
         return read_moment(at), read_uuid(id_)
-    except (ValueError, RefusedError):
+    except (ValueError, TypeError, RecursionError, RefusedError):
         raise invalid("cursor", "invalid", "Invalid cursor") from None
 
 

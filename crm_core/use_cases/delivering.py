@@ -43,7 +43,6 @@ _AFTER_FAILURE: Final = 60.0
 @attrs.frozen
 class _Finished:
     attempt: Attempt
-    outcome: Outcome
     result: Result
 
 
@@ -157,7 +156,7 @@ class DeliveryWorker:
                 logger.exception("sending delivery %s failed", attempt.delivery)
                 outcome = Outcome(error=f"Sending failed: {type(error).__name__}.")
         result = self._retries.result(attempt, outcome, random.random())  # noqa: S311
-        self._finished.append(_Finished(attempt, outcome, result))
+        self._finished.append(_Finished(attempt, result))
 
     async def _settle(self) -> None:
         """Write down what has ended, and heed what that says about endpoints."""
@@ -176,10 +175,10 @@ class DeliveryWorker:
                 await self._heed(webhook, health.get(webhook, HEALTHY), theirs)
 
     async def _heed(self, webhook: UUID, health: Health, failed: Sequence[_Finished]) -> None:
-        reasons = ((each.attempt.url, reason_to_disable(health, each.outcome)) for each in failed)
+        reasons = ((each.attempt.url, reason_to_disable(health, each.result.outcome)) for each in failed)
         if reason := next(((url, reason) for url, reason in reasons if reason), None):
             await self._disable(webhook, *reason)
-        elif seconds := max((self._retries.pause(health, each.outcome) for each in failed), default=0.0):
+        elif seconds := max((self._retries.pause(health, each.result.outcome) for each in failed), default=0.0):
             await self._outbox.pause(webhook, seconds)
 
     async def _disable(self, webhook: UUID, url: str, reason: str) -> None:

@@ -1,7 +1,7 @@
 """Commits that concurrent requests share: fewer of them, and nobody suffers from another's record."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -11,26 +11,14 @@ from attrs import evolve
 
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.schema import migrate
 from crm_core.changes import Needs, Put
 from crm_core.errors import NotAuthenticatedError
 from crm_core.ports import Database
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, WEBHOOKS
-from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Facts, Scene, fact, new_clients, writing
 from tests.conftest import empty
 
 SECONDS = 10
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    url = new_database()
-    asyncio.run(migrate(url))
-    with psycopg.connect(url) as connection:
-        for number in USERS:
-            connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))
-    return url
 
 
 class TestCommits(Facts):

@@ -1,7 +1,7 @@
 """The outboxes of both adapters: one contract, and what is PostgreSQL's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -14,7 +14,6 @@ from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
-from crm_adapters.postgres.schema import migrate
 from crm_core.resources import LEADS
 from crm_core.retries import KEPT, LEASE
 from crm_core.testing.machine import USERS
@@ -40,16 +39,6 @@ class TestMemoryOutbox(OutboxContract):
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    url = new_database()
-    asyncio.run(migrate(url))
-    with psycopg.connect(url) as connection:
-        for number in USERS:
-            connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))
-    return url
 
 
 class TestPostgresOutbox(OutboxContract):

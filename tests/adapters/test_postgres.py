@@ -32,17 +32,6 @@ from crm_core.use_cases.callers import caller
 from tests.conftest import empty
 
 
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    """A migrated database with the users that the contract asks for."""
-    url = new_database()
-    asyncio.run(migrate(url))
-    with psycopg.connect(url) as connection:
-        for number in USERS:
-            connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))
-    return url
-
-
 @asynccontextmanager
 async def emptied(url: str) -> AsyncIterator[PostgresDatabase]:
     empty(url)

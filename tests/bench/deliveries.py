@@ -67,14 +67,14 @@ def deliveries_a_second(url: str, api: Api, port: int, worker: int) -> None:
     receiver = multiprocessing.Process(target=receive, args=(place, count), daemon=True)
     receiver.start()
     while not place.value:
-        time.sleep(0.01)
+        time.sleep(0.01)  # another process has no event to wait for
     webhook = api.make("/api/webhooks/", name="w", model="Lead", url=f"http://127.0.0.1:{place.value}/{{id}}")
     pause(url, webhook["id"])
     creates(api, port, PILE)
     used, began = cpu_seconds(worker), time.perf_counter()
     resume(url, webhook["id"])
     while count.value < PILE:
-        time.sleep(0.01)
+        time.sleep(0.01)  # another process has no event to wait for
     took, used = time.perf_counter() - began, cpu_seconds(worker) - used
     print(f"deliveries a second of one worker to one endpoint: {PILE / took:.0f}, or {PILE / used:.0f} of its own core")
     api.delete(f"/api/webhooks/{webhook['id']}/")

@@ -463,5 +463,5 @@ def eventually(holds: Callable[[], object]) -> None:
     for _ in range(200):
         if holds():
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # it has no event to wait for
     raise AssertionError("it did not come to pass")
