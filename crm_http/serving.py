@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import importlib.util
 import json
 import logging
@@ -286,7 +287,11 @@ def _serve_once(server: "AbstractServer[Any]") -> bool:
 def load() -> "Edge":
     """The app of a worker. The worker ends when the process that looks after it was killed."""
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-    return main.app()
+    app = main.app()
+    # What is there by now stays. Looking through it for garbage would stop all requests for some 50 ms now and then.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _end_with_parent() -> None:

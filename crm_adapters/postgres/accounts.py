@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crm_adapters.postgres.coalesce import Loader
+from crm_adapters.postgres.coalesce import PATIENCE, Loader
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Row
@@ -28,6 +28,21 @@ class UserRow(NamedTuple):
     groups: list[str]
 
 
+class _Session(NamedTuple):
+    """Whom a token lets in, and the catalogs' versions of that moment."""
+
+    is_active: bool
+    actor: Actor
+    catalogs: Mapping[str, int]
+
+
+def _session_of(row: Row) -> _Session:
+    _, id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, _ = row
+    user = User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)
+    actor = Actor(user=user, groups=tuple(groups), permissions=frozenset(permissions), is_superuser=is_superuser)
+    return _Session(is_active, actor, msgspec.json.decode(catalogs, type=dict[str, int]))
+
+
 class PostgresAccounts:
     """The Accounts port, and what the command line manages users with.
 
@@ -39,27 +54,24 @@ class PostgresAccounts:
     def __init__(self, pool: Pool, *, token_days: int = 30) -> None:
         self._pool = pool
         self._token_days = token_days
-        self._sessions: Loader[bytes, Row] = Loader(self._load_sessions)
+        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=PATIENCE)
         self._background: set[asyncio.Task[Any]] = set()
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
         """The user whose token has this hash, and the catalogs' versions of this moment."""
-        row = await self._sessions.load(token)
-        if row is None:
+        session = await self._sessions.load(token)
+        if session is None:
             return None
-        _, id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, _ = row
-        if not is_active:
+        if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
-        user = User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)
-        actor = Actor(user=user, groups=tuple(groups), permissions=frozenset(permissions), is_superuser=is_superuser)
-        return actor, msgspec.json.decode(catalogs, type=dict[str, int])
+        return session.actor, session.catalogs
 
-    async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, Row]:
+    async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, _Session]:
         params = {"hashes": hashes, "token_days": self._token_days}
-        rows = {row[0]: row for row in await self._pool.fetch_again(query("authenticate"), params)}
-        if used := [hash_ for hash_, row in rows.items() if row[-1]]:
+        rows = await self._pool.fetch_again(query("authenticate"), params)
+        if used := [row[0] for row in rows if row[-1]]:
             self._touch(used)
-        return rows
+        return {row[0]: _session_of(row) for row in rows}
 
     def _touch(self, hashes: list[bytes]) -> None:
         """Remember the use beside the request, not within it: it may fail, and others may wait for the row."""

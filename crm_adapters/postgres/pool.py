@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.errors import translated
-from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, configure, fetch
+from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, Session, fetch
 from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
@@ -33,12 +33,12 @@ class Pool:
         asked = {name: value for name, value in own.items() if name == "options" or name not in known}
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
+            connection_class=Session,
             kwargs={"autocommit": True, **asked},
             min_size=min(2, size),
             max_size=size,
             max_waiting=16 * size,
             timeout=1.0,
-            configure=configure,
             open=False,
         )
 
