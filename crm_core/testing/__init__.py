@@ -9,7 +9,19 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{name}"
-        for name in ("catalogs", "contention", "decisions", "files", "lists", "machine", "outboxes", "records", "scene")
+        for name in (
+            "catalogs",
+            "contention",
+            "decisions",
+            "files",
+            "lists",
+            "machine",
+            "outboxes",
+            "pairs",
+            "records",
+            "scene",
+            "senders",
+        )
     )
 )
 
@@ -18,6 +30,7 @@ from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.machine import USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
+from crm_core.testing.senders import WebhookSenderContract  # noqa: E402
 from crm_core.testing.strategies import (  # noqa: E402
     Surroundings,
     attribute_values,
@@ -35,6 +48,7 @@ __all__ = [
     "OutboxContract",
     "Scene",
     "Surroundings",
+    "WebhookSenderContract",
     "assert_agreement",
     "attribute_values",
     "fact",
