@@ -56,6 +56,7 @@ from crm_core.errors import (
     TooLargeError,
     UnavailableError,
     UnderWayError,
+    flatten,
 )
 from crm_core.events import Event
 from crm_core.images import ImageHeader, OpenFile, StoredFile
@@ -180,6 +181,7 @@ __all__ = [
     "Webhook",
     "WebhookSender",
     "cursor_of",
+    "flatten",
     "matches",
     "searched_text",
     "simple_lower",
