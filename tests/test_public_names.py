@@ -24,7 +24,7 @@ PUBLIC: Mapping[str, str] = {
     """,
     "crm_core.testing": """
         DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene Surroundings USERS WebhookSenderContract
-        assert_agreement attribute_values fact list_parameters patches payloads
+        assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.documents": "body_of decode decode_list encode",
     "crm_adapters.image_headers": "read_header",

@@ -34,6 +34,7 @@ from crm_core.testing.senders import WebhookSenderContract  # noqa: E402
 from crm_core.testing.strategies import (  # noqa: E402
     Surroundings,
     attribute_values,
+    entities,
     list_parameters,
     patches,
     payloads,
@@ -51,6 +52,7 @@ __all__ = [
     "WebhookSenderContract",
     "assert_agreement",
     "attribute_values",
+    "entities",
     "fact",
     "list_parameters",
     "patches",

@@ -1,16 +1,20 @@
-"""The machine finds databases that are almost right."""
+"""The harness itself: the machine finds databases that are almost right, and records that are drawn can be kept."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
+from crm_adapters import documents
 from crm_adapters.memory import MemoryDatabase
-from crm_core import Changes, Database, Decide, Document, Key, Known, Needs, Page, Query, Receipt
-from crm_core.testing import USERS, assert_agreement
+from crm_core import RESOURCES, Changes, Database, Decide, Document, Key, Known, Needs, Page, Query, Receipt, Resource
+from crm_core.testing import USERS, assert_agreement, entities
+from crm_core.wire import plain
 
 
 class LosesUpdates(MemoryDatabase):
@@ -69,3 +73,13 @@ def test_what_is_almost_right_does_not_agree(faulty: type[MemoryDatabase]) -> No
     )
     with pytest.raises(AssertionError):
         assert_agreement(pair, settings=quick)
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
+@given(data=st.data())
+def test_every_record_that_is_drawn_is_its_document(resource: Resource, data: st.DataObject) -> None:
+    record = data.draw(entities(resource))
+    document = documents.encode(record)
+
+    assert documents.decode(resource.name, document) == record
+    assert json.loads(document) == plain(record)
