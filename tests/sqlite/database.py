@@ -156,9 +156,8 @@ class SqliteDatabase:
         )
 
     def _document(self, key: Key) -> Document | None:
-        rows = self._rows(
-            "select version, document from record where resource = ? and id = ?", key.resource, str(key.id)
-        )
+        statement = "select version, document from record where resource = ? and id = ?"
+        rows = self._rows(statement, key.resource, str(key.id))
         return Document(rows[0][0], rows[0][1].encode()) if rows else None
 
     def _record(self, key: Key) -> Record | None:
