@@ -11,6 +11,8 @@ import msgspec
 from crm_core.deliveries import Delivery
 from crm_core.resources import RESOURCES
 
+__all__ = ["body_of", "decode", "decode_list", "encode"]
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -11,6 +11,8 @@ import imagesize
 
 from crm_core.images import MEDIA_TYPES, ImageHeader
 
+__all__ = ["read_header"]
+
 _EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TYPES.items()} | {"image/apng": "png"}
 
 

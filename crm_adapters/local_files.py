@@ -13,6 +13,8 @@ from crm_adapters.disk import BLOCK, translated, write_all
 from crm_adapters.threads import Threads
 from crm_core.images import OWN_FILES, OpenFile, StoredFile, key_in
 
+__all__ = ["LocalFileStore"]
+
 _THREADS: Final = 4
 _MOST_WAITING: Final = 256
 #: What the name of a file ends with until it is whole.

@@ -11,6 +11,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError, VerificationError, 
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 
+__all__ = ["Argon2Passwords"]
+
 _THREADS: Final = 2
 _MOST_WAITING: Final = 16
 # 19 MiB and two passes: OWASP's first recommendation for Argon2id, about 20 ms.

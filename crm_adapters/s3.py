@@ -18,6 +18,8 @@ from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 from crm_core.images import OWN_FILES, OpenFile, StoredFile, disposition, key_in, media_type
 
+__all__ = ["S3FileStore"]
+
 logger = logging.getLogger("crm.s3")
 
 _P = ParamSpec("_P")

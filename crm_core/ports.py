@@ -1,4 +1,7 @@
-"""What the core asks of the world. Adapters need not import these to conform; mypy checks that they do."""
+"""What the core asks of the world. Adapters need not import these to conform; mypy checks that they do.
+
+``docs/adapters.md`` goes through writing a Database; ``crm_core.testing`` has the facts that each adapter must show.
+"""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,6 +37,7 @@ class Database(Protocol):
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Read, decide and commit, all or nothing, until what was read still holds at the commit.
 
+        ``decide`` is pure: it may be asked often, and in any thread. A record's new version is that of its event.
         Gives the record that the decision names as its answer, as it is then. What ``decide`` raises passes through
         and leaves nothing behind. Raises DoneBeforeError if there is a receipt of the same key by now.
         """

@@ -25,6 +25,8 @@ from crm_http.routes.uploads import mount_uploads
 from crm_http.routes.webhooks import mount_webhooks
 from crm_http.routing import path_id
 
+__all__ = ["create_app"]
+
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 

@@ -1,1 +1,6 @@
 """Delivery of webhooks by HTTP, to where it may go."""
+
+from crm_adapters.webhooks.policy import policy_of
+from crm_adapters.webhooks.sender import HttpWebhookSender
+
+__all__ = ["HttpWebhookSender", "policy_of"]

@@ -3,6 +3,7 @@
 # ruff: noqa: D102  # a test's name is the fact that it states
 
 import asyncio
+from concurrent.futures import Future
 from typing import Final
 from uuid import UUID
 
@@ -76,16 +77,17 @@ class DecisionFacts(Facts):
     async def test_a_change_that_comes_in_between_is_not_overwritten(self, scene: Scene) -> None:
         """The other starts as soon as the store awaits anything after it has read; so what was known is then old."""
         id_ = await scene.create(CLIENTS, name="a")
-        others: list[asyncio.Task[Document]] = []
+        loop = asyncio.get_running_loop()  # the store may decide in another thread
+        others: list[Future[Document]] = []
         who, edit = scene.who, add_note({"note": "n"}, Intake(new_id))
 
         def meanwhile(known: Known) -> Changes | Needs:
             if not others:
-                others.append(asyncio.ensure_future(scene.patch(CLIENTS, id_, name="b")))
+                others.append(asyncio.run_coroutine_threadsafe(scene.patch(CLIENTS, id_, name="b"), loop))
             return decisions.alter(CLIENTS, who, Key("client", id_), edit, None, None, known)
 
         await scene.db.change(Needs(records=frozenset({Key("client", id_)})), meanwhile)
-        await others[0]
+        await asyncio.wrap_future(others[0])
 
         value = await scene.value(CLIENTS, id_)
         assert (value.name, len(value.list_of_notes)) == ("b", 1)

@@ -1,11 +1,14 @@
-"""Hypothesis strategies for what clients send, read from the entities' own fields.
+"""Hypothesis strategies for what clients send and what stores keep, read from the entities' own fields.
 
 Good payloads by default: plain JSON values that are accepted, as far as one record alone can tell. Hostile ones mix in
 what must be refused, or is rarely thought of.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
+from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -13,11 +16,13 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from crm_core.attributes import is_sound_name
+from crm_core.attributes import ENTITIES, is_sound_name
 from crm_core.conditions import OPERATORS
+from crm_core.drafts import read_draft, with_defaults
 from crm_core.entities import Attribute, Client, FollowUp, Lead, Service
 from crm_core.fields import Field, fields_of
 from crm_core.queries import ATTRIBUTE_PREFIX
+from crm_core.readers import Intake
 from crm_core.resources import Resource
 
 Payload: TypeAlias = dict[str, Any]
@@ -66,6 +71,20 @@ def patches(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrate
     Whether it is accepted may hang on what the record is: on its pipeline, its other date, its fixed name.
     """
     return _objects(resource.entity, around, whole=False).map(lambda sent: _coherent(resource, around, sent))
+
+
+def entities(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrategy[Any]:
+    """Records as stores keep them: good payloads as they are read, with what the server alone sets."""
+    set_by_us = {name for name, field in resource.fields.items() if field.output_only} | {*resource.defaults_to_now}
+    ours = {name: _OURS[name if name in _OURS else resource.fields[name].kind] for name in sorted(set_by_us)}
+    return st.builds(partial(_entity, resource), payloads(resource, around), st.fixed_dictionaries(ours))
+
+
+def _entity(resource: Resource, sent: Payload, ours: Payload) -> Any:
+    count = itertools.count()
+    draft = read_draft(resource.entity, sent, Intake(lambda: UUID(int=next(count))), whole=True)
+    assert not draft.problems
+    return resource.entity(**with_defaults(resource.entity, {**ours, **draft.values}))
 
 
 def texts(longest: int = 255, *, shortest: int = 1, hostile: bool = False) -> SearchStrategy[str]:
@@ -148,6 +167,16 @@ def _attributes(around: Surroundings) -> SearchStrategy[Payload]:
     return good | st.dictionaries(names, junk(), max_size=3) if around.hostile else good
 
 
+#: What the server sets, by its kind, or by its name where the kind does not tell enough.
+_OURS: Final[Mapping[str, SearchStrategy[Any]]] = {
+    "uuid": st.uuids(version=4),
+    "moment": st.datetimes(timezones=st.just(UTC)),
+    "integer": st.integers(1, 2**31),
+    "text": texts(),
+    "entity": st.sampled_from(ENTITIES),
+}
+
+
 # From a field to a strategy for what is sent for it
 
 
@@ -224,7 +253,7 @@ def _items(field: Field, around: Surroundings) -> SearchStrategy[Sequence[Payloa
 def _text_lists(field: Field, around: Surroundings) -> SearchStrategy[Sequence[str]]:
     options = field.limits.get("enum")
     one = st.sampled_from(options) if options else texts(field.limits["maxLength"], hostile=around.hostile)
-    return st.lists(one, max_size=3)
+    return st.lists(one, min_size=1 if options else 0, max_size=3)  # what is chosen from is never chosen empty
 
 
 def _images(_: Field, __: Surroundings) -> SearchStrategy[Sequence[str]]:

@@ -13,7 +13,8 @@ import subprocess
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.deliveries import Attempt, Outcome
+from crm_core.ports import WebhookSender
+from crm_core.testing import WebhookSenderContract
 from tests.adapters.receivers import (
     Behaviour,
     Received,
@@ -102,6 +105,14 @@ def nothing_unclosed() -> Iterator[None]:
     """What is left unclosed warns when it is collected, and warnings are errors."""
     yield
     gc.collect()
+
+
+class TestHttpWebhookSender(WebhookSenderContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[WebhookSender]:
+        sender = HttpWebhookSender(LOOPBACK, deadline=self.deadline)
+        yield sender
+        await sender.close()
 
 
 # What is sent

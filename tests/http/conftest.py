@@ -223,9 +223,9 @@ def empty(database_url: str) -> None:
 
 @contextlib.contextmanager
 def on_memory(
-    database: type[MemoryDatabase] = MemoryDatabase, files: FileStore | None = None, **of_images: Any
+    database: Callable[[MemoryAccounts], Any] = MemoryDatabase, files: FileStore | None = None, **of_images: Any
 ) -> Iterator[Api]:
-    """The administrator of an app of the test's own, in this process, on memory."""
+    """The administrator of an app of the test's own, in this process, on memory or what else keeps records."""
     with asyncio.Runner() as runner:
         # The app is made for each test, which need not wait for hashes that are slow on purpose.
         accounts, passwords = MemoryAccounts(), Argon2Passwords(PasswordHasher(1, 8, 1))

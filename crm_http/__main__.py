@@ -1,0 +1,23 @@
+"""Where the `crm` command begins: it says what to install where the extras that it needs are missing."""
+
+import sys
+from typing import Final
+
+_PACKAGES: Final = ("crm_core", "crm_adapters", "crm_http")
+
+
+def main() -> int:
+    """Run the command of this process; gives what to exit with."""
+    try:
+        from crm_http import cli  # noqa: PLC0415  # it needs what may be missing
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in _PACKAGES:
+            raise
+        needed = "pip install 'crm[embedded,http,postgres,webhooks]' brings what this command needs"
+        sys.stderr.write(f"crm: {error.name} is missing: {needed}.\n")
+        return 1
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""SqliteDatabase: the Database port on one file, by the standard library alone.
+
+It was written from docs/adapters.md, and proves that page. SQLite has one writer at a time; so a change becomes that
+writer before it reads, and what was read still holds when it commits. Lists are filtered and sorted in Python: right at
+any size, quick at a few thousand records.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+from uuid import UUID
+
+from crm_adapters import documents
+from crm_adapters.memory import MemoryAccounts, MemoryOutbox
+from crm_adapters.memory.accounts import utc_now
+from crm_core import (
+    RECEIPTS_KEPT,
+    Catalog,
+    Changes,
+    Cursor,
+    Decide,
+    Document,
+    DoneBeforeError,
+    Key,
+    Known,
+    Needs,
+    Page,
+    Put,
+    Query,
+    Receipt,
+    Record,
+    Remove,
+    Search,
+    UnavailableError,
+    cursor_of,
+    matches,
+    sort_key,
+)
+from crm_core.webhooks import MODELS
+from crm_core.wire import plain
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_RECORDS_PER_PIECE: Final = 500
+_SCHEMA: Final = """
+create table if not exists record (resource text, id text, version integer, document text, primary key (resource, id));
+create table if not exists event (record text, version integer, event text, primary key (record, version));
+create table if not exists catalog (entity text primary key, version integer);
+create table if not exists receipt (
+    user integer, key text, kept_at real, fingerprint blob, record text, version integer, body text,
+    primary key (user, key)
+);
+"""
+
+
+class SqliteDatabase:
+    """Records in an SQLite file (``crm_core.ports.Database``); users and deliveries are the memory's.
+
+    Args:
+        path: the file.
+        accounts: whose users records may refer to.
+
+    Attributes:
+        outbox: what webhooks are told.
+    """
+
+    def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
+        self.outbox = MemoryOutbox(self._is_active, utc_now)
+        self._accounts = accounts
+        self._active_webhooks: set[UUID] = set()
+        # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
+        self._thread = ThreadPoolExecutor(1)
+        self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._thread.shutdown()
+        self._connection.close()
+
+    async def get(self, key: Key) -> Document | None:
+        """The record as clients see it, or None."""
+        return await self._run("deferred", self._document, key)
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed, all at one moment."""
+        return await self._run("deferred", self._known, needs)
+
+    async def page(self, query: Query) -> Page:
+        """One page of a list."""
+        assert query.limit is not None
+        cursors = await self._run("deferred", self._list, query)
+        here, more = cursors[: query.limit], cursors[query.limit :]
+        return Page(await self._bodies(query, here), here[-1] if more else None)
+
+    async def stream(self, query: Query) -> AsyncIterator[bytes]:
+        """A whole list, in pieces of some hundred records."""
+        cursors = await self._run("deferred", self._list, query)
+        for start in range(0, len(cursors), _RECORDS_PER_PIECE):
+            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE])
+            yield b"," + body if start else body
+
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The fields that the changes of a record after a version touched."""
+        statement = "select event from event where record = ? and version > ?"
+        events = await self._run("deferred", self._rows, statement, str(key.id), since)
+        return sorted({name for (event,) in events for name in json.loads(event)["changes"]})
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Read, decide and commit as the only writer."""
+        document, changes = await self._run("immediate", self._change, needs, decide)
+        self._tell(changes)
+        return document
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request with this idempotency key."""
+        return await self._run("deferred", self._receipt, user, key)
+
+    # One transaction
+
+    async def _run(self, kind: str, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        def run() -> _T:
+            with _translated(), self._transaction(kind):
+                return work(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[None]:
+        self._connection.execute(f"begin {kind}")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def _rows(self, statement: str, *params: object) -> list[Any]:
+        return self._connection.execute(statement, params).fetchall()
+
+    # Reading
+
+    def _known(self, needs: Needs) -> Known:
+        children = {search: self._search(search) for search in needs.children | needs.counts}
+        return Known(
+            records={key: self._record(key) for key in needs.records},
+            references={key: self._exists(key) for key in needs.references},
+            children={search: children[search] for search in needs.children},
+            counts={search: len(children[search]) for search in needs.counts},
+            catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
+        )
+
+    def _document(self, key: Key) -> Document | None:
+        statement = "select version, document from record where resource = ? and id = ?"
+        rows = self._rows(statement, key.resource, str(key.id))
+        return Document(rows[0][0], rows[0][1].encode()) if rows else None
+
+    def _record(self, key: Key) -> Record | None:
+        found = self._document(key)
+        return Record(key, found.version, documents.decode(key.resource, found.body)) if found else None
+
+    def _exists(self, key: Key) -> bool:
+        return self._accounts.has_user(key.id) if key.resource == "user" else self._document(key) is not None
+
+    def _search(self, search: Search) -> tuple[Record, ...]:
+        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
+        fields = [" or ".join(["false", *("document ->> ? is ?" for _ in values)]) for _, values in wanted]
+        where = (" or " if search.any_field else " and ").join(f"({field})" for field in fields)
+        params = [each for name, values in wanted for value in values for each in (name, plain(value))]
+        return self._records(search.resource, where, *params)
+
+    def _records(self, resource: str, where: str, *params: object) -> tuple[Record, ...]:
+        """Records by id."""
+        statement = f"select id, version, document from record where resource = ? and ({where}) order by id"
+        return tuple(
+            Record(Key(resource, UUID(id_)), version, documents.decode(resource, document.encode()))
+            for id_, version, document in self._rows(statement, resource, *params)
+        )
+
+    def _catalog(self, entity: str) -> Catalog:
+        versions = self._rows("select version from catalog where entity = ?", entity)
+        definitions = self._records("attribute", "document ->> 'entity' = ?", entity)
+        models = [model for model, (name, _) in MODELS.items() if name == entity]
+        where = "document ->> 'is_active' and document ->> 'model' = ?"
+        webhooks = [each.value for model in models for each in self._records("webhook", where, model)]
+        by_name = {each.value.name: each.value for each in definitions}
+        return Catalog(versions[0][0] if versions else 1, by_name, tuple(webhooks))
+
+    def _list(self, query: Query) -> Sequence[Cursor]:
+        """The places of the records of a list in its order, those after its cursor if it has one."""
+        values = (each.value for each in self._records(query.resource.name, "true"))
+        cursors = [cursor_of(query, value) for value in values if matches(query, value)]
+        if (after := query.after) is not None:
+            least = sort_key(query, after)
+            later = (lambda place: place < least) if query.descending else (lambda place: place > least)
+            cursors = [each for each in cursors if later(sort_key(query, each))]
+        return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
+
+    async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
+        def read() -> bytes:
+            found = (self._document(Key(query.resource.name, each.id)) for each in cursors)
+            return b",".join(document.body for document in found if document)
+
+        return await self._run("deferred", read)
+
+    def _receipt(self, user: int, key: str) -> Receipt | None:
+        since = (utc_now() - RECEIPTS_KEPT).timestamp()
+        statement = "select * from receipt where user = ? and key = ? and kept_at > ?"
+        for *_, fingerprint, record, version, body in self._rows(statement, user, key, since):
+            return Receipt(fingerprint, UUID(record), Document(version, body.encode()))
+        return None
+
+    # Writing
+
+    def _change(self, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
+        known = self._known(needs)
+        while isinstance(changes := decide(known), Needs):
+            known |= self._known(known.lacks(changes))
+        receipt = changes.receipt
+        if receipt and self._receipt(receipt.user, receipt.idempotency.key):
+            raise DoneBeforeError
+        for write in changes.writes:
+            self._write(write)
+        document = self._document(changes.answer) if changes.answer else None
+        if receipt and document and changes.answer:
+            kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
+            answer = (str(changes.answer.id), document.version, document.body.decode())
+            self._rows("replace into receipt values (?, ?, ?, ?, ?, ?, ?)", *kept, *answer)
+        return document, changes
+
+    def _write(self, write: Put | Remove) -> None:
+        key, version = write.key, write.event.version
+        watched = self._watched(key)
+        if isinstance(write, Put):
+            body = documents.encode(write.value).decode()
+            self._rows("replace into record values (?, ?, ?, ?)", key.resource, str(key.id), version, body)
+        else:
+            self._rows("delete from record where resource = ? and id = ?", key.resource, str(key.id))
+        event = documents.encode(write.event).decode()
+        self._rows("insert into event values (?, ?, ?)", str(key.id), version, event)
+        for entity in watched | self._watched(key):
+            advance = "on conflict (entity) do update set version = version + 1"
+            self._rows(f"insert into catalog values (?, 2) {advance}", entity)
+
+    def _watched(self, key: Key) -> set[str]:
+        """The entity to whose catalog an attribute or webhook belongs just now; other records belong to none."""
+        record = self._record(key) if key.resource in {"attribute", "webhook"} else None
+        if record is None:
+            return set()
+        return {record.value.entity if key.resource == "attribute" else MODELS[record.value.model][0]}
+
+    # What the memory's outbox is told
+
+    def _tell(self, changes: Changes) -> None:
+        for write in changes.writes:
+            if write.key.resource == "webhook" and isinstance(write.key.id, UUID):
+                is_active = isinstance(write, Put) and getattr(write.value, "is_active", False)
+                (self._active_webhooks.add if is_active else self._active_webhooks.discard)(write.key.id)
+                (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
+        self.outbox.append(changes.deliveries)
+
+    def _is_active(self, webhook: UUID) -> bool:
+        return webhook in self._active_webhooks
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What SQLite raises, as the port says."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UnavailableError from error

@@ -1,0 +1,51 @@
+"""SqliteDatabase, which was made from docs/adapters.md: the contract, the machine, and the documented API on it."""
+
+import itertools
+import pathlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import settings
+
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase
+from crm_core import Database
+from crm_core.testing import USERS, DatabaseContract, assert_agreement
+from tests.sqlite.database import SqliteDatabase
+
+
+async def users() -> MemoryAccounts:
+    accounts = MemoryAccounts()
+    for number in USERS:
+        await accounts.add_user(f"user {number}", "!")
+    return accounts
+
+
+@asynccontextmanager
+async def opened(path: pathlib.Path) -> AsyncIterator[SqliteDatabase]:
+    database = SqliteDatabase(path, await users())
+    yield database
+    database.close()
+
+
+class TestSqliteDatabase(DatabaseContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.path = tmp_path / "records.sqlite"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Database]:
+        async with opened(self.path) as database:
+            yield database
+
+
+def test_memory_and_sqlite_agree(tmp_path: pathlib.Path) -> None:
+    files = itertools.count()
+
+    @asynccontextmanager
+    async def pair() -> AsyncIterator[tuple[Database, Database]]:
+        memory = MemoryDatabase(await users())
+        async with opened(tmp_path / f"{next(files)}.sqlite") as sqlite:
+            yield memory, sqlite
+
+    assert_agreement(pair, settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None))

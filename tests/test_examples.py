@@ -1,0 +1,86 @@
+"""The examples do what they say."""
+
+import asyncio
+import json
+import pathlib
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from litestar.testing import AsyncTestClient
+
+from crm_adapters.memory import MemoryDatabase
+from crm_adapters.postgres import migrate
+from crm_core import LEADS, WEBHOOKS, FileStore, User, WebhookSender
+from crm_core.testing import FileStoreContract, Scene
+from tests.examples import on_memory, own_transaction, queue_sender, sqlite_files
+
+EXAMPLES = pathlib.Path(__file__).parent / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_is_short(path: pathlib.Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) < 80
+
+
+def test_the_script_on_memory_prints_what_it_did() -> None:
+    done = subprocess.run([sys.executable, on_memory.__file__], capture_output=True, text=True, check=False)
+
+    assert done.stdout.splitlines() == [
+        "created 1",
+        "changed 2 True",
+        "found True",
+        "name: This field may not be blank.",
+        "attributes.colour: This attribute is not defined.",
+    ], done.stderr
+
+
+def test_an_order_and_its_lead_are_committed_together_or_not_at_all(new_database: Callable[[], str]) -> None:
+    url = new_database()
+
+    async def order() -> tuple[int, int]:
+        await migrate(url)
+        with psycopg.connect(url) as connection:
+            connection.execute("insert into app_user (username, password_hash) values ('shop', '!')")
+        app = own_transaction.create_app(url, User(id=1, username="shop"))
+        async with AsyncTestClient(app) as client:
+            good = await client.post("/orders", json={"item": "book", "customer": "Ann"})
+            bad = await client.post("/orders", json={"item": "pen", "customer": ""})
+        assert bad.json() == ["name: This field may not be blank."]
+        return good.status_code, bad.status_code
+
+    assert asyncio.run(order()) == (201, 422)
+    with psycopg.connect(url) as connection:
+        together = "select item, document ->> 'name' from shop_order full join lead on document ->> 'name' = customer"
+        assert connection.execute(together).fetchall() == [("book", "Ann")]
+
+
+class TestSqliteFileStore(FileStoreContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.path = tmp_path / "files.sqlite"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[FileStore]:
+        store = sqlite_files.SqliteFileStore(self.path)
+        yield store
+        store.close()
+
+
+def test_deliveries_come_to_the_queue_and_one_that_is_full_is_an_outcome() -> None:
+    async def deliver() -> list[object]:
+        scene = Scene(db := MemoryDatabase())
+        queue = asyncio.Queue(1)
+        sender: WebhookSender = queue_sender.QueueSender(queue)
+        await scene.create(WEBHOOKS, name="w", model="Lead", url="https://example.com/leads")
+        async with queue_sender.delivering(db, db.outbox, queue):
+            await scene.create(LEADS, name="John")
+            attempt = await queue.get()
+        queue.put_nowait(attempt)
+        outcome = await sender.send(attempt)
+        return [outcome.error, attempt.url, json.loads(attempt.body)["type"]]
+
+    assert asyncio.run(deliver()) == ["The queue is full.", "https://example.com/leads", "lead.created"]

@@ -1,0 +1,70 @@
+"""What embedders and adapter authors may import. A change of these lists changes what others have written."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+PUBLIC: Mapping[str, str] = {
+    "crm_core": """
+        ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS PIPELINES
+        RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Accounts Actor Attempt Attribute Caller Catalog
+        ChangedError Changes Claim Client Cohort Condition CrmError Cursor Database Decide Delivery DeliveryLog
+        Document DoneBeforeError Enrollment EnrollmentDetail Event Exchange Failures FileStore Filter FollowUp Health
+        Idempotency ImageHeader InvalidError Key KeyReusedError Known Lead LogQuery Logged Needs NotAuthenticatedError
+        NotFoundError Note OpenFile Outbox Outcome Page Passwords PermissionDeniedError Pipeline Problem Problems Put
+        Query ReadHeader Receipt ReceiptKey Record ReferencedError Remove Resource Result Retries Search Service Stage
+        StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnderWayError
+        User Webhook WebhookSender cursor_of flatten matches searched_text simple_lower sort_key
+    """,
+    "crm_core.use_cases": """
+        DeliveryWorker Images Upload accounts caller deliveries new_id new_secret records sweeping uploads
+    """,
+    "crm_core.testing": """
+        DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene Surroundings USERS WebhookSenderContract
+        assert_agreement attribute_values entities fact list_parameters patches payloads
+    """,
+    "crm_adapters.documents": "body_of decode decode_list encode",
+    "crm_adapters.image_headers": "read_header",
+    "crm_adapters.local_files": "LocalFileStore",
+    "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFileStore MemoryOutbox RecordingSender",
+    "crm_adapters.passwords": "Argon2Passwords",
+    "crm_adapters.postgres": """
+        ConnectedDatabase EmbeddedServerError Pool PostgresAccounts PostgresDatabase PostgresOutbox UnfitDatabaseError
+        embedded_server migrate
+    """,
+    "crm_adapters.s3": "S3FileStore",
+    "crm_adapters.webhooks": "HttpWebhookSender policy_of",
+    "crm_http.app": "create_app",
+}
+
+
+def documented(name: str, value: object) -> Iterator[tuple[str, str | None]]:
+    """What must say what it is: modules, functions, classes and their public methods."""
+    if inspect.ismodule(value) or inspect.isfunction(value) or inspect.isclass(value):
+        yield name, value.__doc__
+    if inspect.isclass(value) and value.__module__.startswith("crm_"):
+        for part, method in vars(value).items():
+            if inspect.isfunction(method) and not part.startswith(("_", "test_")):
+                yield f"{name}.{part}", method.__doc__
+
+
+@pytest.mark.parametrize("module", list(PUBLIC))
+def test_the_public_names_are_these(module: str) -> None:
+    names: Sequence[str] = importlib.import_module(module).__all__
+
+    assert sorted(names) == sorted(PUBLIC[module].split())
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("module", list(PUBLIC))
+def test_every_public_name_says_what_it_is(module: str) -> None:
+    imported = importlib.import_module(module)
+    found = dict(documented(module, imported))
+    for name in imported.__all__:
+        found |= documented(f"{module}.{name}", getattr(imported, name))
+
+    # What attrs or NamedTuple write in place of a docstring repeats the signature.
+    assert [name for name, text in found.items() if not text or re.match(r"\w+\(", text)] == []
