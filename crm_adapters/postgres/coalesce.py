@@ -14,6 +14,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 _MOST_AT_ONCE: Final = 200
+#: Seconds that look-ups wait for a query under way to end, as they would for a connection.
+_LONGEST_WAIT: Final = 1.0
 
 
 class Loader(Generic[K, V]):
@@ -30,15 +32,21 @@ class Loader(Generic[K, V]):
         self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
         self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
+        self._patience: asyncio.TimerHandle | None = None
 
     async def load(self, key: K) -> V | None:
-        """The key's value, or None. A cancelled caller leaves the others alone."""
+        """The key's value, or None. A cancelled caller leaves the others alone.
+
+        Raises UnavailableError, without having sent anything, when queries under way take too long.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[V | None] = loop.create_future()
         self._waiting.setdefault(key, []).append(future)
         if not self._scheduled and self._free:
             self._scheduled = True
             loop.call_soon(self._send)
+        elif not self._free and self._patience is None:
+            self._patience = loop.call_later(_LONGEST_WAIT, self._give_up)
         return await future
 
     @property
@@ -48,12 +56,23 @@ class Loader(Generic[K, V]):
 
     def _send(self) -> None:
         self._scheduled = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         while self._waiting and self._free:
             keys = list(self._waiting)[:_MOST_AT_ONCE]
             self._free -= 1
             task = asyncio.create_task(self._answer({key: self._waiting.pop(key) for key in keys}))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+
+    def _give_up(self) -> None:
+        """Let nobody pile up behind queries that hang."""
+        self._patience = None
+        waiting, self._waiting = self._waiting, {}
+        for future in (each for futures in waiting.values() for each in futures):
+            if not future.done():
+                future.set_exception(UnavailableError())
 
     async def _answer(self, batch: dict[K, list[asyncio.Future[V | None]]]) -> None:
         try:
