@@ -67,8 +67,8 @@ class FailedError(Exception):
 def app() -> "Edge":
     """The app on the database of the environment; each worker makes its own."""
     # The command line shall not wait for the web framework.
-    from crm_http.access_log import AccessLog  # noqa: PLC0415
     from crm_http.app import create_app  # noqa: PLC0415
+    from crm_http.watchers import Watchers  # noqa: PLC0415
 
     settings = Settings.from_env(os.environ)
     if settings.database_url is None:
@@ -77,7 +77,7 @@ def app() -> "Edge":
     outbox, passwords = PostgresOutbox(own_pool), Argon2Passwords()
     database = PostgresDatabase(pool, outbox.wake)
     accounts, files = PostgresAccounts(pool, token_days=settings.token_days), _file_store(settings)
-    metrics, access_log = _metrics(settings), AccessLog(settings.log_format)
+    watchers = Watchers.wanted(settings)
     images = Images(
         files=files,
         read_header=read_header,
@@ -88,7 +88,7 @@ def app() -> "Edge":
     @asynccontextmanager
     async def running(_: "Litestar") -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.callback(access_log.flush)
+            stack.callback(watchers.close)
             stack.callback(files.close)
             stack.callback(passwords.close)
             for each in (pool, own_pool):
@@ -97,11 +97,11 @@ def app() -> "Edge":
             stack.push_async_callback(accounts.close)
             database.follow_definitions()
             await stack.enter_async_context(
-                _delivering(database, outbox, settings, allow_loopback=settings.zero_setup, metrics=metrics)
+                _delivering(database, outbox, settings, allow_loopback=settings.zero_setup, metrics=watchers.metrics)
             )
-            if metrics:
+            if watchers.metrics:
                 pools = {"requests": pool.figures, "outbox": own_pool.figures}
-                await stack.enter_async_context(metrics.sampled(lambda: edge.working, pools))
+                await stack.enter_async_context(watchers.metrics.sampled(lambda: edge.working, pools))
             yield
 
     edge = create_app(
@@ -112,17 +112,9 @@ def app() -> "Edge":
         images,
         ready=_readiness(pool),
         lifespan=[running],
-        watchers=[*([access_log] if settings.access_log else []), *([metrics] if metrics else [])],
+        watchers=watchers.all,
     )
     return edge
-
-
-def _metrics(settings: Settings) -> "Metrics | None":
-    if settings.metrics_port is None:
-        return None
-    from crm_http.metrics import Metrics  # noqa: PLC0415 - not all want them
-
-    return Metrics()
 
 
 def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from tests.adapters.receivers import Receiver, answers
+from tests.http import test_cli as cli
 from tests.http.conftest import Server, serving
+from tests.http.test_cli import new_directory
 
 SECONDS = 30.0
 
@@ -88,3 +90,14 @@ def test_deliveries_are_counted_by_result_and_the_outbox_is_looked_at(measured: 
 
 def test_nobody_else_is_told(measured: Server) -> None:
     assert measured.client.get("/metrics").status_code == 404
+
+
+def test_a_taken_port_is_one_line() -> None:
+    with new_directory() as data_dir, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with cli.Server(data_dir, CRM_METRICS_PORT=port) as server:
+            finished = server.finish()
+
+    assert finished.code == 1
+    assert cli.is_one_line(finished.err)
+    assert f"Cannot listen for Prometheus on port {port}: Address already in use" in finished.err
