@@ -13,6 +13,8 @@ from crm_http.access_log import AccessLog
 from crm_http.edge import AbandonedError, Edge, Watcher
 from crm_http.limits import Limits
 from crm_http.logs import JsonLines, TextLines
+from crm_http.settings import Settings
+from crm_http.watchers import Watchers
 from tests.http.conftest import Api, Server
 from tests.pictures import png
 
@@ -238,3 +240,10 @@ def test_lines_that_wait_are_written_by_and_by() -> None:
         await asyncio.wait_for(done.wait(), 10)
 
     asyncio.run(run())
+
+
+def test_requests_are_logged_unless_nobody_wants_that() -> None:
+    [log] = Watchers.wanted(Settings(), {}).all
+
+    assert isinstance(log, AccessLog)
+    assert Watchers.wanted(Settings(access_log=False), {}).all == []
