@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+from psycopg_pool import PoolTimeout, TooManyRequests
+
 from crm_core.errors import UnavailableError
 
 K = TypeVar("K")
@@ -56,9 +58,7 @@ class Loader(Generic[K, V]):
 
     def _send(self) -> None:
         self._scheduled = False
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        self._be_patient()
         while self._waiting and self._free:
             keys = list(self._waiting)[:_MOST_AT_ONCE]
             self._free -= 1
@@ -66,21 +66,24 @@ class Loader(Generic[K, V]):
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
+    def _be_patient(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
     def _give_up(self) -> None:
         """Let nobody pile up behind queries that hang."""
-        self._patience = None
+        self._be_patient()
         waiting, self._waiting = self._waiting, {}
-        for future in (each for futures in waiting.values() for each in futures):
-            if not future.done():
-                future.set_exception(UnavailableError())
+        _refuse(waiting, UnavailableError())
 
     async def _answer(self, batch: dict[K, list[asyncio.Future[V | None]]]) -> None:
         try:
             found = await self._load_many(list(batch))
         except BaseException as error:  # every caller is told, and only they decide what it means
-            for future in (each for futures in batch.values() for each in futures):
-                if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else UnavailableError())
+            _refuse(batch, error if isinstance(error, Exception) else UnavailableError())
+            if isinstance(error.__cause__, PoolTimeout | TooManyRequests):
+                self._give_up()  # who waits has waited for a connection too
             if not isinstance(error, Exception):
                 raise
         else:
@@ -92,3 +95,9 @@ class Loader(Generic[K, V]):
             self._free += 1
             if self._waiting:
                 self._send()
+
+
+def _refuse(batch: dict[K, list[asyncio.Future[V | None]]], error: Exception) -> None:
+    for future in (each for futures in batch.values() for each in futures):
+        if not future.done():
+            future.set_exception(error)

@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.http.conftest import Server, serving
 
@@ -24,13 +25,15 @@ def database(new_database: Callable[[], str]) -> str:
 
 @pytest.fixture(scope="module")
 def loaded(database: str, place: pathlib.Path) -> Iterator[Server]:
-    with serving(database, place / "loaded") as running:
+    # Statements wait for as long as the test needs, where they would give up after two seconds.
+    patient = make_conninfo(database, options="-c lock_timeout=60s -c statement_timeout=60s")
+    with serving(patient, place / "loaded") as running:
         yield running
 
 
 def ask(port: int, path: str, token: str = "") -> tuple[int, str | None, bytes, float]:
     began = time.perf_counter()
-    connection = HTTPConnection("127.0.0.1", port, timeout=10 * PROMISED)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30 * PROMISED)
     connection.request("GET", path, headers={"Authorization": f"Token {token}"} if token else {})
     answer = connection.getresponse()
     body = answer.read()
@@ -49,10 +52,12 @@ def test_with_all_connections_in_use_others_are_refused_soon_and_health_is_well(
         refused = [threads.submit(ask, loaded.port, "/api/services/", api.token) for _ in range(2 * CONNECTIONS)]
         health = ask(loaded.port, "/healthz")
         answers = [each.result() for each in refused]
+        other.rollback()
         held = [each.result() for each in holding]
 
     assert health[0] == 200
-    assert {(status, wait) for status, wait, _, _ in (*answers, *held)} == {(503, "1")}
+    assert {(status, wait) for status, wait, _, _ in answers} == {(503, "1")}
+    assert {status for status, *_ in held} == {200}
     assert json.loads(answers[0][2]) == {"detail": "Service temporarily unavailable, try again later."}
     print(f"refused after {max(taken for *_, taken in answers):.2f} s, health after {health[3]:.3f} s")
     assert max(taken for *_, taken in answers) < 10 * PROMISED
