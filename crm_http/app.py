@@ -13,8 +13,9 @@ from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Reso
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.auth import guard
 from crm_http.bodies import AnyRequest
-from crm_http.edge import Edge
+from crm_http.edge import Edge, Watcher
 from crm_http.errors import HANDLERS
+from crm_http.limits import Limits
 from crm_http.routes.accounts import mount_accounts
 from crm_http.routes.activity import mount_activity
 from crm_http.routes.attributes import mount_attributes
@@ -43,6 +44,8 @@ def create_app(
     *,
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
+    limits: Limits | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> Edge:
     """The ASGI app of the whole API.
 
@@ -54,6 +57,8 @@ def create_app(
         images: where images are.
         ready: whether requests can be answered now.
         lifespan: what is opened before the first request and closed after the last.
+        limits: what requests are held to.
+        watchers: are told of each request.
     """
     app = Litestar(
         route_handlers=[*_routes(database, accounts, passwords, log, images), *mount_health(ready)],
@@ -64,7 +69,7 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-    return Edge(app)
+    return Edge(app, limits, watchers)
 
 
 def _routes(

@@ -19,6 +19,7 @@ from litestar.exceptions import HTTPException
 
 from crm_core.accounts import Idempotency
 from crm_http.errors import RequestError
+from crm_http.limits import Limits
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -30,14 +31,11 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: Bytes in a JSON body, and in the body of a login.
+#: Bytes in a JSON body, and in the body of a login, which anybody may send.
 LARGEST_BODY: Final = 1_000_000
-_LARGEST_LOGIN: Final = 8_000
+LARGEST_LOGIN: Final = 8_000
 _DEEPEST: Final = 32
 _MOST_PARAMETERS: Final = 200
-_SECONDS_FOR_BODY: Final = 30.0
-#: Seconds that a body may take that is read in pieces; each piece may take as long as another body does.
-_SECONDS_FOR_PIECES: Final = 600.0
 
 
 def header(request: AnyRequest, name: bytes) -> str:
@@ -69,8 +67,6 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
 async def read_login(request: AnyRequest) -> object:
     """The body of a login: JSON or a form."""
     body = await _read_bytes(request)
-    if len(body) > _LARGEST_LOGIN:
-        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large.")
     if media_type(request) not in (_FORM, MULTIPART):
         return await read_json(request)
     try:
@@ -116,10 +112,11 @@ def is_strict(request: AnyRequest) -> bool:
 async def read_pieces(request: AnyRequest) -> AsyncIterator[bytes]:
     """The body as it arrives, no faster than it is taken; of at most the bytes that the route lets in."""
     pieces = request.stream()
-    last = asyncio.get_running_loop().time() + _SECONDS_FOR_PIECES
+    limits = _limits(request)
+    last = asyncio.get_running_loop().time() + limits.pieces_seconds
     while True:
         with _reading():
-            async with asyncio.timeout_at(last), asyncio.timeout(_SECONDS_FOR_BODY):
+            async with asyncio.timeout_at(last), asyncio.timeout(limits.body_seconds):
                 piece = await anext(pieces, None)
         if piece is None:
             return
@@ -152,8 +149,14 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
 
 async def _read_bytes(request: AnyRequest) -> bytes:
     with _reading():
-        async with asyncio.timeout(_SECONDS_FOR_BODY):
+        async with asyncio.timeout(_limits(request).body_seconds):
             return await request.body()
+
+
+def _limits(request: AnyRequest) -> Limits:
+    limits = request.scope["state"]["limits"]
+    assert isinstance(limits, Limits)  # noqa: S101  # the edge put it there
+    return limits
 
 
 @contextmanager

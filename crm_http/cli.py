@@ -19,8 +19,9 @@ from crm_core.errors import InvalidError
 from crm_core.readers import text_problems
 from crm_core.use_cases.accounts import check_password, issue_token
 from crm_core.use_cases.sweeping import Finding, Orphan
+from crm_http.logs import configure_logging
 from crm_http.main import FailedError, PostgresAccounts, deliver, hash_password, load_demo, manage, migrate, sweep
-from crm_http.serving import Stop, configure_logging, open_database, serve
+from crm_http.serving import Stop, open_database, serve
 from crm_http.settings import SettingError, Settings
 
 _T = TypeVar("_T")

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -19,7 +20,7 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
-from crm_adapters.postgres.outbox import PostgresOutbox
+from crm_adapters.postgres.outbox import PostgresOutbox, outbox_figures
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from crm_adapters.s3 import S3FileStore
     from crm_http.edge import Edge
+    from crm_http.metrics import Metrics
 
 __all__ = [
     "FailedError",
@@ -44,6 +46,7 @@ __all__ = [
     "check_files",
     "database_url",
     "deliver",
+    "exposed_metrics",
     "hash_password",
     "load_demo",
     "manage",
@@ -63,7 +66,9 @@ class FailedError(Exception):
 
 def app() -> "Edge":
     """The app on the database of the environment; each worker makes its own."""
-    from crm_http.app import create_app  # noqa: PLC0415 - the command line shall not wait for the web framework
+    # The command line shall not wait for the web framework.
+    from crm_http.app import create_app  # noqa: PLC0415
+    from crm_http.watchers import Watchers  # noqa: PLC0415
 
     settings = Settings.from_env(os.environ)
     if settings.database_url is None:
@@ -72,6 +77,7 @@ def app() -> "Edge":
     outbox, passwords = PostgresOutbox(own_pool), Argon2Passwords()
     database = PostgresDatabase(pool, outbox.wake)
     accounts, files = PostgresAccounts(pool, token_days=settings.token_days), _file_store(settings)
+    watchers = Watchers.wanted(settings)
     images = Images(
         files=files,
         read_header=read_header,
@@ -82,6 +88,7 @@ def app() -> "Edge":
     @asynccontextmanager
     async def running(_: "Litestar") -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.callback(watchers.close)
             stack.callback(files.close)
             stack.callback(passwords.close)
             for each in (pool, own_pool):
@@ -89,10 +96,25 @@ def app() -> "Edge":
             stack.push_async_callback(database.close)
             stack.push_async_callback(accounts.close)
             database.follow_definitions()
-            await stack.enter_async_context(_delivering(database, outbox, settings, allow_loopback=settings.zero_setup))
+            await stack.enter_async_context(
+                _delivering(database, outbox, settings, allow_loopback=settings.zero_setup, metrics=watchers.metrics)
+            )
+            if watchers.metrics:
+                pools = {"requests": pool.figures, "outbox": own_pool.figures}
+                await stack.enter_async_context(watchers.metrics.sampled(lambda: edge.working, pools))
             yield
 
-    return create_app(database, accounts, passwords, outbox, images, ready=_readiness(pool), lifespan=[running])
+    edge = create_app(
+        database,
+        accounts,
+        passwords,
+        outbox,
+        images,
+        ready=_readiness(pool),
+        lifespan=[running],
+        watchers=watchers.all,
+    )
+    return edge
 
 
 def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
@@ -115,11 +137,17 @@ def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
 
 @asynccontextmanager
 async def _delivering(
-    database: PostgresDatabase, outbox: PostgresOutbox, settings: Settings, *, allow_loopback: bool
+    database: PostgresDatabase,
+    outbox: PostgresOutbox,
+    settings: Settings,
+    *,
+    allow_loopback: bool,
+    metrics: "Metrics | None" = None,
 ) -> AsyncIterator[None]:
     """Send what is in the outbox meanwhile."""
     sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=allow_loopback))
-    worker = DeliveryWorker(database, outbox, sender, Retries(settings.webhook_retry_delays))
+    counted = metrics.counted(sender) if metrics else sender
+    worker = DeliveryWorker(database, outbox, counted, Retries(settings.webhook_retry_delays))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(outbox.close)
         stack.push_async_callback(sender.close)
@@ -143,6 +171,25 @@ def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
 
 
 # What follows is for the command line.
+
+
+@contextmanager
+def exposed_metrics(url: str, settings: Settings) -> Iterator[None]:
+    """Serve the figures of the workers meanwhile, where the settings ask for that. Raises FailedError."""
+    if settings.metrics_port is None:
+        yield
+        return
+    from crm_http.metrics import exposed  # noqa: PLC0415 - not all want them
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exposed(settings.metrics_host, settings.metrics_port, partial(outbox_figures, url)))
+        except OSError as error:
+            raise FailedError(
+                f"Cannot listen for Prometheus on port {settings.metrics_port}: {error.strerror or error}. "
+                "Choose by CRM_METRICS_HOST and CRM_METRICS_PORT."
+            ) from error
+        yield
 
 
 def check_files(settings: Settings) -> None:

@@ -4,11 +4,10 @@ import asyncio
 import errno
 import gc
 import importlib.util
-import json
 import logging
-import logging.config
 import multiprocessing
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -18,11 +17,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from crm_http import main
+from crm_http.logs import configure_logging, logging_config
 from crm_http.main import FailedError
 from crm_http.settings import Settings
 
@@ -39,49 +38,12 @@ _WORKER_SECONDS: Final = 10
 _HELD_SECONDS: Final = 8
 #: The most that the head of a request may have.
 _HEAD_BYTES: Final = 65_536
+#: Connections of a worker. The server itself would part a thousand among all, and let those that are idle hold it.
+_CONNECTIONS: Final = 1_024
 #: So many ends of all workers within so many seconds are too many.
 _MOST_ENDS: Final = 3
 _ENDS_SECONDS: Final = 60.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-#: Logs go to stderr: stdout is for what was asked for.
-_LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-        "json": {"()": "crm_http.serving.JsonLines"},
-    },
-    "loggers": {"crm": {"level": "INFO"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
-
-
-class JsonLines(logging.Formatter):
-    """A log record as one line of JSON."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line; a traceback is one text within it."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
-def configure_logging(settings: Settings) -> None:
-    """Log as the settings say."""
-    logging.config.dictConfig(_logging(settings))
-
-
-def _logging(settings: Settings) -> dict[str, Any]:
-    """Logging in the format that the settings ask for."""
-    handler = {"class": "logging.StreamHandler", "formatter": settings.log_format}
-    return _LOGGING | {"handlers": {"stderr": handler}}
 
 
 class Stop:
@@ -167,7 +129,8 @@ def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> N
         address = str(claim.getsockname()[0])
         if sys.platform != "linux":  # elsewhere a port is shared only if those who were first said so
             claim.close()
-        _run(settings, address)
+        with main.exposed_metrics(url, settings):
+            _run(settings, address)
 
 
 def _claim(host: str, port: int) -> socket.socket:
@@ -246,11 +209,19 @@ def _server(settings: Settings, address: str) -> "AbstractServer[Any]":
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=_HEAD_BYTES),
         websockets=False,
+        backpressure=_connections(),
         log_level=LogLevels.warning,
-        log_dictconfig=_logging(settings),
+        log_dictconfig=logging_config(settings),
         respawn_failed_workers=True,
         workers_kill_timeout=_WORKER_SECONDS,
     )
+
+
+def _connections() -> int:
+    """How many connections a worker takes: with no file left for one the server would turn in circles."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return _CONNECTIONS if most == resource.RLIM_INFINITY else min(_CONNECTIONS, max(1, most // 2))
 
 
 def _run(settings: Settings, address: str) -> None:

@@ -131,6 +131,7 @@ def _setting(read: _Reader, takes: str, default: object, *, secret: bool = False
     return attrs.field(default=default, repr=not secret, metadata={"read": read, "takes": takes, "secret": secret})
 
 
+_AN_ADDRESS: Final = "an address or the name of this host, such as 0.0.0.0"
 _WEB: Final = "an address such as https://s3.example.org"
 
 
@@ -155,6 +156,9 @@ class Settings:
         webhook_allow: networks that webhooks may reach although they are not public.
         webhook_retry_delays: seconds before each further try of a delivery.
         log_format: ``text`` or ``json``.
+        access_log: whether each request is logged.
+        metrics_host: where figures for Prometheus are served.
+        metrics_port: its port; unset for not at all.
         embedded: internal; set by a server for its workers, whose `database_url` is the embedded server's.
     """
 
@@ -163,7 +167,7 @@ class Settings:
         _database, "a libpq URL, postgresql://user@host/name", None, secret=True
     )
     data_dir: Path = _setting(Path, "a directory", Path(".crm"))  # noqa: RUF009 - a Path is as frozen as a text
-    host: str = _setting(_host, "an address or the name of this host, such as 0.0.0.0", "127.0.0.1")
+    host: str = _setting(_host, _AN_ADDRESS, "127.0.0.1")
     port: int = _setting(_whole(1, 65_535), "1 to 65535", 8000)
     workers: int = _setting(_whole(1, _MOST_WORKERS), f"1 to {_MOST_WORKERS}", 1)
     admin_password: str | None = _setting(_password, "1 to 1024 characters", None, secret=True)
@@ -176,6 +180,9 @@ class Settings:
     webhook_allow: tuple[Network, ...] = _setting(_networks, "networks such as 10.2.0.0/16,fd00::/8", ())
     webhook_retry_delays: tuple[float, ...] = _setting(_delays, "seconds such as 5,300,1800", DELAYS)
     log_format: str = _setting(_log_format, "text or json", "text")
+    access_log: bool = _setting(_flag, "1 or 0", default=True)
+    metrics_host: str = _setting(_host, _AN_ADDRESS, "127.0.0.1")
+    metrics_port: int | None = _setting(_whole(1, 65_535), "1 to 65535", None)
     embedded: bool = _setting(_flag, "nothing: it is internal", default=False)
 
     @classmethod

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+from psycopg_pool import PoolTimeout, TooManyRequests
+
 from crm_core.errors import UnavailableError
 
 K = TypeVar("K")
@@ -17,6 +19,8 @@ V = TypeVar("V")
 PATIENCE: Final = 0.002
 
 _MOST_AT_ONCE: Final = 200
+#: Seconds that look-ups wait for a query under way to end, as they would for a connection.
+_LONGEST_WAIT: Final = 1.0
 
 
 class Loader(Generic[K, V]):
@@ -36,17 +40,18 @@ class Loader(Generic[K, V]):
         self._lanes = lanes
         self._patience = patience
         self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
-        self._scheduled: asyncio.Handle | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.Handle | None = None
 
     async def load(self, key: K) -> V | None:
-        """The key's value, or None. A cancelled caller leaves the others alone."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[V | None] = loop.create_future()
+        """The key's value, or None. A cancelled caller leaves the others alone.
+
+        Raises UnavailableError, without having sent anything, when queries under way take too long.
+        """
+        future: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append(future)
-        if self._scheduled is None and len(self._running) < self._lanes:
-            patience = self._patience if self._running else 0.0
-            self._scheduled = loop.call_later(patience, self._send) if patience else loop.call_soon(self._send)
+        if self._timer is None:
+            self._set_timer()
         return await future
 
     @property
@@ -54,28 +59,49 @@ class Loader(Generic[K, V]):
         """Whether nobody waits and nothing is under way."""
         return not self._waiting and not self._running
 
+    def _set_timer(self) -> None:
+        """See to those who wait: now, when they have been patient, or when they have waited too long for a lane."""
+        loop = asyncio.get_running_loop()
+        if len(self._running) == self._lanes:
+            self._timer = loop.call_later(_LONGEST_WAIT, self._give_up)
+        elif self._running and self._patience:
+            self._timer = loop.call_later(self._patience, self._send)
+        else:
+            self._timer = loop.call_soon(self._send)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _send(self) -> None:
-        if self._scheduled is not None:
-            self._scheduled.cancel()
-            self._scheduled = None
+        self._stop_timer()
         while self._waiting and len(self._running) < self._lanes:
             keys = list(self._waiting)[:_MOST_AT_ONCE]
             task = asyncio.create_task(self._answer({key: self._waiting.pop(key) for key in keys}))
             self._running.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._end)
+        if self._waiting:
+            self._set_timer()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if self._waiting:
             self._send()
+
+    def _give_up(self) -> None:
+        """Let nobody pile up behind queries that hang."""
+        self._stop_timer()
+        waiting, self._waiting = self._waiting, {}
+        _refuse(waiting, UnavailableError())
 
     async def _answer(self, batch: dict[K, list[asyncio.Future[V | None]]]) -> None:
         try:
             found = await self._load_many(list(batch))
         except BaseException as error:  # every caller is told, and only they decide what it means
-            for future in (each for futures in batch.values() for each in futures):
-                if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else UnavailableError())
+            _refuse(batch, error if isinstance(error, Exception) else UnavailableError())
+            if isinstance(error.__cause__, PoolTimeout | TooManyRequests):
+                self._give_up()  # who waits has waited for a connection too
             if not isinstance(error, Exception):
                 raise
         else:
@@ -83,3 +109,9 @@ class Loader(Generic[K, V]):
                 for future in futures:
                     if not future.done():
                         future.set_result(found.get(key))
+
+
+def _refuse(batch: dict[K, list[asyncio.Future[V | None]]], error: Exception) -> None:
+    for future in (each for futures in batch.values() for each in futures):
+        if not future.done():
+            future.set_exception(error)

@@ -52,7 +52,11 @@ _READY_SECONDS = 30.0
 _FAST_STOP_SECONDS, _IMMEDIATE_STOP_SECONDS = 3.0, 1.0
 _DEATHS, _DEATHS_SECONDS = 5, 60.0
 
-_SETTINGS = ("listen_addresses=", "max_connections=200", "jit=off", "timezone=UTC", "log_timezone=UTC", "fsync=on")
+_SETTINGS = (
+    *("listen_addresses=", "max_connections=200", "jit=off", "timezone=UTC", "log_timezone=UTC", "fsync=on"),
+    # Statements, and what errors say in detail, have values of records in them.
+    *("log_min_error_statement=panic", "log_error_verbosity=terse"),
+)
 
 
 def _do_nothing() -> None:

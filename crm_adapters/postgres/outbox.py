@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 
+from crm_adapters.postgres.errors import translated
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import log, query
 from crm_adapters.postgres.rows import Row
@@ -178,6 +179,14 @@ class PostgresOutbox:
             async for notice in connection.notifies():
                 if notice.payload != self._sender:
                     self._stirred.set()
+
+
+def outbox_figures(url: str) -> Mapping[str, float]:
+    """How much waits in the outbox and how long, and how much is dead; without an event loop."""
+    with translated(), psycopg.connect(url, autocommit=True, connect_timeout=3, application_name="crm") as connection:
+        connection.execute("set statement_timeout = '2s'")
+        [(waiting, oldest, dead)] = connection.execute(query("figures")).fetchall()
+        return {"waiting": waiting, "oldest_seconds": oldest, "dead": dead}
 
 
 def _attempt(row: Row) -> Attempt:

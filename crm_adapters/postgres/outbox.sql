@@ -215,3 +215,9 @@ update webhook set
     old_until = (now() + %(overlap)s::interval)
         || array(select until from unnest(old_secrets, old_until) as o (old, until) where until > now())
 where id = %(webhook)s
+
+-- name: figures
+select waiting, oldest, dead from (
+    select count(*) as waiting, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest
+    from delivery where finished_at is null
+) as unfinished, (select count(*) as dead from delivery where state = 'dead') as given_up

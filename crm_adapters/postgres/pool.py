@@ -1,7 +1,7 @@
 """The pool of connections, and what is done when a server hangs up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self, TypeVar
 
@@ -58,6 +58,12 @@ class Pool:
         if self._checking is not None:
             await asyncio.gather(self._checking, return_exceptions=True)
         await self._pool.close()
+
+    def figures(self) -> Mapping[str, int]:
+        """How many connections are used and idle, and how many requests wait for one."""
+        now = self._pool.get_stats()
+        idle = now["pool_available"]
+        return {"used": now["pool_size"] - idle, "idle": idle, "awaited": now["requests_waiting"]}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:

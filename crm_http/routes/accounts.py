@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.auth import Access, caller, token_of
-from crm_http.bodies import JSON, AnyRequest, is_strict, read_login
+from crm_http.bodies import JSON, LARGEST_LOGIN, AnyRequest, is_strict, read_login
 from crm_http.routing import Answer, everybody, mount, rights
 
 #: The lists of users by their path, with the group that each shows.
@@ -51,6 +51,7 @@ def mount_accounts(accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHa
             "/api-token-auth",
             {"POST": log_in, "DELETE": log_out},
             everybody(Access.PUBLIC) | {"DELETE": Access.AUTHENTICATED},
+            largest_body=LARGEST_LOGIN,
         ),
         mount("/api/me", {"GET": me}, everybody(Access.AUTHENTICATED)),
         *(mount(path, {"GET": members(group)}, rights("user")) for path, group in USER_LISTS.items()),

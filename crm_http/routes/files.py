@@ -19,6 +19,8 @@ from crm_http.bodies import AnyRequest, header
 from crm_http.routing import everybody, mount, path_id, rights
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
+#: Images are for the pages of others too, and addresses that cannot be guessed give nothing else away.
+_FOR_OTHERS: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
 #: A key is never used again, so what was served under it is good for ever.
 _FOR_EVER: Final = "max-age=31536000, immutable"
 
@@ -37,7 +39,7 @@ def mount_files(resource: Resource, db: Database, images: Images) -> HTTPRouteHa
         if file is None:
             raise NotFoundError
         if isinstance(file, str):
-            return ASGIResponse(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": file})
+            return ASGIResponse(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": file} | _FOR_OTHERS)
         return _answer(request, file, key, "private" if images.is_private else "public")
 
     access = rights(resource.noun) if images.is_private else everybody(Access.OPEN)
@@ -52,6 +54,7 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         "Accept-Ranges": "bytes",
         "Cache-Control": f"{scope}, {_FOR_EVER}",
         "Content-Disposition": "inline",
+        **_FOR_OTHERS,
     }
     if _names(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

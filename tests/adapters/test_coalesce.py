@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crm_adapters.postgres.coalesce import Loader
+from crm_core.errors import UnavailableError
 
 
 def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -294,3 +295,22 @@ async def test_a_caller_reads_what_was_written_before_it_asked() -> None:
 
     clients: list[Awaitable[list[int]]] = [client(number) for number in range(30)]
     assert await asyncio.gather(*clients) == [[]] * 30
+
+
+@on_a_loop
+async def test_nobody_piles_up_behind_a_query_that_hangs() -> None:
+    store = Store()
+    loader: Loader[int, int] = Loader(store.load_many, lanes=1)
+    hanging = ask(loader, 1)
+    await store.sent(1)
+
+    refused = await asyncio.gather(*ask(loader, 2, 3, 2), return_exceptions=True)
+    late = ask(loader, 4)
+    await settle()
+    store.answer(0)
+    await store.sent(2)
+    store.answer(1)
+
+    assert [type(each) for each in refused] == [UnavailableError] * 3
+    assert await asyncio.gather(*hanging, *late) == [1, 16]
+    assert store.asked == [[1], [4]]

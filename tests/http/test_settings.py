@@ -49,6 +49,9 @@ def test_every_setting_is_read() -> None:
             "CRM_WEBHOOK_ALLOW": "10.2.0.0/16, fd00::/8,127.0.0.1",
             "CRM_WEBHOOK_RETRY_DELAYS": "0, 0.1,5",
             "CRM_LOG_FORMAT": "json",
+            "CRM_ACCESS_LOG": "0",
+            "CRM_METRICS_HOST": "10.0.0.7",
+            "CRM_METRICS_PORT": "9100",
         }
     )
 
@@ -69,6 +72,9 @@ def test_every_setting_is_read() -> None:
         webhook_allow=(ip_network("10.2.0.0/16"), ip_network("fd00::/8"), ip_network("127.0.0.1")),
         webhook_retry_delays=(0.0, 0.1, 5.0),
         log_format="json",
+        access_log=False,
+        metrics_host="10.0.0.7",
+        metrics_port=9100,
     )
 
 
@@ -95,6 +101,8 @@ def test_every_setting_is_read() -> None:
         ("CRM_WEBHOOK_RETRY_DELAYS", "nan"),
         ("CRM_WEBHOOK_RETRY_DELAYS", "-1"),
         ("CRM_LOG_FORMAT", "xml"),
+        ("CRM_ACCESS_LOG", "2"),
+        ("CRM_METRICS_PORT", "0"),
         ("CRM_DATA_DIR", "\udcff"),
     ],
 )
