@@ -21,6 +21,7 @@ from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.pool import Pool
+from crm_adapters.postgres.sessions import connect
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import CrmError, UnavailableError
@@ -52,7 +53,6 @@ __all__ = [
 ]
 
 _READY_SECONDS: Final = 1.0
-_CONNECT_SECONDS: Final = 5
 #: Connections of the outbox, which must not wait behind requests: leases would run out.
 _OUTBOX_CONNECTIONS: Final = 3
 
@@ -258,7 +258,7 @@ async def load_demo(
 
 async def _check_migrated(url: str) -> None:
     with translated():
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+        async with await connect(url) as connection:
             if await schema.pending(connection):
                 raise FailedError("The database is not up to date: run `crm migrate`.")
 

@@ -12,6 +12,7 @@ from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Row
+from crm_adapters.postgres.sessions import transaction
 from crm_core.accounts import Actor, Failures, User, normal_username
 from crm_core.errors import NotAuthenticatedError, UnavailableError
 
@@ -127,7 +128,7 @@ class PostgresAccounts:
         groups: Iterable[str] = (),
     ) -> int | None:
         """A new user's id, or None when the name is taken."""
-        async with self._pool.connect() as connection, connection.transaction():
+        async with self._pool.connect() as connection, transaction(connection):
             cursor = await connection.execute(
                 query("add_user"),
                 {

@@ -25,6 +25,7 @@ from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
 from crm_adapters.postgres.rows import Connection, fetch
+from crm_adapters.postgres.sessions import transaction
 from crm_adapters.postgres.shared import SharedReader
 from crm_adapters.postgres.turns import Turns
 from crm_core.changes import (
@@ -85,7 +86,7 @@ class PostgresDatabase:
     async def known(self, needs: Needs) -> Known:
         """Read what is needed; children are read as they are, without locks that outlive the reading."""
         if needs.children:
-            async with self._pool.connect() as connection, connection.transaction():
+            async with self._pool.connect() as connection, transaction(connection):
                 return await read(LockingReader(connection), needs)
         return await read(self._reader, needs)
 
@@ -129,7 +130,7 @@ class PostgresDatabase:
             elif groups or changes.receipt:
                 async with self._pool.connect() as connection:
                     with staleness():
-                        async with connection.transaction():
+                        async with transaction(connection):
                             for index, group in enumerate(groups):
                                 await commit_whole_group(connection, group, () if index else held, known.catalogs)
                             await _keep_receipt(connection, changes, known)
@@ -143,7 +144,7 @@ class PostgresDatabase:
             try:
                 async with self._pool.connect() as connection:
                     with staleness():
-                        async with connection.transaction():
+                        async with transaction(connection):
                             await fetch(connection, query("allow_time"), {})
                             answer, changes = await _decide_under_locks(connection, needs, decide)
             except StaleError:
