@@ -64,7 +64,7 @@ class Replica:
         self._positions: deque[tuple[float, int]] = deque()
         self._rows = {name: Loader(self._load_rows(name)) for name in RESOURCES}
         self._is_told = self._is_up = False
-        self._rising: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def is_told(self) -> bool:
@@ -77,18 +77,14 @@ class Replica:
 
     async def __aenter__(self) -> Self:
         await self._pool.open()
-        self._start()
+        self._watching = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._rising is not None:
-            self._rising.cancel()
-            await asyncio.gather(self._rising, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._pool.close()
-
-    def _start(self) -> None:
-        """Read from it as soon as it can be."""
-        self._rising = asyncio.create_task(self._rise())
 
     async def row(self, key: Key, reader: int) -> Row | None:
         """A record's row for a user, shared with whoever else asks now."""
@@ -120,23 +116,28 @@ class Replica:
         if self._is_up:
             self._is_up = False
             logger.warning("reading from the primary: the replica is not there, or too far behind")
-            self._start()
+
+    async def _watch(self) -> None:
+        """Know where the primary was in the last seconds, and read from the replica as soon as it can be."""
+        while True:
+            with suppress(UnavailableError):
+                now = time.monotonic()
+                [(position,)] = await self._primary.fetch(_PRIMARY_IS_AT, {})
+                self._positions.append((now, position))
+                if not self._is_up:
+                    await self._rise()
+            await asyncio.sleep(_ANSWER_GOOD_FOR)
 
     async def _rise(self) -> None:
-        while not self._is_up:
-            with suppress(UnavailableError):
-                await self._try()
-            if not self._is_up:
-                await asyncio.sleep(_ANSWER_GOOD_FOR)
-        logger.info("reading from the replica")
-
-    async def _try(self) -> None:
         if not self._is_told:
             await indexes.build_written(self._primary.conninfo)
             async with self._primary.connect() as connection:
                 self._is_told = await indexes.has_written(connection)
         async with self._pool.connect() as connection:
-            self._is_up = self._is_told and await self._has(connection, 0)
+            self._seen[connection] = await self._ask(connection)
+        self._is_up = self._is_told
+        if self._is_up:
+            logger.info("reading from the replica")
 
     async def _has(self, connection: Connection, after: int) -> bool:
         """Whether the server of a connection has all up to a transaction. Raises UnavailableError if it is too old."""
@@ -146,18 +147,10 @@ class Replica:
         return seen.finished > after
 
     async def _ask(self, connection: Connection) -> _Seen:
-        least, now = await self._least_position(), time.monotonic()
+        now = time.monotonic()
+        while self._positions and now - self._positions[0][0] > _MOST_BEHIND:
+            self._positions.popleft()
         rows = await fetch(connection, _REPLICA_IS_AT, {})
-        if not rows or rows[0][1] < least:
+        if not rows or not self._positions or rows[0][1] < self._positions[0][1]:
             raise UnavailableError
         return _Seen(now, rows[0][0])
-
-    async def _least_position(self) -> int:
-        """Where the primary was a few seconds ago, by our clock alone."""
-        now = time.monotonic()
-        if not self._positions or now - self._positions[-1][0] > _ANSWER_GOOD_FOR:
-            [(position,)] = await self._primary.fetch(_PRIMARY_IS_AT, {})
-            self._positions.append((now, position))
-        while now - self._positions[0][0] > _MOST_BEHIND:
-            self._positions.popleft()
-        return self._positions[0][1]

@@ -120,18 +120,18 @@ def pgbouncer(server: Postgres, directory: Path, *settings: str) -> Iterator[int
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program, "PgBouncer is missing: apt-get install pgbouncer"
     port, settings_file = free_port(), directory / "pgbouncer.ini"
-    text = f"""
-[databases]
-crm = host=127.0.0.1 port={server.port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-"""
     # It connects as one user, whoever asks, as `auth_type = any` has it.
-    settings_file.write_text(text.replace(f"port={server.port}", f"port={server.port} user=postgres") + "\n".join(settings))
+    lines = (
+        "[databases]",
+        f"* = host=127.0.0.1 port={server.port} user=postgres",
+        "[pgbouncer]",
+        "listen_addr = 127.0.0.1",
+        f"listen_port = {port}",
+        "unix_socket_dir =",
+        "auth_type = any",
+        "pool_mode = transaction",
+    )
+    settings_file.write_text("\n".join((*lines, *settings, "")))
     settings_file.chmod(0o644)
     account = server.layout.account
     process = run([program, str(settings_file)], account, directory / "pgbouncer.log")
