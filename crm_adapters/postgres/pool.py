@@ -35,6 +35,7 @@ class Pool:
             max_size=size,
             max_waiting=16 * size,
             timeout=1.0,
+            reconnect_timeout=3.0,  # then anew: it waits ever longer between tries, long after a server is back
             configure=configure,
             open=False,
         )

@@ -214,6 +214,25 @@ def test_without_its_replica_everything_is_read_from_the_primary_and_later_from_
     assert len([line for line in caplog.messages if line.startswith("reading from the primary")]) == 1
 
 
+def test_servers_with_a_replica_read_there_and_show_each_client_what_it_wrote(
+    main: Postgres, copy: Postgres, folder: pathlib.Path
+) -> None:
+    main.execute("create database served template template0")
+    url, replica = main.url("served"), {"CRM_DATABASE_REPLICA_URL": copy.url("served")}
+    scans = "select coalesce(sum(idx_scan), 0)::int from pg_stat_user_indexes where relname = 'client'"
+    with serving(url, folder / "a", **replica) as one, serving(url, folder / "b", **replica) as two:
+        api = one.api()
+        other = Api(two.client.request, api.token)
+        id_ = api.make("/api/clients/", name="x")["id"]
+        until(
+            lambda: other.get(f"/api/clients/{id_}/").is_success and copy.execute(scans, "served") > [(0,)], "it reads"
+        )
+        for number in range(200):
+            assert api.patch(f"/api/clients/{id_}/", {"name": f"name {number}"}).status_code == 200
+            assert other.get(f"/api/clients/{id_}/").json()["name"] == f"name {number}"
+            assert [each["name"] for each in other.get("/api/clients/").json()] == [f"name {number}"]
+
+
 class Load:
     """Clients that create records at two servers, and what they were answered."""
 
