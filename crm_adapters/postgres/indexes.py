@@ -14,11 +14,13 @@ from crm_core.events import Event
 
 logger = logging.getLogger("crm.postgres")
 
-#: One process at a time builds; an arbitrary number that nothing else locks.
+#: One process at a time builds; arbitrary numbers that nothing else locks.
 _LOCK: Final = 0x63726D_1D8
+_WRITTEN_LOCK: Final = 0x63726D_1D9
 # Without parameters, so that it is run whole at once: what is left open keeps a snapshot, for which a build would wait.
-_TRY_LOCK: Final = f"""
-select pg_try_advisory_xact_lock({_LOCK}), set_config('idle_in_transaction_session_timeout', '0', true)""".encode()
+_TRY_LOCK: Final = sql.SQL(
+    "select pg_try_advisory_xact_lock({}), set_config('idle_in_transaction_session_timeout', '0', true)"
+)
 
 _WANTED: Final = b"""
 select 'attribute_' || replace(id::text, '-', ''), entity, name, type from attribute
@@ -42,7 +44,7 @@ def concerns(event: Event) -> bool:
 
 async def follow_definitions(conninfo: str) -> None:
     """Bring the indexes in line with the definitions. A failure is logged: lists are right without it."""
-    await _build(conninfo, _changes)
+    await _build(conninfo, _LOCK, _changes)
 
 
 async def build_written(conninfo: str) -> None:
@@ -51,10 +53,10 @@ async def build_written(conninfo: str) -> None:
     async def missing(connection: Connection) -> Sequence[sql.Composed]:
         return () if await has_written(connection) else _WRITTEN
 
-    await _build(conninfo, missing)
+    await _build(conninfo, _WRITTEN_LOCK, missing)
 
 
-async def _build(conninfo: str, missing: Callable[[Connection], Awaitable[Sequence[sql.Composed]]]) -> None:
+async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Awaitable[Sequence[sql.Composed]]]) -> None:
     """Run the statements that are missing until none is, if nobody else is at it, who looks again before they end.
 
     It takes as long as it takes, so it has a connection of its own. The lock is a transaction's, on another one: a
@@ -65,7 +67,7 @@ async def _build(conninfo: str, missing: Callable[[Connection], Awaitable[Sequen
             await connect(conninfo, application_name="crm indexes") as guard,
             await connect(conninfo, application_name="crm indexes", autocommit=True) as connection,
         ):
-            taken = await (await guard.execute(_TRY_LOCK)).fetchone()
+            taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
             while taken and taken[0] and (statements := await missing(connection)):
                 for statement in statements:
                     await connection.execute(statement)

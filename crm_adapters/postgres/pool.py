@@ -68,6 +68,7 @@ class Pool:
                 try:
                     yield connection
                 except psycopg.errors.ReadOnlySqlTransaction:
+                    await connection.close()
                     self._look_after(self._pool.drain)
                     raise
                 finally:

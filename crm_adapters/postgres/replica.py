@@ -34,7 +34,9 @@ _ANSWER_GOOD_FOR: Final = 1.0
 _PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
 #: The position is read after the snapshot, so nothing that the snapshot shows is missing from later ones.
 _REPLICA_IS_AT: Final = b"""
-select pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (pg_last_wal_replay_lsn() - '0/0')::bigint
+select
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+    coalesce((pg_last_wal_replay_lsn() - '0/0')::bigint, 0)
 where pg_is_in_recovery()"""
 
 
@@ -61,7 +63,7 @@ class Replica:
         self._primary = primary
         self._written: dict[int, int] = {}
         self._seen: WeakKeyDictionary[Connection, _Seen] = WeakKeyDictionary()
-        self._positions: deque[tuple[float, int]] = deque()
+        self._positions: deque[tuple[float, int]] = deque(maxlen=8)
         self._rows = {name: Loader(self._load_rows(name)) for name in RESOURCES}
         self._is_told = self._is_up = False
         self._watching: asyncio.Task[None] | None = None
