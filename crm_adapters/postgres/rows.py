@@ -9,9 +9,11 @@ from psycopg import AsyncConnection, generators, sql
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import AsyncRowFactory, tuple_row
+
+from crm_adapters.postgres.sessions import SET_LOCAL, is_pooled
 
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = AsyncConnection[Row]
@@ -32,11 +34,6 @@ class _JsonBytes(Loader):
 
 class _JsonBytesBinary(_JsonBytes):
     format = Format.BINARY
-
-
-SESSION: Final = (
-    "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC -c jit=off"
-)
 
 
 class Session(AsyncConnection[Row]):
@@ -95,15 +92,24 @@ def _adapt(context: AdaptContext) -> None:
     context.adapters.register_loader("json", _JsonBytesBinary)
 
 
+def _is_idle(connection: Connection) -> bool:
+    return connection.info.transaction_status == TransactionStatus.IDLE
+
+
 async def fetch(connection: Connection, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
     """Run one statement and give its rows, if it gives any.
 
     One that is composed is planned anew for its values; one of bytes is planned once for a connection.
     """
-    if isinstance(connection, Session) and isinstance(statement, bytes):
+    if isinstance(connection, Session) and isinstance(statement, bytes) and not is_pooled(connection):
         return await connection.ask(statement, params)
     cursor = connection.cursor(binary=True)
     if not isinstance(connection, Session):
         _adapt(cursor)  # a connection of somebody else's is left as it is
-    await cursor.execute(statement, params, prepare=isinstance(statement, bytes))
+    if is_pooled(connection) and connection.autocommit and _is_idle(connection):
+        async with connection.pipeline():  # one transaction, in one go
+            await connection.execute(SET_LOCAL)
+            await cursor.execute(statement, params)
+    else:
+        await cursor.execute(statement, params, prepare=isinstance(statement, bytes))
     return await cursor.fetchall() if cursor.description else ()
