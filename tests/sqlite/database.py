@@ -83,7 +83,7 @@ class SqliteDatabase:
         self._thread.shutdown()
         self._connection.close()
 
-    async def get(self, key: Key) -> Document | None:
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # all are shown what is
         """The record as clients see it, or None."""
         return await self._run("deferred", self._document, key)
 
@@ -91,14 +91,14 @@ class SqliteDatabase:
         """Read what is needed, all at one moment."""
         return await self._run("deferred", self._known, needs)
 
-    async def page(self, query: Query) -> Page:
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # all are shown what is
         """One page of a list."""
         assert query.limit is not None
         cursors = await self._run("deferred", self._list, query)
         here, more = cursors[: query.limit], cursors[query.limit :]
         return Page(await self._bodies(query, here), here[-1] if more else None)
 
-    async def stream(self, query: Query) -> AsyncIterator[bytes]:
+    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
         """A whole list, in pieces of some hundred records."""
         cursors = await self._run("deferred", self._list, query)
         for start in range(0, len(cursors), _RECORDS_PER_PIECE):
