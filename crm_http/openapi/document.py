@@ -78,7 +78,7 @@ def with_attributes(document: Mapping[str, Any], definitions: Mapping[str, Itera
             create = f"{RESOURCES[name].entity.__name__}Create"
             required = {"required": [*schemas[create].get("required", ()), "attributes"]}
             schemas[create] = schemas[create] | required
-    paths = {path: _with_filters(methods, definitions) for path, methods in document["paths"].items()}
+    paths = {path: _of_list(methods, definitions) for path, methods in document["paths"].items()}
     return {**document, "paths": paths, "components": {**document["components"], "schemas": schemas}}
 
 
@@ -88,14 +88,15 @@ def documented_path(path: str) -> str:
     return f"{bare}/" if bare.startswith(("/api", "/services/")) or bare == "/docs" else bare
 
 
-def _with_filters(
-    methods: Mapping[str, Schema], definitions: Mapping[str, Iterable[Attribute]]
-) -> Mapping[str, Schema]:
+def _of_list(methods: Mapping[str, Schema], definitions: Mapping[str, Iterable[Attribute]]) -> Mapping[str, Schema]:
     listed = methods.get("get", {})
     if (entity := str(listed.get(_LISTS))) not in definitions:
         return methods
     parameters = [*listed["parameters"], *attribute_parameters(definitions[entity])]
-    return {**methods, "get": {**listed, "parameters": parameters}}
+    body = methods["post"]["requestBody"]
+    is_required = body["required"] or any(each.is_required for each in definitions[entity])
+    created = {**methods["post"], "requestBody": {**body, "required": is_required}}
+    return {**methods, "get": {**listed, "parameters": parameters}, "post": created}
 
 
 #: Marks the lists that can be filtered by the attributes of an entity.

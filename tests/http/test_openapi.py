@@ -110,6 +110,16 @@ def test_attributes_are_told_as_they_are_defined_now(api: Api) -> None:
     assert schemas["ClientCreate"]["required"] == ["name"]
 
 
+def test_a_required_attribute_makes_a_body_required(memory_api: Api) -> None:
+    def is_required() -> bool:
+        path = "/services/{parent}/follow-ups/"
+        return memory_api.get(PATH).json()["paths"][path]["post"]["requestBody"]["required"]
+
+    assert not is_required()
+    memory_api.make("/api/attributes/follow_up/", name="channel", label="Channel", type="text", is_required=True)
+    assert is_required()
+
+
 def test_attributes_are_told_to_those_only_who_may_view_them(api: Api) -> None:
     api.make("/api/attributes/client/", name="secret-project", label="Secret", type="text")
     api.people.add("nobody")
