@@ -8,7 +8,6 @@ import attrs
 from crm_core.activity import OPERATIONS, EntryId, TaskUpdate
 from crm_core.attributes import ENTITIES
 from crm_core.entities import Note, Task
-from crm_core.fields import fields_of
 from crm_core.images import FIELD, OWN_FILES
 from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
 from crm_http.bodies import JSON, MERGE_PATCH, MULTIPART
@@ -149,15 +148,7 @@ def _attributes() -> Operations:
 
 
 def _activity(resource: Resource) -> Operations:
-    bodies = {"update-task": TaskUpdate, "add-task": Task, "add-note": Note}
     for name in OPERATIONS:
-        status = 201 if name.startswith("add-") else 200
-        entity = bodies.get(name, EntryId)
-        schema = reference(input_name(entity)) if entity in (Task, Note) else taken(entity, whole=True)
-        if entity is TaskUpdate:
-            schema = _TASK_UPDATE
-        elif name == "delete-task":
-            schema = _TASK_DELETION
         record = answer("The record as it is now.", reference(resource.entity.__name__), headers=("ETag",))
         yield (
             ("POST", f"/api/{resource.path}/{{id}}/{name}"),
@@ -166,21 +157,29 @@ def _activity(resource: Resource) -> Operations:
                 tag=_tag_of(resource),
                 summary=f"{name.replace('-', ' ').capitalize()}: one entry, whatever others do to the list",
                 parameters=(IF_MATCH, IDEMPOTENCY_KEY),
-                body={JSON: schema},
-                answers={status: record},
+                body={JSON: _ENTRIES[name]},
+                answers={201 if name.startswith("add-") else 200: record},
                 errors=frozenset({404}),
             ),
         )
 
 
-_TASK_UPDATE: Final = taken(TaskUpdate) | {
-    "required": ["task_id"],
-    "anyOf": [{"required": [name]} for name in fields_of(TaskUpdate) if name != "task_id"],
-}
-_TASK_DELETION: Final = {
-    "type": "object",
-    "properties": {name: taken(EntryId)["properties"]["id"] for name in ("id", "task_id")},
-    "anyOf": [{"required": [name]} for name in ("id", "task_id")],
+def _one_of(*names: str) -> list[Schema]:
+    return [{"required": [name]} for name in names]
+
+
+_ENTRY_ID: Final = taken(EntryId, whole=True)
+#: What the operations on tasks and notes take. A task to be deleted may be named as one to be updated is.
+_ENTRIES: Final[Mapping[str, Schema]] = {
+    "update-task": taken(TaskUpdate) | {"required": ["task_id"], "anyOf": _one_of("completed", "task", "date")},
+    "delete-task": {
+        "type": "object",
+        "properties": dict.fromkeys(("id", "task_id"), _ENTRY_ID["properties"]["id"]),
+        "anyOf": _one_of("id", "task_id"),
+    },
+    "delete-note": _ENTRY_ID,
+    "add-task": reference(input_name(Task)),
+    "add-note": reference(input_name(Note)),
 }
 
 
