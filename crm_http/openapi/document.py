@@ -129,7 +129,7 @@ def _operation(path: str, found: Operation, access: str | Access, examples: Iter
 def _is_required(body: Schema) -> bool:
     """Whether a body must be there, for what it must have."""
     name = body.get("$ref", "").rpartition("/")[2]
-    return "required" in (_schemas()[name] if name else body)
+    return not {"required", "anyOf"}.isdisjoint(_schemas()[name] if name else body)
 
 
 def _statuses(found: Operation, access: str | Access) -> frozenset[int]:
