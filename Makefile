@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format constraints clean
+.PHONY: help run test browser check bench format constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -23,6 +23,10 @@ run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL i
 
 test: $(VENV)/.installed ## all tests; T=tests/core selects some
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
+
+browser: $(VENV)/.installed ## try /docs/ in a headless Chromium, which must be there
+	@command -v chromium >/dev/null || { echo "make browser needs chromium on the PATH: apt-get install chromium"; exit 1; }
+	$(BIN)/python -m pytest -n 0 tests/browser
 
 check: $(VENV)/.installed ## format, lint, types, import contracts
 	$(BIN)/ruff format --check

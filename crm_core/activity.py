@@ -61,7 +61,7 @@ def _file(known: Entry | None, entry: Entry, who: Caller) -> Entry:
 
 
 @attrs.frozen
-class _TaskUpdate:
+class TaskUpdate:
     """What ``update-task`` takes."""
 
     task_id: UUID = uuid()
@@ -71,7 +71,7 @@ class _TaskUpdate:
 
 
 @attrs.frozen
-class _EntryId:
+class EntryId:
     """What ``delete-note`` takes."""
 
     id: UUID = uuid()
@@ -79,7 +79,7 @@ class _EntryId:
 
 def update_task(data: object, intake: Intake) -> Edit:
     """The edit that changes one task; raises InvalidError when ``data`` does not say which, or what."""
-    draft = read_draft(_TaskUpdate, data, intake, whole=False)
+    draft = read_draft(TaskUpdate, data, intake, whole=False)
     values, problems = dict(draft.values), dict(draft.problems)
     sent = values.keys() | problems.keys()
     if isinstance(data, Mapping):
@@ -130,7 +130,7 @@ OPERATIONS: Final[Mapping[str, Callable[[object, Intake], Edit]]] = {
 
 
 def _delete(field: str, missing: str, data: object, intake: Intake) -> Edit:
-    entry_id = read_whole_draft(_EntryId, data, intake)["id"]
+    entry_id = read_whole_draft(EntryId, data, intake)["id"]
 
     def edit(record: Any) -> Draft:
         entries = getattr(record, field)

@@ -30,7 +30,7 @@ _MOST_VALUES: Final = 200
 ATTRIBUTE_PREFIX: Final = "attributes."
 
 _RANGES: Final = ("gt", "gte", "lt", "lte")
-_OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
+OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("exact", "in", "contains", *_RANGES),
     "number": ("exact", "in", *_RANGES),
     "date": ("exact", "in", *_RANGES),
@@ -258,7 +258,7 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     definition = definitions.get(normal_name(bare))
     if definition is None:
         raise refuse("unknown", "This attribute is not defined.")
-    if operator not in (allowed := _OPERATORS_OF_TYPE[definition.type]):
+    if operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     read = _ATTRIBUTE_READERS.get(definition.type, str)
     parts = value.split(",") if operator == "in" else [value]

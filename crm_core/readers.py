@@ -24,8 +24,9 @@ _UUID = re.compile(
 )
 _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _TRAILING_ZEROS = re.compile(r"\.0*\s*$")
-_TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
-_FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
+#: The words that forms send for booleans, in any case.
+TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
+FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
 _NO_TEXT_IS_LONGER: Final = 1_000
 
 
@@ -93,9 +94,9 @@ def read_boolean(value: object) -> bool:
         return bool(value)
     if isinstance(value, str):
         word = value.strip().lower()
-        if word in _TRUE:
+        if word in TRUE:
             return True
-        if word in _FALSE:
+        if word in FALSE:
             return False
     raise refuse("invalid", "Must be a valid boolean.")
 
@@ -157,8 +158,10 @@ def read_uuid(value: object) -> UUID:
     # Python's own reader takes signs, blanks and foreign digits, too.
     if isinstance(value, str) and _UUID.fullmatch(value):
         return UUID(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 128:
-        return UUID(int=value)
+    # JSON has one kind of number: 5.0 is 5.
+    number = _whole(value) if isinstance(value, int | float) else None
+    if number is not None and 0 <= number < 1 << 128:
+        return UUID(int=number)
     raise refuse("invalid", "Must be a valid UUID.")
 
 

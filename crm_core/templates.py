@@ -13,7 +13,7 @@ from crm_core.errors import Problem
 from crm_core.readers import RefusedError, text_problems
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _FORBIDDEN: Final = frozenset(
     {
         "host",
@@ -32,7 +32,7 @@ _FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
 MOST_HEADERS: Final = 50
 TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MOST_HEADERS} elements.")
 _TWICE: Final = Problem("unique", "This header is set twice.")
-_LONGEST_VALUE: Final = 4_096
+LONGEST_VALUE: Final = 4_096
 _LARGEST_PORT: Final = 65_535
 _LONGEST_IN_URL: Final = 1_024
 _LONGEST_URL: Final = 8_192
@@ -117,7 +117,7 @@ def _steps(url: str) -> int:
 def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
     """A header's value for one record: no control characters, no blanks around it, of bounded length."""
     filled = _PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), template)
-    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:_LONGEST_VALUE]
+    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:LONGEST_VALUE]
     return plain.decode(errors="ignore").rstrip()
 
 
@@ -158,7 +158,7 @@ def _is_host(host: str) -> bool:
 
 def _header_problems(name: str, value: object) -> list[Problem]:
     lower = name.lower()
-    if not _TOKEN.fullmatch(name):
+    if not TOKEN.fullmatch(name):
         return [Problem("invalid", "This is not a header's name.")]
     if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
         return [Problem("forbidden", "This header cannot be set.")]
@@ -166,4 +166,4 @@ def _header_problems(name: str, value: object) -> list[Problem]:
         return [Problem("invalid", "Not a valid string.")]
     if re.search(r"[\r\n]", value):
         return [Problem("invalid", "Line breaks are not allowed.")]
-    return text_problems(value, _LONGEST_VALUE)
+    return text_problems(value, LONGEST_VALUE)

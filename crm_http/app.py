@@ -22,6 +22,8 @@ from crm_http.routes.attributes import mount_attributes
 from crm_http.routes.files import mount_files
 from crm_http.routes.health import mount_health
 from crm_http.routes.records import Records, Tidy, mount_records
+from crm_http.routes.reference import mount_reference
+from crm_http.routes.schema import mount_schema
 from crm_http.routes.uploads import mount_uploads
 from crm_http.routes.webhooks import mount_webhooks
 from crm_http.routing import path_id
@@ -60,8 +62,9 @@ def create_app(
         limits: what requests are held to.
         watchers: are told of each request.
     """
+    routes = [*_routes(database, accounts, passwords, log, images), *mount_health(ready), *mount_reference()]
     app = Litestar(
-        route_handlers=[*_routes(database, accounts, passwords, log, images), *mount_health(ready)],
+        route_handlers=[*routes, mount_schema(database, routes)],
         before_request=guard(accounts),
         exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
         lifespan=list(lifespan),

@@ -69,6 +69,11 @@ def caller(connection: Connection) -> Caller:
     return who
 
 
+def possible_caller(connection: Connection) -> Caller | None:
+    """The caller of a route that is for everybody, if there are credentials."""
+    return caller(connection) if "who" in connection.scope["state"] else None
+
+
 async def lasting_caller(request: AnyRequest) -> Caller:
     """The caller of a request that can be known when it comes again; its body must have been read."""
     return attrs.evolve(caller(request), idempotency=await read_idempotency(request))

@@ -25,7 +25,7 @@ AnyRequest = Request[Any, Any, Any]
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-_FORM: Final = "application/x-www-form-urlencoded"
+FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
@@ -67,10 +67,10 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
 async def read_login(request: AnyRequest) -> object:
     """The body of a login: JSON or a form."""
     body = await _read_bytes(request)
-    if media_type(request) not in (_FORM, MULTIPART):
+    if media_type(request) not in (FORM, MULTIPART):
         return await read_json(request)
     try:
-        if media_type(request) == _FORM:
+        if media_type(request) == FORM:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
             return dict(pairs)
         return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}

@@ -21,6 +21,8 @@ from crm_http.errors import RequestError, method_not_allowed
 Answer = Callable[[AnyRequest], Awaitable[ASGIResponse]]
 
 METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+#: The key under which a route says which methods it has.
+ANSWERS: Final = "answers"
 _ACTIONS: Final = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
 
 #: Answers carry their own status; the framework insists on one that may have a body.
@@ -65,7 +67,7 @@ def mount(
     @route(
         path,
         http_method=[*METHODS, "OPTIONS"],
-        opt={PERMISSION: needed},
+        opt={PERMISSION: needed, ANSWERS: tuple(method for method in METHODS if method in answers)},
         status_code=_UNUSED,
         request_max_body_size=largest_body,
     )

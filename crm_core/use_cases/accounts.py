@@ -110,7 +110,9 @@ def check_password(password: str) -> str:
 
 
 @attrs.frozen
-class _Credentials:
+class Credentials:
+    """What a login takes."""
+
     username: str = text(longest=_LONGEST_USERNAME)
     password: str = text(longest=_LONGEST_PASSWORD, trim=False)
 
@@ -120,7 +122,7 @@ def _refused() -> InvalidError:
 
 
 def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
-    values = read_whole_draft(_Credentials, data, Intake(new_id, strict))
+    values = read_whole_draft(Credentials, data, Intake(new_id, strict))
     return values["username"], values["password"]
 
 

@@ -29,7 +29,7 @@ _PER_PAGE: Final = 100
 
 
 @attrs.frozen
-class _Trial:
+class Trial:
     """What ``dry-run`` takes: a record of the webhook's model, and what is to be thought to have happened to it."""
 
     record: UUID = uuid()
@@ -37,7 +37,7 @@ class _Trial:
 
 
 @attrs.frozen
-class _Listing:
+class Listing:
     """The query parameters of a list of deliveries."""
 
     state: str | None = choice("pending", "sending", "delivered", "dead", default=None)
@@ -46,7 +46,7 @@ class _Listing:
 
 
 @attrs.frozen
-class _Recovery:
+class Recovery:
     """What ``recover`` takes."""
 
     since: datetime | None = moment()
@@ -72,7 +72,7 @@ async def dry_run(
     webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
     if not isinstance(webhook, Webhook):
         raise NotFoundError
-    trial = read_whole_draft(_Trial, data, Intake(who.new_id, strict))
+    trial = read_whole_draft(Trial, data, Intake(who.new_id, strict))
     resource = RESOURCES[MODELS[webhook.model][0]]
     require(who.actor, resource.permission("view"))
     subject = Key(resource.name, trial["record"])
@@ -140,7 +140,7 @@ async def recover(
     """
     require(who.actor, WEBHOOKS.permission("change"))
     await records.look_up(db, WEBHOOKS, webhook_id)
-    since = read_whole_draft(_Recovery, data, Intake(who.new_id, strict))["since"]
+    since = read_whole_draft(Recovery, data, Intake(who.new_id, strict))["since"]
     if since is None:
         raise invalid("since", "required", "This field is required.")
     return await log.recover(webhook_id, since)
@@ -164,7 +164,7 @@ async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id:
 
 
 def _read_query(params: Mapping[str, str], intake: Intake) -> LogQuery:
-    listing = read_whole_draft(_Listing, params, intake)
+    listing = read_whole_draft(Listing, params, intake)
     try:
         limit = read_limit(str(listing["limit"]))
     except RefusedError as error:

@@ -99,6 +99,7 @@ def read(entity: type, name: str, value: object) -> Any:
         (Service, "actual_cohort", "", None),
         (Service, "actual_cohort", None, None),
         (Task, "id", SPELT.int, SPELT),
+        (Task, "id", 5.0, UUID(int=5)),  # JSON has one kind of number
         (Task, "id", "", None),
         (Lead, "responsible", 1, 1),
         (Lead, "responsible", "1", 1),

@@ -1,4 +1,5 @@
-"""Every route of the app says whom it lets in, and few let in anybody: to log in, to ask for health, to see images."""
+"""Every route of the app says whom it lets in, and few let in anybody: to log in, to ask for health, to see images,
+to read what the API is."""
 
 import re
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ FOR_ANYBODY = {
     ("POST", "/api-token-auth"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    ("GET", "/schema/openapi.json"),  # without what users defined
+    ("GET", "/docs"),
+    ("GET", "/docs/{name:str}"),
     ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (ruling 18)
     ("GET", "/files/services/{id:str}/{name:str}"),
 }
@@ -91,7 +95,7 @@ def anybody() -> Iterator[Api]:
         yield api.anonymous()
 
 
-def test_only_logins_health_and_images_are_for_anybody(anybody: Api) -> None:
+def test_only_logins_health_images_and_the_description_are_for_anybody(anybody: Api) -> None:
     public = {path for _, path in FOR_ANYBODY}
     let_in = set()
     for method, path, _ in ROUTES:

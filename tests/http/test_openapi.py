@@ -1,0 +1,180 @@
+"""The API describes itself: every route, nothing else, and the attributes as they are defined at that moment."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from openapi_spec_validator import validate
+
+from crm_adapters.image_headers import read_header
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
+from crm_core.use_cases.uploads import Images
+from crm_http.app import create_app
+from crm_http.auth import PERMISSION
+from crm_http.openapi.document import documented_path
+from crm_http.openapi.operations import operations
+from crm_http.routing import ANSWERS
+from tests.http.conftest import Api, Server
+from tests.http.test_routes import NoPasswords
+
+PATH = "/schema/openapi.json"
+
+
+def _routes() -> dict[tuple[str, str], object]:
+    """Every method that a path of the app has, and whom it lets in."""
+    images, database = Images(files=MemoryFileStore(), read_header=read_header), MemoryDatabase()
+    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
+    assert isinstance(app, Litestar)
+    handlers = [(route.path, handler) for route in app.routes for handler in route.route_handlers]
+    return {
+        (method, documented_path(path)): handler.opt[PERMISSION][method]
+        for path, handler in handlers
+        for method in handler.opt[ANSWERS]
+    }
+
+
+def _described(document: Any) -> dict[tuple[str, str], Any]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+@pytest.fixture
+def document(memory_api: Api) -> Any:
+    return memory_api.get(PATH).json()
+
+
+def test_every_route_is_described_and_nothing_else(document: Any) -> None:
+    assert _described(document).keys() == _routes().keys()
+    assert {(method, path.rstrip("/")) for method, path in _routes()} == {key for key, _ in operations()}
+
+
+def test_permissions_are_those_of_the_routes(document: Any) -> None:
+    for key, needed in _routes().items():
+        operation = _described(document)[key]
+        assert operation.get("x-permission") == (needed if isinstance(needed, str) else None)
+        assert not isinstance(needed, str) or needed in operation["description"]
+
+
+def test_the_description_is_sound_with_and_without_attributes(memory_api: Api) -> None:
+    for type_ in ("text", "number", "date", "boolean", "list", "file"):
+        for entity in ("client", "service", "lead", "follow_up"):
+            memory_api.make(f"/api/attributes/{entity}/", name=type_, label=type_, type=type_, is_required=True)
+
+    validate(memory_api.get(PATH).json())
+    validate(memory_api.anonymous().get(PATH).json())
+
+
+def test_names_of_operations_are_unique(document: Any) -> None:
+    names = [operation["operationId"] for operation in _described(document).values()]
+    assert len(names) == len(set(names))
+
+
+def test_every_documented_example_that_is_a_body_is_shown(document: Any) -> None:
+    text = json.dumps(document)
+    for told in ("Acme Corp", "Industry Sector", "B2B Sales V2", "Notify External System", "user.name", "url1"):
+        assert told in text
+    assert "<client_uuid>" not in text
+
+
+def test_attributes_are_told_as_they_are_defined_now(api: Api) -> None:
+    url = "/api/attributes/client/"
+    values = {"label": "Size", "type": "list", "list_values": ["S", "M"], "is_required": True}
+    defined = api.make(url, name="size", **values)
+    first = api.get(PATH).json()
+    api.patch(f"/api/attributes/{defined['id']}/", {"is_required": False, "list_values": ["L"]})
+    second = api.get(PATH).json()
+
+    schemas = first["components"]["schemas"]
+    one = {"type": "string", "enum": ["S", "M"]}
+    many = {"type": "array", "items": one, "uniqueItems": True}
+    assert schemas["ClientAttributesInput"]["properties"] == {"size": {"anyOf": [one, many], "title": "Size"}}
+    assert schemas["ClientAttributesInput"]["required"] == ["size"]
+    assert schemas["ClientCreate"]["required"] == ["name", "attributes"]
+    parameters = [each.get("name") for each in first["paths"]["/api/clients/"]["get"]["parameters"]]
+    assert [name for name in parameters if name and name.startswith("attributes.")] == [
+        "attributes.size",
+        "attributes.size__in",
+        "attributes.size__contains",
+    ]
+    schemas = second["components"]["schemas"]
+    assert "L" in json.dumps(schemas["ClientAttributesInput"])
+    assert "required" not in schemas["ClientAttributesInput"]
+    assert schemas["ClientCreate"]["required"] == ["name"]
+
+
+def test_a_required_attribute_makes_a_body_required(memory_api: Api) -> None:
+    def is_required() -> bool:
+        path = "/services/{parent}/follow-ups/"
+        return memory_api.get(PATH).json()["paths"][path]["post"]["requestBody"]["required"]
+
+    assert not is_required()
+    memory_api.make("/api/attributes/follow_up/", name="channel", label="Channel", type="text", is_required=True)
+    assert is_required()
+
+
+def test_attributes_are_told_to_those_only_who_may_view_them(api: Api) -> None:
+    api.make("/api/attributes/client/", name="secret-project", label="Secret", type="text")
+    api.people.add("nobody")
+    api.people.add("seller", "Sales")
+
+    told = {who: "secret-project" in api.as_user(who).get(PATH).text for who in ("nobody", "seller")}
+    assert told == {"nobody": False, "seller": True}
+    assert "secret-project" not in api.anonymous().get(PATH).text
+    assert api.with_token("wrong").get(PATH).status_code == 401
+
+
+def test_the_reference_loads_nothing_from_elsewhere(memory_api: Api) -> None:
+    page = memory_api.anonymous().get("/docs/")
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "<style" not in page.text
+    loaded = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
+    assert len(loaded) == 4
+    for path in loaded:
+        answer = memory_api.anonymous().get(path)
+        assert answer.status_code == 200
+        again = memory_api.anonymous().get(path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    assert memory_api.get("/docs/unknown.js").status_code == 404
+
+
+_USE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from crm_api_client import AuthenticatedClient
+from crm_api_client.api.clients import clients_create, clients_list
+from crm_api_client.models import ClientCreate
+with AuthenticatedClient(base_url=sys.argv[2], token=sys.argv[3], raise_on_unexpected_status=True) as client:
+    made = clients_create.sync(client=client, body=ClientCreate(name="Made by a generated client"))
+    print([each.name for each in clients_list.sync(client=client) if each.id == made.id])
+"""
+
+
+@pytest.mark.xdist_group("schemathesis")
+def test_a_generated_client_works(server: Server, tmp_path: pathlib.Path) -> None:
+    api = server.api()
+    description = tmp_path / "openapi.json"
+    description.write_text(api.get(PATH).text)
+    config = tmp_path / "config.json"
+    images = dict.fromkeys(("image/jpeg", "image/png", "image/gif", "image/webp"), "application/octet-stream")
+    # The generator knows bytes by that name alone, and would have its result formatted by a ruff on the PATH.
+    config.write_text(json.dumps({"content_type_overrides": images, "post_hooks": []}))
+    generator = pathlib.Path(sys.executable).parent / "openapi-python-client"
+    options = ["--meta", "none", "--output-path", tmp_path / "crm_api_client", "--config", config, "--fail-on-warning"]
+    made = subprocess.run(
+        [generator, "generate", "--path", description, *options], capture_output=True, text=True, check=False
+    )
+    assert (made.returncode, "arning" in made.stdout + made.stderr) == (0, False), made.stdout + made.stderr
+
+    address = f"http://127.0.0.1:{server.port}"
+    used = subprocess.run(
+        [sys.executable, "-c", _USE, tmp_path, address, api.token], capture_output=True, text=True, check=False
+    )
+    assert used.stdout == "['Made by a generated client']\n", used.stderr

@@ -1,0 +1,46 @@
+"""A check of our own for Schemathesis: what satisfies the schema is refused for no reason that a schema could tell."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import schemathesis
+
+#: Why a request may be refused that is as the schema says: the field, and the text.
+BEYOND_SCHEMAS = re.compile(
+    r"""
+      [^:]*:\ Invalid\ pk\ ".*"\ -\ object\ does\ not\ exist\.
+    | \w+:\ Select\ a\ valid\ choice\.\ That\ choice\ is\ not\ one\ of\ the\ available\ choices\.
+    | [^:]*:\ This\ field\ must\ be\ unique\.
+    | non_field_errors:\ The\ fields\ enrollment,\ student\ must\ make\ a\ unique\ set\.
+    | non_field_errors:\ A\ cohort\ cannot\ end\ before\ it\ starts\.
+    | non_field_errors:\ Unable\ to\ log\ in\ with\ provided\ credentials\.
+    | (name|type):\ This\ field\ cannot\ be\ changed\.
+    | (stage|conditions\.\d+\.field):\ ".*"\ is\ not\ a\ valid\ choice\.
+    | attributes\.[^:]*:\ .*  # their definitions are changed, too, since the document was read
+    | conditions\.\d+\.value:\ .*
+    | headers\.[^:]+:\ This\ header\ (is\ set\ twice|cannot\ be\ set)\.
+    | (url|headers\.[^:]+):\ Unknown\ placeholder\ .*
+    | cursor:\ Invalid\ cursor
+    | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
+    | [^:]*:\ Datetime\ value\ out\ of\ range\.  # its year has no four digits in UTC
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def texts(problems: Any, path: str = "") -> Iterator[str]:
+    """The sentences in a body of problems, each after the field that it is about."""
+    if isinstance(problems, dict):
+        for name, inner in problems.items():
+            yield from texts(inner, f"{path}.{name}" if path else name)
+    else:
+        yield from (f"{path}: {each}" for each in ([problems] if isinstance(problems, str) else problems))
+
+
+@schemathesis.check
+def refused_for_no_reason_of_schemas(_: Any, response: Any, case: Any) -> None:
+    is_as_it_should = case.meta is not None and case.meta.generation.mode.is_positive
+    if response.status_code == 400 and is_as_it_should:
+        told = [text for text in texts(response.json()) if not BEYOND_SCHEMAS.fullmatch(text)]
+        assert not told, f"A schema could tell that: {told}"
