@@ -21,6 +21,7 @@ from crm_adapters.postgres.changes import (
 )
 from crm_adapters.postgres.commits import Commits
 from crm_adapters.postgres.errors import StaleError, staleness, translated
+from crm_adapters.postgres.patience import WIDE_PATIENCE
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
@@ -141,7 +142,7 @@ class PostgresDatabase:
     async def _change_under_locks(self, needs: Needs, decide: Decide) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
-                async with self._pool.connect() as connection:
+                async with self._pool.connect(WIDE_PATIENCE) as connection:
                     with staleness():
                         async with connection.transaction():
                             await fetch(connection, query("allow_time"), {})

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -11,10 +11,15 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.patience import PATIENCE, PatientConnection
 from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, configure, fetch
 from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
+
+#: Seconds after which a connection that cannot be made is given up; the next request begins anew. The pool would wait
+#: twice as long each time, and be the last to notice that a server is back.
+_RECONNECT_SECONDS: Final = 0.2
 
 
 class Pool:
@@ -31,13 +36,15 @@ class Pool:
         known = conninfo_to_dict(conninfo)
         own = {"options": f"{SESSION} {known.get('options') or ''}", "connect_timeout": 3, "application_name": "crm"}
         asked = {name: value for name, value in own.items() if name == "options" or name not in known}
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[PatientConnection] = AsyncConnectionPool(
             conninfo,
+            connection_class=PatientConnection,
             kwargs={"autocommit": True, **asked},
             min_size=min(2, size),
             max_size=size,
             max_waiting=16 * size,
             timeout=1.0,
+            reconnect_timeout=_RECONNECT_SECONDS,
             configure=configure,
             open=False,
         )
@@ -60,10 +67,15 @@ class Pool:
         await self._pool.close()
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Connection]:
-        """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too."""
+    async def connect(self, patience: float = PATIENCE) -> AsyncIterator[Connection]:
+        """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too.
+
+        Args:
+            patience: seconds that each answer may take.
+        """
         with translated():
             async with self._pool.connection() as connection:
+                connection.patience = patience
                 try:
                     yield connection
                 finally:
@@ -93,9 +105,9 @@ class Pool:
 
 
 def _lost_connection(error: BaseException | None) -> bool:
-    """Whether the server hung up, as one does that restarts; waiting in vain for a connection is another matter."""
+    """Whether the server hung up, as one does that restarts; waiting in vain for it is another matter."""
     return (
         isinstance(error, psycopg.OperationalError)
-        and not isinstance(error, PoolTimeout | TooManyRequests)
+        and not isinstance(error, PoolTimeout | TooManyRequests | psycopg.errors.ConnectionTimeout)
         and (error.sqlstate is None or error.sqlstate.startswith("57P"))
     )
