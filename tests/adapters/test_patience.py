@@ -1,4 +1,4 @@
-"""Servers that neither answer nor hang up; that one is frozen for real is tried in ``faults/``."""
+"""What does not answer, or is held by others, is given up in time; a frozen server is tried in ``faults/``."""
 
 import asyncio
 import time
@@ -7,8 +7,14 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from crm_adapters.postgres import database
+from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.pool import Pool
+from crm_core.accounts import SYSTEM
 from crm_core.errors import UnavailableError
+from crm_core.resources import COHORTS
+from crm_core.use_cases import records
+from crm_core.use_cases.callers import caller
 
 SLEEP = b"set statement_timeout = 0; select pg_sleep(60)"
 
@@ -68,6 +74,27 @@ def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_asked_for(
             return time.monotonic() - began
 
     print(f"used again after {asyncio.run(scenario()):.2f} s")
+
+
+def test_a_change_that_meets_somebody_elses_lock_is_given_up_before_its_client_does(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LONGEST_CONTENTION", 1.0)
+
+    async def scenario() -> float:
+        async with Pool(url) as pool:
+            db = PostgresDatabase(pool)
+            id_, _ = await records.create(db, caller(SYSTEM), COHORTS, {"name_cohort": "held"})
+            with psycopg.connect(url) as holder:
+                holder.execute(b"select 1 from cohort where id = %s for update", (id_,))
+                began = time.monotonic()
+                with pytest.raises(UnavailableError):
+                    await records.patch(db, caller(SYSTEM), COHORTS, id_, {"name_cohort": "changed"})
+                return time.monotonic() - began
+
+    took = asyncio.run(scenario())
+    print(f"given up after {took:.1f} s of 1 s, and the lock's two")
+    assert took < 20  # every round there may be would take 26
 
 
 def rule(postgres_url: str, name: str, *, allow: bool) -> None:
