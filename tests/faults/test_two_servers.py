@@ -20,7 +20,7 @@ def servers(folder: pathlib.Path, new_database: Callable[[], str]) -> Iterator[l
         yield [one, other]
 
 
-def test_a_rolling_restart_is_noticed_by_nobody(history: History, servers: list[Installation]) -> None:
+def test_a_rolling_restart_cuts_off_nothing_that_was_begun(history: History, servers: list[Installation]) -> None:
     with Receiver() as receiver:
         api = servers[0].api()
         tell_of_leads(api, receiver)
