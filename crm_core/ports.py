@@ -14,18 +14,22 @@ from crm_core.retries import Health, Result
 
 
 class Database(Protocol):
-    """Keeps records. Every method may raise UnavailableError, and nothing else of the store's own."""
+    """Keeps records. Every method may raise UnavailableError, and nothing else of the store's own.
 
-    async def get(self, key: Key) -> Document | None:
+    Where a ``reader`` is named, the id of the user who asks, they see all that they wrote before, but what others
+    wrote may be some seconds late; else all is seen that is committed.
+    """
+
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
         """The record as clients see it, or None."""
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed, without any intent to change it."""
 
-    async def page(self, query: Query) -> Page:
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:
         """One page of a list: at most ``query.limit`` records, which must be given."""
 
-    def stream(self, query: Query) -> AsyncIterator[bytes]:
+    def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
         """A whole list as documents joined by commas, in pieces of bounded size."""
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:

@@ -21,6 +21,8 @@ from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.pool import Pool
+from crm_adapters.postgres.replica import Replica
+from crm_adapters.postgres.sessions import connect
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import CrmError, UnavailableError
@@ -52,7 +54,6 @@ __all__ = [
 ]
 
 _READY_SECONDS: Final = 1.0
-_CONNECT_SECONDS: Final = 5
 #: Connections of the outbox, which must not wait behind requests: leases would run out.
 _OUTBOX_CONNECTIONS: Final = 3
 
@@ -70,8 +71,10 @@ def app() -> "Edge":
         raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
     pool, own_pool = Pool(settings.database_url), Pool(settings.database_url, size=_OUTBOX_CONNECTIONS)
     outbox, passwords = PostgresOutbox(own_pool), Argon2Passwords()
-    database = PostgresDatabase(pool, outbox.wake)
-    accounts, files = PostgresAccounts(pool, token_days=settings.token_days), _file_store(settings)
+    replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
+    database = PostgresDatabase(pool, outbox.wake, replica=replica)
+    accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
+    files = _file_store(settings)
     images = Images(
         files=files,
         read_header=read_header,
@@ -89,6 +92,8 @@ def app() -> "Edge":
             stack.push_async_callback(database.close)
             stack.push_async_callback(accounts.close)
             database.follow_definitions()
+            if replica is not None:
+                await stack.enter_async_context(replica)
             await stack.enter_async_context(_delivering(database, outbox, settings, allow_loopback=settings.zero_setup))
             yield
 
@@ -174,8 +179,10 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
         on_failure: called, in another thread, when an embedded server has died for good.
     """
     _check_networks(settings)
+    if settings.database_replica_url is not None:
+        _check(settings.database_replica_url, "CRM_DATABASE_REPLICA_URL")
     if settings.database_url is not None:
-        _check(settings.database_url)
+        _check(settings.database_url, "CRM_DATABASE_URL")
         yield settings.database_url
         return
     try:
@@ -195,7 +202,7 @@ def _check_networks(settings: Settings) -> None:
         ) from error
 
 
-def _check(url: str) -> None:
+def _check(url: str, setting: str) -> None:
     """Refuse what libpq would misread: its own complaints may show parts of a password, and these do not."""
     try:
         known = conninfo_to_dict(url)
@@ -203,7 +210,7 @@ def _check(url: str) -> None:
         known = {"host": "@"}
     if "@" in str(known.get("host") or "") or not str(known.get("port") or "0").replace(",", "").isdigit():
         raise SettingError(
-            "CRM_DATABASE_URL cannot be read: it takes a libpq URL, postgresql://user@host/name, "
+            f"{setting} cannot be read: it takes a libpq URL, postgresql://user@host/name, "
             "with signs such as @ and / in a password percent-encoded."
         )
 
@@ -258,7 +265,7 @@ async def load_demo(
 
 async def _check_migrated(url: str) -> None:
     with translated():
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+        async with await connect(url) as connection:
             if await schema.pending(connection):
                 raise FailedError("The database is not up to date: run `crm migrate`.")
 

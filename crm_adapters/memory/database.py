@@ -64,7 +64,7 @@ class MemoryDatabase:
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
         self._clock = clock
 
-    async def get(self, key: Key) -> Document | None:
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # all are shown what is
         """The record as clients see it, or None."""
         return self._document(key)
 
@@ -72,7 +72,7 @@ class MemoryDatabase:
         """Read what is needed."""
         return self._read(needs)
 
-    async def page(self, query: Query) -> Page:
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # all are shown what is
         """One page of a list."""
         if query.limit is None:
             raise ValueError("A page needs a limit.")
@@ -81,7 +81,7 @@ class MemoryDatabase:
         more = len(rows) > query.limit
         return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
 
-    async def stream(self, query: Query) -> AsyncIterator[bytes]:
+    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
         """A whole list, as it was when its first piece was asked for."""
         rows = self._select(query)
         for start in range(0, len(rows), _RECORDS_PER_PIECE):

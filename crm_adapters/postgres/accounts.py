@@ -10,8 +10,10 @@ import msgspec
 
 from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.queries import query
+from crm_adapters.postgres.queries import authenticate, query
+from crm_adapters.postgres.replica import Replica
 from crm_adapters.postgres.rows import Row
+from crm_adapters.postgres.sessions import transaction
 from crm_core.accounts import Actor, Failures, User, normal_username
 from crm_core.errors import NotAuthenticatedError, UnavailableError
 
@@ -34,11 +36,13 @@ class PostgresAccounts:
     Args:
         pool: where connections come from.
         token_days: after how many days without use a token ends.
+        replica: is told what users wrote last.
     """
 
-    def __init__(self, pool: Pool, *, token_days: int = 30) -> None:
+    def __init__(self, pool: Pool, *, token_days: int = 30, replica: Replica | None = None) -> None:
         self._pool = pool
         self._token_days = token_days
+        self._replica = replica
         self._sessions: Loader[bytes, Row] = Loader(self._load_sessions)
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -47,7 +51,7 @@ class PostgresAccounts:
         row = await self._sessions.load(token)
         if row is None:
             return None
-        _, id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, _ = row
+        _, id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, *_ = row
         if not is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         user = User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)
@@ -56,7 +60,12 @@ class PostgresAccounts:
 
     async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, Row]:
         params = {"hashes": hashes, "token_days": self._token_days}
-        rows = {row[0]: row for row in await self._pool.fetch_again(query("authenticate"), params)}
+        with_written = self._replica is not None and self._replica.is_told
+        found = await self._pool.fetch_again(authenticate(with_written=with_written), params)
+        rows = {row[0]: row for row in found}
+        if self._replica is not None and with_written:
+            for row in found:
+                self._replica.note(row[1], row[-2])
         if used := [hash_ for hash_, row in rows.items() if row[-1]]:
             self._touch(used)
         return rows
@@ -127,7 +136,7 @@ class PostgresAccounts:
         groups: Iterable[str] = (),
     ) -> int | None:
         """A new user's id, or None when the name is taken."""
-        async with self._pool.connect() as connection, connection.transaction():
+        async with self._pool.connect() as connection, transaction(connection):
             cursor = await connection.execute(
                 query("add_user"),
                 {

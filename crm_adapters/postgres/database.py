@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import evolve
@@ -25,7 +26,9 @@ from crm_adapters.postgres.patience import WIDE_PATIENCE
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
+from crm_adapters.postgres.replica import Replica
 from crm_adapters.postgres.rows import Connection, fetch
+from crm_adapters.postgres.sessions import transaction
 from crm_adapters.postgres.shared import SharedReader
 from crm_adapters.postgres.turns import Turns
 from crm_core.changes import (
@@ -65,11 +68,13 @@ class PostgresDatabase:
     Args:
         pool: where connections come from; its owner opens and closes it.
         wake: called after each commit that left deliveries.
+        replica: what is read from where a reader is named.
     """
 
-    def __init__(self, pool: Pool, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, pool: Pool, wake: Callable[[], None] = lambda: None, *, replica: Replica | None = None) -> None:
         self._pool = pool
         self._wake = wake
+        self._replica = replica
         self._reader = SharedReader(pool)
         self._commits = Commits(pool)
         self._turns = Turns()
@@ -80,26 +85,34 @@ class PostgresDatabase:
         """The same on a connection of the caller's, inside the caller's own READ COMMITTED transaction."""
         return ConnectedDatabase(connection)
 
-    async def get(self, key: Key) -> Document | None:
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
         """The record as clients see it, or None."""
-        row = await self._reader.row(key)
+        if self._replica is None or reader is None:
+            row = await self._reader.row(key)
+        else:
+            row = await self._replica.row(key, reader)
         return Document(row[1], row[2]) if row else None
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed; children are read as they are, without locks that outlive the reading."""
         if needs.children:
-            async with self._pool.connect() as connection, connection.transaction():
+            async with self._pool.connect() as connection, transaction(connection):
                 return await read(LockingReader(connection), needs)
         return await read(self._reader, needs)
 
-    async def page(self, query_: Query) -> Page:
+    async def page(self, query_: Query, *, reader: int | None = None) -> Page:
         """One page of a list."""
-        return await _page(self._pool.reading, query_, query_.limit)
+        return await _page(self._reading(reader), query_, query_.limit)
 
-    async def stream(self, query_: Query) -> AsyncIterator[bytes]:
+    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
         """A whole list, read page by page so that no statement or transaction is long."""
-        async for piece in _stream(self._pool.reading, query_):
+        async for piece in _stream(self._reading(reader), query_):
             yield piece
+
+    def _reading(self, reader: int | None) -> Reading:
+        if self._replica is None or reader is None:
+            return self._pool.reading
+        return partial(self._replica.reading, {reader})
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
@@ -134,7 +147,7 @@ class PostgresDatabase:
             elif groups or changes.receipt:
                 async with self._pool.connect() as connection:
                     with staleness():
-                        async with connection.transaction():
+                        async with transaction(connection):
                             for index, group in enumerate(groups):
                                 await commit_whole_group(connection, group, () if index else held, known.catalogs)
                             await _keep_receipt(connection, changes, known)
@@ -148,7 +161,7 @@ class PostgresDatabase:
             try:
                 async with self._pool.connect(WIDE_PATIENCE) as connection:
                     with staleness():
-                        async with connection.transaction():
+                        async with transaction(connection):
                             await fetch(connection, query("allow_time"), {})
                             answer, changes = await _decide_under_locks(connection, needs, decide)
             except StaleError:
@@ -189,7 +202,7 @@ class ConnectedDatabase:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def get(self, key: Key) -> Document | None:
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
         """The record as clients see it, or None."""
         with translated():
             rows = await fetch(self._connection, query("read_records", key.resource), {"ids": [key.id]})
@@ -200,11 +213,11 @@ class ConnectedDatabase:
         with translated():
             return await read(LockingReader(self._connection), needs)
 
-    async def page(self, query_: Query) -> Page:
+    async def page(self, query_: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
         """One page of a list."""
         return await _page(self._reading, query_, query_.limit)
 
-    async def stream(self, query_: Query) -> AsyncIterator[bytes]:
+    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # the connection is the caller's choice
         """A whole list, in pieces."""
         async for piece in _stream(self._reading, query_):
             yield piece

@@ -5,7 +5,6 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
-import psycopg
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
@@ -15,6 +14,7 @@ from crm_adapters.postgres.database import ConnectedDatabase, PostgresDatabase
 from crm_adapters.postgres.errors import translated
 from crm_adapters.postgres.indexes import follow_definitions
 from crm_adapters.postgres.rows import Connection
+from crm_adapters.postgres.sessions import connect
 from crm_core.accounts import Actor, Caller, User
 from crm_core.changes import Key, Needs
 from crm_core.decisions import event_of
@@ -47,7 +47,7 @@ async def load(conninfo: str, *, clients: int, leads: int, seed: int, tell: Call
     """
     with translated():
         try:
-            async with await psycopg.AsyncConnection.connect(conninfo, application_name="crm demo") as connection:
+            async with await connect(conninfo, application_name="crm demo") as connection:
                 users = await _users(connection)
                 company = Company(clients=clients, leads=leads, seed=seed, users=users)
                 await _load(connection, company, tell)
@@ -134,7 +134,7 @@ def _escaped(cell: bytes) -> bytes:
 
 async def _settle(conninfo: str, tables: Sequence[str]) -> None:
     """Have the planner know what is there, and indexes hold what they put off."""
-    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await connect(conninfo, autocommit=True) as connection:
         for table in (*tables, "event"):
             with suppress(InsufficientPrivilege):  # then the server does so by and by
                 await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))

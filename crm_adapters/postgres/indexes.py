@@ -1,20 +1,26 @@
 """Indexes that attributes ask for (``is_indexed``): built and dropped without stopping writers."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
 from crm_adapters.postgres.records import INDEXED_LENGTH
-from crm_adapters.postgres.rows import Connection, Row, fetch
+from crm_adapters.postgres.rows import Connection, fetch
+from crm_adapters.postgres.sessions import connect
 from crm_core.events import Event
 
 logger = logging.getLogger("crm.postgres")
 
-#: One process at a time builds; an arbitrary number that nothing else locks.
+#: One process at a time builds; arbitrary numbers that nothing else locks.
 _LOCK: Final = 0x63726D_1D8
+_WRITTEN_LOCK: Final = 0x63726D_1D9
+# Without parameters, so that it is run whole at once: what is left open keeps a snapshot, for which a build would wait.
+_TRY_LOCK: Final = sql.SQL(
+    "select pg_try_advisory_xact_lock({}), set_config('idle_in_transaction_session_timeout', '0', true)"
+)
 
 _WANTED: Final = b"""
 select 'attribute_' || replace(id::text, '-', ''), entity, name, type from attribute
@@ -22,6 +28,12 @@ where is_indexed and type in ('number', 'text', 'date', 'file')"""
 _PRESENT: Final = b"""
 select relname, indisvalid from pg_index join pg_class on pg_class.oid = indexrelid
 where relname ~ '^attribute_[0-9a-f]{32}$' and relnamespace = current_schema()::regnamespace"""
+
+_WRITTEN_IS_THERE: Final = b"select indisvalid from pg_index where indexrelid = to_regclass('event_written')"
+_WRITTEN: Final = (
+    sql.Composed([sql.SQL("drop index concurrently if exists event_written")]),  # half built when a builder died
+    sql.Composed([sql.SQL("create index concurrently event_written on event (actor, xid)")]),
+)
 
 
 def concerns(event: Event) -> bool:
@@ -31,27 +43,47 @@ def concerns(event: Event) -> bool:
 
 
 async def follow_definitions(conninfo: str) -> None:
-    """Bring the indexes in line with the definitions.
+    """Bring the indexes in line with the definitions. A failure is logged: lists are right without it."""
+    await _build(conninfo, _LOCK, _changes)
 
-    It takes as long as it takes, so it has a connection of its own. A failure is logged: lists are right without it.
+
+async def build_written(conninfo: str) -> None:
+    """Build the index that tells what a user wrote last. A failure is logged."""
+
+    async def missing(connection: Connection) -> Sequence[sql.Composed]:
+        return () if await has_written(connection) else _WRITTEN
+
+    await _build(conninfo, _WRITTEN_LOCK, missing)
+
+
+async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Awaitable[Sequence[sql.Composed]]]) -> None:
+    """Run the statements that are missing until none is, if nobody else is at it, who looks again before they end.
+
+    It takes as long as it takes, so it has a connection of its own. The lock is a transaction's, on another one: a
+    pooler would lend a session's lock to whoever comes next.
     """
     try:
-        async with await AsyncConnection.connect(
-            conninfo, autocommit=True, application_name="crm indexes"
-        ) as connection:
-            [(is_free,)] = await fetch(connection, b"select pg_try_advisory_lock(%(lock)s)", {"lock": _LOCK})
-            if is_free:  # whoever has it looks again before they end
-                while await _follow(connection):
-                    pass
-                await fetch(connection, b"select pg_advisory_unlock(%(lock)s)", {"lock": _LOCK})
+        async with (
+            await connect(conninfo, application_name="crm indexes") as guard,
+            await connect(conninfo, application_name="crm indexes", autocommit=True) as connection,
+        ):
+            taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
+            while taken and taken[0] and (statements := await missing(connection)):
+                for statement in statements:
+                    await connection.execute(statement)
     except psycopg.Error as error:
-        logger.warning("attribute indexes were not brought in line: %s", error.sqlstate)
+        logger.warning("indexes were not brought in line: %s", error.sqlstate)
 
 
-async def _follow(connection: Connection) -> bool:
-    """Build and drop; whether there was anything to do."""
+async def has_written(connection: Connection) -> bool:
+    """Whether the index is there that tells what a user wrote last."""
+    return (True,) in await fetch(connection, _WRITTEN_IS_THERE, {})
+
+
+async def _changes(connection: Connection) -> Sequence[sql.Composed]:
+    """What must be run to build and drop."""
     wanted = {name: (entity, attribute, kind) for name, entity, attribute, kind in await fetch(connection, _WANTED, {})}
-    present: Sequence[Row] = await fetch(connection, _PRESENT, {})
+    present = await fetch(connection, _PRESENT, {})
     # An index that a crash left half built is invalid, and is built anew.
     sound = {name for name, is_valid in present if is_valid and name in wanted}
     statements = [
@@ -61,9 +93,7 @@ async def _follow(connection: Connection) -> bool:
     statements += [_create(name, *wanted[name]) for name in built]
     # What the index is over is counted for the planner by the next analyze only; until then it guesses, and avoids it.
     statements += [sql.SQL("analyze {}").format(sql.Identifier(entity)) for entity in {wanted[n][0] for n in built}]
-    for statement in statements:
-        await connection.execute(statement)
-    return bool(statements)
+    return statements
 
 
 def _create(name: str, entity: str, attribute: str, kind: str) -> sql.Composed:

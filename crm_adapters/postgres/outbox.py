@@ -9,11 +9,11 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import msgspec
-import psycopg
 
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import log, query
 from crm_adapters.postgres.rows import Row
+from crm_adapters.postgres.sessions import connect, is_behind_pooler
 from crm_core.changes import RECEIPTS_KEPT
 from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery
 from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
@@ -167,13 +167,15 @@ class PostgresOutbox:
                 await self._hear()
             except Exception as error:  # noqa: BLE001  # polling does until it works again
                 logger.info("not listening for deliveries: %s", type(error).__name__)
+            else:
+                logger.info("a pooler is in between: what other processes commit is looked for once a second")
+                return
             await asyncio.sleep(_BETWEEN_TRIES)
 
     async def _hear(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(
-            self._pool.conninfo, autocommit=True, connect_timeout=3, application_name="crm listener"
-        )
-        async with connection:
+        async with await connect(self._pool.conninfo, autocommit=True, application_name="crm listener") as connection:
+            if await is_behind_pooler(connection):
+                return
             await connection.execute("listen crm_outbox")
             async for notice in connection.notifies():
                 if notice.payload != self._sender:

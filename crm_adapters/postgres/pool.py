@@ -7,12 +7,12 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.errors import translated
 from crm_adapters.postgres.patience import PATIENCE, PatientConnection
-from crm_adapters.postgres.rows import SESSION, Connection, Params, Row, configure, fetch
+from crm_adapters.postgres.rows import Connection, Params, Row, configure, fetch
+from crm_adapters.postgres.sessions import parameters
 from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
@@ -28,18 +28,15 @@ class Pool:
     Args:
         conninfo: a libpq URL or connection string.
         size: the most connections.
+        wanted: which of several hosts is connected to (``target_session_attrs``), where the URL does not say.
     """
 
-    def __init__(self, conninfo: str, *, size: int = 16) -> None:
+    def __init__(self, conninfo: str, *, size: int = 16, wanted: str = "read-write") -> None:
         self.conninfo = conninfo
-        self._checking: asyncio.Task[None] | None = None
-        known = conninfo_to_dict(conninfo)
-        own = {"options": f"{SESSION} {known.get('options') or ''}", "connect_timeout": 3, "application_name": "crm"}
-        asked = {name: value for name, value in own.items() if name == "options" or name not in known}
+        self._checking: asyncio.Future[None] | None = None
         self._pool: AsyncConnectionPool[PatientConnection] = AsyncConnectionPool(
-            conninfo,
             connection_class=PatientConnection,
-            kwargs={"autocommit": True, **asked},
+            kwargs={"autocommit": True, **parameters(conninfo, wanted=wanted)},
             min_size=min(2, size),
             max_size=size,
             max_waiting=16 * size,
@@ -70,6 +67,8 @@ class Pool:
     async def connect(self, patience: float = PATIENCE) -> AsyncIterator[Connection]:
         """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too.
 
+        One to a server that only reads now, as after a failover, is given up with all others.
+
         Args:
             patience: seconds that each answer may take.
         """
@@ -78,9 +77,17 @@ class Pool:
                 connection.patience = patience
                 try:
                     yield connection
+                except psycopg.errors.ReadOnlySqlTransaction:
+                    await connection.close()
+                    self._look_after(self._pool.drain)
+                    raise
                 finally:
-                    if connection.broken and (self._checking is None or self._checking.done()):
-                        self._checking = asyncio.create_task(self._pool.check())
+                    if connection.broken:
+                        self._look_after(self._pool.check)
+
+    def _look_after(self, connections: Callable[[], Awaitable[None]]) -> None:
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.ensure_future(connections())
 
     async def fetch(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
         """Run one statement on any connection."""

@@ -54,6 +54,13 @@ def write(name: str, table: str, held: tuple[str, ...], *, tells: bool) -> bytes
 
 
 @cache
+def authenticate(*, with_written: bool) -> bytes:
+    """The statement that gives users for tokens; what they wrote last is looked for only on demand."""
+    written = sql.SQL(QUERIES["written"] if with_written else "0")
+    return sql.SQL(QUERIES["authenticate"]).format(written=written).as_bytes()
+
+
+@cache
 def log(state: str | None) -> bytes:
     """The statement that lists deliveries of a state, or all. Indexes are chosen by it, so it is no parameter."""
     conditions: list[sql.Composable] = [sql.SQL("true")]

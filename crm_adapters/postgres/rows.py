@@ -6,7 +6,9 @@ from typing import Any, Final, TypeAlias
 from psycopg import AsyncConnection, adapters, sql
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Loader
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
+
+from crm_adapters.postgres.sessions import SET_LOCAL, begin_session, is_pooled
 
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = AsyncConnection[Row]
@@ -28,21 +30,21 @@ class _JsonBytesBinary(_JsonBytes):
     format = Format.BINARY
 
 
-SESSION: Final = (
-    "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC -c jit=off"
-)
-
-
 async def configure(connection: Connection) -> None:
-    """Prepare a new connection: autocommit, and JSON as bytes."""
+    """Prepare a new connection: autocommit, JSON as bytes, and our settings."""
     await connection.set_autocommit(True)
     _adapt(connection)
+    await begin_session(connection)
 
 
 def _adapt(context: AdaptContext) -> None:
     """Let JSON come back as bytes."""
     context.adapters.register_loader("json", _JsonBytes)
     context.adapters.register_loader("json", _JsonBytesBinary)
+
+
+def _is_idle(connection: Connection) -> bool:
+    return connection.info.transaction_status == TransactionStatus.IDLE
 
 
 async def fetch(connection: Connection, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
@@ -53,5 +55,10 @@ async def fetch(connection: Connection, statement: bytes | sql.Composed, params:
     cursor = connection.cursor(binary=True)
     if connection.adapters.get_loader(_JSON, Format.BINARY) is not _JsonBytesBinary:
         _adapt(cursor)  # a connection of somebody else's is left as it is
-    await cursor.execute(statement, params, prepare=isinstance(statement, bytes))
+    if is_pooled(connection) and connection.autocommit and _is_idle(connection):
+        async with connection.pipeline():  # one transaction, in one go
+            await connection.execute(SET_LOCAL)
+            await cursor.execute(statement, params)
+    else:
+        await cursor.execute(statement, params, prepare=isinstance(statement, bytes))
     return await cursor.fetchall() if cursor.description else ()

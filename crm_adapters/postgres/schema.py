@@ -7,6 +7,7 @@ from typing import Final
 import psycopg
 
 from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.sessions import connect
 from crm_core.accounts import GROUPS
 
 _LEAST_VERSION: Final = 150_000
@@ -24,7 +25,7 @@ async def migrate(conninfo: str) -> Sequence[str]:
     Raises UnfitDatabaseError or UnavailableError.
     """
     with translated():
-        async with await psycopg.AsyncConnection.connect(conninfo, connect_timeout=5) as connection:
+        async with await connect(conninfo) as connection:
             await _check_fitness(connection)
             await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
             done = await _applied(connection)

@@ -58,23 +58,25 @@ async def find(
     await _check_references(db, resource, query)
     hides = _hides(who, resource)
     if query.limit is None:
-        pieces = db.stream(query)
+        pieces = db.stream(query, reader=who.actor.user.id)
         return query, _veiled_pieces(resource, pieces) if hides else pieces
-    page = await db.page(query)
+    page = await db.page(query, reader=who.actor.user.id)
     return query, Page(veiled(resource.entity, page.body), page.next) if hides else page
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """One record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
-    found = await look_up(db, resource, id_, parent=parent)
+    found = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id)
     return Document(found.version, veiled(resource.entity, found.body)) if _hides(who, resource) else found
 
 
-async def look_up(db: Database, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
+async def look_up(
+    db: Database, resource: Resource, id_: UUID, *, parent: object = None, reader: int | None = None
+) -> Document:
     """One record, for callers whose permission was already checked. Raises NotFoundError."""
     key = decisions.key_of(resource, id_)
-    found = await db.get(key)
+    found = await db.get(key, reader=reader)
     if found is None:
         raise NotFoundError
     if parent is not None:

@@ -11,8 +11,8 @@ import pytest
 
 from crm_adapters.postgres import demo
 from crm_adapters.postgres.records import page_statement
-from crm_adapters.postgres.rows import SESSION
 from crm_adapters.postgres.schema import migrate
+from crm_adapters.postgres.sessions import SETTINGS
 from crm_core.queries import Cursor, Filter, Query
 from crm_core.resources import CLIENTS, LEADS, SERVICES
 
@@ -31,7 +31,8 @@ def connection(new_database: Callable[[], str]) -> Iterator[Any]:
         for number in range(5):
             connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))
     asyncio.run(demo.load(url, clients=ROWS, leads=ROWS, seed=1, tell=lambda *_: None))
-    with psycopg.connect(url, autocommit=True, options=SESSION) as connection:
+    options = " ".join(f"-c {name}={setting}" for name, setting in SETTINGS.items())
+    with psycopg.connect(url, autocommit=True, options=options) as connection:
         yield connection
 
 

@@ -802,7 +802,7 @@ def test_hostile_requests_are_refused_as_mistakes_of_their_sender(api: Api, ids:
 class BrokenDatabase(MemoryDatabase):
     """A database with a defect."""
 
-    async def get(self, key: Key) -> Document | None:
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # nobody reads
         raise RuntimeError(f"secret: {key}")
 
 
