@@ -25,7 +25,7 @@ test: $(VENV)/.installed ## all tests; T=tests/core selects some
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
 
 faults: $(VENV)/.installed ## kill, freeze, fill and cut off for ten minutes, as root; tests/faults/README.md
-	$(BIN)/python -m pytest -s --durations=0 tests/faults
+	$(BIN)/python -m pytest -s tests/faults
 
 check: $(VENV)/.installed ## format, lint, types, import contracts
 	$(BIN)/ruff format --check

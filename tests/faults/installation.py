@@ -5,11 +5,9 @@ import os
 import pathlib
 import random
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -19,25 +17,11 @@ import psutil
 import psycopg
 
 from crm_adapters.postgres.cluster import LOCK, PORT, processes_of, recorded_pid
+from tests.faults.servers import free_port, until
 from tests.http.conftest import PASSWORD, Api
 
 CRM: Final = pathlib.Path(sys.executable).parent / "crm"
 SECONDS: Final = 30.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something of another process, which has no event to wait for."""
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, f"it never was so: {what}"
-        time.sleep(0.02)
 
 
 class Installation:

@@ -84,8 +84,8 @@ class Load:
             self._loop.call_soon_threadsafe(self._running.cancel)
         self._thread.join()
         self._loop.close()
-        if self._failed and not error:
-            raise self._failed
+        if isinstance(self._failed, Exception):  # what a client found wrong comes before what the end of it all brought
+            raise self._failed from error
 
     async def _run(self) -> None:
         try:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
-from crm_adapters.postgres.cluster import lay_out, run
-from tests.faults.installation import SECONDS, free_port, until
+from crm_adapters.postgres.cluster import lay_out
+from tests.faults.servers import Postgres
 
 _CABLES: Final = ("clients", "database", "receivers")
 
@@ -67,29 +65,14 @@ def _ip(*words: str) -> None:
 
 @contextlib.contextmanager
 def postgres(directory: Path, host: str) -> Iterator[str]:
-    """A PostgreSQL that listens on an address of the network; gives the URL of a new database."""
+    """A PostgreSQL that listens on an address of the network too; gives the URL of a database there."""
     directory.mkdir()
-    layout, port = lay_out(directory), free_port()
-    with (layout.cluster / "pg_hba.conf").open("a") as access:
+    server = Postgres(lay_out(directory))
+    with (server.layout.cluster / "pg_hba.conf").open("a") as access:
         access.write("host all all 10.251.0.0/16 trust\n")
-    settings = [f"listen_addresses={host}", "unix_socket_directories=", "max_connections=200"]
-    options = [part for each in settings for part in ("-c", each)]
-    command = [str(layout.binaries / "postgres"), "-D", str(layout.cluster), "-p", str(port), *options]
-    process = run(command, layout.account, layout.log)
-    url = f"postgresql://postgres@{host}:{port}"
+    server.start(f"listen_addresses=127.0.0.1,{host}", "max_connections=200")
+    server.execute("create database crm template template0")
     try:
-        until(lambda: _answers(f"{url}/postgres"), "PostgreSQL answers")
-        with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
-            connection.execute("create database crm template template0")
-        yield f"{url}/crm"
+        yield f"postgresql://postgres@{host}:{server.port}/crm"
     finally:
-        process.terminate()
-        process.wait(SECONDS)
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        server.stop()

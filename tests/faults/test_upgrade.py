@@ -11,7 +11,8 @@ import pytest
 
 from crm_adapters.postgres import schema
 from crm_core.resources import RESOURCES
-from tests.faults.installation import CRM, SECONDS, Installation, until
+from tests.faults.installation import CRM, SECONDS, Installation
+from tests.faults.servers import until
 
 STEPS = schema.steps()
 #: What earlier schemas have too.
