@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test browser check bench format constraints clean
+.PHONY: help run test faults browser check bench format constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -23,6 +23,9 @@ run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL i
 
 test: $(VENV)/.installed ## all tests; T=tests/core selects some
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
+
+faults: $(VENV)/.installed ## kill, freeze, fill and cut off for ten minutes, as root; tests/faults/README.md
+	$(BIN)/python -m pytest -s tests/faults
 
 browser: $(VENV)/.installed ## try /docs/ in a headless Chromium, which must be there
 	@command -v chromium >/dev/null || { echo "make browser needs chromium on the PATH: apt-get install chromium"; exit 1; }

@@ -22,6 +22,7 @@ from crm_adapters.postgres.changes import (
 )
 from crm_adapters.postgres.commits import Commits
 from crm_adapters.postgres.errors import StaleError, staleness, translated
+from crm_adapters.postgres.patience import WIDE_PATIENCE
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.records import page_statement
@@ -53,6 +54,8 @@ Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitabl
 
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
+#: Seconds after which no further round is begun: each may wait for a lock, and clients lose patience.
+_LONGEST_CONTENTION: Final = 10.0
 _STREAM_PIECE: Final = 500
 
 
@@ -121,6 +124,7 @@ class PostgresDatabase:
             return await self._change(needs, decide)
 
     async def _change(self, needs: Needs, decide: Decide) -> Document | None:
+        last = asyncio.get_running_loop().time() + _LONGEST_CONTENTION
         rounds = 0 if needs.children else _ROUNDS_WITHOUT_LOCKS
         for _ in range(rounds):
             known, answer = await settle(self._reader, await read(self._reader, needs), decide)
@@ -128,9 +132,10 @@ class PostgresDatabase:
                 break
             if await self._commit(answer, known):
                 return _answer(answer, known)
+            _check_patience(last)
             self._reader.forget(known)
             needs = _looking_again(needs)
-        return await self._change_under_locks(needs, decide)
+        return await self._change_under_locks(needs, decide, last)
 
     async def _commit(self, changes: Changes, known: Known) -> bool:
         """Commit, and tell whether what was known still held."""
@@ -151,15 +156,16 @@ class PostgresDatabase:
         self._after(changes)
         return True
 
-    async def _change_under_locks(self, needs: Needs, decide: Decide) -> Document | None:
+    async def _change_under_locks(self, needs: Needs, decide: Decide, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
-                async with self._pool.connect() as connection:
+                async with self._pool.connect(WIDE_PATIENCE) as connection:
                     with staleness():
                         async with transaction(connection):
                             await fetch(connection, query("allow_time"), {})
                             answer, changes = await _decide_under_locks(connection, needs, decide)
             except StaleError:
+                _check_patience(last)
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
             else:
                 self._after(changes)
@@ -279,6 +285,12 @@ async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
     params = {"user": user, "key": key, "kept": RECEIPTS_KEPT}
     rows = await reading(lambda connection: fetch(connection, query("receipt"), params))
     return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
+
+
+def _check_patience(last: float) -> None:
+    """Raise UnavailableError when a change has met others for too long."""
+    if asyncio.get_running_loop().time() > last:
+        raise UnavailableError
 
 
 def _answer(changes: Changes, known: Known) -> Document | None:

@@ -3,18 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.errors import translated
+from crm_adapters.postgres.patience import PATIENCE
 from crm_adapters.postgres.rows import Connection, Params, Row, Session, fetch
 from crm_adapters.postgres.sessions import begin_session, parameters
 from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
+
+#: Seconds after which a connection that cannot be made is given up; the next request begins anew. The pool would wait
+#: twice as long each time, and be the last to notice that a server is back.
+_RECONNECT_SECONDS: Final = 0.2
 
 
 class Pool:
@@ -29,14 +34,14 @@ class Pool:
     def __init__(self, conninfo: str, *, size: int = 16, wanted: str = "read-write") -> None:
         self.conninfo = conninfo
         self._checking: asyncio.Future[None] | None = None
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
             connection_class=Session,
             kwargs={"autocommit": True, **parameters(conninfo, wanted=wanted)},
             min_size=min(2, size),
             max_size=size,
             max_waiting=16 * size,
             timeout=1.0,
-            reconnect_timeout=3.0,  # then anew: it waits ever longer between tries, long after a server is back
+            reconnect_timeout=_RECONNECT_SECONDS,
             configure=begin_session,
             open=False,
         )
@@ -65,13 +70,17 @@ class Pool:
         return {"used": now["pool_size"] - idle, "idle": idle, "awaited": now["requests_waiting"]}
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Connection]:
+    async def connect(self, patience: float = PATIENCE) -> AsyncIterator[Connection]:
         """Lend a connection. One found broken makes the pool check the others, which a restart will have broken too.
 
         One to a server that only reads now, as after a failover, is given up with all others.
+
+        Args:
+            patience: seconds that each answer may take.
         """
         with translated():
             async with self._pool.connection() as connection:
+                connection.patience = patience
                 try:
                     yield connection
                 except psycopg.errors.ReadOnlySqlTransaction:
@@ -109,9 +118,9 @@ class Pool:
 
 
 def _lost_connection(error: BaseException | None) -> bool:
-    """Whether the server hung up, as one does that restarts; waiting in vain for a connection is another matter."""
+    """Whether the server hung up, as one does that restarts; waiting in vain for it is another matter."""
     return (
         isinstance(error, psycopg.OperationalError)
-        and not isinstance(error, PoolTimeout | TooManyRequests)
+        and not isinstance(error, PoolTimeout | TooManyRequests | psycopg.errors.ConnectionTimeout)
         and (error.sqlstate is None or error.sqlstate.startswith("57P"))
     )

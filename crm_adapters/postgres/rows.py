@@ -13,6 +13,7 @@ from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import AsyncRowFactory, tuple_row
 
+from crm_adapters.postgres.patience import PatientConnection
 from crm_adapters.postgres.sessions import SET_LOCAL, is_pooled
 
 Row: TypeAlias = tuple[Any, ...]
@@ -36,7 +37,7 @@ class _JsonBytesBinary(_JsonBytes):
     format = Format.BINARY
 
 
-class Session(AsyncConnection[Row]):
+class Session(PatientConnection):
     """A connection of this adapter's own: JSON comes back as bytes, and a statement is prepared when it is first run.
 
     A cursor does for each statement what is the same each time; without one it takes half of the processor's time.
