@@ -43,8 +43,8 @@ class ForgetsReceipts(MemoryDatabase):
 class SkipsBetweenPages(MemoryDatabase):
     """Begins each page one record too late."""
 
-    async def page(self, query: Query) -> Page:
-        page = await super().page(query)
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:
+        page = await super().page(query, reader=reader)
         return (
             page
             if query.after is None or page.next is None
