@@ -21,6 +21,7 @@ BEYOND_SCHEMAS = re.compile(
     | conditions\.\d+\.value:\ .*
     | headers\.[^:]+:\ This\ header\ (is\ set\ twice|cannot\ be\ set)\.
     | (url|headers\.[^:]+):\ Unknown\ placeholder\ .*
+    | list_of_images\.\d+:\ Enter\ a\ valid\ URL\.  # an address has more rules than a pattern can tell
     | cursor:\ Invalid\ cursor
     | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
     | [^:]*:\ Datetime\ value\ out\ of\ range\.  # its year has no four digits in UTC

@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 
 _LARGEST: Final = 2**63 - 1
 #: Not blank, by what Python calls blank.
-_NOT_BLANK: Final = r"[^\s\x1c-\x1f]"
+_NOT_BLANK: Final = r"[^\s\x1c-\x1f\x85]"
 _WHOLE: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
 #: A web address, wherever it leads.
 WEB_URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\@]+([/?#][^\s\\]*)?$"
@@ -191,7 +191,7 @@ _PATTERNS: Final[Mapping[tuple[type, str], Schema]] = {
     **{
         (entity, "list_of_images"): {
             "type": "array",
-            "items": {"type": "string", "maxLength": 2_048, "pattern": f"{WEB_URL}|^{OWN_FILES}[A-Za-z0-9/._-]*$"},
+            "items": {"type": "string", "maxLength": 2_048, "pattern": rf"{WEB_URL}|^{OWN_FILES}[^\s\\]*$"},
             "maxItems": entities.MOST_ENTRIES,
         }
         for entity in (entities.Client, entities.Service)
