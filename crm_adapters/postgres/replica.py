@@ -28,12 +28,12 @@ _Wanted: TypeAlias = tuple[UUID | int, int]
 _LoadRows: TypeAlias = Callable[[list[_Wanted]], Awaitable[Mapping[_Wanted, Row]]]
 
 #: Seconds that a replica may be behind when it is asked, and for which its answer is good: together what is promised.
-_MOST_BEHIND: Final = 4.0
+MOST_BEHIND: Final = 4.0
 _ANSWER_GOOD_FOR: Final = 1.0
 
-_PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
+PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
 #: The position is read after the snapshot, so nothing that the snapshot shows is missing from later ones.
-_REPLICA_IS_AT: Final = b"""
+REPLICA_IS_AT: Final = b"""
 select
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
     coalesce((pg_last_wal_replay_lsn() - '0/0')::bigint, 0)
@@ -124,7 +124,7 @@ class Replica:
         while True:
             with suppress(UnavailableError):
                 now = time.monotonic()
-                [(position,)] = await self._primary.fetch(_PRIMARY_IS_AT, {})
+                [(position,)] = await self._primary.fetch(PRIMARY_IS_AT, {})
                 self._positions.append((now, position))
                 if not self._is_up:
                     await self._rise()
@@ -150,9 +150,9 @@ class Replica:
 
     async def _ask(self, connection: Connection) -> _Seen:
         now = time.monotonic()
-        while self._positions and now - self._positions[0][0] > _MOST_BEHIND:
+        while self._positions and now - self._positions[0][0] > MOST_BEHIND:
             self._positions.popleft()
-        rows = await fetch(connection, _REPLICA_IS_AT, {})
+        rows = await fetch(connection, REPLICA_IS_AT, {})
         if not rows or not self._positions or rows[0][1] < self._positions[0][1]:
             raise UnavailableError
         return _Seen(now, rows[0][0])

@@ -26,7 +26,7 @@ async def migrate(conninfo: str) -> Sequence[str]:
     """
     with translated():
         async with await connect(conninfo) as connection:
-            await _check_fitness(connection)
+            await check_fitness(connection)
             await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
             done = await _applied(connection)
             missing = [name for name in steps() if name not in done]
@@ -56,7 +56,8 @@ def _read(name: str) -> bytes:
     return files(__package__).joinpath("migrations", f"{name}.sql").read_text("utf-8").encode()
 
 
-async def _check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+async def check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    """Raise UnfitDatabaseError unless the CRM can live here."""
     if connection.info.server_version < _LEAST_VERSION:
         raise UnfitDatabaseError("PostgreSQL 15 or later is needed.")
     cursor = await connection.execute("show server_encoding")

@@ -46,10 +46,12 @@ def parameters(conninfo: str, *, wanted: str = "read-write", **own: str) -> dict
     return {**_IMPATIENCE, "application_name": "crm", **several, **own, **known}
 
 
-async def connect(conninfo: str, *, application_name: str = "crm", autocommit: bool = False) -> Connection:
+async def connect(
+    conninfo: str, *, application_name: str = "crm", autocommit: bool = False, wanted: str = "read-write"
+) -> Connection:
     """A connection of one's own, without our limits of time, and without prepared statements: poolers mix those up."""
     return await AsyncConnection.connect(
-        **parameters(conninfo, application_name=application_name),  # type: ignore[arg-type]  # all are libpq's own
+        **parameters(conninfo, wanted=wanted, application_name=application_name),  # type: ignore[arg-type]  # all are libpq's own
         autocommit=autocommit,
         prepare_threshold=None,
     )

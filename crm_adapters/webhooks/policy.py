@@ -78,3 +78,10 @@ def _without(network: _N, holes: Iterable[_N]) -> list[_N]:
 
 def _holds(network: _N, hole: _N) -> bool:
     return network.supernet_of(hole) and network != hole
+
+
+def opens_metadata(network: Network) -> bool:
+    """Whether allowing a network opens what a wider one would not: link-local addresses and metadata services."""
+    if isinstance(network, IPv4Network):
+        return any(network.subnet_of(hole) for hole in _LISTED_EXACTLY_4)
+    return any(network.subnet_of(hole) for hole in _LISTED_EXACTLY_6)

@@ -298,3 +298,30 @@ def test_what_is_raised_inside_is_not_taken_for_the_servers_fault(data_dir: Path
     with pytest.raises(FileNotFoundError), embedded_server(data_dir):
         raise FileNotFoundError
     assert running(data_dir) == set()
+
+
+def test_the_log_begins_anew_when_it_is_large_while_the_server_writes_on(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_LARGEST_LOG", 20_000)
+    monkeypatch.setattr(embedded, "_BETWEEN_LOOKS_AT_LOG", 0.01)
+    log, kept = data_dir / "postgres.log", data_dir / "postgres.log.1"
+    with embedded_server(data_dir) as url:
+        written = "do $$ begin for n in 1..100 loop raise log '%', repeat('x', 500); end loop; end $$"
+        deadline = time.monotonic() + 30
+        while not kept.exists():
+            ask(url, written)
+            assert time.monotonic() < deadline
+        ask(url, "do $$ begin raise log 'still here'; end $$")
+
+        assert "still here" in log.read_text() + kept.read_text()
+        assert b"\0" not in log.read_bytes()
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_service_s_sockets_are_where_systemd_says(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = data_dir.parent / "run"
+    runtime.mkdir()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(runtime))
+    with embedded_server(data_dir) as url:
+        assert sockets_of(url).parent == runtime

@@ -1,0 +1,43 @@
+"""What commands print: sentences, tables, and lines for programs."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+#: What a process exits with.
+FAILED: Final = 1
+ASKED_WRONGLY: Final = 2
+
+out: Final = Console(soft_wrap=True, highlight=False)
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show a table to people, and lines of cells between tabs to programs."""
+    if not out.is_terminal:
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    out.print(table, soft_wrap=False)
+
+
+def say(text: str) -> None:
+    """Print a sentence."""
+    out.print(text, markup=False)
+
+
+def count(number: int, noun: str) -> str:
+    """As many of something, in words."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shown_moment(moment: datetime) -> str:
+    """A moment as people and programs read it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,190 @@
+"""Facts about `crm doctor`: what it makes of what it finds, and the real one on real servers."""
+
+import json
+import math
+import socket
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from resource import RLIM_INFINITY
+
+import psycopg
+import pytest
+
+from crm_http import checks, serving
+from crm_http.checks import Check, State
+from crm_http.settings import Settings
+from tests.http.test_cli import Crm, Finished
+from tests.seaweedfs import CREDENTIALS, S3
+
+SECRET = "s3cret-word"
+SETTINGS = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "statement_timeout": "0",
+    "idle_session_timeout": "0",
+    "max_connections": "100",
+    "superuser_reserved_connections": "3",
+}
+OUTBOX = {"waiting": 3.0, "oldest_seconds": 10.0, "dead": 0.0}
+WIDE = Settings(webhook_allow=(ip_network("0.0.0.0/0"),))
+METADATA = ip_network("169.254.169.254/32")
+
+
+@pytest.mark.parametrize(
+    ("check", "state"),
+    [
+        (checks.fitness(150_004, ""), "ok"),
+        (checks.fitness(140_004, "PostgreSQL 15 or later is needed."), "failed"),
+        (checks.durability(SETTINGS), "ok"),
+        (checks.durability(SETTINGS | {"synchronous_commit": "remote_apply"}), "ok"),
+        (checks.durability(SETTINGS | {"fsync": "off"}), "warning"),
+        (checks.durability(SETTINGS | {"synchronous_commit": "off"}), "warning"),
+        (checks.time_limits(SETTINGS), "ok"),
+        (checks.time_limits(SETTINGS | {"statement_timeout": "5000"}), "warning"),
+        (checks.connections(SETTINGS, 4), "ok"),
+        (checks.connections(SETTINGS, 5), "warning"),
+        (checks.pooler(is_pooled=True), "ok"),
+        (checks.clock(-2.0), "ok"),
+        (checks.clock(2.1), "warning"),
+        (checks.clock(-300.1), "failed"),
+        (checks.migrations([]), "ok"),
+        (checks.migrations(["0004_receipts"]), "failed"),
+        (checks.superusers(["ann"]), "ok"),
+        (checks.superusers([]), "failed"),
+        (checks.outbox(OUTBOX), "ok"),
+        (checks.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
+        (checks.outbox(OUTBOX | {"dead": 1.0}), "warning"),
+        (checks.replica(0.1), "ok"),
+        (checks.replica(math.inf), "warning"),
+        (checks.replica(None), "failed"),
+        (checks.disk(2**40, "/data"), "ok"),
+        (checks.disk(2**30, "/data"), "warning"),
+        (checks.disk(2**20, "/data"), "failed"),
+        (checks.egress(Settings(), []), "ok"),
+        (checks.egress(WIDE, []), "warning"),
+        (checks.egress(Settings(webhook_allow=(METADATA,)), [METADATA]), "warning"),
+        (checks.open_files(RLIM_INFINITY), "ok"),
+        (checks.open_files(2_048), "ok"),
+        (checks.open_files(1_024), "warning"),
+        (next(checks.hosts({"db1:5432": "primary", "db2:5432": "standby"})), "ok"),
+        (next(checks.hosts({"db1:5432": "primary", "db2:5432": "gone"})), "warning"),
+    ],
+)
+def test_what_is_not_well_comes_with_how_to_mend_it(check: Check, state: str) -> None:
+    assert check.state == state
+    assert check.found
+    assert bool(check.mend) is (state != "ok")
+
+
+def test_one_host_needs_no_line_of_its_own() -> None:
+    assert not list(checks.hosts({"db1:5432": "primary"}))
+
+
+def examined(ran: Finished) -> Mapping[str, Mapping[str, str]]:
+    document = json.loads(ran.out)
+    assert document["ok"] is (ran.code == 0)
+    return {check["name"]: check for check in document["checks"]}
+
+
+def states(ran: Finished) -> Mapping[str, str]:
+    return {name: check["state"] for name, check in examined(ran).items()}
+
+
+@pytest.fixture
+def url(new_database: Callable[[], str]) -> str:
+    return new_database()
+
+
+def test_a_database_is_failed_until_it_is_migrated_and_has_a_superuser(url: str, tmp_path: Path) -> None:
+    crm = Crm(tmp_path, CRM_DATABASE_URL=url)
+    before = crm("doctor", "--json")
+    assert before.code == 1
+    assert states(before)["migrations"] == "failed"
+    assert "superusers" not in states(before)
+
+    crm["migrate"]
+    assert states(crm("doctor", "--json"))["superusers"] == "failed"
+    crm("user", "add", "ann", "--superuser", "--password-stdin", given="word")
+
+    after = crm("doctor", "--json")
+    assert after.code == 0
+    # The databases of the tests commit without waiting for the disk.
+    assert {name for name, state in states(after).items() if state == "warning"} <= {"durability", "disk", "open files"}
+    assert states(after)["durability"] == "warning"
+    lines = crm["doctor"].splitlines()
+    assert len(lines) == len(states(after))
+    assert all(State(line.split()[0]) for line in lines)
+
+
+def test_a_limit_of_time_that_the_database_has_is_found_and_our_own_is_not(url: str, tmp_path: Path) -> None:
+    crm = Crm(tmp_path, CRM_DATABASE_URL=url)
+    assert states(crm("doctor", "--json"))["time limits"] == "ok"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"alter database {connection.info.dbname} set statement_timeout = '7s'".encode())
+
+    assert "statement_timeout = 7000 ms" in examined(crm("doctor", "--json"))["time limits"]["found"]
+
+
+def test_a_replica_that_takes_writes_is_none(url: str, tmp_path: Path) -> None:
+    crm = Crm(tmp_path, CRM_DATABASE_URL=url, CRM_DATABASE_REPLICA_URL=url)
+    crm["migrate"]
+
+    assert states(crm("doctor", "--json"))["replica"] == "failed"
+
+
+def test_a_bucket_is_written_read_and_emptied_again(s3: S3, url: str, tmp_path: Path) -> None:
+    bucket = s3.bucket("doctor")
+    settings = {"CRM_DATABASE_URL": url, "CRM_S3_BUCKET": bucket, "CRM_S3_ENDPOINT_URL": s3.url, **CREDENTIALS}
+
+    assert states(Crm(tmp_path, CRM_S3_PRIVATE="1", **settings)("doctor", "--json"))["files"] == "ok"
+    # Nobody but our own user may read it, which is not what images without CRM_S3_PRIVATE need.
+    closed = Crm(tmp_path, **settings)("doctor", "--json")
+    assert states(closed)["files"] == "warning"
+    assert "403 Forbidden" in examined(closed)["files"]["found"]
+    assert "Contents" not in s3.client.list_objects_v2(Bucket=bucket)
+
+
+def test_no_secret_is_told_whatever_is_wrong(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gone = {
+        "CRM_DATABASE_URL": f"postgresql://crm:{SECRET}@127.0.0.1:{port},127.0.0.1:{port}/crm",
+        "CRM_DATABASE_REPLICA_URL": f"postgresql://crm:{SECRET}@127.0.0.1:{port}/crm",
+        "CRM_ADMIN_PASSWORD": SECRET,
+        "CRM_S3_BUCKET": "images",
+        "CRM_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "CRM_S3_PRIVATE": "1",
+        "AWS_ACCESS_KEY_ID": SECRET,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+    }
+    for words in (["doctor"], ["doctor", "--json"]):
+        ran = Crm(tmp_path, **gone)(*words)
+        assert ran.code == 1
+        assert SECRET not in ran.out + ran.err
+    assert [name for name, state in states(ran).items() if state == "failed"] == ["database", "files"]
+
+
+def test_every_wrong_setting_is_told_at_once_without_a_secret(tmp_path: Path) -> None:
+    wrong = {"CRM_PORT": "http", "CRM_PROT": "1", "CRM_DATABASE_URL": f"mysql://crm:{SECRET}@db/crm"}
+    ran = Crm(tmp_path / "none", **wrong)("doctor")
+
+    assert (ran.code, ran.err) == (2, "")
+    assert [line.split()[:3] for line in ran.out.splitlines()] == [
+        ["failed", "settings", name] for name in ("CRM_DATABASE_URL", "CRM_PORT='http'", "CRM_PROT")
+    ]
+    assert SECRET not in ran.out
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_welcome_tells_where_everything_is_and_no_secret_but_the_first_password() -> None:
+    given = Settings(database_url=f"postgresql://crm:{SECRET}@db/crm", admin_password=SECRET, metrics_port=9_000)
+    told = serving._welcome(given, None)
+    assert list(told) == ["Address", "Docs", "Data", "Files", "Metrics"]
+    assert told["Docs"] == "http://127.0.0.1:8000/docs/"
+    assert SECRET not in str(told)
+
+    first = serving._welcome(Settings(data_dir=Path("/srv/crm")), "made up")
+    assert first["Log"].startswith("/srv/crm/postgres.log")
+    assert list(first)[-2:] == ["Login", "Password"]
