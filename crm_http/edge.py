@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import re
 import time
@@ -77,7 +78,8 @@ class Edge:
             # HEAD is GET whose answer keeps its body to itself. Methods that the router does not know travel as
             # OPTIONS to the route, which refuses them by their name once it knows the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
-        exchange = _Exchange(self, receive, send, request_id, is_head=method == "HEAD")
+        most = math.inf if scope["path"] in _NEVER_REFUSED else self.limits.requests
+        exchange = _Exchange(self, receive, send, request_id, is_head=method == "HEAD", most=most)
         self.working += 1
         try:
             await self._serve(scope, exchange)
@@ -91,7 +93,7 @@ class Edge:
 
     async def _serve(self, scope: HTTPScope, exchange: "_Exchange") -> None:
         try:
-            if self.working > self.limits.requests and scope["path"] not in _NEVER_REFUSED:
+            if self.working > exchange.most:
                 await _refuse(exchange.send)
             else:
                 await self._app(scope, exchange.receive, exchange.send)
@@ -106,28 +108,47 @@ class Edge:
 class _Exchange:
     """One request and its answer: what the app is given in place of the server's ``receive`` and ``send``."""
 
-    __slots__ = ("_edge", "_is_head", "_is_read", "_receive", "_request_id", "_send", "is_stalled", "status")
+    __slots__ = (
+        "_edge",
+        "_is_begun",
+        "_is_head",
+        "_is_read",
+        "_receive",
+        "_request_id",
+        "_send",
+        "is_stalled",
+        "most",
+        "status",
+    )
 
-    def __init__(self, edge: Edge, receive: Receive, send: Send, request_id: bytes, *, is_head: bool) -> None:
+    def __init__(
+        self, edge: Edge, receive: Receive, send: Send, request_id: bytes, *, is_head: bool, most: float
+    ) -> None:
         self._edge = edge
         self._receive = receive
         self._send = send
         self._request_id = request_id
         self._is_head = is_head
-        self._is_read = False
+        self._is_begun = self._is_read = False
+        self.most = most
         self.is_stalled = False
         self.status = _NO_ANSWER
 
     async def receive(self) -> ReceiveMessage:
-        """A piece of the body; while it is waited for, the request is none that is worked on."""
-        if self._is_read:
+        """A piece of the body; while it is waited for, the request is none that is worked on.
+
+        Raises UnavailableError where too many are worked on when the body begins to come.
+        """
+        if self._is_read or self.status != _NO_ANSWER:
             return await self._receive()
         self._edge.working -= 1
         try:
             message = await self._receive()
         finally:
             self._edge.working += 1
-        self._is_read = not message.get("more_body")
+        if not self._is_begun and self._edge.working > self.most:
+            raise UnavailableError
+        self._is_begun, self._is_read = True, not message.get("more_body")
         return message
 
     async def send(self, message: Message) -> None:

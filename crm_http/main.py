@@ -170,12 +170,22 @@ async def _delivering(
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
-    async def ready() -> bool:
+    asking: asyncio.Task[bool] | None = None
+
+    async def ask() -> bool:
         try:
-            async with asyncio.timeout(_READY_SECONDS), pool.connect() as connection:
+            async with pool.connect() as connection:
                 return not await schema.pending(connection)
-        except (TimeoutError, UnavailableError):
+        except UnavailableError:
             return False
+
+    async def ready() -> bool:
+        nonlocal asking
+        if asking is None or asking.done():
+            asking = asyncio.create_task(ask())
+        # It is not cancelled: that waits for the server, which may be what does not answer.
+        await asyncio.wait({asking}, timeout=_READY_SECONDS)
+        return asking.done() and asking.result()
 
     return ready
 

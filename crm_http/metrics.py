@@ -126,7 +126,8 @@ class _Workers(Collector):
         for path in self._place.glob("gauge_live*_*.db"):
             # A worker that was killed has nothing in flight and no connections any more.
             if (pid := re.search(r"_(\d+)\.db$", path.name)) and not _is_alive(int(pid[1])):
-                mark_process_dead(int(pid[1]), str(self._place))
+                with suppress(FileNotFoundError):  # another look was quicker
+                    mark_process_dead(int(pid[1]), str(self._place))
         yield from self._files.collect()
 
 
@@ -156,6 +157,6 @@ def _gauge(name: str, text: str, *labels: str) -> Gauge:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # the latter: another user's process has its number by now
         return False
     return True

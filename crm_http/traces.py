@@ -3,6 +3,7 @@
 What the library can be told by its own variables, OTEL_…, holds: this only begins and ends spans.
 """
 
+import threading
 import time
 from collections.abc import Mapping
 
@@ -14,6 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _FAILED = 500
+_CLOSE_SECONDS = 2.0
 
 
 class Traces:
@@ -44,8 +46,10 @@ class Traces:
         span.end(ended)
 
     def close(self) -> None:
-        """Send what has not been sent."""
-        self._provider.shutdown()
+        """Send what has not been sent, unless the collector takes long: the server is about to end."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(_CLOSE_SECONDS)
 
 
 def _carrier(scope: HTTPScope) -> Mapping[str, str]:

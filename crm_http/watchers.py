@@ -42,10 +42,10 @@ class Watchers:
 
     def close(self) -> None:
         """Pass on what has not been passed on."""
-        if self.traces:
-            self.traces.close()
         if self.access_log:
             self.access_log.flush()
+        if self.traces:
+            self.traces.close()
 
 
 def _metrics() -> "Metrics":

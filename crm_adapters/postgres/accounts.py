@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crm_adapters.postgres.coalesce import PATIENCE, Loader
+from crm_adapters.postgres.coalesce import READ_PATIENCE, Loader
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import authenticate, query
 from crm_adapters.postgres.replica import Replica
@@ -58,7 +58,7 @@ class PostgresAccounts:
         self._pool = pool
         self._token_days = token_days
         self._replica = replica
-        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=PATIENCE)
+        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=READ_PATIENCE)
         self._background: set[asyncio.Task[Any]] = set()
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:

@@ -16,7 +16,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 #: The patience of reads of single rows, which take a tenth of it.
-PATIENCE: Final = 0.002
+READ_PATIENCE: Final = 0.002
 
 _MOST_AT_ONCE: Final = 200
 #: Seconds that look-ups wait for a query under way to end, as they would for a connection.

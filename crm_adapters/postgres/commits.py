@@ -61,9 +61,6 @@ class Commits:
         return self._lanes[kind]
 
     async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
-        if len(jobs) == 1:  # which is told itself what went wrong
-            await self._commit_alone(jobs[0])
-            return {jobs[0]: True}
         groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].event.record)]
         first = jobs[0]
         together = Group(

@@ -106,7 +106,13 @@ class PostgresDatabase:
 
     async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
         """A whole list, read page by page so that no statement or transaction is long."""
-        async for piece in _stream(self._reading(reader), query_):
+        reading = self._reading(reader)
+
+        async def undisturbed(read_: Callable[[Connection], Awaitable[T]]) -> T:
+            # A reader may leave. What was asked for them by then is read to its end, or its connection would be lost.
+            return await asyncio.shield(asyncio.ensure_future(reading(read_)))
+
+        async for piece in _stream(undisturbed, query_):
             yield piece
 
     def _reading(self, reader: int | None) -> Reading:

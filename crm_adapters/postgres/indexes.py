@@ -63,14 +63,16 @@ async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Await
     pooler would lend a session's lock to whoever comes next.
     """
     try:
-        async with (
-            await connect(conninfo, application_name="crm indexes") as guard,
-            await connect(conninfo, application_name="crm indexes", autocommit=True) as connection,
-        ):
-            taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
-            while taken and taken[0] and (statements := await missing(connection)):
-                for statement in statements:
-                    await connection.execute(statement)
+        async with await connect(conninfo, application_name="crm indexes", autocommit=True) as connection:
+            # Whoever was refused the lock has ended by the time it is free: what they wanted is seen by a last look.
+            while await missing(connection):
+                async with await connect(conninfo, application_name="crm indexes") as guard:
+                    taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
+                    if not taken or not taken[0]:
+                        return
+                    while statements := await missing(connection):
+                        for statement in statements:
+                            await connection.execute(statement)
     except psycopg.Error as error:
         logger.warning("indexes were not brought in line: %s", error.sqlstate)
 

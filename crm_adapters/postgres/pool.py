@@ -20,6 +20,8 @@ T = TypeVar("T")
 #: Seconds after which a connection that cannot be made is given up; the next request begins anew. The pool would wait
 #: twice as long each time, and be the last to notice that a server is back.
 _RECONNECT_SECONDS: Final = 0.2
+#: Seconds that a request waits while all connections are looked at.
+_CHECK_SECONDS: Final = 1.0
 
 
 class Pool:
@@ -88,6 +90,7 @@ class Pool:
                     self._look_after(self._pool.drain)
                     raise
                 finally:
+                    connection.patience = PATIENCE
                     if connection.broken:
                         self._look_after(self._pool.check)
 
@@ -108,7 +111,9 @@ class Pool:
         except UnavailableError as error:
             if not _lost_connection(error.__cause__):
                 raise
-        await self._pool.check()
+        self._look_after(self._pool.check)
+        assert self._checking is not None  # noqa: S101  # it is under way
+        await asyncio.wait({self._checking}, timeout=_CHECK_SECONDS)
         async with self.connect() as connection:
             return await read_(connection)
 

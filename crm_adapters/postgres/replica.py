@@ -4,19 +4,22 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
+
+from psycopg.errors import QueryCanceled, SerializationFailure
 
 from crm_adapters.postgres import indexes
 from crm_adapters.postgres.coalesce import Loader
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Connection, Row, fetch
+from crm_adapters.postgres.sessions import is_pooled, transaction
 from crm_core.changes import Key
-from crm_core.errors import UnavailableError
+from crm_core.errors import CrmError, UnavailableError
 from crm_core.resources import RESOURCES
 
 logger = logging.getLogger("crm.postgres")
@@ -107,11 +110,13 @@ class Replica:
         if self._is_up and all(reader in self._written for reader in readers):
             after = max(self._written[reader] for reader in readers)
             try:
-                async with self._pool.connect() as connection:
+                async with self._pool.connect() as connection, _one_server(connection):
                     if await self._has(connection, after):
                         return await read_(connection)
-            except UnavailableError:
-                self._fall()
+            except UnavailableError as error:
+                # A statement that took too long, or was in the way of what is replayed, says nothing of others.
+                if not isinstance(error.__cause__, QueryCanceled | SerializationFailure):
+                    self._fall()
         return await self._primary.reading(read_)
 
     def _fall(self) -> None:
@@ -122,7 +127,7 @@ class Replica:
     async def _watch(self) -> None:
         """Know where the primary was in the last seconds, and read from the replica as soon as it can be."""
         while True:
-            with suppress(UnavailableError):
+            with suppress(UnavailableError), _logged():
                 now = time.monotonic()
                 [(position,)] = await self._primary.fetch(PRIMARY_IS_AT, {})
                 self._positions.append((now, position))
@@ -142,8 +147,11 @@ class Replica:
             logger.info("reading from the replica")
 
     async def _has(self, connection: Connection, after: int) -> bool:
-        """Whether the server of a connection has all up to a transaction. Raises UnavailableError if it is too old."""
-        seen = self._seen.get(connection)
+        """Whether the server of a connection has all up to a transaction. Raises UnavailableError if it is too old.
+
+        A pooler may have another server answer each transaction, so nothing is remembered of those.
+        """
+        seen = None if is_pooled(connection) else self._seen.get(connection)
         if seen is None or time.monotonic() - seen.at > _ANSWER_GOOD_FOR or seen.finished <= after:
             self._seen[connection] = seen = await self._ask(connection)
         return seen.finished > after
@@ -156,3 +164,19 @@ class Replica:
         if not rows or not self._positions or rows[0][1] < self._positions[0][1]:
             raise UnavailableError
         return _Seen(now, rows[0][0])
+
+
+def _one_server(connection: Connection) -> AbstractAsyncContextManager[None]:
+    """What is asked and what is then read must be answered by the same server."""
+    return transaction(connection) if is_pooled(connection) else nullcontext()
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """The watch goes on whatever happens, or the replica would never be used again."""
+    try:
+        yield
+    except CrmError:
+        raise
+    except Exception:
+        logger.exception("the replica could not be looked at")

@@ -1,5 +1,6 @@
 """Connections as this adapter uses them: how rows come back, and a runner of single statements."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -47,6 +48,7 @@ class Session(PatientConnection):
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Row] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self._statements: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        self._numbers = itertools.count()
         _adapt(self)
 
     async def ask(self, statement: bytes, params: Params) -> Sequence[Row]:
@@ -64,7 +66,8 @@ class Session(PatientConnection):
         """The name of a statement whose parameters have these types. The unnamed one has room for the latest only."""
         name = self._statements.get((statement, types))
         if name is None:
-            name = b"crm_%d" % len(self._statements) if len(self._statements) < _MOST_PREPARED else b""
+            # No name twice: whoever is cancelled here leaves a statement that only the server knows of.
+            name = b"crm_%d" % next(self._numbers) if len(self._statements) < _MOST_PREPARED else b""
             self.pgconn.send_prepare(name, text, types)
             await self._result()
             if name:

@@ -6,7 +6,7 @@ from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from crm_adapters.postgres.changes import Lookups, existing, read_catalog, record_of
-from crm_adapters.postgres.coalesce import PATIENCE, Loader
+from crm_adapters.postgres.coalesce import READ_PATIENCE, Loader
 from crm_adapters.postgres.pool import Pool
 from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Row
@@ -24,8 +24,10 @@ class SharedReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._rows = {name: Loader(self._load_rows(name), patience=PATIENCE) for name in RESOURCES}
-        self._existing = {name: Loader(self._load_existing(name), patience=PATIENCE) for name in (*RESOURCES, "user")}
+        self._rows = {name: Loader(self._load_rows(name), patience=READ_PATIENCE) for name in RESOURCES}
+        self._existing = {
+            name: Loader(self._load_existing(name), patience=READ_PATIENCE) for name in (*RESOURCES, "user")
+        }
         self._catalogs: dict[str, Catalog] = {}
 
     def _load_rows(self, resource: str) -> LoadMany[Row]:

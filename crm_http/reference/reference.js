@@ -28,24 +28,33 @@ function show(text) {
   ui.specActions.download("/schema/openapi.json");
 }
 
+async function send(method, headers, body) {
+  try {
+    return await fetch("/api-token-auth/", { method, headers, body });
+  } catch {
+    return new Response('{"detail": "The server cannot be reached."}', { status: 503 });
+  }
+}
+
+async function tell(answer) {
+  status.textContent = Object.values(await answer.json()).flat().join(" ");
+}
+
 login.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { username, password } = Object.fromEntries(new FormData(login));
   login.reset();
-  const answer = await fetch("/api-token-auth/", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ username, password }),
-  });
-  const told = await answer.json();
-  if (!answer.ok) return void (status.textContent = Object.values(told).flat().join(" "));
-  token = told.token;
+  const answer = await send("POST", { "Content-Type": "application/json" }, JSON.stringify({ username, password }));
+  if (!answer.ok) return tell(answer);
+  token = (await answer.json()).token;
   show(`Logged in as ${username}. The token is forgotten when this page is left.`);
 });
 
 logout.addEventListener("submit", async (event) => {
   event.preventDefault();
-  await fetch("/api-token-auth/", { method: "DELETE", headers: { Authorization: `Token ${token}` } });
+  const answer = await send("DELETE", { Authorization: `Token ${token}` });
+  // A token that the server no longer takes has ended; another answer leaves it good.
+  if (!answer.ok && answer.status !== 401) return tell(answer);
   token = "";
   show("Logged out.");
 });

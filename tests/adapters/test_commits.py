@@ -82,17 +82,29 @@ class TestCommits(Facts):
         assert await scene.found(CLIENTS) == [each.key.id for each in reversed(good)]
 
     @fact
-    async def test_a_record_that_somebody_holds_keeps_no_other_waiting(self, scene: Scene) -> None:
-        held, *others = [await scene.create(CLIENTS, name="old") for _ in range(10)]
+    async def test_records_that_somebody_holds_keep_no_other_waiting(self, scene: Scene) -> None:
+        made = [await scene.create(CLIENTS, name="old") for _ in range(10)]
+        held, others = made[:3], made[3:]
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
-            await connection.execute("select from client where id = %s for update", (held,))
-            waiting = asyncio.create_task(scene.patch(CLIENTS, held, name="new"))
+            await connection.execute("select from client where id = any(%s) for update", (held,))
+            waiting = []
+            for id_ in held:  # one after the other, so that each is alone on its way
+                waiting.append(asyncio.create_task(scene.patch(CLIENTS, id_, name="new")))
+                await self._are_waiting(len(waiting))
             changing = asyncio.gather(*(scene.patch(CLIENTS, id_, name="new") for id_ in others))
             await asyncio.wait_for(changing, SECONDS)
-            assert not waiting.done()
-        await asyncio.wait_for(waiting, SECONDS)
+            assert not any(each.done() for each in waiting)
+        await asyncio.wait_for(asyncio.gather(*waiting), SECONDS)
 
-        assert {(await scene.value(CLIENTS, id_)).name for id_ in (held, *others)} == {"new"}
+        assert {(await scene.value(CLIENTS, id_)).name for id_ in made} == {"new"}
+
+    async def _are_waiting(self, count: int) -> None:
+        """Wait until so many connections wait for a lock."""
+        waiting = (
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        while await self._one(waiting) != count:  # noqa: ASYNC110  # PostgreSQL tells nobody of that
+            await asyncio.sleep(0)
 
     @fact
     async def test_what_relies_on_a_record_holds_only_while_that_stays(self, scene: Scene) -> None:

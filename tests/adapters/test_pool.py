@@ -87,3 +87,19 @@ def test_connections_to_a_server_that_only_reads_now_are_given_up(url: str) -> N
             assert await fetch(two, WRITE, {})
 
     run(url, fact)
+
+
+def test_a_statement_cancelled_when_it_is_first_run_spoils_no_connection(new_database: Callable[[], str]) -> None:
+    async def scenario() -> int:
+        cancelled = 0
+        async with Pool(new_database(), size=1) as pool:
+            for number in range(30):
+                asked = asyncio.create_task(pool.fetch(b"select pg_sleep(0), %d" % number, {}))
+                for _ in range(number % 10):
+                    await asyncio.sleep(0)
+                asked.cancel()
+                cancelled += (await asyncio.gather(asked, return_exceptions=True)) != [[("", number)]]
+                assert await pool.fetch(b"select 'another', %d" % number, {}) == [("another", number)]
+        return cancelled
+
+    assert asyncio.run(scenario()) > 10

@@ -108,6 +108,30 @@ def test_requests_whose_body_is_waited_for_take_nobody_s_place() -> None:
     asyncio.run(asyncio.wait_for(run(), 10))
 
 
+def test_bodies_that_come_when_too_much_is_worked_on_are_refused() -> None:
+    async def run() -> None:
+        app, sent = Waiting(), asyncio.Event()
+        edge = Edge(app, LIMITS)
+
+        async def body() -> Any:
+            await sent.wait()
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        waiting = [asyncio.create_task(ask(edge, body=body)) for _ in range(LIMITS.requests + 3)]
+        await asyncio.sleep(0)
+        sent.set()
+        for _ in range(LIMITS.requests):
+            await app.come.acquire()
+        app.go.set()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+
+        # What is raised becomes the app's 503; here there is no app that answers for it.
+        assert sum(isinstance(each, AbandonedError) for each in answers) == 3
+        assert edge.working == 0
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
