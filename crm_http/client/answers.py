@@ -71,8 +71,8 @@ def decode(response: httpx.Response, kind: type[E]) -> E:
 
 
 def version_in(response: httpx.Response) -> int:
-    """The version that an answer tells; 0 for none."""
-    tag = response.headers.get("ETag", "").strip('"')
+    """The version that an answer tells; 0 for none. Proxies that compress make tags weak."""
+    tag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
     return int(tag) if tag.isascii() and tag.isdigit() else 0
 
 

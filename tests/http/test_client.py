@@ -247,6 +247,14 @@ def test_a_creation_whose_answers_are_lost_is_made_once(url: str, postgres_api: 
     assert transport.asked[5].headers["Idempotency-Key"] != transport.asked[0].headers["Idempotency-Key"]
 
 
+def test_a_change_whose_answer_is_lost_is_not_taken_for_that_of_somebody_else(url: str, postgres_api: Api) -> None:
+    crm, transport = faulty(url, postgres_api)
+    with crm:
+        made = crm.clients.create(name="a")
+        transport.faults = [lost]
+        assert version_of(crm.clients.change(made.id, if_match=made, name="b")) == 2
+
+
 def test_a_creation_whose_answers_are_lost_is_made_once_asynchronously_too(url: str, postgres_api: Api) -> None:
     async def use() -> int:
         transport = AsyncFaulty(lost, refused(503))
