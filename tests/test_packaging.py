@@ -88,7 +88,19 @@ def test_without_an_extra_attrs_alone_is_required(installed: pathlib.Path) -> No
     extras = {line.removeprefix("Provides-Extra: ") for line in lines if line.startswith("Provides-Extra: ")}
 
     assert [each.partition(">")[0] for each in required if "extra ==" not in each] == ["attrs"]
-    assert extras == {"all", "dev", "embedded", "http", "memory", "otel", "postgres", "s3", "testing", "webhooks"}
+    assert extras == {
+        "all",
+        "client",
+        "dev",
+        "embedded",
+        "http",
+        "memory",
+        "otel",
+        "postgres",
+        "s3",
+        "testing",
+        "webhooks",
+    }
 
 
 def test_the_core_works_with_attrs_alone(with_attrs_alone: Run) -> None:

@@ -38,6 +38,10 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
+    "crm_http.client": """
+        AnswerError AsyncClient Client Delivery Me NoAnswerError Records RecordsWithImages RecordsWithTasks Retry Trial
+        Upload Webhook Webhooks version_of
+    """,
 }
 
 
