@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -16,7 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 _WEED = pathlib.Path(sys.executable).parent / "weed"
-_PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
+_SERVERS = ("master.port", "volume.port", "filer.port", "s3.port")
+_PORTS = (*_SERVERS, *(f"{name}.grpc" for name in _SERVERS))
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "crm", "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-tests"}
 #: Who may do what: our own user everything, and everybody read one bucket.
 _IDENTITIES = [
@@ -56,36 +57,45 @@ def running(place: pathlib.Path) -> Iterator[S3]:
     place.mkdir()
     config = place / "identities.json"
     config.write_text(json.dumps({"identities": _IDENTITIES}))
-    ports = _free_ports(2 * len(_PORTS))
-    options = [f"-{name}={port}" for name, port in zip(_PORTS, ports, strict=False)]
-    options += [f"-{name}.grpc={port}" for name, port in zip(_PORTS, ports[len(_PORTS) :], strict=True)]
+    ports = free_ports()
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                *(_WEED, "server", f"-dir={place}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options),
-                *("-filer", "-s3", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-                *("-volume.max=100", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"),
+                *(_WEED, "server", f"-dir={place}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options(ports)),
+                *("-filer", "-s3", f"-s3.config={config}", "-volume.max=100", "-master.volumeSizeLimitMB=64"),
             ],
             stdout=log,
             stderr=log,
         )
     try:
-        url = f"http://127.0.0.1:{ports[_PORTS.index('s3.port')]}"
+        url = f"http://127.0.0.1:{ports['s3.port']}"
         yield S3(url, _ready_client(process, url))
     finally:
         process.kill()  # asked politely, it takes ten seconds
         process.wait()
-        for port in ports:
-            for left in pathlib.Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                left.unlink()
+        remove_sockets(ports)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports() -> Mapping[str, int]:
+    """A free port for each that a server takes, by the name of its option."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
+        sockets = {name: stack.enter_context(socket.socket()) for name in _PORTS}
+        for each in sockets.values():
             each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        return {name: each.getsockname()[1] for name, each in sockets.items()}
+
+
+def options(ports: Mapping[str, int]) -> list[str]:
+    """The options of a server on these ports that opens no others."""
+    taken = [f"-{name}={port}" for name, port in ports.items()]
+    return [*taken, "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+
+
+def remove_sockets(ports: Mapping[str, int]) -> None:
+    """Remove what a killed server leaves in /tmp."""
+    for port in ports.values():
+        for left in pathlib.Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            left.unlink()
 
 
 def _ready_client(process: subprocess.Popen[bytes], url: str) -> Any:

