@@ -99,6 +99,8 @@ class Shell:
 
     def end(self, by: signal.Signals) -> None:
         """End it and all that was started in it, and wait for that."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._bash.pid, by)
-        self._bash.communicate(timeout=30)
+        for signal_ in (by, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self._bash.pid, signal_)
+                self._bash.communicate(timeout=20)
+                return
