@@ -22,6 +22,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Two commands 1": FOLLOWED,
         "Walk-through 1": FOLLOWED,
         "The API describes itself 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
         "Images 1": FOLLOWED,
         "Images 2": "not run: Amazon's own commands, on Amazon",
         "Images 3": FOLLOWED,
@@ -51,7 +52,7 @@ def test_every_block_is_run_or_there_is_a_reason(page: str) -> None:
 
 
 _NODE = r"\w+(\(?\[.+\]\)?)?"
-#: What a line of a diagram may be; each was also parsed by Mermaid's own parser, which needs a browser.
+#: What a line of a diagram may be; each was also parsed by Mermaid's own parser, which is npm's.
 LINES: Mapping[str, str] = {
     "flowchart LR": rf"{_NODE}( --(>| .+ -->) {_NODE})+",
     "sequenceDiagram": r"participant \w+ as \S+|(\w+)--?>>(\w+): .+|loop .+|end",

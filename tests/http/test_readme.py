@@ -66,7 +66,8 @@ def test_the_readme_can_be_followed_from_top_to_bottom(newcomer: Shell) -> None:
     serve(newcomer, address, make_run.command.partition("#")[0] + " -o .venv/.installed")
     newcomer.paste("export CRM_ADMIN_PASSWORD=$(sed -n 's/^Password *\\([^ ]*\\) .*/\\1/p' served)")
     walk(newcomer, block("Walk-through 1"))
-    told = newcomer.paste(f"python - <<'END'\n{block('From Python 1')}\nEND\n")
+    example = block("From Python 1")
+    told = newcomer.paste(f"python - <<'END'\n{example}\nEND\n")
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
     newcomer.follow(cheaply(block("The API describes itself 1")))
     newcomer.follow(block("Images 1"))
