@@ -30,5 +30,10 @@ def is_known(if_none_match: str, version: int) -> bool:
     return if_none_match.strip() == "*" or version in _versions(tag for _, tag in _TAG.findall(if_none_match))
 
 
+def names(tags: str, tag: str) -> bool:
+    """Whether ``If-None-Match`` names what is no record, and so has a tag of any kind."""
+    return any(each.strip().removeprefix("W/") in (tag, "*") for each in tags.split(","))
+
+
 def _versions(tags: Iterable[str]) -> list[int]:
     return [int(tag) for tag in tags if _VERSION.fullmatch(tag)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
@@ -164,7 +165,8 @@ def _security(access: str | Access) -> Schema:
 
 
 def _with_examples(described: Schema, examples: Iterable[Example]) -> Schema:
-    """The examples of the documentation, at the bodies that they are of."""
+    """The examples of the documentation, at the bodies that they are of, which operations may share until here."""
+    described = deepcopy(described)
     for example in examples:
         success = next(iter(described["responses"].values()))
         content = (success if example.is_answer else described["requestBody"])["content"]

@@ -16,6 +16,7 @@ from crm_core.use_cases import records
 from crm_core.use_cases.uploads import Images
 from crm_http.auth import Access
 from crm_http.bodies import AnyRequest, header
+from crm_http.preconditions import names
 from crm_http.routing import everybody, mount, path_id, rights
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
@@ -56,7 +57,7 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         "Content-Disposition": "inline",
         **_FOR_OTHERS,
     }
-    if _names(header(request, b"if-none-match"), tag):
+    if names(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     start, end = _part(request, file.size, tag)
     if start >= end:
@@ -72,10 +73,6 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         media_type=media_type(key),
         headers=headers | {"Content-Length": str(end - start)},
     )
-
-
-def _names(tags: str, tag: str) -> bool:
-    return any(each.strip().removeprefix("W/") in (tag, "*") for each in tags.split(","))
 
 
 def _part(request: AnyRequest, size: int, tag: str) -> tuple[int, int]:

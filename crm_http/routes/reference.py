@@ -13,6 +13,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.errors import NotFoundError
 from crm_http.auth import Access
 from crm_http.bodies import AnyRequest, header
+from crm_http.preconditions import names
 from crm_http.routing import everybody, mount
 
 #: What the page consists of, by name: where it is in the package, and its type.
@@ -50,7 +51,7 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
         raise NotFoundError
     content, tag, media_type = _load(name)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
-    if header(request, b"if-none-match") == tag:
+    if names(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return ASGIResponse(body=content, media_type=media_type, headers=headers)
 
