@@ -31,7 +31,7 @@ def test_nothing_is_found_as_administrator(served: tuple[Server, str]) -> None:
 
 def test_nothing_is_found_at_the_edges_of_values(served: tuple[Server, str]) -> None:
     server, _ = served
-    result = run(server, server.api().token, "--phases", "coverage", "--include-path-regex", "^/api/(clients|me)/")
+    result = run(server, server.api().token, "--phases", "coverage", "--include-path-regex", "^/api/(cohorts|me)/")
     assert result.code == 0, result.output
 
 
