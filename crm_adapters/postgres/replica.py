@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -19,7 +19,7 @@ from crm_adapters.postgres.queries import query
 from crm_adapters.postgres.rows import Connection, Row, fetch
 from crm_adapters.postgres.sessions import is_pooled, transaction
 from crm_core.changes import Key
-from crm_core.errors import CrmError, UnavailableError
+from crm_core.errors import UnavailableError
 from crm_core.resources import RESOURCES
 
 logger = logging.getLogger("crm.postgres")
@@ -127,7 +127,7 @@ class Replica:
     async def _watch(self) -> None:
         """Know where the primary was in the last seconds, and read from the replica as soon as it can be."""
         while True:
-            with suppress(UnavailableError), _logged():
+            with _going_on():
                 now = time.monotonic()
                 [(position,)] = await self._primary.fetch(PRIMARY_IS_AT, {})
                 self._positions.append((now, position))
@@ -172,11 +172,11 @@ def _one_server(connection: Connection) -> AbstractAsyncContextManager[None]:
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
-    """The watch goes on whatever happens, or the replica would never be used again."""
+def _going_on() -> Iterator[None]:
+    """The watch goes on whatever happens, or the replica would never be used again; it looks anew in a second."""
     try:
         yield
-    except CrmError:
-        raise
+    except UnavailableError:
+        pass
     except Exception:
         logger.exception("the replica could not be looked at")

@@ -58,4 +58,4 @@ def keep_full(filler: pathlib.Path, seconds: float) -> None:
             try:
                 file.write(b"x" * 4096)
             except OSError:
-                time.sleep(0.01)
+                time.sleep(0.01)  # the disk is full; what the server gives back is taken, too

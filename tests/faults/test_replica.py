@@ -32,7 +32,7 @@ from crm_core.use_cases import records
 from tests.faults.servers import Postgres, primary, standby, until
 from tests.http.conftest import Api, Server, serving
 
-PROMISED = adapter._MOST_BEHIND + adapter._ANSWER_GOOD_FOR
+PROMISED = adapter.MOST_BEHIND + adapter._ANSWER_GOOD_FOR
 
 
 @pytest.fixture(scope="module")
