@@ -47,7 +47,7 @@ format: $(VENV)/.installed ## write the code as the formatter likes it
 constraints: ## pin every dependency anew (needs pip-tools)
 	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --no-annotate --no-header --strip-extras --extra dev --output-file constraints.txt pyproject.toml
-	sed -i -e '/^crm @/d' -e '/^# /d' constraints.txt
+	sed -i -e '/^crm-core @/d' -e '/^# /d' constraints.txt
 
 clean: ## remove what the targets made, but for the data in .crm/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.accounts import User
-from crm_core.entities import Client, FollowUp, Lead, Note, Service, Task
+from crm_core.model.accounts import User
+from crm_core.model.entities import Client, FollowUp, Lead, Note, Service, Task
 
 #: What is told of each record: its author, and itself, which has a ``created_at``.
 Made: TypeAlias = tuple[User, Any]

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from crm_core.deliveries import Delivery
 from crm_core.resources import RESOURCES
+from crm_core.webhooks.deliveries import Delivery
 
 __all__ = ["body_of", "decode", "decode_list", "encode"]
 

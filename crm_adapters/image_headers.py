@@ -9,7 +9,8 @@ from typing import Final
 import filetype
 import imagesize
 
-from crm_core.images import MEDIA_TYPES, ImageHeader
+from crm_core.model.files import MEDIA_TYPES
+from crm_core.rules.images import ImageHeader
 
 __all__ = ["read_header"]
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from crm_adapters.disk import BLOCK, translated, write_all
 from crm_adapters.threads import Threads
-from crm_core.images import OWN_FILES, OpenFile, StoredFile, key_in
+from crm_core.input.urls import OWN_FILES
+from crm_core.model.files import OpenFile, StoredFile, key_in
 
 __all__ = ["LocalFileStore"]
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from io import FileIO
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -16,7 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crm_adapters.disk import translated, write_all
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
-from crm_core.images import OWN_FILES, OpenFile, StoredFile, disposition, key_in, media_type
+from crm_core.input.urls import OWN_FILES
+from crm_core.model.files import OpenFile, StoredFile, key_in, media_type
 
 __all__ = ["S3FileStore"]
 
@@ -135,7 +137,7 @@ class S3FileStore:
             "Key": key,
             "Body": content,
             "ContentType": media_type(key),
-            "ContentDisposition": disposition(name),
+            "ContentDisposition": content_disposition(name),
             # The key is never used again, so what it names never changes.
             "CacheControl": "max-age=31536000, immutable",
         }
@@ -212,3 +214,8 @@ def _temporary_file() -> FileIO:
     file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # its owner is an ExitStack
     assert isinstance(file, FileIO)  # noqa: S101  # for the types alone
     return file
+
+
+def content_disposition(name: str) -> str:
+    """Return the ``Content-Disposition`` of an image (RFC 6266), under which people save it."""
+    return f"inline; filename*=UTF-8''{quote(name, safe='')}"

@@ -4,30 +4,32 @@ Those who embed it name records and callers by what is here, and act by ``crm_co
 ports, and prove it by ``crm_core.testing``.
 """
 
-from crm_core.accounts import GROUPS, PERMISSIONS, Actor, Caller, Failures, Idempotency, User
-from crm_core.changes import (
-    RECEIPTS_KEPT,
-    Catalog,
-    Changes,
-    Decide,
-    Document,
-    DoneBeforeError,
-    Key,
-    Known,
-    Needs,
-    Put,
-    Receipt,
-    ReceiptKey,
-    Record,
-    Remove,
-    Search,
+from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove
+from crm_core.engine.matching import cursor_of, matches, searched_text, simple_lower, sort_key
+from crm_core.engine.queries import Cursor, Filter, Page, Query
+from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
+from crm_core.errors import (
+    CrmError,
+    IdempotencyKeyReusedError,
+    InUseError,
+    InvalidError,
+    NotAuthenticatedError,
+    NotFoundError,
+    PermissionDeniedError,
+    Problem,
+    Problems,
+    RequestInProgressError,
+    ThrottledError,
+    TooLargeError,
+    UnavailableError,
+    VersionConflictError,
+    flatten,
 )
-from crm_core.deliveries import Attempt, Claim, Delivery, Exchange, Logged, LogQuery, Outcome
-from crm_core.entities import (
+from crm_core.model.accounts import Actor, Caller, Idempotency, User
+from crm_core.model.entities import (
     Attribute,
     Client,
     Cohort,
-    Condition,
     Enrollment,
     EnrollmentDetail,
     FollowUp,
@@ -39,38 +41,11 @@ from crm_core.entities import (
     Task,
     TeachingAssistant,
     TransferRequest,
-    Webhook,
 )
-from crm_core.errors import (
-    ChangedError,
-    CrmError,
-    InvalidError,
-    KeyReusedError,
-    NotAuthenticatedError,
-    NotFoundError,
-    PermissionDeniedError,
-    Problem,
-    Problems,
-    ReferencedError,
-    ThrottledError,
-    TooLargeError,
-    UnavailableError,
-    UnderWayError,
-    flatten,
-)
-from crm_core.events import Event
-from crm_core.images import ImageHeader, OpenFile, StoredFile
-from crm_core.ports import (
-    Accounts,
-    Database,
-    DeliveryLog,
-    FileStore,
-    Outbox,
-    Passwords,
-    ReadHeader,
-    WebhookSender,
-)
-from crm_core.queries import Cursor, Filter, Page, Query, cursor_of, matches, searched_text, simple_lower, sort_key
+from crm_core.model.events import Event
+from crm_core.model.files import OpenFile, StoredFile
+from crm_core.model.permissions import GROUPS, PERMISSIONS
+from crm_core.ports import Accounts, Database, DeliveryLog, FileStore, Outbox, Passwords, ReadHeader, WebhookSender
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -86,7 +61,14 @@ from crm_core.resources import (
     WEBHOOKS,
     Resource,
 )
-from crm_core.retries import Health, Result, Retries
+from crm_core.rules.images import ImageHeader
+from crm_core.rules.login_throttle import Failures
+from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.webhooks.attempts import Attempt, Claim, Outcome
+from crm_core.webhooks.deliveries import Delivery
+from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
+from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.retries import Health, Result, Retries
 
 __all__ = [
     "ATTRIBUTES",
@@ -110,7 +92,6 @@ __all__ = [
     "Attribute",
     "Caller",
     "Catalog",
-    "ChangedError",
     "Changes",
     "Claim",
     "Client",
@@ -121,27 +102,28 @@ __all__ = [
     "Database",
     "Decide",
     "Delivery",
+    "DeliveryDetail",
     "DeliveryLog",
     "Document",
-    "DoneBeforeError",
+    "DuplicateRequestError",
     "Enrollment",
     "EnrollmentDetail",
     "Event",
-    "Exchange",
     "Failures",
     "FileStore",
     "Filter",
     "FollowUp",
     "Health",
     "Idempotency",
+    "IdempotencyKeyReusedError",
     "ImageHeader",
+    "InUseError",
     "InvalidError",
     "Key",
-    "KeyReusedError",
     "Known",
     "Lead",
     "LogQuery",
-    "Logged",
+    "LoggedDelivery",
     "Needs",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -161,8 +143,8 @@ __all__ = [
     "Receipt",
     "ReceiptKey",
     "Record",
-    "ReferencedError",
     "Remove",
+    "RequestInProgressError",
     "Resource",
     "Result",
     "Retries",
@@ -176,8 +158,8 @@ __all__ = [
     "TooLargeError",
     "TransferRequest",
     "UnavailableError",
-    "UnderWayError",
     "User",
+    "VersionConflictError",
     "Webhook",
     "WebhookSender",
     "cursor_of",

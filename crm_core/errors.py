@@ -1,17 +1,17 @@
-"""What can go wrong, as one tree. It knows nothing of HTTP: ``crm_http.errors`` gives each class its status.
+"""What can go wrong, as one tree. It knows nothing of HTTP: ``crm_http.api.errors`` gives each class its status.
 
 CrmError
-├── InvalidError              values were refused; carries the problems of every field
-├── TooLargeError             a file has more bytes than are taken
-├── NotFoundError             the record, or the task or note inside it, does not exist
-├── ReferencedError           others still refer to what was to be deleted
-├── ChangedError              the record is no longer what the caller expects; carries its version and what changed
-├── UnderWayError             a request with the same idempotency key has not ended yet
-├── KeyReusedError            an idempotency key was used before, for another request
-├── NotAuthenticatedError     no or wrong credentials
-├── PermissionDeniedError     the caller lacks a permission
-├── ThrottledError            too many attempts; carries the seconds to wait
-└── UnavailableError          the store cannot answer now; carries the seconds after which to retry
+├── InvalidError                  values were refused; carries the problems of every field
+├── TooLargeError                 a file has more bytes than are taken
+├── NotFoundError                 the record, or the task or note inside it, does not exist
+├── InUseError                    others still refer to what was to be deleted
+├── VersionConflictError          the record has another version than expected; carries it and what changed
+├── RequestInProgressError        a request with the same idempotency key has not ended yet
+├── IdempotencyKeyReusedError     an idempotency key was used before, for another request
+├── NotAuthenticatedError         no or wrong credentials
+├── PermissionDeniedError         the caller lacks a permission
+├── ThrottledError                too many attempts; carries the seconds to wait
+└── UnavailableError              the store cannot answer now; carries the seconds after which to retry
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,11 +65,11 @@ class NotFoundError(CrmError):
         super().__init__(detail)
 
 
-class ReferencedError(CrmError):
+class InUseError(CrmError):
     """The record cannot be deleted because others refer to it; the message counts them."""
 
 
-class ChangedError(CrmError):
+class VersionConflictError(CrmError):
     """The record has another version than the caller expects.
 
     Attributes:
@@ -83,14 +83,14 @@ class ChangedError(CrmError):
         self.fields = fields
 
 
-class UnderWayError(CrmError):
+class RequestInProgressError(CrmError):
     """A request with the same idempotency key has not ended yet."""
 
     def __init__(self) -> None:
         super().__init__("A request with this Idempotency-Key is still under way.")
 
 
-class KeyReusedError(CrmError):
+class IdempotencyKeyReusedError(CrmError):
     """An idempotency key was used before, for another request."""
 
     def __init__(self) -> None:

@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
-from crm_core.accounts import Actor, Failures, User
-from crm_core.changes import Decide, Document, Key, Known, Needs, Receipt
-from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery, Outcome
-from crm_core.images import ImageHeader, OpenFile, StoredFile
-from crm_core.queries import Page, Query
-from crm_core.retries import Health, Result
+from crm_core.engine.changes import Decide
+from crm_core.engine.queries import Page, Query
+from crm_core.engine.receipts import Document, Receipt
+from crm_core.model.accounts import Actor, User
+from crm_core.model.files import OpenFile, StoredFile
+from crm_core.rules.images import ImageHeader
+from crm_core.rules.login_throttle import Failures
+from crm_core.rules.needs import Key, Known, Needs
+from crm_core.webhooks.attempts import Attempt, Claim, Outcome
+from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
+from crm_core.webhooks.retries import Health, Result
 
 
 class Database(Protocol):
@@ -43,7 +48,7 @@ class Database(Protocol):
 
         ``decide`` is pure: it may be asked often, and in any thread. A record's new version is that of its event.
         Gives the record that the decision names as its answer, as it is then. What ``decide`` raises passes through
-        and leaves nothing behind. Raises DoneBeforeError if there is a receipt of the same key by now.
+        and leaves nothing behind. Raises DuplicateRequestError if there is a receipt of the same key by now.
         """
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
@@ -115,7 +120,7 @@ class Outbox(Protocol):
             scarce: keep to endpoints that do not fail and have nothing under way, a single attempt for each.
         """
 
-    async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
+    async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Write down what came of attempts; gives the health of the webhooks that failed.
 
         A result whose claim is not the latest changes nothing: its lease was over and somebody else has it.
@@ -140,10 +145,10 @@ class Outbox(Protocol):
 class DeliveryLog(Protocol):
     """What became of the deliveries of a webhook, and its secrets, for those who look after it."""
 
-    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[Logged]:
+    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
         """Deliveries of a webhook, the newest first."""
 
-    async def get(self, webhook: UUID, delivery: UUID) -> tuple[Logged, Exchange] | None:
+    async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
         """One of them, with what is sent and what was answered."""
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
@@ -167,7 +172,7 @@ class WebhookSender(Protocol):
 
 
 class FileStore(Protocol):
-    """Keeps files by their keys (``crm_core.images``), written once, whole or not at all, and never changed.
+    """Keeps files by their keys (``crm_core.rules.images``), written once, whole or not at all, and never changed.
 
     Methods may raise UnavailableError, and nothing else of the store's own.
     """

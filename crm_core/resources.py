@@ -6,9 +6,9 @@ from typing import Final
 
 import attrs
 
-from crm_core import accounts, attributes, education, pipelines, webhooks
-from crm_core.changes import Follow, Known, Proposal, Settle
-from crm_core.entities import (
+from crm_core.input.fields import Field, fields_of
+from crm_core.model import permissions
+from crm_core.model.entities import (
     Attribute,
     Client,
     Cohort,
@@ -19,16 +19,17 @@ from crm_core.entities import (
     Pipeline,
     Service,
     TransferRequest,
-    Webhook,
 )
-from crm_core.fields import Field, fields_of
+from crm_core.rules import attributes, education, pipelines, webhooks
+from crm_core.rules.needs import Cascade, Known, Proposal, Validate
+from crm_core.webhooks.entity import Webhook
 
 
-def _settle_nothing(_: Proposal, __: Known) -> Mapping[str, object]:
+def _validate_nothing(_: Proposal, __: Known) -> Mapping[str, object]:
     return {}
 
 
-def _follow_nothing(_: object, __: object, ___: Known) -> Mapping[object, object]:
+def _cascade_nothing(_: object, __: object, ___: Known) -> Mapping[object, object]:
     return {}
 
 
@@ -48,8 +49,8 @@ class Resource:
         parent: the field whose value comes with the path instead of the body.
         defaults_to_now: fields that are the time of creation unless they are sent.
         has_catalog: users define attributes and webhooks for it.
-        settle: its own rule for records that are written.
-        follow: what else changes when one of its records has changed.
+        validate: its own rule for records that are written.
+        cascade: what else changes when one of its records has changed.
     """
 
     name: str
@@ -63,8 +64,8 @@ class Resource:
     parent: str | None = None
     defaults_to_now: tuple[str, ...] = ()
     has_catalog: bool = False
-    settle: Settle = _settle_nothing
-    follow: Follow = _follow_nothing  # type: ignore[assignment]  # an empty mapping has no keys to be of a type
+    validate: Validate = _validate_nothing
+    cascade: Cascade = _cascade_nothing  # type: ignore[assignment]  # an empty mapping has no keys to be of a type
 
     @property
     def fields(self) -> Mapping[str, Field]:
@@ -77,7 +78,7 @@ class Resource:
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
 
     @property
-    def has_activity(self) -> bool:
+    def has_tasks_and_notes(self) -> bool:
         """Whether its records have tasks and notes."""
         return "list_of_tasks" in self.fields
 
@@ -88,7 +89,7 @@ class Resource:
 
     def permission(self, action: str) -> str:
         """The permission for view, add, change or delete."""
-        return accounts.permission(action, self.noun)
+        return permissions.permission(action, self.noun)
 
 
 CLIENTS: Final = Resource(
@@ -113,7 +114,7 @@ SERVICES: Final = Resource(
     search=("name",),
     defaults_to_now=("created_at",),
     has_catalog=True,
-    follow=education.follow_name,
+    cascade=education.cascade_student_name,
 )
 PIPELINES: Final = Resource(
     name="pipeline",
@@ -123,8 +124,8 @@ PIPELINES: Final = Resource(
     label=("pipeline", "pipelines"),
     ordering=("name",),
     search=("name",),
-    settle=pipelines.settle_pipeline,
-    follow=pipelines.follow_stages,
+    validate=pipelines.validate_pipeline,
+    cascade=pipelines.cascade_stage_names,
 )
 LEADS: Final = Resource(
     name="lead",
@@ -137,7 +138,7 @@ LEADS: Final = Resource(
     search=("name",),
     defaults_to_now=("created_at",),
     has_catalog=True,
-    settle=pipelines.settle_lead,
+    validate=pipelines.validate_lead,
 )
 FOLLOW_UPS: Final = Resource(
     name="follow_up",
@@ -159,7 +160,7 @@ COHORTS: Final = Resource(
     label=("cohort", "cohorts"),
     ordering=("name_cohort", "start_date", "end_date"),
     search=("name_cohort",),
-    settle=education.settle_cohort,
+    validate=education.validate_cohort,
 )
 ENROLLMENTS: Final = Resource(
     name="enrollment",
@@ -176,7 +177,7 @@ ENROLLMENT_DETAILS: Final = Resource(
     entity=EnrollmentDetail,
     noun="enrollmentdetail",
     label=("enrollment detail", "enrollment details"),
-    settle=education.settle_enrollment_detail,
+    validate=education.validate_enrollment_detail,
 )
 TRANSFER_REQUESTS: Final = Resource(
     name="transfer_request",
@@ -186,7 +187,7 @@ TRANSFER_REQUESTS: Final = Resource(
     label=("transfer request", "transfer requests"),
     ordering=("student_name", "cohort_request", "possible_transfer_date"),
     search=("student_name", "cohort_request"),
-    settle=education.settle_transfer_request,
+    validate=education.validate_transfer_request,
 )
 ATTRIBUTES: Final = Resource(
     name="attribute",
@@ -198,7 +199,7 @@ ATTRIBUTES: Final = Resource(
     ordering=("name", "label"),
     search=("name", "label"),
     parent="entity",
-    settle=attributes.settle_attribute,
+    validate=attributes.validate_attribute,
 )
 WEBHOOKS: Final = Resource(
     name="webhook",
@@ -209,7 +210,7 @@ WEBHOOKS: Final = Resource(
     filters={"model": "exact", "is_active": "exact"},
     ordering=("name",),
     search=("name",),
-    settle=webhooks.settle_webhook,
+    validate=webhooks.validate_webhook,
 )
 
 #: All resources by name, what others refer to first.

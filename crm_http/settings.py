@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from crm_core.errors import InvalidError
-from crm_core.retries import DELAYS
 from crm_core.use_cases.accounts import check_password
+from crm_core.webhooks.retries import DELAYS
 
 PREFIX: Final = "CRM_"
 _OF_THE_TESTS: Final = "CRM_TEST_"

@@ -11,7 +11,7 @@ import hypothesis
 import psycopg
 import pytest
 
-from crm_adapters.postgres.embedded import embedded_server
+from crm_adapters.embedded.server import embedded_server
 from crm_core.resources import RESOURCES
 from tests import seaweedfs
 

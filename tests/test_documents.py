@@ -8,7 +8,7 @@ import attrs
 import click
 import pytest
 
-from crm_http.cli import crm
+from crm_http.cli.main import crm
 from crm_http.settings import Settings, variable
 from tests.markdown import ROOT, blocks
 

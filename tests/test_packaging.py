@@ -82,7 +82,7 @@ def test_a_wheel_built_from_the_source_distribution_is_the_same(wheel: pathlib.P
 
 
 def test_without_an_extra_attrs_alone_is_required(installed: pathlib.Path) -> None:
-    [metadata] = installed.glob("crm-*.dist-info/METADATA")
+    [metadata] = installed.glob("crm_core-*.dist-info/METADATA")
     lines = metadata.read_text("utf-8").splitlines()
     required = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
     extras = {line.removeprefix("Provides-Extra: ") for line in lines if line.startswith("Provides-Extra: ")}
@@ -106,7 +106,7 @@ def test_without_an_extra_attrs_alone_is_required(installed: pathlib.Path) -> No
 def test_the_core_works_with_attrs_alone(with_attrs_alone: Run) -> None:
     done = with_attrs_alone(
         "import crm_core, crm_core.use_cases\n"
-        "from crm_core.drafts import read_draft\n"
+        "from crm_core.input.drafts import read_draft\n"
         "print(len(crm_core.__all__) > 0, {name.partition('.')[0] for name in sys.modules} & {'msgspec', 'psycopg'})"
     )
 
@@ -117,11 +117,11 @@ def test_the_command_without_its_extras_says_what_to_install(with_attrs_alone: R
     done = with_attrs_alone("from crm_http.__main__ import main; sys.exit(main())")
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "pip install 'crm[embedded,http,postgres,webhooks]'" in done.stderr
+    assert "pip install 'crm-core[embedded,http,postgres,webhooks]'" in done.stderr
 
 
 def test_a_mistake_of_our_own_is_not_taken_for_a_missing_extra(with_attrs_alone: Run) -> None:
-    done = with_attrs_alone("sys.modules['crm_http.cli'] = None\nfrom crm_http.__main__ import main; main()")
+    done = with_attrs_alone("sys.modules['crm_http.cli.main'] = None\nfrom crm_http.__main__ import main; main()")
 
     assert "ModuleNotFoundError" in done.stderr
 

@@ -9,22 +9,24 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS PIPELINES
-        RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Accounts Actor Attempt Attribute Caller Catalog
-        ChangedError Changes Claim Client Cohort Condition CrmError Cursor Database Decide Delivery DeliveryLog
-        Document DoneBeforeError Enrollment EnrollmentDetail Event Exchange Failures FileStore Filter FollowUp Health
-        Idempotency ImageHeader InvalidError Key KeyReusedError Known Lead LogQuery Logged Needs NotAuthenticatedError
-        NotFoundError Note OpenFile Outbox Outcome Page Passwords PermissionDeniedError Pipeline Problem Problems Put
-        Query ReadHeader Receipt ReceiptKey Record ReferencedError Remove Resource Result Retries Search Service Stage
-        StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnderWayError
-        User Webhook WebhookSender cursor_of flatten matches searched_text simple_lower sort_key
+        ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
+        PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Accounts Actor Attempt Attribute
+        Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide Delivery
+        DeliveryDetail DeliveryLog Document DuplicateRequestError Enrollment EnrollmentDetail Event Failures
+        FileStore Filter FollowUp Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
+        InvalidError Key Known Lead LogQuery LoggedDelivery Needs NotAuthenticatedError NotFoundError Note
+        OpenFile Outbox Outcome Page Passwords PermissionDeniedError Pipeline Problem Problems Put Query
+        ReadHeader Receipt ReceiptKey Record Remove RequestInProgressError Resource Result Retries Search
+        Service Stage StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest
+        UnavailableError User VersionConflictError Webhook WebhookSender cursor_of flatten matches
+        searched_text simple_lower sort_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Images Upload accounts caller deliveries new_id new_secret records sweeping uploads
+        DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads webhooks
     """,
     "crm_core.testing": """
-        DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene Surroundings USERS WebhookSenderContract
-        assert_agreement attribute_values entities fact list_parameters patches payloads
+        USERS DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene Surroundings
+        WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.documents": "body_of decode decode_list encode",
     "crm_adapters.image_headers": "read_header",
@@ -32,15 +34,15 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFileStore MemoryOutbox RecordingSender",
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase EmbeddedServerError Pool PostgresAccounts PostgresDatabase PostgresOutbox UnfitDatabaseError
-        embedded_server migrate
+        ConnectedDatabase EmbeddedServerError Pool PostgresAccounts PostgresDatabase PostgresOutbox
+        UnfitDatabaseError embedded_server migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AnswerError AsyncClient Client Delivery Me NoAnswerError Records RecordsWithImages RecordsWithTasks Retry Trial
-        Upload Webhook Webhooks version_of
+        AnswerError AsyncClient Client Delivery DryRunResult Me NoAnswerError Records RecordsWithImages
+        RecordsWithTasks Retry Upload Webhook Webhooks version_of
     """,
 }
 

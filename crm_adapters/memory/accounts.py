@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from crm_core.accounts import GROUPS, Actor, Failures, User, normal_username
-from crm_core.attributes import ENTITIES
 from crm_core.errors import NotAuthenticatedError, NotFoundError
+from crm_core.model.accounts import Actor, User, normal_username
+from crm_core.model.permissions import GROUPS
+from crm_core.rules.attributes import ENTITIES
+from crm_core.rules.login_throttle import Failures
 
 
 @attrs.frozen(kw_only=True)

@@ -11,26 +11,15 @@ import attrs
 from crm_adapters import documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.changes import (
-    RECEIPTS_KEPT,
-    Catalog,
-    Changes,
-    Decide,
-    Document,
-    DoneBeforeError,
-    Key,
-    Known,
-    Needs,
-    Put,
-    Receipt,
-    Record,
-    Remove,
-    Search,
-)
-from crm_core.entities import Attribute, Webhook
-from crm_core.events import Event
-from crm_core.queries import Page, Query, cursor_of, matches, sort_key
-from crm_core.webhooks import MODELS
+from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove
+from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.queries import Page, Query
+from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.model.entities import Attribute
+from crm_core.model.events import Event
+from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.webhooks import MODELS
+from crm_core.webhooks.entity import Webhook
 
 _RECORDS_PER_PIECE: Final = 500
 
@@ -103,7 +92,7 @@ class MemoryDatabase:
             known |= self._read(lacking)
         receipt = answer.receipt
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
-            raise DoneBeforeError
+            raise DuplicateRequestError
         self._commit(answer)
         document = self._document(answer.answer) if answer.answer else None
         if receipt and document and answer.answer and isinstance(answer.answer.id, UUID):

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 
-from crm_core.images import OWN_FILES, OpenFile, StoredFile, key_in
+from crm_core.input.urls import OWN_FILES
+from crm_core.model.files import OpenFile, StoredFile, key_in
 
 
 class MemoryFileStore:

@@ -10,9 +10,11 @@ from uuid import UUID
 import attrs
 
 from crm_adapters import documents
-from crm_core.deliveries import Attempt, Claim, Delivery, Exchange, Logged, LogQuery
-from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
 from crm_core.use_cases.callers import new_secret
+from crm_core.webhooks.attempts import Attempt, Claim
+from crm_core.webhooks.deliveries import Delivery
+from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
+from crm_core.webhooks.retries import KEPT, LEASE, MAX_CONCURRENCY_PER_ENDPOINT, ROTATION, Health, Result
 
 
 @attrs.define(kw_only=True)
@@ -104,7 +106,7 @@ class MemoryOutbox:
                 claimed.append(row)
         return Claim([self._attempt(row, now) for row in claimed], len(claimed) == most)
 
-    async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
+    async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Write down what came of attempts."""
         now = self._clock()
         settled = [(row, each) for each in results if (row := self._claimed(each.delivery, each.claim))]
@@ -153,7 +155,7 @@ class MemoryOutbox:
 
     # For those who look after webhooks
 
-    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[Logged]:
+    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
         """Deliveries of a webhook, the newest first."""
         rows = [_logged(row) for row in self._rows.values() if row.delivery.webhook == webhook]
         listed = [
@@ -163,13 +165,13 @@ class MemoryOutbox:
         ]
         return sorted(listed, key=lambda row: (row.created_at, row.id), reverse=True)[: query.limit]
 
-    async def get(self, webhook: UUID, delivery: UUID) -> tuple[Logged, Exchange] | None:
+    async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
         """One of them, with what is sent and what was answered."""
         row = self._row(webhook, delivery)
         if row is None:
             return None
         sent = row.delivery
-        return _logged(row), Exchange(sent.method, sent.url, sent.headers, row.body, row.answer)
+        return _logged(row), DeliveryDetail(sent.method, sent.url, sent.headers, row.body, row.answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Have a delivery sent anew."""
@@ -221,7 +223,7 @@ class MemoryOutbox:
         endpoint = self._endpoints.get(webhook)
         if not self._is_active(webhook) or (endpoint and (scarce or endpoint.paused_until > now)):
             return 0
-        return 1 if endpoint or scarce else AT_ONE_ENDPOINT
+        return 1 if endpoint or scarce else MAX_CONCURRENCY_PER_ENDPOINT
 
     def _attempt(self, row: _Row, now: datetime) -> Attempt:
         delivery = row.delivery
@@ -252,9 +254,9 @@ class MemoryOutbox:
         return len(restarted)
 
 
-def _logged(row: _Row) -> Logged:
+def _logged(row: _Row) -> LoggedDelivery:
     delivery = row.delivery
-    return Logged(
+    return LoggedDelivery(
         id=delivery.id,
         record=delivery.record,
         type=delivery.type,

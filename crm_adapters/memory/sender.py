@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from crm_core.deliveries import Attempt, Outcome
+from crm_core.webhooks.attempts import Attempt, Outcome
 
 
 async def _taken(_: Attempt) -> Outcome:

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crm_adapters.postgres.coalesce import READ_PATIENCE, Loader
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.queries import authenticate, query
-from crm_adapters.postgres.replica import Replica
-from crm_adapters.postgres.rows import Row
-from crm_adapters.postgres.sessions import transaction
-from crm_core.accounts import Actor, Failures, User, normal_username
+from crm_adapters.postgres.connection.options import transaction
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Row
+from crm_adapters.postgres.records.batching import BATCH_WINDOW, Loader
+from crm_adapters.postgres.records.replica import Replica
+from crm_adapters.postgres.sql.statements import authenticate, query
 from crm_core.errors import NotAuthenticatedError, UnavailableError
+from crm_core.model.accounts import Actor, User, normal_username
+from crm_core.rules.login_throttle import Failures
 
 
 class UserRow(NamedTuple):
@@ -58,7 +59,7 @@ class PostgresAccounts:
         self._pool = pool
         self._token_days = token_days
         self._replica = replica
-        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=READ_PATIENCE)
+        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=BATCH_WINDOW)
         self._background: set[asyncio.Task[Any]] = set()
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:

@@ -10,15 +10,15 @@ from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
 from crm_adapters import documents
 from crm_adapters.demo import DEFINITIONS, PIPELINE, Company, Made
-from crm_adapters.postgres.database import ConnectedDatabase, PostgresDatabase
-from crm_adapters.postgres.errors import translated
-from crm_adapters.postgres.indexes import follow_definitions
-from crm_adapters.postgres.rows import Connection
-from crm_adapters.postgres.sessions import connect
-from crm_core.accounts import Actor, Caller, User
-from crm_core.changes import Key, Needs
-from crm_core.decisions import event_of
+from crm_adapters.postgres.connection.errors import translated
+from crm_adapters.postgres.connection.options import connect
+from crm_adapters.postgres.connection.session import Connection
+from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
+from crm_adapters.postgres.sql.indexes import follow_definitions
+from crm_core.engine.decisions import event_of
+from crm_core.model.accounts import Actor, Caller, User
 from crm_core.resources import ATTRIBUTES, PIPELINES
+from crm_core.rules.needs import Key, Needs
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
 

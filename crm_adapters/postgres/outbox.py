@@ -11,14 +11,15 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 
-from crm_adapters.postgres.errors import translated
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.queries import log, query
-from crm_adapters.postgres.rows import Row
-from crm_adapters.postgres.sessions import SET_LOCAL, connect, is_behind_pooler, parameters
-from crm_core.changes import RECEIPTS_KEPT
-from crm_core.deliveries import Attempt, Claim, Exchange, Logged, LogQuery
-from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Health, Result
+from crm_adapters.postgres.connection.errors import translated
+from crm_adapters.postgres.connection.options import SET_LOCAL, connect, is_behind_pooler, parameters
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Row
+from crm_adapters.postgres.sql.statements import log, query
+from crm_core.engine.receipts import RECEIPTS_KEPT
+from crm_core.webhooks.attempts import Attempt, Claim
+from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
+from crm_core.webhooks.retries import KEPT, LEASE, MAX_CONCURRENCY_PER_ENDPOINT, ROTATION, Health, Result
 
 logger = logging.getLogger("crm.postgres")
 
@@ -46,7 +47,7 @@ class PostgresOutbox:
 
     async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
         """Attempts that are due, in fair shares."""
-        shares = {"each": 1, "probes": 0} if scarce else {"each": AT_ONE_ENDPOINT, "probes": 1}
+        shares = {"each": 1, "probes": 0} if scarce else {"each": MAX_CONCURRENCY_PER_ENDPOINT, "probes": 1}
         params = {**shares, "most": most, "lease": LEASE, "busy": list(busy), "counts": list(busy.values())}
         rows = await self._pool.fetch(query("claim"), params)
         attempts = [_attempt(row) for row in rows if row[1] is not None]
@@ -54,7 +55,7 @@ class PostgresOutbox:
             await self._pool.fetch(query("put_off"), {"webhooks": behind})
         return Claim(attempts, bool(behind) or len(attempts) == most)
 
-    async def settle(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
+    async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Write down what came of attempts."""
         params = {
             "ids": [each.delivery for each in results],
@@ -66,7 +67,7 @@ class PostgresOutbox:
             "answers": [each.outcome.answer for each in results],
             "blamed": [each.is_endpoints_failure for each in results],
         }
-        rows = await self._pool.fetch(query("settle"), params)
+        rows = await self._pool.fetch(query("record_results"), params)
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
@@ -95,21 +96,21 @@ class PostgresOutbox:
 
     # For those who look after webhooks
 
-    async def find(self, webhook: UUID, query_: LogQuery) -> Sequence[Logged]:
+    async def find(self, webhook: UUID, query_: LogQuery) -> Sequence[LoggedDelivery]:
         """Deliveries of a webhook, the newest first."""
         at, id_ = query_.before or (None, None)
         params = {"webhook": webhook, "at": at, "id": id_, "limit": query_.limit}
         rows = await self._pool.fetch_again(log(query_.state), params)
-        return [Logged(**dict(zip(_LOGGED, row, strict=True))) for row in rows]
+        return [LoggedDelivery(**dict(zip(_LOGGED, row, strict=True))) for row in rows]
 
-    async def get(self, webhook: UUID, delivery: UUID) -> tuple[Logged, Exchange] | None:
+    async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
         """One of them, with what is sent and what was answered."""
         rows = await self._pool.fetch_again(query("logged"), {"webhook": webhook, "id": delivery})
         if not rows:
             return None
-        logged = Logged(**dict(zip(_LOGGED, rows[0], strict=False)))
+        logged = LoggedDelivery(**dict(zip(_LOGGED, rows[0], strict=False)))
         method, url, headers, body, answer = rows[0][len(_LOGGED) :]
-        return logged, Exchange(method, url, msgspec.json.decode(headers), body, answer)
+        return logged, DeliveryDetail(method, url, msgspec.json.decode(headers), body, answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Have a delivery sent anew."""

@@ -12,7 +12,7 @@ import httpcore
 import httpx
 from ssrfguard import BlockedAddressError, BlockedURLError
 
-from crm_core.deliveries import Outcome
+from crm_core.webhooks.attempts import Outcome
 
 _LONGEST: Final = 300
 

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from crm_adapters.webhooks.egress import Egress
 from crm_adapters.webhooks.failures import UnsendableError, outcome_of
-from crm_core.deliveries import Attempt, Outcome
+from crm_core.webhooks.attempts import Attempt, Outcome
 
 _USER_AGENT: Final = b"crm-webhooks/1"
 _RESERVED: Final = frozenset(

@@ -5,11 +5,12 @@
 import asyncio
 from uuid import UUID
 
-from crm_core.activity import add_note
-from crm_core.changes import Document, Key, Needs, Search
-from crm_core.errors import InvalidError, ReferencedError
-from crm_core.readers import Intake
+from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError, InvalidError
+from crm_core.input.readers import ReadContext
 from crm_core.resources import ATTRIBUTES, CLIENTS, ENROLLMENT_DETAILS, FOLLOW_UPS, LEADS, PIPELINES, SERVICES
+from crm_core.rules.needs import Key, Needs, Search
+from crm_core.rules.tasks_and_notes import add_note
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
@@ -23,7 +24,7 @@ class ContentionFacts(Facts):
         id_ = await scene.create(CLIENTS, name="a")
 
         async def add(number: int) -> Document:
-            edit = add_note({"note": str(number)}, Intake(new_id))
+            edit = add_note({"note": str(number)}, ReadContext(new_id))
             return await records.apply(scene.db, scene.who, CLIENTS, id_, edit)
 
         shown = await asyncio.gather(*(add(number) for number in range(30)))
@@ -63,7 +64,7 @@ class ContentionFacts(Facts):
             if deleted is None:
                 assert [type(each) for each in made] == [InvalidError] * 2
             else:
-                assert isinstance(deleted, ReferencedError)
+                assert isinstance(deleted, InUseError)
                 assert await scene.db.get(Key("client", client)) is not None
 
     @fact

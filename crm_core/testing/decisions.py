@@ -10,13 +10,15 @@ from uuid import UUID
 import attrs
 import pytest
 
-from crm_core import decisions
-from crm_core.accounts import Idempotency, User
-from crm_core.activity import add_note
-from crm_core.changes import Changes, Document, DoneBeforeError, Key, Known, Needs, ReceiptKey, Search
-from crm_core.errors import ChangedError, InvalidError, KeyReusedError, ReferencedError
-from crm_core.readers import Intake
+from crm_core.engine import decisions
+from crm_core.engine.changes import Changes, DuplicateRequestError
+from crm_core.engine.receipts import Document, ReceiptKey
+from crm_core.errors import IdempotencyKeyReusedError, InUseError, InvalidError, VersionConflictError
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Idempotency, User
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS
+from crm_core.rules.needs import Key, Known, Needs, Search
+from crm_core.rules.tasks_and_notes import add_note
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Facts, Scene, at_once, fact, new_clients, put, writing
 from crm_core.use_cases import records
@@ -79,7 +81,7 @@ class DecisionFacts(Facts):
         id_ = await scene.create(CLIENTS, name="a")
         loop = asyncio.get_running_loop()  # the store may decide in another thread
         others: list[Future[Document]] = []
-        who, edit = scene.who, add_note({"note": "n"}, Intake(new_id))
+        who, edit = scene.who, add_note({"note": "n"}, ReadContext(new_id))
 
         def meanwhile(known: Known) -> Changes | Needs:
             if not others:
@@ -148,7 +150,7 @@ class DecisionFacts(Facts):
     async def test_what_others_refer_to_stays(self, scene: Scene) -> None:
         made = await scene.one_of_each()
         for name in ("client", "cohort", "pipeline"):
-            with pytest.raises(ReferencedError):
+            with pytest.raises(InUseError):
                 await scene.delete(RESOURCES[name], made[name])
             assert await scene.version(RESOURCES[name], made[name]) == 1
 
@@ -181,10 +183,10 @@ class DecisionFacts(Facts):
 
         for versions, fields in (({1}, ["list_of_notes", "name"]), ({2, 1}, ["list_of_notes"]), ({9}, []), (set(), [])):
             expected = frozenset(versions)
-            with pytest.raises(ChangedError) as caught:
+            with pytest.raises(VersionConflictError) as caught:
                 await records.patch(scene.db, scene.who, CLIENTS, id_, {"name": "c"}, expected=expected)
             assert (caught.value.version, list(caught.value.fields)) == (3, fields)
-            with pytest.raises(ChangedError):
+            with pytest.raises(VersionConflictError):
                 await records.delete(scene.db, scene.who, CLIENTS, id_, expected=expected)
         changed = await records.patch(scene.db, scene.who, CLIENTS, id_, {"name": "c"}, expected=frozenset({3}))
         assert changed.version == 4
@@ -200,7 +202,7 @@ class DecisionFacts(Facts):
         )
         results = await at_once(*changing)
 
-        assert sum(isinstance(each, ChangedError) for each in results) == 9
+        assert sum(isinstance(each, VersionConflictError) for each in results) == 9
         assert await scene.version(CLIENTS, id_) == 2
 
     @fact
@@ -213,7 +215,7 @@ class DecisionFacts(Facts):
         assert again == (first[0], first[1]._replace(is_replayed=True))
         assert await scene.found(CLIENTS) == [first[0]]
         other = attrs.evolve(who, idempotency=Idempotency("key", b"something else"))
-        with pytest.raises(KeyReusedError):
+        with pytest.raises(IdempotencyKeyReusedError):
             await records.create(scene.db, other, CLIENTS, {"name": "c"})
         somebody = attrs.evolve(other, actor=attrs.evolve(who.actor, user=User(id=USERS[1], username="other")))
         assert (await records.create(scene.db, somebody, CLIENTS, {"name": "c"}))[0] != first[0]
@@ -244,7 +246,7 @@ class DecisionFacts(Facts):
         before = await scene.found(CLIENTS)
         [new] = new_clients(1, scene.who)
         receipt = ReceiptKey(who.actor.user.id, Idempotency("key", b"asked"))
-        with pytest.raises(DoneBeforeError):
+        with pytest.raises(DuplicateRequestError):
             await scene.db.change(Needs(), lambda _: Changes(writes=(new,), answer=new.key, receipt=receipt))
 
         assert await scene.found(CLIENTS) == before

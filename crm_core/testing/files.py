@@ -20,7 +20,8 @@ from uuid import uuid4
 
 import pytest
 
-from crm_core.images import KEY, new_key, read_url
+from crm_core.input.urls import read_url
+from crm_core.model.files import KEY, new_key
 from crm_core.ports import FileStore
 from crm_core.testing.scene import OnOneLoop, fact
 

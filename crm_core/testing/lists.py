@@ -10,9 +10,10 @@ from uuid import UUID
 import attrs
 import pytest
 
-from crm_core.changes import Key, Needs
+from crm_core.engine.cursors import write_cursor
+from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.queries import Page, Query
 from crm_core.errors import NotFoundError
-from crm_core.queries import Page, Query, cursor_of, matches, sort_key, write_cursor
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -27,6 +28,7 @@ from crm_core.resources import (
     WEBHOOKS,
     Resource,
 )
+from crm_core.rules.needs import Key, Needs
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Facts, Scene, fact, ids_of, new_clients, writing
 from crm_core.use_cases import records

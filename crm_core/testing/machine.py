@@ -16,16 +16,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from crm_core.accounts import ACTIONS, PERMISSIONS, Caller, Idempotency
-from crm_core.activity import OPERATIONS, Edit
-from crm_core.attributes import ENTITIES
-from crm_core.changes import Document, Key, Needs
-from crm_core.entities import ATTRIBUTE_TYPES, Attribute
+from crm_core.engine.cursors import write_cursor
+from crm_core.engine.queries import Page
+from crm_core.engine.receipts import Document
 from crm_core.errors import PermissionDeniedError
-from crm_core.images import adding
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Caller, Idempotency
+from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
+from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.ports import Database
-from crm_core.queries import Page, write_cursor
-from crm_core.readers import Intake
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -42,6 +41,10 @@ from crm_core.resources import (
     Resource,
     referring,
 )
+from crm_core.rules.attributes import ENTITIES
+from crm_core.rules.images import adding
+from crm_core.rules.needs import Key, Needs
+from crm_core.rules.tasks_and_notes import OPERATIONS, Edit
 from crm_core.testing.pairs import USERS, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
     Surroundings,
@@ -58,7 +61,7 @@ __all__ = ["USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
 # Names, not rows of the table, are drawn: that is what a report of a failure shows.
 _ALL: Final = tuple(RESOURCES)
-_ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_activity)
+_ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # those that do the most come up twice as often
 
@@ -255,7 +258,7 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     def _any_act(self, data: st.DataObject, resource: Resource, id_: UUID, *, deletes: bool = True) -> Act:
         makers = [self._change, self._addition]
-        makers += [self._deletion] * deletes + [self._operation] * resource.has_activity
+        makers += [self._deletion] * deletes + [self._operation] * resource.has_tasks_and_notes
         makers += [self._renaming] * (resource is PIPELINES)
         return data.draw(st.sampled_from(makers))(data, resource, id_)
 
@@ -353,7 +356,7 @@ class DatabasesAgree(RuleBasedStateMachine):
 
 
 async def _operate(db: Database, who: Caller, *, resource: Resource, id_: UUID, name: str, sent: object) -> Document:
-    edit: Edit = adding(str(sent)) if name == _ADD_IMAGE else OPERATIONS[name](sent, Intake(who.new_id))
+    edit: Edit = adding(str(sent)) if name == _ADD_IMAGE else OPERATIONS[name](sent, ReadContext(who.new_id))
     return await records.apply(db, who, resource, id_, edit)
 
 

@@ -17,14 +17,15 @@ from uuid import UUID
 
 import pytest
 
-from crm_core.changes import Key
-from crm_core.deliveries import Attempt, Logged, LogQuery, Outcome
 from crm_core.errors import InvalidError
 from crm_core.ports import Database, DeliveryLog, Outbox
 from crm_core.resources import LEADS, WEBHOOKS
-from crm_core.retries import AT_ONE_ENDPOINT, KEPT, LEASE, ROTATION, Result, State
+from crm_core.rules.needs import Key
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases.callers import new_secret
+from crm_core.webhooks.attempts import Attempt, Outcome
+from crm_core.webhooks.delivery_log import LoggedDelivery, LogQuery
+from crm_core.webhooks.retries import KEPT, LEASE, MAX_CONCURRENCY_PER_ENDPOINT, ROTATION, Result, State
 
 TAKEN = Outcome(status=200, answer="thank you")
 BROKEN = Outcome(status=500, answer="sorry")
@@ -72,13 +73,13 @@ class Post(Scene):
 
     async def settle(self, attempt: Attempt, state: State, outcome: Outcome = BROKEN, wait: float = 0.0) -> None:
         """Write down what came of an attempt."""
-        await self.outbox.settle([result(attempt, state, outcome, wait)])
+        await self.outbox.record_results([result(attempt, state, outcome, wait)])
 
     async def deliver(self, attempt: Attempt) -> None:
         """Write down that an attempt succeeded."""
         await self.settle(attempt, "delivered", TAKEN)
 
-    async def logged(self, webhook: UUID, delivery: UUID) -> Logged:
+    async def logged(self, webhook: UUID, delivery: UUID) -> LoggedDelivery:
         """A delivery that is there."""
         found = await self.outbox.get(webhook, delivery)
         assert found is not None
@@ -212,11 +213,11 @@ class OutboxContract(OnOneLoop):
         await self.elapse(LEASE + timedelta(seconds=1))
         again = await post.claim_one()
 
-        assert await post.outbox.settle([result(late, "dead")]) == {}
+        assert await post.outbox.record_results([result(late, "dead")]) == {}
         assert (await post.logged(hook, late.delivery)).state == "sending"
         await post.deliver(again)
         assert (await post.logged(hook, late.delivery)).state == "delivered"
-        assert await post.outbox.settle([result(again, "dead")]) == {}
+        assert await post.outbox.record_results([result(again, "dead")]) == {}
         assert (await post.logged(hook, late.delivery)).state == "delivered"
 
     @fact
@@ -230,7 +231,7 @@ class OutboxContract(OnOneLoop):
         again = await post.claim_one()
 
         assert (late.number, again.number) == (1, 1)
-        assert await post.outbox.settle([result(late, "dead")]) == {}
+        assert await post.outbox.record_results([result(late, "dead")]) == {}
         assert (await post.logged(hook, late.delivery)).state == "sending"
 
     @fact
@@ -306,12 +307,12 @@ class OutboxContract(OnOneLoop):
     @fact
     async def test_an_endpoint_has_a_few_attempts_at_once_less_those_under_way(self, post: Post) -> None:
         hook = await post.hook()
-        for _ in range(AT_ONE_ENDPOINT + 3):
+        for _ in range(MAX_CONCURRENCY_PER_ENDPOINT + 3):
             await post.lead()
 
         attempts, _ = await post.outbox.claim(100, {hook: 3})
-        assert len(attempts) == AT_ONE_ENDPOINT - 3
-        assert await post.outbox.claim(100, {hook: AT_ONE_ENDPOINT}) == ([], False)
+        assert len(attempts) == MAX_CONCURRENCY_PER_ENDPOINT - 3
+        assert await post.outbox.claim(100, {hook: MAX_CONCURRENCY_PER_ENDPOINT}) == ([], False)
 
     @fact
     async def test_when_slots_are_scarce_only_idle_endpoints_have_an_attempt_each(self, post: Post) -> None:
@@ -409,19 +410,19 @@ class OutboxContract(OnOneLoop):
         for _ in range(3):
             await post.lead()
         first, second, third = await post.claim()
-        healths = [await post.outbox.settle([result(first, "pending"), result(second, "pending")])]
+        healths = [await post.outbox.record_results([result(first, "pending"), result(second, "pending")])]
         await self.elapse(timedelta(hours=5))
-        healths.append(await post.outbox.settle([result(third, "dead")]))
+        healths.append(await post.outbox.record_results([result(third, "dead")]))
 
         assert [health[hook].failures for health in healths] == [2, 3]
         assert healths[0][hook].failing_for < timedelta(minutes=1)
         assert timedelta(hours=5) <= healths[1][hook].failing_for < timedelta(hours=5, minutes=1)
         await post.deliver((await post.outbox.claim(1, {})).attempts[0])
         [again] = (await post.outbox.claim(1, {})).attempts
-        assert (await post.outbox.settle([result(again, "pending")]))[hook].failures == 1
+        assert (await post.outbox.record_results([result(again, "pending")]))[hook].failures == 1
         await post.outbox.forgive(hook)
         [again] = (await post.outbox.claim(1, {})).attempts
-        assert (await post.outbox.settle([result(again, "pending")]))[hook].failures == 1
+        assert (await post.outbox.record_results([result(again, "pending")]))[hook].failures == 1
 
     @fact
     async def test_an_endpoint_is_not_blamed_for_what_could_never_be_sent(self, post: Post) -> None:
@@ -429,7 +430,7 @@ class OutboxContract(OnOneLoop):
         await post.lead()
         hopeless = Outcome(error="No.", is_hopeless=True)
 
-        assert await post.outbox.settle([result(await post.claim_one(), "dead", hopeless)]) == {}
+        assert await post.outbox.record_results([result(await post.claim_one(), "dead", hopeless)]) == {}
 
     # The log
 

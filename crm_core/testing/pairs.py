@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from crm_core.accounts import PERMISSIONS, Actor, Caller, Idempotency, User
-from crm_core.changes import Known, Needs
 from crm_core.errors import CrmError, InvalidError
+from crm_core.model.accounts import Actor, Caller, Idempotency, User
+from crm_core.model.permissions import PERMISSIONS
 from crm_core.ports import Database
+from crm_core.rules.needs import Known, Needs
 
 #: Opens two empty databases that both have the users of ``USERS``. The first is the model, which is copied to see what
 #: would be in another order: the memory's, whose lists are ``matches`` and ``sort_key`` in plain Python.

@@ -11,10 +11,10 @@ from uuid import UUID
 import attrs
 import pytest
 
-from crm_core.changes import Key
 from crm_core.errors import NotFoundError
-from crm_core.readers import iso
+from crm_core.input.readers import iso
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES
+from crm_core.rules.needs import Key
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.use_cases.callers import new_id
 

@@ -19,11 +19,11 @@ from uuid import UUID
 
 import pytest
 
-from crm_core.deliveries import Attempt, Outcome
 from crm_core.ports import WebhookSender
-from crm_core.retries import is_success
 from crm_core.testing.scene import OnOneLoop, fact
 from crm_core.use_cases.callers import new_id, new_secret
+from crm_core.webhooks.attempts import Attempt, Outcome
+from crm_core.webhooks.retries import is_success
 
 #: What a receiver does once it has a request.
 Behaviour: TypeAlias = Callable[[asyncio.StreamWriter], Awaitable[None]]

@@ -16,14 +16,14 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from crm_core.attributes import ENTITIES, is_sound_name
-from crm_core.conditions import OPERATORS
-from crm_core.drafts import read_draft, with_defaults
-from crm_core.entities import Attribute, Client, FollowUp, Lead, Service
-from crm_core.fields import Field, fields_of
-from crm_core.queries import ATTRIBUTE_PREFIX
-from crm_core.readers import Intake
+from crm_core.engine.query_strings import ATTRIBUTE_PREFIX
+from crm_core.input.drafts import read_draft, with_defaults
+from crm_core.input.fields import Field, fields_of
+from crm_core.input.readers import ReadContext
+from crm_core.model.entities import Attribute, Client, FollowUp, Lead, Service
 from crm_core.resources import Resource
+from crm_core.rules.attributes import ENTITIES, is_sound_name
+from crm_core.webhooks.conditions import OPERATORS
 
 Payload: TypeAlias = dict[str, Any]
 
@@ -62,7 +62,7 @@ _NOTHING: Final = Surroundings()
 
 def payloads(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrategy[Payload]:
     """What may be sent to create a record."""
-    return _objects(resource.entity, around, whole=True).map(lambda sent: _coherent(resource, around, sent))
+    return _objects(resource.entity, around, require_all=True).map(lambda sent: _coherent(resource, around, sent))
 
 
 def patches(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrategy[Payload]:
@@ -70,7 +70,7 @@ def patches(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrate
 
     Whether it is accepted may hang on what the record is: on its pipeline, its other date, its fixed name.
     """
-    return _objects(resource.entity, around, whole=False).map(lambda sent: _coherent(resource, around, sent))
+    return _objects(resource.entity, around, require_all=False).map(lambda sent: _coherent(resource, around, sent))
 
 
 def entities(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrategy[Any]:
@@ -82,7 +82,7 @@ def entities(resource: Resource, around: Surroundings = _NOTHING) -> SearchStrat
 
 def _entity(resource: Resource, sent: Payload, ours: Payload) -> Any:
     count = itertools.count()
-    draft = read_draft(resource.entity, sent, Intake(lambda: UUID(int=next(count))), whole=True)
+    draft = read_draft(resource.entity, sent, ReadContext(lambda: UUID(int=next(count))), require_all=True)
     assert not draft.problems
     return resource.entity(**with_defaults(resource.entity, {**ours, **draft.values}))
 
@@ -180,10 +180,10 @@ _OURS: Final[Mapping[str, SearchStrategy[Any]]] = {
 # From a field to a strategy for what is sent for it
 
 
-def _objects(entity: type, around: Surroundings, *, whole: bool) -> SearchStrategy[Payload]:
+def _objects(entity: type, around: Surroundings, *, require_all: bool) -> SearchStrategy[Payload]:
     fields = {name: field for name, field in fields_of(entity).items() if not field.output_only}
     values = {name: _values(entity, name, field, around) for name, field in fields.items()}
-    needed = {name for name in values if whole and _is_needed(name, fields[name], around)}
+    needed = {name for name in values if require_all and _is_needed(name, fields[name], around)}
     good = st.fixed_dictionaries(
         {name: values[name] for name in needed},
         optional={name: value for name, value in values.items() if name not in needed},
@@ -247,7 +247,7 @@ def _days_or_moments(field: Field, around: Surroundings) -> SearchStrategy[str]:
 
 def _items(field: Field, around: Surroundings) -> SearchStrategy[Sequence[Payload]]:
     assert field.item is not None
-    return st.lists(_objects(field.item, around, whole=True), max_size=3)
+    return st.lists(_objects(field.item, around, require_all=True), max_size=3)
 
 
 def _text_lists(field: Field, around: Surroundings) -> SearchStrategy[Sequence[str]]:

@@ -1,12 +1,12 @@
 """The asynchronous shell of the core: each use case reads, lets a pure function decide, and stores.
 
-``records`` has the five that serve every resource, ``accounts``, ``deliveries``, ``uploads`` and ``sweeping`` have the
+``records`` has the five that serve every resource, ``accounts``, ``webhooks``, ``uploads`` and ``sweeping`` have the
 rest; ``caller`` says who asks, with a real clock and real ids, and a ``DeliveryWorker`` sends what webhooks are told.
 """
 
-from crm_core.use_cases import accounts, deliveries, records, sweeping, uploads
+from crm_core.use_cases import accounts, records, sweeping, uploads, webhooks
 from crm_core.use_cases.callers import caller, new_id, new_secret
-from crm_core.use_cases.delivering import DeliveryWorker
+from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.uploads import Images, Upload
 
 __all__ = [
@@ -15,10 +15,10 @@ __all__ = [
     "Upload",
     "accounts",
     "caller",
-    "deliveries",
     "new_id",
     "new_secret",
     "records",
     "sweeping",
     "uploads",
+    "webhooks",
 ]

@@ -7,22 +7,14 @@ from datetime import UTC, datetime
 
 import attrs
 
-from crm_core.accounts import (
-    FAILURE_WINDOW,
-    PERMISSIONS,
-    Actor,
-    Caller,
-    User,
-    failure_keys,
-    permission,
-    require,
-    seconds_to_wait,
-)
-from crm_core.drafts import read_whole_draft
 from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, ThrottledError, invalid
-from crm_core.fields import text
+from crm_core.input.drafts import read_payload
+from crm_core.input.fields import text
+from crm_core.input.readers import ReadContext, text_problems
+from crm_core.model.accounts import Actor, Caller, User, require
+from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
-from crm_core.readers import Intake, text_problems
+from crm_core.rules.login_throttle import FAILURE_WINDOW, failure_keys, seconds_to_wait
 from crm_core.use_cases.callers import caller, new_id
 
 _LONGEST_PASSWORD = 1_024
@@ -122,7 +114,7 @@ def _refused() -> InvalidError:
 
 
 def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
-    values = read_whole_draft(Credentials, data, Intake(new_id, strict))
+    values = read_payload(Credentials, data, ReadContext(new_id, strict))
     return values["username"], values["password"]
 
 

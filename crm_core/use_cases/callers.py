@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from crm_core.accounts import Actor, Caller
+from crm_core.model.accounts import Actor, Caller
 
 _COUNTER_BITS = 42
 _RANDOM_BITS = 32

@@ -12,18 +12,27 @@ from uuid import UUID
 
 from attrs import evolve
 
-from crm_core import decisions
-from crm_core.accounts import Caller, Idempotency, require
-from crm_core.activity import Edit
-from crm_core.changes import Document, DoneBeforeError, Key, Needs, catalog_of
-from crm_core.decisions import Versions
-from crm_core.drafts import read_draft
-from crm_core.errors import ChangedError, InvalidError, KeyReusedError, NotFoundError, UnderWayError
+from crm_core.engine import decisions
+from crm_core.engine.changes import DuplicateRequestError
+from crm_core.engine.decisions import Versions
+from crm_core.engine.queries import Filter, Page, Query
+from crm_core.engine.query_strings import ATTRIBUTE_PREFIX, parse_query, refuse_missing
+from crm_core.engine.receipts import Document
+from crm_core.errors import (
+    IdempotencyKeyReusedError,
+    InvalidError,
+    NotFoundError,
+    RequestInProgressError,
+    VersionConflictError,
+)
+from crm_core.input.drafts import read_draft
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Caller, Idempotency, require
+from crm_core.model.documents import has_secrets, redacted
 from crm_core.ports import Database
-from crm_core.queries import ATTRIBUTE_PREFIX, Filter, Page, Query, parse_query, refuse_missing
-from crm_core.readers import Intake
 from crm_core.resources import Resource
-from crm_core.wire import has_secrets, veiled
+from crm_core.rules.needs import Key, Needs, catalog_of
+from crm_core.rules.tasks_and_notes import Edit
 
 #: Requests with an idempotency key that this process is about to carry out, by user and key. It saves them from being
 #: carried out twice at once; that none has its effect twice is for the database to see to.
@@ -59,16 +68,16 @@ async def find(
     hides = _hides(who, resource)
     if query.limit is None:
         pieces = db.stream(query, reader=who.actor.user.id)
-        return query, _veiled_pieces(resource, pieces) if hides else pieces
+        return query, _redacted_pieces(resource, pieces) if hides else pieces
     page = await db.page(query, reader=who.actor.user.id)
-    return query, Page(veiled(resource.entity, page.body), page.next) if hides else page
+    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """One record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
     found = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id)
-    return Document(found.version, veiled(resource.entity, found.body)) if _hides(who, resource) else found
+    return Document(found.version, redacted(resource.entity, found.body)) if _hides(who, resource) else found
 
 
 async def look_up(
@@ -100,7 +109,7 @@ async def create(
     """
     require(who.actor, resource.permission("add"))
     key = decisions.key_of(resource, id_ := who.new_id())
-    draft = read_draft(resource.entity, data, Intake(who.new_id, strict), whole=True)
+    draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
     return await _once(db, who, id_, lambda: db.change(_first_needs(resource, who), decide))
 
@@ -130,7 +139,7 @@ async def patch(
         strict: refuse what would be ignored.
         expected: the versions that the record may have; None for any.
     """
-    draft = read_draft(resource.entity, data, Intake(who.new_id, strict), whole=False, merge=merge)
+    draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=False, merge=merge)
     return await apply(db, who, resource, id_, lambda _: draft, parent=parent, expected=expected)
 
 
@@ -146,7 +155,7 @@ async def apply(
 ) -> Document:
     """Change a record by a pure function of what it is. Every change of a record is this.
 
-    Raises PermissionDeniedError, NotFoundError, InvalidError, ChangedError, and whatever ``edit`` raises.
+    Raises PermissionDeniedError, NotFoundError, InvalidError, VersionConflictError, and whatever ``edit`` raises.
     """
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
@@ -161,7 +170,7 @@ async def delete(
 ) -> None:
     """Remove a record and what belongs to it.
 
-    Raises PermissionDeniedError, NotFoundError, ChangedError, ReferencedError while others refer to it.
+    Raises PermissionDeniedError, NotFoundError, VersionConflictError, InUseError while others refer to it.
     """
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
@@ -175,22 +184,22 @@ async def _once(
 ) -> tuple[UUID, Document]:
     """Make a change, or give what the same request was answered before; and the id of the record.
 
-    Raises KeyReusedError or UnderWayError, and whatever the change raises.
+    Raises IdempotencyKeyReusedError or RequestInProgressError, and whatever the change raises.
     """
     if who.idempotency is None:
         return id_, _shown(await change())
     key = who.actor.user.id, who.idempotency.key
     if key in _under_way:
-        raise UnderWayError
+        raise RequestInProgressError
     _under_way.add(key)
     try:
         if replayed := await _replayed(db, who, who.idempotency):
             return replayed
         return id_, _shown(await change())
-    except DoneBeforeError:  # by another process
+    except DuplicateRequestError:  # by another process
         replayed = await _replayed(db, who, who.idempotency)
         if replayed is None:
-            raise UnderWayError from None
+            raise RequestInProgressError from None
         return replayed
     finally:
         _under_way.discard(key)
@@ -201,19 +210,19 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
     if receipt is None:
         return None
     if receipt.fingerprint != idempotency.fingerprint:
-        raise KeyReusedError
+        raise IdempotencyKeyReusedError
     return receipt.record, receipt.answer._replace(is_replayed=True)
 
 
 @asynccontextmanager
 async def _telling_changes(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
-    """Let a ChangedError name the fields that were changed since the latest version that was expected."""
+    """Let a VersionConflictError name the fields that were changed since the latest version that was expected."""
     try:
         yield
-    except ChangedError as error:
+    except VersionConflictError as error:
         known = [version for version in expected or () if version < error.version]
         fields = await db.changed_fields(key, max(known)) if known else ()
-        raise ChangedError(error.version, fields) from None
+        raise VersionConflictError(error.version, fields) from None
 
 
 def _hides(who: Caller, resource: Resource) -> bool:
@@ -221,10 +230,10 @@ def _hides(who: Caller, resource: Resource) -> bool:
     return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
 
 
-async def _veiled_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _redacted_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for piece in pieces:
         comma = b"," if piece.startswith(b",") else b""
-        yield comma + veiled(resource.entity, piece.removeprefix(b","))
+        yield comma + redacted(resource.entity, piece.removeprefix(b","))
 
 
 def _first_needs(resource: Resource, who: Caller, *keys: Key) -> Needs:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.images import KEY
+from crm_core.engine.queries import Query
+from crm_core.model.files import KEY
 from crm_core.ports import Database, FileStore
-from crm_core.queries import Query
 from crm_core.resources import RESOURCES, Resource
 
 #: Younger files may belong to an upload that is under way.

@@ -8,14 +8,15 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from crm_core import images as rules
-from crm_core.accounts import Caller, require
-from crm_core.changes import Document
-from crm_core.decisions import key_of
+from crm_core.engine.decisions import key_of
+from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError, TooLargeError, invalid
-from crm_core.images import ImageHeader
+from crm_core.model import files
+from crm_core.model.accounts import Caller, require
 from crm_core.ports import Database, FileStore, ReadHeader
 from crm_core.resources import Resource
+from crm_core.rules import images as rules
+from crm_core.rules.images import ImageHeader
 from crm_core.use_cases import records
 
 #: How much of a file may be held to find its size in pixels: enough for nearly all, and then for those with long
@@ -36,7 +37,7 @@ class Images:
 
     files: FileStore
     read_header: ReadHeader
-    largest: int = rules.LARGEST_IMAGE
+    largest: int = rules.MAX_IMAGE_BYTES
     is_private: bool = False
 
 
@@ -76,9 +77,9 @@ async def add_image(
     upload = await receive()
     header, head = await _read_head(upload.content, images.read_header)
     # Not one of the ascending ids, from which others could be guessed: images are as public as their names.
-    key = rules.new_key(resource.path, id_, uuid4(), header.extension)
+    key = files.new_key(resource.path, id_, uuid4(), header.extension)
     content = _checked(head, upload.content, header, images.largest)
-    await images.files.put(key, content, name=rules.clean_name(upload.name, header.extension))
+    await images.files.put(key, content, name=files.clean_name(upload.name, header.extension))
     url = images.files.url(key)
     try:
         return url, await records.apply(db, who, resource, id_, rules.adding(url))
@@ -113,7 +114,7 @@ async def _read_head(content: AsyncIterator[bytes], read_header: ReadHeader) -> 
 
 async def _checked(head: bytes, rest: AsyncIterator[bytes], header: ImageHeader, largest: int) -> AsyncIterator[bytes]:
     """The whole content; at its end raises InvalidError if it was cut off, and TooLargeError as soon as it is."""
-    whole = rules.Whole(header)
+    whole = rules.TruncationCheck(header)
     piece: bytes | None = head
     while piece is not None:
         whole.see(piece)

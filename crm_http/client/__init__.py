@@ -1,4 +1,4 @@
-"""A typed client of the API: ``pip install 'crm[client]'``. It needs nothing of the server's.
+"""A typed client of the API: ``pip install 'crm-core[client]'``. It needs nothing of the server's.
 
 Records are the entities of ``crm_core``. Errors are those of ``crm_core.errors``, under ``CrmError``, and two that only
 a client meets: ``NoAnswerError`` and ``AnswerError``.
@@ -12,20 +12,20 @@ from crm_http.client.answers import AnswerError, NoAnswerError, version_of
 from crm_http.client.drivers import AsyncClient, Client, Me
 from crm_http.client.records import Records, RecordsWithImages, RecordsWithTasks, Upload
 from crm_http.client.retries import Retry
-from crm_http.client.webhooks import Delivery, Trial, Webhook, Webhooks
+from crm_http.client.webhooks import Delivery, DryRunResult, Webhook, Webhooks
 
 __all__ = [
     "AnswerError",
     "AsyncClient",
     "Client",
     "Delivery",
+    "DryRunResult",
     "Me",
     "NoAnswerError",
     "Records",
     "RecordsWithImages",
     "RecordsWithTasks",
     "Retry",
-    "Trial",
     "Upload",
     "Webhook",
     "Webhooks",

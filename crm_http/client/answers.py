@@ -8,19 +8,19 @@ import httpx
 import msgspec
 
 from crm_core.errors import (
-    ChangedError,
     CrmError,
+    IdempotencyKeyReusedError,
+    InUseError,
     InvalidError,
-    KeyReusedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
     Problem,
     Problems,
-    ReferencedError,
+    RequestInProgressError,
     ThrottledError,
     UnavailableError,
-    UnderWayError,
+    VersionConflictError,
 )
 
 E = TypeVar("E")
@@ -106,7 +106,7 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
     """Under a key it is a request under way. Deletes have none, and nothing else is refused for what refers to it."""
-    return UnderWayError() if "Idempotency-Key" in response.request.headers else ReferencedError(detail)
+    return RequestInProgressError() if "Idempotency-Key" in response.request.headers else InUseError(detail)
 
 
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {
@@ -114,8 +114,10 @@ _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], C
     HTTPStatus.FORBIDDEN: lambda _, detail, __: PermissionDeniedError(detail),
     HTTPStatus.NOT_FOUND: lambda _, detail, __: NotFoundError(detail),
     HTTPStatus.CONFLICT: _conflict,
-    HTTPStatus.PRECONDITION_FAILED: lambda r, _, told: ChangedError(version_in(r), told.get("changed_fields", ())),
-    HTTPStatus.UNPROCESSABLE_ENTITY: lambda _, __, ___: KeyReusedError(),
+    HTTPStatus.PRECONDITION_FAILED: lambda r, _, told: VersionConflictError(
+        version_in(r), told.get("changed_fields", ())
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: lambda _, __, ___: IdempotencyKeyReusedError(),
     HTTPStatus.TOO_MANY_REQUESTS: lambda r, _, __: ThrottledError(max(seconds_asked_for(r), 1)),
     HTTPStatus.SERVICE_UNAVAILABLE: lambda r, detail, _: UnavailableError(
         detail, retry_after=max(seconds_asked_for(r), 1)

@@ -9,12 +9,13 @@ from uuid import UUID
 import attrs
 import httpx
 
-from crm_core import entities
-from crm_core.accounts import User
+from crm_core.model import entities
+from crm_core.model.accounts import User
+from crm_core.webhooks import entity
 from crm_http.client.answers import decode
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Group, Operation, Page, operation
 from crm_http.client.records import Records, RecordsWithImages, RecordsWithTasks, below, body_of, path_of
-from crm_http.client.retries import Exchange, Retry
+from crm_http.client.retries import DeliveryDetail, Retry
 from crm_http.client.webhooks import Webhook, Webhooks
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Api(Group[D_co], Generic[D_co]):
         self.enrollments = Records(driver, entities.Enrollment)
         self.enrollment_details = Records(driver, entities.EnrollmentDetail)
         self.transfer_requests = Records(driver, entities.TransferRequest)
-        self.webhooks = Webhooks(driver, Webhook, path_of(entities.Webhook))
+        self.webhooks = Webhooks(driver, Webhook, path_of(entity.Webhook))
 
     def attributes(self, entity: Catalogued) -> Records[D_co, entities.Attribute]:
         """The attributes that users defined for an entity."""
@@ -97,7 +98,7 @@ class Sending:
 
     def run(self, operation: Operation[T]) -> T:
         """What the answer says. Raises CrmError."""
-        exchange = Exchange(operation, self._retry)
+        exchange = DeliveryDetail(operation, self._retry)
         while True:
             outcome = self._attempt(exchange)
             if isinstance(wait := exchange.after(outcome), httpx.Response):
@@ -112,7 +113,7 @@ class Sending:
             yield from page.items
             following = page.following
 
-    def _attempt(self, exchange: Exchange) -> httpx.Response | httpx.RequestError:
+    def _attempt(self, exchange: DeliveryDetail) -> httpx.Response | httpx.RequestError:
         try:
             return self.http.request(**exchange.request)
         except httpx.RequestError as error:
@@ -128,7 +129,7 @@ class AsyncSending:
 
     async def run(self, operation: Operation[T]) -> T:
         """What the answer says. Raises CrmError."""
-        exchange = Exchange(operation, self._retry)
+        exchange = DeliveryDetail(operation, self._retry)
         while True:
             outcome = await self._attempt(exchange)
             if isinstance(wait := exchange.after(outcome), httpx.Response):
@@ -144,7 +145,7 @@ class AsyncSending:
                 yield item
             following = page.following
 
-    async def _attempt(self, exchange: Exchange) -> httpx.Response | httpx.RequestError:
+    async def _attempt(self, exchange: DeliveryDetail) -> httpx.Response | httpx.RequestError:
         try:
             return await self.http.request(**exchange.request)
         except httpx.RequestError as error:

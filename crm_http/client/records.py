@@ -8,10 +8,10 @@ from uuid import UUID
 import attrs
 import httpx
 
-from crm_core.fields import fields_of
-from crm_core.queries import ATTRIBUTE_PREFIX
+from crm_core.engine.query_strings import ATTRIBUTE_PREFIX
+from crm_core.input.fields import fields_of
+from crm_core.model.documents import plain
 from crm_core.resources import RESOURCES
-from crm_core.wire import plain
 from crm_http.client.answers import decode, read_as, version_of
 from crm_http.client.operations import D_co, Group, Operation, Page, listing, operation
 
@@ -72,7 +72,7 @@ class Records(Group[D_co], Generic[D_co, E]):
     def change(self, id_: UUID | str, /, *, if_match: E | None = None, **values: object) -> Operation[E]:
         """Set some fields.
 
-        With ``if_match``, the record as it was read, it raises ChangedError if others have changed it since.
+        With ``if_match``, the record as it was read, it raises VersionConflictError if others have changed it since.
         """
         return self._send("PATCH", below(self.place, id_), values, if_match)
 

@@ -35,7 +35,7 @@ class Retry:
     longest: float = 20.0
 
 
-class Exchange:
+class DeliveryDetail:
     """One operation until it is answered.
 
     Attributes:

@@ -8,21 +8,21 @@ from uuid import UUID
 import attrs
 import httpx
 
-from crm_core import entities
+from crm_core.webhooks import entity
 from crm_http.client.answers import decode
 from crm_http.client.operations import D_co, Operation, Page, listing, operation
 from crm_http.client.records import Records, below, body_of, page_at
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class Webhook(entities.Webhook):
+class Webhook(entity.Webhook):
     """A webhook as the API shows it; its ``secret`` is there when it has just been created, and never again."""
 
     secret: str | None = None
 
 
 @attrs.frozen(kw_only=True)
-class Trial:
+class DryRunResult:
     """What would come of an event.
 
     Attributes:
@@ -38,7 +38,7 @@ class Trial:
 
 @attrs.frozen(kw_only=True)
 class Delivery:
-    """A delivery in the log of a webhook; its fields are those of ``crm_core.Logged``.
+    """A delivery in the log of a webhook; its fields are those of ``crm_core.LoggedDelivery``.
 
     Attributes:
         request: what is sent, for those who may change webhooks; None in lists.
@@ -70,12 +70,12 @@ class Webhooks(Records[D_co, Webhook]):
         return Operation(method="POST", path=below(self.place, id_, "rotate-secret"), read=_read_secret)
 
     @operation
-    def dry_run(self, id_: UUID | str, /, *, record: UUID | str, event: str = "updated") -> Operation[Trial]:
+    def dry_run(self, id_: UUID | str, /, *, record: UUID | str, event: str = "updated") -> Operation[DryRunResult]:
         """Would it fire for a record, and what would be sent? Nothing is."""
         return Operation(
             method="POST",
             path=below(self.place, id_, "dry-run"),
-            read=lambda response: decode(response, Trial),
+            read=lambda response: decode(response, DryRunResult),
             repeat="safe",
             options=body_of({"record": record, "event": event}),
         )

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from crm_core.errors import ACROSS_FIELDS
-from crm_http.bodies import JSON
+from crm_http.api.requests import JSON
 from crm_http.openapi.schemas import Schema, reference
 
 _TEXT: Final[Schema] = {"type": "string"}

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from crm_core.entities import Attribute
+from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
-from crm_http.auth import PERMISSION, Access
-from crm_http.bodies import JSON
+from crm_http.api.auth import PERMISSION, Access
+from crm_http.api.requests import JSON
+from crm_http.api.routing import ANSWERS
 from crm_http.openapi.answers import ERROR_SCHEMAS, HEADERS, error_responses, errors
 from crm_http.openapi.attributes import attribute_parameters, attribute_schemas
 from crm_http.openapi.examples import Example, read_examples
@@ -21,7 +22,6 @@ from crm_http.openapi.operation import Operation
 from crm_http.openapi.operations import OTHER_SCHEMAS, operations
 from crm_http.openapi.parameters import COMMON, IDEMPOTENCY_KEY, IF_MATCH, path_parameter
 from crm_http.openapi.schemas import Schema, entries, shown, taken
-from crm_http.routing import ANSWERS
 
 _DESCRIPTION: Final = """\
 A CRM for a training company: clients, services (students), leads, follow-ups, cohorts and webhooks.
@@ -51,7 +51,7 @@ def describe(routes: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
             paths.setdefault(path, {})[method.lower()] = _operation(path, found, route.opt[PERMISSION][method], known)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "CRM API", "version": version("crm"), "description": _DESCRIPTION},
+        "info": {"title": "CRM API", "version": version("crm-core"), "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in dict.fromkeys(each.tag for each in described.values())],
         "paths": paths,
@@ -188,7 +188,7 @@ def _of_resource(resource: Resource) -> Mapping[str, Schema]:
     unknown = attribute_schemas(resource, None) if "attributes" in resource.fields else {}
     return {
         entity.__name__: shown(entity),
-        f"{entity.__name__}Create": taken(entity, whole=True),
+        f"{entity.__name__}Create": taken(entity, require_all=True),
         f"{entity.__name__}Update": taken(entity),
         f"{entity.__name__}Merge": taken(entity, merge=True),
         **unknown,

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Final
 
-from crm_core.accounts import User
-from crm_core.deliveries import Logged
-from crm_core.fields import fields_of
+from crm_core.input.fields import fields_of
+from crm_core.model.accounts import User
 from crm_core.use_cases.accounts import Credentials
-from crm_core.use_cases.deliveries import Listing, Recovery, Trial
-from crm_http.bodies import FORM, JSON, MULTIPART
+from crm_core.use_cases.webhooks import DryRunRequest, Listing, Recovery
+from crm_core.webhooks.delivery_log import LoggedDelivery
+from crm_http.api.requests import FORM, JSON, MULTIPART
+from crm_http.api.routes.accounts import USER_LISTS
 from crm_http.openapi.answers import answer
-from crm_http.openapi.of_records import operations_of_records
 from crm_http.openapi.operation import TEXT, Operation, Operations, array, members
 from crm_http.openapi.parameters import CURSOR, IF_NONE_MATCH, LIMIT, path_parameter, query_parameter
+from crm_http.openapi.record_operations import operations_of_records
 from crm_http.openapi.schemas import Schema, nullable, reference, shown, taken
-from crm_http.routes.accounts import USER_LISTS
 
 _ACCOUNTS: Final = "Users"
 _WEBHOOKS: Final = "Webhooks"
@@ -29,7 +29,7 @@ def operations() -> Operations:
 
 
 def _accounts() -> Operations:
-    credentials = taken(Credentials, whole=True)
+    credentials = taken(Credentials, require_all=True)
     login, me, path = members(token=TEXT), _ME, "/api-token-auth"
     yield (
         ("POST", path),
@@ -60,7 +60,14 @@ def _webhooks() -> Operations:
     known, took = frozenset({404}), answer("How many are sent anew.", members(recovered={"type": "integer"}))
     delivery = reference("Delivery")
     for method, path, name, summary, body, answers in (
-        ("POST", "dry-run", "dry_run", "Would it fire, and what would be sent?", Trial, {200: answer("So.", _TRIED)}),
+        (
+            "POST",
+            "dry-run",
+            "dry_run",
+            "Would it fire, and what would be sent?",
+            DryRunRequest,
+            {200: answer("So.", _TRIED)},
+        ),
         ("POST", "rotate-secret", "rotate_secret", "Sign with a new secret", None, {200: answer("It.", _SECRET)}),
         ("POST", "recover", "recover", "Send anew what could not be delivered", Recovery, {202: took}),
         ("GET", "deliveries/{delivery}", "delivery", "Retrieve a delivery", None, {200: answer("It.", delivery)}),
@@ -69,7 +76,7 @@ def _webhooks() -> Operations:
             {202: answer("It is sent.", delivery)},
         ),
     ):
-        schema = {} if body is None else {JSON: taken(body, whole=True) | _ALSO_REQUIRED.get(body, {})}
+        schema = {} if body is None else {JSON: taken(body, require_all=True) | _ALSO_REQUIRED.get(body, {})}
         yield (
             (method, f"{place}/{path}"),
             Operation(
@@ -120,7 +127,7 @@ _REQUEST: Final = members(method=TEXT, url=TEXT, headers=_HEADERS, body={})
 _TRIED: Final = members(would_fire={"type": "boolean"}, request=_REQUEST, error=nullable(TEXT))
 _ME: Final = members(id={"type": "integer"}, username=TEXT, groups=array(TEXT), permissions=array(TEXT))
 _ALSO_REQUIRED: Final[Mapping[type, Schema]] = {Recovery: {"required": ["since"]}}
-_LOGGED: Final = shown(Logged)
+_LOGGED: Final = shown(LoggedDelivery)
 _LOGGED["properties"]["error"] = nullable(TEXT)
 
 #: Schemas of what is no record.

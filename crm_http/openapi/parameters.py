@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from crm_core.fields import Field
-from crm_core.queries import MOST_PER_PAGE
+from crm_core.engine.query_strings import MAX_PAGE_SIZE
+from crm_core.input.fields import Field
 from crm_core.resources import Resource
 from crm_http.openapi.schemas import Schema
 
@@ -40,7 +40,7 @@ COMMON: Final = {
 }
 LIMIT: Final = query_parameter(
     "limit",
-    {"type": "integer", "minimum": 1, "maximum": MOST_PER_PAGE},
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
     "Answer with a page of so many, and a `Link` to the next.",
 )
 CURSOR: Final = query_parameter("cursor", _TEXT, "Where a page begins, as the `Link` to it says.")

@@ -11,10 +11,12 @@ from uuid import UUID
 
 import attrs
 
-from crm_core import entities, templates
-from crm_core.fields import Field, fields_of
-from crm_core.images import OWN_FILES
-from crm_core.readers import FALSE, TRUE
+from crm_core.input.fields import Field, fields_of
+from crm_core.input.readers import FALSE, TRUE
+from crm_core.input.urls import OWN_FILES
+from crm_core.model import entities
+from crm_core.webhooks import entity as webhook_entity
+from crm_core.webhooks import templates
 
 Schema = dict[str, Any]
 
@@ -87,17 +89,17 @@ def attributes_name(entity: type) -> str:
     return f"{entity.__name__}Attributes"
 
 
-def taken(entity: type, *, whole: bool = False, merge: bool = False) -> Schema:
+def taken(entity: type, *, require_all: bool = False, merge: bool = False) -> Schema:
     """An entity as it is taken from a request.
 
     Args:
         entity: the class whose fields describe it.
-        whole: required fields must be there.
+        require_all: required fields must be there.
         merge: it is a merge patch, in which null removes.
     """
     fields = {name: field for name, field in fields_of(entity).items() if not field.output_only}
     members = {name: _taken_member(entity, name, field, merge=merge) for name, field in fields.items()}
-    required = [name for name, field in fields.items() if field.required] if whole else []
+    required = [name for name, field in fields.items() if field.required] if require_all else []
     return {"type": "object", "properties": members} | ({"required": required} if required else {})
 
 
@@ -172,7 +174,7 @@ _TAKEN: Final[Mapping[str, Callable[[Field], Schema]]] = {
     "texts": _texts,
     "mapping": lambda _: {
         "type": "object",
-        "maxProperties": templates.MOST_HEADERS,
+        "maxProperties": templates.MAX_HEADERS,
         "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
         "additionalProperties": {"type": "string", "maxLength": templates.LONGEST_VALUE, "pattern": _HEADER_VALUE},
     },
@@ -185,18 +187,18 @@ _PATTERNS: Final[Mapping[tuple[type, str], Schema]] = {
     (entities.Attribute, "name"): {
         "type": "string",
         "minLength": 1,
-        "maxLength": entities.LONGEST_NAME,
+        "maxLength": entities.MAX_ATTRIBUTE_NAME_LENGTH,
         "pattern": r"^\s*(?!.*__)[\w-]+\s*$",
     },
     **{
         (entity, "list_of_images"): {
             "type": "array",
             "items": {"type": "string", "maxLength": 2_048, "pattern": rf"{WEB_URL}|^{OWN_FILES}[^\s\\]*$"},
-            "maxItems": entities.MOST_ENTRIES,
+            "maxItems": entities.MAX_ENTRIES,
         }
         for entity in (entities.Client, entities.Service)
     },
-    (entities.Webhook, "url"): {"type": "string", "maxLength": 2_048, "pattern": _WEB},
+    (webhook_entity.Webhook, "url"): {"type": "string", "maxLength": 2_048, "pattern": _WEB},
 }
 
 
@@ -211,8 +213,8 @@ def entries() -> Iterator[tuple[str, Schema]]:
         entities.Task,
         entities.Note,
         entities.Stage,
-        entities.Condition,
+        webhook_entity.Condition,
         entities.TeachingAssistant,
     ):
         yield entity.__name__, shown(entity)
-        yield input_name(entity), taken(entity, whole=True)
+        yield input_name(entity), taken(entity, require_all=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from crm_adapters.postgres.schema import migrate
+from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.testing.machine import USERS
 
 

@@ -13,11 +13,11 @@ import pytest
 from crm_adapters import documents
 from crm_adapters.demo import DEFINITIONS, Company
 from crm_adapters.postgres import demo
-from crm_adapters.postgres.database import PostgresDatabase
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.schema import migrate
-from crm_core.accounts import User
-from crm_core.queries import Page
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.engine.queries import Page
+from crm_core.model.accounts import User
 from crm_core.resources import CLIENTS, FOLLOW_UPS, LEADS, PIPELINES, RESOURCES, SERVICES
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.use_cases import records

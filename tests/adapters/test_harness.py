@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from crm_adapters import documents
 from crm_adapters.memory import MemoryDatabase
 from crm_core import RESOURCES, Changes, Database, Decide, Document, Key, Known, Needs, Page, Query, Receipt, Resource
+from crm_core.model.documents import plain
 from crm_core.testing import USERS, assert_agreement, entities
-from crm_core.wire import plain
 
 
 class LosesUpdates(MemoryDatabase):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from crm_adapters.image_headers import read_header
-from crm_core.images import ImageHeader
+from crm_core.rules.images import ImageHeader
 from tests.pictures import PICTURES, gif, jpeg, png, webp
 
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
-from crm_core.accounts import GROUPS, Failures
-from crm_core.changes import Needs
+from crm_core.engine.queries import Query
 from crm_core.errors import NotAuthenticatedError, NotFoundError
+from crm_core.model.permissions import GROUPS
 from crm_core.ports import Accounts, Database
-from crm_core.queries import Query
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
+from crm_core.rules.login_throttle import Failures
+from crm_core.rules.needs import Needs
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
 from crm_core.testing.scene import Scene

@@ -10,15 +10,15 @@ import psycopg
 import pytest
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
-from crm_adapters.postgres.database import PostgresDatabase
+from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import PostgresOutbox
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.queries import query
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql.statements import query
 from crm_core.resources import LEADS
-from crm_core.retries import KEPT, LEASE
 from crm_core.testing.machine import USERS
 from crm_core.testing.outboxes import Opened, OutboxContract, Post
 from crm_core.testing.scene import fact
+from crm_core.webhooks.retries import KEPT, LEASE
 from tests.conftest import empty
 
 
@@ -85,7 +85,7 @@ class TestPostgresOutbox(OutboxContract):
 
         assert (await post.claim_one()).delivery == attempt.delivery
 
-    @pytest.mark.parametrize("name", ["claim", "put_off", "settle", "release"])
+    @pytest.mark.parametrize("name", ["claim", "put_off", "record_results", "release"])
     @pytest.mark.parametrize("counted", ["", "delivery", "delivery, webhook, endpoint"])
     @fact
     async def test_its_statements_find_rows_by_the_right_index_among_many(

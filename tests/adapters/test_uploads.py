@@ -8,11 +8,13 @@ import pytest
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryDatabase, MemoryFileStore
-from crm_core.accounts import Actor, User
-from crm_core.changes import Decide, Document, Needs
+from crm_core.engine.changes import Decide
+from crm_core.engine.receipts import Document
 from crm_core.errors import NotFoundError, PermissionDeniedError, UnavailableError
-from crm_core.images import new_key
+from crm_core.model.accounts import Actor, User
+from crm_core.model.files import new_key
 from crm_core.resources import ATTRIBUTES, CLIENTS
+from crm_core.rules.needs import Needs
 from crm_core.testing.files import any_key, kept, pieces
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Scene

@@ -25,9 +25,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
-from crm_core.deliveries import Attempt, Outcome
 from crm_core.ports import WebhookSender
 from crm_core.testing import WebhookSenderContract
+from crm_core.webhooks.attempts import Attempt, Outcome
 from tests.adapters.receivers import (
     Behaviour,
     Received,

@@ -20,7 +20,7 @@ from multiprocessing.sharedctypes import Synchronized
 
 import psycopg
 
-from crm_adapters.postgres.embedded import embedded_server
+from crm_adapters.embedded.server import embedded_server
 from tests.adapters.receivers import Receiver, answers, hangs
 from tests.http.conftest import Api, serving
 

@@ -21,8 +21,9 @@ from uuid import UUID
 
 import psycopg
 
-from crm_adapters.postgres.embedded import embedded_server
-from crm_core.queries import Cursor, Query, write_cursor
+from crm_adapters.embedded.server import embedded_server
+from crm_core.engine.cursors import write_cursor
+from crm_core.engine.queries import Cursor, Query
 from crm_core.resources import CLIENTS
 from tests.http.conftest import Api, Server, serving
 

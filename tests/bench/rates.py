@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from crm_adapters.postgres.embedded import embedded_server
+from crm_adapters.embedded.server import embedded_server
 from tests.bench.floor import bare_server, pgbench
 from tests.bench.growth import fill
 from tests.bench.load import CHANGING, load, request

@@ -27,7 +27,7 @@ def main() -> None:
         before = others(side, OTHERS)
         processes = workers(server)
         began = sum(each.memory_info().rss for each in processes)
-        lists = [Whole(server, side.headers) for _ in range(2)]
+        lists = [TruncationCheck(server, side.headers) for _ in range(2)]
         with watching(processes) as seen:
             lists[0].start()
             meanwhile = others(side, OTHERS)
@@ -44,7 +44,7 @@ def main() -> None:
         print(f"GET one client, {name}: p50 {statistics.median(taken) * 1e3:.1f} ms, p99 {p99(taken) * 1e3:.1f} ms")
 
 
-class Whole(threading.Thread):
+class TruncationCheck(threading.Thread):
     """Somebody who reads the whole list.
 
     Attributes:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from crm_adapters.postgres.embedded import embedded_server
+from crm_adapters.embedded.server import embedded_server
 from tests import seaweedfs
 from tests.http.conftest import Server, serving
 from tests.pictures import png

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from crm_adapters.postgres.embedded import embedded_server
+from crm_adapters.embedded.server import embedded_server
 from tests.http.conftest import Api, Server, serving
 
 MANY = 1_000

@@ -27,7 +27,7 @@ def test_the_reference_page(new_database: Callable[[], str], place: pathlib.Path
         assert page.run("document.body.innerText.includes('Not logged in')")
 
         page.run(f"login.username.value = 'admin'; login.password.value = '{PASSWORD}'; login.requestSubmit()")
-        page.wait("document.body.innerText.includes('Logged in as admin')")
+        page.wait("document.body.innerText.includes('LoggedDelivery in as admin')")
         assert page.run("localStorage.length + sessionStorage.length + document.cookie.length") == 0
         page.wait("JSON.stringify(ui.specSelectors.specJson()).includes('Industry Sector')")
 

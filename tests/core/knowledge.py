@@ -10,16 +10,18 @@ from uuid import UUID
 import pytest
 from hypothesis import strategies as st
 
-from crm_core import decisions
-from crm_core.accounts import Actor, Caller, User
-from crm_core.activity import Edit
-from crm_core.changes import Catalog, Changes, Decide, Key, Known, Needs, Record, Search
-from crm_core.drafts import read_draft, with_defaults
-from crm_core.entities import Attribute, Webhook
+from crm_core.engine import decisions
+from crm_core.engine.changes import Changes, Decide
 from crm_core.errors import InvalidError, Problems
-from crm_core.readers import Intake
+from crm_core.input.drafts import read_draft, with_defaults
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Actor, Caller, User
+from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
-from crm_core.webhooks import MODELS
+from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.tasks_and_notes import Edit
+from crm_core.rules.webhooks import MODELS
+from crm_core.webhooks.entity import Webhook
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
 ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")
@@ -54,13 +56,13 @@ def uid(number: int) -> UUID:
     return UUID(int=number)
 
 
-def intake(*, strict: bool = False) -> Intake:
+def context(*, strict: bool = False) -> ReadContext:
     """New ids are 1001, 1002 and so on."""
-    return Intake(partial(next, map(uid, itertools.count(1001))), strict)
+    return ReadContext(partial(next, map(uid, itertools.count(1001))), strict)
 
 
 def calling(user: User = ANN) -> Caller:
-    return Caller(actor=Actor(user=user), now=NOW, new_id=intake().new_id, request_id="r-1")
+    return Caller(actor=Actor(user=user), now=NOW, new_id=context().new_id, request_id="r-1")
 
 
 def made(entity: type, number: int, /, **values: object) -> Any:
@@ -91,12 +93,12 @@ class Knowledge:
         self.records = {key: Record(key, 3, value) for key, value in zip(keys, values, strict=True)}
 
     def create(self, resource: Resource, data: object, *, parent: object = None, who: Caller | None = None) -> Changes:
-        draft = read_draft(resource.entity, data, intake(), whole=True)
+        draft = read_draft(resource.entity, data, context(), require_all=True)
         key = Key(resource.name, uid(1000))
         return self.ask(partial(decisions.create, resource, who or calling(), key, draft, parent))
 
     def patch(self, resource: Resource, number: int, data: object, *, merge: bool = False) -> Changes:
-        draft = read_draft(resource.entity, data, intake(), whole=False, merge=merge)
+        draft = read_draft(resource.entity, data, context(), require_all=False, merge=merge)
         return self.apply(resource, number, lambda _: draft)
 
     def apply(self, resource: Resource, number: int, edit: Edit, *, parent: object = None) -> Changes:

@@ -1,6 +1,6 @@
 """A script without a database: attributes, a client, a task, a list, and what is refused.
 
-pip install 'crm[memory]'
+pip install 'crm-core[memory]'
 python on_memory.py
 """
 

@@ -1,6 +1,6 @@
 """A service of one's own beside the CRM: an order and the lead that it makes are committed together or not at all.
 
-pip install 'crm[postgres]' litestar uvicorn
+pip install 'crm-core[postgres]' litestar uvicorn
 """
 
 from collections.abc import AsyncIterator

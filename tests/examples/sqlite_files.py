@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crm_core import OpenFile, StoredFile
-from crm_core.images import OWN_FILES, key_in
+from crm_core.input.urls import OWN_FILES
+from crm_core.model.files import key_in
 
 _PIECE = 65_536
 

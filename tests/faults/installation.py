@@ -16,7 +16,7 @@ import httpx
 import psutil
 import psycopg
 
-from crm_adapters.postgres.cluster import LOCK, PORT, processes_of, recorded_pid
+from crm_adapters.embedded.cluster import LOCK, PORT, processes_of, recorded_pid
 from tests.faults.servers import free_port, until
 from tests.http.conftest import PASSWORD, Api
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from crm_adapters.postgres.cluster import lay_out
+from crm_adapters.embedded.cluster import lay_out
 from tests.faults.servers import Postgres
 
 _CABLES: Final = ("clients", "database", "receivers")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from crm_adapters.postgres.cluster import Layout, lay_out, run
+from crm_adapters.embedded.cluster import Layout, lay_out, run
 from tests.markdown import blocks
 
 SECONDS = 60.0

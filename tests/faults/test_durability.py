@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 
-from crm_adapters.postgres.cluster import processes_of
+from crm_adapters.embedded.cluster import processes_of
 from tests.faults.installation import SECONDS, Installation
 
 WRITES = 50

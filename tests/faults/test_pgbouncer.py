@@ -16,22 +16,23 @@ import psycopg
 import pytest
 
 from crm_adapters.memory import RecordingSender
-from crm_adapters.postgres import schema, sessions
-from crm_adapters.postgres.database import PostgresDatabase
-from crm_adapters.postgres.indexes import follow_definitions
+from crm_adapters.postgres.connection import options
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import fetch
 from crm_adapters.postgres.outbox import PostgresOutbox
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.rows import fetch
-from crm_core.accounts import Actor, User
-from crm_core.deliveries import Attempt, Outcome
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql import migrations
+from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.errors import UnavailableError
+from crm_core.model.accounts import Actor, User
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, WEBHOOKS
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.delivering import DeliveryWorker
+from crm_core.use_cases.delivery_worker import DeliveryWorker
+from crm_core.webhooks.attempts import Attempt, Outcome
 from tests.conftest import empty
 from tests.faults.servers import Postgres, pgbouncer, primary
 from tests.http.conftest import Api, serving
@@ -66,7 +67,7 @@ def pooled(server: Postgres, folder: pathlib.Path) -> Iterator[str]:
     """The URL of the pooler, through which the schema was made."""
     with pgbouncer(server, folder) as port:
         url = f"postgresql://postgres@127.0.0.1:{port}/crm"
-        asyncio.run(schema.migrate(url))
+        asyncio.run(migrations.migrate(url))
         with psycopg.connect(url) as connection:
             for number in USERS:
                 connection.execute(
@@ -100,11 +101,11 @@ def test_our_settings_hold_for_every_statement_and_are_left_nowhere(pooled: str)
         async with Pool(pooled) as pool:
             for _ in range(20):
                 assert await pool.fetch(SETTINGS, params) == IN_FORCE
-            async with pool.connect() as connection, sessions.transaction(connection):
+            async with pool.connect() as connection, options.transaction(connection):
                 assert await fetch(connection, SETTINGS, params) == IN_FORCE
             with pytest.raises(UnavailableError):
                 await pool.fetch(b"select pg_sleep(6)", {})
-        async with await sessions.connect(pooled) as connection:
+        async with await options.connect(pooled) as connection:
             cursor = await connection.execute("show statement_timeout")
             assert await cursor.fetchone() == ("0",)
 
@@ -130,8 +131,8 @@ def test_nobody_listens_through_it_and_that_is_said_once(
     assert [line for line in caplog.messages if "pooler" in line] == [
         "a pooler is in between: what other processes commit is looked for once a second"
     ]
-    listeners = "select count(*) from pg_stat_activity where query ilike 'listen %'"
-    assert server.execute(listeners) == [(0,)]
+    webhook_index = "select count(*) from pg_stat_activity where query ilike 'listen %'"
+    assert server.execute(webhook_index) == [(0,)]
 
 
 def test_one_builds_an_index_while_others_find_it_busy_and_the_lock_goes_with_its_holder(

@@ -17,15 +17,15 @@ from uuid import UUID
 
 import pytest
 
-from crm_adapters.postgres import replica as adapter
 from crm_adapters.postgres.accounts import PostgresAccounts
-from crm_adapters.postgres.database import PostgresDatabase
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.replica import Replica
-from crm_adapters.postgres.schema import migrate
-from crm_core.accounts import Caller
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.records import replica as adapter
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.records.replica import Replica
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.engine.queries import Page
 from crm_core.errors import NotAuthenticatedError
-from crm_core.queries import Page
+from crm_core.model.accounts import Caller
 from crm_core.resources import CLIENTS
 from crm_core.use_cases import accounts as log_in
 from crm_core.use_cases import records

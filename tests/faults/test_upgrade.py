@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from crm_adapters.postgres import schema
+from crm_adapters.postgres.sql import migrations
 from crm_core.resources import RESOURCES
 from tests.faults.installation import CRM, SECONDS, Installation
 from tests.faults.servers import until
 
-STEPS = schema.steps()
+STEPS = migrations.steps()
 #: What earlier schemas have too.
 TABLES = ["app_user", "membership", "group_permission", "token", *RESOURCES, "event"]
 
@@ -38,8 +38,8 @@ def test_data_of_an_earlier_schema_survives_a_migration_that_is_killed_half_way(
 ) -> None:
     url = new_database()
     with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "steps", lambda: STEPS[:released])
-        asyncio.run(schema.migrate(url))
+        earlier.setattr(migrations, "steps", lambda: STEPS[:released])
+        asyncio.run(migrations.migrate(url))
     copy(today.database_url, url)
     kill_half_way(url)
     assert applied(url) == list(STEPS[:released])

@@ -12,10 +12,10 @@ from crm_adapters.local_files import LocalFileStore
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_adapters.passwords import Argon2Passwords
 from crm_core.use_cases.uploads import Images
-from crm_http import serving
+from crm_http.api.limits import Limits
+from crm_http.api.middleware import Edge
 from crm_http.app import create_app
-from crm_http.edge import Edge
-from crm_http.limits import Limits
+from crm_http.server import supervisor
 from crm_http.settings import Settings
 from tests.http.conftest import PASSWORD
 
@@ -32,5 +32,5 @@ def load(directory: Path) -> Edge:
 
 if __name__ == "__main__":
     port, directory = sys.argv[1:]
-    server = serving._server(Settings(port=int(port)), "127.0.0.1")
+    server = supervisor._server(Settings(port=int(port)), "127.0.0.1")
     server.serve(target_loader=partial(load, Path(directory)), wrap_loader=False)

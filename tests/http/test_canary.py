@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 
-from crm_adapters.postgres.embedded import embedded_server
-from crm_core.fields import fields_of
+from crm_adapters.embedded.server import embedded_server
+from crm_core.input.fields import fields_of
 from crm_core.resources import RESOURCES
 from tests.adapters.receivers import Receiver, answers
 from tests.http.conftest import Api

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 import httpx
 import pytest
 
-from crm_http import cli
+from crm_http.cli import main
 from tests.pictures import png
 
 pytestmark = pytest.mark.xdist_group("cli")  # so that the data directory is made once
@@ -540,7 +540,7 @@ class Asker:
         self._patch.setattr(sys, "argv", ["crm", *words])
         self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
         self._patch.setattr(os, "environ", dict(environment(self._data_dir)))
-        code = cli.main()
+        code = main.main()
         assert not self._data_dir.exists()
         return Finished(code, *self._output.readouterr())
 

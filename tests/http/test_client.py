@@ -12,18 +12,18 @@ import httpx
 import pytest
 
 from crm_core import (
-    ChangedError,
     CrmError,
+    InUseError,
     InvalidError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
-    ReferencedError,
     Task,
     ThrottledError,
     UnavailableError,
-    entities,
+    VersionConflictError,
 )
+from crm_core.model import entities
 from crm_http.client import AnswerError, AsyncClient, Client, NoAnswerError, Retry, version_of
 from tests.http.conftest import PASSWORD, Api, Server
 from tests.pictures import png
@@ -67,7 +67,7 @@ def test_the_asynchronous_client_does_the_same(url: str) -> None:
             for name in ("b", "c"):
                 await crm.leads.create(name=name, stage="New")
             names = [lead.name async for lead in crm.leads.list(stage="New", page_size=1)]
-            with pytest.raises(ChangedError):
+            with pytest.raises(VersionConflictError):
                 await crm.leads.change(made.id, if_match=made, name="x")
             await crm.leads.delete(made.id)
             await crm.log_out()
@@ -99,10 +99,10 @@ def test_who_has_not_seen_what_others_changed_is_told_what_that_was(crm: Client)
     with crm:
         seen = crm.clients.create(name="a")
         crm.clients.change(seen.id, name="b")
-        with pytest.raises(ChangedError) as refused:
+        with pytest.raises(VersionConflictError) as refused:
             crm.clients.change(seen.id, if_match=seen, name="c")
         assert (refused.value.version, refused.value.fields) == (2, ["name"])
-        with pytest.raises(ChangedError):
+        with pytest.raises(VersionConflictError):
             crm.clients.delete(seen.id, if_match=seen)
         assert crm.clients.change(seen.id, if_match=crm.clients.retrieve(seen.id), name="c").name == "c"
         [listed] = crm.clients.list()
@@ -136,7 +136,7 @@ def test_follow_ups_are_below_their_service(crm: Client) -> None:
         follow_up = crm.follow_ups(service.id).create(comment="x")
         assert list(crm.follow_ups(service.id).list()) == [follow_up]
         assert follow_up.service == service.id
-        with pytest.raises(ReferencedError, match="1 service"):
+        with pytest.raises(InUseError, match="1 service"):
             crm.clients.delete(service.client)
 
 

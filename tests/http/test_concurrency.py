@@ -16,11 +16,11 @@ import httpx
 import psycopg
 import pytest
 
-from crm_adapters.postgres.database import PostgresDatabase
-from crm_adapters.postgres.pool import Pool
-from crm_core.accounts import Actor, User
-from crm_core.changes import Needs
-from crm_core.entities import Lead
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_core.model.accounts import Actor, User
+from crm_core.model.entities import Lead
+from crm_core.rules.needs import Needs
 from crm_core.testing.scene import put, writing
 from crm_core.use_cases.accounts import hash_token
 from crm_core.use_cases.callers import caller, new_id

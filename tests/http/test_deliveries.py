@@ -18,11 +18,11 @@ import psycopg
 import pytest
 import standardwebhooks
 
-from crm_adapters.postgres.database import PostgresDatabase
+from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import PostgresOutbox
-from crm_adapters.postgres.pool import Pool
-from crm_adapters.postgres.schema import migrate
-from crm_core.accounts import SYSTEM
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.model.accounts import SYSTEM
 from crm_core.resources import LEADS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller

@@ -11,8 +11,9 @@ from resource import RLIM_INFINITY
 import psycopg
 import pytest
 
-from crm_http import checks, serving
-from crm_http.checks import Check, State
+from crm_http.cli.doctor import checks
+from crm_http.cli.doctor.checks import Check, State
+from crm_http.server import supervisor
 from crm_http.settings import Settings
 from tests.http.test_cli import Crm, Finished
 from tests.seaweedfs import CREDENTIALS, S3
@@ -180,11 +181,11 @@ def test_every_wrong_setting_is_told_at_once_without_a_secret(tmp_path: Path) ->
 
 def test_the_welcome_tells_where_everything_is_and_no_secret_but_the_first_password() -> None:
     given = Settings(database_url=f"postgresql://crm:{SECRET}@db/crm", admin_password=SECRET, metrics_port=9_000)
-    told = serving._welcome(given, None)
+    told = supervisor._welcome(given, None)
     assert list(told) == ["Address", "Docs", "Data", "Files", "Metrics"]
     assert told["Docs"] == "http://127.0.0.1:8000/docs/"
     assert SECRET not in str(told)
 
-    first = serving._welcome(Settings(data_dir=Path("/srv/crm")), "made up")
+    first = supervisor._welcome(Settings(data_dir=Path("/srv/crm")), "made up")
     assert first["Log"].startswith("/srv/crm/postgres.log")
     assert list(first)[-2:] == ["Login", "Password"]

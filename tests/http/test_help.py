@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from crm_http import cli
+from crm_http.cli import main
 
 
 def walked(command: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
@@ -19,7 +19,7 @@ def walked(command: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
             yield from walked(each, *names, name)
 
 
-COMMANDS = list(walked(cli.crm))
+COMMANDS = list(walked(main.crm))
 
 
 class Asked:
@@ -31,7 +31,7 @@ class Asked:
     def __call__(self, *words: str) -> tuple[int, str, str]:
         self._patch.setattr(sys, "argv", ["crm", *words])
         self._patch.setattr(os, "environ", {"CRM_DATA_DIR": str(self._data_dir), "PATH": os.defpath})
-        code = cli.main()
+        code = main.main()
         assert not self._data_dir.exists()
         return code, *self._output.readouterr()
 
@@ -51,7 +51,7 @@ def is_taken(line: str) -> bool:
         line.partition("<")[0].partition(">")[0].partition("|")[0].removeprefix('eval "$('), comments=True
     )
     assert words.pop(0) == "crm"
-    command, parent = cli.crm, click.Context(cli.crm)
+    command, parent = main.crm, click.Context(main.crm)
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
         parent = click.Context(command, parent=parent)
@@ -99,6 +99,6 @@ def test_what_was_begun_is_completed(
         monkeypatch.setenv(name, text)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
 
     assert (ended.value.code, capsys.readouterr().out) == (0, "plain,user\n")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_core.fields import Field, fields_of
+from crm_core.input.fields import Field, fields_of
 from crm_core.resources import RESOURCES, Resource
 from tests.http.conftest import PASSWORD, Api, MemoryPeople, Server
 
@@ -617,7 +617,7 @@ class TestAddresses:
                     yield Sent("GET", f"{at}{bad}/")
                     yield Sent("PATCH", f"{at}{bad}/", {})
                     yield Sent("DELETE", f"{at}{bad}/")
-                    if resource.has_activity:
+                    if resource.has_tasks_and_notes:
                         yield Sent("POST", f"{at}{bad}/add-note/", {"note": "n"})
                 for prefix in ("", "/api"):
                     yield Sent("GET", f"{prefix}/services/{bad}/follow-ups/")

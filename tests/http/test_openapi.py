@@ -14,11 +14,11 @@ from openapi_spec_validator import validate
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_core.use_cases.uploads import Images
+from crm_http.api.auth import PERMISSION
+from crm_http.api.routing import ANSWERS
 from crm_http.app import create_app
-from crm_http.auth import PERMISSION
 from crm_http.openapi.document import documented_path
 from crm_http.openapi.operations import operations
-from crm_http.routing import ANSWERS
 from tests.http.conftest import Api, Server
 from tests.http.test_routes import NoPasswords
 

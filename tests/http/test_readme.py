@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 
-from crm_adapters.postgres.schema import migrate
+from crm_adapters.postgres.sql.migrations import migrate
 from tests import seaweedfs
 from tests.adapters.receivers import Receiver
 from tests.markdown import ROOT, Shell, blocks, steps

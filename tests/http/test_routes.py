@@ -11,10 +11,10 @@ from litestar.routes import HTTPRoute
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
-from crm_core.accounts import PERMISSIONS
+from crm_core.model.permissions import PERMISSIONS
 from crm_core.use_cases.uploads import Images
+from crm_http.api.auth import PERMISSION, Access
 from crm_http.app import create_app
-from crm_http.auth import PERMISSION, Access
 from tests.http.conftest import Api, on_memory
 
 #: The only answers that anybody gets: a method and a path.

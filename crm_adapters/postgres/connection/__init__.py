@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL: their pool, options, time limits and errors."""

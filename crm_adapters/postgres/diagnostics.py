@@ -1,0 +1,128 @@
+"""What an administrator wants to know of servers, found out on connections of its own."""
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Final
+
+import attrs
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from crm_adapters.postgres.connection.errors import translated
+from crm_adapters.postgres.connection.options import Connection, connect, is_behind_pooler
+from crm_adapters.postgres.connection.session import fetch
+from crm_adapters.postgres.records.replica import MOST_BEHIND, PRIMARY_IS_AT, REPLICA_IS_AT
+from crm_adapters.postgres.sql import migrations
+from crm_core.errors import UnavailableError
+
+_SETTINGS: Final = (
+    *("fsync", "full_page_writes", "synchronous_commit", "max_connections", "superuser_reserved_connections"),
+    *("statement_timeout", "transaction_timeout", "idle_session_timeout"),
+)
+#: As a session begins, so without our own limits.
+_READ_SETTINGS: Final = b"select name, reset_val from pg_settings where name = any(%(names)s)"
+_NOW: Final = b"select extract(epoch from clock_timestamp())::float8"
+_BETWEEN_LOOKS: Final = 0.05
+
+
+@attrs.frozen(kw_only=True)
+class Examination:
+    """What there is to know of a server that answers.
+
+    Attributes:
+        place: host, port and database.
+        version: as the server has it, 150004 for 15.4.
+        is_pooled: whether something stands between that lends servers for a transaction.
+        settings: some of the server's, by their names, in its own units.
+        clock_ahead: by how many seconds its clock is ahead of ours, within what the question took.
+        unfit: why the CRM cannot live here; empty if it can.
+        pending: the steps of the schema that are missing.
+    """
+
+    place: str
+    version: int
+    is_pooled: bool
+    settings: Mapping[str, str]
+    clock_ahead: float
+    unfit: str
+    pending: Sequence[str]
+
+
+async def examine(conninfo: str) -> Examination:
+    """Look at the server that takes writes. Raises UnavailableError."""
+    with translated():
+        async with await connect(conninfo, autocommit=True) as connection:
+            return Examination(
+                place=f"{connection.info.host}:{connection.info.port}/{connection.info.dbname}",
+                version=connection.info.server_version,
+                is_pooled=await is_behind_pooler(connection),
+                settings=dict(await fetch(connection, _READ_SETTINGS, {"names": list(_SETTINGS)})),
+                clock_ahead=await _clock_ahead(connection),
+                unfit=await _unfit(connection),
+                pending=await migrations.pending(connection),
+            )
+
+
+async def _clock_ahead(connection: Connection) -> float:
+    before = time.time()
+    [(theirs,)] = await fetch(connection, _NOW, {})
+    after = time.time()
+    return float(theirs - min(max(theirs, before), after))
+
+
+async def _unfit(connection: Connection) -> str:
+    try:
+        await migrations.check_fitness(connection)
+    except migrations.UnfitDatabaseError as error:
+        return str(error)
+    return ""
+
+
+def hosts(conninfo: str) -> Mapping[str, str]:
+    """The hosts that a URL names, each with a connection string for it alone."""
+    known = conninfo_to_dict(conninfo)
+    names, ports = str(known.get("host") or "").split(","), str(known.get("port") or "5432").split(",")
+    return {
+        f"{host}:{port}": make_conninfo(conninfo, host=host, port=port, target_session_attrs="any")
+        for host, port in zip(names, cycle(ports), strict=False)
+    }
+
+
+async def role(conninfo: str) -> str:
+    """Whether a host is the primary, a standby, or gone."""
+    try:
+        with translated():
+            async with await connect(conninfo, autocommit=True) as connection:
+                [(is_standby,)] = await fetch(connection, b"select pg_is_in_recovery()", {})
+    except UnavailableError:
+        return "gone"
+    return "standby" if is_standby else "primary"
+
+
+async def seconds_behind(primary: str, replica: str) -> float | None:
+    """How long a replica takes until it has what the primary has now.
+
+    Infinity where that is longer than it is waited for, and None for a server that is no replica. Raises
+    UnavailableError.
+    """
+    with translated():
+        async with (
+            await connect(primary, autocommit=True) as first,
+            await connect(replica, autocommit=True, wanted="standby") as second,
+        ):
+            [(position,)] = await fetch(first, PRIMARY_IS_AT, {})
+            return await _seconds_until(second, position)
+
+
+async def _seconds_until(replica: Connection, position: int) -> float | None:
+    began = time.monotonic()
+    while rows := await fetch(replica, REPLICA_IS_AT, {}):
+        took = time.monotonic() - began
+        if rows[0][1] >= position:
+            return took
+        if took > MOST_BEHIND:
+            return math.inf
+        await asyncio.sleep(_BETWEEN_LOOKS)
+    return None

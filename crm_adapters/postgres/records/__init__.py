@@ -1,0 +1,1 @@
+"""The Database port: reads in batches, transactions, commits in groups, and replicas."""

@@ -1,0 +1,331 @@
+"""PostgresDatabase: the Database port on a pool of connections, or on one connection of the caller's."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
+
+from attrs import evolve
+from psycopg.pq import TransactionStatus
+
+from crm_adapters import documents
+from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
+from crm_adapters.postgres.connection.options import transaction
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.connection.timeouts import WIDE_TIMEOUT
+from crm_adapters.postgres.records.batched_reads import SharedReader
+from crm_adapters.postgres.records.group_commit import Commits
+from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.replica import Replica
+from crm_adapters.postgres.records.transactions import (
+    LockingReader,
+    commit_whole_group,
+    decide_until_known,
+    groups_of,
+    held_records,
+    read,
+)
+from crm_adapters.postgres.sql import indexes
+from crm_adapters.postgres.sql.list_queries import page_statement
+from crm_adapters.postgres.sql.statements import query
+from crm_core.engine.changes import Changes, Decide, DuplicateRequestError
+from crm_core.engine.queries import Cursor, Page, Query
+from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.errors import UnavailableError
+from crm_core.rules.needs import Key, Known, Needs
+
+logger = logging.getLogger("crm.postgres")
+
+T = TypeVar("T")
+
+#: Reads something on a connection of somebody's.
+Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
+
+_ROUNDS_WITHOUT_LOCKS: Final = 3
+_ROUNDS_WITH_LOCKS: Final = 10
+#: Seconds after which no further round is begun: each may wait for a lock, and clients lose patience.
+_LONGEST_CONTENTION: Final = 10.0
+_STREAM_PIECE: Final = 500
+
+
+class PostgresDatabase:
+    """Records in PostgreSQL 15 or later.
+
+    Point reads of concurrent requests travel together; a change is decided on what they gave and committed by one
+    statement that checks it. Where that keeps failing, or children matter, it is decided under locks instead.
+
+    Args:
+        pool: where connections come from; its owner opens and closes it.
+        wake: called after each commit that left deliveries.
+        replica: what is read from where a reader is named.
+    """
+
+    def __init__(self, pool: Pool, wake: Callable[[], None] = lambda: None, *, replica: Replica | None = None) -> None:
+        self._pool = pool
+        self._wake = wake
+        self._replica = replica
+        self._reader = SharedReader(pool)
+        self._commits = Commits(pool)
+        self._turns = KeyedLocks()
+        self._background: set[asyncio.Task[None]] = set()
+
+    @staticmethod
+    def on(connection: Connection) -> "ConnectedDatabase":
+        """The same on a connection of the caller's, inside the caller's own READ COMMITTED transaction."""
+        return ConnectedDatabase(connection)
+
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
+        """The record as clients see it, or None."""
+        if self._replica is None or reader is None:
+            row = await self._reader.row(key)
+        else:
+            row = await self._replica.row(key, reader)
+        return Document(row[1], row[2]) if row else None
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed; children are read as they are, without locks that outlive the reading."""
+        if needs.children:
+            async with self._pool.connect() as connection, transaction(connection):
+                return await read(LockingReader(connection), needs)
+        return await read(self._reader, needs)
+
+    async def page(self, query_: Query, *, reader: int | None = None) -> Page:
+        """One page of a list."""
+        return await _page(self._reading(reader), query_, query_.limit)
+
+    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
+        """A whole list, read page by page so that no statement or transaction is long."""
+        reading = self._reading(reader)
+
+        async def undisturbed(read_: Callable[[Connection], Awaitable[T]]) -> T:
+            # A reader may leave. What was asked for them by then is read to its end, or its connection would be lost.
+            return await asyncio.shield(asyncio.ensure_future(reading(read_)))
+
+        async for piece in _stream(undisturbed, query_):
+            yield piece
+
+    def _reading(self, reader: int | None) -> Reading:
+        if self._replica is None or reader is None:
+            return self._pool.reading
+        return partial(self._replica.reading, {reader})
+
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The fields that the changes of a record after a version touched."""
+        return await _changed_fields(self._pool.reading, key, since)
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Read, decide, commit; again when what was known no longer holds, at last under locks."""
+        async with self._turns.take(needs.records):
+            return await self._change(needs, decide)
+
+    async def _change(self, needs: Needs, decide: Decide) -> Document | None:
+        last = asyncio.get_running_loop().time() + _LONGEST_CONTENTION
+        rounds = 0 if needs.children else _ROUNDS_WITHOUT_LOCKS
+        for _ in range(rounds):
+            known, answer = await decide_until_known(self._reader, await read(self._reader, needs), decide)
+            if isinstance(answer, Needs):  # for children, which are read under locks only
+                break
+            if await self._commit(answer, known):
+                return _answer(answer, known)
+            _check_patience(last)
+            self._reader.forget(known)
+            needs = _looking_again(needs)
+        return await self._change_under_locks(needs, decide, last)
+
+    async def _commit(self, changes: Changes, known: Known) -> bool:
+        """Commit, and tell whether what was known still held."""
+        groups = groups_of(changes)
+        held = held_records(changes, known)
+        try:
+            if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
+                await self._commits.commit(groups[0], held, known.catalogs)
+            elif groups or changes.receipt:
+                async with self._pool.connect() as connection:
+                    with staleness():
+                        async with transaction(connection):
+                            for index, group in enumerate(groups):
+                                await commit_whole_group(connection, group, () if index else held, known.catalogs)
+                            await _keep_receipt(connection, changes, known)
+        except StaleError:
+            return False
+        self._after(changes)
+        return True
+
+    async def _change_under_locks(self, needs: Needs, decide: Decide, last: float) -> Document | None:
+        for _ in range(_ROUNDS_WITH_LOCKS):
+            try:
+                async with self._pool.connect(WIDE_TIMEOUT) as connection:
+                    with staleness():
+                        async with transaction(connection):
+                            await fetch(connection, query("allow_time"), {})
+                            answer, changes = await _decide_under_locks(connection, needs, decide)
+            except StaleError:
+                _check_patience(last)
+                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
+            else:
+                self._after(changes)
+                return answer
+        logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
+        raise UnavailableError
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request with this idempotency key."""
+        return await _receipt(self._pool.reading, user, key)
+
+    def _after(self, changes: Changes) -> None:
+        if changes.deliveries:
+            self._wake()
+        if any(indexes.concerns(write.event) for write in changes.writes):
+            self.follow_definitions()
+
+    def follow_definitions(self) -> None:
+        """Have the indexes that attributes ask for built or dropped, in the background."""
+        task = asyncio.create_task(indexes.follow_definitions(self._pool.conninfo))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def close(self) -> None:
+        """Stop what runs in the background; the pool is its owner's to close."""
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+class ConnectedDatabase:
+    """The Database port on one connection: locks at once, repeats nothing, and leaves the commit to its caller."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
+        """The record as clients see it, or None."""
+        with translated():
+            rows = await fetch(self._connection, query("read_records", key.resource), {"ids": [key.id]})
+        return Document(rows[0][1], rows[0][2]) if rows else None
+
+    async def known(self, needs: Needs) -> Known:
+        """Read what is needed, locked until the caller's transaction ends."""
+        with translated():
+            return await read(LockingReader(self._connection), needs)
+
+    async def page(self, query_: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
+        """One page of a list."""
+        return await _page(self._reading, query_, query_.limit)
+
+    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # the connection is the caller's choice
+        """A whole list, in pieces."""
+        async for piece in _stream(self._reading, query_):
+            yield piece
+
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """The fields that the changes of a record after a version touched."""
+        return await _changed_fields(self._reading, key, since)
+
+    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+        """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
+        with translated():
+            try:
+                await self._begin()
+                with staleness():
+                    async with self._connection.transaction():
+                        return (await _decide_under_locks(self._connection, needs, decide))[0]
+            except StaleError:
+                raise UnavailableError from None
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """The receipt of a request with this idempotency key."""
+        return await _receipt(self._reading, user, key)
+
+    async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
+        with translated():
+            return await read_(self._connection)
+
+    async def _begin(self) -> None:
+        # The first transaction block of an idle connection would be the outermost, and commit when it ends.
+        if self._connection.info.transaction_status == TransactionStatus.IDLE and not self._connection.autocommit:
+            await self._connection.execute("select")
+
+
+async def _decide_under_locks(connection: Connection, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
+    """Read, decide and write inside the caller's transaction."""
+    reader = LockingReader(connection)
+    # Children are read once their parents are held, so that none can be added meanwhile.
+    known, changes = await decide_until_known(reader, await read(reader, evolve(needs, children=frozenset())), decide)
+    assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
+    for group in groups_of(changes):
+        await commit_whole_group(connection, group, (), known.catalogs)
+    await _keep_receipt(connection, changes, known)
+    return _answer(changes, known), changes
+
+
+async def _keep_receipt(connection: Connection, changes: Changes, known: Known) -> None:
+    answer = _answer(changes, known)
+    if changes.receipt is None or changes.answer is None or answer is None:
+        return
+    user, (key, fingerprint) = changes.receipt
+    params = {
+        "user": user,
+        "key": key,
+        "fingerprint": fingerprint,
+        "record": changes.answer.id,
+        "version": answer.version,
+        "body": answer.body.decode(),
+        "kept": RECEIPTS_KEPT,
+    }
+    if not await fetch(connection, query("keep_receipt"), params):
+        raise DuplicateRequestError
+
+
+async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
+    params = {"user": user, "key": key, "kept": RECEIPTS_KEPT}
+    rows = await reading(lambda connection: fetch(connection, query("receipt"), params))
+    return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
+
+
+def _check_patience(last: float) -> None:
+    """Raise UnavailableError when a change has met others for too long."""
+    if asyncio.get_running_loop().time() > last:
+        raise UnavailableError
+
+
+def _answer(changes: Changes, known: Known) -> Document | None:
+    """The record that the decision answers with, as it is after the commit."""
+    key = changes.answer
+    if key is None:
+        return None
+    for write in changes.writes:
+        if write.key == key:
+            return Document(write.event.version, documents.encode(getattr(write, "value", None)))
+    record = known.records[key]
+    return Document(record.version, documents.encode(record.value)) if record else None
+
+
+def _looking_again(needs: Needs) -> Needs:
+    """The same needs, without trust in catalog versions that were seen earlier."""
+    return evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
+
+
+async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:
+    params = {"record": key.id, "since": since}
+    rows = await reading(lambda connection: fetch(connection, query("changed_fields"), params))
+    return [name for (name,) in rows]
+
+
+async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:
+    assert limit is not None  # noqa: S101  # a page is asked for with one; without, a list is streamed
+    statement, params = page_statement(query_, limit)
+    [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
+    return Page(body or b"", Cursor(value, last) if more else None)
+
+
+async def _stream(reading: Reading, query_: Query) -> AsyncIterator[bytes]:
+    page = await _page(reading, query_, _STREAM_PIECE)
+    yield page.body
+    while page.next is not None:
+        query_ = evolve(query_, after=page.next)
+        page = await _page(reading, query_, _STREAM_PIECE)
+        if page.body:
+            yield b"," + page.body

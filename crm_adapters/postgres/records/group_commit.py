@@ -1,0 +1,85 @@
+"""Commits of single records that concurrent requests share, as their reads do (group commit)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from crm_adapters.postgres.connection.errors import StaleError, staleness
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.records.transactions import Group, commit_group, commit_whole_group
+from crm_core.errors import CrmError, UnavailableError
+from crm_core.rules.needs import Catalog, Record
+
+#: How the records of several requests are written at once; what is not here is written alone.
+_SHARED: Final = {"insert_records": "insert_records", "update_records": "update_free_records"}
+_MOST_LANES: Final = 100
+
+
+@attrs.frozen(eq=False)
+class _Job:
+    """One record to be written, with what must still hold for it."""
+
+    group: Group
+    held: Sequence[Record]
+    catalogs: Mapping[str, Catalog]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Jobs of one kind can be one statement."""
+        held = tuple((record.key, record.version) for record in self.held)
+        catalogs = tuple((entity, catalog.version) for entity, catalog in self.catalogs.items())
+        return self.group.statement, self.group.table, held, catalogs
+
+
+class Commits:
+    """Writes records by as few statements as concurrent requests allow.
+
+    Whoever is alone is not kept waiting. What fails together is written one by one, so that nobody suffers from
+    what is wrong with, or who holds, another's record.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lanes: dict[tuple[object, ...], Loader[_Job, bool]] = {}
+
+    async def commit(self, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]) -> None:
+        """Write a group of one record. Raises StaleError when what was known does not hold."""
+        job = _Job(group, held, catalogs)
+        if group.statement not in _SHARED:
+            await self._commit_alone(job)
+            return
+        if not await self._lane(job.kind).load(job):
+            await self._commit_alone(job)
+
+    def _lane(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
+        if kind not in self._lanes:
+            if len(self._lanes) >= _MOST_LANES:
+                self._lanes = {each: lane for each, lane in self._lanes.items() if not lane.is_idle}
+            self._lanes[kind] = Loader(self._commit_together)
+        return self._lanes[kind]
+
+    async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
+        groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].event.record)]
+        first = jobs[0]
+        together = Group(
+            first.group.table,
+            _SHARED[first.group.statement],
+            [write for group in groups for write in group.writes],
+            [delivery for group in groups for delivery in group.deliveries],
+        )
+        try:
+            async with self._pool.connect() as connection:
+                with staleness():
+                    written = await commit_group(connection, together, first.held, first.catalogs)
+        except UnavailableError:  # to be told: whether it was written nobody knows
+            raise
+        except (StaleError, CrmError):
+            return {}
+        return {job: True for job in jobs if job.group.writes[0].event.record in written}
+
+    async def _commit_alone(self, job: _Job) -> None:
+        async with self._pool.connect() as connection:
+            with staleness():
+                await commit_whole_group(connection, job.group, job.held, job.catalogs)

@@ -1,0 +1,182 @@
+"""Reading from a replica, by those who find there all that they wrote."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from psycopg.errors import QueryCanceled, SerializationFailure
+
+from crm_adapters.postgres.connection.options import is_pooled, transaction
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.sql import indexes
+from crm_adapters.postgres.sql.statements import query
+from crm_core.errors import UnavailableError
+from crm_core.resources import RESOURCES
+from crm_core.rules.needs import Key
+
+logger = logging.getLogger("crm.postgres")
+
+T = TypeVar("T")
+
+#: A record's id, and the user who asks for it.
+_Wanted: TypeAlias = tuple[UUID | int, int]
+_LoadRows: TypeAlias = Callable[[list[_Wanted]], Awaitable[Mapping[_Wanted, Row]]]
+
+#: Seconds that a replica may be behind when it is asked, and for which its answer is good: together what is promised.
+MOST_BEHIND: Final = 4.0
+_ANSWER_GOOD_FOR: Final = 1.0
+
+PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
+#: The position is read after the snapshot, so nothing that the snapshot shows is missing from later ones.
+REPLICA_IS_AT: Final = b"""
+select
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+    coalesce((pg_last_wal_replay_lsn() - '0/0')::bigint, 0)
+where pg_is_in_recovery()"""
+
+
+class _Seen(NamedTuple):
+    """What the server of a connection had at some time: every transaction before ``finished``."""
+
+    at: float
+    finished: int
+
+
+class Replica:
+    """A copy that may be read from, or several behind one URL; read from within ``async with``.
+
+    Nothing is kept here that other processes would have to know: what a user wrote last comes with their credentials,
+    from the primary (`note`), and every connection is asked what its server has.
+
+    Args:
+        conninfo: a libpq URL or connection string.
+        primary: where is read from otherwise.
+    """
+
+    def __init__(self, conninfo: str, primary: Pool) -> None:
+        self._pool = Pool(conninfo, wanted="standby")
+        self._primary = primary
+        self._written: dict[int, int] = {}
+        self._seen: WeakKeyDictionary[Connection, _Seen] = WeakKeyDictionary()
+        self._positions: deque[tuple[float, int]] = deque(maxlen=8)
+        self._rows = {name: Loader(self._load_rows(name)) for name in RESOURCES}
+        self._is_told = self._is_up = False
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it can be known what users wrote last, and so must be noted from now on."""
+        return self._is_told
+
+    def note(self, user: int, written: int) -> None:
+        """Remember the last transaction in which a user wrote, as the primary knows it with their credentials."""
+        self._written[user] = max(written, self._written.get(user, 0))
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open()
+        self._watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._pool.close()
+
+    async def row(self, key: Key, reader: int) -> Row | None:
+        """A record's row for a user, shared with whoever else asks now."""
+        return await self._rows[key.resource].load((key.id, reader))
+
+    def _load_rows(self, resource: str) -> _LoadRows:
+        async def load(wanted: list[_Wanted]) -> Mapping[_Wanted, Row]:
+            params = {"ids": list({id_ for id_, _ in wanted})}
+            readers = {reader for _, reader in wanted}
+            found = await self.reading(readers, lambda each: fetch(each, query("read_records", resource), params))
+            rows = {row[0]: row for row in found}
+            return {(id_, reader): rows[id_] for id_, reader in wanted if id_ in rows}
+
+        return load
+
+    async def reading(self, readers: Collection[int], read_: Callable[[Connection], Awaitable[T]]) -> T:
+        """Read for some users: on the replica where it has all that they wrote, else on the primary."""
+        if self._is_up and all(reader in self._written for reader in readers):
+            after = max(self._written[reader] for reader in readers)
+            try:
+                async with self._pool.connect() as connection, _one_server(connection):
+                    if await self._has(connection, after):
+                        return await read_(connection)
+            except UnavailableError as error:
+                # A statement that took too long, or was in the way of what is replayed, says nothing of others.
+                if not isinstance(error.__cause__, QueryCanceled | SerializationFailure):
+                    self._fall()
+        return await self._primary.reading(read_)
+
+    def _fall(self) -> None:
+        if self._is_up:
+            self._is_up = False
+            logger.warning("reading from the primary: the replica is not there, or too far behind")
+
+    async def _watch(self) -> None:
+        """Know where the primary was in the last seconds, and read from the replica as soon as it can be."""
+        while True:
+            with _going_on():
+                now = time.monotonic()
+                [(position,)] = await self._primary.fetch(PRIMARY_IS_AT, {})
+                self._positions.append((now, position))
+                if not self._is_up:
+                    await self._rise()
+            await asyncio.sleep(_ANSWER_GOOD_FOR)
+
+    async def _rise(self) -> None:
+        if not self._is_told:
+            await indexes.build_written(self._primary.conninfo)
+            async with self._primary.connect() as connection:
+                self._is_told = await indexes.has_written(connection)
+        async with self._pool.connect() as connection:
+            self._seen[connection] = await self._ask(connection)
+        self._is_up = self._is_told
+        if self._is_up:
+            logger.info("reading from the replica")
+
+    async def _has(self, connection: Connection, after: int) -> bool:
+        """Whether the server of a connection has all up to a transaction. Raises UnavailableError if it is too old.
+
+        A pooler may have another server answer each transaction, so nothing is remembered of those.
+        """
+        seen = None if is_pooled(connection) else self._seen.get(connection)
+        if seen is None or time.monotonic() - seen.at > _ANSWER_GOOD_FOR or seen.finished <= after:
+            self._seen[connection] = seen = await self._ask(connection)
+        return seen.finished > after
+
+    async def _ask(self, connection: Connection) -> _Seen:
+        now = time.monotonic()
+        while self._positions and now - self._positions[0][0] > MOST_BEHIND:
+            self._positions.popleft()
+        rows = await fetch(connection, REPLICA_IS_AT, {})
+        if not rows or not self._positions or rows[0][1] < self._positions[0][1]:
+            raise UnavailableError
+        return _Seen(now, rows[0][0])
+
+
+def _one_server(connection: Connection) -> AbstractAsyncContextManager[None]:
+    """What is asked and what is then read must be answered by the same server."""
+    return transaction(connection) if is_pooled(connection) else nullcontext()
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """The watch goes on whatever happens, or the replica would never be used again; it looks anew in a second."""
+    try:
+        yield
+    except UnavailableError:
+        pass
+    except Exception:
+        logger.exception("the replica could not be looked at")

@@ -1,0 +1,1 @@
+"""Statements, lists as SQL, indexes and migrations."""

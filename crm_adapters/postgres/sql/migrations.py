@@ -1,0 +1,92 @@
+"""The schema: hand-written steps in ``migrations/``, each applied once, in order, under a lock."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Final
+
+import psycopg
+
+from crm_adapters.postgres.connection.errors import translated
+from crm_adapters.postgres.connection.options import connect
+from crm_core.model.permissions import GROUPS
+
+_LEAST_VERSION: Final = 150_000
+#: Whoever migrates holds this; an arbitrary number that nothing else locks.
+_LOCK: Final = 0x63726D_316
+
+
+class UnfitDatabaseError(Exception):
+    """This server or database cannot hold the CRM; the message says why."""
+
+
+async def migrate(conninfo: str) -> Sequence[str]:
+    """Apply the steps that are missing, all or none; gives their names.
+
+    Raises UnfitDatabaseError or UnavailableError.
+    """
+    with translated():
+        async with await connect(conninfo) as connection:
+            await check_fitness(connection)
+            await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            done = await _applied(connection)
+            missing = [name for name in steps() if name not in done]
+            for name in missing:
+                await connection.execute(_read(name))
+                await connection.execute("insert into migration (name) values (%s)", (name,))
+            if not done:
+                await _add_groups(connection)
+    return missing
+
+
+async def pending(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> Sequence[str]:
+    """The steps that a database still lacks."""
+    cursor = await connection.execute("select to_regclass('migration') is not null")
+    exists = await cursor.fetchone()
+    done = await _names(connection) if exists and exists[0] else set()
+    return [name for name in steps() if name not in done]
+
+
+def steps() -> Sequence[str]:
+    """The names of all steps, in order."""
+    folder = files(__package__).joinpath("migrations")
+    return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
+
+
+def _read(name: str) -> bytes:
+    return files(__package__).joinpath("migrations", f"{name}.sql").read_text("utf-8").encode()
+
+
+async def check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    """Raise UnfitDatabaseError unless the CRM can live here."""
+    if connection.info.server_version < _LEAST_VERSION:
+        raise UnfitDatabaseError("PostgreSQL 15 or later is needed.")
+    cursor = await connection.execute("show server_encoding")
+    encoding = await cursor.fetchone()
+    if encoding is None or encoding[0] != "UTF8":
+        raise UnfitDatabaseError("The database must have the encoding UTF8.")
+    cursor = await connection.execute("select lower('ÄI')")
+    lowered = await cursor.fetchone()
+    if lowered is None or lowered[0] != "äi":  # searches would find no other letters than English ones
+        raise UnfitDatabaseError("The database must have a locale that knows all letters, such as C.UTF-8.")
+
+
+async def _applied(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> set[object]:
+    await connection.execute(
+        "create table if not exists migration (name text primary key, applied_at timestamptz not null default now())"
+    )
+    return await _names(connection)
+
+
+async def _names(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> set[object]:
+    cursor = await connection.execute("select name from migration")
+    return {name for (name,) in await cursor.fetchall()}
+
+
+async def _add_groups(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    """The groups that exist from the start; from then on they are an administrator's to change."""
+    for name, permissions in GROUPS.items():
+        await connection.execute("insert into app_group (name) values (%s)", (name,))
+        await connection.execute(
+            "insert into group_permission (group_name, permission) select %s, unnest(%s::text[])",
+            (name, sorted(permissions)),
+        )

@@ -1,0 +1,1 @@
+"""How a change is decided, and how a list is asked for."""

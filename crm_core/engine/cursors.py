@@ -1,0 +1,74 @@
+"""Cursors: where a page of a list ends, as an opaque text for URLs."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from crm_core.engine.queries import Cursor, Query
+from crm_core.errors import InvalidError, Problem
+from crm_core.input.readers import RefusedError, iso, read_full_date, read_moment, read_uuid, refuse, text_problems
+from crm_core.resources import Resource
+
+
+def write_cursor(query: Query, cursor: Cursor) -> str:
+    """A cursor as an opaque text for URLs."""
+    order = ("-" if query.descending else "") + (query.order_by or "")
+    return pack(order, cursor.value, str(cursor.id))
+
+
+def pack(*parts: str | None) -> str:
+    """Parts of a place in a list as an opaque text for URLs."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def unpack(text: str) -> Any:
+    """What `pack` was given, or whatever else somebody made up. Raises ValueError, also RecursionError."""
+    return json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+
+
+def read_cursor(_: Resource, value: str) -> Mapping[str, object]:
+    """Return the order that a cursor belongs to, and the cursor. Raises RefusedError."""
+    try:
+        order, last, id_ = unpack(value)
+        sound = (
+            isinstance(order, str)
+            and isinstance(id_, str)
+            and isinstance(last, str | None)
+            and not text_problems(last or "", len(last or ""))
+        )
+        if sound:
+            return {"cursor": (order, Cursor(last, read_uuid(id_)))}
+    except (ValueError, TypeError, RecursionError, RefusedError, binascii.Error):
+        pass
+    raise refuse("invalid", "Invalid cursor")
+
+
+def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Cursor:
+    """A cursor belongs to one order, and its value to the ordering field."""
+    order, cursor = ordered
+    name = query.get("order_by")
+    if order == ("-" if query.get("descending", True) else "") + (name or ""):
+        field = query["resource"].fields[name] if name else None
+        try:
+            if cursor.value is None and (field is None or field.nullable):
+                return cursor
+            if cursor.value is not None and field is not None:
+                ordering_value(field.kind, cursor.value)
+                return cursor
+        except RefusedError:
+            pass
+    raise InvalidError({"cursor": (Problem("invalid", "Invalid cursor"),)})
+
+
+def ordering_value(kind: str, value: str) -> Any:
+    """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
+    if kind == "moment":
+        found = read_moment(value)
+        if iso(found) != value:  # no document shows it like this
+            raise refuse("invalid", "Invalid cursor")
+        return found
+    if kind == "date":
+        return read_full_date(value)
+    return value

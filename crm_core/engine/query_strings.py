@@ -1,0 +1,184 @@
+"""From the parameters of a list to a query (decision 9)."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from crm_core.engine.cursors import check_cursor, read_cursor
+from crm_core.engine.matching import simple_lower
+from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
+from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.input.fields import Field
+from crm_core.input.readers import RefusedError, read_boolean, read_full_date, read_uuid, refuse, text_problems
+from crm_core.model.entities import Attribute
+from crm_core.resources import Resource
+from crm_core.rules.attributes import normal_name
+from crm_core.rules.needs import Key
+
+MAX_PAGE_SIZE: Final = 1_000
+
+
+_MOST_TERMS: Final = 20
+
+
+_MOST_VALUES: Final = 200
+
+
+ATTRIBUTE_PREFIX: Final = "attributes."
+
+
+_NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
+
+
+_TERM = re.compile(r""""([^"]*)"(?=[\s,]|$)|'([^']*)'(?=[\s,]|$)|([^\s,]+)""")
+
+
+_NOT_A_CHOICE: Final = Problem(
+    "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
+)
+
+
+def parse_query(
+    resource: Resource, params: Mapping[str, str], definitions: Mapping[str, Attribute], *, strict: bool = False
+) -> Query:
+    """Read query parameters; empty values are none. Raises InvalidError naming each bad parameter."""
+    query: dict[str, Any] = {"resource": resource}
+    filters: list[Filter] = []
+    problems: dict[str, Problems] = {}
+    for name, value in params.items():
+        try:
+            if not _is_known(resource, name):
+                _refuse_unknown(resource, strict=strict)
+            elif not value:
+                continue
+            elif found := text_problems(value, len(value)):
+                problems[name] = found
+            elif name in _CONTROLS:
+                query |= _CONTROLS[name](resource, value)
+            else:
+                filters.append(_read_filter(resource, name, value, definitions))
+        except RefusedError as error:
+            problems[name] = error.problems
+    if problems:
+        raise InvalidError(problems)
+    if (ordered := query.pop("cursor", None)) is not None:
+        query["after"] = check_cursor(ordered, query)
+    return Query(filters=tuple(filters), **query)
+
+
+def known_parameters(resource: Resource) -> tuple[str, ...]:
+    """The names of a list's query parameters; ``attributes.<name>`` stands for any attribute."""
+    named = (*resource.filters, *(name for name in resource.references if name != resource.parent))
+    attribute = (f"{ATTRIBUTE_PREFIX}<name>",) if "attributes" in resource.fields else ()
+    return (*named, *attribute, *_CONTROLS)
+
+
+def refuse_missing(query: Query, exists: Callable[[Key], bool]) -> None:
+    """Raise InvalidError for filters that name records or users that do not exist."""
+    missing = {name: (_NOT_A_CHOICE,) for name, key in query.references().items() if not exists(key)}
+    if missing:
+        raise InvalidError(missing)
+
+
+def _read_ordering(resource: Resource, value: str) -> Mapping[str, object]:
+    name = value.removeprefix("-")
+    if name not in resource.ordering:
+        allowed = ", ".join(resource.ordering) or "none"
+        raise refuse("invalid_choice", f'"{name[:100]}" is not a valid choice. Lists can be ordered by: {allowed}.')
+    return {"order_by": name, "descending": value.startswith("-")}
+
+
+def read_limit(value: str) -> int:
+    """How many a page may have. Raises RefusedError."""
+    if not re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
+        raise refuse("invalid", "A valid integer is required.")
+    limit = int(value)
+    if limit < 1:
+        raise refuse("min_value", "Ensure this value is greater than or equal to 1.")
+    if limit > MAX_PAGE_SIZE:
+        raise refuse("max_value", f"Ensure this value is less than or equal to {MAX_PAGE_SIZE}.")
+    return limit
+
+
+def _read_search(_: Resource, value: str) -> Mapping[str, object]:
+    """Terms are parted by blanks and commas; quotes round a term keep a phrase together."""
+    terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
+    found = dict.fromkeys(simple_lower(term).replace("\n", " ") for term in terms if term)
+    if len(found) > _MOST_TERMS:
+        raise refuse("max_length", f"Ensure this value has no more than {_MOST_TERMS} terms.")
+    return {"terms": tuple(found)}
+
+
+_CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] = {
+    "search": _read_search,
+    "ordering": _read_ordering,
+    "limit": lambda _, value: {"limit": read_limit(value)},
+    "cursor": read_cursor,
+}
+
+
+def _is_known(resource: Resource, name: str) -> bool:
+    is_attribute = name.startswith(ATTRIBUTE_PREFIX) and "attributes" in resource.fields
+    return is_attribute or name in known_parameters(resource)
+
+
+def _refuse_unknown(resource: Resource, *, strict: bool) -> None:
+    if strict:
+        raise refuse("unknown", f"This parameter is not known. There are: {', '.join(known_parameters(resource))}.")
+
+
+def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
+    if name.startswith(ATTRIBUTE_PREFIX):
+        return _read_attribute_filter(name.removeprefix(ATTRIBUTE_PREFIX), value, definitions)
+    field = resource.fields[name]
+    return Filter(name, resource.filters.get(name, "exact"), _read_value(field, value), field.kind)
+
+
+def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
+    # Names never hold two "_" in a row, but may end in one: the last two belong to the operator.
+    bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "exact")
+    definition = definitions.get(normal_name(bare))
+    if definition is None:
+        raise refuse("unknown", "This attribute is not defined.")
+    if operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
+        raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
+    read = _ATTRIBUTE_READERS.get(definition.type, str)
+    parts = value.split(",") if operator == "in" else [value]
+    if len(parts) > _MOST_VALUES:
+        raise refuse("max_length", f"Ensure this value has no more than {_MOST_VALUES} items.")
+    found = tuple(read(part) for part in parts) if operator == "in" else read(value)
+    return Filter(definition.name, operator, found, definition.type, is_attribute=True)
+
+
+def _read_value(field: Field, value: str) -> object:
+    if field.kind == "uuid":
+        try:
+            return read_uuid(value)
+        except RefusedError:
+            raise refuse("invalid", "Enter a valid UUID.") from None
+    if field.kind == "integer":
+        if not re.fullmatch(r"\s*-?\d{1,18}\s*", value, re.ASCII):
+            raise refuse("invalid", "Enter a number.")
+        return int(value)
+    if field.kind == "choice" and value not in field.limits.get("enum", ()):
+        raise refuse("invalid_choice", f"Select a valid choice. {value[:100]} is not one of the available choices.")
+    return read_boolean(value) if field.kind == "boolean" else value
+
+
+def _read_number(value: str) -> int | float:
+    number = float(value) if _NUMBER.fullmatch(value) else math.nan
+    if not math.isfinite(number):
+        raise refuse("invalid", "Enter a number.")
+    return int(value) if value.lstrip("-").isdigit() else number
+
+
+def _read_day(value: str) -> str:
+    return read_full_date(value).isoformat()
+
+
+_ATTRIBUTE_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "number": _read_number,
+    "date": _read_day,
+    "boolean": read_boolean,
+}

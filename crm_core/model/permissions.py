@@ -1,0 +1,53 @@
+"""Permissions as Django names them, and the groups that exist from the start (decision 24)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+ACTIONS: Final = ("view", "add", "change", "delete")
+
+
+NOUNS: Final = (
+    "client",
+    "service",
+    "lead",
+    "followup",
+    "pipeline",
+    "cohort",
+    "enrollment",
+    "enrollmentdetail",
+    "transferrequest",
+    "attribute",
+    "webhook",
+    "user",
+)
+
+
+def permission(action: str, noun: str) -> str:
+    """A permission as Django names it: ``app.add_lead``."""
+    return f"app.{action}_{noun}"
+
+
+#: Every permission there is.
+PERMISSIONS: Final = frozenset(permission(action, noun) for noun in NOUNS for action in ACTIONS)
+
+
+def _all_of(*nouns: str, actions: Iterable[str] = ACTIONS) -> frozenset[str]:
+    return frozenset(permission(action, noun) for noun in nouns for action in actions)
+
+
+def _view_all_but(*nouns: str) -> frozenset[str]:
+    return _all_of(*(noun for noun in NOUNS if noun not in nouns), actions=("view",))
+
+
+_TEACHING = _view_all_but("webhook", "lead", "client") | _all_of("followup", actions=("add", "change"))
+
+
+#: The groups that exist from the start (ruling 24).
+GROUPS: Final[Mapping[str, frozenset[str]]] = {
+    "Sales": _all_of("client", "lead", "followup")
+    | _all_of("service", actions=("view", "add", "change"))
+    | _view_all_but("webhook"),
+    "Operations": PERMISSIONS - _all_of("webhook", "attribute", actions=("add", "change", "delete")),
+    "Instructors": _TEACHING,
+    "Teacher Assistant": _TEACHING,
+}

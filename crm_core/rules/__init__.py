@@ -1,0 +1,1 @@
+"""What holds: pure rules, which say what they must know by the needs that they yield."""

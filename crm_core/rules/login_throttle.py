@@ -1,0 +1,51 @@
+"""How failed logins slow down further ones (decision 23)."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from crm_core.model.accounts import normal_username
+
+
+@attrs.frozen
+class Failures:
+    """Failed logins that count against one key.
+
+    Attributes:
+        count: how many since they were last forgotten.
+        latest: when the last one was, UTC.
+    """
+
+    count: int
+    latest: dt.datetime
+
+
+#: Failures are forgotten when the latest is older than this, the longest wait.
+FAILURE_WINDOW: Final = dt.timedelta(minutes=15)
+
+
+_FREE_FAILURES: Final = {"user": 10, "address": 100}
+
+
+def failure_keys(username: str, address: str) -> Mapping[str, str]:
+    """What a failed login counts against: the pair, and the address alone; never the user alone.
+
+    So nobody can lock somebody else out from another address.
+    """
+    return {"user": f"user {address} {normal_username(username)}", "address": f"address {address}"}
+
+
+def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
+    """Return whole seconds until the next attempt: 0 for a few failures, then doubling up to 900."""
+    return max((_wait(kind, each, now) for kind, each in failures.items()), default=0)
+
+
+def _wait(kind: str, failures: Failures, now: dt.datetime) -> int:
+    beyond = failures.count - _FREE_FAILURES[kind]
+    if beyond < 0:
+        return 0
+    delay = min(2.0 ** min(beyond, 20), FAILURE_WINDOW.total_seconds())
+    return max(0, math.ceil(delay - (now - failures.latest).total_seconds()))

@@ -1,0 +1,169 @@
+"""What a rule or a decision must know, and what it is told: needs, knowledge, and the two kinds of rules.
+
+A decision and its rules read from top to bottom: where they must know something they say so by :class:`Needs`, and are
+given :class:`Known`. How a store finds that out is no concern of theirs.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import attrs
+
+from crm_core.model.accounts import Caller
+from crm_core.model.entities import Attribute
+from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.index import WebhookIndex
+
+
+class Key(NamedTuple):
+    """Names one record of one resource, or one user (``user`` and a whole number)."""
+
+    resource: str
+    id: UUID | int
+
+
+@attrs.frozen
+class Record:
+    """A stored entity with its version: 1 when new, one more with each change."""
+
+    key: Key
+    version: int
+    value: Any
+
+
+class Search(NamedTuple):
+    """The records of a resource whose fields have the given values; a tuple of values means any of them.
+
+    With ``any_field`` one of the fields is enough.
+    """
+
+    resource: str
+    where: tuple[tuple[str, object], ...]
+    any_field: bool = False
+
+
+@attrs.frozen
+class Catalog:
+    """What users defined for one entity: attributes and active webhooks, as of one version of them."""
+
+    version: int
+    definitions: Mapping[str, Attribute]
+    webhooks: tuple[Webhook, ...]
+
+    @cached_property
+    def webhook_index(self) -> WebhookIndex:
+        """The webhooks, arranged once for all events."""
+        return WebhookIndex.of(self.webhooks)
+
+
+@attrs.frozen(kw_only=True)
+class Needs:
+    """What a decision must know.
+
+    Attributes:
+        records: whole records; the commit holds only if each still has the version that was read.
+        references: ids of which it matters only whether they exist.
+        children: all records that a search finds. They are read under locks on ``records``, so that none is missed.
+        counts: how many records a search finds.
+        catalogs: entities whose definitions and webhooks matter, with the least version that is fresh enough
+            (seen with the caller's credentials), or None to look.
+    """
+
+    records: frozenset[Key] = frozenset()
+    references: frozenset[Key] = frozenset()
+    children: frozenset[Search] = frozenset()
+    counts: frozenset[Search] = frozenset()
+    catalogs: Mapping[str, int | None] = attrs.field(factory=dict)
+
+    def __or__(self, other: "Needs") -> "Needs":
+        """Both needs as one."""
+        return Needs(
+            records=self.records | other.records,
+            references=self.references | other.references,
+            children=self.children | other.children,
+            counts=self.counts | other.counts,
+            catalogs={**self.catalogs, **other.catalogs},
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.references or self.children or self.counts or self.catalogs)
+
+
+@attrs.frozen(kw_only=True)
+class Known:
+    """The answers to needs; what was looked for and is not there is None."""
+
+    records: Mapping[Key, Record | None] = attrs.field(factory=dict)
+    references: Mapping[Key, bool] = attrs.field(factory=dict)
+    children: Mapping[Search, tuple[Record, ...]] = attrs.field(factory=dict)
+    counts: Mapping[Search, int] = attrs.field(factory=dict)
+    catalogs: Mapping[str, Catalog] = attrs.field(factory=dict)
+
+    def __or__(self, other: "Known") -> "Known":
+        """What either knows."""
+        return Known(
+            records={**self.records, **other.records},
+            references={**self.references, **other.references},
+            children={**self.children, **other.children},
+            counts={**self.counts, **other.counts},
+            catalogs={**self.catalogs, **other.catalogs},
+        )
+
+    def lacks(self, needs: Needs) -> Needs:
+        """The part of ``needs`` that is not known yet."""
+        return Needs(
+            records=needs.records - self.records.keys(),
+            references=needs.references - self.references.keys() - self.records.keys(),
+            children=needs.children - self.children.keys(),
+            counts=needs.counts - self.counts.keys(),
+            catalogs={name: version for name, version in needs.catalogs.items() if name not in self.catalogs},
+        )
+
+    def exists(self, key: Key) -> bool:
+        """Whether a needed reference is there."""
+        if key in self.records:
+            return self.records[key] is not None
+        return self.references[key]
+
+    def value(self, key: Key) -> object | None:
+        """The entity of a needed record, if it is there."""
+        record = self.records[key]
+        return record.value if record else None
+
+
+@attrs.frozen(kw_only=True)
+class Proposal:
+    """A record as somebody wants it: what the rules of a resource are asked about.
+
+    Attributes:
+        who: the caller.
+        before: the record as it is, or None for a new one.
+        sent: checked values of the fields that are to be set, already without those that had problems.
+    """
+
+    who: Caller
+    before: Any
+    sent: Mapping[str, Any]
+
+    def value(self, name: str) -> Any:
+        """A field as it would become; None when a new record has no such value yet."""
+        return self.sent[name] if name in self.sent else getattr(self.before, name, None)
+
+    def touches(self, *names: str) -> bool:
+        """Whether any of the fields is to be set."""
+        return any(name in self.sent for name in names)
+
+
+#: A rule of a resource: more values to set, or what must be known first. Raises InvalidError.
+Validate: TypeAlias = Callable[[Proposal, Known], "Needs | Mapping[str, object]"]
+
+
+#: What else changes when a record has changed from one value to the next: other records, or what must be known first.
+Cascade: TypeAlias = Callable[[Any, Any, Known], "Needs | Mapping[Key, object]"]
+
+
+def catalog_of(entity: str, who: Caller) -> Needs:
+    """The need for an entity's catalog, as fresh as the caller's credentials were."""
+    return Needs(catalogs={entity: who.catalogs.get(entity)})

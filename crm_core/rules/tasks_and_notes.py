@@ -1,0 +1,161 @@
+"""Tasks and notes of a record: filing lists of them whole, and the atomic changes (rulings 16 and 17).
+
+Every function takes a record's entries and returns new ones; nothing is changed in place.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, invalid
+from crm_core.input.drafts import Draft, read_draft, read_item, read_payload
+from crm_core.input.fields import boolean, day, text, uuid
+from crm_core.input.readers import ReadContext, iso
+from crm_core.model.accounts import Caller
+from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
+
+Entry = TypeVar("Entry", Task, Note)
+
+#: An edit of a record: from the record as it is to new values of some fields. Pure; raises NotFoundError, InvalidError.
+Edit = Callable[[Any], Draft]
+
+_FULL: Final = f"Ensure this field has no more than {MAX_ENTRIES} elements."
+
+
+def file_entries(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
+    """A list as it is kept when it is written whole: known entries keep their author, new ones get the caller's.
+
+    Raises InvalidError, keyed by index, when an id comes twice.
+    """
+    known = {entry.id: entry for entry in before}
+    problems: dict[str, Problems] = {}
+    seen: set[UUID] = set()
+    for index, entry in enumerate(sent):
+        if entry.id in seen:
+            problems[str(index)] = {"id": (Problem("unique", "This field must be unique."),)}
+        seen.add(entry.id)
+    if problems:
+        raise InvalidError(problems)
+    return tuple(_file(known.get(entry.id), entry, who) for entry in sent)
+
+
+def _file(known: Entry | None, entry: Entry, who: Caller) -> Entry:
+    if known is entry:
+        return entry
+    if known is not None:
+        origin: dict[str, Any] = {"user_id": known.user_id, "user_name": known.user_name}
+        if isinstance(known, Task):
+            origin["date_created"] = known.date_created
+        else:
+            origin["date"] = known.date if entry.date is None else entry.date
+    else:
+        user = who.actor.user
+        origin = {"user_id": user.id, "user_name": user.name}
+        if isinstance(entry, Task):
+            origin["date_created"] = entry.date_created or who.now
+        else:
+            origin["date"] = iso(who.now) if entry.date is None else entry.date
+    return attrs.evolve(entry, **origin)
+
+
+@attrs.frozen
+class TaskUpdate:
+    """What ``update-task`` takes."""
+
+    task_id: UUID = uuid()
+    completed: bool = boolean()
+    task: str = text(longest=MAX_ENTRY_LENGTH)
+    date: object = day()
+
+
+@attrs.frozen
+class EntryId:
+    """What ``delete-note`` takes."""
+
+    id: UUID = uuid()
+
+
+def update_task(data: object, context: ReadContext) -> Edit:
+    """The edit that changes one task; raises InvalidError when ``data`` does not say which, or what."""
+    draft = read_draft(TaskUpdate, data, context, require_all=False)
+    values, problems = dict(draft.values), dict(draft.problems)
+    sent = values.keys() | problems.keys()
+    if isinstance(data, Mapping):
+        required = ("task_id",) if sent & {"completed", "task", "date"} else ("task_id", "completed")
+        problems |= {name: (Problem("required", "This field is required."),) for name in required if name not in sent}
+    if problems:
+        raise InvalidError(problems)
+    task_id = values.pop("task_id")
+
+    def edit(record: Any) -> Draft:
+        tasks = record.list_of_tasks
+        index = _position(tasks, task_id, "Task not found.")
+        return Draft({"list_of_tasks": (*tasks[:index], attrs.evolve(tasks[index], **values), *tasks[index + 1 :])})
+
+    return edit
+
+
+def delete_task(data: object, context: ReadContext) -> Edit:
+    """The edit that takes one task away; it is named by ``id``, or ``task_id`` as in ``update-task``."""
+    if isinstance(data, Mapping) and "id" not in data and "task_id" in data:
+        data = {"id" if name == "task_id" else name: value for name, value in data.items()}
+    return _delete("list_of_tasks", "Task not found.", data, context)
+
+
+def delete_note(data: object, context: ReadContext) -> Edit:
+    """The edit that takes one note away."""
+    return _delete("list_of_notes", "Note not found.", data, context)
+
+
+def add_task(data: object, context: ReadContext) -> Edit:
+    """The edit that appends one task."""
+    return _add("list_of_tasks", Task, data, context)
+
+
+def add_note(data: object, context: ReadContext) -> Edit:
+    """The edit that appends one note."""
+    return _add("list_of_notes", Note, data, context)
+
+
+#: The atomic operations by the last part of their path.
+OPERATIONS: Final[Mapping[str, Callable[[object, ReadContext], Edit]]] = {
+    "update-task": update_task,
+    "delete-task": delete_task,
+    "delete-note": delete_note,
+    "add-task": add_task,
+    "add-note": add_note,
+}
+
+
+def _delete(field: str, missing: str, data: object, context: ReadContext) -> Edit:
+    entry_id = read_payload(EntryId, data, context)["id"]
+
+    def edit(record: Any) -> Draft:
+        entries = getattr(record, field)
+        index = _position(entries, entry_id, missing)
+        return Draft({field: (*entries[:index], *entries[index + 1 :])})
+
+    return edit
+
+
+def _add(field: str, entity: type[Task] | type[Note], data: object, context: ReadContext) -> Edit:
+    entry = read_item(entity, data, context)
+
+    def edit(record: Any) -> Draft:
+        entries = getattr(record, field)
+        if any(each.id == entry.id for each in entries):
+            raise invalid("id", "unique", "This field must be unique.")
+        if len(entries) >= MAX_ENTRIES:
+            raise invalid(field, "max_length", _FULL)
+        return Draft({field: (*entries, entry)})
+
+    return edit
+
+
+def _position(entries: Sequence[Task | Note], entry_id: object, missing: str) -> int:
+    for index, entry in enumerate(entries):
+        if entry.id == entry_id:
+            return index
+    raise NotFoundError(missing)

@@ -1,0 +1,169 @@
+"""``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, ruling 29)."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from crm_core.errors import Problem
+from crm_core.input.readers import RefusedError, text_problems
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_FORBIDDEN: Final = frozenset(
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "content-encoding",
+        "keep-alive",
+    }
+)
+_FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
+MAX_HEADERS: Final = 50
+TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MAX_HEADERS} elements.")
+_TWICE: Final = Problem("unique", "This header is set twice.")
+LONGEST_VALUE: Final = 4_096
+_LARGEST_PORT: Final = 65_535
+_LONGEST_IN_URL: Final = 1_024
+_LONGEST_URL: Final = 8_192
+_LONGEST_NAME: Final = 253
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class UnfillableError(Exception):
+    """A template that gives no sound request for a record."""
+
+
+def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
+    """Headers that a webhook may send: sound names, none that framing or signing depends on, text values."""
+    if len(value) > MAX_HEADERS:
+        raise RefusedError((TOO_MANY_HEADERS,))
+    problems = {name[:256]: found for name, each in value.items() if (found := _header_problems(name, each))}
+    spelled = Counter(name.lower() for name in value)
+    problems |= {name: [_TWICE] for name in value if spelled[name.lower()] > 1 and name not in problems}
+    if problems:
+        raise RefusedError(problems)
+    return {name: str(each) for name, each in value.items()}
+
+
+def placeholders(template: str) -> Iterable[str]:
+    """The field names that a template mentions."""
+    return _PLACEHOLDER.findall(template)
+
+
+def placeholder_problems(template: str, fields: frozenset[str]) -> list[Problem]:
+    """Placeholders that name no field of the model, and braces that belong to none."""
+    problems = [
+        Problem("unknown_placeholder", f'Unknown placeholder "{{{name}}}".')
+        for name in placeholders(template)
+        if name not in fields
+    ]
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", template)):
+        problems.append(Problem("invalid", "Unbalanced braces."))
+    return problems
+
+
+def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
+    """What is wrong with a webhook's URL: it must be http(s), and only path and query may hold placeholders."""
+    # The authority ends at the first slash, question mark or hash: what precedes that must be literal.
+    head = re.match(r"[^/?#]*(?://[^/?#]*)?", template)
+    fragment = template.partition("#")[2]
+    if _PLACEHOLDER.search((head[0] if head else "") + fragment):
+        return [
+            Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
+        ]
+    if not _is_sound(template):
+        return [Problem("invalid", "Enter a valid URL.")]
+    return placeholder_problems(template, fields)
+
+
+def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
+    """A webhook's URL for one record: values are percent-encoded and never change the shape of the URL.
+
+    Raises UnfillableError when that cannot be.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        text = _as_text(value_of(found[1]))[:_LONGEST_IN_URL]
+        # A segment of dots alone would be taken for a step up, even though dots need no encoding.
+        return quote(text, safe="", errors="replace") if text.strip(".") else "%2E" * len(text)
+
+    filled = _PLACEHOLDER.sub(fill, template)
+    if len(filled) > _LONGEST_URL:
+        raise UnfillableError("The URL is too long.")
+    if _steps(filled) != _steps(template):
+        raise UnfillableError("A segment of the URL's path would be dots alone.")
+    return filled
+
+
+def _steps(url: str) -> int:
+    """How many segments of a URL's path are dots alone, which clients and servers take for steps up."""
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    return sum(segment in {".", ".."} for segment in path.split("/"))
+
+
+def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
+    """A header's value for one record: no control characters, no blanks around it, of bounded length."""
+    filled = _PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), template)
+    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:LONGEST_VALUE]
+    return plain.decode(errors="ignore").rstrip()
+
+
+def _as_text(value: object) -> str:
+    """A plain value inside a URL or header: null is nothing, lists and objects are compact JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_sound(template: str) -> bool:
+    if re.search(r"[\x00-\x20\x7f\\]|\s", template):
+        return False
+    try:
+        parts = urlsplit(_PLACEHOLDER.sub("x", template))
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and _is_host(parts.hostname or "")
+        and not re.search(r"[@{}%]", parts.netloc)
+        and (port is None or 0 < port <= _LARGEST_PORT)
+    )
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is a name, or an address in its plain spelling: others look like names and mean addresses."""
+    with suppress(ValueError):
+        return bool(ip_address(host))
+    try:
+        name = host.encode("idna").decode().removesuffix(".")
+    except UnicodeError:
+        return False
+    last = name.rpartition(".")[2]
+    return len(name) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
+
+
+def _header_problems(name: str, value: object) -> list[Problem]:
+    lower = name.lower()
+    if not TOKEN.fullmatch(name):
+        return [Problem("invalid", "This is not a header's name.")]
+    if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
+        return [Problem("forbidden", "This header cannot be set.")]
+    if not isinstance(value, str):
+        return [Problem("invalid", "Not a valid string.")]
+    if re.search(r"[\r\n]", value):
+        return [Problem("invalid", "Line breaks are not allowed.")]
+    return text_problems(value, LONGEST_VALUE)

@@ -1,0 +1,213 @@
+"""What a request carries, from bytes to plain values: JSON bodies, forms, query parameters, preferences.
+
+The framework's own decoding answers some bad input with 500, so bodies are decoded here (``errors.RequestError``).
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import HTTPException
+
+from crm_core.model.accounts import Idempotency
+from crm_http.api.errors import RequestError
+from crm_http.api.limits import Limits
+
+AnyRequest = Request[Any, Any, Any]
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+
+_IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
+_ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
+
+#: Bytes in a JSON body, and in the body of a login, which anybody may send.
+LARGEST_BODY: Final = 1_000_000
+LARGEST_LOGIN: Final = 8_000
+_DEEPEST: Final = 32
+_MOST_PARAMETERS: Final = 200
+
+
+def header(request: AnyRequest, name: bytes) -> str:
+    """A header's value by its lower-case name, those of several joined by commas; empty when it is not there."""
+    return ",".join([value.decode("latin-1") for each, value in request.scope["headers"] if each == name])
+
+
+def media_type(request: AnyRequest) -> str:
+    """The content type without its parameters."""
+    return header(request, b"content-type").partition(";")[0].strip().lower()
+
+
+def accepts_json(request: AnyRequest) -> bool:
+    """Whether the client takes JSON, which is all there is."""
+    accept = header(request, b"accept")
+    return not accept or any(each.partition(";")[0].strip().lower() in _ACCEPTED for each in accept.split(","))
+
+
+async def read_json(request: AnyRequest, *accepted: str) -> object:
+    """The body as plain values; an empty one is an empty object, as the documented API had it."""
+    body = await _read_bytes(request)
+    if not body:
+        return {}
+    if media_type(request) not in ("", JSON, *accepted):
+        raise unsupported(request)
+    return decode_json(body)
+
+
+async def read_login(request: AnyRequest) -> object:
+    """The body of a login: JSON or a form."""
+    body = await _read_bytes(request)
+    if media_type(request) not in (FORM, MULTIPART):
+        return await read_json(request)
+    try:
+        if media_type(request) == FORM:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+            return dict(pairs)
+        return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    except (ValueError, LookupError, HTTPException) as error:
+        kind = "Multipart form" if media_type(request) == MULTIPART else "Form"
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"{kind} parse error - The form cannot be read.") from error
+
+
+def decode_json(body: bytes) -> object:
+    """JSON as plain values, of bounded depth."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _parse_error(_reason(body, error)) from None
+    # Few brackets cannot nest deep; only other bodies need to be walked.
+    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value):
+        raise _parse_error("Too deeply nested")
+    return value
+
+
+def read_query(request: AnyRequest) -> Mapping[str, str]:
+    """Query parameters; of one that is repeated the last counts."""
+    try:
+        text = request.scope["query_string"].decode()
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS))
+    except ValueError as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The query string cannot be read.") from error
+
+
+def is_strict(request: AnyRequest) -> bool:
+    """Whether the client asked that nothing it sends be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
+    preferences = header(request, b"prefer")
+    return bool(preferences) and any(
+        each.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
+        for each in preferences.split(",")
+    )
+
+
+async def read_pieces(request: AnyRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives, no faster than it is taken; of at most the bytes that the route lets in."""
+    pieces = request.stream()
+    limits = _limits(request)
+    last = asyncio.get_running_loop().time() + limits.pieces_seconds
+    while True:
+        with _reading():
+            async with asyncio.timeout_at(last), asyncio.timeout(limits.body_seconds):
+                piece = await anext(pieces, None)
+        if piece is None:
+            return
+        if piece:
+            yield piece
+
+
+async def skip(pieces: AsyncIterator[bytes]) -> None:
+    """Take the rest of a body that is refused: a client that cannot go on sending may never read why."""
+    with suppress(RequestError, HTTPException):
+        async for _ in pieces:
+            pass
+
+
+async def read_idempotency(request: AnyRequest) -> Idempotency | None:
+    """By what the request is to be known when it comes again: ``Idempotency-Key``, bare or between quotes.
+
+    The hash is of the method, the path and the body, which must have been read. Raises RequestError.
+    """
+    text = header(request, b"idempotency-key")
+    if not text:
+        return None
+    if not (found := _IDEMPOTENCY_KEY.fullmatch(text)):
+        raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
+    asked = hashlib.sha256()
+    for part in (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body()):
+        asked.update(b"%d:%b" % (len(part), part))
+    return Idempotency(found[1] or found[2], asked.digest())
+
+
+async def _read_bytes(request: AnyRequest) -> bytes:
+    with _reading():
+        async with asyncio.timeout(_limits(request).body_seconds):
+            return await request.body()
+
+
+def _limits(request: AnyRequest) -> Limits:
+    limits = request.scope["state"]["limits"]
+    assert isinstance(limits, Limits)  # noqa: S101  # the edge put it there
+    return limits
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "The request body took too long.") from None
+    except HTTPException as error:
+        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+        # The client went away, or the server could make no sense of what it sent.
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
+
+
+def unsupported(request: AnyRequest) -> RequestError:
+    """The refusal of a body for its content type."""
+    sent = header(request, b"content-type")[:100]
+    return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'Unsupported media type "{sent}" in request.')
+
+
+def _parse_error(reason: str) -> RequestError:
+    return RequestError(HTTPStatus.BAD_REQUEST, f"JSON parse error - {reason}")
+
+
+def _reason(body: bytes, error: Exception) -> str:
+    """Why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
+    try:
+        json.loads(body.decode(), parse_constant=_refuse_constant)
+    except RecursionError:
+        return "Too deeply nested"
+    except ValueError as found:
+        # Of a number with too many digits Python says how to allow them, which is no client's business.
+        return "Number out of range" if "digits" in str(found) else str(found)
+    return str(error)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _within(each)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [each for each in value.values() if isinstance(each, dict | list)]
+    return [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []

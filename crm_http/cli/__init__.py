@@ -1,0 +1,1 @@
+"""The commands, by what they are about; `crm_http.cli.main` puts them together."""

@@ -1,0 +1,1 @@
+"""`crm doctor`: checks of all that a server stands on."""

@@ -1,0 +1,72 @@
+"""`crm doctor`: what is wrong, and how to mend it."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+import click
+from rich.markup import escape
+
+from crm_http.cli.arguments import examples
+from crm_http.cli.doctor.checks import Check, State, failed
+from crm_http.cli.doctor.examination import check_disk, check_files_kept, check_machine, check_servers, check_settings
+from crm_http.cli.terminal import ASKED_WRONGLY, FAILED, out
+from crm_http.server.composition import FailedError
+from crm_http.server.supervisor import Stop, open_database
+from crm_http.settings import Settings
+
+_COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
+
+
+@click.command(
+    "doctor",
+    epilog=examples(
+        "crm doctor",
+        "crm doctor --json      # for programs",
+    ),
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(*, as_json: bool) -> int:
+    """Look at settings, database, file store and machine, and say what is wrong and how to mend it.
+
+    A file is written and deleted at once, and an embedded database is brought up to date. Exits with 0 if nothing
+    failed, 1 if something did, and 2 for a wrong setting.
+    """
+    settings = list(check_settings(os.environ))
+    wrong = _has_failed(settings)
+    found = settings if wrong else [*settings, *_examine(Settings.from_env(os.environ))]
+    _show_json(found) if as_json else _show_lines(found)
+    return ASKED_WRONGLY if wrong else FAILED if _has_failed(found) else 0
+
+
+def _has_failed(checks: Sequence[Check]) -> bool:
+    return any(check.state is State.FAILED for check in checks)
+
+
+def _examine(settings: Settings) -> Sequence[Check]:
+    found = []
+    try:
+        with open_database(settings, Stop(FAILED)) as url:
+            found += asyncio.run(_all_of(url, settings))
+    except FailedError as error:
+        found.append(failed("database", str(error)))
+    found += asyncio.run(check_files_kept(settings))
+    return [*found, *check_disk(settings), *check_machine(settings)]
+
+
+async def _all_of(url: str, settings: Settings) -> list[Check]:
+    return [check async for check in check_servers(url, settings)]
+
+
+def _show_json(checks: Sequence[Check]) -> None:
+    shown = [attrs.asdict(check) for check in checks]
+    click.echo(json.dumps({"ok": not _has_failed(checks), "checks": shown}, indent=2))
+
+
+def _show_lines(checks: Sequence[Check]) -> None:
+    for check in checks:
+        text = " ".join(f"{check.found} {check.mend}".split())
+        out.print(f"[{_COLOURS[check.state]}]{check.state:<9}[/]{check.name:<13}{escape(text)}")

@@ -1,1 +1,0 @@
-"""The commands, by what they are about; `crm_http.cli` puts them together."""

@@ -1,0 +1,152 @@
+"""Groups (ruling 24), names (ruling 25), the throttle of logins, and the Authorization header."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_core.errors import NotAuthenticatedError, PermissionDeniedError, ThrottledError
+from crm_core.model.accounts import Actor, User, require
+from crm_core.model.permissions import GROUPS, PERMISSIONS
+from crm_core.resources import RESOURCES
+from crm_core.rules.login_throttle import FAILURE_WINDOW, Failures, failure_keys, seconds_to_wait
+from crm_http.api.authorization import read_authorization
+from tests.core.knowledge import NOW
+
+ALL_NOUNS = {
+    "client", "service", "lead", "followup", "pipeline", "cohort", "enrollment", "enrollmentdetail",
+    "transferrequest", "attribute", "webhook", "user",
+}  # fmt: skip
+
+
+def having(action: str, *nouns: str) -> set[str]:
+    return {f"app.{action}_{noun}" for noun in nouns}
+
+
+def test_permissions_are_django_s_for_every_noun() -> None:
+    actions = ("view", "add", "change", "delete")
+
+    assert set().union(*(having(action, *ALL_NOUNS) for action in actions)) == PERMISSIONS
+    assert {resource.permission(action) for resource in RESOURCES.values() for action in actions} <= PERMISSIONS
+
+
+@pytest.mark.parametrize(
+    ("group", "action", "nouns"),
+    [
+        ("Sales", "view", ALL_NOUNS - {"webhook"}),
+        ("Sales", "add", {"client", "lead", "followup", "service"}),
+        ("Sales", "change", {"client", "lead", "followup", "service"}),
+        ("Sales", "delete", {"client", "lead", "followup"}),
+        ("Operations", "view", ALL_NOUNS),
+        ("Operations", "add", ALL_NOUNS - {"webhook", "attribute"}),
+        ("Operations", "change", ALL_NOUNS - {"webhook", "attribute"}),
+        ("Operations", "delete", ALL_NOUNS - {"webhook", "attribute"}),
+        ("Instructors", "view", ALL_NOUNS - {"webhook", "lead", "client"}),
+        ("Instructors", "add", {"followup"}),
+        ("Instructors", "change", {"followup"}),
+        ("Instructors", "delete", set()),
+        ("Teacher Assistant", "view", ALL_NOUNS - {"webhook", "lead", "client"}),
+        ("Teacher Assistant", "add", {"followup"}),
+        ("Teacher Assistant", "change", {"followup"}),
+        ("Teacher Assistant", "delete", set()),
+    ],
+)
+def test_the_four_groups_may_do_what_ruling_24_says(group: str, action: str, nouns: set[str]) -> None:
+    assert {name for name in GROUPS[group] if name.startswith(f"app.{action}_")} == having(action, *nouns)
+
+
+def test_there_are_four_groups() -> None:
+    assert set(GROUPS) == {"Sales", "Operations", "Instructors", "Teacher Assistant"}
+
+
+def test_superusers_have_every_permission_and_others_their_own() -> None:
+    user = User(id=1, username="ann")
+
+    require(Actor(user=user, is_superuser=True), "app.delete_client")
+    require(Actor(user=user, permissions=frozenset({"app.view_client"})), "app.view_client")
+    with pytest.raises(PermissionDeniedError, match=r"^You do not have permission to perform this action\.$"):
+        require(Actor(user=user, permissions=frozenset({"app.view_client"})), "app.add_client")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "name"), [("Ann", "Lee", "Ann Lee"), ("Ann", "", "Ann"), ("", "Lee", "Lee"), ("", "", "ann")]
+)
+def test_a_user_s_name_is_first_and_last_or_the_username(first: str, last: str, name: str) -> None:
+    assert User(id=1, username="ann", first_name=first, last_name=last).name == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "elapsed", "wait"),
+    [
+        ("user", 9, 0, 0),
+        ("user", 10, 0, 1),
+        ("user", 10, 0.5, 1),
+        ("user", 10, 1, 0),
+        ("user", 11, 0, 2),
+        ("user", 15, 2.5, 30),
+        ("user", 19, 0, 512),
+        ("user", 20, 0, 900),
+        ("user", 10**9, 0, 900),
+        ("user", 20, 900, 0),
+        ("address", 99, 0, 0),
+        ("address", 100, 0, 1),
+        ("address", 103, 0, 8),
+    ],
+)
+def test_the_wait_doubles_with_each_failure_beyond_the_free_ones_up_to_15_minutes(
+    kind: str, count: int, elapsed: float, wait: int
+) -> None:
+    assert seconds_to_wait({kind: Failures(count, NOW)}, NOW + timedelta(seconds=elapsed)) == wait
+
+
+def test_the_longer_wait_counts_and_without_failures_there_is_none() -> None:
+    failures = {"user": Failures(11, NOW), "address": Failures(103, NOW)}
+
+    assert seconds_to_wait(failures, NOW) == 8
+    assert seconds_to_wait({}, NOW) == 0
+
+
+@given(st.integers(0, 10**12), st.floats(0, 10**6))
+def test_no_wait_is_negative_or_longer_than_failures_are_remembered(count: int, elapsed: float) -> None:
+    wait = seconds_to_wait({"user": Failures(count, NOW)}, NOW + timedelta(seconds=elapsed))
+
+    assert 0 <= wait <= FAILURE_WINDOW.total_seconds()
+
+
+def test_nobody_can_lock_somebody_else_out_from_another_address() -> None:
+    mine, theirs = failure_keys("ann", "10.0.0.1"), failure_keys("ann", "10.0.0.2")
+
+    assert set(mine.values()).isdisjoint(theirs.values())
+    assert failure_keys("bob", "10.0.0.1")["address"] == mine["address"]
+    assert failure_keys("bob", "10.0.0.1")["user"] != mine["user"]
+
+
+@pytest.mark.parametrize(("wait", "unit"), [(1, "second"), (12, "seconds")])
+def test_a_throttled_caller_is_told_how_long(wait: int, unit: str) -> None:
+    assert str(ThrottledError(wait)) == f"Request was throttled. Expected available in {wait} {unit}."
+
+
+@pytest.mark.parametrize("header", ["Token abc", "token abc", "TOKEN  abc ", "Bearer abc", " bearer abc"])
+def test_the_scheme_is_token_or_bearer_in_any_case(header: str) -> None:
+    assert read_authorization(header) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        (None, "Authentication credentials were not provided."),
+        ("", "Authentication credentials were not provided."),
+        ("abc", "Authentication credentials were not provided."),
+        ("Basic YTpi", "Authentication credentials were not provided."),
+        ("Tokenabc", "Authentication credentials were not provided."),
+        ("Token", "Invalid token header. No credentials provided."),
+        ("Token  ", "Invalid token header. No credentials provided."),
+        ("Token a b", "Invalid token header. Token string should not contain spaces."),
+    ],
+)
+def test_other_headers_are_refused_with_the_texts_that_clients_know(header: str | None, text: str) -> None:
+    with pytest.raises(NotAuthenticatedError) as caught:
+        read_authorization(header)
+
+    assert str(caught.value) == text

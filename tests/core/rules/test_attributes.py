@@ -1,0 +1,319 @@
+"""The dynamic schema, rulings 19 to 22."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, FollowUp
+from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, SERVICES
+from crm_core.rules.attributes import is_sound_name, validate_values
+from tests.core.knowledge import HOSTILE, JSON_LIKE, Knowledge, answered, made, refused, texts, uid
+
+REQUIRED = ["This field is required."]
+UNKNOWN = ["This attribute is not defined."]
+NOT_A_TEXT = ["Not a valid string."]
+NOT_A_NUMBER = ["A valid number is required."]
+NOT_A_DAY = ["Date has wrong format. Use one of these formats instead: YYYY-MM-DD."]
+NOT_BOOLEAN = ["Must be a valid boolean."]
+NOT_A_URL = ["Enter a valid URL."]
+COMPOSED, DECOMPOSED = "\u00e9t\u00e9", "e\u0301te\u0301"
+
+
+def attribute(type_: str, name: str = "it", *, number: int = 1, **more: object) -> Attribute:
+    found: Attribute = made(Attribute, number, entity="client", name=name, label=name, type=type_, **more)
+    return found
+
+
+def problems_of(definition: Attribute, value: object) -> Any:
+    _, problems = validate_values({definition.name: definition}, {}, {definition.name: value})
+    return texts(problems.get(definition.name, ()))
+
+
+def client(*definitions: Attribute, **attributes: object) -> Knowledge:
+    return Knowledge(made(Client, 9, name="Acme", attributes=attributes), *definitions)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("text", ""),
+        ("text", " blanks stay "),
+        ("text", "x" * 10_000),
+        ("number", 0),
+        ("number", -1.5),
+        ("number", 1e300),
+        ("number", 10**20),
+        ("date", "2025-01-15"),
+        ("date", "0001-01-01"),
+        ("boolean", True),
+        ("boolean", False),
+        ("list", "anything"),
+        ("list", []),
+        ("list", ["a", "b"]),
+        ("file", "https://a.example/contract.pdf"),
+        ("file", "http://a.example?x=1"),
+    ],
+)
+def test_a_value_of_its_attribute_s_type_is_kept_as_it_is(type_: str, value: object) -> None:
+    created = answered(client(attribute(type_)).create(CLIENTS, {"name": "Acme", "attributes": {"it": value}}))
+
+    assert created.attributes == {"it": value}
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "problems"),
+    [
+        ("text", 5, NOT_A_TEXT),
+        ("text", True, NOT_A_TEXT),
+        ("text", ["a"], NOT_A_TEXT),
+        ("text", "a\x00b", ["Null characters are not allowed."]),
+        ("text", "\ud800", ["Surrogate characters are not allowed: U+D800."]),
+        ("number", "1", NOT_A_NUMBER),
+        ("number", True, NOT_A_NUMBER),
+        ("number", float("nan"), NOT_A_NUMBER),
+        ("number", float("-inf"), NOT_A_NUMBER),
+        pytest.param("number", 10**309, NOT_A_NUMBER, id="number beyond what a float holds"),
+        ("number", [1], NOT_A_NUMBER),
+        ("date", "2025-1-5", NOT_A_DAY),
+        ("date", "20250105", NOT_A_DAY),
+        ("date", "2025-02-30", NOT_A_DAY),
+        ("date", "2025-01-15T10:00:00Z", NOT_A_DAY),
+        ("date", "२०२५-०१-१५", NOT_A_DAY),
+        ("date", 20250115, NOT_A_DAY),
+        ("boolean", "true", NOT_BOOLEAN),
+        ("boolean", 1, NOT_BOOLEAN),
+        ("list", 5, ['Expected a list of items but got type "int".']),
+        ("list", {"a": 1}, ['Expected a list of items but got type "dict".']),
+        ("list", ["a", 5, "b", None], {"1": NOT_A_TEXT, "3": NOT_A_TEXT}),
+        ("list", [["a"]], {"0": NOT_A_TEXT}),
+        ("list", ["a", "a"], ["The items of this list must be distinct."]),
+        ("list", ["a", "\x00"], {"1": ["Null characters are not allowed."]}),
+        ("file", 5, NOT_A_TEXT),
+        ("file", "", NOT_A_URL),
+        ("file", "ftp://a.example/x", NOT_A_URL),
+        ("file", "javascript:alert(1)", NOT_A_URL),
+        ("file", "/files/x.png", NOT_A_URL),
+        ("file", "https://a.example/" + "x" * 2_048, ["Ensure this field has no more than 2048 characters."]),
+    ],
+)
+def test_a_value_of_another_type_is_refused(type_: str, value: object, problems: object) -> None:
+    assert problems_of(attribute(type_), value) == problems
+
+
+def test_a_list_attribute_takes_only_its_list_values_if_it_has_any() -> None:
+    size = attribute("list", list_values=("S", "M"))
+
+    assert not problems_of(size, "S")
+    assert not problems_of(size, ["M", "S"])
+    assert problems_of(size, "L") == ['"L" is not a valid choice.']
+    assert problems_of(size, ["S", "L"]) == {"1": ['"L" is not a valid choice.']}
+
+
+def test_list_values_of_other_types_are_suggestions() -> None:
+    industry = attribute("text", list_values=("Tech", "Health"))
+
+    assert not problems_of(industry, "Finance")
+
+
+def test_null_is_absent_and_is_not_stored() -> None:
+    known = client(attribute("text", "a", number=1), attribute("text", "b", number=2))
+
+    assert answered(
+        known.create(CLIENTS, {"name": "Acme", "attributes": {"a": None, "b": "x"}})
+    ).attributes == {"b": "x"}  # fmt: skip
+
+
+def test_unknown_names_are_refused_under_attributes() -> None:
+    sent = {"name": "Acme", "attributes": {"ghost": 1, "it": "x", "\x00": 2}}
+
+    assert refused(client(attribute("text")).create, CLIENTS, sent) == {
+        "attributes": {"ghost": UNKNOWN, "\x00": UNKNOWN}
+    }
+
+
+def test_definitions_of_other_entities_do_not_count() -> None:
+    sent = {"name": "Jane", "client": str(uid(9)), "attributes": {"it": "x"}}
+
+    assert refused(client(attribute("text")).create, SERVICES, sent) == {"attributes": {"it": UNKNOWN}}
+
+
+@pytest.mark.parametrize("sent", [{}, {"attributes": {}}, {"attributes": {"it": None}}])
+def test_a_required_attribute_must_be_there_in_a_new_record_even_when_no_attributes_are_sent(
+    sent: dict[str, object],
+) -> None:
+    known = client(attribute("text", is_required=True))
+
+    assert refused(known.create, CLIENTS, {"name": "Acme"} | sent) == {"attributes": {"it": REQUIRED}}
+
+
+def test_a_required_attribute_may_be_empty_false_or_zero() -> None:
+    for type_, value in (("text", ""), ("boolean", False), ("number", 0), ("list", [])):
+        assert not problems_of(attribute(type_, is_required=True), value)
+
+
+def test_the_whole_set_is_checked_whenever_attributes_are_written_and_only_then() -> None:
+    known = client(attribute("text", is_required=True), attribute("text", "b", number=2))
+
+    assert answered(known.patch(CLIENTS, 9, {"name": "New"})).attributes == {}
+    assert refused(known.patch, CLIENTS, 9, {"attributes": {"b": "x"}}) == {"attributes": {"it": REQUIRED}}
+
+
+def test_attributes_are_replaced_whole() -> None:
+    known = client(attribute("text", "a", number=1), attribute("text", "b", number=2), a="1", b="2")
+
+    assert answered(known.patch(CLIENTS, 9, {"attributes": {"a": "3"}})).attributes == {"a": "3"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "after"),
+    [
+        ({"a": "3"}, {"a": "3", "b": "2"}),
+        ({"a": None}, {"b": "2"}),
+        ({"c": "3"}, {"a": "1", "b": "2", "c": "3"}),
+        ({"ghost": None, "a": "3"}, {"a": "3", "b": "2"}),
+        (None, {}),
+    ],
+)
+def test_a_merge_patch_touches_only_the_attributes_that_it_names(patch: object, after: object) -> None:
+    definitions = [attribute("text", name, number=number) for number, name in enumerate("abc", 1)]
+    known = client(*definitions, a="1", b="2")
+
+    assert answered(known.patch(CLIENTS, 9, {"attributes": patch}, merge=True)).attributes == after
+
+
+def test_a_merge_patch_cannot_remove_a_required_attribute() -> None:
+    known = client(attribute("text", is_required=True), it="x")
+
+    for gone in ({"it": None}, None):
+        assert refused(known.patch, CLIENTS, 9, {"attributes": gone}, merge=True) == {"attributes": {"it": REQUIRED}}
+
+
+def test_values_that_narrowed_list_values_no_longer_allow_stay_until_they_are_written() -> None:
+    size = attribute("list", "size", number=1, list_values=("S", "M"))
+    known = client(size, attribute("text", "b", number=2), size="L")
+
+    assert answered(known.patch(CLIENTS, 9, {"name": "New"})).attributes == {"size": "L"}
+    assert answered(known.patch(CLIENTS, 9, {"attributes": {"b": "x"}}, merge=True)).attributes == {
+        "size": "L",
+        "b": "x",
+    }
+    assert refused(known.patch, CLIENTS, 9, {"attributes": {"size": "L"}}) == {
+        "attributes": {"size": ['"L" is not a valid choice.']}
+    }
+
+
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize(
+    ("value", "allowed"), [(1, True), (1.0, True), (None, True), (True, False), (2, False), ("1", False)]
+)
+def test_a_value_whose_definition_was_deleted_may_be_sent_back_or_dropped_but_not_altered(
+    *, value: object, allowed: bool, merge: bool
+) -> None:
+    known = client(attribute("text"), old=1)
+    sent = {"name": "New", "attributes": {"old": value}}
+
+    if allowed:
+        kept = {} if value is None else {"old": value}
+        assert answered(known.patch(CLIENTS, 9, sent, merge=merge)).attributes == kept
+    else:
+        assert refused(known.patch, CLIENTS, 9, sent, merge=merge) == {"attributes": {"old": UNKNOWN}}
+
+
+def test_a_value_whose_definition_was_deleted_stays_when_others_are_merged() -> None:
+    known = client(attribute("text"), old=1)
+
+    assert answered(known.patch(CLIENTS, 9, {"attributes": {"it": "x"}}, merge=True)).attributes == {
+        "old": 1,
+        "it": "x",
+    }
+
+
+def test_follow_ups_have_attributes_too() -> None:
+    channel = made(Attribute, 1, entity="follow_up", name="channel", label="Channel", type="text")
+    known = Knowledge(made(FollowUp, 2, service=uid(3)), channel)
+
+    assert answered(known.patch(FOLLOW_UPS, 2, {"attributes": {"channel": "email"}})).attributes == {"channel": "email"}
+
+
+@pytest.mark.parametrize("name", ["a", "A-1", "_", "größe", "ציון", "दर", "年齢", "x" * 100, COMPOSED, DECOMPOSED])
+def test_names_are_letters_of_any_script_digits_underscores_and_hyphens(name: str) -> None:
+    assert is_sound_name(name)
+
+
+@pytest.mark.parametrize("name", ["a b", "a.b", "a__b", "___", "a/b", "{a}", "a\n", "a\u200b", "a,b", "😀", "a\x00"])
+def test_other_names_are_not_sound(name: str) -> None:
+    assert not is_sound_name(name)
+
+
+def define(name: str, *existing: Attribute, **more: object) -> Attribute:
+    sent = {"name": name, "label": "A label", "type": "text"} | more
+    found: Attribute = answered(Knowledge(*existing).create(ATTRIBUTES, sent, parent="client"))
+    return found
+
+
+def test_a_definition_belongs_to_the_entity_in_its_path() -> None:
+    assert define("it").entity == "client"
+    assert define("it", entity="lead").entity == "client"
+
+
+@pytest.mark.parametrize(
+    ("name", "problems"),
+    [
+        ("a__b", ["This value does not match the required pattern."]),
+        ("a b", ["This value does not match the required pattern."]),
+        ("x" * 101, ["Ensure this field has no more than 100 characters."]),
+        ("", ["This field may not be blank."]),
+        ("it", ["This field must be unique."]),
+        (DECOMPOSED, ["This field must be unique."]),
+    ],
+)
+def test_an_unsound_or_taken_name_is_refused(name: str, problems: object) -> None:
+    existing = attribute("text", "it", number=1), attribute("text", COMPOSED, number=2)
+
+    assert refused(define, name, *existing) == {"name": problems}
+
+
+def test_the_same_name_may_be_used_for_another_entity() -> None:
+    assert define("it", made(Attribute, 1, entity="lead", name="it", label="It", type="text")).name == "it"
+
+
+def test_names_are_kept_and_compared_in_one_unicode_form() -> None:
+    assert define(DECOMPOSED).name == COMPOSED
+    known = client(attribute("text", COMPOSED))
+    created = answered(known.create(CLIENTS, {"name": "Acme", "attributes": {DECOMPOSED: "x"}}))
+    assert created.attributes == {COMPOSED: "x"}
+
+
+def test_name_and_type_cannot_change_but_may_be_sent_as_they_are() -> None:
+    known = Knowledge(attribute("text", COMPOSED))
+    fixed = ["This field cannot be changed."]
+
+    assert refused(known.patch, ATTRIBUTES, 1, {"name": "new", "type": "number"}) == {"name": fixed, "type": fixed}
+    for same in (COMPOSED, DECOMPOSED):
+        assert answered(known.patch(ATTRIBUTES, 1, {"name": same, "type": "text", "label": "New"})).name == COMPOSED
+
+
+def test_label_requirement_list_values_and_index_can_change() -> None:
+    sent = {"label": "New", "is_required": True, "list_values": ["a"], "is_indexed": True}
+    after = answered(Knowledge(attribute("text")).patch(ATTRIBUTES, 1, sent))
+
+    assert (after.label, after.is_required, after.list_values, after.is_indexed) == ("New", True, ("a",), True)
+
+
+@given(st.data())
+def test_checking_anything_raises_nothing(data: st.DataObject) -> None:
+    definitions = {type_: attribute(type_, type_, list_values=("a",)) for type_ in ATTRIBUTE_TYPES}
+    values = st.dictionaries(st.sampled_from([*ATTRIBUTE_TYPES, "ghost"]), JSON_LIKE)
+    before, sent = data.draw(values), data.draw(values)
+    kept, problems = validate_values(definitions, before, sent, merge=data.draw(st.booleans()))
+
+    assert problems.keys() <= kept.keys()
+    assert texts(problems) is not None
+
+
+@pytest.mark.parametrize("type_", ATTRIBUTE_TYPES)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_python_cannot_walk_or_print_is_of_no_type(type_: str, value: object) -> None:
+    assert problems_of(attribute(type_), value)

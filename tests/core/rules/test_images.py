@@ -1,0 +1,120 @@
+"""What is taken for an image, what it is called, and how it gets into a record."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from crm_core.errors import InvalidError, Problem
+from crm_core.model.entities import Client
+from crm_core.model.files import KEY, clean_name, media_type, new_key
+from crm_core.rules.images import MAX_PIXELS, ImageHeader, TruncationCheck, adding, check_header
+from tests.pictures import PICTURES
+
+ID = UUID("0189aaaa-0000-7000-8000-000000000001")
+NAME = UUID("8c0b4c5e-9a3e-4a52-8f0e-0123456789ab")
+
+
+def test_a_key_is_made_of_the_resource_the_record_and_a_name_of_ours() -> None:
+    key = new_key("services", ID, NAME, "webp")
+
+    assert key == f"services/{ID}/{NAME}.webp"
+    assert KEY.fullmatch(key)
+    assert media_type(key) == "image/webp"
+
+
+@pytest.mark.parametrize(
+    "key", [f"clients/{ID}/../x.png", f"clients/{ID}/{NAME}.svg", f"clients/{NAME}.png", f"c/{ID}/{NAME}.PNG"]
+)
+def test_nothing_else_is_a_key(key: str) -> None:
+    assert not KEY.fullmatch(key)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("photo.jpeg", "photo.png"),
+        ("photo", "photo.png"),
+        ("../../etc/passwd", "passwd.png"),
+        ("C:\\Users\\me\\a.b.gif", "a.b.png"),
+        ("evil.php\0.jpg", "evil.php.png"),
+        ("a\r\nSet-Cookie: b.png", "aSet-Cookie: b.png"),
+        ("\u202egnp.exe", "gnp.png"),
+        ("e\u0301.png", "é.png"),
+        ('a";b%.png', "ab.png"),
+        ("", "image.png"),
+        (".png", "png.png"),
+        ("..", "image.png"),
+        ("x" * 300 + ".png", "x" * 100 + ".png"),
+    ],
+)
+def test_a_client_s_name_is_cleaned(given: str, kept: str) -> None:
+    assert clean_name(given, "png") == kept
+
+
+def test_a_header_with_a_size_of_bounds_is_good() -> None:
+    header = ImageHeader("png", 10_000, MAX_PIXELS // 10_000)
+
+    assert check_header(header) is header
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "invalid_image"),
+        (ImageHeader("png", 0, 0), "invalid_image"),
+        (ImageHeader("gif", 5, 0), "invalid_image"),
+        (ImageHeader("png", MAX_PIXELS + 1, 1), "max_pixels"),
+        (ImageHeader("webp", 16_383, 16_383), "max_pixels"),
+    ],
+)
+def test_other_headers_are_refused(header: ImageHeader | None, code: str) -> None:
+    with pytest.raises(InvalidError) as raised:
+        check_header(header)
+
+    [problem] = raised.value.problems["file"]
+    assert isinstance(problem, Problem)
+    assert problem.code == code
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_a_whole_image_is_whole_in_whatever_pieces_it_comes(kind: str, step: int) -> None:
+    picture = PICTURES[kind]
+    whole = TruncationCheck(ImageHeader(kind, 1, 1))
+    for start in (0, *range(12, len(picture), step)):
+        whole.see(picture[start : 12 if start == 0 else start + step])
+    whole.check()
+
+    assert whole.size == len(picture)
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_an_image_with_its_end_cut_off_is_not_whole(kind: str) -> None:
+    whole = TruncationCheck(ImageHeader(kind, 1, 1))
+    whole.see(PICTURES[kind][:-1])
+
+    with pytest.raises(InvalidError):
+        whole.check()
+
+
+def test_what_follows_the_end_of_an_image_is_left_alone() -> None:
+    whole = TruncationCheck(ImageHeader("jpg", 1, 1))
+    whole.see(PICTURES["jpg"] + b"the film that some telephones append")
+
+    whole.check()
+
+
+def client(*images: str) -> Client:
+    return Client(id=ID, name="a", list_of_images=images, created_at=datetime(2026, 1, 1, tzinfo=UTC), created_by=None)  # type: ignore[arg-type]
+
+
+def test_an_image_is_appended() -> None:
+    assert adding("/files/b")(client("/files/a")).values == {"list_of_images": ("/files/a", "/files/b")}
+
+
+def test_a_full_list_takes_no_more() -> None:
+    draft = adding("/files/b")(client(*["/files/a"] * 1_000))
+
+    assert draft.values == {}
+    assert list(draft.problems) == ["list_of_images"]

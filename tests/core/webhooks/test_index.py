@@ -1,0 +1,81 @@
+"""Which webhooks are asked: never fewer than fire."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_core.model.entities import Client
+from crm_core.model.events import Event
+from crm_core.webhooks.deliveries import fires
+from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.index import WebhookIndex
+
+TEXTS = ["", "a", "b", "2026-01-01", "2026-01-01T00:00:00Z", str(UUID(int=1)), "1", "true", "None"]
+VALUES = st.one_of(st.sampled_from([*TEXTS, 1, 1.0, True, None]), st.lists(st.sampled_from(TEXTS), max_size=2))
+FIELDS = ["id", "name", "created_at", "created_by", "list_of_images", "attributes", "attributes.a", "attributes.a.b"]
+CONDITIONS = st.builds(
+    Condition,
+    field=st.sampled_from(FIELDS),
+    operator=st.sampled_from(["=", "!=", "changed_to", "changed", "in", "contains", ">"]),
+    value=VALUES,
+)
+WEBHOOKS = st.builds(
+    lambda conditions, logic: hook(*conditions, logic=logic),
+    st.lists(CONDITIONS, max_size=2),
+    st.sampled_from(["AND", "OR"]),
+)
+CLIENTS = st.builds(
+    lambda name, a, images: client(name, {"a": a, "a.b": a}, images),
+    st.sampled_from(TEXTS),
+    VALUES,
+    st.lists(st.sampled_from(TEXTS), max_size=2),
+)
+
+
+def hook(*conditions: Condition, logic: str = "AND") -> Webhook:
+    return Webhook(
+        id=UUID(int=9),
+        name="w",
+        model="Client",
+        url="http://x/",
+        conditions=conditions,
+        condition_logic=logic,
+        disabled_reason=None,
+    )
+
+
+def client(name: str, attributes: dict[str, object], images: list[str]) -> Client:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    made = {"id": UUID(int=1), "created_at": now, "created_by": 1, "list_of_images": tuple(images)}
+    return Client(name=name, attributes=attributes, **made)
+
+
+def event(kind: str) -> Event:
+    about = {"resource": "client", "record": UUID(int=1), "version": 1, "actor": None, "actor_name": ""}
+    return Event(kind=kind, request_id="", at=datetime(2026, 1, 1, tzinfo=UTC), changes={}, **about)
+
+
+@given(st.lists(WEBHOOKS, max_size=4), CLIENTS, CLIENTS, st.sampled_from(["created", "updated", "deleted"]))
+def test_whoever_fires_is_asked_in_their_order(hooks: list[Webhook], was: Client, now: Client, kind: str) -> None:
+    before, after = None if kind == "created" else was, None if kind == "deleted" else now
+    asked = WebhookIndex.of(hooks).asked(after or before)
+
+    firing = [each for each in hooks if fires(each, event(kind), before, after)]
+    assert [each for each in asked if fires(each, event(kind), before, after)] == firing
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_asked"),
+    [
+        (Condition(field="name", operator="=", value="b"), False),
+        (Condition(field="name", operator="changed_to", value="b"), False),
+        (Condition(field="name", operator="=", value="a"), True),
+        (Condition(field="attributes.x", operator="=", value="b"), False),
+        (Condition(field="name", operator="!=", value="a"), True),
+    ],
+)
+def test_who_waits_for_another_text_is_not_asked(condition: Condition, is_asked: bool) -> None:  # noqa: FBT001
+    assert bool(WebhookIndex.of([hook(condition)]).asked(client("a", {}, []))) is is_asked
