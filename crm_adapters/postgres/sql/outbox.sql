@@ -1,4 +1,4 @@
--- The statements of the outbox and of its log, in the form of queries.sql. All time is the database's.
+-- The statements of the outbox and its log, in the form of statements.sql. All time is the database's.
 
 -- name: append_deliveries
 -- Part of the statements that write records: what webhooks are told of those that were written. What several are told
@@ -82,7 +82,7 @@ update delivery set next_at = (select retry_at from waiting where waiting.id = d
 where id = any(array(select id from waiting))
 returning id
 
--- name: settle
+-- name: record_results
 -- What came of claims, where they are the latest. The end of a delivery wakes the next of its record. A success
 -- forgives its endpoint; the failures of others are counted, in one order, so that no two processes cross.
 with settled as (
