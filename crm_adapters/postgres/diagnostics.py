@@ -13,7 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import Connection, connect, is_behind_pooler
 from crm_adapters.postgres.connection.session import fetch
-from crm_adapters.postgres.records.replica import MOST_BEHIND, PRIMARY_IS_AT, REPLICA_IS_AT
+from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
+from crm_adapters.postgres.records.replica import PRIMARY_IS_AT, REPLICA_IS_AT
 from crm_adapters.postgres.sql import migrations
 from crm_core.errors import UnavailableError
 
@@ -110,7 +111,7 @@ async def seconds_behind(primary: str, replica: str) -> float | None:
     with translated():
         async with (
             await connect(primary, autocommit=True) as first,
-            await connect(replica, autocommit=True, wanted="standby") as second,
+            await connect(replica, autocommit=True, target_session_attrs="standby") as second,
         ):
             [(position,)] = await fetch(first, PRIMARY_IS_AT, {})
             return await _seconds_until(second, position)
@@ -122,7 +123,7 @@ async def _seconds_until(replica: Connection, position: int) -> float | None:
         took = time.monotonic() - began
         if rows[0][1] >= position:
             return took
-        if took > MOST_BEHIND:
+        if took > MAX_REPLICA_LAG:
             return math.inf
         await asyncio.sleep(_BETWEEN_LOOKS)
     return None

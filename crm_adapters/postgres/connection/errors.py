@@ -28,8 +28,24 @@ _ACTOR_KEYS: Final = frozenset({"event_actor_fkey", "client_created_by_fkey"})
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
 
+#: What ends a wait for a connection, a lock or an answer.
+_WAITED: Final = (
+    PoolTimeout,
+    TooManyRequests,
+    errors.ConnectionTimeout,
+    errors.LockNotAvailable,
+    errors.QueryCanceled,
+    TimeoutError,
+)
+
+
 class StaleError(Exception):
     """What was known no longer holds: decide again."""
+
+
+def is_from_waiting(error: UnavailableError) -> bool:
+    """Return whether something was waited for in vain, so that others who wait for it need not try."""
+    return isinstance(error.__cause__, _WAITED)
 
 
 @contextmanager

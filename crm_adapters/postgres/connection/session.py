@@ -15,7 +15,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import AsyncRowFactory, tuple_row
 
 from crm_adapters.postgres.connection.options import SET_LOCAL, is_pooled
-from crm_adapters.postgres.connection.timeouts import TimeoutConnection
+from crm_adapters.postgres.connection.timeout_connection import TimeoutConnection
 
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = AsyncConnection[Row]

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Row
-from crm_adapters.postgres.records.batching import BATCH_WINDOW, Loader
+from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
+from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.transactions import Lookups, existing, read_catalog, record_of
 from crm_adapters.postgres.sql.statements import query
 from crm_core.resources import RESOURCES
@@ -24,10 +25,8 @@ class SharedReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._rows = {name: Loader(self._load_rows(name), patience=BATCH_WINDOW) for name in RESOURCES}
-        self._existing = {
-            name: Loader(self._load_existing(name), patience=BATCH_WINDOW) for name in (*RESOURCES, "user")
-        }
+        self._rows = {name: Loader(self._load_rows(name), window=BATCH_WINDOW) for name in RESOURCES}
+        self._existing = {name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user")}
         self._catalogs: dict[str, Catalog] = {}
 
     def _load_rows(self, resource: str) -> LoadMany[Row]:

@@ -15,7 +15,7 @@ from crm_adapters.postgres.connection.errors import StaleError, staleness, trans
 from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
-from crm_adapters.postgres.connection.timeouts import WIDE_TIMEOUT
+from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
 from crm_adapters.postgres.records.batched_reads import SharedReader
 from crm_adapters.postgres.records.group_commit import Commits
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
@@ -46,8 +46,6 @@ Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitabl
 
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
-#: Seconds after which no further round is begun: each may wait for a lock, and clients lose patience.
-_LONGEST_CONTENTION: Final = 10.0
 _STREAM_PIECE: Final = 500
 
 
@@ -69,7 +67,7 @@ class PostgresDatabase:
         self._replica = replica
         self._reader = SharedReader(pool)
         self._commits = Commits(pool)
-        self._turns = KeyedLocks()
+        self._locks = KeyedLocks()
         self._background: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -118,11 +116,11 @@ class PostgresDatabase:
 
     async def change(self, needs: Needs, decide: Decide) -> Document | None:
         """Read, decide, commit; again when what was known no longer holds, at last under locks."""
-        async with self._turns.take(needs.records):
-            return await self._change(needs, decide)
+        last = asyncio.get_running_loop().time() + MAX_CONTENTION
+        async with self._locks.acquire(needs.records):
+            return await self._change(needs, decide, last)
 
-    async def _change(self, needs: Needs, decide: Decide) -> Document | None:
-        last = asyncio.get_running_loop().time() + _LONGEST_CONTENTION
+    async def _change(self, needs: Needs, decide: Decide, last: float) -> Document | None:
         rounds = 0 if needs.children else _ROUNDS_WITHOUT_LOCKS
         for _ in range(rounds):
             known, answer = await decide_until_known(self._reader, await read(self._reader, needs), decide)
@@ -130,7 +128,7 @@ class PostgresDatabase:
                 break
             if await self._commit(answer, known):
                 return _answer(answer, known)
-            _check_patience(last)
+            _check_deadline(last)
             self._reader.forget(known)
             needs = _looking_again(needs)
         return await self._change_under_locks(needs, decide, last)
@@ -157,13 +155,13 @@ class PostgresDatabase:
     async def _change_under_locks(self, needs: Needs, decide: Decide, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
-                async with self._pool.connect(WIDE_TIMEOUT) as connection:
+                async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
                     with staleness():
                         async with transaction(connection):
-                            await fetch(connection, query("allow_time"), {})
+                            await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
                             answer, changes = await _decide_under_locks(connection, needs, decide)
             except StaleError:
-                _check_patience(last)
+                _check_deadline(last)
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
             else:
                 self._after(changes)
@@ -285,10 +283,10 @@ async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
     return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
 
 
-def _check_patience(last: float) -> None:
+def _check_deadline(last: float) -> None:
     """Raise UnavailableError when a change has met others for too long."""
     if asyncio.get_running_loop().time() > last:
-        raise UnavailableError
+        raise UnavailableError from TimeoutError("others changed it for too long")
 
 
 def _answer(changes: Changes, known: Known) -> Document | None:

@@ -14,7 +14,7 @@ from crm_core.rules.needs import Catalog, Record
 
 #: How the records of several requests are written at once; what is not here is written alone.
 _SHARED: Final = {"insert_records": "insert_records", "update_records": "update_free_records"}
-_MOST_LANES: Final = 100
+_MAX_BATCHERS: Final = 100
 
 
 @attrs.frozen(eq=False)
@@ -42,7 +42,7 @@ class Commits:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._lanes: dict[tuple[object, ...], Loader[_Job, bool]] = {}
+        self._batchers: dict[tuple[object, ...], Loader[_Job, bool]] = {}
 
     async def commit(self, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]) -> None:
         """Write a group of one record. Raises StaleError when what was known does not hold."""
@@ -50,15 +50,15 @@ class Commits:
         if group.statement not in _SHARED:
             await self._commit_alone(job)
             return
-        if not await self._lane(job.kind).load(job):
+        if not await self._batcher_for(job.kind).load(job):
             await self._commit_alone(job)
 
-    def _lane(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
-        if kind not in self._lanes:
-            if len(self._lanes) >= _MOST_LANES:
-                self._lanes = {each: lane for each, lane in self._lanes.items() if not lane.is_idle}
-            self._lanes[kind] = Loader(self._commit_together)
-        return self._lanes[kind]
+    def _batcher_for(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
+        if kind not in self._batchers:
+            if len(self._batchers) >= _MAX_BATCHERS:
+                self._batchers = {kind: batcher for kind, batcher in self._batchers.items() if not batcher.is_idle}
+            self._batchers[kind] = Loader(self._commit_together)
+        return self._batchers[kind]
 
     async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
         groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].event.record)]

@@ -15,6 +15,7 @@ from psycopg.errors import QueryCanceled, SerializationFailure
 from crm_adapters.postgres.connection.options import is_pooled, transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG, REPLICA_ANSWER_LIFETIME
 from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.statements import query
@@ -29,10 +30,6 @@ T = TypeVar("T")
 #: A record's id, and the user who asks for it.
 _Wanted: TypeAlias = tuple[UUID | int, int]
 _LoadRows: TypeAlias = Callable[[list[_Wanted]], Awaitable[Mapping[_Wanted, Row]]]
-
-#: Seconds that a replica may be behind when it is asked, and for which its answer is good: together what is promised.
-MOST_BEHIND: Final = 4.0
-_ANSWER_GOOD_FOR: Final = 1.0
 
 PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
 #: The position is read after the snapshot, so nothing that the snapshot shows is missing from later ones.
@@ -62,7 +59,7 @@ class Replica:
     """
 
     def __init__(self, conninfo: str, primary: Pool) -> None:
-        self._pool = Pool(conninfo, wanted="standby")
+        self._pool = Pool(conninfo, target_session_attrs="standby")
         self._primary = primary
         self._written: dict[int, int] = {}
         self._seen: WeakKeyDictionary[Connection, _Seen] = WeakKeyDictionary()
@@ -133,7 +130,7 @@ class Replica:
                 self._positions.append((now, position))
                 if not self._is_up:
                     await self._rise()
-            await asyncio.sleep(_ANSWER_GOOD_FOR)
+            await asyncio.sleep(REPLICA_ANSWER_LIFETIME)
 
     async def _rise(self) -> None:
         if not self._is_told:
@@ -152,13 +149,13 @@ class Replica:
         A pooler may have another server answer each transaction, so nothing is remembered of those.
         """
         seen = None if is_pooled(connection) else self._seen.get(connection)
-        if seen is None or time.monotonic() - seen.at > _ANSWER_GOOD_FOR or seen.finished <= after:
+        if seen is None or time.monotonic() - seen.at > REPLICA_ANSWER_LIFETIME or seen.finished <= after:
             self._seen[connection] = seen = await self._ask(connection)
         return seen.finished > after
 
     async def _ask(self, connection: Connection) -> _Seen:
         now = time.monotonic()
-        while self._positions and now - self._positions[0][0] > MOST_BEHIND:
+        while self._positions and now - self._positions[0][0] > MAX_REPLICA_LAG:
             self._positions.popleft()
         rows = await fetch(connection, REPLICA_IS_AT, {})
         if not rows or not self._positions or rows[0][1] < self._positions[0][1]:

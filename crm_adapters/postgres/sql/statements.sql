@@ -12,7 +12,9 @@ select id, version, document from {table} where id = any(%(ids)b) order by id fo
 
 -- name: allow_time
 -- A change that is wide, and holds its locks, may take longer than one statement of a request.
-select set_config('statement_timeout', '60s', true), set_config('idle_in_transaction_session_timeout', '60s', true)
+select
+    set_config('statement_timeout', %(seconds)s || 's', true),
+    set_config('idle_in_transaction_session_timeout', %(seconds)s || 's', true)
 
 -- name: changed_fields
 -- What the changes of a record after a version touched.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,7 +20,7 @@ from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_adapters.postgres.sql.list_queries import MAX_PAGE_BYTES
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate, pending, steps
 from crm_core.engine.queries import Page
-from crm_core.errors import InvalidError, NotAuthenticatedError
+from crm_core.errors import InvalidError, NotAuthenticatedError, UnavailableError
 from crm_core.model.accounts import Actor, User
 from crm_core.ports import Accounts, Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, COHORTS, LEADS, PIPELINES, RESOURCES, SERVICES
@@ -243,6 +244,27 @@ class TestContention(OnPostgres):
         leads = (await scene.db.known(Needs(children=frozenset({search})))).children[search]
         assert len(leads) == 40
         assert {lead.value.stage for lead in leads} <= names
+
+
+class TestLocksOfOthers(OnPostgres):
+    @pytest.mark.parametrize("lock", ["select 1 from cohort for update", "lock table cohort in access exclusive mode"])
+    @fact
+    async def test_all_changes_behind_one_are_refused_within_six_seconds(self, scene: Scene, lock: str) -> None:
+        """As long as one round of deciding takes beyond three seconds; without others, that is after four."""
+        id_ = await scene.create(COHORTS, name_cohort="held")
+
+        async def change(number: int) -> float:
+            began = time.monotonic()
+            with pytest.raises(UnavailableError):
+                await scene.patch(COHORTS, id_, name_cohort=f"changed {number}")
+            return time.monotonic() - began
+
+        with psycopg.connect(self.url) as holder:
+            holder.execute(lock.encode())
+            took = await asyncio.gather(*map(change, range(50)))
+        print(f"refused after {max(took):.1f} s of 6 s")
+        assert max(took) < 6
+        await scene.patch(COHORTS, id_, name_cohort="changed")
 
 
 class TestLargeRecords(OnPostgres):
