@@ -22,7 +22,7 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.outbox import PostgresOutbox, outbox_figures
+from crm_adapters.postgres.outbox import PostgresOutbox, outbox_statistics
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
@@ -204,7 +204,7 @@ def exposed_metrics(url: str, settings: Settings) -> Iterator[None]:
 
     with ExitStack() as stack:
         try:
-            stack.enter_context(exposed(settings.metrics_host, settings.metrics_port, partial(outbox_figures, url)))
+            stack.enter_context(exposed(settings.metrics_host, settings.metrics_port, partial(outbox_statistics, url)))
         except OSError as error:
             raise FailedError(
                 f"Cannot listen for Prometheus on port {settings.metrics_port}: {error.strerror or error}. "

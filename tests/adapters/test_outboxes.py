@@ -113,11 +113,11 @@ class TestPostgresOutbox(OutboxContract):
 
 SOME = [uuid4(), uuid4()]
 PARAMS = {
-    "busy": SOME[:1],
+    "in_flight": SOME[:1],
     "counts": [1],
-    "each": 16,
-    "probes": 1,
-    "most": 100,
+    "per_healthy": 16,
+    "per_failing": 1,
+    "limit": 100,
     "lease": LEASE,
     "webhooks": SOME,
     "ids": SOME,

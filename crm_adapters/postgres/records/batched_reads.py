@@ -48,7 +48,7 @@ class SharedReader:
         return await self._rows[key.resource].load(key.id)
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """TruncationCheck records; None for those that are not there."""
+        """Return the records; None for those that do not exist."""
         keys = list(keys)
         rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
         return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}

@@ -24,7 +24,7 @@ class Reader(Protocol):
     """How needs are read: shared with other requests, or under locks."""
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """TruncationCheck records; None for those that are not there."""
+        """Return the records; None for those that do not exist."""
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
         """Which keys name something."""
@@ -112,7 +112,7 @@ class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """TruncationCheck records, locked in the order of resource and id."""
+        """Return the records, locked in the order of resource and id."""
         found: dict[Key, Record | None] = {}
         for resource, group in _by_resource(keys):
             found |= dict.fromkeys(group)
@@ -202,11 +202,11 @@ async def commit_group(
         "catalog_versions": [catalog.version for catalog in catalogs.values()],
     }
     for index, record in enumerate(held):
-        params |= {f"held_id_{index}": record.key.id, f"held_version_{index}": record.version}
+        params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
     if group.deliveries:
         params |= _delivery_params(group.deliveries)
     tables = tuple(record.key.resource for record in held)
-    statement = write(group.statement, group.table, tables, tells=bool(group.deliveries))
+    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
     return {id_ for (id_,) in await fetch(connection, statement, params)}
 
 

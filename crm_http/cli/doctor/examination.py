@@ -12,7 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from crm_adapters.postgres import diagnostics
-from crm_adapters.postgres.outbox import outbox_figures
+from crm_adapters.postgres.outbox import outbox_statistics
 from crm_adapters.webhooks.policy import opens_metadata
 from crm_core.model.files import OpenFile
 from crm_core.ports import FileStore
@@ -142,7 +142,7 @@ async def _superusers(url: str) -> Sequence[Check]:
 
 
 async def _outbox(url: str) -> Sequence[Check]:
-    return [checks.outbox(await asyncio.to_thread(outbox_figures, url))]
+    return [checks.outbox(await asyncio.to_thread(outbox_statistics, url))]
 
 
 async def _replica(url: str, replica: str) -> Sequence[Check]:
