@@ -14,21 +14,23 @@ from crm_core.input.readers import RefusedError, text_problems
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-_FORBIDDEN: Final = frozenset(
+#: Headers that the sender sets, or on which framing and signing depend; webhooks cannot set them.
+_RESERVED: Final = frozenset(
     {
-        "host",
-        "content-length",
-        "transfer-encoding",
+        "accept-encoding",
         "connection",
-        "upgrade",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
         "te",
         "trailer",
-        "expect",
-        "content-encoding",
-        "keep-alive",
+        "transfer-encoding",
+        "upgrade",
     }
 )
-_FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
+_RESERVED_PREFIXES: Final = ("webhook-", "proxy-")
 MAX_HEADERS: Final = 50
 TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MAX_HEADERS} elements.")
 _TWICE: Final = Problem("unique", "This header is set twice.")
@@ -56,6 +58,12 @@ def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
     if problems:
         raise RefusedError(problems)
     return {name: str(each) for name, each in value.items()}
+
+
+def is_reserved_header(name: str) -> bool:
+    """Return whether webhooks cannot set a header, in whatever case it is written."""
+    lower = name.lower()
+    return lower in _RESERVED or lower.startswith(_RESERVED_PREFIXES)
 
 
 def placeholders(template: str) -> Iterable[str]:
@@ -157,10 +165,9 @@ def _is_host(host: str) -> bool:
 
 
 def _header_problems(name: str, value: object) -> list[Problem]:
-    lower = name.lower()
     if not TOKEN.fullmatch(name):
         return [Problem("invalid", "This is not a header's name.")]
-    if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
+    if is_reserved_header(name):
         return [Problem("forbidden", "This header cannot be set.")]
     if not isinstance(value, str):
         return [Problem("invalid", "Not a valid string.")]
