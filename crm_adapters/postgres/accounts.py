@@ -74,7 +74,7 @@ class PostgresAccounts:
 
     async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, _Session]:
         params = {"hashes": hashes, "token_days": self._token_days}
-        with_written = self._replica is not None and self._replica.is_told
+        with_written = self._replica is not None and self._replica.notes_writes
         rows = await self._pool.fetch_again(authenticate(with_written=with_written), params)
         if self._replica is not None and with_written:
             for row in rows:

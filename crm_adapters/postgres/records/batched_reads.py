@@ -16,12 +16,12 @@ from crm_core.rules.needs import Catalog, Key, Known, Record, Search
 
 V = TypeVar("V")
 
-#: Gives what is kept under those ids that are there; ids are UUIDs, or the numbers of users.
+#: Returns what is stored under those ids that exist; ids are UUIDs, or numbers for users.
 LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int, V]]]
 
 
 class SharedReader:
-    """Reads that concurrent requests share, and catalogs that are kept until a newer version is seen."""
+    """Reads that concurrent requests share, and a cache of catalogs, replaced when a newer version is known."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -44,7 +44,7 @@ class SharedReader:
         return load
 
     async def row(self, key: Key) -> Row | None:
-        """A record's row, shared with whoever else asks now."""
+        """Return a record's row, or None; concurrent calls share one query."""
         return await self._rows[key.resource].load(key.id)
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
@@ -54,21 +54,21 @@ class SharedReader:
         return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
-        """Which keys name something."""
+        """Return whether each key names something."""
         keys = list(keys)
         found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
         return {key: bool(there) for key, there in zip(keys, found, strict=True)}
 
     async def children(self, search: Search) -> tuple[Record, ...]:
-        """Children are read under locks only."""
+        """Never called: children are read under locks only."""
         raise AssertionError(search)
 
     async def count(self, search: Search) -> int:
-        """How many records a search finds."""
+        """Return how many records a search finds."""
         return await self._pool.reading(lambda connection: Lookups(connection).count(search))
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
-        """The kept catalog if it is as new as was seen, else the one of now."""
+        """Return the cached catalog if its version is at least ``least``, else the present one."""
         kept = self._catalogs.get(entity)
         if kept is None or least is None or kept.version < least:
             kept = await self._pool.reading(lambda connection: read_catalog(connection, entity))
@@ -76,6 +76,6 @@ class SharedReader:
         return kept
 
     def forget(self, known: Known) -> None:
-        """Keep no catalog that a stale decision relied on."""
+        """Drop the cached catalogs that a stale decision relied on."""
         for entity in known.catalogs:
             self._catalogs.pop(entity, None)
