@@ -80,7 +80,7 @@ def _routes(
 ) -> list[HTTPRouteHandler]:
     rows = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS, WEBHOOKS)]
     ordinary = [Records(row, database, f"/api/{row.path}", after_delete=_tidy(row, images)) for row in rows]
-    # Cascade-ups are documented without /api, and expected with it (ruling 1).
+    # Follow-ups are documented without /api, and expected with it (ruling 1).
     nested = [
         Records(FOLLOW_UPS, database, f"{prefix}/services/{{parent}}/{FOLLOW_UPS.path}", _parent)
         for prefix in ("", "/api")

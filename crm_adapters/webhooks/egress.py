@@ -35,7 +35,7 @@ class Egress:
     authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR.
 
     Args:
-        policy: which URLs and addresses may be called; see `crm_adapters.webhooks.policy.policy_of`.
+        policy: which URLs and addresses may be called; see `crm_adapters.webhooks.policy_of`.
         lookup_timeout: seconds for resolving a name.
         getaddrinfo: replaces `socket.getaddrinfo`, in tests.
     """

@@ -32,7 +32,7 @@ class HttpWebhookSender:
     most 64 kB of it are read, undecoded. Redirects are not followed.
 
     Args:
-        policy: which URLs and addresses may be called; see `crm_adapters.webhooks.policy.policy_of`.
+        policy: which URLs and addresses may be called; see `crm_adapters.webhooks.policy_of`.
         deadline: seconds for everything from the look-up of the name to the end of the answer.
         clock: returns the time in seconds since 1970, for signatures and for dates in ``Retry-After``.
     """
