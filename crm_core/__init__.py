@@ -4,7 +4,7 @@ Those who embed it name records and callers by what is here, and act by ``crm_co
 ports, and prove it by ``crm_core.testing``.
 """
 
-from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
 from crm_core.engine.matching import cursor_of, matches, searched_text, simple_lower, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
@@ -63,7 +63,7 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search, Steps
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.deliveries import Delivery
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
@@ -101,6 +101,7 @@ __all__ = [
     "Cursor",
     "Database",
     "Decide",
+    "Decision",
     "Delivery",
     "DeliveryDetail",
     "DeliveryLog",
@@ -151,6 +152,7 @@ __all__ = [
     "Search",
     "Service",
     "Stage",
+    "Steps",
     "StoredFile",
     "Task",
     "TeachingAssistant",

@@ -15,7 +15,7 @@ CrmError
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -33,6 +33,11 @@ class Problem:
 
 #: Problems of one value, or of the fields (by name) or items (by index) inside it.
 Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
+
+#: Problems that several rules find.
+IS_REQUIRED: Final = Problem("required", "This field is required.")
+NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
+BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 
 
 class CrmError(Exception):

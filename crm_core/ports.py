@@ -44,12 +44,14 @@ class Database(Protocol):
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The names of the fields that the changes of a record after a version touched, in alphabetical order."""
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
-        """Read, decide and commit, all or nothing, until what was read still holds at the commit.
+    async def change(self, decide: Decide) -> Document | None:
+        """Run a :class:`~crm_core.engine.changes.Decision` and commit its changes, all or nothing.
 
-        ``decide`` is pure: it may be asked often, and in any thread. A record's new version is that of its event.
-        Gives the record that the decision names as its answer, as it is then. What ``decide`` raises passes through
-        and leaves nothing behind. Raises DuplicateRequestError if there is a receipt of the same key by now.
+        The commit holds only if all that was known still does; otherwise another run begins. ``decide`` is pure: it
+        may be run often, and in any thread. A record's new version is that of its event.
+
+        Returns the record that the changes name as their answer, as it is then. What the decision raises passes
+        through and leaves nothing behind. Raises DuplicateRequestError for a receipt that another request has left.
         """
 
     async def receipt(self, user: int, key: str) -> Receipt | None:

@@ -11,7 +11,7 @@ import attrs
 from crm_adapters import documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
@@ -82,21 +82,19 @@ class MemoryDatabase:
         later = (each for each in self.events if each.record == key.id and each.version > since)
         return sorted({name for event in later for name in event.changes})
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; nothing can come in between."""
-        known = self._read(needs)
-        while isinstance(answer := decide(known), Needs):
-            lacking = known.lacks(answer)
-            if not lacking:  # it would ask for ever
-                raise AssertionError("a decision asks for what it knows")
-            known |= self._read(lacking)
-        receipt = answer.receipt
+        decision = Decision(decide)
+        while decision.needs:
+            decision.send(self._read(decision.needs))
+        changes = decision.changes
+        receipt = changes.receipt
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
-        self._commit(answer)
-        document = self._document(answer.answer) if answer.answer else None
-        if receipt and document and answer.answer and isinstance(answer.answer.id, UUID):
-            kept = Receipt(receipt.idempotency.fingerprint, answer.answer.id, document)
+        self._commit(changes)
+        document = self._document(changes.answer) if changes.answer else None
+        if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
+            kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)
             self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
         return document
 

@@ -11,9 +11,9 @@ from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.fields import Field
 from crm_core.input.readers import RefusedError, read_boolean, read_full_date, read_uuid, refuse, text_problems
-from crm_core.model.entities import Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
-from crm_core.rules.attributes import normal_name
+from crm_core.rules.attributes import NOT_DEFINED, normal_name
 from crm_core.rules.needs import Key
 
 MAX_PAGE_SIZE: Final = 1_000
@@ -23,9 +23,6 @@ _MOST_TERMS: Final = 20
 
 
 _MOST_VALUES: Final = 200
-
-
-ATTRIBUTE_PREFIX: Final = "attributes."
 
 
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
@@ -140,7 +137,7 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "exact")
     definition = definitions.get(normal_name(bare))
     if definition is None:
-        raise refuse("unknown", "This attribute is not defined.")
+        raise RefusedError((NOT_DEFINED,))
     if operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     read = _ATTRIBUTE_READERS.get(definition.type, str)

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
+from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem, Problems
 from crm_core.input.fields import REQUIRED, Field, fields_of
 from crm_core.input.readers import ReadContext, RefusedError, read_each, read_list
 
@@ -44,7 +44,7 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
             continue
         if name not in data:
             if require_all and field.required:
-                problems[name] = (Problem("required", "This field is required."),)
+                problems[name] = (IS_REQUIRED,)
             continue
         try:
             values[name] = _read_merged(field, data[name], context) if merge else _read(field, data[name], context)

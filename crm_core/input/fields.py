@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from crm_core.errors import Problem
+from crm_core.errors import BREAKS_PATTERN
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 
@@ -97,7 +97,7 @@ def text(
             raise refuse("blank", "This field may not be blank.")
         problems = readers.text_problems(found, longest)
         if not problems and shape is not None and not shape.fullmatch(found):
-            problems = [Problem("invalid", "This value does not match the required pattern.")]
+            problems = [BREAKS_PATTERN]
         if problems:
             raise RefusedError(problems)
         return found

@@ -42,6 +42,9 @@ MAX_ENTRY_LENGTH: Final = 10_000
 #: Characters in an attribute's name.
 MAX_ATTRIBUTE_NAME_LENGTH: Final = 100
 
+#: What stands before an attribute's name where fields are named: in queries, conditions and placeholders.
+ATTRIBUTE_PREFIX: Final = "attributes."
+
 
 @attrs.frozen(kw_only=True, slots=False)
 class Task:

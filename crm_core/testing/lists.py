@@ -115,7 +115,7 @@ class ListFacts(Facts):
     async def test_a_long_list_comes_in_bounded_pieces(self, scene: Scene) -> None:
         clients = new_clients(1_201, scene.who)
         for some in (clients[:600], clients[600:]):
-            await scene.db.change(Needs(), writing(*some))
+            await scene.db.change(writing(*some))
         pieces = [piece async for piece in scene.db.stream(Query(resource=CLIENTS))]
 
         assert len(pieces) > 2
@@ -125,7 +125,7 @@ class ListFacts(Facts):
     @fact
     async def test_a_stream_goes_on_while_others_write(self, scene: Scene) -> None:
         clients = new_clients(1_201, scene.who)
-        await scene.db.change(Needs(), writing(*clients))
+        await scene.db.change(writing(*clients))
         pieces = []
         async for piece in scene.db.stream(Query(resource=CLIENTS)):
             pieces.append(piece)

@@ -16,11 +16,10 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from crm_core.engine.query_strings import ATTRIBUTE_PREFIX
 from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import Field, fields_of
 from crm_core.input.readers import ReadContext
-from crm_core.model.entities import Attribute, Client, FollowUp, Lead, Service
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute, Client, FollowUp, Lead, Service
 from crm_core.resources import Resource
 from crm_core.rules.attributes import ENTITIES, is_sound_name
 from crm_core.webhooks.conditions import OPERATORS

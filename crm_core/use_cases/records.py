@@ -16,7 +16,7 @@ from crm_core.engine import decisions
 from crm_core.engine.changes import DuplicateRequestError
 from crm_core.engine.decisions import Versions
 from crm_core.engine.queries import Filter, Page, Query
-from crm_core.engine.query_strings import ATTRIBUTE_PREFIX, parse_query, refuse_missing
+from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
     IdempotencyKeyReusedError,
@@ -29,6 +29,7 @@ from crm_core.input.drafts import read_draft
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
 from crm_core.model.documents import has_secrets, redacted
+from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Key, Needs, catalog_of
@@ -89,7 +90,7 @@ async def look_up(
     if found is None:
         raise NotFoundError
     if parent is not None:
-        decisions.found(resource, key, parent, await db.known(Needs(records=frozenset({key}))))
+        decisions.existing_record(resource, key, parent, await db.known(Needs(records=frozenset({key}))))
     return found
 
 
@@ -111,7 +112,7 @@ async def create(
     key = decisions.key_of(resource, id_ := who.new_id())
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
-    return await _once(db, who, id_, lambda: db.change(_first_needs(resource, who), decide))
+    return await _once(db, who, id_, lambda: db.change(decide))
 
 
 async def patch(
@@ -161,7 +162,7 @@ async def apply(
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.alter, resource, who, key, edit, parent, expected)
     async with _telling_changes(db, key, expected):
-        _, document = await _once(db, who, id_, lambda: db.change(_first_needs(resource, who, key), decide))
+        _, document = await _once(db, who, id_, lambda: db.change(decide))
     return document
 
 
@@ -176,7 +177,7 @@ async def delete(
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.remove, resource, who, key, parent, expected)
     async with _telling_changes(db, key, expected):
-        await db.change(_first_needs(resource, who, key), decide)
+        await db.change(decide)
 
 
 async def _once(
@@ -234,11 +235,6 @@ async def _redacted_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> 
     async for piece in pieces:
         comma = b"," if piece.startswith(b",") else b""
         yield comma + redacted(resource.entity, piece.removeprefix(b","))
-
-
-def _first_needs(resource: Resource, who: Caller, *keys: Key) -> Needs:
-    catalog = catalog_of(resource.name, who) if resource.has_catalog else Needs()
-    return Needs(records=frozenset(keys), catalogs=catalog.catalogs)
 
 
 async def _check_references(db: Database, resource: Resource, query: Query) -> None:

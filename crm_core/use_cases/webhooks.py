@@ -9,10 +9,10 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.cursors import pack, unpack
-from crm_core.engine.decisions import event_of, no_such
+from crm_core.engine.decisions import does_not_exist, event_of
 from crm_core.engine.query_strings import read_limit
 from crm_core.engine.receipts import Document
-from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, invalid
+from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, integer, moment, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_moment, read_uuid
@@ -81,7 +81,7 @@ async def dry_run(
     subject = Key(resource.name, trial["record"])
     record = (await db.known(Needs(records=frozenset({subject})))).records[subject]
     if record is None:
-        raise InvalidError({"record": no_such(subject)})
+        raise InvalidError({"record": does_not_exist(subject)})
     before = None if trial["event"] == "created" else record
     after = None if trial["event"] == "deleted" else record.value
     event = event_of(who, subject, before, after)
@@ -145,7 +145,7 @@ async def recover(
     await records.look_up(db, WEBHOOKS, webhook_id)
     since = read_payload(Recovery, data, ReadContext(who.new_id, strict))["since"]
     if since is None:
-        raise invalid("since", "required", "This field is required.")
+        raise InvalidError({"since": (IS_REQUIRED,)})
     return await log.recover(webhook_id, since)
 
 

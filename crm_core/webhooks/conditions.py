@@ -10,6 +10,7 @@ import attrs
 
 from crm_core.errors import Problem, Problems
 from crm_core.input.readers import FULL_DATE
+from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
 
 #: Characters of JSON.
@@ -80,8 +81,8 @@ def field_of(record: Mapping[str, Any] | None, name: str) -> Any:
     """A field of a record's plain values, or with ``attributes.`` an attribute; None where there is none."""
     if record is None:
         return None
-    if name.startswith("attributes."):
-        return record.get("attributes", {}).get(name.removeprefix("attributes."))
+    if name.startswith(ATTRIBUTE_PREFIX):
+        return record.get("attributes", {}).get(name.removeprefix(ATTRIBUTE_PREFIX))
     return record.get(name)
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import attrs
 import httpx
 
-from crm_core.engine.query_strings import ATTRIBUTE_PREFIX
 from crm_core.input.fields import fields_of
 from crm_core.model.documents import plain
+from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.resources import RESOURCES
 from crm_http.client.answers import decode, read_as, version_of
 from crm_http.client.operations import D_co, Group, Operation, Page, listing, operation
