@@ -7,7 +7,7 @@ must be there, what it refers to. Drafts, documents and queries are all read fro
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -24,13 +24,30 @@ class _Required(enum.Enum):
 
 REQUIRED: Final = _Required.REQUIRED
 
+#: The kinds of fields. What keys on them is exhaustive: a new kind shows by mypy and tests where it is still missing.
+Kind: TypeAlias = Literal[
+    "text",
+    "integer",
+    "boolean",
+    "date",
+    "moment",
+    "day_or_moment",
+    "choice",
+    "uuid",
+    "items",
+    "texts",
+    "mapping",
+    "attributes",
+    "json",
+]
+
 
 @attrs.frozen(kw_only=True)
 class Field:
     """One field of an entity as the wire knows it.
 
     Attributes:
-        kind: the word for its type in schemas: text, integer, boolean, date, moment, uuid, items, mapping, json ...
+        kind: the name of its type.
         read: from a plain wire value to the checked one; raises RefusedError.
         default: what it is when it is not sent, or REQUIRED; a callable makes a fresh one.
         nullable: whether null may be sent and shown.
@@ -42,7 +59,7 @@ class Field:
         item: the class of its items, when they are described by one.
     """
 
-    kind: str
+    kind: Kind
     read: Reader
     default: object = REQUIRED
     nullable: bool = False
@@ -244,7 +261,7 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: str) -> Any:
+def output_only(kind: Kind) -> Any:
     """A value that the server alone sets, and always does before it is shown."""
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
 
