@@ -41,7 +41,7 @@ class MemoryDatabase:
     Attributes:
         accounts: whose users records may refer to.
         events: what happened, in order.
-        outbox: what webhooks are told.
+        outbox: the deliveries to webhooks.
     """
 
     def __init__(self, accounts: MemoryAccounts | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
@@ -53,16 +53,16 @@ class MemoryDatabase:
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
         self._clock = clock
 
-    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # all are shown what is
-        """The record as clients see it, or None."""
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # there are no replicas
+        """Return the record as clients see it, or None."""
         return self._document(key)
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed."""
         return self._read(needs)
 
-    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # all are shown what is
-        """One page of a list."""
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # there are no replicas
+        """Return one page of a list."""
         if query.limit is None:
             raise ValueError("A page needs a limit.")
         rows = self._select(query)
@@ -70,16 +70,16 @@ class MemoryDatabase:
         more = len(rows) > query.limit
         return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
-        """A whole list, as it was when its first piece was asked for."""
+    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # there are no replicas
+        """Return a whole list, as it was when its first piece was read."""
         rows = self._select(query)
         for start in range(0, len(rows), _RECORDS_PER_PIECE):
             comma = b"," if start else b""
             yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
-        """The fields that the changes of a record after a version touched."""
-        later = (each for each in self.events if each.record == key.id and each.version > since)
+        """Return the fields that the changes of a record after a version touched."""
+        later = (event for event in self.events if event.record == key.id and event.version > since)
         return sorted({name for event in later for name in event.changes})
 
     async def change(self, decide: Decide) -> Document | None:
@@ -99,7 +99,7 @@ class MemoryDatabase:
         return document
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        """The receipt of a request with this idempotency key."""
+        """Return the receipt of a request with this idempotency key."""
         kept_at, receipt = self._receipts.get((user, key)) or (None, None)
         return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
 
@@ -126,13 +126,13 @@ class MemoryDatabase:
         return key.id in self._rows[key.resource]
 
     def _search(self, search: Search) -> tuple[Record, ...]:
-        """What is found, by id."""
-        enough = any if search.any_field else all
-        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
+        """Return the records that a search finds, by id."""
+        combine = any if search.any_field else all
+        conditions = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
         return tuple(
             Record(Key(search.resource, id_), row.version, row.value)
             for id_, row in sorted(self._rows[search.resource].items())
-            if enough(getattr(row.value, name) in values for name, values in wanted)
+            if combine(getattr(row.value, name) in values for name, values in conditions)
         )
 
     def _catalog(self, entity: str) -> Catalog:
@@ -141,13 +141,13 @@ class MemoryDatabase:
             webhooks = [row.value for _, row in sorted(self._rows["webhook"].items())]
             self._catalogs[entity] = Catalog(
                 self.accounts.catalog_versions[entity],
-                {each.name: each for each in definitions},
-                tuple(each for each in webhooks if each.is_active and entity in _watched(each)),
+                {definition.name: definition for definition in definitions},
+                tuple(webhook for webhook in webhooks if webhook.is_active and entity in _watched(webhook)),
             )
         return self._catalogs[entity]
 
     def _select(self, query: Query) -> Sequence[_Row]:
-        """The rows of a list in its order, those after its cursor if it has one."""
+        """Return the rows of a list in its order, those after its cursor if it has one."""
         rows = (row for row in self._rows[query.resource.name].values() if matches(query, row.value))
         # A place ends with the record's id, so that no two are the same and rows are never compared.
         placed = [(sort_key(query, cursor_of(query, row.value)), row) for row in rows]
@@ -176,7 +176,7 @@ class MemoryDatabase:
         before = rows.pop(key.id, None)
         if row is not None:
             rows[key.id] = row
-        for entity in {entity for each in (before, row) if each for entity in _watched(each.value)}:
+        for entity in {entity for version in (before, row) if version for entity in _watched(version.value)}:
             self.accounts.catalog_versions[entity] += 1
             self._catalogs.pop(entity, None)
         if key.resource == "webhook" and isinstance(key.id, UUID):
@@ -188,7 +188,7 @@ class MemoryDatabase:
 
 
 def _watched(value: object) -> tuple[str, ...]:
-    """The entity to whose catalog an attribute or webhook belongs; other records belong to none."""
+    """Return the entity to whose catalog an attribute or webhook belongs; other records belong to none."""
     if isinstance(value, Attribute):
         return (value.entity,)
     return (MODELS[value.model][0],) if isinstance(value, Webhook) else ()

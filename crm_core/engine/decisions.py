@@ -166,7 +166,7 @@ def _validate(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
         try:
             values |= yield from rule(resource, evolve(proposal, sent=values), draft)
         except InvalidError as error:
-            problems |= {name: found for name, found in error.problems.items() if name not in problems}
+            problems |= {name: more for name, more in error.problems.items() if name not in problems}
     if problems:
         raise InvalidError(problems)
     return values

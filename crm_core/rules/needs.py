@@ -1,4 +1,4 @@
-"""Needs and what is known: how rules and decisions say what they must know, and how they are told.
+"""Needs and Known: how rules and decisions say what they must know, and how they get it.
 
 A rule is a generator function that reads from top to bottom. Where it must know something it yields :class:`Needs`, and
 it is sent :class:`Known`, which answers these needs and all earlier ones of the same decision.

@@ -2,12 +2,13 @@
 
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 
 from crm_core.input.drafts import read_draft
+from crm_core.input.fields import Kind, fields_of
 from crm_core.input.readers import iso, text_problems
 from crm_core.model.entities import (
     Attribute,
@@ -22,9 +23,11 @@ from crm_core.model.entities import (
     Task,
     TeachingAssistant,
 )
+from crm_core.resources import RESOURCES
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import context, texts
 
+ENTITIES = [resource.entity for resource in RESOURCES.values()]
 LARGEST = 2**63 - 1
 SPELT = UUID("0189f7ea-ae2c-7809-8aeb-b819cf5e9e7f")
 NOT_A_TEXT = "Not a valid string."
@@ -248,3 +251,10 @@ def test_a_long_refused_value_is_not_echoed_whole() -> None:
 
 def test_a_sound_text_has_no_problems() -> None:
     assert not text_problems("\U0010ffff é", 9)
+
+
+def test_every_kind_of_field_is_that_of_a_field() -> None:
+    fields = [field for entity in ENTITIES for field in fields_of(entity).values()]
+    items = [field for outer in fields if outer.item for field in fields_of(outer.item).values()]
+
+    assert {field.kind for field in (*fields, *items)} == set(get_args(Kind))
