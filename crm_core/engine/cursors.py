@@ -8,7 +8,7 @@ from typing import Any
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
-from crm_core.input.readers import RefusedError, iso, read_full_date, read_moment, read_uuid, refuse, text_problems
+from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
 from crm_core.resources import Resource
 
 
@@ -65,7 +65,7 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
 def ordering_value(kind: str, value: str) -> Any:
     """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
     if kind == "moment":
-        found = read_moment(value)
+        found = read_datetime(value)
         if iso(found) != value:  # no document shows it like this
             raise refuse("invalid", "Invalid cursor")
         return found

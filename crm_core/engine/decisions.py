@@ -23,7 +23,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.drafts import Draft, merged, with_defaults
-from crm_core.input.readers import shown
+from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.events import Event, Kind, differences
 from crm_core.resources import RESOURCES, Resource, referring
@@ -172,7 +172,7 @@ def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
 
 def no_such(key: Key) -> Problems:
     """What is wrong with a reference to something that is not there."""
-    return (Problem("does_not_exist", f'Invalid pk "{shown(key.id)}" - object does not exist.'),)
+    return (Problem("does_not_exist", f'Invalid pk "{abbreviated(key.id)}" - object does not exist.'),)
 
 
 def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Mapping[str, object]:

@@ -15,13 +15,13 @@ from crm_core.input.fields import (
     attribute_values,
     boolean,
     choice,
-    day,
-    day_or_moment,
+    date_or_datetime_value,
+    date_value,
+    datetime_value,
     identity,
     integer,
     item_id,
     items,
-    moment,
     output_only,
     reference,
     text,
@@ -48,10 +48,10 @@ class Task:
     """Something to be done about a record (``api.md`` 5, ruling 16)."""
 
     id: UUID = item_id()
-    task: str = text(longest=MAX_ENTRY_LENGTH)
-    date: dt.date | None = day()
+    task: str = text(max_length=MAX_ENTRY_LENGTH)
+    date: dt.date | None = date_value()
     completed: bool = boolean(default=False)
-    date_created: dt.datetime | None = moment(nullable=True)
+    date_created: dt.datetime | None = datetime_value(nullable=True)
     user_id: int | None = output_only("integer")
     user_name: str | None = output_only("text")
 
@@ -61,8 +61,8 @@ class Note:
     """Something worth remembering about a record; its ``date`` is a day or a time, as it was meant."""
 
     id: UUID = item_id()
-    date: str | None = day_or_moment()
-    note: str = text(longest=MAX_ENTRY_LENGTH)
+    date: str | None = date_or_datetime_value()
+    note: str = text(max_length=MAX_ENTRY_LENGTH)
     user_id: int | None = output_only("integer")
     user_name: str | None = output_only("text")
 
@@ -74,9 +74,9 @@ class Client:
     id: UUID = identity()
     name: str = text()
     attributes: Mapping[str, object] = attribute_values()
-    list_of_tasks: tuple[Task, ...] = items(Task, most=MAX_ENTRIES)
-    list_of_notes: tuple[Note, ...] = items(Note, most=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(most=MAX_ENTRIES, longest=2_048, read_one=read_url)
+    list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
+    list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
+    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_url)
     created_at: dt.datetime = output_only("moment")
     created_by: int | None = user(output_only=True)
 
@@ -91,9 +91,9 @@ class Service:
     actual_cohort: UUID | None = reference("cohort", default=None)
     origin_cohort: UUID | None = reference("cohort", default=None)
     attributes: Mapping[str, object] = attribute_values()
-    list_of_tasks: tuple[Task, ...] = items(Task, most=MAX_ENTRIES)
-    list_of_notes: tuple[Note, ...] = items(Note, most=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(most=MAX_ENTRIES, longest=2_048, read_one=read_url)
+    list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
+    list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
+    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_url)
     created_at: dt.datetime = output_only("moment")
 
 
@@ -103,7 +103,7 @@ class Stage:
 
     id: UUID = item_id()
     name: str = text()
-    color: str = text(longest=7, pattern="#[0-9a-fA-F]{6}", default="#6c6f73")
+    color: str = text(max_length=7, pattern="#[0-9a-fA-F]{6}", default="#6c6f73")
     order: int = integer(default=0)
 
 
@@ -113,8 +113,8 @@ class Pipeline:
 
     id: UUID = identity()
     name: str = text()
-    description: str | None = text(longest=10_000, blank=True, default="", nullable=True)
-    stages: tuple[Stage, ...] = items(Stage, most=MAX_STAGES)
+    description: str | None = text(max_length=10_000, blank=True, default="", nullable=True)
+    stages: tuple[Stage, ...] = items(Stage, max_items=MAX_STAGES)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -129,8 +129,8 @@ class Lead:
     moodle_course_id: str | None = text(blank=True, default=None, nullable=True)
     stage: str | None = text(blank=True, default=None, nullable=True)
     attributes: Mapping[str, object] = attribute_values()
-    list_of_tasks: tuple[Task, ...] = items(Task, most=MAX_ENTRIES)
-    list_of_notes: tuple[Note, ...] = items(Note, most=MAX_ENTRIES)
+    list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
+    list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
     created_at: dt.datetime = output_only("moment")
 
 
@@ -141,8 +141,8 @@ class FollowUp:
     id: UUID = identity()
     service: UUID = reference("service", owner=True, output_only=True)
     attributes: Mapping[str, object] = attribute_values()
-    follow_up_date: dt.datetime = moment()
-    comment: str | None = text(longest=10_000, blank=True, default="", nullable=True)
+    follow_up_date: dt.datetime = datetime_value()
+    comment: str | None = text(max_length=10_000, blank=True, default="", nullable=True)
     created_at: dt.datetime = output_only("moment")
 
 
@@ -152,8 +152,8 @@ class Cohort:
 
     id: UUID = identity()
     name_cohort: str = text()
-    start_date: dt.date | None = day()
-    end_date: dt.date | None = day()
+    start_date: dt.date | None = date_value()
+    end_date: dt.date | None = date_value()
     instructor: int | None = user()
 
 
@@ -173,7 +173,7 @@ class Enrollment:
     cohort: UUID = reference("cohort")
     instructor: int | None = user()
     pathway_name: str = text()
-    teaching_assistants: tuple[TeachingAssistant, ...] = items(TeachingAssistant, most=MAX_ENTRIES)
+    teaching_assistants: tuple[TeachingAssistant, ...] = items(TeachingAssistant, max_items=MAX_ENTRIES)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -193,7 +193,7 @@ class TransferRequest:
     student: UUID = reference("service", owner=True)
     student_name: str = output_only("text")
     cohort_request: str = text()
-    possible_transfer_date: dt.date | None = day()
+    possible_transfer_date: dt.date | None = date_value()
 
 
 ATTRIBUTE_TYPES: Final = ("text", "number", "date", "boolean", "list", "file")
@@ -204,10 +204,10 @@ class Attribute:
     """The definition of one attribute of one entity (``api.md`` 1, rulings 19 to 22)."""
 
     id: UUID = identity()
-    name: str = text(longest=MAX_ATTRIBUTE_NAME_LENGTH)
+    name: str = text(max_length=MAX_ATTRIBUTE_NAME_LENGTH)
     label: str = text()
     type: str = choice(*ATTRIBUTE_TYPES)
     is_required: bool = boolean(default=False)
-    list_values: tuple[str, ...] = texts(most=MAX_ENTRIES)
+    list_values: tuple[str, ...] = texts(max_items=MAX_ENTRIES)
     is_indexed: bool = boolean(default=False)
     entity: str = output_only("text")

@@ -20,7 +20,7 @@ _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 KEY: Final = re.compile(rf"([a-z-]{{1,40}})/({_UUID})/{_UUID}\.({'|'.join(MEDIA_TYPES)})")
 
 
-_LONGEST_NAME: Final = 100
+_MAX_NAME_LENGTH: Final = 100
 
 
 @attrs.frozen
@@ -69,4 +69,4 @@ def clean_name(name: str, extension: str) -> str:
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     shown = "".join(c for c in last if c.isprintable() and c not in '";%')
     stem = shown.rpartition(".")[0] or shown
-    return f"{stem.strip(' .')[:_LONGEST_NAME] or 'image'}.{extension}"
+    return f"{stem.strip(' .')[:_MAX_NAME_LENGTH] or 'image'}.{extension}"

@@ -14,8 +14,8 @@ from crm_core.engine.query_strings import read_limit
 from crm_core.engine.receipts import Document
 from crm_core.errors import ACROSS_FIELDS, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import choice, integer, moment, text, uuid
-from crm_core.input.readers import ReadContext, RefusedError, read_moment, read_uuid
+from crm_core.input.fields import choice, datetime_value, integer, text, uuid
+from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
 from crm_core.model.accounts import Caller, require
 from crm_core.model.documents import plain
 from crm_core.ports import Database, DeliveryLog
@@ -52,7 +52,7 @@ class Listing:
 class Recovery:
     """What ``recover`` takes."""
 
-    since: datetime | None = moment()
+    since: datetime | None = datetime_value()
 
 
 class LogPage(NamedTuple):
@@ -182,7 +182,7 @@ def _write_cursor(last: LoggedDelivery) -> str:
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
     try:
         at, id_ = unpack(cursor)
-        return read_moment(at), read_uuid(id_)
+        return read_datetime(at), read_uuid(id_)
     except (ValueError, TypeError, RecursionError, RefusedError):
         raise invalid("cursor", "invalid", "Invalid cursor") from None
 

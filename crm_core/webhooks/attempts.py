@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-_LONGEST_TEXT: Final = 1_024
+_MAX_TEXT_LENGTH: Final = 1_024
 
 
 # Control characters but for tabs and line feeds, and halves of characters.
@@ -43,7 +43,7 @@ class Attempt:
 
 def _storable(text: str) -> str:
     """A text that every store takes, of bounded length."""
-    return _NO_TEXT.sub("", text[:_LONGEST_TEXT])
+    return _NO_TEXT.sub("", text[:_MAX_TEXT_LENGTH])
 
 
 @attrs.frozen(kw_only=True)

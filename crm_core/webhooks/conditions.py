@@ -13,7 +13,7 @@ from crm_core.input.readers import FULL_DATE
 from crm_core.model.events import same
 
 #: Characters of JSON.
-_LONGEST_VALUE: Final = 10_000
+_MAX_VALUE_LENGTH: Final = 10_000
 
 
 class Rule(Protocol):
@@ -71,7 +71,12 @@ def required_value(rules: Iterable[Rule], logic: str) -> RequiredValue | None:
     Empty texts and times are left out: the former stand for no value, and the latter may be written in several ways.
     """
     for rule in rules if logic == "AND" else ():
-        if rule.operator in _EQUALITIES and isinstance(rule.value, str) and rule.value and _moment(rule.value) is None:
+        if (
+            rule.operator in _EQUALITIES
+            and isinstance(rule.value, str)
+            and rule.value
+            and _as_datetime(rule.value) is None
+        ):
             return RequiredValue(rule.field, rule.value)
     return None
 
@@ -90,7 +95,7 @@ def _is_met(rule: Rule, before: Mapping[str, Any] | None, now: Mapping[str, Any]
 
 
 def _equal(one: object, other: object) -> bool:
-    times = _moment(one), _moment(other)
+    times = _as_datetime(one), _as_datetime(other)
     return times[0] == times[1] if None not in times else same(one, other)
 
 
@@ -98,7 +103,7 @@ def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object,
     """Numbers as numbers, ISO dates and times as times, texts by code point; unlike types and null never hold."""
 
     def compare(_: object, now: object, value: object) -> bool:
-        times = _moment(now), _moment(value)
+        times = _as_datetime(now), _as_datetime(value)
         if None not in times:
             return holds_for(*times)
         if _is_number(now) and _is_number(value):
@@ -112,7 +117,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _moment(value: object) -> datetime | None:
+def _as_datetime(value: object) -> datetime | None:
     """An ISO date (its midnight) or time; only full ones, so that ``20250101`` stays a text."""
     if not isinstance(value, str) or not FULL_DATE.match(value):
         return None
@@ -164,8 +169,10 @@ def condition_problems(field: str, operator_: str, value: object, fields: frozen
     problems: dict[str, Problems] = {}
     if field not in fields:
         problems["field"] = (Problem("invalid_choice", f'"{field}" is not a valid choice.'),)
-    if len(json.dumps(value)) > _LONGEST_VALUE:
-        problems["value"] = (Problem("max_length", f"Ensure this value has no more than {_LONGEST_VALUE} characters."),)
+    if len(json.dumps(value)) > _MAX_VALUE_LENGTH:
+        problems["value"] = (
+            Problem("max_length", f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."),
+        )
     elif wrong := OPERATORS[operator_].wrong(value):
         problems["value"] = (Problem("invalid", wrong),)
     return problems

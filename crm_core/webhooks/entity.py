@@ -26,7 +26,7 @@ MAX_CONDITIONS: Final = 50
 class Condition:
     """One rule that a webhook's event must meet (``api.md`` 13)."""
 
-    field: str = text(longest=120)
+    field: str = text(max_length=120)
     operator: str = choice(*conditions.OPERATORS)
     value: object = json_value()
 
@@ -38,11 +38,11 @@ class Webhook:
     id: UUID = identity()
     name: str = text()
     model: str = choice("Lead", "Client", "Service", "FollowUp")
-    url: str = text(longest=2_048)
+    url: str = text(max_length=2_048)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
     headers: Mapping[str, str] = mapping(templates.read_headers, secret=True)
     is_active: bool = boolean(default=True)
-    conditions: tuple[Condition, ...] = items(Condition, most=MAX_CONDITIONS)
+    conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")
-    events: tuple[str, ...] = texts(most=3, options=("created", "updated", "deleted"))
+    events: tuple[str, ...] = texts(max_items=3, options=("created", "updated", "deleted"))
     disabled_reason: str | None = output_only("text")

@@ -20,12 +20,12 @@ _TOO_MANY_REQUESTS: Final = 429
 _OVERWHELMED: Final = frozenset({_TOO_MANY_REQUESTS, 503})
 
 _SPREAD: Final = 0.2
-_LEAST_WHEN_SLOW: Final = 60.0
-_MOST_ASKED_FOR: Final = 86_400.0
+_MIN_WAIT_WHEN_SLOW: Final = 60.0
+_MAX_RETRY_AFTER: Final = 86_400.0
 
 _FAILURES_BEFORE_PAUSE: Final = 5
 _FIRST_PAUSE: Final = 30.0
-_LONGEST_PAUSE: Final = 900.0
+_MAX_PAUSE: Final = 900.0
 
 _GIVEN_UP_AFTER: Final = timedelta(hours=120)
 _FAILURES_BEFORE_GIVING_UP: Final = 10
@@ -109,11 +109,11 @@ class Retries:
 
     def pause(self, health: Health, outcome: Outcome) -> float:
         """Seconds for which nothing is sent to an endpoint after a failure; 0 for none (a circuit breaker)."""
-        asked = min(outcome.retry_after or 0.0, _LONGEST_PAUSE) if outcome.status in _OVERWHELMED else 0.0
+        asked = min(outcome.retry_after or 0.0, _MAX_PAUSE) if outcome.status in _OVERWHELMED else 0.0
         beyond = health.failures - _FAILURES_BEFORE_PAUSE
         if beyond < 0:
             return asked
-        return max(asked, min(_FIRST_PAUSE * 2.0 ** min(beyond, 10), _LONGEST_PAUSE, self._longest))
+        return max(asked, min(_FIRST_PAUSE * 2.0 ** min(beyond, 10), _MAX_PAUSE, self._longest))
 
     @property
     def _longest(self) -> float:
@@ -126,8 +126,8 @@ class Retries:
             return "dead", 0.0
         wait = self.delays[number - 1] * (1 - _SPREAD + 2 * _SPREAD * chance)
         if outcome.timed_out or outcome.status == _TOO_MANY_REQUESTS:
-            wait = max(wait, min(_LEAST_WHEN_SLOW, self._longest))
-        return "pending", max(wait, min(outcome.retry_after or 0.0, _MOST_ASKED_FOR))
+            wait = max(wait, min(_MIN_WAIT_WHEN_SLOW, self._longest))
+        return "pending", max(wait, min(outcome.retry_after or 0.0, _MAX_RETRY_AFTER))
 
 
 def is_success(outcome: Outcome) -> bool:

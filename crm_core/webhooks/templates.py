@@ -32,11 +32,11 @@ _FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
 MAX_HEADERS: Final = 50
 TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MAX_HEADERS} elements.")
 _TWICE: Final = Problem("unique", "This header is set twice.")
-LONGEST_VALUE: Final = 4_096
-_LARGEST_PORT: Final = 65_535
-_LONGEST_IN_URL: Final = 1_024
-_LONGEST_URL: Final = 8_192
-_LONGEST_NAME: Final = 253
+MAX_HEADER_LENGTH: Final = 4_096
+_MAX_PORT: Final = 65_535
+_MAX_VALUE_LENGTH_IN_URL: Final = 1_024
+_MAX_URL_LENGTH: Final = 8_192
+_MAX_HOST_LENGTH: Final = 253
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -96,12 +96,12 @@ def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
     """
 
     def fill(found: re.Match[str]) -> str:
-        text = _as_text(value_of(found[1]))[:_LONGEST_IN_URL]
+        text = _as_text(value_of(found[1]))[:_MAX_VALUE_LENGTH_IN_URL]
         # A segment of dots alone would be taken for a step up, even though dots need no encoding.
         return quote(text, safe="", errors="replace") if text.strip(".") else "%2E" * len(text)
 
     filled = _PLACEHOLDER.sub(fill, template)
-    if len(filled) > _LONGEST_URL:
+    if len(filled) > _MAX_URL_LENGTH:
         raise UnfillableError("The URL is too long.")
     if _steps(filled) != _steps(template):
         raise UnfillableError("A segment of the URL's path would be dots alone.")
@@ -117,7 +117,7 @@ def _steps(url: str) -> int:
 def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
     """A header's value for one record: no control characters, no blanks around it, of bounded length."""
     filled = _PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), template)
-    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:LONGEST_VALUE]
+    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:MAX_HEADER_LENGTH]
     return plain.decode(errors="ignore").rstrip()
 
 
@@ -140,7 +140,7 @@ def _is_sound(template: str) -> bool:
         parts.scheme in {"http", "https"}
         and _is_host(parts.hostname or "")
         and not re.search(r"[@{}%]", parts.netloc)
-        and (port is None or 0 < port <= _LARGEST_PORT)
+        and (port is None or 0 < port <= _MAX_PORT)
     )
 
 
@@ -153,7 +153,7 @@ def _is_host(host: str) -> bool:
     except UnicodeError:
         return False
     last = name.rpartition(".")[2]
-    return len(name) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
+    return len(name) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
 
 
 def _header_problems(name: str, value: object) -> list[Problem]:
@@ -166,4 +166,4 @@ def _header_problems(name: str, value: object) -> list[Problem]:
         return [Problem("invalid", "Not a valid string.")]
     if re.search(r"[\r\n]", value):
         return [Problem("invalid", "Line breaks are not allowed.")]
-    return text_problems(value, LONGEST_VALUE)
+    return text_problems(value, MAX_HEADER_LENGTH)

@@ -176,7 +176,7 @@ _TAKEN: Final[Mapping[str, Callable[[Field], Schema]]] = {
         "type": "object",
         "maxProperties": templates.MAX_HEADERS,
         "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
-        "additionalProperties": {"type": "string", "maxLength": templates.LONGEST_VALUE, "pattern": _HEADER_VALUE},
+        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
     },
     "json": lambda _: {},
     "attributes": lambda _: {},
