@@ -42,7 +42,7 @@ from crm_core.model.entities import (
     TeachingAssistant,
     TransferRequest,
 )
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventKind
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.ports import Accounts, Database, DeliveryLog, FileStore, Outbox, Passwords, ReadHeader, WebhookSender
@@ -65,10 +65,11 @@ from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
-from crm_core.webhooks.deliveries import Delivery
+from crm_core.webhooks.circuit_breaker import Health
+from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import Condition, Webhook
-from crm_core.webhooks.retries import Health, Result, Retries
+from crm_core.webhooks.retries import Result, Retries
 
 __all__ = [
     "ATTRIBUTES",
@@ -104,11 +105,13 @@ __all__ = [
     "Delivery",
     "DeliveryDetail",
     "DeliveryLog",
+    "DeliveryState",
     "Document",
     "DuplicateRequestError",
     "Enrollment",
     "EnrollmentDetail",
     "Event",
+    "EventKind",
     "Failures",
     "FileStore",
     "Filter",

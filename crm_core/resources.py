@@ -48,7 +48,6 @@ class Resource:
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
         defaults_to_now: fields that are the time of creation unless they are sent.
-        has_catalog: users define attributes and webhooks for it.
         validate: its own rule for records that are written.
         cascade: what else changes when one of its records has changed.
     """
@@ -63,7 +62,6 @@ class Resource:
     search: tuple[str, ...] = ()
     parent: str | None = None
     defaults_to_now: tuple[str, ...] = ()
-    has_catalog: bool = False
     validate: Validate = _validate_nothing
     cascade: Cascade = _cascade_nothing  # type: ignore[assignment]  # an empty mapping has no keys to be of a type
 
@@ -76,6 +74,11 @@ class Resource:
     def references(self) -> Mapping[str, str]:
         """Which resource each of its references names, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
+
+    @property
+    def has_catalog(self) -> bool:
+        """Return whether users define attributes and webhooks for it."""
+        return self.name in attributes.ENTITIES
 
     @property
     def has_tasks_and_notes(self) -> bool:
@@ -102,7 +105,6 @@ CLIENTS: Final = Resource(
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
-    has_catalog=True,
 )
 SERVICES: Final = Resource(
     name="service",
@@ -113,7 +115,6 @@ SERVICES: Final = Resource(
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
-    has_catalog=True,
     cascade=education.cascade_student_name,
 )
 PIPELINES: Final = Resource(
@@ -137,7 +138,6 @@ LEADS: Final = Resource(
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
-    has_catalog=True,
     validate=pipelines.validate_lead,
 )
 FOLLOW_UPS: Final = Resource(
@@ -150,7 +150,6 @@ FOLLOW_UPS: Final = Resource(
     search=("comment",),
     parent="service",
     defaults_to_now=("created_at", "follow_up_date"),
-    has_catalog=True,
 )
 COHORTS: Final = Resource(
     name="cohort",

@@ -25,7 +25,7 @@ from crm_core.errors import (
 from crm_core.input.drafts import Draft, merged, with_defaults
 from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
-from crm_core.model.events import Event, Kind, differences
+from crm_core.model.events import Event, EventKind, differences
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
@@ -255,7 +255,7 @@ def _receipt(who: Caller) -> ReceiptKey | None:
 
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
     """The event that takes a record from one value to the next; None stands for no record."""
-    kind: Kind = "created" if before is None else "deleted" if after is None else "updated"
+    kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
     assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
     return Event(
         resource=key.resource,

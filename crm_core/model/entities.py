@@ -1,12 +1,12 @@
-"""The entities, each the one description of its fields: order, types, limits, defaults, references.
+"""The entities. Each class is the only description of its fields: order, types, limits, defaults, references.
 
-The order is that of the documentation's field tables, and of the documents that clients see. Slots are off because
+Fields are in the order of the documentation's tables and of the documents that clients get. Slots are off because
 msgspec writes slotted attrs classes in another order.
 """
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -30,22 +30,21 @@ from crm_core.input.fields import (
 )
 from crm_core.input.urls import read_url
 
+#: The resources whose records have user-defined attributes, and which webhooks can watch.
+EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
+
+#: Tasks, notes, images and other items in one list.
 MAX_ENTRIES: Final = 1_000
-
-
 MAX_STAGES: Final = 100
-
-
+#: Characters in a task or note.
 MAX_ENTRY_LENGTH: Final = 10_000
-
-
 #: Characters in an attribute's name.
 MAX_ATTRIBUTE_NAME_LENGTH: Final = 100
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Task:
-    """Something to be done about a record (``api.md`` 5, ruling 16)."""
+    """A task of a record (``api.md`` 5, decision 16)."""
 
     id: UUID = item_id()
     task: str = text(max_length=MAX_ENTRY_LENGTH)
@@ -58,7 +57,7 @@ class Task:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Note:
-    """Something worth remembering about a record; its ``date`` is a day or a time, as it was meant."""
+    """A note of a record; its ``date`` is a date or a date with a time, as it was sent (decision 16)."""
 
     id: UUID = item_id()
     date: str | None = date_or_datetime_value()
@@ -83,7 +82,7 @@ class Client:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Service:
-    """A student: what a client bought for one person (``api.md`` 3)."""
+    """A student, for whom a client bought training (``api.md`` 3)."""
 
     id: UUID = identity()
     name: str = text()
@@ -99,7 +98,7 @@ class Service:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Stage:
-    """One step of a pipeline (ruling 14)."""
+    """A stage of a pipeline (decision 14)."""
 
     id: UUID = item_id()
     name: str = text()
@@ -109,7 +108,7 @@ class Stage:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Pipeline:
-    """The stages that leads go through (``api.md`` 4)."""
+    """A sales pipeline: the stages that leads go through (``api.md`` 4)."""
 
     id: UUID = identity()
     name: str = text()
@@ -119,7 +118,7 @@ class Pipeline:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Lead:
-    """Somebody who may become a client (``api.md`` 5)."""
+    """A prospective client (``api.md`` 5)."""
 
     id: UUID = identity()
     name: str = text()
@@ -136,7 +135,7 @@ class Lead:
 
 @attrs.frozen(kw_only=True, slots=False)
 class FollowUp:
-    """One contact with a student (``api.md`` 6)."""
+    """A contact with a student after the sale (``api.md`` 6)."""
 
     id: UUID = identity()
     service: UUID = reference("service", owner=True, output_only=True)
@@ -159,7 +158,7 @@ class Cohort:
 
 @attrs.frozen(kw_only=True, slots=False)
 class TeachingAssistant:
-    """A teaching assistant as an enrollment names one; nothing looks it up (``api.md`` 8: plain JSON)."""
+    """A teaching assistant in an enrollment: plain JSON, not checked to be a user (``api.md`` 8)."""
 
     id: int = integer()
     name: str | None = text(blank=True, default="", nullable=True)
@@ -187,7 +186,7 @@ class EnrollmentDetail:
 
 @attrs.frozen(kw_only=True, slots=False)
 class TransferRequest:
-    """A student's wish to change cohorts (``api.md`` 10)."""
+    """A student's request to move to another cohort (``api.md`` 10)."""
 
     id: UUID = identity()
     student: UUID = reference("service", owner=True)
@@ -201,7 +200,7 @@ ATTRIBUTE_TYPES: Final = ("text", "number", "date", "boolean", "list", "file")
 
 @attrs.frozen(kw_only=True, slots=False)
 class Attribute:
-    """The definition of one attribute of one entity (``api.md`` 1, rulings 19 to 22)."""
+    """The definition of one attribute of one entity (``api.md`` 1, decisions 19 to 22)."""
 
     id: UUID = identity()
     name: str = text(max_length=MAX_ATTRIBUTE_NAME_LENGTH)

@@ -21,12 +21,11 @@ from crm_core.model.documents import plain
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
 from crm_core.rules.needs import Key, Needs
-from crm_core.rules.webhooks import MODELS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.deliveries import Delivery, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
-from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.entity import MODELS, Webhook
 
 _PER_PAGE: Final = 100
 
