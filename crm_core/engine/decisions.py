@@ -243,8 +243,8 @@ def _changes(who: Caller, steps: Sequence[_Step], known: Known, *, answer: Key |
         writes.append(Remove(key, event) if after is None else Put(key, after, event))
         if key.resource in watched:
             was = before.value if before else None
-            asked = known.catalogs[key.resource].webhook_index.asked(was if after is None else after)
-            deliveries += plan(asked, event, was, after)
+            candidates = known.catalogs[key.resource].webhook_index.candidates(was if after is None else after)
+            deliveries += plan(candidates, event, was, after)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
 
