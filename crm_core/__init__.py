@@ -1,7 +1,7 @@
-"""The domain of the CRM: what records are, what may be done with them, and who may do it. It depends on attrs alone.
+"""The domain of the CRM: records, the rules for changing them, and permissions. It depends only on attrs.
 
-Those who embed it name records and callers by what is here, and act by ``crm_core.use_cases``. Adapters fulfil the
-ports, and prove it by ``crm_core.testing``.
+Embedders import entities, resources, errors and values from here, and call ``crm_core.use_cases``. Adapters implement
+the ports and are tested with ``crm_core.testing``.
 """
 
 from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove

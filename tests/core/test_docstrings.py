@@ -19,6 +19,8 @@ _WITH_EXAMPLES = {
     "crm_core.model.events",
     "crm_core.webhooks.conditions",
     "crm_core.webhooks.templates",
+    "crm_core.errors",
+    "crm_core.model.files",
 }
 
 
