@@ -41,8 +41,9 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AnswerError AsyncClient Client Delivery DryRunResult Me NoAnswerError Records RecordsWithImages
-        RecordsWithTasks Retry Upload Webhook Webhooks version_of
+        AnswerError AsyncClient Client DeliveryReport DryRunResult Me NoAnswerError RecordOperations
+        RecordOperationsWithImages RecordOperationsWithTasks Retry UploadedImage WebhookOperations
+        WebhookWithSecret version_of
     """,
 }
 
