@@ -18,8 +18,9 @@ from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Key, Known, Needs
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
+from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
-from crm_core.webhooks.retries import Health, Result
+from crm_core.webhooks.retries import Result
 
 
 class Database(Protocol):
@@ -139,7 +140,7 @@ class Outbox(Protocol):
         """Forget that an endpoint failed."""
 
     async def clean(self) -> int:
-        """Delete some of what is kept no longer (``retries.KEPT``), or whose webhook is gone; how many."""
+        """Delete some of what is kept no longer (``delivery_log.RETENTION``), or whose webhook is gone; how many."""
 
     async def woken(self) -> None:
         """Wait until something may have become due; it may also be missed, so nobody waits for this alone."""
@@ -164,7 +165,7 @@ class DeliveryLog(Protocol):
         """What a webhook's requests are signed with."""
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret, for a day (``retries.ROTATION``) also with those before."""
+        """Sign with another secret, for a day (``entity.SECRET_OVERLAP``) also with those before."""
 
 
 class WebhookSender(Protocol):

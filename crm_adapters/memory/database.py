@@ -18,8 +18,7 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
-from crm_core.rules.webhooks import MODELS
-from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500
 

@@ -9,7 +9,7 @@ from typing import Any
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
 from crm_core.input.fields import Kind
-from crm_core.input.readers import RefusedError, iso, read_full_date, read_moment, read_uuid, refuse, text_problems
+from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
 from crm_core.resources import Resource
 
 
@@ -66,7 +66,7 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
 def ordering_value(kind: Kind, value: str) -> Any:
     """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
     if kind == "moment":
-        moment = read_moment(value)
+        moment = read_datetime(value)
         if iso(moment) != value:  # no document shows it like this
             raise refuse("invalid", "Invalid cursor")
         return moment

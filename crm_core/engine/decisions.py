@@ -23,9 +23,9 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.drafts import Draft, merged, with_defaults
-from crm_core.input.readers import shown
+from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
-from crm_core.model.events import Event, Kind, differences
+from crm_core.model.events import Event, EventKind, differences
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
@@ -121,12 +121,12 @@ def owner_needs(resource: Resource, parent: object) -> Needs:
 
 def does_not_exist(key: Key) -> Problems:
     """Return the problem of a reference to something that does not exist."""
-    return (Problem("does_not_exist", f'Invalid pk "{shown(key.id)}" - object does not exist.'),)
+    return (Problem("does_not_exist", f'Invalid pk "{abbreviated(key.id)}" - object does not exist.'),)
 
 
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
     """Return the event that takes a record from one value to the next; None stands for no record."""
-    kind: Kind = "created" if before is None else "deleted" if after is None else "updated"
+    kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
     assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
     return Event(
         resource=key.resource,
@@ -253,7 +253,7 @@ def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) 
         writes.append(Remove(key, event) if after is None else Put(key, after, event))
         if key.resource in catalogs:
             index = known.catalogs[key.resource].webhook_index
-            deliveries += plan(index.asked(before if after is None else after), event, before, after)
+            deliveries += plan(index.candidates(before if after is None else after), event, before, after)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
 

@@ -2,17 +2,17 @@
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from crm_core.errors import BREAKS_PATTERN, IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problem, Problems
 from crm_core.input.readers import MAX_NUMBER, RefusedError, read_full_date, text_problems
 from crm_core.input.urls import is_web_url
-from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute
+from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
 from crm_core.rules.needs import Proposal, Steps, catalog_of
 
 #: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
-ENTITIES: Final = ("client", "service", "lead", "follow_up")
+ENTITIES: Final[tuple[str, ...]] = get_args(EntityWithAttributes)
 
 #: Letters, the marks that some scripts write letters with, and decimal digits.
 _IN_NAMES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})

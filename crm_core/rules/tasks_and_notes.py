@@ -11,7 +11,7 @@ import attrs
 
 from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, invalid
 from crm_core.input.drafts import Draft, read_draft, read_item, read_payload
-from crm_core.input.fields import boolean, day, text, uuid
+from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
@@ -66,8 +66,8 @@ class TaskUpdate:
 
     task_id: UUID = uuid()
     completed: bool = boolean()
-    task: str = text(longest=MAX_ENTRY_LENGTH)
-    date: object = day()
+    task: str = text(max_length=MAX_ENTRY_LENGTH)
+    date: object = date_value()
 
 
 @attrs.frozen

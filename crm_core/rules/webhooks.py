@@ -1,24 +1,15 @@
 """Webhooks: the rules for saving one (``api.md`` 13, decisions 28 and 29)."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from crm_core.errors import InvalidError, Problems
 from crm_core.input.drafts import Draft
 from crm_core.input.fields import fields_of
-from crm_core.model.entities import ATTRIBUTE_PREFIX, Client, FollowUp, Lead, Service
+from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
 from crm_core.webhooks.conditions import condition_problems
-from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.entity import MODELS, Webhook
 from crm_core.webhooks.templates import MAX_HEADERS, TOO_MANY_HEADERS, placeholder_problems, url_problems
-
-#: The models that webhooks can watch, with the entities behind them.
-MODELS: Final[Mapping[str, tuple[str, type]]] = {
-    "Lead": ("lead", Lead),
-    "Client": ("client", Client),
-    "Service": ("service", Service),
-    "FollowUp": ("follow_up", FollowUp),
-}
 
 
 def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:

@@ -35,7 +35,7 @@ from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
 #: Most pieces of a stream are to be no longer than this, so that memory stays bounded.
-_LONGEST_PIECE: Final = 1_000_000
+_MAX_PIECE_SIZE: Final = 1_000_000
 
 
 class ListFacts(Facts):
@@ -119,7 +119,7 @@ class ListFacts(Facts):
         pieces = [piece async for piece in scene.db.stream(Query(resource=CLIENTS))]
 
         assert len(pieces) > 2
-        assert max(map(len, pieces)) <= _LONGEST_PIECE
+        assert max(map(len, pieces)) <= _MAX_PIECE_SIZE
         assert ids_of(b"".join(pieces)) == [put.key.id for put in reversed(clients)]
 
     @fact

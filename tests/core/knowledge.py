@@ -21,8 +21,7 @@ from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
 from crm_core.rules.tasks_and_notes import Edit
-from crm_core.rules.webhooks import MODELS
-from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.entity import MODELS, Webhook
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
 ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")

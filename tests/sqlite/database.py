@@ -43,7 +43,7 @@ from crm_core import (
     sort_key,
 )
 from crm_core.model.documents import plain
-from crm_core.rules.webhooks import MODELS
+from crm_core.webhooks.entity import MODELS
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

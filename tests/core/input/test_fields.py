@@ -28,7 +28,7 @@ from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import context, texts
 
 ENTITIES = [resource.entity for resource in RESOURCES.values()]
-LARGEST = 2**63 - 1
+MAX_BIGINT = 2**63 - 1
 SPELT = UUID("0189f7ea-ae2c-7809-8aeb-b819cf5e9e7f")
 NOT_A_TEXT = "Not a valid string."
 BLANK = "This field may not be blank."
@@ -72,8 +72,8 @@ def read(entity: type, name: str, value: object) -> Any:
         (Stage, "order", 1.0, 1),
         (Stage, "order", " 7 ", 7),
         (Stage, "order", "-3", -3),
-        (Stage, "order", LARGEST, LARGEST),
-        (Stage, "order", -LARGEST - 1, -LARGEST - 1),
+        (Stage, "order", MAX_BIGINT, MAX_BIGINT),
+        (Stage, "order", -MAX_BIGINT - 1, -MAX_BIGINT - 1),
         (Cohort, "start_date", "2025-06-01", date(2025, 6, 1)),
         (Cohort, "start_date", "2025-6-1", date(2025, 6, 1)),
         (Cohort, "start_date", "20250601", date(2025, 6, 1)),
@@ -159,8 +159,8 @@ def test_false_has_many_spellings(value: object) -> None:
         (Stage, "order", float("inf"), [NOT_WHOLE]),
         (Stage, "order", [1], [NOT_WHOLE]),
         (Stage, "order", "1" * 1_001, ["String value too large."]),
-        (Stage, "order", LARGEST + 1, [f"Ensure this value is less than or equal to {LARGEST}."]),
-        (Stage, "order", -LARGEST - 2, [f"Ensure this value is greater than or equal to {-LARGEST - 1}."]),
+        (Stage, "order", MAX_BIGINT + 1, [f"Ensure this value is less than or equal to {MAX_BIGINT}."]),
+        (Stage, "order", -MAX_BIGINT - 2, [f"Ensure this value is greater than or equal to {-MAX_BIGINT - 1}."]),
         (TeachingAssistant, "id", "x", [NOT_WHOLE]),
         (Task, "completed", None, [NULL]),
         (Task, "completed", "maybe", [NOT_BOOLEAN]),
