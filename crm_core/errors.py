@@ -38,6 +38,10 @@ Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
 IS_REQUIRED: Final = Problem("required", "This field is required.")
 NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
 BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
+NOT_A_STRING: Final = Problem("invalid", "Not a valid string.")
+NOT_A_BOOLEAN: Final = Problem("invalid", "Must be a valid boolean.")
+NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
+NOT_A_URL: Final = Problem("invalid", "Enter a valid URL.")
 
 
 class CrmError(Exception):
@@ -154,6 +158,11 @@ def flatten(problems: Problems, path: str = "") -> Iterable[str]:
             yield from flatten(inner, f"{path}.{name}" if path else name)
     else:
         yield from (f"{path}: {problem.message}" for problem in problems)
+
+
+def not_a_choice(value: str) -> Problem:
+    """Return the problem of a text that is none of the allowed ones."""
+    return Problem("invalid_choice", f'"{value}" is not a valid choice.')
 
 
 def invalid(field: str, code: str, message: str) -> InvalidError:

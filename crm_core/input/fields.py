@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from crm_core.errors import BREAKS_PATTERN
+from crm_core.errors import BREAKS_PATTERN, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 
@@ -169,7 +169,7 @@ def choice(*options: str, default: object = REQUIRED) -> Any:
     def read(value: object, _: ReadContext) -> str:
         if isinstance(value, str) and value in options:
             return value
-        raise refuse("invalid_choice", f'"{readers.abbreviated(value)}" is not a valid choice.')
+        raise RefusedError((not_a_choice(readers.abbreviated(value)),))
 
     return _declare(Field(kind="choice", read=read, default=default, limits={"enum": list(options)}))
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.errors import NOT_A_BOOLEAN, NOT_A_DATE, NOT_A_STRING, InvalidError, Problem, Problems, not_a_choice
 
 _MAX_BIGINT: Final = 2**63 - 1
 _MIN_BIGINT: Final = -(2**63)
@@ -71,11 +71,11 @@ def read_nothing(_: object, __: ReadContext) -> object:
 def read_text(value: object) -> str:
     """Return a text as it is, or a number as text; raise RefusedError for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise refuse("invalid", "Not a valid string.")
+        raise RefusedError((NOT_A_STRING,))
     try:
         return str(value)
     except ValueError:  # an integer with more digits than Python converts (sys.int_info)
-        raise refuse("invalid", "Not a valid string.") from None
+        raise RefusedError((NOT_A_STRING,)) from None
 
 
 def text_problems(value: str, max_length: int) -> list[Problem]:
@@ -105,7 +105,7 @@ def read_boolean(value: object) -> bool:
             return True
         if word in FALSE:
             return False
-    raise refuse("invalid", "Must be a valid boolean.")
+    raise RefusedError((NOT_A_BOOLEAN,))
 
 
 def read_integer(value: object) -> int:
@@ -139,7 +139,7 @@ def read_date(value: object) -> date:
                     return date(*map(int, loose.groups()))
                 except ValueError:
                     pass
-    raise refuse("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
+    raise RefusedError((NOT_A_DATE,))
 
 
 def read_full_date(value: str) -> date:
@@ -257,11 +257,11 @@ def iso(value: datetime) -> str:
 def plain_text(value: object, max_length: int, options: Sequence[str] = ()) -> str:
     """Return a text as it is: at most ``max_length`` characters, and one of ``options`` if any are given."""
     if not isinstance(value, str):
-        raise refuse("invalid", "Not a valid string.")
+        raise RefusedError((NOT_A_STRING,))
     if problems := text_problems(value, max_length):
         raise RefusedError(problems)
     if options and value not in options:
-        raise refuse("invalid_choice", f'"{value}" is not a valid choice.')
+        raise RefusedError((not_a_choice(value),))
     return value
 
 

@@ -4,7 +4,8 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from crm_core.input.readers import refuse
+from crm_core.errors import NOT_A_URL
+from crm_core.input.readers import RefusedError
 
 #: Paths under which the app itself serves files; ``list_of_images`` may name them without a host.
 OWN_FILES: Final = "/files/"
@@ -22,4 +23,4 @@ def read_url(value: str) -> str:
     """Return an image's URL: an http(s) URL, or the path of a file that the app serves. Raises RefusedError."""
     if is_web_url(value) or (value.startswith(OWN_FILES) and not re.search(r"\s|\\|\.\.", unquote(value))):
         return value
-    raise refuse("invalid", "Enter a valid URL.")
+    raise RefusedError((NOT_A_URL,))

@@ -4,7 +4,20 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, get_args
 
-from crm_core.errors import BREAKS_PATTERN, IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problem, Problems
+from crm_core.errors import (
+    BREAKS_PATTERN,
+    IS_REQUIRED,
+    NOT_A_BOOLEAN,
+    NOT_A_DATE,
+    NOT_A_STRING,
+    NOT_A_URL,
+    NOT_UNIQUE,
+    InvalidError,
+    NotFoundError,
+    Problem,
+    Problems,
+    not_a_choice,
+)
 from crm_core.input.readers import MAX_NUMBER, RefusedError, read_full_date, text_problems
 from crm_core.input.urls import is_web_url
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
@@ -75,7 +88,7 @@ def _problems(definition: Attribute | None, name: str, value: object, before: Ma
 
 
 def _check_text(_: Attribute, value: object) -> Problems:
-    return text_problems(value, _MAX_TEXT_LENGTH) if isinstance(value, str) else (_NOT_TEXT,)
+    return text_problems(value, _MAX_TEXT_LENGTH) if isinstance(value, str) else (NOT_A_STRING,)
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
@@ -89,12 +102,12 @@ def _check_date(_: Attribute, value: object) -> Problems:
     try:
         read_full_date(value if isinstance(value, str) else "")
     except RefusedError:
-        return (_NOT_A_DATE,)
+        return (NOT_A_DATE,)
     return ()
 
 
 def _check_boolean(_: Attribute, value: object) -> Problems:
-    return () if isinstance(value, bool) else (Problem("invalid", "Must be a valid boolean."),)
+    return () if isinstance(value, bool) else (NOT_A_BOOLEAN,)
 
 
 def _check_list(definition: Attribute, value: object) -> Problems:
@@ -111,23 +124,19 @@ def _check_list(definition: Attribute, value: object) -> Problems:
 
 def _item_problems(definition: Attribute, value: object) -> Problems:
     if not isinstance(value, str):
-        return (_NOT_TEXT,)
+        return (NOT_A_STRING,)
     if definition.list_values and value not in definition.list_values:
-        return (Problem("invalid_choice", f'"{value[:100]}" is not a valid choice.'),)
+        return (not_a_choice(value[:100]),)
     return text_problems(value, _MAX_TEXT_LENGTH)
 
 
 def _check_file(_: Attribute, value: object) -> Problems:
     if not isinstance(value, str):
-        return (_NOT_TEXT,)
-    return text_problems(value, _MAX_URL_LENGTH) or (
-        () if is_web_url(value) else (Problem("invalid", "Enter a valid URL."),)
-    )
+        return (NOT_A_STRING,)
+    return text_problems(value, _MAX_URL_LENGTH) or (() if is_web_url(value) else (NOT_A_URL,))
 
 
-_NOT_TEXT: Final = Problem("invalid", "Not a valid string.")
 _NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
-_NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
 _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
     "text": _check_text,
     "number": _check_number,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from crm_core.errors import NOT_UNIQUE, InvalidError, Problems, invalid
+from crm_core.errors import NOT_UNIQUE, InvalidError, Problems, not_a_choice
 from crm_core.model.entities import Lead, Pipeline, Stage
 from crm_core.rules.needs import Key, Needs, Proposal, Record, Search, Steps, without_needs
 
@@ -66,7 +66,7 @@ def _stage(proposal: Proposal, names: Sequence[str]) -> str | None:
     if sent:
         if sent in names or (stays and before is not None and sent == before.stage):
             return str(sent)
-        raise invalid("stage", "invalid_choice", f'"{sent}" is not a valid choice.')
+        raise InvalidError({"stage": (not_a_choice(sent),)})
     current = before.stage if before is not None and not proposal.touches("stage") else None
     if current is not None and (stays or current in names):
         return current

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
-from crm_core.errors import Problem, Problems
+from crm_core.errors import Problem, Problems, not_a_choice
 from crm_core.input.readers import FULL_DATE
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
@@ -184,7 +184,7 @@ def condition_problems(field: str, operator_: str, value: object, fields: frozen
     """
     problems: dict[str, Problems] = {}
     if field not in fields:
-        problems["field"] = (Problem("invalid_choice", f'"{field}" is not a valid choice.'),)
+        problems["field"] = (not_a_choice(field),)
     if len(json.dumps(value)) > _MAX_VALUE_LENGTH:
         problems["value"] = (
             Problem("max_length", f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."),

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from crm_core.errors import Problem
+from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem
 from crm_core.input.readers import RefusedError, text_problems
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -97,7 +97,7 @@ def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
             Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
         ]
     if not _is_sound(template):
-        return [Problem("invalid", "Enter a valid URL.")]
+        return [NOT_A_URL]
     return placeholder_problems(template, fields)
 
 
@@ -186,7 +186,7 @@ def _header_problems(name: str, value: object) -> list[Problem]:
     if is_reserved_header(name):
         return [Problem("forbidden", "This header cannot be set.")]
     if not isinstance(value, str):
-        return [Problem("invalid", "Not a valid string.")]
+        return [NOT_A_STRING]
     if re.search(r"[\r\n]", value):
         return [Problem("invalid", "Line breaks are not allowed.")]
     return text_problems(value, MAX_HEADER_LENGTH)
