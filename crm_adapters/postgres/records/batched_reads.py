@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from crm_adapters.postgres.connection.pool import Pool
@@ -22,6 +22,8 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 
 class SharedReader:
     """Reads that concurrent requests share, and a cache of catalogs, replaced when a newer version is known."""
+
+    holds_children: Final = False
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

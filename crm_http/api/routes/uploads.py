@@ -37,5 +37,5 @@ def mount_uploads(resource: Resource, db: Database, images: Images) -> HTTPRoute
         f"/api/{resource.path}/{{id:str}}/files",
         {"POST": upload},
         rights(resource.noun) | {"POST": resource.permission("change")},
-        largest_body=images.largest + FORM_BYTES,
+        largest_body=images.max_bytes + FORM_BYTES,
     )
