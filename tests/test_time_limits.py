@@ -14,7 +14,9 @@ from crm_adapters.webhooks import HttpWebhookSender, egress, sender
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.rules.login_throttle import FAILURE_WINDOW
 from crm_core.use_cases import DeliveryWorker
-from crm_core.webhooks import retries
+from crm_core.webhooks import attempts, circuit_breaker, retries
+from crm_core.webhooks.delivery_log import RETENTION
+from crm_core.webhooks.entity import SECRET_OVERLAP
 from crm_http.api.limits import Limits
 from crm_http.server import composition, supervisor
 from crm_http.settings import Settings
@@ -63,20 +65,20 @@ SECONDS: Final = {
     "resolving the host name": sender._LOOKUP_TIMEOUT,
     "opening the connection to the receiver": egress._CONNECT_TIMEOUT,
     "one attempt in total": default(HttpWebhookSender, "deadline"),
-    "the lease of a delivery": retries.LEASE.total_seconds(),
-    "the first pause of an endpoint, after five failures in a row": retries._FIRST_PAUSE,
-    "the longest pause of an endpoint": retries._LONGEST_PAUSE,
+    "the lease of a delivery": attempts.LEASE.total_seconds(),
+    "the first pause of an endpoint, after five failures in a row": circuit_breaker._FIRST_PAUSE,
+    "the longest pause of an endpoint": circuit_breaker._MAX_PAUSE,
     "finishing the running attempts of a delivery worker": default(DeliveryWorker, "grace"),
     "finishing the accepted requests of a worker process": supervisor._WORKER_SECONDS,
 }
 LONGER: Final = {
     "all attempts of a delivery": timedelta(seconds=sum(retries.DELAYS)),
-    "an endpoint without a success": retries._GIVEN_UP_AFTER,
-    "a replaced secret": retries.ROTATION,
+    "an endpoint without a success": circuit_breaker._DISABLE_AFTER,
+    "a replaced secret": SECRET_OVERLAP,
     "a token that is not used": timedelta(days=Settings().token_days),
     "the receipt of an idempotency key": RECEIPTS_KEPT,
-    "a finished delivery": retries.KEPT["delivered"],
-    "a dead delivery": retries.KEPT["dead"],
+    "a finished delivery": RETENTION["delivered"],
+    "a dead delivery": RETENTION["dead"],
     "counted failures of a login": FAILURE_WINDOW,
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from crm_adapters.postgres.connection import timeouts
 from crm_adapters.postgres.connection.options import SETTINGS, parameters
-from crm_core.webhooks.retries import LEASE
+from crm_core.webhooks.attempts import LEASE
 
 #: The seconds after which clients of the API are promised an answer to a change that a lock holds up.
 PROMISED = 6.0
