@@ -25,7 +25,7 @@ PUBLIC: Mapping[str, str] = {
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads webhooks
     """,
     "crm_core.testing": """
-        USERS DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene Surroundings
+        USERS DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene PayloadContext
         WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.documents": "body_of decode decode_list encode",

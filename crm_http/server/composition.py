@@ -85,7 +85,7 @@ def app() -> "Edge":
     replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
     database = PostgresDatabase(pool, outbox.wake, replica=replica)
     accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
-    files, observers = file_store(settings), Observers.wanted(settings)
+    files, observers = file_store(settings), Observers.from_settings(settings)
     images = Images(
         files=files,
         read_header=read_header,
@@ -111,7 +111,7 @@ def app() -> "Edge":
             )
             if observers.metrics:
                 pools = {"requests": pool.figures, "outbox": own_pool.figures}
-                await stack.enter_async_context(observers.metrics.sampled(lambda: edge.working, pools))
+                await stack.enter_async_context(observers.metrics.sampling(lambda: edge.working, pools))
             yield
 
     edge = create_app(
@@ -157,7 +157,7 @@ async def _delivering(
 ) -> AsyncIterator[None]:
     """Send what is in the outbox meanwhile."""
     sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=allow_loopback))
-    counted = metrics.counted(sender) if metrics else sender
+    counted = metrics.counting(sender) if metrics else sender
     worker = DeliveryWorker(database, outbox, counted, Retries(settings.webhook_retry_delays))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(outbox.close)
@@ -200,11 +200,13 @@ def exposed_metrics(url: str, settings: Settings) -> Iterator[None]:
     if settings.metrics_port is None:
         yield
         return
-    from crm_http.telemetry.metrics import exposed  # noqa: PLC0415 - not all want them
+    from crm_http.telemetry.metrics import metrics_server  # noqa: PLC0415 - not all want them
 
     with ExitStack() as stack:
         try:
-            stack.enter_context(exposed(settings.metrics_host, settings.metrics_port, partial(outbox_figures, url)))
+            stack.enter_context(
+                metrics_server(settings.metrics_host, settings.metrics_port, partial(outbox_figures, url))
+            )
         except OSError as error:
             raise FailedError(
                 f"Cannot listen for Prometheus on port {settings.metrics_port}: {error.strerror or error}. "
