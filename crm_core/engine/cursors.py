@@ -65,11 +65,11 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
 
 def ordering_value(kind: Kind, value: str) -> Any:
     """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
-    if kind == "moment":
-        moment = read_datetime(value)
-        if iso(moment) != value:  # no document shows it like this
+    if kind == "datetime":
+        time = read_datetime(value)
+        if iso(time) != value:  # no document shows it like this
             raise refuse("invalid", "Invalid cursor")
-        return moment
+        return time
     if kind == "date":
         return read_full_date(value)
     return value

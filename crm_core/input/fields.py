@@ -30,8 +30,8 @@ Kind: TypeAlias = Literal[
     "integer",
     "boolean",
     "date",
-    "moment",
-    "day_or_moment",
+    "datetime",
+    "date_or_datetime",
     "choice",
     "uuid",
     "items",
@@ -147,7 +147,7 @@ def date_value() -> Any:
 def datetime_value(*, nullable: bool = False) -> Any:
     """Declare an optional date and time, stored in UTC; without a time zone it is read as UTC (decision 7)."""
     return _declare(
-        Field(kind="moment", read=lambda value, _: readers.read_datetime(value), default=None, nullable=nullable)
+        Field(kind="datetime", read=lambda value, _: readers.read_datetime(value), default=None, nullable=nullable)
     )
 
 
@@ -160,7 +160,7 @@ def date_or_datetime_value() -> Any:
         except RefusedError:
             return readers.iso(readers.read_datetime(value))
 
-    return _declare(Field(kind="day_or_moment", read=read, default=None, nullable=True))
+    return _declare(Field(kind="date_or_datetime", read=read, default=None, nullable=True))
 
 
 def choice(*options: str, default: object = REQUIRED) -> Any:

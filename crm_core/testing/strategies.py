@@ -185,7 +185,7 @@ def _attributes(context: PayloadContext) -> SearchStrategy[Payload]:
 #: Fields that the server sets, by kind, or by name if the kind is not specific enough.
 _SET_BY_SERVER: Final[Mapping[str, SearchStrategy[Any]]] = {
     "uuid": st.uuids(version=4),
-    "moment": st.datetimes(timezones=st.just(UTC)),
+    "datetime": st.datetimes(timezones=st.just(UTC)),
     "integer": st.integers(1, 2**31),
     "text": texts(),
     "entity": st.sampled_from(ENTITIES),
@@ -304,8 +304,8 @@ _OF_KIND: Final[Mapping[Kind, _Make]] = {
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,
     "date": lambda _, __: _dates(),
-    "moment": _datetimes,
-    "day_or_moment": _dates_or_datetimes,
+    "datetime": _datetimes,
+    "date_or_datetime": _dates_or_datetimes,
     "choice": lambda field, _: st.sampled_from(field.limits["enum"]),
     "uuid": _uuids,
     "items": _items,
