@@ -25,7 +25,7 @@ class _Required(enum.Enum):
 REQUIRED: Final = _Required.REQUIRED
 
 #: The kinds of fields. What keys on them is exhaustive: a new kind shows by mypy and tests where it is still missing.
-Kind: TypeAlias = Literal[
+FieldKind: TypeAlias = Literal[
     "text",
     "integer",
     "boolean",
@@ -59,7 +59,7 @@ class Field:
         item: the class of the list's items, if it is a list of objects.
     """
 
-    kind: Kind
+    kind: FieldKind
     read: Reader
     default: object = REQUIRED
     nullable: bool = False
@@ -286,7 +286,7 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: Kind) -> Any:
+def output_only(kind: FieldKind) -> Any:
     """Declare a value of the given kind that only the server sets."""
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from crm_core.input.drafts import read_draft, with_defaults
-from crm_core.input.fields import Field, Kind, fields_of
+from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
@@ -299,7 +299,7 @@ def _conditions(_: Field, context: PayloadContext) -> SearchStrategy[object]:
 
 _Make: TypeAlias = Callable[[Field, PayloadContext], SearchStrategy[Any]]
 
-_OF_KIND: Final[Mapping[Kind, _Make]] = {
+_OF_KIND: Final[Mapping[FieldKind, _Make]] = {
     "text": _texts,
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,
