@@ -14,7 +14,7 @@ from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
 from crm_http.api.errors import HANDLERS
 from crm_http.api.limits import Limits
-from crm_http.api.middleware import Edge, Watcher
+from crm_http.api.middleware import Edge, RequestObserver
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import mount_accounts
 from crm_http.api.routes.attributes import mount_attributes
@@ -47,7 +47,7 @@ def create_app(
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
-    observers: Sequence[Watcher] = (),
+    observers: Sequence[RequestObserver] = (),
 ) -> Edge:
     """The ASGI app of the whole API.
 

@@ -18,7 +18,7 @@ from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
 from crm_http.api.limits import Limits
-from crm_http.server import composition, supervisor
+from crm_http.server import composition, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT
 
@@ -69,7 +69,7 @@ SECONDS: Final = {
     "the first pause of an endpoint, after five failures in a row": circuit_breaker._FIRST_PAUSE,
     "the longest pause of an endpoint": circuit_breaker._MAX_PAUSE,
     "finishing the running attempts of a delivery worker": default(DeliveryWorker, "grace"),
-    "finishing the accepted requests of a worker process": supervisor._WORKER_SECONDS,
+    "finishing the accepted requests of a worker process": workers._WORKER_SECONDS,
 }
 LONGER: Final = {
     "all attempts of a delivery": timedelta(seconds=sum(retries.DELAYS)),

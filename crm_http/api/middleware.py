@@ -21,7 +21,7 @@ from crm_http.api.limits import Limits
 logger = logging.getLogger("crm.http")
 
 #: Is told of each request: its method, the template of its route, the status, the seconds it took, and its scope.
-Watcher = Callable[[str, str, int, float, HTTPScope], None]
+RequestObserver = Callable[[str, str, int, float, HTTPScope], None]
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:+/=-]{1,128}")
 _ROUTED: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -57,11 +57,11 @@ class Edge:
         working: how many requests are being worked on; those whose body is waited for are not.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[Watcher] = ()) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
         self.limits = limits or Limits()
         self.working = 0
         self._app = app
-        self._watchers = observers
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -85,11 +85,11 @@ class Edge:
             await self._serve(scope, exchange)
         finally:
             self.working -= 1
-            if self._watchers:
+            if self._observers:
                 known = method if method in _KNOWN else "OTHER"
                 route, taken = scope.get("path_template", "-"), time.perf_counter() - began
-                for watch in self._watchers:
-                    watch(known, route, exchange.status, taken, scope)
+                for observe in self._observers:
+                    observe(known, route, exchange.status, taken, scope)
 
     async def _serve(self, scope: HTTPScope, exchange: "_Exchange") -> None:
         try:
