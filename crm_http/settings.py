@@ -153,6 +153,7 @@ class Settings:
         s3_public_url: what URLs of files begin with, where that is not the endpoint and bucket.
         s3_private: whether files are shown to those only who may see the record.
         upload_mb: the most that an image may have, in units of 2**20 bytes.
+        upload_keep_metadata: whether images are kept with all that they tell of places and people.
         webhook_allow: networks that webhooks may reach although they are not public.
         webhook_retry_delays: seconds before each further try of a delivery.
         log_format: ``text`` or ``json``.
@@ -177,6 +178,7 @@ class Settings:
     s3_public_url: str | None = _setting(_web_address, _WEB, None, secret=True)
     s3_private: bool = _setting(_flag, "1 or 0", default=False)
     upload_mb: int = _setting(_whole(1, _MOST_MEGABYTES), f"1 to {_MOST_MEGABYTES}", 10)
+    upload_keep_metadata: bool = _setting(_flag, "1 or 0", default=False)
     webhook_allow: tuple[Network, ...] = _setting(_networks, "networks such as 10.2.0.0/16,fd00::/8", ())
     webhook_retry_delays: tuple[float, ...] = _setting(_delays, "seconds such as 5,300,1800", DELAYS)
     log_format: str = _setting(_log_format, "text or json", "text")
