@@ -83,8 +83,8 @@ def decode_json(body: bytes) -> object:
     """JSON as plain values, of bounded depth."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _parse_error(_reason(body, error)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise _parse_error(_reason(body)) from None
     # Few brackets cannot nest deep; only other bodies need to be walked.
     if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value):
         raise _parse_error("Too deeply nested")
@@ -182,16 +182,18 @@ def _parse_error(reason: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, f"JSON parse error - {reason}")
 
 
-def _reason(body: bytes, error: Exception) -> str:
-    """Why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
+def _reason(body: bytes) -> str:
+    """Why a body is no JSON, in the words of Python's own JSON parser, which the documented API showed."""
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant)
     except RecursionError:
         return "Too deeply nested"
+    except UnicodeDecodeError:
+        return "The body is not UTF-8"
     except ValueError as found:
         # Of a number with too many digits Python says how to allow them, which is no client's business.
         return "Number out of range" if "digits" in str(found) else str(found)
-    return str(error)
+    return "The body cannot be read"
 
 
 def _refuse_constant(name: str) -> NoReturn:
