@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. It knows nothing of HTTP: ``crm_http.api.errors`` gives each class its status.
+"""What can go wrong, as one tree. It knows nothing of HTTP: ``crm_http.statuses`` has the status of each class.
 
 CrmError
 ├── InvalidError                  values were refused; carries the problems of every field
@@ -86,15 +86,15 @@ class VersionConflictError(CrmError):
 class RequestInProgressError(CrmError):
     """A request with the same idempotency key has not ended yet."""
 
-    def __init__(self) -> None:
-        super().__init__("A request with this Idempotency-Key is still under way.")
+    def __init__(self, detail: str = "A request with this idempotency key is still in progress.") -> None:
+        super().__init__(detail)
 
 
 class IdempotencyKeyReusedError(CrmError):
     """An idempotency key was used before, for another request."""
 
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used for another request.")
+    def __init__(self, detail: str = "This idempotency key was used for another request.") -> None:
+        super().__init__(detail)
 
 
 class NotAuthenticatedError(CrmError):

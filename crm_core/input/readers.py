@@ -16,7 +16,7 @@ from crm_core.errors import InvalidError, Problem, Problems
 
 _LARGEST_KEY: Final = 2**63 - 1
 _SMALLEST_KEY: Final = -(2**63)
-_DEEPEST: Final = 32
+MAX_DEPTH: Final = 32
 #: The largest number that every JSON parser can be expected to keep finite.
 MAX_NUMBER: Final = 1.7976931348623157e308
 _UUID = re.compile(
@@ -282,7 +282,7 @@ def shown(value: object) -> str:
 def read_plain(value: object) -> object:
     """Any JSON value of bounded depth, with finite numbers and storable texts."""
     level: Sequence[object] = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(MAX_DEPTH):
         for each in level:
             _check_plain(each)
         level = [inner for each in level for inner in _within(each)]

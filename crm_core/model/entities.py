@@ -28,7 +28,7 @@ from crm_core.input.fields import (
     texts,
     user,
 )
-from crm_core.input.urls import read_url
+from crm_core.model.files import read_image_url
 
 MAX_ENTRIES: Final = 1_000
 
@@ -76,7 +76,7 @@ class Client:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, most=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, most=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(most=MAX_ENTRIES, longest=2_048, read_one=read_url)
+    list_of_images: tuple[str, ...] = texts(most=MAX_ENTRIES, longest=2_048, read_one=read_image_url)
     created_at: dt.datetime = output_only("moment")
     created_by: int | None = user(output_only=True)
 
@@ -93,7 +93,7 @@ class Service:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, most=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, most=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(most=MAX_ENTRIES, longest=2_048, read_one=read_url)
+    list_of_images: tuple[str, ...] = texts(most=MAX_ENTRIES, longest=2_048, read_one=read_image_url)
     created_at: dt.datetime = output_only("moment")
 
 

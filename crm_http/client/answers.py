@@ -1,7 +1,6 @@
 """From answers to values, and from refusals to errors: those of ``crm_core.errors`` where the meaning is the same."""
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -22,6 +21,7 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
+from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
 
@@ -91,7 +91,7 @@ def error_of(response: httpx.Response) -> CrmError:
     told: Mapping[str, Any] = body if isinstance(body, dict) else {}
     detail = told.get("detail", response.reason_phrase)
     # What is wrong with fields has lists of texts; what is wrong with the whole request has one text.
-    if response.status_code == HTTPStatus.BAD_REQUEST and told and not isinstance(told.get("detail"), str):
+    if response.status_code == STATUSES[InvalidError] and told and not isinstance(told.get("detail"), str):
         error: CrmError = InvalidError(_problems(told))
     else:
         error = _ERRORS.get(response.status_code, _other)(response, str(detail), told)
@@ -106,22 +106,22 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
     """Under a key it is a request under way. Deletes have none, and nothing else is refused for what refers to it."""
-    return RequestInProgressError() if "Idempotency-Key" in response.request.headers else InUseError(detail)
+    if "Idempotency-Key" in response.request.headers:
+        return RequestInProgressError(detail)
+    return InUseError(detail)
 
 
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {
-    HTTPStatus.UNAUTHORIZED: lambda _, detail, __: NotAuthenticatedError(detail),
-    HTTPStatus.FORBIDDEN: lambda _, detail, __: PermissionDeniedError(detail),
-    HTTPStatus.NOT_FOUND: lambda _, detail, __: NotFoundError(detail),
-    HTTPStatus.CONFLICT: _conflict,
-    HTTPStatus.PRECONDITION_FAILED: lambda r, _, told: VersionConflictError(
+    STATUSES[NotAuthenticatedError]: lambda _, detail, __: NotAuthenticatedError(detail),
+    STATUSES[PermissionDeniedError]: lambda _, detail, __: PermissionDeniedError(detail),
+    STATUSES[NotFoundError]: lambda _, detail, __: NotFoundError(detail),
+    STATUSES[InUseError]: _conflict,
+    STATUSES[VersionConflictError]: lambda r, _, told: VersionConflictError(
         version_in(r), told.get("changed_fields", ())
     ),
-    HTTPStatus.UNPROCESSABLE_ENTITY: lambda _, __, ___: IdempotencyKeyReusedError(),
-    HTTPStatus.TOO_MANY_REQUESTS: lambda r, _, __: ThrottledError(max(seconds_asked_for(r), 1)),
-    HTTPStatus.SERVICE_UNAVAILABLE: lambda r, detail, _: UnavailableError(
-        detail, retry_after=max(seconds_asked_for(r), 1)
-    ),
+    STATUSES[IdempotencyKeyReusedError]: lambda _, detail, __: IdempotencyKeyReusedError(detail),
+    STATUSES[ThrottledError]: lambda r, _, __: ThrottledError(max(seconds_asked_for(r), 1)),
+    STATUSES[UnavailableError]: lambda r, detail, _: UnavailableError(detail, retry_after=max(seconds_asked_for(r), 1)),
 }
 
 

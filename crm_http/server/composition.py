@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from crm_adapters.s3 import S3FileStore
-    from crm_http.api.middleware import Edge
+    from crm_http.middleware import RequestMiddleware
     from crm_http.telemetry.metrics import Metrics
 
 __all__ = [
@@ -71,7 +71,7 @@ class FailedError(Exception):
     """Something that was asked for on the command line cannot be done; one line that says what to do."""
 
 
-def app() -> "Edge":
+def app() -> "RequestMiddleware":
     """The app on the database of the environment; each worker makes its own."""
     # The command line shall not wait for the web framework.
     from crm_http.app import create_app  # noqa: PLC0415
@@ -111,10 +111,10 @@ def app() -> "Edge":
             )
             if observers.metrics:
                 pools = {"requests": pool.figures, "outbox": own_pool.figures}
-                await stack.enter_async_context(observers.metrics.sampled(lambda: edge.working, pools))
+                await stack.enter_async_context(observers.metrics.sampled(lambda: served.in_flight, pools))
             yield
 
-    edge = create_app(
+    served = create_app(
         database,
         accounts,
         passwords,
@@ -124,7 +124,7 @@ def app() -> "Edge":
         lifespan=[running],
         observers=observers.all,
     )
-    return edge
+    return served
 
 
 def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":

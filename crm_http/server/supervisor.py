@@ -28,7 +28,7 @@ from crm_http.telemetry.logs import configure_logging, logging_config
 if TYPE_CHECKING:
     from granian.server.common import AbstractServer
 
-    from crm_http.api.middleware import Edge
+    from crm_http.middleware import RequestMiddleware
 
 logger = logging.getLogger("crm.serving")
 
@@ -263,7 +263,7 @@ def _serve_once(server: "AbstractServer[Any]") -> bool:
     return True
 
 
-def load() -> "Edge":
+def load() -> "RequestMiddleware":
     """The app of a worker. The worker ends when the process that looks after it was killed."""
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     app = composition.app()

@@ -17,7 +17,7 @@ _FAILED: Final = 500
 
 
 class AccessLog:
-    """Writes a line for each request; a watcher of the `Edge`.
+    """Writes a line for each request; an observer of the `RequestMiddleware`.
 
     Nothing in a line needs to be escaped: ids of requests are sane, and all else is ours.
 

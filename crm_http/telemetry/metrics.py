@@ -33,7 +33,7 @@ Sample = Callable[[], Mapping[str, float]]
 
 
 class Metrics:
-    """What one worker counts; a watcher of the `Edge`."""
+    """What one worker counts; an observer of the `RequestMiddleware`."""
 
     def __init__(self) -> None:
         self._seconds = Histogram(

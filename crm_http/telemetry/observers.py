@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from crm_http.api.middleware import Watcher
+from crm_http.middleware import Observer
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
 
@@ -36,7 +36,7 @@ class Observers:
         )
 
     @property
-    def all(self) -> Sequence[Watcher]:
+    def all(self) -> Sequence[Observer]:
         """Whom requests are told to."""
         return [each for each in (self.access_log, self.metrics, self.traces) if each]
 

@@ -19,7 +19,7 @@ _CLOSE_SECONDS = 2.0
 
 
 class Traces:
-    """Makes spans; a watcher of the `Edge`.
+    """Makes spans; an observer of the `RequestMiddleware`.
 
     Args:
         exporter: where they go; the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, unless told otherwise.
