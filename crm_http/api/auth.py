@@ -1,6 +1,6 @@
-"""Who calls, and whether they may: the ``Authorization`` header, and one guard over every route.
+"""Authentication and permissions: the ``Authorization`` header, and one guard over every route.
 
-A route that does not say whom it lets in lets in nobody.
+A route that declares no access is closed to everybody.
 """
 
 import enum

@@ -24,7 +24,7 @@ Shape: TypeAlias = object
 
 
 class Example(NamedTuple):
-    """The body of a request or an answer as ``docs/api.md`` shows it, and the heading under which it does."""
+    """The body of a request or an answer in ``docs/api.md``, with the heading that it has there."""
 
     heading: str
     value: object
@@ -108,12 +108,12 @@ class Endpoint:
 
     @property
     def needs(self) -> str | Access:
-        """The permission that this method needs, or whom it lets in."""
+        """Return the permission that this method needs, or whom it lets in."""
         return self.access[self.method]
 
     @property
     def serves_json(self) -> bool:
-        """Whether every answer is JSON, which the client must then accept."""
+        """Return whether every answer is JSON, which the client must then accept."""
         return all(reply.body is None or reply.media_types == (JSON,) for reply in self.replies.values())
 
 

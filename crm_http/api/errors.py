@@ -65,7 +65,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     InvalidError: Refusal("The request is not valid. The body says what is wrong."),
     NotAuthenticatedError: Refusal("The credentials are missing or wrong.", "WWW-Authenticate", lambda _: "Token"),
     PermissionDeniedError: Refusal("The caller does not have the permission."),
-    NotFoundError: Refusal("Nothing was found under this path."),
+    NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",

@@ -33,7 +33,7 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: Bytes in a JSON body, and in the body of a login, which anybody may send.
+#: The most bytes of a JSON body, and of the body of a login, which anybody may send.
 MAX_BODY: Final = 1_000_000
 MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
@@ -41,7 +41,7 @@ _MAX_PARAMETERS: Final = 200
 
 def header(request: AnyRequest, name: bytes) -> str:
     """Return the value of a header by its lower-case name; several are joined by commas, none is empty."""
-    return ",".join([value.decode("latin-1") for each, value in request.scope["headers"] if each == name])
+    return ",".join([value.decode("latin-1") for key, value in request.scope["headers"] if key == name])
 
 
 def media_type(request: AnyRequest) -> str:
@@ -52,7 +52,7 @@ def media_type(request: AnyRequest) -> str:
 def accepts_json(request: AnyRequest) -> bool:
     """Return whether the client accepts JSON."""
     accept = header(request, b"accept")
-    return not accept or any(each.partition(";")[0].strip().lower() in _ACCEPTED for each in accept.split(","))
+    return not accept or any(part.partition(";")[0].strip().lower() in _ACCEPTED for part in accept.split(","))
 
 
 async def read_json(request: AnyRequest, *accepted: str) -> object:
@@ -105,8 +105,8 @@ def is_strict(request: AnyRequest) -> bool:
     """Return whether nothing of the request may be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
     preferences = header(request, b"prefer")
     return bool(preferences) and any(
-        each.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
-        for each in preferences.split(",")
+        preference.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
+        for preference in preferences.split(",")
     )
 
 
@@ -140,12 +140,12 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
     text = header(request, b"idempotency-key")
     if not text:
         return None
-    if not (found := _IDEMPOTENCY_KEY.fullmatch(text)):
+    if not (match := _IDEMPOTENCY_KEY.fullmatch(text)):
         raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
     digest = hashlib.sha256()
     for part in (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body()):
         digest.update(b"%d:%b" % (len(part), part))
-    return Idempotency(found[1] or found[2], digest.digest())
+    return Idempotency(match[1] or match[2], digest.digest())
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:
@@ -189,9 +189,9 @@ def _reason(body: bytes, error: Exception) -> str:
         json.loads(body.decode(), parse_constant=_refuse_constant)
     except RecursionError:
         return "Too deeply nested"
-    except ValueError as found:
+    except ValueError as reason:
         # For a number with too many digits Python's text says how to allow them, which clients need not know.
-        return "Number out of range" if "digits" in str(found) else str(found)
+        return "Number out of range" if "digits" in str(reason) else str(reason)
     return str(error)
 
 
@@ -202,7 +202,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _is_deep(value: object) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _within(each)]
+        level = [inner for outer in level for inner in _within(outer)]
         if not level:
             return False
     return True
@@ -210,5 +210,5 @@ def _is_deep(value: object) -> bool:
 
 def _within(value: object) -> list[object]:
     if isinstance(value, dict):
-        return [each for each in value.values() if isinstance(each, dict | list)]
-    return [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []
+        return [inner for inner in value.values() if isinstance(inner, dict | list)]
+    return [inner for inner in value if isinstance(inner, dict | list)] if isinstance(value, list) else []

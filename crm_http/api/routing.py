@@ -30,8 +30,8 @@ def rights(noun: str, **actions: str) -> Mapping[str, str | Access]:
     """Return the permission that each method of a path needs (decision 24).
 
     Args:
-        noun: what permissions call the resource.
-        actions: actions by method, where they are not the usual ones.
+        noun: the noun of the resource in permissions.
+        actions: the actions of methods that differ from the usual ones.
     """
     return {method: permission(action, noun) for method, action in (_ACTIONS | actions).items()}
 
@@ -46,29 +46,31 @@ def mount(endpoints: Iterable[Endpoint]) -> list[HTTPRouteHandler]:
     paths: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, []).append(endpoint)
-    return [_route(path, found) for path, found in paths.items()]
+    return [_route(path, of_path) for path, of_path in paths.items()]
 
 
 def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
     """Return the route of a path.
 
-    It takes the methods that the path does not have too, and says what they would need: a caller who may not ask is
-    not told what a path has (decision 2: 401, 403, then 405).
+    The route also has the methods that the path does not have, and the access that they would need: only a caller
+    with that access learns which methods a path has (decision 2: 401, 403, then 405).
     """
-    found = {each.method: (each.handler, each.serves_json, each.query is not None) for each in endpoints}
-    allowed = ", ".join([*(m for m in METHODS if m in found), *(["HEAD"] if "GET" in found else []), "OPTIONS"])
+    methods = {
+        endpoint.method: (endpoint.handler, endpoint.serves_json, endpoint.query is not None) for endpoint in endpoints
+    }
+    allowed = ", ".join([*(m for m in METHODS if m in methods), *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
     @route(
         re.sub(r"{(\w+)}", r"{\1:str}", path),
         http_method=[*METHODS, "OPTIONS"],
         opt={PERMISSION: {"OPTIONS": Access.AUTHENTICATED, **endpoints[0].access}, ENDPOINTS: tuple(endpoints)},
         status_code=HTTPStatus.OK,  # unused: answers have their own; the framework insists on one that may have a body
-        request_max_body_size=next((each.max_body for each in endpoints if each.max_body), MAX_BODY),
+        request_max_body_size=next((endpoint.max_body for endpoint in endpoints if endpoint.max_body), MAX_BODY),
     )
     async def handler(request: AnyRequest) -> ASGIResponse:
-        if request.method not in found:
+        if request.method not in methods:
             return _without_handler(request, allowed)
-        handle, serves_json, takes_query = found[request.method]
+        handle, serves_json, takes_query = methods[request.method]
         if serves_json and not accepts_json(request):
             raise RequestError(HTTPStatus.NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")
         if request.scope["query_string"] and not takes_query and is_strict(request):

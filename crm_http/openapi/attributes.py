@@ -29,12 +29,14 @@ def attribute_schemas(resource: Resource, definitions: Iterable[Attribute] | Non
     name = attributes_name(resource.entity)
     if definitions is None:
         return {key: {"type": "object", "description": _UNKNOWN} for key in (name, f"{name}Input", f"{name}Merge")}
-    found = list(definitions)
-    required = [each.name for each in found if each.is_required]
+    attributes = list(definitions)
+    required = [attribute.name for attribute in attributes if attribute.is_required]
     closed = {"type": "object", "description": _KNOWN, "additionalProperties": False}
-    absent = {each.name: _described(each, nullable(_input(each))) for each in found}
-    inputs = absent | {each.name: _described(each, _input(each)) for each in found if each.is_required}
-    outputs = {each.name: _described(each, _output(each)) for each in found}
+    nullables = {attribute.name: _titled(attribute, nullable(_input(attribute))) for attribute in attributes}
+    inputs = nullables | {
+        attribute.name: _titled(attribute, _input(attribute)) for attribute in attributes if attribute.is_required
+    }
+    outputs = {attribute.name: _titled(attribute, _output(attribute)) for attribute in attributes}
     return {
         name: {"type": "object", "description": _KNOWN, "properties": outputs},
         f"{name}Input": closed | {"properties": inputs} | ({"required": required} if required else {}),
@@ -46,18 +48,18 @@ def attribute_parameters(definitions: Iterable[Attribute]) -> list[Schema]:
     """Return the query parameters that filter lists by attributes."""
     return [
         {
-            "name": f"{ATTRIBUTE_PREFIX}{each.name}{'' if operator == 'exact' else f'__{operator}'}",
+            "name": f"{ATTRIBUTE_PREFIX}{attribute.name}{'' if operator == 'exact' else f'__{operator}'}",
             "in": "query",
-            "description": f"{each.label}: {operator}.",
+            "description": f"{attribute.label}: {operator}.",
             "allowEmptyValue": True,
-            "schema": {"type": "string"} if operator in {"in", "contains"} else _plain(each.type),
+            "schema": {"type": "string"} if operator in {"in", "contains"} else _plain(attribute.type),
         }
-        for each in definitions
-        for operator in OPERATORS_OF_TYPE[each.type]
+        for attribute in definitions
+        for operator in OPERATORS_OF_TYPE[attribute.type]
     ]
 
 
-def _described(definition: Attribute, schema: Schema) -> Schema:
+def _titled(definition: Attribute, schema: Schema) -> Schema:
     return schema | {"title": definition.label}
 
 

@@ -67,9 +67,9 @@ def with_attributes(document: Mapping[str, Any], definitions: Mapping[str, Itera
         definitions: the attributes that are defined, by entity.
     """
     schemas = dict(document["components"]["schemas"])
-    for name, found in definitions.items():
-        schemas |= attribute_schemas(RESOURCES[name], found)
-        if any(attribute.is_required for attribute in found):
+    for name, attributes in definitions.items():
+        schemas |= attribute_schemas(RESOURCES[name], attributes)
+        if any(attribute.is_required for attribute in attributes):
             create = f"{RESOURCES[name].entity.__name__}Create"
             required = {"required": [*schemas[create].get("required", ()), "attributes"]}
             schemas[create] = schemas[create] | required

@@ -86,7 +86,7 @@ def _input_body(declared: Input) -> Schema:
 def output_schema(entity: type) -> Schema:
     """Return the schema of an entity in answers, which always have all of its fields."""
     fields = fields_of(entity)
-    members = {each.name: _output_member(entity, each, fields.get(each.name)) for each in attrs.fields(entity)}
+    members = {member.name: _output_member(entity, member, fields.get(member.name)) for member in attrs.fields(entity)}
     return {"type": "object", "properties": members, "required": list(members)}
 
 

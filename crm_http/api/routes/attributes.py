@@ -27,7 +27,7 @@ _FOUND: Final = Reply(
 
 def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
     """Return the endpoints of ``/api/attributes/<entity name or id>/``."""
-    of_entity = RecordRoutes(ATTRIBUTES, db, _PATH, _read_entity, listed=f"{_PATH}/{{parent}}")
+    of_entity = RecordRoutes(ATTRIBUTES, db, _PATH, _read_entity, list_path=f"{_PATH}/{{parent}}")
     by_id = RecordRoutes(ATTRIBUTES, db, _PATH)
 
     async def find_or_retrieve(request: AnyRequest) -> ASGIResponse:

@@ -95,11 +95,11 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
 
 def _part(request: AnyRequest, size: int, tag: str) -> tuple[int, int]:
     """Return where the requested range begins and ends; several ranges are answered by the whole file."""
-    found = _RANGE.fullmatch(header(request, b"range").strip())
-    if not found or not any(found.groups()) or header(request, b"if-range").strip() not in ("", tag):
+    match = _RANGE.fullmatch(header(request, b"range").strip())
+    if not match or not any(match.groups()) or header(request, b"if-range").strip() not in ("", tag):
         return 0, size
-    first, last = found.groups()
-    if not first:  # so many bytes from the end
+    first, last = match.groups()
+    if not first:  # the last bytes of the file
         return max(size - int(last), 0), size
     if last and int(last) < int(first):  # not a range
         return 0, size

@@ -43,11 +43,11 @@ class RecordRoutes:
     Attributes:
         resource: the row.
         db: where its records are stored.
-        place: the path below which each of its records is, with ``{parent}`` for the id of the parent.
+        place: the path of the collection, with ``{parent}`` for the parent's id.
         read_parent: returns the parent that the path names; raises NotFoundError.
-        listed: the path of the list, where that is another.
+        list_path: the path of the list, where that is another.
         shown_once: adds to a new record what only its creator is shown.
-        created: the shape of a new record, where that is another than that of the record.
+        created: the shape of the answer to a create, where that is not the record.
         after_delete: runs in the background after a record was deleted.
         name: the beginning of its operation ids; the resource's path if empty.
     """
@@ -56,7 +56,7 @@ class RecordRoutes:
     db: Database
     place: str
     read_parent: Callable[[AnyRequest], object] = lambda _: None
-    listed: str = ""
+    list_path: str = ""
     shown_once: Callable[[UUID, Document], Awaitable[Document]] = _as_stored
     created: Shape | None = None
     after_delete: AfterDelete | None = None
@@ -65,15 +65,15 @@ class RecordRoutes:
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a page of records and a link to the next, or with all records, streamed."""
         parent, params = self.read_parent(request), read_query(request)
-        query, found = await records.find(
+        query, listed = await records.find(
             self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request)
         )
-        if isinstance(found, Page):
-            path = (self.listed or self.place).format(parent=parent)
-            cursor = None if found.next is None else write_cursor(query, found.next)
+        if isinstance(listed, Page):
+            path = (self.list_path or self.place).format(parent=parent)
+            cursor = None if listed.next is None else write_cursor(query, listed.next)
             headers = link_to_next(path, params, cursor)
-            return ASGIResponse(body=b"[%b]" % found.body, media_type=JSON, headers=headers)
-        return ASGIStreamingResponse(iterator=await _array(found), media_type=JSON)
+            return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
+        return ASGIStreamingResponse(iterator=await _array(listed), media_type=JSON)
 
     async def create(self, request: AnyRequest) -> ASGIResponse:
         """Create a record; answer with it and its path."""
@@ -132,7 +132,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         f"The new {one}.",
         routes.created or entity,
         headers=("Location", "ETag", "Idempotent-Replayed"),
-        links={each: f"{name}_{each}" for each in ("retrieve", "update", "partial_update", "destroy")},
+        links={operation: f"{name}_{operation}" for operation in ("retrieve", "update", "partial_update", "destroy")},
     )
     changes: dict[str, Any] = {
         "summary": f"Change the fields of {article} {one} that are sent",

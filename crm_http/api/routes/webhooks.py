@@ -1,4 +1,4 @@
-"""What webhooks have beside the six endpoints of a resource: a dry run, secrets, and the log of deliveries."""
+"""The endpoints of webhooks: the six of every resource, the dry run, the secret, and the log of deliveries."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
