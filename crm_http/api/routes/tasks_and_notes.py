@@ -1,6 +1,6 @@
 """The atomic operations on tasks and notes (``api.md`` 2, 3, 5; decision 17)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -10,7 +10,8 @@ from crm_core.errors import InvalidError
 from crm_core.input.readers import ReadContext
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.tasks_and_notes import OPERATIONS, EntryId, TaskUpdate
+from crm_core.rules import tasks_and_notes as rules
+from crm_core.rules.tasks_and_notes import Edit, EntryId, TaskUpdate
 from crm_core.use_cases import records
 from crm_http.api.auth import idempotent_caller
 from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, Shape
@@ -23,58 +24,68 @@ from crm_http.api.routing import path_id, rights
 
 
 class _Operation(NamedTuple):
+    read: Callable[[object, ReadContext], Edit]
     summary: str
     body: Shape
     example: Example | None = None
     status: HTTPStatus = HTTPStatus.OK
 
 
-#: What each of ``OPERATIONS`` declares.
-_DECLARED: Final[Mapping[str, _Operation]] = {
+#: The operations by the last part of their path.
+_OPERATIONS: Final[Mapping[str, _Operation]] = {
     "update-task": _Operation(
+        rules.update_task,
         "Change one task and leave the others as they are",
         Input(TaskUpdate, required=("task_id",), any_of=("completed", "task", "date")),
         Example("Update Task Status", {"task_id": EXAMPLE_ID, "completed": True}),
     ),
     "delete-task": _Operation(
-        "Delete one task and leave the others as they are", Input(EntryId, aliases={"id": "task_id"})
+        rules.delete_task,
+        "Delete one task and leave the others as they are",
+        Input(EntryId, aliases={"id": "task_id"}),
     ),
     "delete-note": _Operation(
-        "Delete one note and leave the others as they are", Input(EntryId), Example("Delete Note", {"id": EXAMPLE_ID})
+        rules.delete_note,
+        "Delete one note and leave the others as they are",
+        Input(EntryId),
+        Example("Delete Note", {"id": EXAMPLE_ID}),
     ),
-    "add-task": _Operation("Add one task at the end of the list", "TaskInput", status=HTTPStatus.CREATED),
-    "add-note": _Operation("Add one note at the end of the list", "NoteInput", status=HTTPStatus.CREATED),
+    "add-task": _Operation(
+        rules.add_task, "Add one task at the end of the list", "TaskInput", status=HTTPStatus.CREATED
+    ),
+    "add-note": _Operation(
+        rules.add_note, "Add one note at the end of the list", "NoteInput", status=HTTPStatus.CREATED
+    ),
 }
 
 
 def task_and_note_endpoints(resource: Resource, db: Database) -> Iterator[Endpoint]:
     """Return one endpoint for each operation."""
-    for name in OPERATIONS:
-        summary, body, example, status = _DECLARED[name]
+    for name, operation in _OPERATIONS.items():
         yield Endpoint(
-            *("POST", f"/api/{resource.path}/{{id}}/{name}", _handler(resource, db, name, status)),
+            *("POST", f"/api/{resource.path}/{{id}}/{name}", _handler(resource, db, operation)),
             access=rights(resource.noun, POST="change"),
             id=f"{resource.path}_{name.replace('-', '_')}",
             tag=tag_of(resource),
-            summary=summary,
+            summary=operation.summary,
             headers=("If-Match", "Idempotency-Key"),
-            body={JSON: body},
-            request_example=example,
-            replies={status: Reply("The record as it is now.", resource.entity, headers=("ETag",))},
+            body={JSON: operation.body},
+            request_example=operation.example,
+            replies={operation.status: Reply("The record as it is now.", resource.entity, headers=("ETag",))},
         )
 
 
-def _handler(resource: Resource, db: Database, name: str, status: HTTPStatus) -> Handler:
-    async def operate(request: AnyRequest) -> ASGIResponse:
+def _handler(resource: Resource, db: Database, operation: _Operation) -> Handler:
+    async def handle(request: AnyRequest) -> ASGIResponse:
         id_ = path_id(request)
         data = await body_or(request, lambda: records.look_up(db, resource, id_))
         who = await idempotent_caller(request)
         try:
-            edit = OPERATIONS[name](data, ReadContext(who.new_id, is_strict(request)))
+            edit = operation.read(data, ReadContext(who.new_id, is_strict(request)))
         except InvalidError:
             await records.look_up(db, resource, id_)  # that there is no such record comes first (decision 2)
             raise
         expected = expected_versions(header(request, b"if-match"))
-        return record_response(await records.apply(db, who, resource, id_, edit, expected=expected), status)
+        return record_response(await records.apply(db, who, resource, id_, edit, expected=expected), operation.status)
 
-    return operate
+    return handle
