@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults browser check bench format constraints clean
+.PHONY: help run test faults browser check docs bench format constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -37,6 +37,9 @@ check: $(VENV)/.installed ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.installed ## the pages of docs/ as a site in docs/_build; a warning or a broken link is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build
+
 bench: $(VENV)/.installed ## requests a second beside what the stack itself can do; tests/bench/README.md
 	$(BIN)/python -m tests.bench.rates
 
@@ -50,4 +53,4 @@ constraints: ## pin every dependency anew (needs pip-tools)
 	sed -i -e '/^crm-core @/d' -e '/^# /d' constraints.txt
 
 clean: ## remove what the targets made, but for the data in .crm/
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
 """What the core asks of the world. Adapters need not import these to conform; mypy checks that they do.
 
-``docs/adapters.md`` goes through writing a Database; ``crm_core.testing`` has the facts that each adapter must show.
+``docs/how-to/write-an-adapter.md`` goes through writing a Database; ``crm_core.testing`` has the facts that each
+adapter must show.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence

@@ -2,41 +2,76 @@
 
 import pathlib
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 
 import attrs
 import click
 import pytest
 
+import crm_core
+import crm_core.testing
+from crm_http.api.errors import STATUSES
 from crm_http.cli.main import crm
 from crm_http.settings import Settings, variable
 from tests.markdown import ROOT, blocks
 
-README = (ROOT / "README.md").read_text("utf-8")
-PAGES = ["README.md", "docs/adapters.md", *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/**/*.md"))]
+README = ROOT / "README.md"
+DOCS = [
+    path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in path.parts
+]
+#: All pages but the documented API, which is kept word for word.
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    *(page for page in DOCS if page != "docs/api.md"),
+    *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/**/*.md")),
+]
 
-FOLLOWED = "tests/http/test_readme.py"
+FOLLOWED = "tests/http/test_pages.py"
 #: The test that takes each block from its page, or why none does.
 BLOCKS: Mapping[str, Mapping[str, str]] = {
     "README.md": {
         "Two commands 1": FOLLOWED,
-        "Walk-through 1": FOLLOWED,
-        "The API describes itself 1": FOLLOWED,
+        "From the shell 1": FOLLOWED,
         "From Python 1": FOLLOWED,
-        "Images 1": FOLLOWED,
-        "Images 2": "not run: Amazon's own commands, on Amazon",
-        "Images 3": FOLLOWED,
-        "Images 4": "not run: Amazon's program, which nothing here needs; it was tried by hand",
-        "Webhooks 1": FOLLOWED,
-        "Scale out 1": FOLLOWED,
-        "Scale out 2": "tests/faults/servers.py",
         "Embedding 1": FOLLOWED,
-        "Embedding 2": FOLLOWED,
-        "How it is built 1": "tests/test_documents.py",
-        "How it is built 2": "tests/test_documents.py",
-        "How it is built 3": "tests/test_documents.py",
+        "Three packages 1": "not run: a picture",
     },
-    "docs/adapters.md": {
+    "docs/tutorial.md": {
+        "Start the server 1": FOLLOWED,
+        "Start the server 2": FOLLOWED,
+        "Create records with curl 1": FOLLOWED,
+        "Do it from Python 1": FOLLOWED,
+    },
+    "docs/explanation/architecture.md": {
+        "Three packages 1": "tests/test_documents.py",
+        "The life of a change 1": "tests/test_documents.py",
+        "The life of a delivery 1": "tests/test_documents.py",
+    },
+    "docs/how-to/deploy.md": {
+        "systemd 1": "not run: it needs root and /opt; tests/http/test_cli.py runs the command itself",
+        "Containers 1": "not run: there is no Podman; the page says what was tried",
+    },
+    "docs/how-to/embed.md": {
+        "In memory 1": FOLLOWED,
+        "With PostgreSQL and webhooks 1": FOLLOWED,
+    },
+    "docs/how-to/generate-a-client.md": {"Run the tools 1": FOLLOWED},
+    "docs/how-to/images.md": {
+        "Files on the local disk 1": FOLLOWED,
+        "Files in an Amazon S3 bucket 1": "not run: Amazon's own commands, on Amazon",
+        "Files in SeaweedFS 1": FOLLOWED,
+        "Move from local files to a bucket 1": "not run: Amazon's program, which nothing else needs; tried by hand",
+    },
+    "docs/how-to/scale-out.md": {
+        "Several hosts 1": "not run: three machines; tests/faults/test_failover.py has two servers",
+        "Several hosts 2": FOLLOWED,
+        "PgBouncer 1": "tests/faults/servers.py",
+        "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
+    },
+    "docs/how-to/webhooks.md": {"Create a webhook and inspect its deliveries 1": FOLLOWED},
+    "docs/how-to/write-an-adapter.md": {
         "A Database, in seven steps 1": FOLLOWED,
         "Compare it 1": FOLLOWED,
         "Run the API on it 1": FOLLOWED,
@@ -60,9 +95,9 @@ LINES: Mapping[str, str] = {
 }
 
 
-@pytest.mark.parametrize("name", ["How it is built 1", "How it is built 2", "How it is built 3"])
+@pytest.mark.parametrize("name", ["Three packages 1", "The life of a change 1", "The life of a delivery 1"])
 def test_a_diagram_has_the_lines_of_its_kind(name: str) -> None:
-    kind, *lines = blocks("README.md")[name].text.splitlines()
+    kind, *lines = blocks("docs/explanation/architecture.md")[name].text.splitlines()
 
     assert [line for line in lines if not re.fullmatch(LINES[kind], line.strip())] == []
     drawn = set(re.findall(r"participant (\w+)", "\n".join(lines)))
@@ -113,16 +148,16 @@ def places(page: str, name: str) -> Iterator[pathlib.Path]:
         yield folder / f"{name}.py"
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The rows of a table by the first cell of its head."""
-    _, _, table = README.partition(f"\n| {heading} |")
+def rows(page: str, heading: str) -> list[list[str]]:
+    """Return the rows of the table of a page whose head begins with ``heading``."""
+    _, _, table = (ROOT / page).read_text("utf-8").partition(f"\n| {heading} |")
     lines = table.partition("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
 def test_the_table_of_settings_has_every_setting_and_its_default() -> None:
     told: dict[str, str] = {}
-    for names, _, default in rows("setting"):
+    for names, _, default in rows("docs/reference/settings.md", "setting"):
         ours = re.findall(r"`(CRM_\w+)`", names)
         values = re.findall(r"`([^`]+)`", default) if re.fullmatch(r"(`[^`]+`(, )?)+", default) else [""] * len(ours)
         told |= dict(zip(ours, values, strict=True)) if ours else {}
@@ -148,7 +183,7 @@ def test_the_table_of_commands_has_every_command_and_no_option_that_is_none() ->
 
 def commands_told() -> Iterator[tuple[str, set[str]]]:
     """The commands of the table; one that does not begin with `crm` is a sibling of the first in its row."""
-    for cell, _ in rows("command"):
+    for cell, _ in rows("docs/reference/cli.md", "command"):
         group: list[str] = []
         for text in re.findall(r"`([^`]+)`", cell):
             [words] = re.findall(r"^[a-z ]*[a-z]\b", text)
@@ -164,3 +199,87 @@ def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tu
         return
     for name, each in command.commands.items():
         yield from commands(each, (*path, name))
+
+
+def test_the_table_of_errors_has_every_error_and_its_status() -> None:
+    told = {name.strip("`"): int(status) for name, status, *_ in rows("docs/reference/errors.md", "error")}
+
+    assert told == {error.__name__: status for error, status in STATUSES.items()}
+
+
+def test_the_readme_is_short() -> None:
+    text = README.read_text("utf-8")
+
+    assert len(text.encode()) <= 6_144
+    assert text.count("\n") <= 150
+
+
+def test_every_page_of_the_documentation_is_in_its_index() -> None:
+    index = (ROOT / "docs/index.md").read_text("utf-8")
+    pages = {page.removeprefix("docs/") for page in DOCS} - {"index.md", "changelog.md"}
+
+    assert {page for page in pages if f"({page})" not in index} == set()
+
+
+SOURCES = [
+    path
+    for pattern in (
+        "*.md",
+        "Makefile",
+        "*.toml",
+        "deploy/*",
+        "docs/**/*.*",
+        "crm_*/**/*.py",
+        "tests/**/*.md",
+        "tests/**/*.py",
+    )
+    for path in ROOT.glob(pattern)
+    if path.is_file() and "_build" not in path.parts and path.suffix != ".png" and path != pathlib.Path(__file__)
+]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+#: What stands before an extra of ours, and what pip is to install.
+_WITH_EXTRA = re.compile(rf"([\w.-]*)\[(?:{'|'.join(PROJECT['optional-dependencies'])})[],]")
+_INSTALLED = re.compile(r"""pip install ([^`"\n]*)""")
+
+
+def test_no_document_and_no_message_names_another_distribution() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in SOURCES
+        for name in distributions(path.read_text("utf-8"))
+        if name.startswith("crm") and name != PROJECT["name"]
+    ]
+
+    assert PROJECT["name"] == "crm-core"
+    assert wrong == []
+
+
+def distributions(text: str) -> Iterator[str]:
+    yield from _WITH_EXTRA.findall(text)
+    for words in _INSTALLED.findall(text):
+        yield from re.findall(r"[\w.-]+", re.sub(r"\[.*?\]", "", words))
+
+
+@pytest.mark.parametrize("text", ["'crm[client]'", "install crm[s3].", "pip install crm", "pip install -U 'crm'"])
+def test_another_distribution_would_be_found(text: str) -> None:
+    assert "crm" in distributions(text)
+
+
+def test_the_decisions_are_numbered_and_every_number_that_the_code_cites_is_there() -> None:
+    page = (ROOT / "docs/reference/decisions.md").read_text("utf-8")
+    numbers = [int(number) for number in re.findall(r"^### (\d+)\. ", page, re.MULTILINE)]
+    code = "\n".join(path.read_text("utf-8") for path in SOURCES)
+    cited = re.findall(r"\b(?:[Rr]uling|[Dd]ecision)s? (\d+)(?:(?:,| and| to) (\d+))*", code)
+
+    assert numbers == list(range(len(numbers)))
+    assert {int(number) for found in cited for number in found if number} <= set(numbers)
+
+
+def test_the_glossary_explains_the_names_that_are_our_own() -> None:
+    page = (ROOT / "docs/glossary.md").read_text("utf-8")
+    terms = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    names = set(re.findall(r"\(`([A-Z]\w+)`\)", page))
+
+    assert {"Needs", "Known", "Changes", "catalog", "claim", "lease", "receipt", "caller", "actor"} <= set(terms)
+    assert terms == sorted(terms, key=str.lower)
+    assert names <= {name for module in (crm_core, crm_core.testing) for name in module.__all__}

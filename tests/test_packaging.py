@@ -92,6 +92,7 @@ def test_without_an_extra_attrs_alone_is_required(installed: pathlib.Path) -> No
         "all",
         "client",
         "dev",
+        "docs",
         "embedded",
         "http",
         "memory",

@@ -47,7 +47,7 @@ class HttpWebhookSender:
     answer is hostile: at most 64 kB of it are read, undecoded. Redirects are not followed.
 
     Args:
-        policy: what may be called; see `crm_adapters.webhooks.policy.policy_of`.
+        policy: what may be called; see `crm_adapters.webhooks.policy_of`.
         deadline: seconds for everything from the look-up of the name to the end of the answer.
         clock: the time in seconds since 1970, for signatures and for dates in ``Retry-After``.
     """

@@ -1,6 +1,7 @@
 """The harness for adapters: what clients may send, what every adapter must do, and a machine that compares databases.
 
-An adapter's test subclasses a contract and says how to open an empty store; ``docs/adapters.md`` goes through it.
+An adapter's test subclasses a contract and says how to open an empty store; ``docs/how-to/write-an-adapter.md``
+goes through it.
 """
 
 import pytest

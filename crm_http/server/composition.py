@@ -134,7 +134,7 @@ def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
     try:
         from crm_adapters.s3 import S3FileStore  # noqa: PLC0415 - it is large, and not all have it
     except ModuleNotFoundError as error:
-        raise SettingError("CRM_S3_BUCKET needs boto3: install crm[s3].") from error
+        raise SettingError("CRM_S3_BUCKET needs boto3: install crm-core[s3].") from error
     try:
         return S3FileStore(
             settings.s3_bucket,

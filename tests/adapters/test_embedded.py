@@ -27,7 +27,7 @@ IS_ROOT = os.geteuid() == 0
 ATTACH = """
 import sys, psycopg
 from pathlib import Path
-from crm_adapters.postgres.embedded import embedded_server
+from crm_adapters.embedded.server import embedded_server
 with embedded_server(Path(sys.argv[1])) as url:
     print(url, psycopg.connect(url).execute("select 1").fetchone(), flush=True)
     sys.stdin.read()

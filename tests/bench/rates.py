@@ -1,4 +1,4 @@
-"""Requests a second beside what the stack itself can do: ``make bench``. README.md says how to read it."""
+"""Requests a second beside what the stack itself can do: ``make bench``. README.md beside it says how to read it."""
 
 import pathlib
 import sys

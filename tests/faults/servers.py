@@ -122,7 +122,7 @@ def pgbouncer(server: Postgres, directory: Path, *settings: str) -> Iterator[int
     assert program, "PgBouncer is missing: apt-get install pgbouncer"
     port, settings_file = free_port(), directory / "pgbouncer.ini"
     # It connects as one user, whoever asks, as `auth_type = any` has it. What is given later wins.
-    lines = blocks("README.md")["Scale out 2"].text.replace("port=5432", f"port={server.port}")
+    lines = blocks("docs/how-to/scale-out.md")["PgBouncer 1"].text.replace("port=5432", f"port={server.port}")
     settings_file.write_text("\n".join((lines.replace("6432", str(port)), *settings, "")))
     settings_file.chmod(0o644)
     account = server.layout.account

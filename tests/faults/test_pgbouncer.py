@@ -1,4 +1,4 @@
-"""PgBouncer in front, set up as the README says.
+"""PgBouncer in front, set up as docs/how-to/scale-out.md says.
 
 It is an old version, which knows no prepared statements and refuses options.
 """

@@ -333,12 +333,12 @@ def lead_delete_note(walk: Walk, example: Example) -> None:
     _delete_note(walk, "lead", example)
 
 
-@step("POST /services/<service_id>/follow-ups/ | Create Cascade-Up | Payload")
+@step("POST /services/<service_id>/follow-ups/ | Create Follow-Up | Payload")
 def create_follow_up(walk: Walk, example: Example) -> None:
     walk.ids["follow-up"] = walk.replay(example)["id"]
 
 
-@step("PUT /services/<service_id>/follow-ups/<uuid>/ | Update Cascade-Up | Payload")
+@step("PUT /services/<service_id>/follow-ups/<uuid>/ | Update Follow-Up | Payload")
 def update_follow_up(walk: Walk, example: Example) -> None:
     assert walk.replay(example, "follow-up")["attributes"] == {"channel": "email"}
 

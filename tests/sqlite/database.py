@@ -1,8 +1,8 @@
 """SqliteDatabase: the Database port on one file, by the standard library alone.
 
-It was written from docs/adapters.md, and proves that page. SQLite has one writer at a time; so a change becomes that
-writer before it reads, and what was read still holds when it commits. Lists are filtered and sorted in Python: right at
-any size, quick at a few thousand records.
+It was written from docs/how-to/write-an-adapter.md, and proves that page. SQLite has one writer at a time; so a
+change becomes that writer before it reads, and what was read still holds when it commits. Lists are filtered and
+sorted in Python: right at any size, quick at a few thousand records.
 """
 
 import asyncio

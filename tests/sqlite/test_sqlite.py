@@ -1,4 +1,4 @@
-"""SqliteDatabase, which was made from docs/adapters.md: the contract, the machine, and the documented API on it."""
+"""SqliteDatabase, made from docs/how-to/write-an-adapter.md: the contract, the machine, the documented API on it."""
 
 import itertools
 import pathlib

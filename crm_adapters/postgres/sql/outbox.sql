@@ -82,7 +82,7 @@ update delivery set next_at = (select retry_at from waiting where waiting.id = d
 where id = any(array(select id from waiting))
 returning id
 
--- name: settle
+-- name: record_results
 -- What came of claims, where they are the latest. The end of a delivery wakes the next of its record. A success
 -- forgives its endpoint; the failures of others are counted, in one order, so that no two processes cross.
 with settled as (

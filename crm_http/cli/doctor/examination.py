@@ -166,7 +166,7 @@ async def _probe(settings: Settings) -> Sequence[Check]:
         return [
             failed("files", f"A file was written to {place}, but {problem}.", "Grant s3:GetObject to the CRM's user.")
         ]
-    mend = "Let everybody read the bucket (README, Images), mend CRM_S3_PUBLIC_URL, or set CRM_S3_PRIVATE=1."
+    mend = "Let everybody read the bucket (docs/how-to/images.md), correct CRM_S3_PUBLIC_URL, or set CRM_S3_PRIVATE=1."
     return [warning("files", f"A file was written to {place}, but from here {problem}.", mend)]
 
 

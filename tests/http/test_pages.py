@@ -1,4 +1,4 @@
-"""The README can be followed from top to bottom, as a new user would; and its examples in Python run."""
+"""The README, the tutorial and the guides can be followed as a new user would, and their examples in Python run."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,6 @@ from tests.adapters.receivers import Receiver
 from tests.markdown import ROOT, Shell, blocks, steps
 from tests.pictures import jpeg
 
-README = blocks("README.md")
 BIN = pathlib.Path(sys.prefix) / "bin"
 
 
@@ -56,27 +55,36 @@ def until(holds: Callable[[], object], what: str) -> None:
 
 
 @pytest.mark.xdist_group("readme")
-def test_the_readme_can_be_followed_from_top_to_bottom(newcomer: Shell) -> None:
+def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: Shell) -> None:
     address = f"127.0.0.1:{newcomer.paste('echo $CRM_PORT').strip()}"
 
-    def block(name: str) -> str:
-        return README[name].text.replace("127.0.0.1:8000", address)
+    def block(page: str, name: str) -> str:
+        return blocks(page)[name].text.replace("127.0.0.1:8000", address)
 
-    make_run, _ = steps(block("Two commands 1"))
+    make_run, _ = steps(block("README.md", "Two commands 1"))
+    assert make_run.command.startswith(block("docs/tutorial.md", "Start the server 1").strip().removeprefix("$ "))
     serve(newcomer, address, make_run.command.partition("#")[0] + " -o .venv/.installed")
+    newcomer.follow(block("docs/tutorial.md", "Start the server 2"))
     newcomer.paste("export CRM_ADMIN_PASSWORD=$(sed -n 's/^Password *\\([^ ]*\\) .*/\\1/p' served)")
-    walk(newcomer, block("Walk-through 1"))
-    example = block("From Python 1")
-    told = newcomer.paste(f"python - <<'END'\n{example}\nEND\n")
+    walk(newcomer, block("README.md", "From the shell 1"))
+    assert run_python(newcomer, block("README.md", "From Python 1")) == "Ann True\n\n"
+    walk(newcomer, block("docs/tutorial.md", "Create records with curl 1"))
+    told = run_python(newcomer, block("docs/tutorial.md", "Do it from Python 1"))
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
-    newcomer.follow(cheaply(block("The API describes itself 1")))
-    newcomer.follow(block("Images 1"))
+    newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
+    upload = block("docs/how-to/images.md", "Files on the local disk 1")
+    newcomer.follow(upload)
     with Receiver() as receiver:
-        newcomer.follow(block("Webhooks 1").replace("127.0.0.1:9000", f"127.0.0.1:{receiver.port}"))
+        hook = block("docs/how-to/webhooks.md", "Create a webhook and inspect its deliveries 1")
+        newcomer.follow(hook.replace("127.0.0.1:9000", f"127.0.0.1:{receiver.port}"))
         receiver.wait_for(2, 60)
     stop(newcomer)
-    with_seaweedfs(newcomer, address, block("Images 3"), block("Images 1"))
+    with_seaweedfs(newcomer, address, block("docs/how-to/images.md", "Files in SeaweedFS 1"), upload)
     newcomer.end(signal.SIGKILL)  # asked politely, weed takes ten seconds
+
+
+def run_python(shell: Shell, example: str) -> str:
+    return shell.paste(f"python - <<'END'\n{example}\nEND\n")
 
 
 def serve(shell: Shell, address: str, command: str) -> None:
@@ -134,13 +142,20 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         seaweedfs.remove_sockets(more)
 
 
-@pytest.mark.parametrize("name", ["Embedding 1", "Embedding 2"])
-def test_an_example_of_embedding_runs(name: str, new_database: Callable[[], str]) -> None:
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("README.md", "Embedding 1"),
+        ("docs/how-to/embed.md", "In memory 1"),
+        ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
+    ],
+)
+def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:
     url = new_database()
     asyncio.run(migrate(url))
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash) values ('admin', '!')")
-    command = [sys.executable, "-c", README[name].text]
+    command = [sys.executable, "-c", blocks(page)[name].text]
 
     done = subprocess.run(command, env={"CRM_DATABASE_URL": url}, capture_output=True, text=True, check=False)
 
@@ -148,7 +163,7 @@ def test_an_example_of_embedding_runs(name: str, new_database: Callable[[], str]
 
 
 def test_postgresql_takes_the_line_for_a_synchronous_standby(postgres_url: str) -> None:
-    line = README["Scale out 1"].text
+    line = blocks("docs/how-to/scale-out.md")["Several hosts 2"].text
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         # It checks what it is told to write down, and never comes to use it.
         connection.execute(f"alter system set {line}".encode())
@@ -156,14 +171,14 @@ def test_postgresql_takes_the_line_for_a_synchronous_standby(postgres_url: str) 
 
 
 def test_the_page_for_adapters_is_a_test_that_passes(tmp_path: pathlib.Path) -> None:
-    page = blocks("docs/adapters.md")
+    page = blocks("docs/how-to/write-an-adapter.md")
     names = ("A Database, in seven steps 1", "Compare it 1", "Run the API on it 1")
     code = "\n\n".join(page[name].text for name in names).replace("max_examples=20", "max_examples=2")
     (tmp_path / "test_pasted.py").write_text(
         f"{code}\n\ndef test_there_is_an_app() -> None:\n    assert callable(app())\n"
     )
     facts = "every_record_is_its_document or what_is_not_there or agree or app"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", facts, tmp_path]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", facts, str(tmp_path)]
 
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
