@@ -12,7 +12,7 @@ from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Reso
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
 from crm_http.api.endpoints import Endpoint
-from crm_http.api.errors import HANDLERS
+from crm_http.api.errors import EXCEPTION_HANDLERS
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
@@ -70,7 +70,7 @@ def create_app(
     app = Litestar(
         route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),
-        exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
+        exception_handlers=EXCEPTION_HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
         lifespan=list(lifespan),
         openapi_config=None,
         logging_config=None,

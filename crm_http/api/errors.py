@@ -126,7 +126,7 @@ def answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Resp
 
 
 #: Which of the functions above answers which kind of error.
-HANDLERS: Final = {
+EXCEPTION_HANDLERS: Final = {
     CrmError: answer_crm_error,
     RequestError: answer_request_error,
     HTTPException: answer_framework_error,

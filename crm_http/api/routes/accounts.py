@@ -23,7 +23,7 @@ _USER_LISTS: Final[Mapping[str, str]] = {
     "operations": "Operations",
 }
 _TAG: Final = "Users"
-_TOKENS: Final = everybody(Access.PUBLIC, DELETE=Access.AUTHENTICATED)
+_TOKEN_ACCESS: Final = everybody(Access.PUBLIC, DELETE=Access.AUTHENTICATED)
 _ME: Final = {"id": int, "username": str, "groups": array(str), "permissions": array(str)}
 
 
@@ -46,7 +46,7 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
 
     yield Endpoint(
         *("POST", "/api-token-auth", log_in),
-        access=_TOKENS,
+        access=_TOKEN_ACCESS,
         id="log_in",
         tag=_TAG,
         summary="Obtain a token",
@@ -59,7 +59,7 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
     )
     yield Endpoint(
         *("DELETE", "/api-token-auth", log_out),
-        access=_TOKENS,
+        access=_TOKEN_ACCESS,
         id="log_out",
         tag=_TAG,
         summary="Revoke the token",

@@ -16,6 +16,9 @@ RESPONSE_EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
     ("attribute", "list"): Example("List Attributes", [
         {"id": EXAMPLE_ID, "name": "industry", "label": "Industry", "type": "text", "is_required": True},
     ]),
+    ("service", "upload"): Example("Upload Service (Student) Image", {
+        "url": "https://bucket.s3.amazonaws.com/services/uuid/image.jpg", "list_of_images": ["url1", "url2"],
+    }),
 }
 
 #: Bodies of requests by resource and operation.

@@ -12,11 +12,12 @@ from crm_core.rules.images import FIELD
 from crm_core.use_cases import uploads
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import caller
-from crm_http.api.endpoints import Endpoint, Example, Reply, array
+from crm_http.api.endpoints import Endpoint, Reply, array
 from crm_http.api.errors import RequestError
 from crm_http.api.multipart import FORM_BYTES, read_upload
 from crm_http.api.requests import MULTIPART, AnyRequest, read_pieces, skip
 from crm_http.api.responses import json_response
+from crm_http.api.routes.record_examples import RESPONSE_EXAMPLES
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import path_id, rights
 
@@ -44,14 +45,10 @@ def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoin
         summary=f"Add an image to a {resource.label[0]}: JPEG, PNG, GIF or WebP",
         body={MULTIPART: {FIELD: bytes}},
         max_body=images.largest + FORM_BYTES,
-        replies={201: Reply("The URL of the new image, and of all.", {"url": str, "list_of_images": array(str)})},
-        response_example=_EXAMPLES.get(resource.name),
+        replies={
+            201: Reply(
+                "The URL of the new image, and the URLs of all images.", {"url": str, "list_of_images": array(str)}
+            )
+        },
+        response_example=RESPONSE_EXAMPLES.get((resource.name, "upload")),
     )
-
-
-_EXAMPLES = {
-    "service": Example(
-        "Upload Service (Student) Image",
-        {"url": "https://bucket.s3.amazonaws.com/services/uuid/image.jpg", "list_of_images": ["url1", "url2"]},
-    ),
-}
