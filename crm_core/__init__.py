@@ -1,10 +1,10 @@
-"""The domain of the CRM: what records are, what may be done with them, and who may do it. It depends on attrs alone.
+"""The domain of the CRM: records, the rules for changing them, and permissions. It depends only on attrs.
 
-Those who embed it name records and callers by what is here, and act by ``crm_core.use_cases``. Adapters fulfil the
-ports, and prove it by ``crm_core.testing``.
+Embedders import entities, resources, errors and values from here, and call ``crm_core.use_cases``. Adapters implement
+the ports and are tested with ``crm_core.testing``.
 """
 
-from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
 from crm_core.engine.matching import cursor_of, matches, searched_text, simple_lower, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
@@ -42,7 +42,7 @@ from crm_core.model.entities import (
     TeachingAssistant,
     TransferRequest,
 )
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventKind
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.ports import Accounts, Database, DeliveryLog, FileStore, Outbox, Passwords, ReadHeader, WebhookSender
@@ -63,12 +63,13 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search, Steps
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
-from crm_core.webhooks.deliveries import Delivery
+from crm_core.webhooks.circuit_breaker import Health
+from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import Condition, Webhook
-from crm_core.webhooks.retries import Health, Result, Retries
+from crm_core.webhooks.retries import Result, Retries
 
 __all__ = [
     "ATTRIBUTES",
@@ -101,14 +102,17 @@ __all__ = [
     "Cursor",
     "Database",
     "Decide",
+    "Decision",
     "Delivery",
     "DeliveryDetail",
     "DeliveryLog",
+    "DeliveryState",
     "Document",
     "DuplicateRequestError",
     "Enrollment",
     "EnrollmentDetail",
     "Event",
+    "EventKind",
     "Failures",
     "FileStore",
     "Filter",
@@ -151,6 +155,7 @@ __all__ = [
     "Search",
     "Service",
     "Stage",
+    "Steps",
     "StoredFile",
     "Task",
     "TeachingAssistant",

@@ -1,31 +1,31 @@
-"""What can go wrong, as one tree. It knows nothing of HTTP: ``crm_http.statuses`` has the status of each class.
+"""All errors of the library. ``crm_http.statuses`` maps each class to an HTTP status.
 
 CrmError
-├── InvalidError                  values were refused; carries the problems of every field
-├── TooLargeError                 a file has more bytes than are taken
-├── NotFoundError                 the record, or the task or note inside it, does not exist
-├── InUseError                    others still refer to what was to be deleted
-├── VersionConflictError          the record has another version than expected; carries it and what changed
+├── InvalidError                  values are invalid; has the problems of every field
+├── TooLargeError                 a file has too many bytes
+├── NotFoundError                 the record, or the task or note in it, does not exist
+├── InUseError                    other records refer to the record to delete
+├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
-├── IdempotencyKeyReusedError     an idempotency key was used before, for another request
-├── NotAuthenticatedError         no or wrong credentials
+├── IdempotencyKeyReusedError     the idempotency key was used before for another request
+├── NotAuthenticatedError         credentials are missing or wrong
 ├── PermissionDeniedError         the caller lacks a permission
-├── ThrottledError                too many attempts; carries the seconds to wait
-└── UnavailableError              the store cannot answer now; carries the seconds after which to retry
+├── ThrottledError                too many attempts; has the seconds to wait
+└── UnavailableError              the store cannot answer now; has the seconds to wait
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
-#: The key for problems that belong to no single field (Django REST Framework's name for it).
+#: The key of problems that belong to no single field (Django REST Framework's name).
 ACROSS_FIELDS = "non_field_errors"
 
 
 @attrs.frozen
 class Problem:
-    """One reason why a value is refused: a stable code, and an English sentence for people."""
+    """A reason why a value is refused: a stable code for programs, and an English sentence for people."""
 
     code: str
     message: str
@@ -34,16 +34,25 @@ class Problem:
 #: Problems of one value, or of the fields (by name) or items (by index) inside it.
 Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
 
+#: Problems that several rules find.
+IS_REQUIRED: Final = Problem("required", "This field is required.")
+NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
+BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
+NOT_A_STRING: Final = Problem("invalid", "Not a valid string.")
+NOT_A_BOOLEAN: Final = Problem("invalid", "Must be a valid boolean.")
+NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
+NOT_A_URL: Final = Problem("invalid", "Enter a valid URL.")
+
 
 class CrmError(Exception):
-    """Anything this library raises on purpose."""
+    """The base of all errors that this library raises on purpose."""
 
 
 class InvalidError(CrmError):
-    """Values were refused.
+    """Values are invalid.
 
     Attributes:
-        problems: every problem found, by field; those of no single field under ``ACROSS_FIELDS``.
+        problems: all problems by field; those of no single field under ``ACROSS_FIELDS``.
     """
 
     def __init__(self, problems: Mapping[str, Problems]) -> None:
@@ -52,29 +61,29 @@ class InvalidError(CrmError):
 
 
 class TooLargeError(CrmError):
-    """A file has more bytes than are taken."""
+    """A file has more bytes than are accepted."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"The file is too large: at most {most:,} bytes are taken.")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The file is too large: at most {max_bytes:,} bytes are taken.")
 
 
 class NotFoundError(CrmError):
-    """Nothing is there under that id."""
+    """There is no record, task or note with this id."""
 
     def __init__(self, detail: str = "Not found.") -> None:
         super().__init__(detail)
 
 
 class InUseError(CrmError):
-    """The record cannot be deleted because others refer to it; the message counts them."""
+    """The record cannot be deleted because other records refer to it; the message counts them."""
 
 
 class VersionConflictError(CrmError):
     """The record has another version than the caller expects.
 
     Attributes:
-        version: the one that it has.
-        fields: which fields were changed since the one that was expected, by name.
+        version: the version that the record has.
+        fields: the names of the fields that were changed since the expected version.
     """
 
     def __init__(self, version: int, fields: Sequence[str] = ()) -> None:
@@ -91,21 +100,21 @@ class RequestInProgressError(CrmError):
 
 
 class IdempotencyKeyReusedError(CrmError):
-    """An idempotency key was used before, for another request."""
+    """The idempotency key was used before for another request."""
 
     def __init__(self, detail: str = "This idempotency key was used for another request.") -> None:
         super().__init__(detail)
 
 
 class NotAuthenticatedError(CrmError):
-    """The caller is not known."""
+    """The caller could not be identified."""
 
     def __init__(self, detail: str = "Authentication credentials were not provided.") -> None:
         super().__init__(detail)
 
 
 class PermissionDeniedError(CrmError):
-    """The caller is known, but may not do this."""
+    """The caller lacks a permission."""
 
     def __init__(self, detail: str = "You do not have permission to perform this action.") -> None:
         super().__init__(detail)
@@ -115,7 +124,7 @@ class ThrottledError(CrmError):
     """Too many attempts.
 
     Attributes:
-        wait: whole seconds until the next attempt is worth it, at least 1.
+        wait: whole seconds until the next attempt can succeed, at least 1.
     """
 
     def __init__(self, wait: int) -> None:
@@ -125,10 +134,10 @@ class ThrottledError(CrmError):
 
 
 class UnavailableError(CrmError):
-    """The store cannot answer now, but may soon; nothing is known to be wrong with the request.
+    """The store cannot answer now. The request itself may be right: retry it later.
 
     Attributes:
-        retry_after: whole seconds after which to try again.
+        retry_after: whole seconds after which to retry.
     """
 
     def __init__(
@@ -139,7 +148,11 @@ class UnavailableError(CrmError):
 
 
 def flatten(problems: Problems, path: str = "") -> Iterable[str]:
-    """Each problem as ``path: message``, for logs and for people who embed the core."""
+    """Yield each problem as ``path: message``, for logs.
+
+    >>> list(flatten({"stages": {"0": {"name": (Problem("blank", "This field may not be blank."),)}}}))
+    ['stages.0.name: This field may not be blank.']
+    """
     if isinstance(problems, Mapping):
         for name, inner in problems.items():
             yield from flatten(inner, f"{path}.{name}" if path else name)
@@ -147,6 +160,11 @@ def flatten(problems: Problems, path: str = "") -> Iterable[str]:
         yield from (f"{path}: {problem.message}" for problem in problems)
 
 
+def not_a_choice(value: str) -> Problem:
+    """Return the problem of a text that is none of the allowed ones."""
+    return Problem("invalid_choice", f'"{value}" is not a valid choice.')
+
+
 def invalid(field: str, code: str, message: str) -> InvalidError:
-    """The error for a single problem of a single field."""
+    """Return the error for a single problem of a single field."""
     return InvalidError({field: (Problem(code, message),)})

@@ -18,8 +18,9 @@ from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Key, Known, Needs
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
+from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
-from crm_core.webhooks.retries import Health, Result
+from crm_core.webhooks.retries import Result
 
 
 class Database(Protocol):
@@ -44,12 +45,14 @@ class Database(Protocol):
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The names of the fields that the changes of a record after a version touched, in alphabetical order."""
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
-        """Read, decide and commit, all or nothing, until what was read still holds at the commit.
+    async def change(self, decide: Decide) -> Document | None:
+        """Run a :class:`~crm_core.engine.changes.Decision` and commit its changes, all or nothing.
 
-        ``decide`` is pure: it may be asked often, and in any thread. A record's new version is that of its event.
-        Gives the record that the decision names as its answer, as it is then. What ``decide`` raises passes through
-        and leaves nothing behind. Raises DuplicateRequestError if there is a receipt of the same key by now.
+        The commit holds only if all that was known still does; otherwise another run begins. ``decide`` is pure: it
+        may be run often, and in any thread. A record's new version is that of its event.
+
+        Returns the record that the changes name as their answer, as it is then. What the decision raises passes
+        through and leaves nothing behind. Raises DuplicateRequestError for a receipt that another request has left.
         """
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
@@ -137,7 +140,7 @@ class Outbox(Protocol):
         """Forget that an endpoint failed."""
 
     async def clean(self) -> int:
-        """Delete some of what is kept no longer (``retries.KEPT``), or whose webhook is gone; how many."""
+        """Delete some of what is kept no longer (``delivery_log.RETENTION``), or whose webhook is gone; how many."""
 
     async def woken(self) -> None:
         """Wait until something may have become due; it may also be missed, so nobody waits for this alone."""
@@ -162,7 +165,7 @@ class DeliveryLog(Protocol):
         """What a webhook's requests are signed with."""
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret, for a day (``retries.ROTATION``) also with those before."""
+        """Sign with another secret, for a day (``entity.SECRET_OVERLAP``) also with those before."""
 
 
 class WebhookSender(Protocol):

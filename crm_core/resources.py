@@ -1,6 +1,6 @@
 """The table of resources. They share one engine; what differs is a row here, and the pure rules that the row names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -21,16 +21,18 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.rules import attributes, education, pipelines, webhooks
-from crm_core.rules.needs import Cascade, Known, Proposal, Validate
+from crm_core.rules.needs import Cascade, Proposal, Record, Validate, without_needs
 from crm_core.webhooks.entity import Webhook
 
 
-def _validate_nothing(_: Proposal, __: Known) -> Mapping[str, object]:
+@without_needs
+def _validate_nothing(_: Proposal) -> Mapping[str, object]:
     return {}
 
 
-def _cascade_nothing(_: object, __: object, ___: Known) -> Mapping[object, object]:
-    return {}
+@without_needs
+def _cascade_nothing(_: object, __: object) -> Sequence[tuple[Record, object]]:
+    return ()
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -38,19 +40,18 @@ class Resource:
     """One kind of record.
 
     Attributes:
-        name: what keys, tables and attribute definitions call it.
+        name: its name in keys, tables and attribute definitions.
         path: its segment in URLs.
         entity: the class whose fields it has.
-        noun: what permissions call it.
+        noun: its name in permissions.
         label: singular and plural for people.
         filters: query parameters beside its references, with how they match: ``exact`` or ``contains``.
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
         defaults_to_now: fields that are the time of creation unless they are sent.
-        has_catalog: users define attributes and webhooks for it.
-        validate: its own rule for records that are written.
-        cascade: what else changes when one of its records has changed.
+        validate: its own rule for a record that is written.
+        cascade: its rule for the records that change with one of its own.
     """
 
     name: str
@@ -63,32 +64,36 @@ class Resource:
     search: tuple[str, ...] = ()
     parent: str | None = None
     defaults_to_now: tuple[str, ...] = ()
-    has_catalog: bool = False
     validate: Validate = _validate_nothing
-    cascade: Cascade = _cascade_nothing  # type: ignore[assignment]  # an empty mapping has no keys to be of a type
+    cascade: Cascade = _cascade_nothing
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """Its fields by name, in the documented order."""
+        """Return its fields by name, in the documented order."""
         return fields_of(self.entity)
 
     @cached_property
     def references(self) -> Mapping[str, str]:
-        """Which resource each of its references names, by field."""
+        """Return which resource each of its references names, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
 
     @property
+    def has_catalog(self) -> bool:
+        """Return whether users define attributes and webhooks for it."""
+        return self.name in attributes.ENTITIES
+
+    @property
     def has_tasks_and_notes(self) -> bool:
-        """Whether its records have tasks and notes."""
+        """Return whether its records have tasks and notes."""
         return "list_of_tasks" in self.fields
 
     @property
     def has_images(self) -> bool:
-        """Whether its records have images."""
+        """Return whether its records have images."""
         return "list_of_images" in self.fields
 
     def permission(self, action: str) -> str:
-        """The permission for view, add, change or delete."""
+        """Return the permission for view, add, change or delete."""
         return permissions.permission(action, self.noun)
 
 
@@ -102,7 +107,6 @@ CLIENTS: Final = Resource(
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
-    has_catalog=True,
 )
 SERVICES: Final = Resource(
     name="service",
@@ -113,7 +117,6 @@ SERVICES: Final = Resource(
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
-    has_catalog=True,
     cascade=education.cascade_student_name,
 )
 PIPELINES: Final = Resource(
@@ -137,7 +140,6 @@ LEADS: Final = Resource(
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
-    has_catalog=True,
     validate=pipelines.validate_lead,
 )
 FOLLOW_UPS: Final = Resource(
@@ -150,7 +152,6 @@ FOLLOW_UPS: Final = Resource(
     search=("comment",),
     parent="service",
     defaults_to_now=("created_at", "follow_up_date"),
-    has_catalog=True,
 )
 COHORTS: Final = Resource(
     name="cohort",
@@ -233,7 +234,10 @@ RESOURCES: Final[Mapping[str, Resource]] = {
 
 
 def referring(resource: Resource, *, owned: bool) -> tuple[tuple[Resource, str], ...]:
-    """The resources, with the field, whose records belong to this one's, or else merely refer to them (ruling 13)."""
+    """Return each resource and field that refers to this one's records (decision 13).
+
+    With ``owned`` those whose records belong to the one that they refer to, else the others.
+    """
     return tuple(
         (other, name)
         for other in RESOURCES.values()

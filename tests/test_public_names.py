@@ -9,17 +9,17 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
-        PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Accounts Actor Attempt Attribute
-        Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide Delivery
-        DeliveryDetail DeliveryLog Document DuplicateRequestError Enrollment EnrollmentDetail Event Failures
-        FileStore Filter FollowUp Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
+        ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS PIPELINES
+        RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Accounts Actor Attempt Attribute Caller
+        Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide Decision Delivery DeliveryDetail
+        DeliveryLog DeliveryState Document DuplicateRequestError Enrollment EnrollmentDetail Event EventKind
+        Failures FileStore Filter FollowUp Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
         InvalidError Key Known Lead LogQuery LoggedDelivery Needs NotAuthenticatedError NotFoundError Note
         OpenFile Outbox Outcome Page Passwords PermissionDeniedError Pipeline Problem Problems Put Query
         ReadHeader Receipt ReceiptKey Record Remove RequestInProgressError Resource Result Retries Search
-        Service Stage StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest
-        UnavailableError User VersionConflictError Webhook WebhookSender cursor_of flatten matches
-        searched_text simple_lower sort_key
+        Service Stage Steps StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest
+        UnavailableError User VersionConflictError Webhook WebhookSender cursor_of flatten matches searched_text
+        simple_lower sort_key
     """,
     "crm_core.use_cases": """
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads webhooks
@@ -41,8 +41,9 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AnswerError AsyncClient Client Delivery DryRunResult Me NoAnswerError Records RecordsWithImages
-        RecordsWithTasks Retry Upload Webhook Webhooks version_of
+        AnswerError AsyncClient Client DeliveryReport DryRunResult Me NoAnswerError RecordOperations
+        RecordOperationsWithImages RecordOperationsWithTasks Retry UploadedImage WebhookOperations
+        WebhookWithSecret version_of
     """,
 }
 

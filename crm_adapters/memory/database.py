@@ -11,15 +11,14 @@ import attrs
 from crm_adapters import documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Decide, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
-from crm_core.rules.webhooks import MODELS
-from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500
 
@@ -41,7 +40,7 @@ class MemoryDatabase:
     Attributes:
         accounts: whose users records may refer to.
         events: what happened, in order.
-        outbox: what webhooks are told.
+        outbox: the deliveries to webhooks.
     """
 
     def __init__(self, accounts: MemoryAccounts | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
@@ -53,16 +52,16 @@ class MemoryDatabase:
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
         self._clock = clock
 
-    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # all are shown what is
-        """The record as clients see it, or None."""
+    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # there are no replicas
+        """Return the record as clients see it, or None."""
         return self._document(key)
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed."""
         return self._read(needs)
 
-    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # all are shown what is
-        """One page of a list."""
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # there are no replicas
+        """Return one page of a list."""
         if query.limit is None:
             raise ValueError("A page needs a limit.")
         rows = self._select(query)
@@ -70,38 +69,36 @@ class MemoryDatabase:
         more = len(rows) > query.limit
         return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
-        """A whole list, as it was when its first piece was asked for."""
+    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # there are no replicas
+        """Return a whole list, as it was when its first piece was read."""
         rows = self._select(query)
         for start in range(0, len(rows), _RECORDS_PER_PIECE):
             comma = b"," if start else b""
             yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
-        """The fields that the changes of a record after a version touched."""
-        later = (each for each in self.events if each.record == key.id and each.version > since)
+        """Return the fields that the changes of a record after a version touched."""
+        later = (event for event in self.events if event.record == key.id and event.version > since)
         return sorted({name for event in later for name in event.changes})
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; nothing can come in between."""
-        known = self._read(needs)
-        while isinstance(answer := decide(known), Needs):
-            lacking = known.lacks(answer)
-            if not lacking:  # it would ask for ever
-                raise AssertionError("a decision asks for what it knows")
-            known |= self._read(lacking)
-        receipt = answer.receipt
+        decision = Decision(decide)
+        while decision.needs:
+            decision.send(self._read(decision.needs))
+        changes = decision.changes
+        receipt = changes.receipt
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
-        self._commit(answer)
-        document = self._document(answer.answer) if answer.answer else None
-        if receipt and document and answer.answer and isinstance(answer.answer.id, UUID):
-            kept = Receipt(receipt.idempotency.fingerprint, answer.answer.id, document)
+        self._commit(changes)
+        document = self._document(changes.answer) if changes.answer else None
+        if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
+            kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)
             self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
         return document
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        """The receipt of a request with this idempotency key."""
+        """Return the receipt of a request with this idempotency key."""
         kept_at, receipt = self._receipts.get((user, key)) or (None, None)
         return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
 
@@ -128,13 +125,13 @@ class MemoryDatabase:
         return key.id in self._rows[key.resource]
 
     def _search(self, search: Search) -> tuple[Record, ...]:
-        """What is found, by id."""
-        enough = any if search.any_field else all
-        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
+        """Return the records that a search finds, by id."""
+        combine = any if search.any_field else all
+        conditions = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
         return tuple(
             Record(Key(search.resource, id_), row.version, row.value)
             for id_, row in sorted(self._rows[search.resource].items())
-            if enough(getattr(row.value, name) in values for name, values in wanted)
+            if combine(getattr(row.value, name) in values for name, values in conditions)
         )
 
     def _catalog(self, entity: str) -> Catalog:
@@ -143,13 +140,13 @@ class MemoryDatabase:
             webhooks = [row.value for _, row in sorted(self._rows["webhook"].items())]
             self._catalogs[entity] = Catalog(
                 self.accounts.catalog_versions[entity],
-                {each.name: each for each in definitions},
-                tuple(each for each in webhooks if each.is_active and entity in _watched(each)),
+                {definition.name: definition for definition in definitions},
+                tuple(webhook for webhook in webhooks if webhook.is_active and entity in _watched(webhook)),
             )
         return self._catalogs[entity]
 
     def _select(self, query: Query) -> Sequence[_Row]:
-        """The rows of a list in its order, those after its cursor if it has one."""
+        """Return the rows of a list in its order, those after its cursor if it has one."""
         rows = (row for row in self._rows[query.resource.name].values() if matches(query, row.value))
         # A place ends with the record's id, so that no two are the same and rows are never compared.
         placed = [(sort_key(query, cursor_of(query, row.value)), row) for row in rows]
@@ -178,7 +175,7 @@ class MemoryDatabase:
         before = rows.pop(key.id, None)
         if row is not None:
             rows[key.id] = row
-        for entity in {entity for each in (before, row) if each for entity in _watched(each.value)}:
+        for entity in {entity for version in (before, row) if version for entity in _watched(version.value)}:
             self.accounts.catalog_versions[entity] += 1
             self._catalogs.pop(entity, None)
         if key.resource == "webhook" and isinstance(key.id, UUID):
@@ -190,7 +187,7 @@ class MemoryDatabase:
 
 
 def _watched(value: object) -> tuple[str, ...]:
-    """The entity to whose catalog an attribute or webhook belongs; other records belong to none."""
+    """Return the entity to whose catalog an attribute or webhook belongs; other records belong to none."""
     if isinstance(value, Attribute):
         return (value.entity,)
     return (MODELS[value.model][0],) if isinstance(value, Webhook) else ()

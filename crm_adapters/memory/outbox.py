@@ -11,17 +11,19 @@ import attrs
 
 from crm_adapters import documents
 from crm_core.use_cases.callers import new_secret
-from crm_core.webhooks.attempts import Attempt, Claim
-from crm_core.webhooks.deliveries import Delivery
-from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
-from crm_core.webhooks.retries import KEPT, LEASE, MAX_CONCURRENCY_PER_ENDPOINT, ROTATION, Health, Result
+from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
+from crm_core.webhooks.circuit_breaker import Health
+from crm_core.webhooks.deliveries import Delivery, DeliveryState
+from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
+from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_core.webhooks.retries import Result
 
 
 @attrs.define(kw_only=True)
 class _Row:
     delivery: Delivery
     body: bytes
-    state: str
+    state: DeliveryState
     next_at: datetime
     created_at: datetime
     attempts: int = 0
@@ -141,7 +143,8 @@ class MemoryOutbox:
     async def clean(self) -> int:
         """Delete what is kept no longer."""
         now = self._clock()
-        old = [id_ for id_, row in self._rows.items() if row.finished_at and row.finished_at < now - KEPT[row.state]]
+        rows = self._rows.items()
+        old = [id_ for id_, row in rows if row.finished_at and row.finished_at < now - RETENTION[row.state]]
         for id_ in old:
             del self._rows[id_]
         return len(old)
@@ -195,7 +198,7 @@ class MemoryOutbox:
     async def rotate(self, webhook: UUID, secret: str) -> None:
         """Sign with another secret."""
         if before := self._secrets.get(webhook):
-            replaced = _Secret(before[0].secret, self._clock() + ROTATION)
+            replaced = _Secret(before[0].secret, self._clock() + SECRET_OVERLAP)
             self._secrets[webhook] = [_Secret(secret), replaced, *before[1:]]
 
     def _stir(self) -> None:

@@ -17,9 +17,11 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Row
 from crm_adapters.postgres.sql.statements import log, query
 from crm_core.engine.receipts import RECEIPTS_KEPT
-from crm_core.webhooks.attempts import Attempt, Claim
-from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
-from crm_core.webhooks.retries import KEPT, LEASE, MAX_CONCURRENCY_PER_ENDPOINT, ROTATION, Health, Result
+from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
+from crm_core.webhooks.circuit_breaker import Health
+from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
+from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_core.webhooks.retries import Result
 
 logger = logging.getLogger("crm.postgres")
 
@@ -85,7 +87,7 @@ class PostgresOutbox:
 
     async def clean(self) -> int:
         """Delete a batch of what is kept no longer."""
-        return len(await self._pool.fetch(query("clean"), {**KEPT, "receipts": RECEIPTS_KEPT, "most": _BATCH}))
+        return len(await self._pool.fetch(query("clean"), {**RETENTION, "receipts": RECEIPTS_KEPT, "most": _BATCH}))
 
     async def woken(self) -> None:
         """Wait for a commit of this process, or word of another's."""
@@ -135,7 +137,7 @@ class PostgresOutbox:
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
         """Sign with another secret."""
-        params = {"webhook": webhook, "secret": secret, "overlap": ROTATION}
+        params = {"webhook": webhook, "secret": secret, "overlap": SECRET_OVERLAP}
         await self._pool.fetch(query("rotate_secret"), params)
 
     # Waking

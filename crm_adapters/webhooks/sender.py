@@ -17,24 +17,9 @@ from standardwebhooks import Webhook
 from crm_adapters.webhooks.egress import Egress
 from crm_adapters.webhooks.failures import UnsendableError, outcome_of
 from crm_core.webhooks.attempts import Attempt, Outcome
+from crm_core.webhooks.templates import is_reserved_header
 
 _USER_AGENT: Final = b"crm-webhooks/1"
-_RESERVED: Final = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-_RESERVED_PREFIXES: Final = ("webhook-", "proxy-")
 _MOST_READ: Final = 65_536
 _MOST_KEPT: Final = 1_024
 _LONGEST_LOOK_UP: Final = 5.0
@@ -101,7 +86,7 @@ def _own_headers(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
     """The webhook's own headers, but for those that framing and signing depend on."""
     try:
         for name, value in headers.items():
-            if name.lower() not in _RESERVED and not name.lower().startswith(_RESERVED_PREFIXES):
+            if not is_reserved_header(name):
                 yield name.encode("ascii"), value.encode()
     except UnicodeError as error:
         raise UnsendableError("A header cannot be sent.") from error

@@ -8,23 +8,24 @@ from typing import Any
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
-from crm_core.input.readers import RefusedError, iso, read_full_date, read_moment, read_uuid, refuse, text_problems
+from crm_core.input.fields import Kind
+from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
 from crm_core.resources import Resource
 
 
 def write_cursor(query: Query, cursor: Cursor) -> str:
-    """A cursor as an opaque text for URLs."""
+    """Return a cursor as an opaque text for URLs."""
     order = ("-" if query.descending else "") + (query.order_by or "")
     return pack(order, cursor.value, str(cursor.id))
 
 
 def pack(*parts: str | None) -> str:
-    """Parts of a place in a list as an opaque text for URLs."""
+    """Return the parts of a place in a list as an opaque text for URLs."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 def unpack(text: str) -> Any:
-    """What `pack` was given, or whatever else somebody made up. Raises ValueError, also RecursionError."""
+    """Return the parts that `pack` was given, or any other JSON value. Raises ValueError or RecursionError."""
     return json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
 
 
@@ -46,7 +47,7 @@ def read_cursor(_: Resource, value: str) -> Mapping[str, object]:
 
 
 def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Cursor:
-    """A cursor belongs to one order, and its value to the ordering field."""
+    """Return a cursor that belongs to the order of the query. Raises InvalidError."""
     order, cursor = ordered
     name = query.get("order_by")
     if order == ("-" if query.get("descending", True) else "") + (name or ""):
@@ -62,13 +63,13 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
     raise InvalidError({"cursor": (Problem("invalid", "Invalid cursor"),)})
 
 
-def ordering_value(kind: str, value: str) -> Any:
+def ordering_value(kind: Kind, value: str) -> Any:
     """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
     if kind == "moment":
-        found = read_moment(value)
-        if iso(found) != value:  # no document shows it like this
+        moment = read_datetime(value)
+        if iso(moment) != value:  # no document shows it like this
             raise refuse("invalid", "Invalid cursor")
-        return found
+        return moment
     if kind == "date":
         return read_full_date(value)
     return value

@@ -1,6 +1,6 @@
-"""How a record is created, altered and removed: pure functions from what is known to what changes.
+"""How a record is created, changed and removed: from what is known to the changes that are committed.
 
-Each is asked by the store with what it knows; it answers with changes, or with what it must know first.
+Each decision reads from top to bottom; it yields :class:`~crm_core.rules.needs.Needs` where it must know something.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,20 +23,20 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.drafts import Draft, merged, with_defaults
-from crm_core.input.readers import shown
+from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
-from crm_core.model.events import Event, Kind, differences
+from crm_core.model.events import Event, EventKind, differences
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import Key, Known, Needs, Proposal, Record, Search, catalog_of
+from crm_core.rules.needs import Key, Known, Needs, Proposal, Record, Search, Steps, catalog_of, without_needs
 from crm_core.webhooks.deliveries import Delivery, plan
 
 #: The versions that a record may have when it is changed; None for any.
 Versions: TypeAlias = frozenset[int] | None
 
 
-def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object, known: Known) -> Changes | Needs:
+def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object) -> Steps[Changes]:
     """Decide a new record.
 
     Args:
@@ -45,82 +45,69 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
         key: its id.
         draft: what was sent.
         parent: the value of the field that comes with the path, if the resource has one.
-        known: what is known.
+
+    Raises InvalidError with every problem, NotFoundError for a parent that does not exist.
     """
     given: dict[str, object] = {"id": key.id, **dict.fromkeys(resource.defaults_to_now, who.now)}
     if "created_by" in resource.fields:
         given["created_by"] = who.actor.user.id
     if resource.parent is not None:
         given[resource.parent] = parent
-        if lacking := known.lacks(owner := owner_needs(resource, parent)):
-            return lacking
-        if not all(known.exists(each) for each in owner.references):
+        known = yield (owner := owner_needs(resource, parent))
+        if not all(known.exists(reference) for reference in owner.references):
             raise NotFoundError
     values = with_defaults(resource.entity, {**given, **draft.values})
     sent = {name: value for name, value in values.items() if name not in draft.problems}
-    settled = _validate(resource, Proposal(who=who, before=None, sent=sent), draft, known)
-    if isinstance(settled, Needs):
-        return settled
-    return _put(resource, who, None, key, resource.entity(**settled), known)
+    validated = yield from _validate(resource, Proposal(who=who, before=None, sent=sent), draft)
+    return (yield from _put(resource, who, None, key, resource.entity(**validated)))
 
 
 def alter(
-    resource: Resource,
-    who: Caller,
-    key: Key,
-    edit: tasks_and_notes.Edit,
-    parent: object,
-    expected: Versions,
-    known: Known,
-) -> Changes | Needs:
-    """Decide a change of a record; one that changes nothing is no event."""
-    record = found(resource, key, parent, known)
-    _expect(expected, record)
+    resource: Resource, who: Caller, key: Key, edit: tasks_and_notes.Edit, parent: object, expected: Versions
+) -> Steps[Changes]:
+    """Decide a change of a record; one that changes nothing makes no event.
+
+    Raises InvalidError with every problem, NotFoundError, VersionConflictError, and whatever ``edit`` raises.
+    """
+    record = yield from _expected_record(resource, who, key, parent, expected)
     draft = edit(record.value)
-    settled = _validate(resource, Proposal(who=who, before=record.value, sent=draft.values), draft, known)
-    if isinstance(settled, Needs):
-        return settled
-    return _put(resource, who, record, key, evolve(record.value, **settled), known)
+    proposal = Proposal(who=who, before=record.value, sent=draft.values)
+    validated = yield from _validate(resource, proposal, draft)
+    return (yield from _put(resource, who, record, key, evolve(record.value, **validated)))
 
 
-def remove(
-    resource: Resource, who: Caller, key: Key, parent: object, expected: Versions, known: Known
-) -> Changes | Needs:
-    """Decide the removal of a record and of what belongs to it; refused while others refer to it (ruling 13)."""
-    record = found(resource, key, parent, known)
-    _expect(expected, record)
+def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
+    """Decide the removal of a record and of what belongs to it (decision 13).
+
+    Raises NotFoundError, VersionConflictError, InUseError while others refer to it.
+    """
+    record = yield from _expected_record(resource, who, key, parent, expected)
     owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
     holders = {
         other: Search(other.name, tuple((name, key.id) for _, name in pairs), any_field=True)
         for other, pairs in groupby(referring(resource, owned=False), key=itemgetter(0))
     }
-    if lacking := known.lacks(Needs(children=frozenset(owned), counts=frozenset(holders.values()))):
-        return lacking
-    _refuse_while_held(resource, {other: known.counts[search] for other, search in holders.items()})
-    gone = [child for search in owned for child in known.children[search]]
-    return _changes(who, [_Step(each.key, each, None) for each in (*gone, record)], known)
+    known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
+    _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
+    children = [child for search in owned for child in known.children[search]]
+    return (yield from _changes(who, [_step(who, gone.key, gone, None) for gone in (*children, record)]))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
-    """The key of one of the resource's records."""
+    """Return the key of one of the resource's records."""
     return Key(resource.name, id_)
 
 
-def found(resource: Resource, key: Key, parent: object, known: Known) -> Record:
-    """A needed record; raises NotFoundError when it is not there, or not inside its parent."""
+def existing_record(resource: Resource, key: Key, parent: object, known: Known) -> Record:
+    """Return a needed record. Raises NotFoundError when it does not exist, or not inside its parent."""
     record = known.records[key]
     if record is None or (parent is not None and getattr(record.value, resource.parent or "") != parent):
         raise NotFoundError
     return record
 
 
-def _expect(expected: Versions, record: Record) -> None:
-    if expected is not None and record.version not in expected:
-        raise VersionConflictError(record.version)
-
-
 def owner_needs(resource: Resource, parent: object) -> Needs:
-    """The need to know whether the record that owns this one exists, where a record does.
+    """Return the need to know whether the record that owns this one exists, where a record does.
 
     Raises NotFoundError when none is named.
     """
@@ -132,130 +119,14 @@ def owner_needs(resource: Resource, parent: object) -> Needs:
     return Needs(references=frozenset({Key(owner, parent)}))
 
 
-def _validate(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Needs | dict[str, Any]:
-    """The values to write, by every rule; raises InvalidError with the problems of all of them."""
-    if ACROSS_FIELDS in draft.problems:  # what was sent is no object, so there are no fields to speak of
-        raise InvalidError(draft.problems)
-    keys = _referenced(resource, proposal)
-    needs = Needs(references=frozenset(keys.values()))
-    if resource.has_catalog:
-        needs |= catalog_of(resource.name, proposal.who)
-    if lacking := known.lacks(needs):
-        return lacking
-    problems = dict(draft.problems) | {name: no_such(key) for name, key in keys.items() if not known.exists(key)}
-    values = dict(proposal.sent) | _merged(resource, proposal, draft)
-    for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
-        try:
-            settled = rule(resource, evolve(proposal, sent=values), draft, known)
-        except InvalidError as error:
-            problems |= {name: found for name, found in error.problems.items() if name not in problems}
-            continue
-        if isinstance(settled, Needs):
-            return settled
-        values |= settled
-    if problems:
-        raise InvalidError(problems)
-    return values
-
-
-def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
-    # Attributes are merged beside their definitions, which tell what of them is checked.
-    names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
-    return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
-
-
-def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
-    named = ((name, to, proposal.sent.get(name)) for name, to in resource.references.items())
-    fields = resource.fields
-    return {name: Key(to, id_) for name, to, id_ in named if id_ is not None and not fields[name].output_only}
-
-
-def no_such(key: Key) -> Problems:
-    """What is wrong with a reference to something that is not there."""
-    return (Problem("does_not_exist", f'Invalid pk "{shown(key.id)}" - object does not exist.'),)
-
-
-def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft, known: Known) -> Mapping[str, object]:
-    # A new record's attributes are checked even if none were sent: some may be required.
-    if "attributes" not in resource.fields or not proposal.touches("attributes"):
-        return {}
-    values, problems = validate_values(
-        known.catalogs[resource.name].definitions,
-        getattr(proposal.before, "attributes", {}),
-        proposal.sent["attributes"],
-        merge="attributes" in draft.merges,
-    )
-    if problems:
-        raise InvalidError({"attributes": problems})
-    return {"attributes": values}
-
-
-def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, _: Draft, __: Known) -> Mapping[str, object]:
-    filed: dict[str, object] = {}
-    problems: dict[str, Problems] = {}
-    for name in ("list_of_tasks", "list_of_notes"):
-        if resource.has_tasks_and_notes and proposal.touches(name):
-            try:
-                filed[name] = tasks_and_notes.file_entries(
-                    getattr(proposal.before, name, ()), proposal.sent[name], proposal.who
-                )
-            except InvalidError as error:
-                problems[name] = error.problems
-    if problems:
-        raise InvalidError(problems)
-    return filed
-
-
-def _validate_own(resource: Resource, proposal: Proposal, _: Draft, known: Known) -> Needs | Mapping[str, object]:
-    return resource.validate(proposal, known)
-
-
-def _put(
-    resource: Resource, who: Caller, before: Record | None, key: Key, after: object, known: Known
-) -> Changes | Needs:
-    if before is not None and not differences(before.value, after):
-        return Changes(answer=key, receipt=_receipt(who))
-    followers = resource.cascade(before.value if before else None, after, known)
-    if isinstance(followers, Needs):
-        return followers
-    records = {child.key: child for children in known.children.values() for child in children}
-    steps = [_Step(key, before, after), *(_Step(other, records[other], value) for other, value in followers.items())]
-    return _changes(who, steps, known, answer=key)
-
-
-class _Step(NamedTuple):
-    """What one record was and becomes; None stands for no record."""
-
-    key: Key
-    before: Record | None
-    after: object | None
-
-
-def _changes(who: Caller, steps: Sequence[_Step], known: Known, *, answer: Key | None = None) -> Changes | Needs:
-    """Steps with the events that tell of them, and what webhooks are told (ruling 26)."""
-    watched = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
-    if lacking := known.lacks(Needs(catalogs={name: who.catalogs.get(name) for name in watched})):
-        return lacking
-    writes: list[Put | Remove] = []
-    deliveries: list[Delivery] = []
-    for key, before, after in steps:
-        event = event_of(who, key, before, after)
-        writes.append(Remove(key, event) if after is None else Put(key, after, event))
-        if key.resource in watched:
-            was = before.value if before else None
-            asked = known.catalogs[key.resource].webhook_index.asked(was if after is None else after)
-            deliveries += plan(asked, event, was, after)
-    receipt = _receipt(who) if answer else None
-    return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
-
-
-def _receipt(who: Caller) -> ReceiptKey | None:
-    return ReceiptKey(who.actor.user.id, who.idempotency) if who.idempotency else None
+def does_not_exist(key: Key) -> Problems:
+    """Return the problem of a reference to something that does not exist."""
+    return (Problem("does_not_exist", f'Invalid pk "{abbreviated(key.id)}" - object does not exist.'),)
 
 
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
-    """The event that takes a record from one value to the next; None stands for no record."""
-    kind: Kind = "created" if before is None else "deleted" if after is None else "updated"
+    """Return the event that takes a record from one value to the next; None stands for no record."""
+    kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
     assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
     return Event(
         resource=key.resource,
@@ -270,7 +141,128 @@ def event_of(who: Caller, key: Key, before: Record | None, after: object | None)
     )
 
 
-def _refuse_while_held(resource: Resource, counts: Mapping[Resource, int]) -> None:
+def _expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
+    known = yield Needs(records=frozenset({key})) | _catalog_needs(resource, who)
+    record = existing_record(resource, key, parent, known)
+    if expected is not None and record.version not in expected:
+        raise VersionConflictError(record.version)
+    return record
+
+
+def _catalog_needs(resource: Resource, who: Caller) -> Needs:
+    return catalog_of(resource.name, who) if resource.has_catalog else Needs()
+
+
+def _validate(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dict[str, Any]]:
+    """Return the values to write, by every rule. Raises InvalidError with the problems of all of them."""
+    if ACROSS_FIELDS in draft.problems:  # what was sent is no object, so it has no fields
+        raise InvalidError(draft.problems)
+    keys = _referenced(resource, proposal)
+    known = yield Needs(references=frozenset(keys.values())) | _catalog_needs(resource, proposal.who)
+    missing = {name: does_not_exist(key) for name, key in keys.items() if not known.exists(key)}
+    problems = dict(draft.problems) | missing
+    values = dict(proposal.sent) | _merged(resource, proposal, draft)
+    for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
+        try:
+            values |= yield from rule(resource, evolve(proposal, sent=values), draft)
+        except InvalidError as error:
+            problems |= {name: more for name, more in error.problems.items() if name not in problems}
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
+    # Attributes are merged with their definitions at hand, which say what of them is checked.
+    names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
+    return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
+
+
+def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
+    named = ((name, to, proposal.sent.get(name)) for name, to in resource.references.items())
+    fields = resource.fields
+    return {name: Key(to, id_) for name, to, id_ in named if id_ is not None and not fields[name].output_only}
+
+
+def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[Mapping[str, object]]:
+    # A new record's attributes are checked even if none were sent: some may be required.
+    if "attributes" not in resource.fields or not proposal.touches("attributes"):
+        return {}
+    known = yield _catalog_needs(resource, proposal.who)
+    values, problems = validate_values(
+        known.catalogs[resource.name].definitions,
+        getattr(proposal.before, "attributes", {}),
+        proposal.sent["attributes"],
+        merge="attributes" in draft.merges,
+    )
+    if problems:
+        raise InvalidError({"attributes": problems})
+    return {"attributes": values}
+
+
+@without_needs
+def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, _: Draft) -> Mapping[str, object]:
+    values: dict[str, object] = {}
+    problems: dict[str, Problems] = {}
+    for name in ("list_of_tasks", "list_of_notes"):
+        if resource.has_tasks_and_notes and proposal.touches(name):
+            try:
+                values[name] = tasks_and_notes.file_entries(
+                    getattr(proposal.before, name, ()), proposal.sent[name], proposal.who
+                )
+            except InvalidError as error:
+                problems[name] = error.problems
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Mapping[str, object]]:
+    return resource.validate(proposal)
+
+
+class _Step(NamedTuple):
+    """One record's way from one value to the next, with its event; None stands for no record."""
+
+    key: Key
+    before: object | None
+    after: object | None
+    event: Event
+
+
+def _step(who: Caller, key: Key, before: Record | None, after: object | None) -> _Step:
+    return _Step(key, before.value if before else None, after, event_of(who, key, before, after))
+
+
+def _put(resource: Resource, who: Caller, before: Record | None, key: Key, after: object) -> Steps[Changes]:
+    step = _step(who, key, before, after)
+    if before is not None and not step.event.changes:
+        return Changes(answer=key, receipt=_receipt(who))
+    cascade = yield from resource.cascade(step.before, after)
+    followers = [_step(who, record.key, record, value) for record, value in cascade]
+    return (yield from _changes(who, [step, *followers], answer=key))
+
+
+def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) -> Steps[Changes]:
+    """Return the steps as writes, with the deliveries to webhooks that follow from them (decision 26)."""
+    catalogs = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
+    known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
+    writes: list[Put | Remove] = []
+    deliveries: list[Delivery] = []
+    for key, before, after, event in steps:
+        writes.append(Remove(key, event) if after is None else Put(key, after, event))
+        if key.resource in catalogs:
+            index = known.catalogs[key.resource].webhook_index
+            deliveries += plan(index.candidates(before if after is None else after), event, before, after)
+    receipt = _receipt(who) if answer else None
+    return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
+
+
+def _receipt(who: Caller) -> ReceiptKey | None:
+    return ReceiptKey(who.actor.user.id, who.idempotency) if who.idempotency else None
+
+
+def _refuse_in_use(resource: Resource, counts: Mapping[Resource, int]) -> None:
     phrases = [f"{count} {other.label[count != 1]}" for other, count in counts.items() if count]
     if phrases:
         raise InUseError(f"This {resource.label[0]} is referred to by {' and '.join(phrases)}.")

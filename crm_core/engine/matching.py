@@ -1,4 +1,4 @@
-"""Which records belong to a list, and in which order: the plain Python with which every adapter must agree."""
+"""Filters and order of lists in plain Python. Every adapter must agree with it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from crm_core.resources import Resource
 
 
 def simple_lower(value: str) -> str:
-    """Lower case character by character, as databases do it; Python alone would look at the neighbours of some."""
+    """Return a text in lower case, character by character as databases do; Python looks at neighbours of some."""
     return value.lower() if value.isascii() else "".join(_LOWER.get(c) or c.lower() for c in value)
 
 
@@ -20,36 +20,37 @@ _LOWER: Final = {"\u0130": "i"}
 
 
 def searched_text(resource: Resource, record: object) -> str:
-    """What a search looks through: the fields that say so, and every text among the attributes."""
+    """Return the lower-case text that a search looks through: the searched fields, and all texts of attributes."""
     parts: list[str] = [getattr(record, name) or "" for name in resource.search]
     for value in getattr(record, "attributes", {}).values():
-        parts.extend(each for each in ([value] if isinstance(value, str) else value if isinstance(value, list) else ()))
+        parts += [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return simple_lower("\n".join(parts))
 
 
 def matches(query: Query, record: Any) -> bool:
-    """Whether a record belongs to a list."""
+    """Return whether a record belongs to a list."""
     if query.terms and not all(term in searched_text(query.resource, record) for term in query.terms):
         return False
-    return all(_holds(each, record) for each in query.filters)
+    return all(_holds(condition, record) for condition in query.filters)
 
 
-def _holds(each: Filter, record: Any) -> bool:
-    found = record.attributes.get(each.field) if each.is_attribute else getattr(record, each.field)
-    if found is None or (each.is_attribute and not _is_of_type(each.kind, found)):
+def _holds(condition: Filter, record: Any) -> bool:
+    is_attribute, operator, name = condition.is_attribute, condition.operator, condition.field
+    value = record.attributes.get(name) if is_attribute else getattr(record, name)
+    if value is None or (is_attribute and not _is_of_type(condition.kind, value)):
         return False
-    wanted: Iterable[object] = each.value if each.operator == "in" else (each.value,)
-    if each.kind == "list":  # a single text stands for a list of one
-        return any(want in (found if isinstance(found, list) else [found]) for want in wanted)
-    if each.operator == "contains":
-        return simple_lower(each.value) in simple_lower(found)
-    if each.operator in {"exact", "in"}:
-        return found in wanted
-    return bool(_COMPARE[each.operator](found, each.value))
+    options: Iterable[object] = condition.value if operator == "in" else (condition.value,)
+    if condition.kind == "list":  # a single text stands for a list of one
+        return any(option in (value if isinstance(value, list) else [value]) for option in options)
+    if operator == "contains":
+        return simple_lower(condition.value) in simple_lower(value)
+    if operator in {"exact", "in"}:
+        return value in options
+    return bool(_COMPARE[operator](value, condition.value))
 
 
 def _is_of_type(kind: str, value: object) -> bool:
-    """A value kept from an earlier definition of another type matches nothing."""
+    """Return whether a value has its attribute's type; one from an earlier definition may not, and matches nothing."""
     if kind == "boolean":
         return isinstance(value, bool)
     if kind == "number":
@@ -66,7 +67,7 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 def cursor_of(query: Query, record: Any) -> Cursor:
-    """Where a page ends that ends with this record."""
+    """Return the cursor of a page that ends with this record."""
     value = getattr(record, query.order_by) if query.order_by else None
     if isinstance(value, datetime):
         value = iso(value)
@@ -74,7 +75,7 @@ def cursor_of(query: Query, record: Any) -> Cursor:
 
 
 def sort_key(query: Query, cursor: Cursor) -> tuple[bool, Any, UUID]:
-    """The place of a record in a list's ascending order; records without a value come first, ties by id."""
+    """Return the sort key of a record in ascending order; records without a value come first, ties go by id."""
     if query.order_by is None or cursor.value is None:
         return (False, "", cursor.id)
     return (True, ordering_value(query.resource.fields[query.order_by].kind, cursor.value), cursor.id)

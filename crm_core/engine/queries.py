@@ -1,4 +1,4 @@
-"""Lists: which records, in which order, from where on (decisions 8 and 9)."""
+"""Lists of records: filters, order and pages (decisions 8 and 9)."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ from crm_core.rules.needs import Key
 
 _RANGES: Final = ("gt", "gte", "lt", "lte")
 
-
+#: By which operators a filter can compare attributes of each type.
 OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("exact", "in", "contains", *_RANGES),
     "number": ("exact", "in", *_RANGES),
@@ -31,7 +31,7 @@ class Filter:
         operator: exact, in, contains, gt, gte, lt or lte.
         value: what to compare with, of the field's type; a tuple for ``in``.
         kind: the field's kind, or the attribute's type.
-        is_attribute: whether it is about a user-defined attribute.
+        is_attribute: whether the field is a user-defined attribute.
     """
 
     field: str
@@ -53,13 +53,13 @@ class Query:
     """A list of records.
 
     Attributes:
-        resource: whose records.
-        filters: all of them hold.
-        terms: lower-case texts, each of which is found by the search.
+        resource: the resource of the records.
+        filters: conditions of which all hold.
+        terms: lower-case texts, each of which the record contains.
         order_by: a field, or None for the order of creation.
         descending: whether the order is reversed; newest first is the default.
-        after: where the page before ended.
-        limit: the most records to give, or None for all.
+        after: the last record of the page before.
+        limit: the largest number of records, or None for all.
     """
 
     resource: Resource
@@ -71,9 +71,13 @@ class Query:
     limit: int | None = None
 
     def references(self) -> Mapping[str, Key]:
-        """The records and users that the filters name, by field."""
+        """Return the records and users that the filters name, by field."""
         to = self.resource.references
-        return {f.field: Key(to[f.field], f.value) for f in self.filters if not f.is_attribute and f.field in to}
+        return {
+            condition.field: Key(to[condition.field], condition.value)
+            for condition in self.filters
+            if not condition.is_attribute and condition.field in to
+        }
 
 
 class Page(NamedTuple):

@@ -1,9 +1,10 @@
-"""From the parameters of a list to a query (decision 9)."""
+"""Reading the query parameters of a list (decision 9)."""
 
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
+from uuid import UUID
 
 from crm_core.engine.cursors import check_cursor, read_cursor
 from crm_core.engine.matching import simple_lower
@@ -11,29 +12,17 @@ from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.fields import Field
 from crm_core.input.readers import RefusedError, read_boolean, read_full_date, read_uuid, refuse, text_problems
-from crm_core.model.entities import Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
-from crm_core.rules.attributes import normal_name
+from crm_core.rules.attributes import NOT_DEFINED, normal_name
 from crm_core.rules.needs import Key
 
 MAX_PAGE_SIZE: Final = 1_000
-
-
-_MOST_TERMS: Final = 20
-
-
-_MOST_VALUES: Final = 200
-
-
-ATTRIBUTE_PREFIX: Final = "attributes."
-
+_MAX_TERMS: Final = 20
+_MAX_VALUES: Final = 200
 
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
-
-
 _TERM = re.compile(r""""([^"]*)"(?=[\s,]|$)|'([^']*)'(?=[\s,]|$)|([^\s,]+)""")
-
-
 _NOT_A_CHOICE: Final = Problem(
     "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
 )
@@ -42,7 +31,7 @@ _NOT_A_CHOICE: Final = Problem(
 def parse_query(
     resource: Resource, params: Mapping[str, str], definitions: Mapping[str, Attribute], *, strict: bool = False
 ) -> Query:
-    """Read query parameters; empty values are none. Raises InvalidError naming each bad parameter."""
+    """Return the query that parameters ask for; empty values are ignored. Raises InvalidError by parameter."""
     query: dict[str, Any] = {"resource": resource}
     filters: list[Filter] = []
     problems: dict[str, Problems] = {}
@@ -52,8 +41,8 @@ def parse_query(
                 _refuse_unknown(resource, strict=strict)
             elif not value:
                 continue
-            elif found := text_problems(value, len(value)):
-                problems[name] = found
+            elif value_problems := text_problems(value, len(value)):
+                problems[name] = value_problems
             elif name in _CONTROLS:
                 query |= _CONTROLS[name](resource, value)
             else:
@@ -68,7 +57,7 @@ def parse_query(
 
 
 def known_parameters(resource: Resource) -> tuple[str, ...]:
-    """The names of a list's query parameters; ``attributes.<name>`` stands for any attribute."""
+    """Return the names of a list's query parameters; ``attributes.<name>`` stands for any attribute."""
     named = (*resource.filters, *(name for name in resource.references if name != resource.parent))
     attribute = (f"{ATTRIBUTE_PREFIX}<name>",) if "attributes" in resource.fields else ()
     return (*named, *attribute, *_CONTROLS)
@@ -90,7 +79,7 @@ def _read_ordering(resource: Resource, value: str) -> Mapping[str, object]:
 
 
 def read_limit(value: str) -> int:
-    """How many a page may have. Raises RefusedError."""
+    """Return how many records a page may have. Raises RefusedError."""
     if not re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
         raise refuse("invalid", "A valid integer is required.")
     limit = int(value)
@@ -102,12 +91,12 @@ def read_limit(value: str) -> int:
 
 
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
-    """Terms are parted by blanks and commas; quotes round a term keep a phrase together."""
+    """Return the terms of a search: blanks and commas separate them, quotes keep a phrase together."""
     terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
-    found = dict.fromkeys(simple_lower(term).replace("\n", " ") for term in terms if term)
-    if len(found) > _MOST_TERMS:
-        raise refuse("max_length", f"Ensure this value has no more than {_MOST_TERMS} terms.")
-    return {"terms": tuple(found)}
+    distinct = dict.fromkeys(simple_lower(term).replace("\n", " ") for term in terms if term)
+    if len(distinct) > _MAX_TERMS:
+        raise refuse("max_length", f"Ensure this value has no more than {_MAX_TERMS} terms.")
+    return {"terms": tuple(distinct)}
 
 
 _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] = {
@@ -136,34 +125,57 @@ def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping
 
 
 def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
-    # Names never hold two "_" in a row, but may end in one: the last two belong to the operator.
+    # Names never have two "_" in a row, but may end in one: the last two belong to the operator.
     bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "exact")
     definition = definitions.get(normal_name(bare))
     if definition is None:
-        raise refuse("unknown", "This attribute is not defined.")
+        raise RefusedError((NOT_DEFINED,))
     if operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     read = _ATTRIBUTE_READERS.get(definition.type, str)
     parts = value.split(",") if operator == "in" else [value]
-    if len(parts) > _MOST_VALUES:
-        raise refuse("max_length", f"Ensure this value has no more than {_MOST_VALUES} items.")
-    found = tuple(read(part) for part in parts) if operator == "in" else read(value)
-    return Filter(definition.name, operator, found, definition.type, is_attribute=True)
+    if len(parts) > _MAX_VALUES:
+        raise refuse("max_length", f"Ensure this value has no more than {_MAX_VALUES} items.")
+    operand = tuple(read(part) for part in parts) if operator == "in" else read(value)
+    return Filter(definition.name, operator, operand, definition.type, is_attribute=True)
 
 
 def _read_value(field: Field, value: str) -> object:
-    if field.kind == "uuid":
-        try:
-            return read_uuid(value)
-        except RefusedError:
-            raise refuse("invalid", "Enter a valid UUID.") from None
-    if field.kind == "integer":
-        if not re.fullmatch(r"\s*-?\d{1,18}\s*", value, re.ASCII):
-            raise refuse("invalid", "Enter a number.")
-        return int(value)
-    if field.kind == "choice" and value not in field.limits.get("enum", ()):
+    kind = field.kind
+    match kind:
+        case "uuid":
+            return _read_id(value)
+        case "integer":
+            return _read_integer(value)
+        case "choice":
+            return _read_choice(field, value)
+        case "boolean":
+            return read_boolean(value)
+        case "text":
+            return value
+        case "date" | "moment" | "day_or_moment" | "items" | "texts" | "mapping" | "attributes" | "json":
+            raise AssertionError("no list is filtered by such a field")
+        case _:
+            assert_never(kind)
+
+
+def _read_id(value: str) -> UUID:
+    try:
+        return read_uuid(value)
+    except RefusedError:
+        raise refuse("invalid", "Enter a valid UUID.") from None
+
+
+def _read_integer(value: str) -> int:
+    if not re.fullmatch(r"\s*-?\d{1,18}\s*", value, re.ASCII):
+        raise refuse("invalid", "Enter a number.")
+    return int(value)
+
+
+def _read_choice(field: Field, value: str) -> str:
+    if value not in field.limits.get("enum", ()):
         raise refuse("invalid_choice", f"Select a valid choice. {value[:100]} is not one of the available choices.")
-    return read_boolean(value) if field.kind == "boolean" else value
+    return value
 
 
 def _read_number(value: str) -> int | float:

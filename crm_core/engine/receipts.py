@@ -1,4 +1,4 @@
-"""Documents as clients see them, and receipts, by which a request that is sent again is known (idempotency)."""
+"""Documents as clients see them, and receipts: what is kept of a request so that it can be repeated (idempotency)."""
 
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from crm_core.model.accounts import Idempotency
 class Document(NamedTuple):
     """A record as clients see it: JSON bytes, and the version that they show.
 
-    With ``is_replayed`` it is what an earlier request with the same idempotency key was answered.
+    With ``is_replayed`` it is the answer to an earlier request with the same idempotency key.
     """
 
     version: int
@@ -18,19 +18,19 @@ class Document(NamedTuple):
     is_replayed: bool = False
 
 
-#: How long a request is known when it comes again.
+#: How long a receipt is kept.
 RECEIPTS_KEPT: Final = timedelta(hours=24)
 
 
 class ReceiptKey(NamedTuple):
-    """Whose request it was, by id, and by what it is known."""
+    """The id of the user who made a request, and the idempotency of that request."""
 
     user: int
     idempotency: Idempotency
 
 
 class Receipt(NamedTuple):
-    """That a request was carried out: what it was, and the answer to it."""
+    """The fingerprint of a request that was carried out, the record that it was about, and its answer."""
 
     fingerprint: bytes
     record: UUID

@@ -1,1 +1,1 @@
-"""What comes in: from plain values to checked ones, with every problem of every field at once."""
+"""Input: plain values become checked values, and all problems of all fields are reported at once."""

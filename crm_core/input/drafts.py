@@ -1,23 +1,23 @@
-"""From a plain mapping to checked values, with every problem of every field at once."""
+"""Drafts: a plain mapping is read field by field, and all problems are reported at once."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
+from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem, Problems
 from crm_core.input.fields import REQUIRED, Field, fields_of
-from crm_core.input.readers import ReadContext, RefusedError, read_each, read_list
+from crm_core.input.readers import ReadContext, RefusedError, read_items, read_list
 
 
 @attrs.frozen
 class Draft:
-    """What was sent for one record, read as far as it could be.
+    """The input for one record after reading.
 
     Attributes:
-        values: checked values of the fields that were sent and are good.
-        problems: the problems of the others, by field.
-        merges: the fields whose values, objects, change only the members that they mention (RFC 7396).
+        values: checked values of the valid fields that were sent.
+        problems: the problems of the other fields, by field.
+        merges: the fields whose objects change only the members that they name (RFC 7396).
     """
 
     values: Mapping[str, object]
@@ -26,14 +26,23 @@ class Draft:
 
 
 def read_draft(entity: type, data: object, context: ReadContext, *, require_all: bool, merge: bool = False) -> Draft:
-    """Read ``data`` by the fields of ``entity``.
+    """Read ``data`` by the fields of ``entity``; problems are collected, not raised.
+
+    >>> from uuid import uuid4
+    >>> from crm_core.model.entities import Cohort
+    >>> sent = {"name_cohort": " Spring ", "start_date": "soon"}
+    >>> draft = read_draft(Cohort, sent, ReadContext(uuid4), require_all=True)
+    >>> dict(draft.values)
+    {'name_cohort': 'Spring'}
+    >>> draft.problems["start_date"][0].code
+    'invalid'
 
     Args:
         entity: the class whose fields describe the data.
-        data: what was sent, plain JSON values.
-        context: where ids come from and how strict to be.
-        require_all: required fields must be there, as for a new record.
-        merge: the data is a merge patch (RFC 7396), where null removes: a field goes back to its initial value.
+        data: the input, plain JSON values.
+        context: where new ids come from, and whether unknown keys are refused.
+        require_all: report required fields that are missing, as for a new record.
+        merge: the data is a merge patch (RFC 7396), where null resets a field to its initial value.
     """
     if not isinstance(data, Mapping):
         return Draft({}, {ACROSS_FIELDS: (_not_a_mapping(data),)})
@@ -44,7 +53,7 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
             continue
         if name not in data:
             if require_all and field.required:
-                problems[name] = (Problem("required", "This field is required."),)
+                problems[name] = (IS_REQUIRED,)
             continue
         try:
             values[name] = _read_merged(field, data[name], context) if merge else _read(field, data[name], context)
@@ -55,41 +64,41 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
 
 
 def read_payload(entity: type, data: object, context: ReadContext) -> Mapping[str, Any]:
-    """The values of a payload that stands for itself; raises InvalidError with every problem."""
+    """Return all values of an object that is no record, with defaults; raise InvalidError with every problem."""
     draft = read_draft(entity, data, context, require_all=True)
     if draft.problems:
         raise InvalidError(draft.problems)
     return with_defaults(entity, draft.values)
 
 
-def read_items(entity: type, value: object, most: int, context: ReadContext) -> tuple[Any, ...]:
-    """A list of objects described by ``entity``; problems are keyed by the item's index."""
-    return read_each(read_list(value, most), lambda each: read_item(entity, each, context))
+def read_entities(entity: type, value: object, max_items: int, context: ReadContext) -> tuple[Any, ...]:
+    """Read a list of at most ``max_items`` objects of class ``entity``; problems are keyed by the item's index."""
+    return read_items(read_list(value, max_items), lambda item: read_item(entity, item, context))
 
 
 def read_item(entity: type, value: object, context: ReadContext) -> Any:
-    """One object described by ``entity``; raises InvalidError with every problem."""
+    """Read one object of class ``entity``; raise InvalidError with every problem."""
     values = dict(read_payload(entity, value, context))
-    # An item without an id gets one here, once, so that deciding twice decides the same.
+    # An item without an id gets one here, before the decision, so that deciding again gives the same result.
     if "id" in values and values["id"] is None:
         values["id"] = context.new_id()
     return entity(**values)
 
 
 def with_defaults(entity: type, values: Mapping[str, object]) -> dict[str, Any]:
-    """The values of a new record: what was sent, and the initial value of every other field that has one."""
+    """Return the values of a new record: those sent, and the default of every other field that has one."""
     initial = {name: field.initial() for name, field in fields_of(entity).items() if field.default is not REQUIRED}
     return initial | dict(values)
 
 
 def _read(field: Field, value: object, context: ReadContext) -> object:
     if value is not None and field.item is not None:
-        return read_items(field.item, value, field.limits["maxItems"], context)
+        return read_entities(field.item, value, field.limits["maxItems"], context)
     if value is not None:
-        found = field.read(value, context)
-        # An empty text stands for "none" in references, which may or may not be allowed to be none.
-        if found is not None or field.nullable:
-            return found
+        read = field.read(value, context)
+        # An empty text in a reference means null, which the field may refuse.
+        if read is not None or field.nullable:
+            return read
     elif field.nullable:
         return None
     raise RefusedError((Problem("null", "This field may not be null."),))
@@ -99,18 +108,22 @@ def _read_merged(field: Field, value: object, context: ReadContext) -> object:
     if value is None and not field.nullable and not field.required and field.initial() is not None:
         return field.initial()
     if field.kind == "mapping" and isinstance(value, Mapping):
-        kept = {name: each for name, each in value.items() if each is not None}
-        return dict.fromkeys(value) | _read_mapping(field, kept, context)
+        members = {name: member for name, member in value.items() if member is not None}
+        return dict.fromkeys(value) | _read_mapping(field, members, context)
     return _read(field, value, context)
 
 
 def _read_mapping(field: Field, value: object, context: ReadContext) -> dict[str, object]:
-    found = _read(field, value, context)
-    return dict(found) if isinstance(found, Mapping) else {}
+    read = _read(field, value, context)
+    return dict(read) if isinstance(read, Mapping) else {}
 
 
 def merged(before: Mapping[str, object], patch: Mapping[str, object]) -> dict[str, object]:
-    """An object after a merge patch (RFC 7396): what the patch names is replaced, or with null removed."""
+    """Return an object after a merge patch (RFC 7396): members in the patch are replaced, or removed by null.
+
+    >>> merged({"a": 1, "b": 2}, {"a": None, "c": 3})
+    {'b': 2, 'c': 3}
+    """
     return {name: value for name, value in {**before, **patch}.items() if value is not None}
 
 
@@ -121,7 +134,7 @@ def _not_a_mapping(data: object) -> Problem:
 
 
 def _unexpected(entity: type, data: Mapping[str, object]) -> dict[str, Problems]:
-    """Strict handling (RFC 7240): a key that would be ignored is a problem that says what exists."""
+    """Return a problem for every key that would be ignored (``Prefer: handling=strict``, RFC 7240)."""
     fields = fields_of(entity)
     writable = ", ".join(name for name, field in fields.items() if not field.output_only)
     return {

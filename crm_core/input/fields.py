@@ -1,17 +1,17 @@
-"""The vocabulary in which entities declare their fields.
+"""Functions with which entities declare their fields.
 
-Each function returns an ``attrs`` field whose metadata is a :class:`Field`: how a plain wire value is read, whether it
-must be there, what it refers to. Drafts, documents and queries are all read from that one description.
+Each function returns an ``attrs`` field whose metadata is a :class:`Field`: how a plain JSON value is read, whether it
+is required, and which records it refers to. Drafts, documents, queries and JSON schemas all derive from it.
 """
 
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from crm_core.errors import Problem
+from crm_core.errors import BREAKS_PATTERN, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 
@@ -24,25 +24,42 @@ class _Required(enum.Enum):
 
 REQUIRED: Final = _Required.REQUIRED
 
+#: The kinds of fields. What keys on them is exhaustive: a new kind shows by mypy and tests where it is still missing.
+Kind: TypeAlias = Literal[
+    "text",
+    "integer",
+    "boolean",
+    "date",
+    "moment",
+    "day_or_moment",
+    "choice",
+    "uuid",
+    "items",
+    "texts",
+    "mapping",
+    "attributes",
+    "json",
+]
+
 
 @attrs.frozen(kw_only=True)
 class Field:
-    """One field of an entity as the wire knows it.
+    """The description of one field of an entity.
 
     Attributes:
-        kind: the word for its type in schemas: text, integer, boolean, date, moment, uuid, items, mapping, json ...
-        read: from a plain wire value to the checked one; raises RefusedError.
-        default: what it is when it is not sent, or REQUIRED; a callable makes a fresh one.
-        nullable: whether null may be sent and shown.
-        output_only: shown, never read from a request.
-        refers_to: the resource whose records (or ``user``, whose users) its value names.
-        owner: the record referred to owns this one, which goes when its owner goes (ruling 13).
-        secret: its values appear neither in events nor to those who may not change the record.
-        limits: bounds for schemas, by their JSON Schema names.
-        item: the class of its items, when they are described by one.
+        kind: the name of its type.
+        read: turns a plain JSON value into the checked value; raises RefusedError.
+        default: the value if none is sent, or REQUIRED; a callable returns a new default for every record.
+        nullable: null is accepted and may be returned.
+        output_only: returned to clients, never read from a request.
+        refers_to: the name of the resource that its value is an id of, or ``user``.
+        owner: the referenced record owns this one: deleting the owner deletes this record too (decision 13).
+        secret: its values are left out of events and redacted for callers who may not change the record.
+        limits: bounds, by their JSON Schema keywords.
+        item: the class of the list's items, if it is a list of objects.
     """
 
-    kind: str
+    kind: Kind
     read: Reader
     default: object = REQUIRED
     nullable: bool = False
@@ -55,106 +72,115 @@ class Field:
 
     @property
     def required(self) -> bool:
-        """Whether a record cannot be created without it."""
+        """Return whether the field must be sent when a record is created."""
         return self.default is REQUIRED and not self.output_only
 
     def initial(self) -> object:
-        """Its value in a new record for which none was sent."""
+        """Return the value of the field in a new record if none was sent."""
         return self.default() if callable(self.default) else self.default
 
 
 def fields_of(entity: type) -> Mapping[str, Field]:
-    """The fields of an entity class by name, in the documented order."""
-    known: Mapping[str, Field] | None = _FIELDS.get(entity)
-    if known is None:
-        known = _FIELDS[entity] = {
+    """Return the fields of an entity class by name, in the documented order."""
+    fields: Mapping[str, Field] | None = _FIELDS.get(entity)
+    if fields is None:
+        fields = _FIELDS[entity] = {
             a.name: a.metadata[_METADATA_KEY] for a in attrs.fields(entity) if _METADATA_KEY in a.metadata
         }
-    return known
+    return fields
 
 
 _FIELDS: dict[type, Mapping[str, Field]] = {}
 
 
-# The functions below return Any for the reason that attrs.field does: the annotation beside the name is the type.
+# The functions below return Any, as attrs.field does: the annotation beside the name is the type.
 
 
 def text(
     *,
-    longest: int = 255,
+    max_length: int = 255,
     blank: bool = False,
     trim: bool = True,
     default: object = REQUIRED,
     nullable: bool = False,
     pattern: str = "",
 ) -> Any:
-    """A text of 1 to ``longest`` characters; surrounding blanks are trimmed, ``blank`` allows an empty one."""
+    """Declare a text of 1 to ``max_length`` characters.
+
+    Args:
+        max_length: the most characters.
+        blank: accept an empty text.
+        trim: remove white space at both ends.
+        default: the value if none is sent; without one the field is required.
+        nullable: accept null.
+        pattern: a regular expression that the whole text must match.
+    """
     shape = re.compile(pattern) if pattern else None
 
     def read(value: object, _: ReadContext) -> str:
-        found = readers.read_text(value).strip() if trim else readers.read_text(value)
-        if not found and not blank:
+        string = readers.read_text(value).strip() if trim else readers.read_text(value)
+        if not string and not blank:
             raise refuse("blank", "This field may not be blank.")
-        problems = readers.text_problems(found, longest)
-        if not problems and shape is not None and not shape.fullmatch(found):
-            problems = [Problem("invalid", "This value does not match the required pattern.")]
+        problems = readers.text_problems(string, max_length)
+        if not problems and shape is not None and not shape.fullmatch(string):
+            problems = [BREAKS_PATTERN]
         if problems:
             raise RefusedError(problems)
-        return found
+        return string
 
     limits = (
-        {"maxLength": longest} | ({} if blank else {"minLength": 1}) | ({"pattern": f"^{pattern}$"} if shape else {})
+        {"maxLength": max_length} | ({} if blank else {"minLength": 1}) | ({"pattern": f"^{pattern}$"} if shape else {})
     )
     return _declare(Field(kind="text", read=read, default=default, nullable=nullable, limits=limits))
 
 
 def boolean(*, default: object = REQUIRED) -> Any:
-    """True or false, also in the spellings that forms use."""
+    """Declare a boolean; the words that HTML forms send are read too."""
     return _declare(Field(kind="boolean", read=lambda value, _: readers.read_boolean(value), default=default))
 
 
-def day() -> Any:
-    """A calendar day, ``YYYY-MM-DD``, optional."""
-    return _declare(Field(kind="date", read=lambda value, _: readers.read_day(value), default=None, nullable=True))
+def date_value() -> Any:
+    """Declare an optional calendar date, ``YYYY-MM-DD``."""
+    return _declare(Field(kind="date", read=lambda value, _: readers.read_date(value), default=None, nullable=True))
 
 
-def moment(*, nullable: bool = False) -> Any:
-    """A point in time, kept in UTC; one without a zone is read as UTC (ruling 7). It need not be sent."""
+def datetime_value(*, nullable: bool = False) -> Any:
+    """Declare an optional date and time, stored in UTC; without a time zone it is read as UTC (decision 7)."""
     return _declare(
-        Field(kind="moment", read=lambda value, _: readers.read_moment(value), default=None, nullable=nullable)
+        Field(kind="moment", read=lambda value, _: readers.read_datetime(value), default=None, nullable=nullable)
     )
 
 
-def day_or_moment() -> Any:
-    """A day or a point in time, as ISO text: a day stays a day (ruling 16)."""
+def date_or_datetime_value() -> Any:
+    """Declare an optional ISO text: a date, or a date with a time; a date stays a date (decision 16)."""
 
     def read(value: object, _: ReadContext) -> str:
         try:
-            return readers.read_day(value).isoformat()
+            return readers.read_date(value).isoformat()
         except RefusedError:
-            return readers.iso(readers.read_moment(value))
+            return readers.iso(readers.read_datetime(value))
 
     return _declare(Field(kind="day_or_moment", read=read, default=None, nullable=True))
 
 
 def choice(*options: str, default: object = REQUIRED) -> Any:
-    """One of the given texts."""
+    """Declare a text that is one of ``options``."""
 
     def read(value: object, _: ReadContext) -> str:
         if isinstance(value, str) and value in options:
             return value
-        raise refuse("invalid_choice", f'"{readers.shown(value)}" is not a valid choice.')
+        raise RefusedError((not_a_choice(readers.abbreviated(value)),))
 
     return _declare(Field(kind="choice", read=read, default=default, limits={"enum": list(options)}))
 
 
 def identity() -> Any:
-    """The record's own id."""
+    """Declare the record's own id, which the server sets."""
     return _declare(Field(kind="uuid", read=readers.read_nothing, output_only=True))
 
 
 def item_id() -> Any:
-    """The id of a task, note or stage: kept if sent, made by whoever reads the list if not."""
+    """Declare the id of a task, note or stage; if none is sent, reading the list makes one."""
     return _declare(
         Field(
             kind="uuid",
@@ -166,12 +192,19 @@ def item_id() -> Any:
 
 
 def uuid() -> Any:
-    """A UUID that refers to no record."""
+    """Declare a required UUID that is not checked to be the id of a record."""
     return _declare(Field(kind="uuid", read=lambda value, _: readers.read_uuid(value)))
 
 
 def reference(to: str, *, default: object = REQUIRED, owner: bool = False, output_only: bool = False) -> Any:
-    """The id of a record of the resource ``to``; optional when a default (None) is given."""
+    """Declare the id of a record of another resource.
+
+    Args:
+        to: the name of that resource.
+        default: None for an optional reference; without a default the field is required.
+        owner: the referenced record owns this one (see ``Field.owner``).
+        output_only: the server sets it.
+    """
     return _declare(
         Field(
             kind="uuid",
@@ -186,7 +219,7 @@ def reference(to: str, *, default: object = REQUIRED, owner: bool = False, outpu
 
 
 def user(*, output_only: bool = False) -> Any:
-    """The id of a user, optional."""
+    """Declare the optional id of a user."""
     return _declare(
         Field(
             kind="integer",
@@ -200,33 +233,42 @@ def user(*, output_only: bool = False) -> Any:
 
 
 def integer(*, default: object = REQUIRED) -> Any:
-    """A whole number that a database's bigint holds."""
+    """Declare an integer of 64 bits, as PostgreSQL's bigint."""
     return _declare(Field(kind="integer", read=lambda value, _: readers.read_integer(value), default=default))
 
 
-def items(of: type, *, most: int) -> Any:
-    """A list of at most ``most`` objects, each described by the class ``of``; drafts read them as they read records."""
-    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits={"maxItems": most}, item=of))
+def items(of: type, *, max_items: int) -> Any:
+    """Declare a list of at most ``max_items`` objects, whose fields are those of the class ``of``."""
+    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits={"maxItems": max_items}, item=of))
 
 
-def texts(*, most: int, longest: int = 255, options: Sequence[str] = (), read_one: Callable[[str], str] = str) -> Any:
-    """A list of at most ``most`` texts; ``options`` names the only ones allowed, ``read_one`` checks further."""
+def texts(
+    *, max_items: int, max_length: int = 255, options: Sequence[str] = (), read_one: Callable[[str], str] = str
+) -> Any:
+    """Declare a list of texts.
+
+    Args:
+        max_items: the most texts.
+        max_length: the most characters of each.
+        options: the only texts allowed, if any are given; all of them are the default, and duplicates are dropped.
+        read_one: checks and converts each text; raises RefusedError.
+    """
 
     def read(value: object, _: ReadContext) -> tuple[str, ...]:
-        found = readers.read_list(value, most)
-        read_all = readers.read_each(found, lambda each: read_one(readers.plain_text(each, longest, options)))
-        if options and not read_all:
+        sent = readers.read_list(value, max_items)
+        strings = readers.read_items(sent, lambda item: read_one(readers.plain_text(item, max_length, options)))
+        if options and not strings:
             raise refuse("empty", "This selection may not be empty.")
-        return tuple(dict.fromkeys(read_all)) if options else read_all
+        return tuple(dict.fromkeys(strings)) if options else strings
 
-    limits = {"maxItems": most, "maxLength": longest, "enum": list(options)}
+    limits = {"maxItems": max_items, "maxLength": max_length, "enum": list(options)}
     return _declare(
         Field(kind="texts", read=read, default=tuple(options), limits={k: v for k, v in limits.items() if v})
     )
 
 
 def mapping(read_values: Callable[[Mapping[str, object]], Mapping[str, object]], *, secret: bool = False) -> Any:
-    """An object whose keys and values ``read_values`` checks."""
+    """Declare an object whose keys and values ``read_values`` checks; ``secret`` hides its values."""
 
     def read(value: object, _: ReadContext) -> Mapping[str, object]:
         return read_values(readers.read_mapping(value))
@@ -235,17 +277,17 @@ def mapping(read_values: Callable[[Mapping[str, object]], Mapping[str, object]],
 
 
 def attribute_values() -> Any:
-    """Values of user-defined attributes; what each may be is decided beside their definitions (ruling 20)."""
+    """Declare the values of user-defined attributes; ``rules.attributes`` checks them (decision 20)."""
     return _declare(Field(kind="attributes", read=lambda value, _: readers.read_mapping(value), default=dict))
 
 
 def json_value() -> Any:
-    """Any JSON value."""
+    """Declare any JSON value; optional."""
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: str) -> Any:
-    """A value that the server alone sets, and always does before it is shown."""
+def output_only(kind: Kind) -> Any:
+    """Declare a value of the given kind that only the server sets."""
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
 
 

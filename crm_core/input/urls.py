@@ -1,4 +1,4 @@
-"""URLs of the web in what comes in."""
+"""Web addresses in input."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""What there is: records, users and what they may do, events, files, and how clients see them."""
+"""The model: entities, users and their permissions, events, files, and their JSON documents."""

@@ -1,4 +1,4 @@
-"""Events: what happened to a record, by whom, and what it changed. They are appended in the commit of the change."""
+"""Events: which change of a record was made, and by whom. They are stored in the transaction of the change."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,7 +9,8 @@ import attrs
 
 from crm_core.input.fields import fields_of
 
-Kind: TypeAlias = Literal["created", "updated", "deleted"]
+#: The kinds of events.
+EventKind: TypeAlias = Literal["created", "updated", "deleted"]
 
 
 @attrs.frozen(kw_only=True)
@@ -19,20 +20,20 @@ class Event:
     Attributes:
         resource: the resource's name.
         record: the record's id.
-        version: the version that the change made, or for a delete the one after the last.
+        version: the version that the change made; for a delete the last version plus one.
         kind: created, updated or deleted.
-        actor: the id of the user who did it.
+        actor: the id of the user who made the change; None for the system.
         actor_name: that user's name at the time.
-        request_id: the request that it was part of, if there was one.
-        at: when it was decided, UTC.
-        changes: per field ``from`` and ``to``; for lists of tasks, notes or stages only the items that came, went
-            or changed; for a created or deleted record every field. Secret values are left out.
+        request_id: the id of the request that made the change; empty if there was none.
+        at: when the change was decided, UTC.
+        changes: by field ``from`` and ``to``; for lists of tasks, notes or stages ``added``, ``removed`` and
+            ``changed`` items; for a created or deleted record every field. Secret values are left out.
     """
 
     resource: str
     record: UUID
     version: int
-    kind: Kind
+    kind: EventKind
     actor: int | None
     actor_name: str
     request_id: str
@@ -41,35 +42,44 @@ class Event:
 
 
 def differences(before: object | None, after: object | None) -> Mapping[str, object]:
-    """What changed from one value of a record to the next; None stands for no record."""
+    """Return the changes from one value of a record to the next, in the form of ``Event.changes``.
+
+    Args:
+        before: the record before the change; None for a new record.
+        after: the record after the change; None for a deleted record.
+    """
     entity = type(after if after is not None else before)
-    found: dict[str, object] = {}
+    changes: dict[str, object] = {}
     for name, field in fields_of(entity).items():
         old, new = getattr(before, name, None), getattr(after, name, None)
         if before is not None and after is not None and same(old, new):
             continue
         if field.secret:
-            found[name] = {"from": sorted(old or ()), "to": sorted(new or ())}
+            changes[name] = {"from": sorted(old or ()), "to": sorted(new or ())}
         elif field.item is not None and before is not None and after is not None and "id" in fields_of(field.item):
-            found[name] = _item_differences(old or (), new or ())
+            changes[name] = _item_differences(old or (), new or ())
         else:
-            found[name] = _ends(before, after, old, new)
-    return found
+            changes[name] = _ends(before, after, old, new)
+    return changes
 
 
 def same(old: object, new: object) -> bool:
-    """Whether two values are one JSON value. Numbers compare as numbers, but true is not 1."""
+    """Return whether two values are the same JSON value. Numbers compare as numbers, but true is not 1.
+
+    >>> same(1, 1.0), same(1, True)
+    (True, False)
+    """
     return old is new or (old == new and _booleans(old) == _booleans(new))
 
 
 def _booleans(value: object) -> object:
-    """Where a value holds booleans, which Python takes for equal to 0 and 1."""
+    """Return where a value holds booleans, which in Python equal 0 and 1."""
     if isinstance(value, Mapping):
-        return {key: _booleans(each) for key, each in value.items()}
+        return {key: _booleans(member) for key, member in value.items()}
     if isinstance(value, tuple | list):
-        return [_booleans(each) for each in value]
+        return [_booleans(item) for item in value]
     if attrs.has(type(value)):
-        return [_booleans(each) for each in vars(value).values()]
+        return [_booleans(member) for member in vars(value).values()]
     return isinstance(value, bool)
 
 
@@ -83,9 +93,9 @@ def _ends(before: object | None, after: object | None, old: object, new: object)
 
 
 def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, object]:
-    """Items are told apart by their id; one that only moved within the list has not changed."""
+    """Compare items by id; an item that only moved within the list has not changed."""
     before, after = list(old), list(new)
-    # A thousand items stay the very objects that they were when one of them changes.
+    # Unchanged items are the same objects before and after: identity saves comparing them.
     kept = {id(item) for item in before} & {id(item) for item in after}
     olds = {getattr(item, "id", None): item for item in before if id(item) not in kept}
     news = {getattr(item, "id", None): item for item in after if id(item) not in kept}

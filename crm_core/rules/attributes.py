@@ -1,33 +1,51 @@
-"""The dynamic schema: attributes that users define, and what records may hold under them (rulings 19 to 22)."""
+"""The dynamic schema: attributes that users define, and what records may hold under them (decisions 19 to 22)."""
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, get_args
 
-from crm_core.errors import InvalidError, NotFoundError, Problem, Problems
+from crm_core.errors import (
+    BREAKS_PATTERN,
+    IS_REQUIRED,
+    NOT_A_BOOLEAN,
+    NOT_A_DATE,
+    NOT_A_STRING,
+    NOT_A_URL,
+    NOT_UNIQUE,
+    InvalidError,
+    NotFoundError,
+    Problem,
+    Problems,
+    not_a_choice,
+)
 from crm_core.input.readers import MAX_NUMBER, RefusedError, read_full_date, text_problems
 from crm_core.input.urls import is_web_url
-from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute
+from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
-from crm_core.rules.needs import Known, Needs, Proposal, catalog_of
+from crm_core.rules.needs import Proposal, Steps, catalog_of
 
 #: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
-ENTITIES: Final = ("client", "service", "lead", "follow_up")
+ENTITIES: Final[tuple[str, ...]] = get_args(EntityWithAttributes)
 
 #: Letters, the marks that some scripts write letters with, and decimal digits.
 _IN_NAMES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})
-_REQUIRED: Final = Problem("required", "This field is required.")
-_LONGEST_TEXT: Final = 1_000_000
-_LONGEST_URL: Final = 2_048
+_MAX_TEXT_LENGTH: Final = 1_000_000
+_MAX_URL_LENGTH: Final = 2_048
+
+#: The problem of a name for which there is no definition.
+NOT_DEFINED: Final = Problem("unknown", "This attribute is not defined.")
 
 
 def normal_name(name: str) -> str:
-    """An attribute's name in the one Unicode form in which names are kept and compared."""
+    """Return an attribute's name in the one Unicode form in which names are kept and compared."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def is_sound_name(name: str) -> bool:
-    """Letters of any script, digits, ``_`` and ``-``, never two ``_`` in a row (those part a filter's operator)."""
+    """Return whether a name has letters of any script, digits, ``_`` and ``-`` only.
+
+    Two ``_`` in a row are not allowed: they separate a filter's operator.
+    """
     return "__" not in name and all(c in "_-" or unicodedata.category(c) in _IN_NAMES for c in name)
 
 
@@ -38,7 +56,7 @@ def validate_values(
     *,
     merge: bool = False,
 ) -> tuple[Mapping[str, object], Mapping[str, Problems]]:
-    """The values a record will hold, and the problems of those that it may not.
+    """Return the values that a record will hold, and the problems of those that it may not.
 
     Args:
         definitions: the attributes defined for the entity, by name.
@@ -52,25 +70,25 @@ def validate_values(
     written = named.keys() if merge else values.keys()
     problems: dict[str, Problems] = {}
     for name in written & values.keys():
-        if found := _problems(definitions.get(name), name, values[name], before):
-            problems[name] = found
+        if value_problems := _problems(definitions.get(name), name, values[name], before):
+            problems[name] = value_problems
     for name, definition in definitions.items():
         if definition.is_required and name not in values:
-            problems[name] = (_REQUIRED,)
+            problems[name] = (IS_REQUIRED,)
     return values, problems
 
 
 def _problems(definition: Attribute | None, name: str, value: object, before: Mapping[str, object]) -> Problems:
     if definition is not None:
         return _CHECKS[definition.type](definition, value)
-    # A value whose definition was deleted may be sent back as it is (ruling 22).
+    # A value whose definition was deleted may be sent back as it is (decision 22).
     if name in before and same(before[name], value):
         return ()
-    return (Problem("unknown", "This attribute is not defined."),)
+    return (NOT_DEFINED,)
 
 
 def _check_text(_: Attribute, value: object) -> Problems:
-    return text_problems(value, _LONGEST_TEXT) if isinstance(value, str) else (_NOT_TEXT,)
+    return text_problems(value, _MAX_TEXT_LENGTH) if isinstance(value, str) else (NOT_A_STRING,)
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
@@ -84,12 +102,12 @@ def _check_date(_: Attribute, value: object) -> Problems:
     try:
         read_full_date(value if isinstance(value, str) else "")
     except RefusedError:
-        return (_NOT_A_DATE,)
+        return (NOT_A_DATE,)
     return ()
 
 
 def _check_boolean(_: Attribute, value: object) -> Problems:
-    return () if isinstance(value, bool) else (Problem("invalid", "Must be a valid boolean."),)
+    return () if isinstance(value, bool) else (NOT_A_BOOLEAN,)
 
 
 def _check_list(definition: Attribute, value: object) -> Problems:
@@ -97,7 +115,8 @@ def _check_list(definition: Attribute, value: object) -> Problems:
         return _item_problems(definition, value)
     if not isinstance(value, list | tuple):
         return (Problem("not_a_list", f'Expected a list of items but got type "{type(value).__name__}".'),)
-    problems = {str(i): found for i, each in enumerate(value) if (found := _item_problems(definition, each))}
+    every = ((str(index), _item_problems(definition, item)) for index, item in enumerate(value))
+    problems = {index: item_problems for index, item_problems in every if item_problems}
     if problems:
         return problems
     return () if len(set(value)) == len(value) else (Problem("duplicate", "The items of this list must be distinct."),)
@@ -105,23 +124,19 @@ def _check_list(definition: Attribute, value: object) -> Problems:
 
 def _item_problems(definition: Attribute, value: object) -> Problems:
     if not isinstance(value, str):
-        return (_NOT_TEXT,)
+        return (NOT_A_STRING,)
     if definition.list_values and value not in definition.list_values:
-        return (Problem("invalid_choice", f'"{value[:100]}" is not a valid choice.'),)
-    return text_problems(value, _LONGEST_TEXT)
+        return (not_a_choice(value[:100]),)
+    return text_problems(value, _MAX_TEXT_LENGTH)
 
 
 def _check_file(_: Attribute, value: object) -> Problems:
     if not isinstance(value, str):
-        return (_NOT_TEXT,)
-    return text_problems(value, _LONGEST_URL) or (
-        () if is_web_url(value) else (Problem("invalid", "Enter a valid URL."),)
-    )
+        return (NOT_A_STRING,)
+    return text_problems(value, _MAX_URL_LENGTH) or (() if is_web_url(value) else (NOT_A_URL,))
 
 
-_NOT_TEXT: Final = Problem("invalid", "Not a valid string.")
 _NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
-_NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
 _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
     "text": _check_text,
     "number": _check_number,
@@ -132,24 +147,32 @@ _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
 }
 
 
-def validate_attribute(proposal: Proposal, known: Known) -> Needs | Mapping[str, object]:
-    """The rules of definitions: sound unique names; name and type never change (ruling 19)."""
+def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
+    """Require a sound and unique name, and that name and type stay as they are (decision 19); return the name."""
     if (entity := proposal.value("entity")) not in ENTITIES:
         raise NotFoundError
-    if lacking := known.lacks(catalog_of(entity, proposal.who)):
-        return lacking
-    name = proposal.sent.get("name")
-    problems: dict[str, Problems] = {}
+    known = yield catalog_of(entity, proposal.who)
     if proposal.before is not None:
-        fixed = {"name": normal_name(proposal.value("name")), "type": proposal.value("type")}
-        changed = (each for each, value in fixed.items() if value != getattr(proposal.before, each))
-        problems = {each: (Problem("fixed", "This field cannot be changed."),) for each in changed}
-    elif name is not None and (found := text_problems(normal_name(name), MAX_ATTRIBUTE_NAME_LENGTH)):
-        problems["name"] = found
-    elif name is not None and not is_sound_name(name):
-        problems["name"] = (Problem("invalid", "This value does not match the required pattern."),)
-    elif name is not None and normal_name(name) in known.catalogs[entity].definitions:
-        problems["name"] = (Problem("unique", "This field must be unique."),)
+        problems = _changes_of_fixed(proposal)
+    else:
+        problems = _name_problems(proposal.sent.get("name"), known.catalogs[entity].definitions)
     if problems:
         raise InvalidError(problems)
+    name = proposal.sent.get("name")
     return {"name": normal_name(name)} if name else {}
+
+
+def _changes_of_fixed(proposal: Proposal) -> Mapping[str, Problems]:
+    values = {"name": normal_name(proposal.value("name")), "type": proposal.value("type")}
+    changed = (name for name, value in values.items() if value != getattr(proposal.before, name))
+    return {name: (Problem("fixed", "This field cannot be changed."),) for name in changed}
+
+
+def _name_problems(name: str | None, definitions: Mapping[str, Attribute]) -> Mapping[str, Problems]:
+    if name is None:
+        return {}
+    if problems := text_problems(normal_name(name), MAX_ATTRIBUTE_NAME_LENGTH):
+        return {"name": problems}
+    if not is_sound_name(name):
+        return {"name": (BREAKS_PATTERN,)}
+    return {"name": (NOT_UNIQUE,)} if normal_name(name) in definitions else {}

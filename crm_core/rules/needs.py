@@ -1,12 +1,20 @@
-"""What a rule or a decision must know, and what it is told: needs, knowledge, and the two kinds of rules.
+"""Needs and Known: how rules and decisions say what they must know, and how they get it.
 
-A decision and its rules read from top to bottom: where they must know something they say so by :class:`Needs`, and are
-given :class:`Known`. How a store finds that out is no concern of theirs.
+A rule is a generator function that reads from top to bottom. Where it must know something it yields :class:`Needs`, and
+it is sent :class:`Known`, which answers these needs and all earlier ones of the same decision.
+
+.. code-block:: python
+
+    def validate_transfer_request(proposal: Proposal) -> Steps[Mapping[str, object]]:
+        known = yield Needs(records=frozenset({student := Key("service", proposal.sent["student"])}))
+        return {"student_name": known.value(student).name}
+
+How a store finds the answers is no concern of the rule, nor is what is known already: it yields all that it needs.
 """
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cached_property, wraps
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -15,6 +23,9 @@ from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.index import WebhookIndex
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Key(NamedTuple):
@@ -54,13 +65,13 @@ class Catalog:
 
     @cached_property
     def webhook_index(self) -> WebhookIndex:
-        """The webhooks, arranged once for all events."""
+        """Return the webhooks, arranged once for all events."""
         return WebhookIndex.of(self.webhooks)
 
 
 @attrs.frozen(kw_only=True)
 class Needs:
-    """What a decision must know.
+    """What a decision must know. It is true when there is anything.
 
     Attributes:
         records: whole records; the commit holds only if each still has the version that was read.
@@ -78,7 +89,7 @@ class Needs:
     catalogs: Mapping[str, int | None] = attrs.field(factory=dict)
 
     def __or__(self, other: "Needs") -> "Needs":
-        """Both needs as one."""
+        """Return both needs as one."""
         return Needs(
             records=self.records | other.records,
             references=self.references | other.references,
@@ -102,7 +113,7 @@ class Known:
     catalogs: Mapping[str, Catalog] = attrs.field(factory=dict)
 
     def __or__(self, other: "Known") -> "Known":
-        """What either knows."""
+        """Return what either knows."""
         return Known(
             records={**self.records, **other.records},
             references={**self.references, **other.references},
@@ -112,7 +123,7 @@ class Known:
         )
 
     def lacks(self, needs: Needs) -> Needs:
-        """The part of ``needs`` that is not known yet."""
+        """Return the part of ``needs`` that is not known yet."""
         return Needs(
             records=needs.records - self.records.keys(),
             references=needs.references - self.references.keys() - self.records.keys(),
@@ -122,20 +133,20 @@ class Known:
         )
 
     def exists(self, key: Key) -> bool:
-        """Whether a needed reference is there."""
+        """Return whether a needed reference is there."""
         if key in self.records:
             return self.records[key] is not None
         return self.references[key]
 
     def value(self, key: Key) -> object | None:
-        """The entity of a needed record, if it is there."""
+        """Return the entity of a needed record; None when it is not there."""
         record = self.records[key]
         return record.value if record else None
 
 
 @attrs.frozen(kw_only=True)
 class Proposal:
-    """A record as somebody wants it: what the rules of a resource are asked about.
+    """A record as a caller wants it, which the rules of a resource accept or refuse.
 
     Attributes:
         who: the caller.
@@ -148,22 +159,36 @@ class Proposal:
     sent: Mapping[str, Any]
 
     def value(self, name: str) -> Any:
-        """A field as it would become; None when a new record has no such value yet."""
+        """Return a field as it would become; None when a new record has no such value yet."""
         return self.sent[name] if name in self.sent else getattr(self.before, name, None)
 
     def touches(self, *names: str) -> bool:
-        """Whether any of the fields is to be set."""
+        """Return whether any of the fields is to be set."""
         return any(name in self.sent for name in names)
 
 
-#: A rule of a resource: more values to set, or what must be known first. Raises InvalidError.
-Validate: TypeAlias = Callable[[Proposal, Known], "Needs | Mapping[str, object]"]
+#: The steps of a rule or a decision: it yields what it must know, is sent what is known, and returns a T.
+Steps: TypeAlias = Generator[Needs, Known, T]
+
+#: A rule of a resource: returns more values to set. Raises InvalidError or NotFoundError.
+Validate: TypeAlias = Callable[[Proposal], Steps[Mapping[str, object]]]
+
+#: What else changes when a record has changed from one value to the next (None stands for no record): other records
+#: that the rule needed as children, each with its new value.
+Cascade: TypeAlias = Callable[[Any, Any], Steps[Sequence[tuple[Record, object]]]]
 
 
-#: What else changes when a record has changed from one value to the next: other records, or what must be known first.
-Cascade: TypeAlias = Callable[[Any, Any, Known], "Needs | Mapping[Key, object]"]
+def without_needs(rule: Callable[P, T]) -> Callable[P, Steps[T]]:
+    """Return a plain function as the steps of a rule that must know nothing."""
+
+    @wraps(rule)
+    def steps(*args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+        yield from ()
+        return rule(*args, **kwargs)
+
+    return steps
 
 
 def catalog_of(entity: str, who: Caller) -> Needs:
-    """The need for an entity's catalog, as fresh as the caller's credentials were."""
+    """Return the need for an entity's catalog, as fresh as the caller's credentials were."""
     return Needs(catalogs={entity: who.catalogs.get(entity)})

@@ -1,4 +1,4 @@
-"""Tasks and notes of a record: filing lists of them whole, and the atomic changes (rulings 16 and 17).
+"""Tasks and notes of a record: whole lists of them, and the changes of single ones (decisions 16 and 17).
 
 Every function takes a record's entries and returns new ones; nothing is changed in place.
 """
@@ -9,23 +9,23 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, invalid
+from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, invalid
 from crm_core.input.drafts import Draft, read_draft, read_item, read_payload
-from crm_core.input.fields import boolean, day, text, uuid
+from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
 
 Entry = TypeVar("Entry", Task, Note)
 
-#: An edit of a record: from the record as it is to new values of some fields. Pure; raises NotFoundError, InvalidError.
+#: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
 Edit = Callable[[Any], Draft]
 
 _FULL: Final = f"Ensure this field has no more than {MAX_ENTRIES} elements."
 
 
 def file_entries(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
-    """A list as it is kept when it is written whole: known entries keep their author, new ones get the caller's.
+    """Return a list that was sent as it is stored: known entries keep their author, new ones get the caller.
 
     Raises InvalidError, keyed by index, when an id comes twice.
     """
@@ -34,7 +34,7 @@ def file_entries(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) ->
     seen: set[UUID] = set()
     for index, entry in enumerate(sent):
         if entry.id in seen:
-            problems[str(index)] = {"id": (Problem("unique", "This field must be unique."),)}
+            problems[str(index)] = {"id": (NOT_UNIQUE,)}
         seen.add(entry.id)
     if problems:
         raise InvalidError(problems)
@@ -62,29 +62,29 @@ def _file(known: Entry | None, entry: Entry, who: Caller) -> Entry:
 
 @attrs.frozen
 class TaskUpdate:
-    """What ``update-task`` takes."""
+    """The body of ``update-task``."""
 
     task_id: UUID = uuid()
     completed: bool = boolean()
-    task: str = text(longest=MAX_ENTRY_LENGTH)
-    date: object = day()
+    task: str = text(max_length=MAX_ENTRY_LENGTH)
+    date: object = date_value()
 
 
 @attrs.frozen
 class EntryId:
-    """What ``delete-note`` takes."""
+    """The body of ``delete-note``."""
 
     id: UUID = uuid()
 
 
 def update_task(data: object, context: ReadContext) -> Edit:
-    """The edit that changes one task; raises InvalidError when ``data`` does not say which, or what."""
+    """Return the edit that changes one task. Raises InvalidError when ``data`` does not say which, or what."""
     draft = read_draft(TaskUpdate, data, context, require_all=False)
     values, problems = dict(draft.values), dict(draft.problems)
     sent = values.keys() | problems.keys()
     if isinstance(data, Mapping):
         required = ("task_id",) if sent & {"completed", "task", "date"} else ("task_id", "completed")
-        problems |= {name: (Problem("required", "This field is required."),) for name in required if name not in sent}
+        problems |= {name: (IS_REQUIRED,) for name in required if name not in sent}
     if problems:
         raise InvalidError(problems)
     task_id = values.pop("task_id")
@@ -98,24 +98,24 @@ def update_task(data: object, context: ReadContext) -> Edit:
 
 
 def delete_task(data: object, context: ReadContext) -> Edit:
-    """The edit that takes one task away; it is named by ``id``, or ``task_id`` as in ``update-task``."""
+    """Return the edit that removes one task, which is named by ``id``, or by ``task_id`` as in ``update-task``."""
     if isinstance(data, Mapping) and "id" not in data and "task_id" in data:
         data = {"id" if name == "task_id" else name: value for name, value in data.items()}
     return _delete("list_of_tasks", "Task not found.", data, context)
 
 
 def delete_note(data: object, context: ReadContext) -> Edit:
-    """The edit that takes one note away."""
+    """Return the edit that removes one note."""
     return _delete("list_of_notes", "Note not found.", data, context)
 
 
 def add_task(data: object, context: ReadContext) -> Edit:
-    """The edit that appends one task."""
+    """Return the edit that appends one task."""
     return _add("list_of_tasks", Task, data, context)
 
 
 def add_note(data: object, context: ReadContext) -> Edit:
-    """The edit that appends one note."""
+    """Return the edit that appends one note."""
     return _add("list_of_notes", Note, data, context)
 
 
@@ -145,8 +145,8 @@ def _add(field: str, entity: type[Task] | type[Note], data: object, context: Rea
 
     def edit(record: Any) -> Draft:
         entries = getattr(record, field)
-        if any(each.id == entry.id for each in entries):
-            raise invalid("id", "unique", "This field must be unique.")
+        if any(other.id == entry.id for other in entries):
+            raise InvalidError({"id": (NOT_UNIQUE,)})
         if len(entries) >= MAX_ENTRIES:
             raise invalid(field, "max_length", _FULL)
         return Draft({field: (*entries, entry)})

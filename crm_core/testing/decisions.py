@@ -1,4 +1,4 @@
-"""Facts about deciding: what decisions are told, and that what they say is done."""
+"""Facts about deciding: what decisions are sent, and that what they say is done."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -17,10 +17,10 @@ from crm_core.errors import IdempotencyKeyReusedError, InUseError, InvalidError,
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Idempotency, User
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS
-from crm_core.rules.needs import Key, Known, Needs, Search
+from crm_core.rules.needs import Key, Known, Needs, Search, Steps
 from crm_core.rules.tasks_and_notes import add_note
 from crm_core.testing.machine import USERS
-from crm_core.testing.scene import Facts, Scene, at_once, fact, new_clients, put, writing
+from crm_core.testing.scene import Facts, Scene, at_once, deciding, fact, new_clients, put, writing
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
@@ -38,11 +38,12 @@ class DecisionFacts(Facts):
 
         id_ = await scene.create(CLIENTS, name="a")
 
-        def decide(_: Known) -> Changes:
+        def decide() -> Steps[Changes]:
+            yield Needs(records=frozenset({Key("client", id_)}))
             raise MyError
 
         with pytest.raises(MyError):
-            await scene.db.change(Needs(records=frozenset({Key("client", id_)})), decide)
+            await scene.db.change(decide)
         with pytest.raises(InvalidError):
             await scene.patch(CLIENTS, id_, name="", list_of_images=["http://example.com"])
         assert await scene.version(CLIENTS, id_) == 1
@@ -53,42 +54,44 @@ class DecisionFacts(Facts):
         keys = [Key("client", await scene.create(CLIENTS, name=name)) for name in "abc"]
         seen: list[Known] = []
 
-        def decide(known: Known) -> Changes | Needs:
-            seen.append(known)
-            wanted = Needs(records=frozenset(keys[: len(known.records) + 1]))
-            return wanted if known.lacks(wanted) else Changes(answer=keys[0])
+        def decide() -> Steps[Changes]:
+            for key in keys:
+                known = yield Needs(records=frozenset({key}))
+                seen.append(known)
+            return Changes(answer=keys[0])
 
-        shown = await scene.db.change(Needs(), decide)
+        document = await scene.db.change(decide)
 
-        assert shown == await scene.db.get(keys[0])
-        assert set(seen[-1].records) == set(keys)
+        assert document == await scene.db.get(keys[0])
+        assert [list(known.records) for known in seen[-3:]] == [keys[:1], keys[:2], keys]
         assert all(record is not None for record in seen[-1].records.values())
 
     @fact
     async def test_a_decision_without_an_answer_gives_none(self, scene: Scene) -> None:
-        assert await scene.db.change(Needs(), lambda _: Changes()) is None
+        assert await scene.db.change(deciding(Changes())) is None
 
     @fact
     async def test_many_records_are_written_at_once_in_one_order(self, scene: Scene) -> None:
         clients = new_clients(200, scene.who)
-        await scene.db.change(Needs(), writing(*clients))
+        await scene.db.change(writing(*clients))
 
         assert await scene.found(CLIENTS) == [put.key.id for put in reversed(clients)]
 
     @fact
     async def test_a_change_that_comes_in_between_is_not_overwritten(self, scene: Scene) -> None:
-        """The other starts as soon as the store awaits anything after it has read; so what was known is then old."""
+        """The other change starts once the store has read; so what was known is old at the commit."""
         id_ = await scene.create(CLIENTS, name="a")
         loop = asyncio.get_running_loop()  # the store may decide in another thread
         others: list[Future[Document]] = []
         who, edit = scene.who, add_note({"note": "n"}, ReadContext(new_id))
 
-        def meanwhile(known: Known) -> Changes | Needs:
+        def decide() -> Steps[Changes]:
+            yield Needs(records=frozenset({Key("client", id_)}))
             if not others:
                 others.append(asyncio.run_coroutine_threadsafe(scene.patch(CLIENTS, id_, name="b"), loop))
-            return decisions.alter(CLIENTS, who, Key("client", id_), edit, None, None, known)
+            return (yield from decisions.alter(CLIENTS, who, Key("client", id_), edit, None, None))
 
-        await scene.db.change(Needs(records=frozenset({Key("client", id_)})), meanwhile)
+        await scene.db.change(decide)
         await asyncio.wrap_future(others[0])
 
         value = await scene.value(CLIENTS, id_)
@@ -129,13 +132,13 @@ class DecisionFacts(Facts):
         """A lead that is in a stage which its pipeline no longer has."""
         key = Key("lead", lead)
 
-        def decide(known: Known) -> Changes:
-            record = known.records[key]
+        def decide() -> Steps[Changes]:
+            record = (yield Needs(records=frozenset({key}))).records[key]
             assert record is not None
             value = attrs.evolve(record.value, stage=stage)
             return Changes(writes=(put(scene.who, record, value),), answer=key)
 
-        await scene.db.change(Needs(records=frozenset({key})), decide)
+        await scene.db.change(decide)
 
     @fact
     async def test_what_belongs_to_a_record_goes_with_it(self, scene: Scene) -> None:
@@ -247,6 +250,6 @@ class DecisionFacts(Facts):
         [new] = new_clients(1, scene.who)
         receipt = ReceiptKey(who.actor.user.id, Idempotency("key", b"asked"))
         with pytest.raises(DuplicateRequestError):
-            await scene.db.change(Needs(), lambda _: Changes(writes=(new,), answer=new.key, receipt=receipt))
+            await scene.db.change(deciding(Changes(writes=(new,), answer=new.key, receipt=receipt)))
 
         assert await scene.found(CLIENTS) == before

@@ -35,7 +35,7 @@ from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
 #: Most pieces of a stream are to be no longer than this, so that memory stays bounded.
-_LONGEST_PIECE: Final = 1_000_000
+_MAX_PIECE_SIZE: Final = 1_000_000
 
 
 class ListFacts(Facts):
@@ -115,17 +115,17 @@ class ListFacts(Facts):
     async def test_a_long_list_comes_in_bounded_pieces(self, scene: Scene) -> None:
         clients = new_clients(1_201, scene.who)
         for some in (clients[:600], clients[600:]):
-            await scene.db.change(Needs(), writing(*some))
+            await scene.db.change(writing(*some))
         pieces = [piece async for piece in scene.db.stream(Query(resource=CLIENTS))]
 
         assert len(pieces) > 2
-        assert max(map(len, pieces)) <= _LONGEST_PIECE
+        assert max(map(len, pieces)) <= _MAX_PIECE_SIZE
         assert ids_of(b"".join(pieces)) == [put.key.id for put in reversed(clients)]
 
     @fact
     async def test_a_stream_goes_on_while_others_write(self, scene: Scene) -> None:
         clients = new_clients(1_201, scene.who)
-        await scene.db.change(Needs(), writing(*clients))
+        await scene.db.change(writing(*clients))
         pieces = []
         async for piece in scene.db.stream(Query(resource=CLIENTS)):
             pieces.append(piece)

@@ -23,9 +23,11 @@ from crm_core.resources import LEADS, WEBHOOKS
 from crm_core.rules.needs import Key
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases.callers import new_secret
-from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_core.webhooks.delivery_log import LoggedDelivery, LogQuery
-from crm_core.webhooks.retries import KEPT, LEASE, MAX_CONCURRENCY_PER_ENDPOINT, ROTATION, Result, State
+from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
+from crm_core.webhooks.deliveries import DeliveryState
+from crm_core.webhooks.delivery_log import RETENTION, LoggedDelivery, LogQuery
+from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_core.webhooks.retries import Result
 
 TAKEN = Outcome(status=200, answer="thank you")
 BROKEN = Outcome(status=500, answer="sorry")
@@ -71,7 +73,9 @@ class Post(Scene):
         [attempt] = await self.claim()
         return attempt
 
-    async def settle(self, attempt: Attempt, state: State, outcome: Outcome = BROKEN, wait: float = 0.0) -> None:
+    async def settle(
+        self, attempt: Attempt, state: DeliveryState, outcome: Outcome = BROKEN, wait: float = 0.0
+    ) -> None:
         """Write down what came of an attempt."""
         await self.outbox.record_results([result(attempt, state, outcome, wait)])
 
@@ -86,7 +90,7 @@ class Post(Scene):
         return found[0]
 
 
-def result(attempt: Attempt, state: State, outcome: Outcome = BROKEN, wait: float = 0.0) -> Result:
+def result(attempt: Attempt, state: DeliveryState, outcome: Outcome = BROKEN, wait: float = 0.0) -> Result:
     """What an attempt made of its delivery."""
     return Result(delivery=attempt.delivery, claim=attempt.claim, state=state, wait=wait, outcome=outcome)
 
@@ -519,8 +523,8 @@ class OutboxContract(OnOneLoop):
 
         for time, states in (
             (timedelta(), ["dead", "delivered", "pending"]),
-            (KEPT["delivered"], ["dead", "pending"]),
-            (KEPT["dead"] - KEPT["delivered"], ["pending"]),
+            (RETENTION["delivered"], ["dead", "pending"]),
+            (RETENTION["dead"] - RETENTION["delivered"], ["pending"]),
         ):
             await self.elapse(time)
             while await post.outbox.clean():
@@ -548,7 +552,7 @@ class OutboxContract(OnOneLoop):
         first, second, third = await post.outbox.secret(hook), new_secret(), new_secret()
         await post.lead()
         await post.outbox.rotate(hook, second)
-        await self.elapse(ROTATION / 2)
+        await self.elapse(SECRET_OVERLAP / 2)
         await post.outbox.rotate(hook, third)
 
         for secrets in ((third, second, first), (third, second), (third,)):
@@ -556,4 +560,4 @@ class OutboxContract(OnOneLoop):
             assert attempt.secrets == secrets
             assert await post.outbox.secret(hook) == third
             await post.outbox.release([attempt])
-            await self.elapse(ROTATION / 2)
+            await self.elapse(SECRET_OVERLAP / 2)

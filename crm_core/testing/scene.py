@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from crm_core.engine.changes import Changes, Put
+from crm_core.engine.changes import Changes, Decide, Put
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError
@@ -19,7 +19,7 @@ from crm_core.model.entities import Client
 from crm_core.model.events import Event, differences
 from crm_core.ports import Database
 from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, RESOURCES, SERVICES, Resource
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record
+from crm_core.rules.needs import Catalog, Key, Needs, Record, without_needs
 from crm_core.testing.machine import USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
@@ -178,9 +178,14 @@ def new_clients(count: int, who: Caller) -> tuple[Put, ...]:
     return tuple(put(who, None, value) for value in values)
 
 
-def writing(*writes: Put) -> Callable[[Known], Changes]:
-    """The decision to write them, whatever is known."""
-    return lambda _: Changes(writes=writes)
+def writing(*writes: Put) -> Decide:
+    """Return the decision to write these, for which nothing must be known."""
+    return deciding(Changes(writes=writes))
+
+
+def deciding(changes: Changes) -> Decide:
+    """Return the decision for these changes, for which nothing must be known."""
+    return without_needs(lambda: changes)
 
 
 def put(who: Caller, before: Record | None, value: Any) -> Put:

@@ -23,7 +23,6 @@ from crm_core.ports import WebhookSender
 from crm_core.testing.scene import OnOneLoop, fact
 from crm_core.use_cases.callers import new_id, new_secret
 from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_core.webhooks.retries import is_success
 
 #: What a receiver does once it has a request.
 Behaviour: TypeAlias = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -135,7 +134,7 @@ class WebhookSenderContract(OnOneLoop):
                 outcome = await sender.send(sent)
                 [head, _, body] = requests[0].partition(b"\r\n\r\n")
 
-                assert (outcome.status, outcome.answer, is_success(outcome)) == (200, "thank you", True)
+                assert (outcome.status, outcome.answer, outcome.is_success) == (200, "thank you", True)
                 assert head.startswith(f"{method} /hook?a=b%20c HTTP/1.1\r\n".encode())
                 assert f"webhook-id: {sent.delivery}".encode() in head.lower()
                 assert b"webhook-signature: v1," in head
@@ -149,7 +148,7 @@ class WebhookSenderContract(OnOneLoop):
                 outcome = await sender.send(attempt(url))
 
                 assert (outcome.status, outcome.answer, outcome.retry_after, outcome.error) == (status, "no", 7, "")
-                assert not is_success(outcome)
+                assert not outcome.is_success
                 assert len(requests) == 1  # a redirect is not followed
 
     @fact

@@ -16,11 +16,10 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from crm_core.engine.query_strings import ATTRIBUTE_PREFIX
 from crm_core.input.drafts import read_draft, with_defaults
-from crm_core.input.fields import Field, fields_of
+from crm_core.input.fields import Field, Kind, fields_of
 from crm_core.input.readers import ReadContext
-from crm_core.model.entities import Attribute, Client, FollowUp, Lead, Service
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute, Client, FollowUp, Lead, Service
 from crm_core.resources import Resource
 from crm_core.rules.attributes import ENTITIES, is_sound_name
 from crm_core.webhooks.conditions import OPERATORS
@@ -30,7 +29,7 @@ Payload: TypeAlias = dict[str, Any]
 #: What is there to be referred to: ids by resource, and those of users under ``user``.
 Ids: TypeAlias = Mapping[str, Sequence[UUID | int]]
 
-_LARGEST: Final = 2**63 - 1
+_MAX_BIGINT: Final = 2**63 - 1
 #: Letters that change their number or kind with their case, wildcards, quotes, and what text may hide.
 _TRICKY: Final = "aAzZ09 %_\\'\"{}<>,.-äÄßẞİıſΣσςﬁ中́\u202e\u2028\U0001f600"
 _PLAIN_CHARACTERS: Final = st.sampled_from(_TRICKY) | st.characters(codec="utf-8", exclude_characters="\x00")
@@ -87,17 +86,28 @@ def _entity(resource: Resource, sent: Payload, ours: Payload) -> Any:
     return resource.entity(**with_defaults(resource.entity, {**ours, **draft.values}))
 
 
-def texts(longest: int = 255, *, shortest: int = 1, hostile: bool = False) -> SearchStrategy[str]:
+def texts(max_length: int = 255, *, min_length: int = 1, hostile: bool = False) -> SearchStrategy[str]:
     """Texts that are accepted, or with ``hostile`` also such as must not be: too long, U+0000, lone surrogates."""
-    brief = st.text(_PLAIN_CHARACTERS, max_size=min(longest, 8))
-    limit = st.sampled_from("xé中").map(lambda c: c * longest)
-    good = st.one_of(brief, brief, limit).filter(lambda text: len(text.strip()) >= shortest)
-    return good | _hostile_texts(longest) if hostile else good
+    brief = st.text(_PLAIN_CHARACTERS, max_size=min(max_length, 8))
+    limit = st.sampled_from("xé中").map(lambda c: c * max_length)
+    good = st.one_of(brief, brief, limit).filter(lambda text: len(text.strip()) >= min_length)
+    return good | _hostile_texts(max_length) if hostile else good
 
 
-def _hostile_texts(longest: int) -> SearchStrategy[str]:
+def _hostile_texts(max_length: int) -> SearchStrategy[str]:
     return st.sampled_from(
-        ["", "  ", "\x00", "a\x00b", "\ud800", "x\udfffy", "\u202e", "e\u0301", "a" * longest, "a" * (longest + 1)]
+        [
+            "",
+            "  ",
+            "\x00",
+            "a\x00b",
+            "\ud800",
+            "x\udfffy",
+            "\u202e",
+            "e\u0301",
+            "a" * max_length,
+            "a" * (max_length + 1),
+        ]
     ) | st.text(max_size=4)
 
 
@@ -117,8 +127,8 @@ def junk() -> SearchStrategy[object]:
 def json_values() -> SearchStrategy[object]:
     """JSON values that every store must give back as they were."""
     numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-    scalars = st.none() | st.booleans() | numbers | texts(8, shortest=0)
-    return scalars | st.lists(scalars, max_size=2) | st.dictionaries(texts(8, shortest=0), scalars, max_size=2)
+    scalars = st.none() | st.booleans() | numbers | texts(8, min_length=0)
+    return scalars | st.lists(scalars, max_size=2) | st.dictionaries(texts(8, min_length=0), scalars, max_size=2)
 
 
 def attribute_names() -> SearchStrategy[str]:
@@ -132,7 +142,7 @@ def attribute_values(definition: Attribute) -> SearchStrategy[object]:
 
 
 def _list_values(definition: Attribute) -> SearchStrategy[object]:
-    one = st.sampled_from(definition.list_values) if definition.list_values else texts(8, shortest=0)
+    one = st.sampled_from(definition.list_values) if definition.list_values else texts(8, min_length=0)
     return one | st.lists(one, max_size=3, unique=True)
 
 
@@ -145,7 +155,7 @@ def _days() -> SearchStrategy[str]:
 
 
 _ATTRIBUTE_VALUES: Final[Mapping[str, Callable[[Attribute], SearchStrategy[object]]]] = {
-    "text": lambda _: texts(255, shortest=0),
+    "text": lambda _: texts(255, min_length=0),
     "number": lambda _: (
         st.integers(-(2**53), 2**53) | st.integers(-2, 2) | st.floats(-1e300, 1e300) | st.sampled_from([-0.0, 1.0, 0.5])
     ),
@@ -206,13 +216,13 @@ def _values(entity: type, name: str, field: Field, around: Surroundings) -> Sear
 def _texts(field: Field, around: Surroundings) -> SearchStrategy[str]:
     if "pattern" in field.limits:
         return st.from_regex(field.limits["pattern"].rstrip("$"), fullmatch=True)
-    return texts(field.limits["maxLength"], shortest=field.limits.get("minLength", 0), hostile=around.hostile)
+    return texts(field.limits["maxLength"], min_length=field.limits.get("minLength", 0), hostile=around.hostile)
 
 
 def _integers(field: Field, around: Surroundings) -> SearchStrategy[object]:
     if field.refers_to is not None:
         return _references(field, around)
-    return st.integers(-3, 3) | st.integers(-_LARGEST, _LARGEST) | st.integers(-3, 3).map(str)
+    return st.integers(-3, 3) | st.integers(-_MAX_BIGINT, _MAX_BIGINT) | st.integers(-3, 3).map(str)
 
 
 def _uuids(field: Field, around: Surroundings) -> SearchStrategy[object]:
@@ -227,7 +237,7 @@ def _new_uuids() -> SearchStrategy[str]:
 
 def _references(field: Field, around: Surroundings) -> SearchStrategy[object]:
     there = around.ids.get(field.refers_to or "", ())
-    missing = st.just(_LARGEST) if field.kind == "integer" else _new_uuids()
+    missing = st.just(_MAX_BIGINT) if field.kind == "integer" else _new_uuids()
     if not there:
         return missing
     known = st.sampled_from(there).map(lambda id_: id_ if isinstance(id_, int) else str(id_))
@@ -282,7 +292,7 @@ def _conditions(_: Field, around: Surroundings) -> SearchStrategy[object]:
 
 _Make: TypeAlias = Callable[[Field, Surroundings], SearchStrategy[Any]]
 
-_OF_KIND: Final[Mapping[str, _Make]] = {
+_OF_KIND: Final[Mapping[Kind, _Make]] = {
     "text": _texts,
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,

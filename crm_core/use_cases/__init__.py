@@ -1,7 +1,7 @@
-"""The asynchronous shell of the core: each use case reads, lets a pure function decide, and stores.
+"""The use cases: the asynchronous part of the core. Each reads, calls a pure function that decides, and stores.
 
-``records`` has the five that serve every resource, ``accounts``, ``webhooks``, ``uploads`` and ``sweeping`` have the
-rest; ``caller`` says who asks, with a real clock and real ids, and a ``DeliveryWorker`` sends what webhooks are told.
+``records`` has the five use cases of every resource; ``accounts``, ``webhooks``, ``uploads`` and ``sweeping`` have the
+others. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import accounts, records, sweeping, uploads, webhooks

@@ -105,8 +105,8 @@ def check_password(password: str) -> str:
 class Credentials:
     """What a login takes."""
 
-    username: str = text(longest=_LONGEST_USERNAME)
-    password: str = text(longest=_LONGEST_PASSWORD, trim=False)
+    username: str = text(max_length=_LONGEST_USERNAME)
+    password: str = text(max_length=_LONGEST_PASSWORD, trim=False)
 
 
 def _refused() -> InvalidError:

@@ -1,4 +1,4 @@
-"""Callers with a real clock and a real source of ids, and secrets: the only place of the core that makes these."""
+"""The clock and the randomness of the core: callers with the current time, ids and secrets."""
 
 import base64
 import secrets
@@ -15,7 +15,7 @@ _RANDOM_BITS = 32
 
 
 class _AscendingIds:
-    """UUIDv7 (RFC 9562, 5.7 with method 1 of 6.2): a counter under the milliseconds makes them ascend."""
+    """Makes ascending UUIDs of version 7 (RFC 9562, 5.7; a counter below the milliseconds, method 1 of 6.2)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,16 +41,16 @@ new_id = _AscendingIds()
 
 
 def caller(actor: Actor, *, request_id: str = "", catalogs: Mapping[str, int] | None = None) -> Caller:
-    """A caller of this moment.
+    """Return a caller with the current time and a source of ids.
 
     Args:
-        actor: who asks.
-        request_id: what the request is called in logs and events.
-        catalogs: catalog versions seen together with the caller's credentials, if any were.
+        actor: the user who acts.
+        request_id: the id of the request in logs and events.
+        catalogs: catalog versions that were read together with the credentials, by entity.
     """
     return Caller(actor=actor, now=datetime.now(UTC), new_id=new_id, request_id=request_id, catalogs=catalogs or {})
 
 
 def new_secret() -> str:
-    """A secret to sign webhooks with: 32 random bytes in the form of Standard Webhooks."""
+    """Return a new secret for signing webhooks: ``whsec_`` and 32 random bytes in base64 (Standard Webhooks)."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"

@@ -25,7 +25,8 @@ from crm_core.rules.webhooks import switched_off
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
 from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_core.webhooks.retries import HEALTHY, Health, Result, Retries, reason_to_disable
+from crm_core.webhooks.circuit_breaker import HEALTHY, Health, pause_seconds, reason_to_disable
+from crm_core.webhooks.retries import Result, Retries
 
 logger = logging.getLogger("crm.deliveries")
 
@@ -178,7 +179,9 @@ class DeliveryWorker:
         reasons = ((each.attempt.url, reason_to_disable(health, each.result.outcome)) for each in failed)
         if reason := next(((url, reason) for url, reason in reasons if reason), None):
             await self._disable(webhook, *reason)
-        elif seconds := max((self._retries.pause(health, each.result.outcome) for each in failed), default=0.0):
+            return
+        longest_delay = self._retries.longest_delay
+        if seconds := max((pause_seconds(health, each.result.outcome, longest_delay) for each in failed), default=0.0):
             await self._outbox.pause(webhook, seconds)
 
     async def _disable(self, webhook: UUID, url: str, reason: str) -> None:

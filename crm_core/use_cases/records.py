@@ -16,7 +16,7 @@ from crm_core.engine import decisions
 from crm_core.engine.changes import DuplicateRequestError
 from crm_core.engine.decisions import Versions
 from crm_core.engine.queries import Filter, Page, Query
-from crm_core.engine.query_strings import ATTRIBUTE_PREFIX, parse_query, refuse_missing
+from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
     IdempotencyKeyReusedError,
@@ -29,14 +29,15 @@ from crm_core.input.drafts import read_draft
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
 from crm_core.model.documents import has_secrets, redacted
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Key, Needs, catalog_of
 from crm_core.rules.tasks_and_notes import Edit
 
-#: Requests with an idempotency key that this process is about to carry out, by user and key. It saves them from being
-#: carried out twice at once; that none has its effect twice is for the database to see to.
-_under_way: Final[set[tuple[int, str]]] = set()
+#: Requests with an idempotency key that this process carries out now, by user and key. It saves the work of carrying
+#: one out twice at once; the database makes sure that none has its effect twice.
+_in_progress: Final[set[tuple[int, str]]] = set()
 
 
 async def find(
@@ -48,18 +49,16 @@ async def find(
     parent: object = None,
     strict: bool = False,
 ) -> tuple[Query, Page | AsyncIterator[bytes]]:
-    """A list by its query parameters: one page where ``limit`` is given, else all of it in pieces.
+    """Return the query that parameters ask for, and one page where ``limit`` is given, else the list in pieces.
 
-    Raises PermissionDeniedError, NotFoundError for a parent that is not there, InvalidError for bad parameters.
+    Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError for bad parameters.
     """
     require(who.actor, resource.permission("view"))
-    about_attributes = any(name.startswith(ATTRIBUTE_PREFIX) for name in params) and resource.has_catalog
-    needs = catalog_of(resource.name, who) if about_attributes else Needs()
-    definitions = (await db.known(needs)).catalogs[resource.name].definitions if needs else {}
+    definitions = await _needed_definitions(db, who, resource, params)
     try:
         query = parse_query(resource, params, definitions, strict=strict)
     except InvalidError:
-        await look_up_parent(db, resource, parent)  # a parent that is not there comes first (ruling 2)
+        await look_up_parent(db, resource, parent)  # a parent that does not exist comes first (decision 2)
         raise
     if parent is not None and resource.parent is not None:
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
@@ -74,27 +73,29 @@ async def find(
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
-    """One record. Raises PermissionDeniedError or NotFoundError."""
+    """Return one record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
-    found = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id)
-    return Document(found.version, redacted(resource.entity, found.body)) if _hides(who, resource) else found
+    document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id)
+    if _hides(who, resource):
+        return Document(document.version, redacted(resource.entity, document.body))
+    return document
 
 
 async def look_up(
     db: Database, resource: Resource, id_: UUID, *, parent: object = None, reader: int | None = None
 ) -> Document:
-    """One record, for callers whose permission was already checked. Raises NotFoundError."""
+    """Return one record, for callers whose permission was already checked. Raises NotFoundError."""
     key = decisions.key_of(resource, id_)
-    found = await db.get(key, reader=reader)
-    if found is None:
+    document = await db.get(key, reader=reader)
+    if document is None:
         raise NotFoundError
     if parent is not None:
-        decisions.found(resource, key, parent, await db.known(Needs(records=frozenset({key}))))
-    return found
+        decisions.existing_record(resource, key, parent, await db.known(Needs(records=frozenset({key}))))
+    return document
 
 
 async def look_up_parent(db: Database, resource: Resource, parent: object) -> None:
-    """Raise NotFoundError when the record that the path names as the parent is not there."""
+    """Raise NotFoundError when the record that the path names as the parent does not exist."""
     owner = decisions.owner_needs(resource, parent)
     if owner and not all((await db.known(owner)).references.values()):
         raise NotFoundError
@@ -103,15 +104,15 @@ async def look_up_parent(db: Database, resource: Resource, parent: object) -> No
 async def create(
     db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = False
 ) -> tuple[UUID, Document]:
-    """A new record from plain values.
+    """Create a record from plain values; return its id, and the record.
 
-    Raises PermissionDeniedError, NotFoundError for a parent that is not there, InvalidError with every problem.
+    Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError with every problem.
     """
     require(who.actor, resource.permission("add"))
     key = decisions.key_of(resource, id_ := who.new_id())
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
-    return await _once(db, who, id_, lambda: db.change(_first_needs(resource, who), decide))
+    return await _once(db, who, id_, lambda: db.change(decide))
 
 
 async def patch(
@@ -126,10 +127,10 @@ async def patch(
     strict: bool = False,
     expected: Versions = None,
 ) -> Document:
-    """Set the fields that are sent and keep the others; PUT and PATCH both (ruling 6).
+    """Set the fields that are sent and keep the others; PUT and PATCH both (decision 6).
 
     Args:
-        db: where records are.
+        db: the store of records.
         who: the caller.
         resource: the record's resource.
         id_: the record's id.
@@ -153,15 +154,15 @@ async def apply(
     parent: object = None,
     expected: Versions = None,
 ) -> Document:
-    """Change a record by a pure function of what it is. Every change of a record is this.
+    """Change a record by a pure function of its present value. Every change of a record goes this way.
 
     Raises PermissionDeniedError, NotFoundError, InvalidError, VersionConflictError, and whatever ``edit`` raises.
     """
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.alter, resource, who, key, edit, parent, expected)
-    async with _telling_changes(db, key, expected):
-        _, document = await _once(db, who, id_, lambda: db.change(_first_needs(resource, who, key), decide))
+    async with _naming_changed_fields(db, key, expected):
+        _, document = await _once(db, who, id_, lambda: db.change(decide))
     return document
 
 
@@ -175,34 +176,34 @@ async def delete(
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.remove, resource, who, key, parent, expected)
-    async with _telling_changes(db, key, expected):
-        await db.change(_first_needs(resource, who, key), decide)
+    async with _naming_changed_fields(db, key, expected):
+        await db.change(decide)
 
 
 async def _once(
     db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
 ) -> tuple[UUID, Document]:
-    """Make a change, or give what the same request was answered before; and the id of the record.
+    """Make a change; return the record's id, and the answer, or the earlier answer to the same request.
 
     Raises IdempotencyKeyReusedError or RequestInProgressError, and whatever the change raises.
     """
     if who.idempotency is None:
-        return id_, _shown(await change())
+        return id_, _written(await change())
     key = who.actor.user.id, who.idempotency.key
-    if key in _under_way:
+    if key in _in_progress:
         raise RequestInProgressError
-    _under_way.add(key)
+    _in_progress.add(key)
     try:
         if replayed := await _replayed(db, who, who.idempotency):
             return replayed
-        return id_, _shown(await change())
+        return id_, _written(await change())
     except DuplicateRequestError:  # by another process
         replayed = await _replayed(db, who, who.idempotency)
         if replayed is None:
             raise RequestInProgressError from None
         return replayed
     finally:
-        _under_way.discard(key)
+        _in_progress.discard(key)
 
 
 async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tuple[UUID, Document] | None:
@@ -215,8 +216,8 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
 
 
 @asynccontextmanager
-async def _telling_changes(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
-    """Let a VersionConflictError name the fields that were changed since the latest version that was expected."""
+async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
+    """Have a VersionConflictError name the fields that changed since the latest version that was expected."""
     try:
         yield
     except VersionConflictError as error:
@@ -225,8 +226,16 @@ async def _telling_changes(db: Database, key: Key, expected: Versions) -> AsyncI
         raise VersionConflictError(error.version, fields) from None
 
 
+async def _needed_definitions(
+    db: Database, who: Caller, resource: Resource, params: Mapping[str, str]
+) -> Mapping[str, Attribute]:
+    if not resource.has_catalog or not any(name.startswith(ATTRIBUTE_PREFIX) for name in params):
+        return {}
+    return (await db.known(catalog_of(resource.name, who))).catalogs[resource.name].definitions
+
+
 def _hides(who: Caller, resource: Resource) -> bool:
-    """Whether values are hidden from somebody who may view but not change (ruling 27)."""
+    """Return whether secret values are hidden from the caller, who may view but not change (decision 27)."""
     return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
 
 
@@ -234,11 +243,6 @@ async def _redacted_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> 
     async for piece in pieces:
         comma = b"," if piece.startswith(b",") else b""
         yield comma + redacted(resource.entity, piece.removeprefix(b","))
-
-
-def _first_needs(resource: Resource, who: Caller, *keys: Key) -> Needs:
-    catalog = catalog_of(resource.name, who) if resource.has_catalog else Needs()
-    return Needs(records=frozenset(keys), catalogs=catalog.catalogs)
 
 
 async def _check_references(db: Database, resource: Resource, query: Query) -> None:
@@ -252,7 +256,7 @@ async def _check_references(db: Database, resource: Resource, query: Query) -> N
     refuse_missing(query, known.exists)
 
 
-def _shown(document: Document | None) -> Document:
+def _written(document: Document | None) -> Document:
     if document is None:  # a decision that puts a record answers with it
         raise AssertionError
     return document

@@ -1,4 +1,4 @@
-"""Finding what a file store and the records disagree about."""
+"""The sweep: finding files that no record names, and files that records name but are missing."""
 
 import datetime as dt
 import json
@@ -14,9 +14,9 @@ from crm_core.model.files import KEY
 from crm_core.ports import Database, FileStore
 from crm_core.resources import RESOURCES, Resource
 
-#: Younger files may belong to an upload that is under way.
+#: Newer files may belong to an upload in progress.
 _GRACE: Final = dt.timedelta(hours=1)
-_NAMED = re.compile(KEY.pattern.encode())
+_KEY_IN_DOCUMENT = re.compile(KEY.pattern.encode())
 
 
 @attrs.frozen
@@ -28,7 +28,7 @@ class Orphan:
 
 @attrs.frozen
 class Missing:
-    """A file that a record names and that is not there."""
+    """A file that a record names but the store does not have."""
 
     resource: Resource
     id: UUID
@@ -39,17 +39,17 @@ Finding: TypeAlias = Orphan | Missing
 
 
 async def sweep(db: Database, files: FileStore, now: dt.datetime) -> AsyncIterator[Finding]:
-    """What is amiss, orphans first.
+    """Yield orphans, then missing files.
 
-    A file is named wherever its key occurs in any record: among the images, in an attribute, in a note; so a change
-    of the address under which files are public makes no orphans. The keys are all that is held in memory.
+    A file is named if its key occurs anywhere in a record: in the images, an attribute or a note. So changing the
+    public address of files makes no orphans. Only the keys are held in memory.
 
     Args:
-        db: where records are.
-        files: where files are, which must be those of this database alone.
+        db: the database.
+        files: the file store, which no other database may use.
         now: the time, UTC.
     """
-    named = {match[0].decode() async for _, body in _documents(db) for match in _NAMED.finditer(body)}
+    named = {match[0].decode() async for _, body in _documents(db) for match in _KEY_IN_DOCUMENT.finditer(body)}
     missing = set(named)
     async for file in files.stored():
         if file.key in named:
@@ -65,7 +65,7 @@ async def sweep(db: Database, files: FileStore, now: dt.datetime) -> AsyncIterat
 
 
 async def _documents(db: Database) -> AsyncIterator[tuple[Resource, bytes]]:
-    """All records as documents joined by commas, some at a time."""
+    """Yield all records as documents joined by commas, some at a time."""
     for resource in RESOURCES.values():
         async for piece in db.stream(Query(resource=resource)):
             yield resource, piece.removeprefix(b",")

@@ -1,4 +1,9 @@
-"""Images of records: taking one in, showing it, and letting go of those whose record is gone."""
+"""Images of records: adding an uploaded image, and deleting the images of a deleted record.
+
+An upload is streamed. ``add_image`` pulls pieces from the request, and the store pulls them through the checks::
+
+    request body -> Upload.content -> _read_head (what image is it?) -> _checked (size, truncation) -> FileStore.put
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,35 +24,35 @@ from crm_core.rules import images as rules
 from crm_core.rules.images import ImageHeader
 from crm_core.use_cases import records
 
-#: How much of a file may be held to find its size in pixels: enough for nearly all, and then for those with long
-#: descriptions in front of it.
+#: Bytes that are buffered to find the size in pixels: the first is enough for nearly all images, the second for
+#: images with long metadata before it.
 _HEAD_BYTES: Final = (2**16, 2**20)
 
 
 @attrs.frozen(kw_only=True)
 class Images:
-    """Where images are, and what is taken for one.
+    """Where images are stored, and which are accepted.
 
     Attributes:
-        files: where they are kept.
-        read_header: tells what they are.
-        largest: the most bytes that one may have.
-        is_private: they are shown to those only who may view the record.
+        files: the store.
+        read_header: recognizes an image by its first bytes.
+        max_bytes: the most bytes of an image.
+        is_private: only callers who may view the record get its images.
     """
 
     files: FileStore
     read_header: ReadHeader
-    largest: int = rules.MAX_IMAGE_BYTES
+    max_bytes: int = rules.MAX_IMAGE_BYTES
     is_private: bool = False
 
 
 @attrs.frozen
 class Upload:
-    """A file on its way.
+    """A file that is being received.
 
     Attributes:
-        name: what the client calls it.
-        content: its bytes, in pieces, as they arrive.
+        name: the client's name for it.
+        content: its bytes in pieces, as they arrive.
     """
 
     name: str
@@ -55,31 +60,41 @@ class Upload:
 
 
 async def add_image(
-    db: Database, images: Images, who: Caller, resource: Resource, id_: UUID, receive: Callable[[], Awaitable[Upload]]
+    db: Database,
+    images: Images,
+    who: Caller,
+    resource: Resource,
+    id_: UUID,
+    receive: Callable[[], Awaitable[Upload]],
 ) -> tuple[str, Document]:
-    """Keep an image and append its URL to the record; gives the URL, and the record as it is then.
+    """Store an image and append its URL to the record; return the URL and the changed record.
 
-    The image is stored before the record names it, so that no record ever names what is not there.
+    The image is stored before the record names it, so that no record names a missing file.
 
     Args:
-        db: where records are.
-        images: where images go.
+        db: the database.
+        images: the store and the limits.
         who: the caller.
         resource: the record's resource.
         id_: the record's id.
-        receive: gives the file; called once it is known that the record is there and may be changed.
+        receive: returns the file; called only if the record exists and the caller may change it.
 
-    Raises PermissionDeniedError, NotFoundError, InvalidError, TooLargeError, UnavailableError, and what the content
-    raises.
+    Raises:
+        PermissionDeniedError: the caller may not change records of the resource.
+        NotFoundError: there is no such record.
+        InvalidError: the file is empty, no image, too many pixels, or cut off.
+        TooLargeError: the file has too many bytes.
+        UnavailableError: the store cannot answer.
+        Exception: whatever reading the content raises.
     """
     require(who.actor, resource.permission("change"))
     await records.look_up(db, resource, id_)
-    upload = await receive()
-    header, head = await _read_head(upload.content, images.read_header)
-    # Not one of the ascending ids, from which others could be guessed: images are as public as their names.
+    file = await receive()
+    header, head = await _read_head(file.content, images.read_header)
+    # A random UUID, not an ascending one, which could be guessed: whoever knows the key of an image can get it.
     key = files.new_key(resource.path, id_, uuid4(), header.extension)
-    content = _checked(head, upload.content, header, images.largest)
-    await images.files.put(key, content, name=files.clean_name(upload.name, header.extension))
+    content = _checked(head, file.content, header, images.max_bytes)
+    await images.files.put(key, content, name=files.clean_name(file.name, header.extension))
     url = images.files.url(key)
     try:
         return url, await records.apply(db, who, resource, id_, rules.adding(url))
@@ -89,20 +104,20 @@ async def add_image(
 
 
 async def delete_images(files: FileStore, resource: Resource, id_: UUID) -> None:
-    """Delete what is kept for a record that is gone. What cannot be deleted now is left for the sweep."""
+    """Delete the images of a deleted record. A failure is ignored: the sweep finds what is left."""
     with suppress(CrmError):
         async for file in files.stored(f"{resource.path}/{id_}/"):
             await files.delete(file.key)
 
 
 async def _read_head(content: AsyncIterator[bytes], read_header: ReadHeader) -> tuple[ImageHeader, bytes]:
-    """Read as little as it takes to know what comes; gives that, and the bytes that were read."""
-    head, is_over = bytearray(), False
+    """Read only as much as is needed to recognize the image; return its header and the bytes read."""
+    head, is_at_end = bytearray(), False
     header = None
-    for enough in _HEAD_BYTES:
-        while len(head) < enough and not is_over:
+    for limit in _HEAD_BYTES:
+        while len(head) < limit and not is_at_end:
             piece = await anext(content, None)
-            is_over = piece is None
+            is_at_end = piece is None
             head += piece or b""
         if not head:
             raise invalid(rules.FIELD, "empty", "The submitted file is empty.")
@@ -112,21 +127,21 @@ async def _read_head(content: AsyncIterator[bytes], read_header: ReadHeader) -> 
     return rules.check_header(header), bytes(head)
 
 
-async def _checked(head: bytes, rest: AsyncIterator[bytes], header: ImageHeader, largest: int) -> AsyncIterator[bytes]:
-    """The whole content; at its end raises InvalidError if it was cut off, and TooLargeError as soon as it is."""
-    whole = rules.TruncationCheck(header)
+async def _checked(head: bytes, rest: AsyncIterator[bytes], header: ImageHeader, limit: int) -> AsyncIterator[bytes]:
+    """Yield the content; raise TooLargeError once it is too large, and InvalidError at its end if it was cut off."""
+    truncation = rules.TruncationCheck(header)
     piece: bytes | None = head
     while piece is not None:
-        whole.see(piece)
-        if whole.size > largest:
-            raise TooLargeError(largest)
+        truncation.see(piece)
+        if truncation.size > limit:
+            raise TooLargeError(limit)
         yield piece
         piece = await anext(rest, None)
-    whole.check()
+    truncation.check()
 
 
 async def _withdraw(db: Database, files: FileStore, resource: Resource, id_: UUID, key: str) -> None:
-    """Delete an image that could not be appended; unless it was, as may be where the answer to a commit is lost."""
+    """Delete an image unless the record names it, which is possible after a lost answer to a commit."""
     with suppress(CrmError):
         document = await db.get(key_of(resource, id_))
         if document is None or key.encode() not in document.body:

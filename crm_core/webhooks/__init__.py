@@ -1,1 +1,1 @@
-"""Webhooks: when they fire, what is sent, and what follows from an attempt to send it."""
+"""Webhooks: conditions, templates, deliveries, retries."""

@@ -1,33 +1,38 @@
-"""Attempts at sending a delivery, and what comes of them."""
+"""Attempts at sending a delivery: what a sender gets, what it returns, and how workers claim them."""
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import attrs
 
-_LONGEST_TEXT: Final = 1_024
+#: How long a claimed attempt belongs to one worker. It is longer than any attempt takes; after it others may claim it.
+LEASE: Final = timedelta(seconds=30)
+#: Attempts that one worker has in flight at one endpoint; at an endpoint that fails it is one.
+MAX_CONCURRENCY_PER_ENDPOINT: Final = 16
 
+_MAX_TEXT_LENGTH: Final = 1_024
 
-# Control characters but for tabs and line feeds, and halves of characters.
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters except tabs and line feeds, and lone surrogates.
+_NOT_STORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @attrs.frozen(kw_only=True)
 class Attempt:
-    """One try at sending a delivery: what a sender is handed.
+    """One attempt at sending a delivery.
 
     Attributes:
-        delivery: the delivery's id, the same in every try (``webhook-id``).
-        webhook: whose it is.
-        number: which try it is, from 1.
-        claim: tells this try from all others of the delivery, also when its tries are counted anew.
+        delivery: the delivery's id, the same in every attempt (header ``webhook-id``).
+        webhook: the id of the webhook.
+        number: the number of the attempt, from 1.
+        claim: a number that no other attempt of the delivery has, even after its attempts are counted from 1 again.
         method: the HTTP method.
-        url: where it goes.
-        headers: the webhook's own headers, filled.
+        url: the receiver's URL.
+        headers: the webhook's own headers, with values filled in.
         body: the exact bytes to send and sign; empty for GET.
-        secrets: what to sign with, ``whsec_…``, the newest first.
+        secrets: the secrets to sign with, ``whsec_…``, the newest first.
     """
 
     delivery: UUID
@@ -42,21 +47,20 @@ class Attempt:
 
 
 def _storable(text: str) -> str:
-    """A text that every store takes, of bounded length."""
-    return _NO_TEXT.sub("", text[:_LONGEST_TEXT])
+    return _NOT_STORABLE.sub("", text[:_MAX_TEXT_LENGTH])
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What came of an attempt. Its texts are freed of control characters and cut, whoever made them.
+    """The outcome of an attempt. Its texts lose control characters and are cut to 1,024 characters.
 
     Attributes:
-        status: the receiver's HTTP status; None where there was no answer.
-        error: why there was none, for people; empty where there was one.
+        status: the receiver's HTTP status; None if there was no answer.
+        error: why there was no answer, for people; empty if there was one.
         answer: the beginning of the receiver's answer.
         retry_after: seconds that the receiver asks to wait.
-        timed_out: whether the receiver took too long.
-        is_hopeless: whether the same request could never be sent, whatever changes at the receiver.
+        timed_out: the receiver took too long.
+        is_hopeless: the same request could never be sent, whatever the receiver does.
     """
 
     status: int | None = None
@@ -66,9 +70,19 @@ class Outcome:
     timed_out: bool = False
     is_hopeless: bool = False
 
+    @property
+    def is_success(self) -> bool:
+        """Return whether the receiver accepted the request, which only a status of 2xx says."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004  # the class of statuses
+
 
 class Claim(NamedTuple):
-    """Attempts that were claimed, and whether it is worth asking for more at once."""
+    """Attempts that a worker has claimed.
+
+    Attributes:
+        attempts: the attempts, each under a lease.
+        more: more attempts are due now.
+    """
 
     attempts: Sequence[Attempt]
     more: bool

@@ -1,4 +1,4 @@
-"""The conditions under which a webhook fires (``api.md`` 13, ruling 28)."""
+"""The conditions under which a webhook fires (``api.md`` 13, decision 28)."""
 
 import json
 import operator
@@ -8,80 +8,94 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
-from crm_core.errors import Problem, Problems
+from crm_core.errors import Problem, Problems, not_a_choice
 from crm_core.input.readers import FULL_DATE
+from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
 
-#: Characters of JSON.
-_LONGEST_VALUE: Final = 10_000
+#: Characters of a condition's value as JSON.
+_MAX_VALUE_LENGTH: Final = 10_000
 
 
 class Rule(Protocol):
-    """What is asked of a condition: a field, an operator and a value."""
+    """A condition: a field, an operator and a value."""
 
     @property
     def field(self) -> str:
-        """A field's name, or ``attributes.`` and an attribute's."""
+        """Return the name of a field, or ``attributes.`` and the name of an attribute."""
 
     @property
     def operator(self) -> str:
-        """A key of OPERATORS."""
+        """Return a key of OPERATORS."""
 
     @property
     def value(self) -> object:
-        """What to compare with, a JSON value."""
+        """Return the JSON value to compare with."""
 
 
 @attrs.frozen
 class Operator:
-    """How a condition's operator decides.
+    """An operator of conditions.
 
     Attributes:
-        holds: from the field's value before the event (None for a new record), its value now, and the condition's.
-        wrong: what is wrong with a condition's value, if anything.
+        holds: returns whether the condition is met, given the field's value before the event (None for a new record),
+            its value now, and the condition's value.
+        problem: returns what is wrong with a condition's value; an empty text if nothing is.
     """
 
     holds: Callable[[object, object, object], bool]
-    wrong: Callable[[object], str] = lambda _: ""
+    problem: Callable[[object], str] = lambda _: ""
 
 
 def holds(rules: Iterable[Rule], logic: str, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
-    """Whether conditions are met by a record's plain values; no conditions always are.
+    """Return whether a record meets the conditions; without conditions every record does.
+
+    >>> from crm_core.webhooks.entity import Condition
+    >>> won = Condition(field="stage", operator="changed_to", value="Won")
+    >>> holds([won], "AND", {"stage": "New"}, {"stage": "Won"})
+    True
+    >>> holds([won], "AND", {"stage": "Won"}, {"stage": "Won"})
+    False
 
     Args:
         rules: the conditions.
-        logic: AND, all of them; OR, at least one.
-        before: the record before the event, or None for a new one.
-        now: the record as it will be written, or as it was for a delete.
+        logic: ``AND`` if all of them must be met, ``OR`` if one is enough.
+        before: the record's plain values before the event; None for a new record.
+        now: its plain values after the event; the last values of a deleted record.
     """
-    met = [_is_met(rule, before, now) for rule in rules]
-    return not met or (any(met) if logic == "OR" else all(met))
+    results = [_is_met(rule, before, now) for rule in rules]
+    return not results or (any(results) if logic == "OR" else all(results))
 
 
 class RequiredValue(NamedTuple):
-    """A text that a field must have."""
+    """A text that a field must equal."""
 
     field: str
     text: str
 
 
 def required_value(rules: Iterable[Rule], logic: str) -> RequiredValue | None:
-    """A field, and the text that it must have now if conditions are to be met; None if there is none such.
+    """Return a text that a field must equal for the conditions to be met; None if there is no such text.
 
-    Empty texts and times are left out: the former stand for no value, and the latter may be written in several ways.
+    Empty texts and times are not returned: an empty text equals a missing value, and a time has several spellings.
     """
     for rule in rules if logic == "AND" else ():
-        if rule.operator in _EQUALITIES and isinstance(rule.value, str) and rule.value and _moment(rule.value) is None:
+        if (
+            rule.operator in _EQUALITIES
+            and isinstance(rule.value, str)
+            and rule.value
+            and _as_datetime(rule.value) is None
+        ):
             return RequiredValue(rule.field, rule.value)
     return None
 
 
 def field_of(record: Mapping[str, Any] | None, name: str) -> Any:
-    """A field of a record's plain values, or with ``attributes.`` an attribute; None where there is none."""
+    """Return a field of a record's plain values, or an attribute (``attributes.<name>``); None if it is missing."""
     if record is None:
         return None
-    if name.startswith("attributes."):
-        return record.get("attributes", {}).get(name.removeprefix("attributes."))
+    if name.startswith(ATTRIBUTE_PREFIX):
+        return record.get("attributes", {}).get(name.removeprefix(ATTRIBUTE_PREFIX))
     return record.get(name)
 
 
@@ -90,15 +104,15 @@ def _is_met(rule: Rule, before: Mapping[str, Any] | None, now: Mapping[str, Any]
 
 
 def _equal(one: object, other: object) -> bool:
-    times = _moment(one), _moment(other)
+    times = _as_datetime(one), _as_datetime(other)
     return times[0] == times[1] if None not in times else same(one, other)
 
 
 def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object, object], bool]:
-    """Numbers as numbers, ISO dates and times as times, texts by code point; unlike types and null never hold."""
+    """Compare numbers as numbers, ISO dates and times as times, texts by code point; mixed types and null fail."""
 
     def compare(_: object, now: object, value: object) -> bool:
-        times = _moment(now), _moment(value)
+        times = _as_datetime(now), _as_datetime(value)
         if None not in times:
             return holds_for(*times)
         if _is_number(now) and _is_number(value):
@@ -112,32 +126,32 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _moment(value: object) -> datetime | None:
-    """An ISO date (its midnight) or time; only full ones, so that ``20250101`` stays a text."""
+def _as_datetime(value: object) -> datetime | None:
+    """Return an ISO date (as its midnight) or time in UTC. Only the extended format counts: ``20250101`` is a text."""
     if not isinstance(value, str) or not FULL_DATE.match(value):
         return None
     try:
-        found = datetime.fromisoformat(value)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        time = datetime.fromisoformat(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def _is_in(_: object, now: object, value: object) -> bool:
-    return isinstance(value, list | tuple) and any(_equal(now, each) for each in value)
+    return isinstance(value, list | tuple) and any(_equal(now, item) for item in value)
 
 
 def _contains(_: object, now: object, value: object) -> bool:
     if isinstance(now, str):
         return isinstance(value, str) and value in now
-    return isinstance(now, list | tuple) and any(_equal(each, value) for each in now)
+    return isinstance(now, list | tuple) and any(_equal(item, value) for item in now)
 
 
 def _changed(before: object, now: object, _: object) -> bool:
-    return not same(before, now)  # as the event says it
+    return not same(before, now)  # the comparison by which events list changed fields
 
 
-def _list(value: object) -> str:
+def _list_problem(value: object) -> str:
     return "" if isinstance(value, list | tuple) else "The operator in takes a list."
 
 
@@ -148,24 +162,33 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "<": Operator(_compare(operator.lt)),
     ">=": Operator(_compare(operator.ge)),
     "<=": Operator(_compare(operator.le)),
-    "in": Operator(_is_in, _list),
+    "in": Operator(_is_in, _list_problem),
     "contains": Operator(_contains),
     "changed": Operator(_changed),
     "changed_to": Operator(lambda before, now, value: _changed(before, now, value) and _equal(now, value)),
 }
 
 
-#: Operators that are met only where the field has the very value.
+#: Operators that are met only if the field equals the value.
 _EQUALITIES: Final = ("=", "changed_to")
 
 
 def condition_problems(field: str, operator_: str, value: object, fields: frozenset[str]) -> Mapping[str, Problems]:
-    """What is wrong with a condition on a model that has the given fields."""
+    """Return the problems of a condition by its own fields: ``field``, ``operator``, ``value``.
+
+    Args:
+        field: the field that the condition names.
+        operator_: a key of OPERATORS.
+        value: the JSON value to compare with.
+        fields: the fields and attributes that the model has.
+    """
     problems: dict[str, Problems] = {}
     if field not in fields:
-        problems["field"] = (Problem("invalid_choice", f'"{field}" is not a valid choice.'),)
-    if len(json.dumps(value)) > _LONGEST_VALUE:
-        problems["value"] = (Problem("max_length", f"Ensure this value has no more than {_LONGEST_VALUE} characters."),)
-    elif wrong := OPERATORS[operator_].wrong(value):
-        problems["value"] = (Problem("invalid", wrong),)
+        problems["field"] = (not_a_choice(field),)
+    if len(json.dumps(value)) > _MAX_VALUE_LENGTH:
+        problems["value"] = (
+            Problem("max_length", f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."),
+        )
+    elif problem := OPERATORS[operator_].problem(value):
+        problems["value"] = (Problem("invalid", problem),)
     return problems

@@ -1,8 +1,8 @@
-"""From an event and a webhook to the request that tells of it (decisions 26 to 29)."""
+"""Deliveries: an event and a webhook become the request to send (decisions 26 to 29)."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID, uuid5
 
 import attrs
@@ -14,23 +14,25 @@ from crm_core.webhooks.conditions import field_of, holds
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
 
+#: The states of a delivery: it waits for an attempt, is in an attempt, was accepted, or was given up.
+DeliveryState: TypeAlias = Literal["pending", "sending", "delivered", "dead"]
+
 
 @attrs.frozen(kw_only=True)
 class Delivery:
-    """One request to one webhook, as composed when the change was decided.
+    """One request to one webhook, composed in the decision that makes the change.
 
     Attributes:
-        id: the same for the same event and webhook, whoever composes it and however often: the receiver's key
-            against duplicates (``webhook-id``).
-        webhook: whose it is.
-        record: the record that it tells of.
-        version: the version that the change made: the order of a record's deliveries.
-        type: what happened, such as ``lead.updated``.
+        id: derived from the webhook and the event, so that receivers can drop duplicates (header ``webhook-id``).
+        webhook: the id of the webhook.
+        record: the id of the record that changed.
+        version: the version that the change made; a record's deliveries are sent in this order.
+        type: the type of the event, such as ``lead.updated``.
         method: the HTTP method.
-        url: where it goes; empty when there is none to go to, and ``error`` says why.
-        headers: the webhook's own headers, filled.
-        body: what its JSON body says; None for GET.
-        error: why it cannot be sent.
+        url: the receiver's URL; empty if there is none, and ``error`` says why.
+        headers: the webhook's own headers, with values filled in.
+        body: the JSON body as plain values and entities; None for GET.
+        error: why the delivery cannot be sent; empty if it can.
     """
 
     id: UUID
@@ -46,40 +48,40 @@ class Delivery:
 
 
 def plan(webhooks: Iterable[Webhook], event: Event, before: object | None, after: object | None) -> list[Delivery]:
-    """The deliveries that follow from an event: one to each of the webhooks that wants to hear of it.
+    """Return the deliveries of an event: one for each webhook that fires.
 
     Args:
-        webhooks: the active webhooks of the record's model, or those that the event may concern.
-        event: what happened.
-        before: the record as it was; None when it is new.
-        after: the record as it is; None when it is gone.
+        webhooks: the active webhooks of the record's model, or the candidates among them.
+        event: the event.
+        before: the record before the event; None for a new record.
+        after: the record after the event; None for a deleted record.
     """
-    firing = [each for each in webhooks if fires(each, event, before, after)]
+    firing = [webhook for webhook in webhooks if fires(webhook, event, before, after)]
     if not firing:
         return []
     record = after if after is not None else before
     body = body_of(event, record)
-    return [compose(each, event, record, body) for each in firing]
+    return [compose(webhook, event, record, body) for webhook in firing]
 
 
 def fires(webhook: Webhook, event: Event, before: object | None, after: object | None) -> bool:
-    """Whether a webhook wants to hear of an event."""
+    """Return whether a webhook fires for an event: its kind is subscribed to and the conditions are met."""
     if event.kind not in webhook.events:
         return False
-    names = [each.field for each in webhook.conditions]
+    names = [condition.field for condition in webhook.conditions]
     was = None if before is None else _plain_fields(names, before)
     now = was or {} if after is None else _plain_fields(names, after)
     return holds(webhook.conditions, webhook.condition_logic, was, now)
 
 
 def body_of(event: Event, record: object) -> Mapping[str, object]:
-    """What every webhook is told of an event on a record as it is, or was when it is gone."""
+    """Return the body that all webhooks get for an event; ``record`` is the last value of a deleted record."""
     kind = f"{event.resource}.{event.kind}"
     return {"type": kind, "timestamp": iso(event.at), "data": record, "changes": event.changes}
 
 
 def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object]) -> Delivery:
-    """The request that tells a webhook of an event on a record, with the body that all are told."""
+    """Return the delivery of an event to a webhook; ``body`` is what ``body_of`` returned."""
     names = [name for template in (webhook.url, *webhook.headers.values()) for name in placeholders(template)]
     value_of = partial(field_of, _plain_fields(names, record))
     url, error = "", ""
@@ -102,6 +104,6 @@ def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, o
 
 
 def _plain_fields(names: Iterable[str], record: object) -> Mapping[str, Any]:
-    """Plain values of those fields alone that are asked for: a record may hold thousands of notes."""
-    tops = {name.partition(".")[0] for name in names}
-    return {name: plain(getattr(record, name)) for name in tops if hasattr(record, name)}
+    """Return plain values of only the named fields, as a record may hold thousands of notes."""
+    fields = {name.partition(".")[0] for name in names}
+    return {name: plain(getattr(record, name)) for name in fields if hasattr(record, name)}

@@ -1,11 +1,16 @@
-"""What the log tells of deliveries."""
+"""The delivery log: deliveries as administrators see them, and how long they are kept."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import attrs
+
+from crm_core.webhooks.deliveries import DeliveryState
+
+#: How long finished deliveries stay in the log, by state.
+RETENTION: Final[Mapping[str, timedelta]] = {"delivered": timedelta(days=7), "dead": timedelta(days=30)}
 
 
 @attrs.frozen(kw_only=True)
@@ -13,23 +18,23 @@ class LoggedDelivery:
     """A delivery as the log lists it.
 
     Attributes:
-        id: the same in every try (``webhook-id``).
-        record: the record that it tells of.
-        type: what happened, such as ``lead.updated``.
-        state: ``pending``, ``sending``, ``delivered`` or ``dead``.
-        attempts: how many were begun.
-        status: the receiver's HTTP status at the last attempt; None where there was no answer.
+        id: the delivery's id, the same in every attempt (header ``webhook-id``).
+        record: the id of the record that changed.
+        type: the type of the event, such as ``lead.updated``.
+        state: the state of the delivery.
+        attempts: how many attempts were begun.
+        status: the receiver's HTTP status at the last attempt; None if there was no answer.
         error: why there was no answer to the last attempt, or why it cannot be sent; empty if neither.
         created_at: when the change was committed.
         attempted_at: when the last attempt ended.
-        next_attempt_at: when the next one is due; None when it is finished.
-        finished_at: when it was delivered or given up.
+        next_attempt_at: when the next attempt is due; None if the delivery is finished.
+        finished_at: when the delivery succeeded or died.
     """
 
     id: UUID
     record: UUID
     type: str
-    state: str
+    state: DeliveryState
     attempts: int
     status: int | None
     error: str
@@ -40,7 +45,15 @@ class LoggedDelivery:
 
 
 class DeliveryDetail(NamedTuple):
-    """What is sent, and the beginning of the receiver's last answer."""
+    """The request of a delivery, and the beginning of the receiver's last answer.
+
+    Attributes:
+        method: the HTTP method.
+        url: the receiver's URL; empty if the delivery cannot be sent.
+        headers: the webhook's own headers, with values filled in.
+        body: the bytes of the body; empty for GET.
+        answer: at most 1,024 characters; empty if there was no answer.
+    """
 
     method: str
     url: str
@@ -50,8 +63,14 @@ class DeliveryDetail(NamedTuple):
 
 
 class LogQuery(NamedTuple):
-    """Which deliveries of a webhook to list: at most ``limit``, of one state or all, older than a place."""
+    """Which deliveries of a webhook to list, newest first.
+
+    Attributes:
+        limit: the most deliveries.
+        state: only deliveries in this state; None for all.
+        before: only deliveries older than this time and id, where the previous page ended.
+    """
 
     limit: int
-    state: str | None = None
+    state: DeliveryState | None = None
     before: tuple[datetime, UUID] | None = None

@@ -1,7 +1,8 @@
-"""The webhook and its conditions: the one description of their fields."""
+"""The fields of webhooks and their conditions, and the models that webhooks can watch."""
 
 from collections.abc import Mapping
-from typing import Final
+from datetime import timedelta
+from typing import Final, get_args
 from uuid import UUID
 
 import attrs
@@ -17,32 +18,46 @@ from crm_core.input.fields import (
     text,
     texts,
 )
+from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
+from crm_core.model.events import EventKind
 from crm_core.webhooks import conditions, templates
 
 MAX_CONDITIONS: Final = 50
+#: How long the previous secrets of a webhook go on signing after a rotation.
+SECRET_OVERLAP: Final = timedelta(hours=24)
+
+#: The models that webhooks can watch: their names on the wire, the names of their resources, and their entities.
+MODELS: Final[Mapping[str, tuple[EntityWithAttributes, type]]] = {
+    "Lead": ("lead", Lead),
+    "Client": ("client", Client),
+    "Service": ("service", Service),
+    "FollowUp": ("follow_up", FollowUp),
+}
+
+_EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Condition:
-    """One rule that a webhook's event must meet (``api.md`` 13)."""
+    """A condition that a record must meet for a webhook to fire (``api.md`` 13)."""
 
-    field: str = text(longest=120)
+    field: str = text(max_length=120)
     operator: str = choice(*conditions.OPERATORS)
     value: object = json_value()
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Webhook:
-    """A request to be sent when records of a model change (``api.md`` 13, rulings 26 to 30)."""
+    """A subscription to changes of the records of a model (``api.md`` 13, decisions 26 to 30)."""
 
     id: UUID = identity()
     name: str = text()
-    model: str = choice("Lead", "Client", "Service", "FollowUp")
-    url: str = text(longest=2_048)
+    model: str = choice(*MODELS)
+    url: str = text(max_length=2_048)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
     headers: Mapping[str, str] = mapping(templates.read_headers, secret=True)
     is_active: bool = boolean(default=True)
-    conditions: tuple[Condition, ...] = items(Condition, most=MAX_CONDITIONS)
+    conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")
-    events: tuple[str, ...] = texts(most=3, options=("created", "updated", "deleted"))
+    events: tuple[str, ...] = texts(max_items=len(_EVENT_KINDS), options=_EVENT_KINDS)
     disabled_reason: str | None = output_only("text")

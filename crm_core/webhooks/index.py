@@ -1,7 +1,7 @@
-"""Which webhooks an event may concern, found without asking each of them.
+"""The webhook index: the webhooks that may fire for an event are found without checking all of them.
 
-Most webhooks wait for one text in one field, such as a stage. They are kept by that, so that a thousand of which none
-fires cost a write as much as none.
+Most webhooks require one text in one field, such as a stage. They are indexed by that text, so that a thousand webhooks
+of which none fires add nothing to the cost of a write.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from crm_core.webhooks.entity import Webhook
 
 
 class _Placed(NamedTuple):
-    """A webhook with its place among all."""
+    """A webhook and its place in the order of creation."""
 
     place: int
     webhook: Webhook
@@ -29,35 +29,35 @@ class WebhookIndex:
     """The active webhooks of one model.
 
     Attributes:
-        waiting: those that fire only for records that have a text in a field, by both.
-        others: those that must be asked about every event.
+        by_value: webhooks that fire only if a field equals a text, by field and text.
+        others: webhooks whose conditions must be checked for every event.
     """
 
-    waiting: Mapping[str, Mapping[str, Sequence[_Placed]]]
+    by_value: Mapping[str, Mapping[str, Sequence[_Placed]]]
     others: Sequence[_Placed]
 
     @classmethod
     def of(cls, webhooks: Sequence[Webhook]) -> Self:
-        """Arrange webhooks."""
-        waiting: defaultdict[str, defaultdict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
+        """Return an index of the webhooks."""
+        by_value: defaultdict[str, defaultdict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
         others: list[_Placed] = []
         for placed in map(_Placed, range(len(webhooks)), webhooks):
-            needed = required_value(placed.webhook.conditions, placed.webhook.condition_logic)
-            (waiting[needed.field][needed.text] if needed else others).append(placed)
-        return cls(waiting, others)
+            required = required_value(placed.webhook.conditions, placed.webhook.condition_logic)
+            (by_value[required.field][required.text] if required else others).append(placed)
+        return cls(by_value, others)
 
-    def asked(self, record: object) -> list[Webhook]:
-        """The webhooks that an event may concern which leaves a record like this, or deletes it, in their order."""
-        found = list(self.others)
-        for name, by_text in self.waiting.items():
+    def candidates(self, record: object) -> list[Webhook]:
+        """Return the webhooks that may fire for a record after a change (or before its delete), oldest first."""
+        candidates = list(self.others)
+        for name, by_text in self.by_value.items():
             text = _text(record, name)
             if text in by_text:
-                found += by_text[text]
-        return [each.webhook for each in sorted(found, key=lambda placed: placed.place)]
+                candidates += by_text[text]
+        return [placed.webhook for placed in sorted(candidates, key=lambda placed: placed.place)]
 
 
 def _text(record: object, name: str) -> str:
-    """A field as conditions see it, if that is a text; what is none equals no text that is waited for."""
+    """Return a field as conditions see it if that is a text, else an empty text, which no webhook requires."""
     top, _, attribute = name.partition(".")
     value = getattr(record, top, None)
     if attribute:

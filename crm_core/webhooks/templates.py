@@ -1,4 +1,4 @@
-"""``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, ruling 29)."""
+"""``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, decision 29)."""
 
 import json
 import re
@@ -9,62 +9,74 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from crm_core.errors import Problem
+from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem
 from crm_core.input.readers import RefusedError, text_problems
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-_FORBIDDEN: Final = frozenset(
+#: Headers that the sender sets, or on which framing and signing depend; webhooks cannot set them.
+_RESERVED: Final = frozenset(
     {
-        "host",
-        "content-length",
-        "transfer-encoding",
+        "accept-encoding",
         "connection",
-        "upgrade",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
         "te",
         "trailer",
-        "expect",
-        "content-encoding",
-        "keep-alive",
+        "transfer-encoding",
+        "upgrade",
     }
 )
-_FORBIDDEN_PREFIXES: Final = ("webhook-", "proxy-")
+_RESERVED_PREFIXES: Final = ("webhook-", "proxy-")
 MAX_HEADERS: Final = 50
 TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MAX_HEADERS} elements.")
 _TWICE: Final = Problem("unique", "This header is set twice.")
-LONGEST_VALUE: Final = 4_096
-_LARGEST_PORT: Final = 65_535
-_LONGEST_IN_URL: Final = 1_024
-_LONGEST_URL: Final = 8_192
-_LONGEST_NAME: Final = 253
+MAX_HEADER_LENGTH: Final = 4_096
+_MAX_PORT: Final = 65_535
+_MAX_VALUE_LENGTH_IN_URL: Final = 1_024
+_MAX_URL_LENGTH: Final = 8_192
+_MAX_HOST_LENGTH: Final = 253
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class UnfillableError(Exception):
-    """A template that gives no sound request for a record."""
+    """A template cannot be filled for a record."""
 
 
 def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
-    """Headers that a webhook may send: sound names, none that framing or signing depends on, text values."""
+    """Return the headers of a webhook; raise RefusedError for bad names or values, and for reserved headers."""
     if len(value) > MAX_HEADERS:
         raise RefusedError((TOO_MANY_HEADERS,))
-    problems = {name[:256]: found for name, each in value.items() if (found := _header_problems(name, each))}
-    spelled = Counter(name.lower() for name in value)
-    problems |= {name: [_TWICE] for name in value if spelled[name.lower()] > 1 and name not in problems}
+    problems = {name[:256]: wrong for name, text in value.items() if (wrong := _header_problems(name, text))}
+    spellings = Counter(name.lower() for name in value)
+    problems |= {name: [_TWICE] for name in value if spellings[name.lower()] > 1 and name not in problems}
     if problems:
         raise RefusedError(problems)
-    return {name: str(each) for name, each in value.items()}
+    return {name: str(text) for name, text in value.items()}
+
+
+def is_reserved_header(name: str) -> bool:
+    """Return whether webhooks cannot set a header, in whatever case it is written."""
+    lower = name.lower()
+    return lower in _RESERVED or lower.startswith(_RESERVED_PREFIXES)
 
 
 def placeholders(template: str) -> Iterable[str]:
-    """The field names that a template mentions."""
+    """Return the field names in a template.
+
+    >>> list(placeholders("https://example.com/{id}?city={attributes.city}"))
+    ['id', 'attributes.city']
+    """
     return _PLACEHOLDER.findall(template)
 
 
 def placeholder_problems(template: str, fields: frozenset[str]) -> list[Problem]:
-    """Placeholders that name no field of the model, and braces that belong to none."""
+    """Return the problems of a template: placeholders that name no field of the model, and unbalanced braces."""
     problems = [
         Problem("unknown_placeholder", f'Unknown placeholder "{{{name}}}".')
         for name in placeholders(template)
@@ -76,8 +88,8 @@ def placeholder_problems(template: str, fields: frozenset[str]) -> list[Problem]
 
 
 def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
-    """What is wrong with a webhook's URL: it must be http(s), and only path and query may hold placeholders."""
-    # The authority ends at the first slash, question mark or hash: what precedes that must be literal.
+    """Return the problems of a webhook's URL: it must be http(s), with placeholders only in path and query."""
+    # The authority ends at the first slash, question mark or hash; up to there the URL must be literal.
     head = re.match(r"[^/?#]*(?://[^/?#]*)?", template)
     fragment = template.partition("#")[2]
     if _PLACEHOLDER.search((head[0] if head else "") + fragment):
@@ -85,44 +97,56 @@ def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
             Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
         ]
     if not _is_sound(template):
-        return [Problem("invalid", "Enter a valid URL.")]
+        return [NOT_A_URL]
     return placeholder_problems(template, fields)
 
 
 def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
-    """A webhook's URL for one record: values are percent-encoded and never change the shape of the URL.
+    """Return a webhook's URL for one record. Values are percent-encoded and cannot add segments or parameters.
 
-    Raises UnfillableError when that cannot be.
+    >>> fill_url("https://example.com/{name}", {"name": "a/b"}.get)
+    'https://example.com/a%2Fb'
+
+    Args:
+        template: the URL of the webhook.
+        value_of: returns the plain value of a field by its name.
+
+    Raises:
+        UnfillableError: the URL is too long, or a segment of its path consists of dots.
     """
 
-    def fill(found: re.Match[str]) -> str:
-        text = _as_text(value_of(found[1]))[:_LONGEST_IN_URL]
-        # A segment of dots alone would be taken for a step up, even though dots need no encoding.
+    def fill(placeholder: re.Match[str]) -> str:
+        text = _as_text(value_of(placeholder[1]))[:_MAX_VALUE_LENGTH_IN_URL]
+        # Dots need no encoding, but clients take a segment of dots for a step up.
         return quote(text, safe="", errors="replace") if text.strip(".") else "%2E" * len(text)
 
     filled = _PLACEHOLDER.sub(fill, template)
-    if len(filled) > _LONGEST_URL:
+    if len(filled) > _MAX_URL_LENGTH:
         raise UnfillableError("The URL is too long.")
-    if _steps(filled) != _steps(template):
+    if _dot_segments(filled) != _dot_segments(template):
         raise UnfillableError("A segment of the URL's path would be dots alone.")
     return filled
 
 
-def _steps(url: str) -> int:
-    """How many segments of a URL's path are dots alone, which clients and servers take for steps up."""
+def _dot_segments(url: str) -> int:
+    """Count the segments ``.`` and ``..`` of a URL's path (RFC 3986, 3.3), which clients and servers remove."""
     path = re.split(r"[?#]", url, maxsplit=1)[0]
     return sum(segment in {".", ".."} for segment in path.split("/"))
 
 
 def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
-    """A header's value for one record: no control characters, no blanks around it, of bounded length."""
-    filled = _PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), template)
-    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:LONGEST_VALUE]
+    """Return a header's value for one record, trimmed, without control characters, of at most 4,096 bytes.
+
+    >>> fill_header("Lead {name}", {"name": "Ada"}.get)
+    'Lead Ada'
+    """
+    filled = _PLACEHOLDER.sub(lambda placeholder: _as_text(value_of(placeholder[1])), template)
+    plain = _CONTROLS.sub(" ", filled).strip().encode(errors="replace")[:MAX_HEADER_LENGTH]
     return plain.decode(errors="ignore").rstrip()
 
 
 def _as_text(value: object) -> str:
-    """A plain value inside a URL or header: null is nothing, lists and objects are compact JSON."""
+    """Return a plain value as text: nothing for null, compact JSON for lists and objects."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -140,7 +164,7 @@ def _is_sound(template: str) -> bool:
         parts.scheme in {"http", "https"}
         and _is_host(parts.hostname or "")
         and not re.search(r"[@{}%]", parts.netloc)
-        and (port is None or 0 < port <= _LARGEST_PORT)
+        and (port is None or 0 < port <= _MAX_PORT)
     )
 
 
@@ -153,17 +177,16 @@ def _is_host(host: str) -> bool:
     except UnicodeError:
         return False
     last = name.rpartition(".")[2]
-    return len(name) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
+    return len(name) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
 
 
 def _header_problems(name: str, value: object) -> list[Problem]:
-    lower = name.lower()
     if not TOKEN.fullmatch(name):
         return [Problem("invalid", "This is not a header's name.")]
-    if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
+    if is_reserved_header(name):
         return [Problem("forbidden", "This header cannot be set.")]
     if not isinstance(value, str):
-        return [Problem("invalid", "Not a valid string.")]
+        return [NOT_A_STRING]
     if re.search(r"[\r\n]", value):
         return [Problem("invalid", "Line breaks are not allowed.")]
-    return text_problems(value, LONGEST_VALUE)
+    return text_problems(value, MAX_HEADER_LENGTH)

@@ -1,33 +1,38 @@
-"""A typed client of the API: ``pip install 'crm-core[client]'``. It needs nothing of the server's.
+"""A typed client of the API, synchronous and asynchronous: ``pip install 'crm-core[client]'``.
 
-Records are the entities of ``crm_core``. Errors are those of ``crm_core.errors``, under ``CrmError``, and two that only
-a client meets: ``NoAnswerError`` and ``AnswerError``.
+Records are the entities of ``crm_core``. Errors are those of ``crm_core.errors``, under ``CrmError``; two more exist
+only here: ``NoAnswerError`` and ``AnswerError``. The server's own dependencies are not needed.
 
-What failed is sent again, a few times and ever more patiently, where that cannot do anything twice: reading; creating
-and changing records, under an ``Idempotency-Key`` of the client's own; deleting, where nothing left is as good as an
-answer. Anything is sent again that did not reach a server, or was too early for it (429).
+Failed requests are retried with growing waits if a repetition cannot do anything twice: reads; creating and changing
+records, with an ``Idempotency-Key`` that the client makes; deletes, where a record that is already gone counts as
+deleted. Any request is retried that did not reach a server or was throttled (429).
 """
 
 from crm_http.client.answers import AnswerError, NoAnswerError, version_of
-from crm_http.client.drivers import AsyncClient, Client, Me
-from crm_http.client.records import Records, RecordsWithImages, RecordsWithTasks, Upload
+from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.records import (
+    RecordOperations,
+    RecordOperationsWithImages,
+    RecordOperationsWithTasks,
+    UploadedImage,
+)
 from crm_http.client.retries import Retry
-from crm_http.client.webhooks import Delivery, DryRunResult, Webhook, Webhooks
+from crm_http.client.webhooks import DeliveryReport, DryRunResult, WebhookOperations, WebhookWithSecret
 
 __all__ = [
     "AnswerError",
     "AsyncClient",
     "Client",
-    "Delivery",
+    "DeliveryReport",
     "DryRunResult",
     "Me",
     "NoAnswerError",
-    "Records",
-    "RecordsWithImages",
-    "RecordsWithTasks",
+    "RecordOperations",
+    "RecordOperationsWithImages",
+    "RecordOperationsWithTasks",
     "Retry",
-    "Upload",
-    "Webhook",
-    "Webhooks",
+    "UploadedImage",
+    "WebhookOperations",
+    "WebhookWithSecret",
     "version_of",
 ]

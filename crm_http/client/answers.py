@@ -1,4 +1,4 @@
-"""From answers to values, and from refusals to errors: those of ``crm_core.errors`` where the meaning is the same."""
+"""HTTP answers become values, and error answers become the errors of ``crm_core.errors`` with the same meaning."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -29,7 +29,7 @@ _VERSION: Final = "version of the record"
 
 
 class AnswerError(CrmError):
-    """An answer that nothing else here stands for: a status of another kind, or something that cannot be read.
+    """The answer has an unexpected status, or its body cannot be read.
 
     Attributes:
         status: its HTTP status.
@@ -41,17 +41,20 @@ class AnswerError(CrmError):
 
 
 class NoAnswerError(CrmError):
-    """No answer came: nothing listens there, or the connection was lost. What was asked may have been done."""
+    """There was no answer: no server, or the connection was lost. The request may have been carried out."""
 
 
 def version_of(record: object) -> int | None:
-    """The version that a record had when it was read; None for one from a list, which tells none."""
-    found: int | None = vars(record).get(_VERSION)
-    return found
+    """Return the version that a record had when it was read; None for a record from a list, which has no versions."""
+    version: int | None = vars(record).get(_VERSION)
+    return version
 
 
 def read_as(kind: type[E]) -> Callable[[httpx.Response], E]:
-    """Reads an answer as an entity. Its version travels with it beside its fields: it is no part of what it says."""
+    """Return a function that reads an answer as an entity.
+
+    The version of the record is kept in the instance's dictionary beside its fields, for ``version_of``.
+    """
 
     def read(response: httpx.Response) -> E:
         value = decode(response, kind)
@@ -63,7 +66,7 @@ def read_as(kind: type[E]) -> Callable[[httpx.Response], E]:
 
 
 def decode(response: httpx.Response, kind: type[E]) -> E:
-    """The answer's body. Raises AnswerError when it is something else."""
+    """Return the body of an answer as a type. Raises AnswerError if it is anything else."""
     try:
         return msgspec.json.decode(response.content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -71,30 +74,30 @@ def decode(response: httpx.Response, kind: type[E]) -> E:
 
 
 def version_in(response: httpx.Response) -> int:
-    """The version that an answer tells; 0 for none. Proxies that compress make tags weak."""
+    """Return the version in an answer's ``ETag``, which compressing proxies make weak; 0 if there is none."""
     tag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
     return int(tag) if tag.isascii() and tag.isdigit() else 0
 
 
-def seconds_asked_for(response: httpx.Response) -> int:
-    """``Retry-After`` in seconds; 0 where it is missing or a date."""
+def retry_after_of(response: httpx.Response) -> int:
+    """Return ``Retry-After`` in seconds; 0 if it is missing or a date."""
     text = response.headers.get("Retry-After", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def error_of(response: httpx.Response) -> CrmError:
-    """The error that a refusal is, with a note that says which request it was."""
+    """Return the error of an error answer, with a note that names the request."""
     try:
         body = msgspec.json.decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         body = None
-    told: Mapping[str, Any] = body if isinstance(body, dict) else {}
-    detail = told.get("detail", response.reason_phrase)
-    # What is wrong with fields has lists of texts; what is wrong with the whole request has one text.
-    if response.status_code == STATUSES[InvalidError] and told and not isinstance(told.get("detail"), str):
-        error: CrmError = InvalidError(_problems(told))
+    members: Mapping[str, Any] = body if isinstance(body, dict) else {}
+    detail = members.get("detail", response.reason_phrase)
+    # Problems of fields are lists of texts; a problem of the whole request is one text under "detail".
+    if response.status_code == STATUSES[InvalidError] and members and not isinstance(members.get("detail"), str):
+        error: CrmError = InvalidError(_problems(members))
     else:
-        error = _ERRORS.get(response.status_code, _other)(response, str(detail), told)
+        error = _ERRORS.get(response.status_code, _other)(response, str(detail), members)
     request = response.request
     error.add_note(f"{request.method} {request.url.path}: {response.headers.get('X-Request-ID', 'no request id')}")
     return error
@@ -105,10 +108,8 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Under a key it is a request under way. Deletes have none, and nothing else is refused for what refers to it."""
-    if "Idempotency-Key" in response.request.headers:
-        return RequestInProgressError(detail)
-    return InUseError(detail)
+    """Return which conflict it is: with a key a request in progress, without one (a delete) a record in use."""
+    return RequestInProgressError(detail) if "Idempotency-Key" in response.request.headers else InUseError(detail)
 
 
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {
@@ -116,21 +117,21 @@ _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], C
     STATUSES[PermissionDeniedError]: lambda _, detail, __: PermissionDeniedError(detail),
     STATUSES[NotFoundError]: lambda _, detail, __: NotFoundError(detail),
     STATUSES[InUseError]: _conflict,
-    STATUSES[VersionConflictError]: lambda r, _, told: VersionConflictError(
-        version_in(r), told.get("changed_fields", ())
+    STATUSES[VersionConflictError]: lambda r, _, members: VersionConflictError(
+        version_in(r), members.get("changed_fields", ())
     ),
     STATUSES[IdempotencyKeyReusedError]: lambda _, detail, __: IdempotencyKeyReusedError(detail),
-    STATUSES[ThrottledError]: lambda r, _, __: ThrottledError(max(seconds_asked_for(r), 1)),
-    STATUSES[UnavailableError]: lambda r, detail, _: UnavailableError(detail, retry_after=max(seconds_asked_for(r), 1)),
+    STATUSES[ThrottledError]: lambda r, _, __: ThrottledError(max(retry_after_of(r), 1)),
+    STATUSES[UnavailableError]: lambda r, detail, _: UnavailableError(detail, retry_after=max(retry_after_of(r), 1)),
 }
 
 
-def _problems(told: Mapping[str, Any]) -> dict[str, Problems]:
-    """The texts of people as problems; the wire does not tell their codes."""
-    return {name: _problem(each) for name, each in told.items()}
+def _problems(members: Mapping[str, Any]) -> dict[str, Problems]:
+    """Return the texts of an error answer as problems; their codes are not on the wire."""
+    return {name: _problem(member) for name, member in members.items()}
 
 
-def _problem(told: Any) -> Problems:
-    if isinstance(told, dict):
-        return _problems(told)
-    return tuple(Problem("invalid", str(each)) for each in (told if isinstance(told, list) else [told]))
+def _problem(member: Any) -> Problems:
+    if isinstance(member, dict):
+        return _problems(member)
+    return tuple(Problem("invalid", str(text)) for text in (member if isinstance(member, list) else [member]))

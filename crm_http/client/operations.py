@@ -1,7 +1,7 @@
-"""Operations: what to send and how to read the answer, each described once for both clients.
+"""Operations: a request and how to read its answer, described once for both clients.
 
-A method marked with ``operation`` builds an ``Operation``. Called on a group whose driver waits for the answer it gives
-what the answer says; on one whose driver is asynchronous, something to await. The type checker knows which.
+A method marked with ``operation`` builds an ``Operation``. Called on a group with a synchronous driver it returns the
+value in the answer; with an asynchronous driver it returns an awaitable of the value. The type checker knows which.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -15,23 +15,23 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 D_co = TypeVar("D_co", bound="Driver | AsyncDriver", covariant=True)
 
-#: What may happen when an operation is sent twice: nothing at all; nothing more under the same ``Idempotency-Key``;
-#: the record is found to be gone; or it would be done twice.
+#: The effect of sending an operation twice: ``safe`` none; ``keyed`` none, thanks to an ``Idempotency-Key``; ``gone``
+#: the second time the record is gone; ``twice`` it is carried out twice.
 Repeat: TypeAlias = Literal["safe", "keyed", "gone", "twice"]
 _REPEATS: Final[Mapping[str, Repeat]] = {"GET": "safe", "PATCH": "keyed", "DELETE": "gone"}
 
 
 @attrs.frozen(kw_only=True)
 class Operation(Generic[T_co]):
-    """One thing to ask of the API.
+    """One request to the API, and how to read its answer.
 
     Attributes:
         method: the HTTP method.
-        path: where to, below the API's address.
-        read: what the answer says; called for answers of success alone.
-        repeat: what may happen when it is sent twice.
-        options: what else httpx is given of the request.
-        headers: what it has beside the headers of every request.
+        path: the path below the API's address.
+        read: returns the value in a successful answer.
+        repeat: the effect of sending it twice.
+        options: further arguments of ``httpx.Client.request``.
+        headers: headers besides those of every request.
     """
 
     method: str
@@ -47,69 +47,69 @@ class Operation(Generic[T_co]):
 
 
 @attrs.frozen
-class Page(Generic[T_co]):
-    """Some of a list, and the operation that asks for what comes next."""
+class ListPage(Generic[T_co]):
+    """A page of a list, and the operation that gets the next page."""
 
     items: tuple[T_co, ...]
-    following: "Operation[Page[T_co]] | None"
+    following: "Operation[ListPage[T_co]] | None"
 
 
 class Driver(Protocol):
-    """Sends operations and waits for their answers."""
+    """Sends operations and blocks until they are answered."""
 
     def run(self, operation: Operation[T]) -> T:
-        """What the answer says."""
+        """Return the value in the answer. Raises CrmError."""
 
-    def pages(self, first: Operation[Page[T]]) -> Iterator[T]:
-        """All that is on a page and those that follow it."""
+    def pages(self, first: Operation[ListPage[T]]) -> Iterator[T]:
+        """Yield all items of a page and the following pages. Raises CrmError."""
 
 
 class AsyncDriver(Protocol):
-    """Sends operations whose answers are awaited."""
+    """Sends operations without blocking."""
 
     def run(self, operation: Operation[T]) -> Awaitable[T]:
-        """What the answer says."""
+        """Return an awaitable of the value in the answer, which raises CrmError."""
 
-    def pages(self, first: Operation[Page[T]]) -> AsyncIterator[T]:
-        """All that is on a page and those that follow it."""
+    def pages(self, first: Operation[ListPage[T]]) -> AsyncIterator[T]:
+        """Yield all items of a page and the following pages. Raises CrmError."""
 
 
 @attrs.define(slots=False, eq=False)
-class Group(Generic[D_co]):
-    """Operations that belong together, sent by one driver."""
+class OperationGroup(Generic[D_co]):
+    """Operations of one part of the API, with the driver that sends them."""
 
     driver: D_co
 
 
 class operation(Generic[P, T]):  # noqa: N801  # it is used as a decorator, as property is
-    """Makes a method that builds an operation one that sends it."""
+    """A decorator: a method that builds an operation becomes one that sends it."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Operation[T]]) -> None:
         self._build = build
         self.__doc__ = build.__doc__
 
     @overload
-    def __get__(self, group: Group[Driver], owner: type) -> Callable[P, T]: ...
+    def __get__(self, group: OperationGroup[Driver], owner: type) -> Callable[P, T]: ...
 
     @overload
-    def __get__(self, group: Group[AsyncDriver], owner: type) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, group: OperationGroup[AsyncDriver], owner: type) -> Callable[P, Awaitable[T]]: ...
 
-    def __get__(self, group: Group[Any], owner: type) -> Callable[P, object]:
-        return lambda *given, **named: group.driver.run(self._build(group, *given, **named))
+    def __get__(self, group: OperationGroup[Any], owner: type) -> Callable[P, object]:
+        return lambda *args, **kwargs: group.driver.run(self._build(group, *args, **kwargs))
 
 
 class listing(Generic[P, T]):  # noqa: N801  # as above
-    """Makes a method that builds the operation for a first page one that iterates over all pages."""
+    """A decorator: a method that builds the operation of a first page becomes one that iterates over all items."""
 
-    def __init__(self, build: Callable[Concatenate[Any, P], Operation[Page[T]]]) -> None:
+    def __init__(self, build: Callable[Concatenate[Any, P], Operation[ListPage[T]]]) -> None:
         self._build = build
         self.__doc__ = build.__doc__
 
     @overload
-    def __get__(self, group: Group[Driver], owner: type) -> Callable[P, Iterator[T]]: ...
+    def __get__(self, group: OperationGroup[Driver], owner: type) -> Callable[P, Iterator[T]]: ...
 
     @overload
-    def __get__(self, group: Group[AsyncDriver], owner: type) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, group: OperationGroup[AsyncDriver], owner: type) -> Callable[P, AsyncIterator[T]]: ...
 
-    def __get__(self, group: Group[Any], owner: type) -> Callable[P, object]:
-        return lambda *given, **named: group.driver.pages(self._build(group, *given, **named))
+    def __get__(self, group: OperationGroup[Any], owner: type) -> Callable[P, object]:
+        return lambda *args, **kwargs: group.driver.pages(self._build(group, *args, **kwargs))

@@ -1,4 +1,4 @@
-"""When an operation is sent again, without any I/O: drivers send, tell what came of it, and wait as they are told."""
+"""When an operation is sent again. There is no I/O here: drivers send, report the outcome, and wait."""
 
 import random
 from http import HTTPStatus
@@ -9,25 +9,25 @@ import attrs
 import httpx
 
 from crm_core.errors import CrmError
-from crm_http.client.answers import NoAnswerError, error_of, seconds_asked_for
+from crm_http.client.answers import NoAnswerError, error_of, retry_after_of
 from crm_http.client.operations import Operation
 
-#: These came before anything was sent.
-_UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-#: These came when something may have been.
+#: Errors that occur before anything is sent.
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+#: Errors that occur when the request may have been sent.
 _LOST: Final = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
-#: Answers of servers that may know nothing of what became of the request, or of gateways before them.
-_UNSURE: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+#: Answers of servers or gateways that may not know whether the request was carried out.
+_UNCERTAIN: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
 @attrs.frozen(kw_only=True)
 class Retry:
-    """How patient a client is.
+    """How often and how long a client retries.
 
     Attributes:
-        attempts: how often an operation is sent at most.
-        first: the longest wait before the second attempt, in seconds; twice as long before each further one.
-        longest: no wait is longer; a server that asks for a longer one is not asked again.
+        attempts: the most attempts of an operation.
+        first: the longest wait before the second attempt, in seconds; it doubles before each further attempt.
+        longest: the longest wait, in seconds; if a server asks for a longer one, the client gives up.
     """
 
     attempts: int = 5
@@ -35,11 +35,11 @@ class Retry:
     longest: float = 20.0
 
 
-class DeliveryDetail:
-    """One operation until it is answered.
+class RetryState:
+    """The state of one operation from its first attempt until it is answered.
 
     Attributes:
-        request: what httpx is to send in every attempt.
+        request: the arguments of ``httpx.Client.request``, the same in every attempt.
     """
 
     def __init__(self, operation: Operation[object], retry: Retry) -> None:
@@ -53,42 +53,42 @@ class DeliveryDetail:
         self._repeat = operation.repeat
         self._retry = retry
         self._attempts = 0
-        self._is_unsure = False
+        self._is_uncertain = False
 
     def after(self, outcome: httpx.Response | httpx.RequestError) -> httpx.Response | float:
-        """The answer, or the seconds after which to send the request again. Raises CrmError."""
+        """Return the final answer, or the seconds to wait before the next attempt. Raises CrmError to give up."""
         self._attempts += 1
-        if isinstance(outcome, httpx.Response) and self._is_answer(outcome):
+        if isinstance(outcome, httpx.Response) and self._is_final(outcome):
             return outcome
-        asked = seconds_asked_for(outcome) if isinstance(outcome, httpx.Response) else 0
-        is_over = self._attempts >= self._retry.attempts or asked > self._retry.longest
+        requested = retry_after_of(outcome) if isinstance(outcome, httpx.Response) else 0
+        is_over = self._attempts >= self._retry.attempts or requested > self._retry.longest
         if is_over or not self._may_repeat(outcome):
             raise _error(outcome)
-        self._is_unsure |= _leaves_unsure(outcome)
-        # So many clients that fail together do not come back together.
-        most = min(self._retry.first * 2.0 ** (self._attempts - 1), self._retry.longest)
-        return asked + random.uniform(0, most)  # noqa: S311  # no secret
+        self._is_uncertain |= _leaves_uncertain(outcome)
+        # Jitter, so that clients that failed together do not return together.
+        limit = min(self._retry.first * 2.0 ** (self._attempts - 1), self._retry.longest)
+        return requested + random.uniform(0, limit)  # noqa: S311  # no secret
 
-    def _is_answer(self, response: httpx.Response) -> bool:
-        # Whoever deletes, loses the answer and finds nothing the next time has what they wanted.
-        is_gone = self._repeat == "gone" and self._is_unsure and response.status_code == HTTPStatus.NOT_FOUND
+    def _is_final(self, response: httpx.Response) -> bool:
+        # After a lost answer to a delete, 404 means that the delete was carried out.
+        is_gone = self._repeat == "gone" and self._is_uncertain and response.status_code == HTTPStatus.NOT_FOUND
         return response.is_success or is_gone
 
     def _may_repeat(self, outcome: httpx.Response | httpx.RequestError) -> bool:
-        if _leaves_unsure(outcome):
+        if _leaves_uncertain(outcome):
             return self._repeat != "twice"
         if isinstance(outcome, httpx.RequestError):
-            return isinstance(outcome, _UNSENT)
-        if outcome.status_code == HTTPStatus.CONFLICT:  # what was sent before is still under way
+            return isinstance(outcome, _NOT_SENT)
+        if outcome.status_code == HTTPStatus.CONFLICT:  # the previous attempt is still in progress
             return self._repeat == "keyed"
         return outcome.status_code == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _leaves_unsure(outcome: httpx.Response | httpx.RequestError) -> bool:
-    """Whether what was asked may have been done or not."""
+def _leaves_uncertain(outcome: httpx.Response | httpx.RequestError) -> bool:
+    """Return whether the request may or may not have been carried out."""
     if isinstance(outcome, httpx.Response):
-        return outcome.status_code in _UNSURE
-    return isinstance(outcome, _LOST) and not isinstance(outcome, _UNSENT)
+        return outcome.status_code in _UNCERTAIN
+    return isinstance(outcome, _LOST) and not isinstance(outcome, _NOT_SENT)
 
 
 def _error(outcome: httpx.Response | httpx.RequestError) -> CrmError:

@@ -1,34 +1,36 @@
-"""Webhooks: beside what all records have, their secret, trials, and what became of their deliveries."""
+"""The operations of webhooks: those of all records, and secrets, dry runs and the delivery log."""
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import attrs
 import httpx
 
+from crm_core.model.events import EventKind
 from crm_core.webhooks import entity
+from crm_core.webhooks.deliveries import DeliveryState
 from crm_http.client.answers import decode
-from crm_http.client.operations import D_co, Operation, Page, listing, operation
-from crm_http.client.records import Records, below, body_of, page_at
+from crm_http.client.operations import D_co, ListPage, Operation, listing, operation
+from crm_http.client.records import RecordOperations, below, body_of, page_at
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class Webhook(entity.Webhook):
-    """A webhook as the API shows it; its ``secret`` is there when it has just been created, and never again."""
+class WebhookWithSecret(entity.Webhook):
+    """A webhook; its ``secret`` is present only in the answer to ``create``."""
 
     secret: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class DryRunResult:
-    """What would come of an event.
+    """The result of a dry run.
 
     Attributes:
-        would_fire: whether the webhook would be sent anything.
-        request: what that is: ``method``, ``url``, ``headers`` and ``body``.
-        error: why it cannot be sent.
+        would_fire: the webhook would fire.
+        request: the request that would be sent: ``method``, ``url``, ``headers`` and ``body``.
+        error: why it could not be sent; None if it could.
     """
 
     would_fire: bool
@@ -37,18 +39,18 @@ class DryRunResult:
 
 
 @attrs.frozen(kw_only=True)
-class Delivery:
-    """A delivery in the log of a webhook; its fields are those of ``crm_core.LoggedDelivery``.
+class DeliveryReport:
+    """A delivery in the log of a webhook; the other fields are those of ``crm_core.LoggedDelivery``.
 
     Attributes:
-        request: what is sent, for those who may change webhooks; None in lists.
-        answer: the beginning of the receiver's last answer, likewise.
+        request: the request, for users who may change webhooks; None in lists.
+        answer: the beginning of the receiver's last answer, for the same users; None in lists.
     """
 
     id: UUID
     record: UUID
     type: str
-    state: Literal["pending", "sending", "delivered", "dead"]
+    state: DeliveryState
     attempts: int
     status: int | None
     error: str | None
@@ -61,17 +63,19 @@ class Delivery:
 
 
 @attrs.define(slots=False, eq=False)
-class Webhooks(Records[D_co, Webhook]):
-    """Webhooks and their deliveries."""
+class WebhookOperations(RecordOperations[D_co, WebhookWithSecret]):
+    """The operations of webhooks."""
 
     @operation
     def rotate_secret(self, id_: UUID | str, /) -> Operation[str]:
-        """A new secret; for a day both sign."""
+        """Replace the secret and return the new one; for a day requests are signed with both."""
         return Operation(method="POST", path=below(self.place, id_, "rotate-secret"), read=_read_secret)
 
     @operation
-    def dry_run(self, id_: UUID | str, /, *, record: UUID | str, event: str = "updated") -> Operation[DryRunResult]:
-        """Would it fire for a record, and what would be sent? Nothing is."""
+    def dry_run(
+        self, id_: UUID | str, /, *, record: UUID | str, event: EventKind = "updated"
+    ) -> Operation[DryRunResult]:
+        """Return whether the webhook would fire for a record, and the request it would send; nothing is sent."""
         return Operation(
             method="POST",
             path=below(self.place, id_, "dry-run"),
@@ -81,30 +85,32 @@ class Webhooks(Records[D_co, Webhook]):
         )
 
     @listing
-    def deliveries(self, id_: UUID | str, /, *, page_size: int = 100, **filters: object) -> Operation[Page[Delivery]]:
-        """The log, the newest first; ``state`` filters it."""
-        return page_at(below(self.place, id_, "deliveries"), Delivery, {**filters, "limit": page_size})
+    def deliveries(
+        self, id_: UUID | str, /, *, page_size: int = 100, **filters: object
+    ) -> Operation[ListPage[DeliveryReport]]:
+        """Yield the deliveries of a webhook, newest first; ``state=`` filters them."""
+        return page_at(below(self.place, id_, "deliveries"), DeliveryReport, {**filters, "limit": page_size})
 
     @operation
-    def delivery(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[Delivery]:
-        """One delivery, with its request and the receiver's answer."""
+    def delivery(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[DeliveryReport]:
+        """Return one delivery with its request and the receiver's answer."""
         return Operation(method="GET", path=below(self.place, id_, "deliveries", delivery_id), read=_read_delivery)
 
     @operation
-    def redeliver(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[Delivery]:
-        """Have a delivery sent anew."""
+    def redeliver(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[DeliveryReport]:
+        """Send a delivery again; return it."""
         path = below(self.place, id_, "deliveries", delivery_id, "redeliver")
         return Operation(method="POST", path=path, read=_read_delivery)
 
     @operation
     def recover(self, id_: UUID | str, /, *, since: dt.datetime | dt.date | str) -> Operation[int]:
-        """Have all deliveries sent anew that died since then; gives how many."""
+        """Send all deliveries again that died since a time; return how many."""
         path = below(self.place, id_, "recover")
         return Operation(method="POST", path=path, read=_read_recovered, options=body_of({"since": since}))
 
 
-def _read_delivery(response: httpx.Response) -> Delivery:
-    return decode(response, Delivery)
+def _read_delivery(response: httpx.Response) -> DeliveryReport:
+    return decode(response, DeliveryReport)
 
 
 def _read_secret(response: httpx.Response) -> str:

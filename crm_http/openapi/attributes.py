@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from crm_core.engine.queries import OPERATORS_OF_TYPE
-from crm_core.engine.query_strings import ATTRIBUTE_PREFIX
-from crm_core.model.entities import Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
 from crm_http.openapi.schemas import WEB_URL, Schema, attributes_name, nullable
 

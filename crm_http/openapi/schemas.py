@@ -6,7 +6,7 @@ Requests are described with the conversions of decision 4: a name may be sent as
 import datetime as dt
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -110,6 +110,8 @@ def _of_type(annotation: Any) -> Schema:
         return {"type": "array", "items": _of_type(arguments[0])}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": _of_type(arguments[1])}
+    if origin is Literal:  # all of ours are texts
+        return dict(_SIMPLE[str])
     return reference(annotation.__name__) if attrs.has(annotation) else dict(_SIMPLE[annotation])
 
 
@@ -205,7 +207,7 @@ _BY_KIND: Final[Mapping[str, Callable[[Field], Schema]]] = {
         "type": "object",
         "maxProperties": templates.MAX_HEADERS,
         "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
-        "additionalProperties": {"type": "string", "maxLength": templates.LONGEST_VALUE, "pattern": _HEADER_VALUE},
+        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
     },
     "json": lambda _: {},
     "attributes": lambda _: {},

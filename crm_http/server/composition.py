@@ -89,7 +89,7 @@ def app() -> "RequestMiddleware":
     images = Images(
         files=files,
         read_header=read_header,
-        largest=settings.upload_mb * 2**20,
+        max_bytes=settings.upload_mb * 2**20,
         is_private=settings.s3_private,
     )
 

@@ -21,7 +21,6 @@ from prometheus_client.registry import Collector
 from crm_core.errors import UnavailableError
 from crm_core.ports import WebhookSender
 from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_core.webhooks.retries import is_success
 
 #: Where the library keeps the files; it reads this when it is imported.
 _PLACE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -88,7 +87,7 @@ class _CountedSender:
 
     async def send(self, attempt: Attempt) -> Outcome:
         outcome = await self._sender.send(attempt)
-        self._results[is_success(outcome)].inc()
+        self._results[outcome.is_success].inc()
         return outcome
 
 

@@ -18,9 +18,10 @@ from crm_core.resources import LEADS, WEBHOOKS
 from crm_core.testing.machine import USERS
 from crm_core.testing.outboxes import Opened, Post
 from crm_core.use_cases.delivery_worker import DeliveryWorker
-from crm_core.webhooks.attempts import Attempt, Claim, Outcome
+from crm_core.webhooks.attempts import LEASE, Attempt, Claim, Outcome
+from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import LogQuery
-from crm_core.webhooks.retries import LEASE, Health, Result, Retries
+from crm_core.webhooks.retries import Result, Retries
 
 SECONDS = 10
 AT_ONCE = Retries((0.0, 0.0, 0.0))

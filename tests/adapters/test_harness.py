@@ -12,22 +12,21 @@ from hypothesis import strategies as st
 
 from crm_adapters import documents
 from crm_adapters.memory import MemoryDatabase
-from crm_core import RESOURCES, Changes, Database, Decide, Document, Key, Known, Needs, Page, Query, Receipt, Resource
+from crm_core import RESOURCES, Database, Decide, Decision, Document, Key, Page, Query, Receipt, Resource
 from crm_core.model.documents import plain
 from crm_core.testing import USERS, assert_agreement, entities
+from crm_core.testing.scene import deciding
 
 
 class LosesUpdates(MemoryDatabase):
     """Lets others in between reading and committing."""
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
-        known = await self.known(needs)
+    async def change(self, decide: Decide) -> Document | None:
+        decision = Decision(decide)
+        while decision.needs:
+            decision.send(await self.known(decision.needs))
         await asyncio.sleep(0)
-
-        def on_what_was_read(now: Known) -> Changes | Needs:
-            return decide(attrs.evolve(now, records={**now.records, **known.records}))
-
-        return await super().change(needs, on_what_was_read)
+        return await super().change(deciding(decision.changes))
 
 
 class ForgetsHistories(MemoryDatabase):

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
+from crm_core.engine.changes import Changes
 from crm_core.engine.queries import Query
 from crm_core.errors import NotAuthenticatedError, NotFoundError
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Accounts, Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Needs
+from crm_core.rules.needs import Known, Needs, Steps
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
 from crm_core.testing.scene import Scene
@@ -73,11 +74,22 @@ def test_events_are_kept_in_order() -> None:
     ]
 
 
-def test_a_decision_that_asks_for_what_it_knows_is_stopped() -> None:
-    needs = Needs(catalogs={"client": None})
+def test_what_a_decision_knows_is_not_read_again() -> None:
+    class CountingDatabase(MemoryDatabase):
+        reads = 0
 
-    with pytest.raises(AssertionError):
-        asyncio.run(MemoryDatabase().change(needs, lambda _: needs))
+        def _read(self, needs: Needs) -> Known:
+            self.reads += 1
+            return super()._read(needs)
+
+    def decide() -> Steps[Changes]:
+        first = yield Needs(catalogs={"client": None})
+        assert (yield Needs(catalogs={"client": 1})) == first
+        return Changes()
+
+    asyncio.run((database := CountingDatabase()).change(decide))
+
+    assert database.reads == 1
 
 
 def test_a_page_without_a_limit_is_a_mistake() -> None:

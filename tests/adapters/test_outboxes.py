@@ -18,7 +18,8 @@ from crm_core.resources import LEADS
 from crm_core.testing.machine import USERS
 from crm_core.testing.outboxes import Opened, OutboxContract, Post
 from crm_core.testing.scene import fact
-from crm_core.webhooks.retries import KEPT, LEASE
+from crm_core.webhooks.attempts import LEASE
+from crm_core.webhooks.delivery_log import RETENTION
 from tests.conftest import empty
 
 
@@ -78,7 +79,7 @@ class TestPostgresOutbox(OutboxContract):
         await post.lead()
         attempt = await post.claim_one()
         await post.deliver(attempt)
-        await self.elapse(KEPT["delivered"])
+        await self.elapse(RETENTION["delivered"])
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
             await connection.execute(query("redeliver"), {"webhook": hook, "id": attempt.delivery})
             assert await asyncio.wait_for(post.outbox.clean(), 5) == 0
@@ -128,5 +129,5 @@ PARAMS = {
     "errors": ["", ""],
     "answers": ["", ""],
     "blamed": [False] * 2,
-    **KEPT,
+    **RETENTION,
 }

@@ -14,7 +14,6 @@ from crm_core.errors import NotFoundError, PermissionDeniedError, UnavailableErr
 from crm_core.model.accounts import Actor, User
 from crm_core.model.files import new_key
 from crm_core.resources import ATTRIBUTES, CLIENTS
-from crm_core.rules.needs import Needs
 from crm_core.testing.files import any_key, kept, pieces
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Scene
@@ -113,9 +112,9 @@ class FailingDatabase(MemoryDatabase):
 
     fault = ""
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def change(self, decide: Decide) -> Document | None:
         if self.fault != "refuses":
-            document = await super().change(needs, decide)
+            document = await super().change(decide)
         if self.fault:
             raise UnavailableError
         return document

@@ -1,6 +1,7 @@
 """Hand-made knowledge for decisions: a few values, and the loop that a store runs, without a store."""
 
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import Changes, Decide
-from crm_core.errors import InvalidError, Problems
+from crm_core.engine.changes import Changes, Decide, Decision
+from crm_core.errors import CrmError, InvalidError, Problems
 from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, User
@@ -20,8 +21,7 @@ from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
 from crm_core.rules.tasks_and_notes import Edit
-from crm_core.rules.webhooks import MODELS
-from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.entity import MODELS, Webhook
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
 ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")
@@ -95,33 +95,41 @@ class Knowledge:
     def create(self, resource: Resource, data: object, *, parent: object = None, who: Caller | None = None) -> Changes:
         draft = read_draft(resource.entity, data, context(), require_all=True)
         key = Key(resource.name, uid(1000))
-        return self.ask(partial(decisions.create, resource, who or calling(), key, draft, parent))
+        return self.run(partial(decisions.create, resource, who or calling(), key, draft, parent))
 
     def patch(self, resource: Resource, number: int, data: object, *, merge: bool = False) -> Changes:
         draft = read_draft(resource.entity, data, context(), require_all=False, merge=merge)
         return self.apply(resource, number, lambda _: draft)
 
     def apply(self, resource: Resource, number: int, edit: Edit, *, parent: object = None) -> Changes:
-        return self._about(resource, number, partial(decisions.alter, resource, calling(BOB)), edit, parent, None)
+        key = Key(resource.name, uid(number))
+        return self.run(partial(decisions.alter, resource, calling(BOB), key, edit, parent, None))
 
     def remove(self, resource: Resource, number: int, *, parent: object = None) -> Changes:
-        return self._about(resource, number, partial(decisions.remove, resource, calling(BOB)), parent, None)
-
-    def _about(self, resource: Resource, number: int, decide: Callable[..., Changes | Needs], *rest: object) -> Changes:
         key = Key(resource.name, uid(number))
-        return self.ask(partial(decide, key, *rest), Needs(records=frozenset({key})))
+        return self.run(partial(decisions.remove, resource, calling(BOB), key, parent, None))
 
-    def ask(self, decide: Decide, needs: Needs | None = None) -> Changes:
-        """Know what is needed, ask, and so on; every answer is asked for twice, since decisions are pure."""
-        known = self.answer(needs or Needs())
+    def run(self, decide: Decide) -> Changes:
+        """Return what a decision changes; it runs twice, step by step, and both runs are the same: it is pure."""
+        runs = Decision(decide), Decision(decide)
         for _ in range(9):
-            answer = decide(known)
-            assert decide(known) == answer
-            if isinstance(answer, Changes):
-                return answer
-            assert known.lacks(answer) == answer, "a decision asks only for what it does not know"
-            known |= self.answer(answer)
+            one, other = (run.needs for run in runs)
+            assert one == other
+            if not one:
+                assert runs[0].changes == runs[1].changes
+                return runs[0].changes
+            known = self.answer(one)
+            self._send_to_both(runs, known)
         raise AssertionError("the decision never has enough")
+
+    def _send_to_both(self, runs: tuple[Decision, Decision], known: Known) -> None:
+        try:
+            runs[0].send(known)
+        except CrmError as error:
+            with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
+                runs[1].send(known)
+            raise
+        runs[1].send(known)
 
     def answer(self, needs: Needs) -> Known:
         return Known(

@@ -106,7 +106,7 @@ def test_who_has_not_seen_what_others_changed_is_told_what_that_was(crm: Client)
             crm.clients.delete(seen.id, if_match=seen)
         assert crm.clients.change(seen.id, if_match=crm.clients.retrieve(seen.id), name="c").name == "c"
         [listed] = crm.clients.list()
-        with pytest.raises(ValueError, match="lists do not tell versions"):
+        with pytest.raises(ValueError, match="records from lists have no version"):
             crm.clients.change(seen.id, if_match=listed, name="d")
 
 

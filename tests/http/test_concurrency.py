@@ -20,7 +20,6 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_core.model.accounts import Actor, User
 from crm_core.model.entities import Lead
-from crm_core.rules.needs import Needs
 from crm_core.testing.scene import put, writing
 from crm_core.use_cases.accounts import hash_token
 from crm_core.use_cases.callers import caller, new_id
@@ -204,7 +203,7 @@ async def fill(database_url: str, pipeline: str, stages: Sequence[str], number: 
         )
         for index in range(number)
     ]
-    await PostgresDatabase(pool).change(Needs(), writing(*(put(who, None, lead) for lead in leads)))
+    await PostgresDatabase(pool).change(writing(*(put(who, None, lead) for lead in leads)))
     await pool.close()
     return [str(lead.id) for lead in leads]
 

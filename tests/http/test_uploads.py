@@ -208,7 +208,7 @@ def test_ten_megabytes_are_taken_and_come_back(api: Api, path: str) -> None:
 
 
 def test_what_is_taken_can_be_set() -> None:
-    with on_memory(largest=2_000) as api:
+    with on_memory(max_bytes=2_000) as api:
         path = path_of(api)
 
         assert api.upload(path, png(padding=1_800)).status_code == 201

@@ -231,7 +231,7 @@ CLIENT, STAGES, FOLLOW_UP = (
 )
 LEAD, ATTRIBUTE, TRANSFER = "PATCH /api/leads/{lead}/", "POST /api/attributes/lead/", "POST /api/transfer-requests/"
 WEBHOOK = "PATCH /api/webhooks/{webhook}/"
-LARGEST = 2**63 - 1
+MAX_BIGINT = 2**63 - 1
 
 
 def stage_order(value: Any, problems: list[str]) -> Row:
@@ -249,7 +249,7 @@ FIELDS = [
     invalid(CLIENT, {"name": "x" * 256}, name=["Ensure this field has no more than 255 characters."]),
     invalid(CLIENT, {"name": "a\0b"}, name=["Null characters are not allowed."]),
     *(stage_order(value, NO_INTEGER) for value in (True, "x", 1.5, "1.5", [], "")),
-    stage_order(LARGEST + 1, [f"Ensure this value is less than or equal to {LARGEST}."]),
+    stage_order(MAX_BIGINT + 1, [f"Ensure this value is less than or equal to {MAX_BIGINT}."]),
     stage_order("1" * 1001, ["String value too large."]),
     *(
         invalid(CLIENT, task(completed=value), list_of_tasks={"0": {"completed": NO_BOOLEAN}})

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_core import Client as ClientRecord
 from crm_core import FollowUp, Lead
-from crm_http.client import AsyncClient, Client, Delivery, Upload, Webhook
+from crm_http.client import AsyncClient, Client, DeliveryReport, UploadedImage, WebhookWithSecret
 
 
 def results(crm: Client, other: AsyncClient, key: UUID) -> None:
@@ -16,10 +16,10 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.leads.list(stage="New"), Iterator[Lead])
     assert_type(other.leads.list(stage="New"), AsyncIterator[Lead])
     assert_type(crm.clients.change(key, name="b"), ClientRecord)
-    assert_type(crm.clients.upload(key, b""), Upload)
+    assert_type(crm.clients.upload(key, b""), UploadedImage)
     assert_type(crm.follow_ups(key).retrieve(key), FollowUp)
-    assert_type(crm.webhooks.create(name="w"), Webhook)
-    assert_type(other.webhooks.deliveries(key), AsyncIterator[Delivery])
+    assert_type(crm.webhooks.create(name="w"), WebhookWithSecret)
+    assert_type(other.webhooks.deliveries(key), AsyncIterator[DeliveryReport])
     assert_type(other.webhooks.rotate_secret(key), Awaitable[str])
 
 

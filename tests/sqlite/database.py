@@ -24,6 +24,7 @@ from crm_core import (
     Changes,
     Cursor,
     Decide,
+    Decision,
     Document,
     DuplicateRequestError,
     Key,
@@ -42,7 +43,7 @@ from crm_core import (
     sort_key,
 )
 from crm_core.model.documents import plain
-from crm_core.rules.webhooks import MODELS
+from crm_core.webhooks.entity import MODELS
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -111,9 +112,9 @@ class SqliteDatabase:
         events = await self._run("deferred", self._rows, statement, str(key.id), since)
         return sorted({name for (event,) in events for name in json.loads(event)["changes"]})
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""
-        document, changes = await self._run("immediate", self._change, needs, decide)
+        document, changes = await self._run("immediate", self._change, decide)
         self._tell(changes)
         return document
 
@@ -217,10 +218,11 @@ class SqliteDatabase:
 
     # Writing
 
-    def _change(self, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
-        known = self._known(needs)
-        while isinstance(changes := decide(known), Needs):
-            known |= self._known(known.lacks(changes))
+    def _change(self, decide: Decide) -> tuple[Document | None, Changes]:
+        decision = Decision(decide)
+        while decision.needs:
+            decision.send(self._known(decision.needs))
+        changes = decision.changes
         receipt = changes.receipt
         if receipt and self._receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError

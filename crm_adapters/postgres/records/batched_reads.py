@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from crm_adapters.postgres.connection.pool import Pool
@@ -21,6 +21,8 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 
 class SharedReader:
     """Reads that concurrent requests share, and catalogs that are kept until a newer version is seen."""
+
+    holds_children: Final = False
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -23,7 +23,7 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.transactions import (
     LockingReader,
     commit_whole_group,
-    decide_until_known,
+    complete,
     groups_of,
     held_records,
     read,
@@ -31,7 +31,7 @@ from crm_adapters.postgres.records.transactions import (
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.changes import Changes, Decide, DuplicateRequestError
+from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import UnavailableError
@@ -116,27 +116,28 @@ class PostgresDatabase:
         """The fields that the changes of a record after a version touched."""
         return await _changed_fields(self._pool.reading, key, since)
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def change(self, decide: Decide) -> Document | None:
         """Read, decide, commit; again when what was known no longer holds, at last under locks."""
-        async with self._turns.take(needs.records):
-            return await self._change(needs, decide)
+        decision = Decision(decide)
+        async with self._turns.take(decision.needs.records):
+            return await self._change(decide, decision)
 
-    async def _change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def _change(self, decide: Decide, decision: Decision) -> Document | None:
         last = asyncio.get_running_loop().time() + _LONGEST_CONTENTION
-        rounds = 0 if needs.children else _ROUNDS_WITHOUT_LOCKS
-        for _ in range(rounds):
-            known, answer = await decide_until_known(self._reader, await read(self._reader, needs), decide)
-            if isinstance(answer, Needs):  # for children, which are read under locks only
+        for round_ in range(_ROUNDS_WITHOUT_LOCKS):
+            await complete(self._reader, decision, look_again=round_ > 0)
+            if decision.needs:  # for children, which are read under locks only
                 break
-            if await self._commit(answer, known):
-                return _answer(answer, known)
+            if await self._commit(decision):
+                return _answer(decision)
             _check_patience(last)
-            self._reader.forget(known)
-            needs = _looking_again(needs)
-        return await self._change_under_locks(needs, decide, last)
+            self._reader.forget(decision.known)
+            decision = Decision(decide)
+        return await self._change_under_locks(decide, last)
 
-    async def _commit(self, changes: Changes, known: Known) -> bool:
-        """Commit, and tell whether what was known still held."""
+    async def _commit(self, decision: Decision) -> bool:
+        """Commit, and return whether what was known still held."""
+        changes, known = decision.changes, decision.known
         groups = groups_of(changes)
         held = held_records(changes, known)
         try:
@@ -148,26 +149,26 @@ class PostgresDatabase:
                         async with transaction(connection):
                             for index, group in enumerate(groups):
                                 await commit_whole_group(connection, group, () if index else held, known.catalogs)
-                            await _keep_receipt(connection, changes, known)
+                            await _keep_receipt(connection, decision)
         except StaleError:
             return False
         self._after(changes)
         return True
 
-    async def _change_under_locks(self, needs: Needs, decide: Decide, last: float) -> Document | None:
+    async def _change_under_locks(self, decide: Decide, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
                 async with self._pool.connect(WIDE_TIMEOUT) as connection:
                     with staleness():
                         async with transaction(connection):
                             await fetch(connection, query("allow_time"), {})
-                            answer, changes = await _decide_under_locks(connection, needs, decide)
+                            decision = await _decide_under_locks(connection, decide)
             except StaleError:
                 _check_patience(last)
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
             else:
-                self._after(changes)
-                return answer
+                self._after(decision.changes)
+                return _answer(decision)
         logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
         raise UnavailableError
 
@@ -224,14 +225,14 @@ class ConnectedDatabase:
         """The fields that the changes of a record after a version touched."""
         return await _changed_fields(self._reading, key, since)
 
-    async def change(self, needs: Needs, decide: Decide) -> Document | None:
+    async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
         with translated():
             try:
                 await self._begin()
                 with staleness():
                     async with self._connection.transaction():
-                        return (await _decide_under_locks(self._connection, needs, decide))[0]
+                        return _answer(await _decide_under_locks(self._connection, decide))
             except StaleError:
                 raise UnavailableError from None
 
@@ -249,20 +250,17 @@ class ConnectedDatabase:
             await self._connection.execute("select")
 
 
-async def _decide_under_locks(connection: Connection, needs: Needs, decide: Decide) -> tuple[Document | None, Changes]:
+async def _decide_under_locks(connection: Connection, decide: Decide) -> Decision:
     """Read, decide and write inside the caller's transaction."""
-    reader = LockingReader(connection)
-    # Children are read once their parents are held, so that none can be added meanwhile.
-    known, changes = await decide_until_known(reader, await read(reader, evolve(needs, children=frozenset())), decide)
-    assert isinstance(changes, Changes)  # noqa: S101  # a locking reader answers every need
-    for group in groups_of(changes):
-        await commit_whole_group(connection, group, (), known.catalogs)
-    await _keep_receipt(connection, changes, known)
-    return _answer(changes, known), changes
+    await complete(LockingReader(connection), decision := Decision(decide))
+    for group in groups_of(decision.changes):
+        await commit_whole_group(connection, group, (), decision.known.catalogs)
+    await _keep_receipt(connection, decision)
+    return decision
 
 
-async def _keep_receipt(connection: Connection, changes: Changes, known: Known) -> None:
-    answer = _answer(changes, known)
+async def _keep_receipt(connection: Connection, decision: Decision) -> None:
+    changes, answer = decision.changes, _answer(decision)
     if changes.receipt is None or changes.answer is None or answer is None:
         return
     user, (key, fingerprint) = changes.receipt
@@ -291,21 +289,16 @@ def _check_patience(last: float) -> None:
         raise UnavailableError
 
 
-def _answer(changes: Changes, known: Known) -> Document | None:
-    """The record that the decision answers with, as it is after the commit."""
-    key = changes.answer
+def _answer(decision: Decision) -> Document | None:
+    """Return the record that the decision answers with, as it is after the commit."""
+    key = decision.changes.answer
     if key is None:
         return None
-    for write in changes.writes:
+    for write in decision.changes.writes:
         if write.key == key:
             return Document(write.event.version, documents.encode(getattr(write, "value", None)))
-    record = known.records[key]
+    record = decision.known.records[key]
     return Document(record.version, documents.encode(record.value)) if record else None
-
-
-def _looking_again(needs: Needs) -> Needs:
-    """The same needs, without trust in catalog versions that were seen earlier."""
-    return evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
 
 
 async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:

@@ -7,13 +7,14 @@ from itertools import groupby
 from typing import Any, Final, LiteralString, NamedTuple, Protocol
 from uuid import UUID
 
+from attrs import evolve
 from psycopg import sql
 
 from crm_adapters import documents
 from crm_adapters.postgres.connection.errors import StaleError
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.sql.statements import query, write
-from crm_core.engine.changes import Changes, Decide, Put, Remove
+from crm_core.engine.changes import Changes, Decision, Put, Remove
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
 from crm_core.webhooks.deliveries import Delivery
 
@@ -23,8 +24,12 @@ _BATCH: Final = 500
 class Reader(Protocol):
     """How needs are read: shared with other requests, or under locks."""
 
+    @property
+    def holds_children(self) -> bool:
+        """Whether children stay as they were read until the commit."""
+
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """TruncationCheck records; None for those that are not there."""
+        """Return whole records; None for those that are not there."""
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
         """Which keys name something."""
@@ -40,7 +45,7 @@ class Reader(Protocol):
 
 
 async def read(reader: Reader, needs: Needs) -> Known:
-    """Everything that is needed."""
+    """Return everything that is needed; records come first, so that a locking reader holds them before children."""
     return Known(
         records=await reader.records(needs.records) if needs.records else {},
         references=await reader.existing(needs.references) if needs.references else {},
@@ -50,23 +55,23 @@ async def read(reader: Reader, needs: Needs) -> Known:
     )
 
 
-async def decide_until_known(reader: Reader, known: Known, decide: Decide) -> tuple[Known, Changes | Needs]:
-    """Ask until the answer is changes, reading what is needed in between.
+async def complete(reader: Reader, decision: Decision, *, look_again: bool = False) -> None:
+    """Read what a decision needs until it is made, or until it needs children that this reader cannot hold.
 
-    Further needs come back to the caller when they are for children, which are read under locks only.
+    With ``look_again`` catalog versions that were seen earlier are not trusted.
     """
-    while isinstance(answer := await _ask(decide, known), Needs):
-        if answer.children and not isinstance(reader, LockingReader):
-            return known, answer
-        known |= await read(reader, answer)
-    return known, answer
+    while (needs := decision.needs) and (reader.holds_children or not needs.children):
+        if look_again:
+            needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
+        await _send(decision, await read(reader, needs))
 
 
-async def _ask(decide: Decide, known: Known) -> Changes | Needs:
-    # Over thousands of children a decision takes long; being pure it may as well be made in a thread.
-    if any(len(children) > _BATCH for children in known.children.values()):
-        return await asyncio.to_thread(decide, known)
-    return decide(known)
+async def _send(decision: Decision, known: Known) -> None:
+    # Over thousands of children a decision takes long; being pure it may as well run in a thread.
+    if any(len(children) > _BATCH for more in (decision.known, known) for children in more.children.values()):
+        await asyncio.to_thread(decision.send, known)
+    else:
+        decision.send(known)
 
 
 def record_of(resource: str, row: Row) -> Record:
@@ -111,8 +116,10 @@ class Lookups:
 class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
+    holds_children: Final = True
+
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """TruncationCheck records, locked in the order of resource and id."""
+        """Return whole records, locked in the order of resource and id."""
         found: dict[Key, Record | None] = {}
         for resource, group in _by_resource(keys):
             found |= dict.fromkeys(group)

@@ -44,7 +44,7 @@ def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoin
         tag=tag_of(resource),
         summary=f"Add an image to a {resource.label[0]}: JPEG, PNG, GIF or WebP",
         body={MULTIPART: {FIELD: bytes}},
-        max_body=images.largest + FORM_BYTES,
+        max_body=images.max_bytes + FORM_BYTES,
         replies={
             201: Reply(
                 "The URL of the new image, and the URLs of all images.", {"url": str, "list_of_images": array(str)}

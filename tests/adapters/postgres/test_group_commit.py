@@ -15,7 +15,6 @@ from crm_core.engine.changes import Put
 from crm_core.errors import NotAuthenticatedError
 from crm_core.ports import Database
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, WEBHOOKS
-from crm_core.rules.needs import Needs
 from crm_core.testing.scene import Facts, Scene, fact, new_clients, writing
 from tests.conftest import empty
 
@@ -75,7 +74,7 @@ class TestCommits(Facts):
         [bad] = new_clients(1, scene.who)
         bad = Put(bad.key, evolve(bad.value, created_by=999_999), bad.event)
         results = await asyncio.gather(
-            *(scene.db.change(Needs(), writing(each)) for each in (*good[:5], bad, *good[5:])), return_exceptions=True
+            *(scene.db.change(writing(each)) for each in (*good[:5], bad, *good[5:])), return_exceptions=True
         )
 
         assert isinstance(results.pop(5), NotAuthenticatedError)

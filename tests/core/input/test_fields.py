@@ -2,12 +2,13 @@
 
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 
 from crm_core.input.drafts import read_draft
+from crm_core.input.fields import Kind, fields_of
 from crm_core.input.readers import iso, text_problems
 from crm_core.model.entities import (
     Attribute,
@@ -22,10 +23,12 @@ from crm_core.model.entities import (
     Task,
     TeachingAssistant,
 )
+from crm_core.resources import RESOURCES
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import context, texts
 
-LARGEST = 2**63 - 1
+ENTITIES = [resource.entity for resource in RESOURCES.values()]
+MAX_BIGINT = 2**63 - 1
 SPELT = UUID("0189f7ea-ae2c-7809-8aeb-b819cf5e9e7f")
 NOT_A_TEXT = "Not a valid string."
 BLANK = "This field may not be blank."
@@ -69,8 +72,8 @@ def read(entity: type, name: str, value: object) -> Any:
         (Stage, "order", 1.0, 1),
         (Stage, "order", " 7 ", 7),
         (Stage, "order", "-3", -3),
-        (Stage, "order", LARGEST, LARGEST),
-        (Stage, "order", -LARGEST - 1, -LARGEST - 1),
+        (Stage, "order", MAX_BIGINT, MAX_BIGINT),
+        (Stage, "order", -MAX_BIGINT - 1, -MAX_BIGINT - 1),
         (Cohort, "start_date", "2025-06-01", date(2025, 6, 1)),
         (Cohort, "start_date", "2025-6-1", date(2025, 6, 1)),
         (Cohort, "start_date", "20250601", date(2025, 6, 1)),
@@ -156,8 +159,8 @@ def test_false_has_many_spellings(value: object) -> None:
         (Stage, "order", float("inf"), [NOT_WHOLE]),
         (Stage, "order", [1], [NOT_WHOLE]),
         (Stage, "order", "1" * 1_001, ["String value too large."]),
-        (Stage, "order", LARGEST + 1, [f"Ensure this value is less than or equal to {LARGEST}."]),
-        (Stage, "order", -LARGEST - 2, [f"Ensure this value is greater than or equal to {-LARGEST - 1}."]),
+        (Stage, "order", MAX_BIGINT + 1, [f"Ensure this value is less than or equal to {MAX_BIGINT}."]),
+        (Stage, "order", -MAX_BIGINT - 2, [f"Ensure this value is greater than or equal to {-MAX_BIGINT - 1}."]),
         (TeachingAssistant, "id", "x", [NOT_WHOLE]),
         (Task, "completed", None, [NULL]),
         (Task, "completed", "maybe", [NOT_BOOLEAN]),
@@ -248,3 +251,10 @@ def test_a_long_refused_value_is_not_echoed_whole() -> None:
 
 def test_a_sound_text_has_no_problems() -> None:
     assert not text_problems("\U0010ffff é", 9)
+
+
+def test_every_kind_of_field_is_that_of_a_field() -> None:
+    fields = [field for entity in ENTITIES for field in fields_of(entity).values()]
+    items = [field for outer in fields if outer.item for field in fields_of(outer.item).values()]
+
+    assert {field.kind for field in (*fields, *items)} == set(get_args(Kind))

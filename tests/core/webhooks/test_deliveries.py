@@ -10,7 +10,7 @@ from attrs import evolve
 
 from crm_core.model.documents import plain
 from crm_core.model.entities import Lead, Task
-from crm_core.model.events import Event, Kind, differences
+from crm_core.model.events import Event, EventKind, differences
 from crm_core.resources import LEADS
 from crm_core.webhooks.deliveries import Delivery, compose, fires, plan
 from crm_core.webhooks.deliveries import body_of as all_are_told
@@ -32,7 +32,7 @@ HOOK = made(
 
 
 def event(was: Lead | None, now: Lead | None, **more: Any) -> Event:
-    kind: Kind = "created" if was is None else "deleted" if now is None else "updated"
+    kind: EventKind = "created" if was is None else "deleted" if now is None else "updated"
     values = {
         "resource": "lead",
         "record": uid(9),

@@ -1,4 +1,4 @@
-"""Which webhooks are asked: never fewer than fire."""
+"""The webhook index: its candidates are never fewer than the webhooks that fire."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -59,16 +59,16 @@ def event(kind: str) -> Event:
 
 
 @given(st.lists(WEBHOOKS, max_size=4), CLIENTS, CLIENTS, st.sampled_from(["created", "updated", "deleted"]))
-def test_whoever_fires_is_asked_in_their_order(hooks: list[Webhook], was: Client, now: Client, kind: str) -> None:
+def test_webhooks_that_fire_are_candidates_in_order(hooks: list[Webhook], was: Client, now: Client, kind: str) -> None:
     before, after = None if kind == "created" else was, None if kind == "deleted" else now
-    asked = WebhookIndex.of(hooks).asked(after or before)
+    candidates = WebhookIndex.of(hooks).candidates(after or before)
 
     firing = [each for each in hooks if fires(each, event(kind), before, after)]
-    assert [each for each in asked if fires(each, event(kind), before, after)] == firing
+    assert [each for each in candidates if fires(each, event(kind), before, after)] == firing
 
 
 @pytest.mark.parametrize(
-    ("condition", "is_asked"),
+    ("condition", "is_candidate"),
     [
         (Condition(field="name", operator="=", value="b"), False),
         (Condition(field="name", operator="changed_to", value="b"), False),
@@ -77,5 +77,5 @@ def test_whoever_fires_is_asked_in_their_order(hooks: list[Webhook], was: Client
         (Condition(field="name", operator="!=", value="a"), True),
     ],
 )
-def test_who_waits_for_another_text_is_not_asked(condition: Condition, is_asked: bool) -> None:  # noqa: FBT001
-    assert bool(WebhookIndex.of([hook(condition)]).asked(client("a", {}, []))) is is_asked
+def test_a_webhook_that_requires_another_text_is_no_candidate(condition: Condition, is_candidate: bool) -> None:  # noqa: FBT001
+    assert bool(WebhookIndex.of([hook(condition)]).candidates(client("a", {}, []))) is is_candidate

@@ -140,6 +140,7 @@ def test_sound_headers_are_kept_as_they_are() -> None:
         ("content-length", "1", FORBIDDEN),
         ("Transfer-Encoding", "chunked", FORBIDDEN),
         ("CONNECTION", "close", FORBIDDEN),
+        ("Accept-Encoding", "gzip", FORBIDDEN),
         ("Webhook-Signature", "x", FORBIDDEN),
         ("Proxy-Authorization", "x", FORBIDDEN),
         ("X", None, ["Not a valid string."]),
