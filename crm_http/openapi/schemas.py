@@ -224,12 +224,20 @@ _PATTERNS: Final[Mapping[tuple[type, str], Schema]] = {
     **{
         (entity, "list_of_images"): {
             "type": "array",
-            "items": {"type": "string", "maxLength": 2_048, "pattern": rf"{WEB_URL}|^{SITE_FILES}[^\s\\]*$"},
+            "items": {
+                "type": "string",
+                "maxLength": fields_of(entity)["list_of_images"].limits["maxLength"],
+                "pattern": rf"{WEB_URL}|^{SITE_FILES}[^\s\\]*$",
+            },
             "maxItems": entities.MAX_ENTRIES,
         }
         for entity in (entities.Client, entities.Service)
     },
-    (webhook_entity.Webhook, "url"): {"type": "string", "maxLength": 2_048, "pattern": _WEBHOOK_URL},
+    (webhook_entity.Webhook, "url"): {
+        "type": "string",
+        "maxLength": fields_of(webhook_entity.Webhook)["url"].limits["maxLength"],
+        "pattern": _WEBHOOK_URL,
+    },
 }
 
 
