@@ -2,8 +2,10 @@
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
+│   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
@@ -38,6 +40,7 @@ Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
 IS_REQUIRED: Final = Problem("required", "This field is required.")
 NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
 BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
+BLANK: Final = Problem("blank", "This field may not be blank.")
 NOT_A_STRING: Final = Problem("invalid", "Not a valid string.")
 NOT_A_BOOLEAN: Final = Problem("invalid", "Must be a valid boolean.")
 NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
@@ -60,6 +63,13 @@ class InvalidError(CrmError):
         self.problems = problems
 
 
+class UsernameTakenError(InvalidError):
+    """Another user has the name that a new user was to have."""
+
+    def __init__(self) -> None:
+        super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
+
+
 class TooLargeError(CrmError):
     """A file has more bytes than are accepted."""
 
@@ -72,6 +82,13 @@ class NotFoundError(CrmError):
 
     def __init__(self, detail: str = "Not found.") -> None:
         super().__init__(detail)
+
+
+class UnknownUserError(NotFoundError):
+    """No user has this name."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is no user {username}.")
 
 
 class InUseError(CrmError):

@@ -23,7 +23,7 @@ from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
 from crm_http.api.routing import mount, path_id
-from crm_http.middleware import Limits, Observer, RequestMiddleware
+from crm_http.middleware import Limits, RequestMiddleware, RequestObserver
 from crm_http.openapi.description_route import description_endpoint
 from crm_http.openapi.docs_page import page_endpoints
 
@@ -46,7 +46,7 @@ def create_app(
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
-    observers: Sequence[Observer] = (),
+    observers: Sequence[RequestObserver] = (),
 ) -> RequestMiddleware:
     """Return the ASGI app of the whole API.
 

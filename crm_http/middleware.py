@@ -21,7 +21,7 @@ from crm_http.statuses import STATUSES
 logger = logging.getLogger("crm.http")
 
 #: Is called after each request with its method, the template of its route, the status, the seconds, and its scope.
-Observer = Callable[[str, str, int, float, HTTPScope], None]
+RequestObserver = Callable[[str, str, int, float, HTTPScope], None]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=-]{1,128}")
 _ROUTED: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -74,7 +74,7 @@ class RequestMiddleware:
         in_flight: how many requests are being answered; those whose body has not arrived are not counted.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
         self.limits = limits or Limits()
         self.in_flight = 0
         self._app = app

@@ -8,7 +8,7 @@ from typing import Any
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
-from crm_core.input.fields import Kind
+from crm_core.input.fields import FieldKind
 from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
 from crm_core.resources import Resource
 
@@ -63,13 +63,13 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
     raise InvalidError({"cursor": (Problem("invalid", "Invalid cursor"),)})
 
 
-def ordering_value(kind: Kind, value: str) -> Any:
+def ordering_value(kind: FieldKind, value: str) -> Any:
     """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
-    if kind == "moment":
-        moment = read_datetime(value)
-        if iso(moment) != value:  # no document shows it like this
+    if kind == "datetime":
+        time = read_datetime(value)
+        if iso(time) != value:  # no document shows it like this
             raise refuse("invalid", "Invalid cursor")
-        return moment
+        return time
     if kind == "date":
         return read_full_date(value)
     return value

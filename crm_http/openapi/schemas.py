@@ -195,8 +195,8 @@ _BY_KIND: Final[Mapping[str, Callable[[Field], Schema]]] = {
     "integer": _integer,
     "boolean": lambda _: dict(_BOOLEAN),
     "date": lambda _: {"type": "string", "format": "date"},
-    "moment": lambda _: {"type": "string", "format": "date-time"},
-    "day_or_moment": lambda _: {
+    "datetime": lambda _: {"type": "string", "format": "date-time"},
+    "date_or_datetime": lambda _: {
         "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
     },
     "choice": lambda field: {"type": "string", "enum": field.limits["enum"]},

@@ -14,7 +14,7 @@ from crm_adapters.passwords import Argon2Passwords
 from crm_core.use_cases.uploads import Images
 from crm_http.app import create_app
 from crm_http.middleware import Limits, RequestMiddleware
-from crm_http.server import supervisor
+from crm_http.server import workers
 from crm_http.settings import Settings
 from tests.http.conftest import PASSWORD
 
@@ -31,5 +31,5 @@ def load(directory: Path) -> RequestMiddleware:
 
 if __name__ == "__main__":
     port, directory = sys.argv[1:]
-    server = supervisor._server(Settings(port=int(port)), "127.0.0.1")
+    server = workers.granian_server(Settings(port=int(port)), "127.0.0.1")
     server.serve(target_loader=partial(load, Path(directory)), wrap_loader=False)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
-from crm_http.middleware import AbandonedError, Limits, Observer, RequestMiddleware
+from crm_http.middleware import AbandonedError, Limits, RequestMiddleware, RequestObserver
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
-from crm_http.telemetry.logs import JsonLines, TextLines
+from crm_http.telemetry.logs import JsonFormatter, TextFormatter
 from crm_http.telemetry.observers import Observers
 from tests.http.conftest import Api, Server
 from tests.pictures import png
@@ -182,7 +182,7 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
 
     assert CANARY not in str(caught.value)
     [record] = caplog.records
-    for formatter in (TextLines(), JsonLines()):
+    for formatter in (TextFormatter(), JsonFormatter()):
         line = formatter.format(record)
         assert "builtins.ExceptionGroup" in line
         assert "builtins.ValueError" in line
@@ -193,9 +193,9 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
 def test_no_value_makes_a_line_of_its_own() -> None:
     record = logging.LogRecord("crm", logging.INFO, "", 1, "a\r\nb \x1b[0m %s", ("\u2028",), None)
 
-    assert TextLines().format(record).splitlines()[0].endswith(r"INFO crm: a\r\nb \x1b[0m \u2028")
-    assert "\n" not in TextLines().format(record)
-    assert len(JsonLines().format(record).splitlines()) == 1
+    assert TextFormatter().format(record).splitlines()[0].endswith(r"INFO crm: a\r\nb \x1b[0m \u2028")
+    assert "\n" not in TextFormatter().format(record)
+    assert len(JsonFormatter().format(record).splitlines()) == 1
 
 
 class Written:
@@ -211,7 +211,7 @@ class Written:
 def log_of(style: str, *requests: tuple[str, Served]) -> list[str]:
     """What is written of requests until the next turn of the loop, each by its method and the app that answers."""
     written = Written()
-    log: Observer = AccessLog(style, written)
+    log: RequestObserver = AccessLog(style, written)
 
     async def run() -> None:
         for method, app in requests:
@@ -269,7 +269,7 @@ def test_lines_that_wait_are_written_by_and_by() -> None:
 
 
 def test_requests_are_logged_unless_nobody_wants_that() -> None:
-    [log] = Observers.wanted(Settings(), {}).all
+    [log] = Observers.from_settings(Settings(), {}).all
 
     assert isinstance(log, AccessLog)
-    assert Observers.wanted(Settings(access_log=False), {}).all == []
+    assert Observers.from_settings(Settings(access_log=False), {}).all == []

@@ -94,7 +94,7 @@ def _after(query: Query, value: sql.Composable | None) -> Iterable[sql.Composabl
 
 def _cursor_value(query: Query, after: Cursor) -> sql.Composable:
     kind = query.resource.fields[query.order_by or ""].kind
-    if kind == "moment":
+    if kind == "datetime":
         return sql.SQL("crm_moment(%(after_value)s)")
     if kind == "date":
         return sql.SQL("crm_day(%(after_value)s)" if after.value else "'-infinity'::date")

@@ -332,7 +332,7 @@ def ordered(resource: Resource, ordering: str, cursor: Cursor) -> tuple[Query, s
 VALUES: dict[str, st.SearchStrategy[str]] = {
     "text": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
     "date": st.dates().map(date.isoformat),
-    "moment": st.datetimes().map(lambda at: at.isoformat() + "Z"),
+    "datetime": st.datetimes().map(lambda at: at.isoformat() + "Z"),
 }
 ORDERS = [
     (resource, sign + name) for resource in RESOURCES.values() for name in resource.ordering for sign in ("", "-")
