@@ -1,4 +1,4 @@
-"""Images: how they come in, how they are served, and what becomes of them (``api.md`` 11, ruling 18)."""
+"""Images: how they come in, how they are served, and what becomes of them (``api.md`` 11, decision 18)."""
 
 import base64
 import contextlib
@@ -338,8 +338,8 @@ def test_what_is_taken_can_be_set() -> None:
         assert api.upload(path, png(padding=2_000)).status_code == 413
 
 
-def test_checks_come_in_the_order_of_the_ruling(api: Api, path: str) -> None:
-    """Who, whether they may, the method, the record, and then the body (ruling 2)."""
+def test_checks_come_in_the_order_of_the_decision(api: Api, path: str) -> None:
+    """Who, whether they may, the method, the record, and then the body (decision 2)."""
     nobody = "/api/clients/01890000-0000-7000-8000-000000000000/"
     api.people.add("teacher", "Instructors")
 
