@@ -22,10 +22,12 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UnknownUserError,
+    UsernameTakenError,
     VersionConflictError,
     flatten,
 )
-from crm_core.model.accounts import Actor, Caller, Idempotency, User
+from crm_core.model.accounts import Account, Actor, Caller, Idempotency, IssuedToken, User, UserChange
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -45,7 +47,17 @@ from crm_core.model.entities import (
 from crm_core.model.events import Event, EventKind
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
-from crm_core.ports import Accounts, Database, DeliveryLog, FileStore, Outbox, Passwords, ReadHeader, WebhookSender
+from crm_core.ports import (
+    Accounts,
+    Database,
+    DeliveryLog,
+    FileStore,
+    Outbox,
+    Passwords,
+    ReadHeader,
+    Users,
+    WebhookSender,
+)
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -87,6 +99,7 @@ __all__ = [
     "SERVICES",
     "TRANSFER_REQUESTS",
     "WEBHOOKS",
+    "Account",
     "Accounts",
     "Actor",
     "Attempt",
@@ -123,6 +136,7 @@ __all__ = [
     "ImageHeader",
     "InUseError",
     "InvalidError",
+    "IssuedToken",
     "Key",
     "Known",
     "Lead",
@@ -163,7 +177,11 @@ __all__ = [
     "TooLargeError",
     "TransferRequest",
     "UnavailableError",
+    "UnknownUserError",
     "User",
+    "UserChange",
+    "UsernameTakenError",
+    "Users",
     "VersionConflictError",
     "Webhook",
     "WebhookSender",

@@ -2,8 +2,10 @@
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
+│   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
@@ -60,6 +62,13 @@ class InvalidError(CrmError):
         self.problems = problems
 
 
+class UsernameTakenError(InvalidError):
+    """Another user has the name that a new user was to have."""
+
+    def __init__(self) -> None:
+        super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
+
+
 class TooLargeError(CrmError):
     """A file has more bytes than are accepted."""
 
@@ -72,6 +81,13 @@ class NotFoundError(CrmError):
 
     def __init__(self, detail: str = "Not found.") -> None:
         super().__init__(detail)
+
+
+class UnknownUserError(NotFoundError):
+    """No user has this name."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is no user {username}.")
 
 
 class InUseError(CrmError):

@@ -10,6 +10,7 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{name}"
         for name in (
+            "accounts",
             "catalogs",
             "contention",
             "decisions",
@@ -25,7 +26,8 @@ pytest.register_assert_rewrite(
     )
 )
 
-from crm_core.testing.contract import DatabaseContract  # noqa: E402  # rewritten from here on
+from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
+from crm_core.testing.contract import DatabaseContract  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.machine import USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
@@ -42,6 +44,7 @@ from crm_core.testing.strategies import (  # noqa: E402
 
 __all__ = [
     "USERS",
+    "AccountsContract",
     "DatabaseContract",
     "FileStoreContract",
     "OpenPair",

@@ -150,33 +150,34 @@ update token set last_used_at = now() where hash = any(%(hashes)b) and last_used
 select id, password_hash from app_user where username = %(username)s and is_active
 
 -- name: set_password
--- With the hash that was seen, it changes only that one: somebody may have set another password meanwhile.
+-- With if_hash only if that is still the hash: another password may have been set since it was read.
 update app_user set password_hash = %(password_hash)s
-where id = %(user_id)s and password_hash = coalesce(%(seen)s::text, password_hash)
+where id = %(user_id)s and password_hash = coalesce(%(if_hash)s::text, password_hash)
 
 -- name: add_token
--- For a user who is active, and whose password is still the one that was seen; tokens too long unused go.
+-- For a user who is active, and whose password still has the hash if_hash; tokens too long unused go. The lock makes a
+-- new password wait for the token, so that it ends this one too.
 with gone as (
     delete from token where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
 )
 insert into token (hash, user_id, prefix)
 select %(hash)s, id, %(prefix)s from app_user
-where id = %(user_id)s and is_active and password_hash = coalesce(%(seen)s::text, password_hash)
+where id = %(user_id)s and is_active and password_hash = coalesce(%(if_hash)s::text, password_hash)
+for share
 returning hash
 
 -- name: revoke_token
 delete from token where hash = %(hash)s returning hash
 
 -- name: revoke_tokens
-delete from token where user_id = %(user_id)s returning hash
+delete from token
+where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix)
+returning hash
 
--- name: revoke_tokens_with_prefix
-delete from token using app_user
-where app_user.id = token.user_id and username = %(username)s and prefix = %(prefix)s returning hash
-
--- name: tokens
-select prefix, token.created_at, last_used_at from token join app_user on app_user.id = token.user_id
-where username = %(username)s order by token.created_at
+-- name: list_tokens
+select prefix, created_at, last_used_at from token
+where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+order by created_at
 
 -- name: members
 select id, username, first_name, last_name, email
@@ -208,18 +209,30 @@ on conflict (username) do nothing returning id
 -- name: add_memberships
 insert into membership (user_id, group_name) select %(user_id)s, unnest(%(groups)s::text[]) on conflict do nothing
 
--- name: users
-select username, first_name, last_name, email, is_active, is_superuser,
+-- name: remove_memberships
+delete from membership where user_id = %(user_id)s and group_name <> all(%(groups)s::text[])
+
+-- name: find_user
+select id, username, first_name, last_name, email, is_active, is_superuser,
+    array(select group_name from membership where user_id = app_user.id order by 1)
+from app_user where username = %(username)s
+
+-- name: list_users
+select id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id order by 1)
 from app_user order by id
 
--- name: user_id
-select id from app_user where username = %(username)s
+-- name: change_user
+-- What is null stays.
+update app_user set
+    first_name = coalesce(%(first_name)s::text, first_name),
+    last_name = coalesce(%(last_name)s::text, last_name),
+    email = coalesce(%(email)s::text, email),
+    is_superuser = coalesce(%(is_superuser)s::boolean, is_superuser),
+    is_active = coalesce(%(is_active)s::boolean, is_active)
+where id = %(user_id)s
 
--- name: disable_user
-update app_user set is_active = false where username = %(username)s returning id
-
--- name: groups
+-- name: list_groups
 select name, array(select permission from group_permission where group_name = name order by 1)
 from app_group order by name
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import psycopg
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters import documents
 from crm_adapters.memory import MemoryDatabase
-from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.indexes import follow_definitions
@@ -21,7 +19,7 @@ from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate, pe
 from crm_core.engine.queries import Page
 from crm_core.errors import InvalidError, NotAuthenticatedError
 from crm_core.model.accounts import Actor, User
-from crm_core.ports import Accounts, Database
+from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, COHORTS, LEADS, PIPELINES, RESOURCES, SERVICES
 from crm_core.rules.needs import Key, Needs, Search
 from crm_core.testing.contract import DatabaseContract
@@ -314,51 +312,6 @@ def test_pending_migrations_are_known(new_database: Callable[[], str]) -> None:
     assert asyncio.run(names()) == []
 
 
-def accounts_facts(url: str, fact_of: Callable[[PostgresAccounts], Awaitable[None]]) -> None:
-    async def run() -> None:
-        pool = Pool(url)
-        await pool.open()
-        accounts = PostgresAccounts(pool)
-        await fact_of(accounts)
-        await accounts.close()
-        await pool.close()
-
-    asyncio.run(run())
-
-
-def test_tokens_end_when_they_are_too_long_unused(url: str) -> None:
-    async def facts(accounts: PostgresAccounts) -> None:
-        port: Accounts = accounts
-        await port.add_token(USERS[0], b"a" * 32, "a")
-        assert await port.authenticate(b"a" * 32) is not None
-        async with await psycopg.AsyncConnection.connect(url) as connection:
-            await connection.execute("update token set last_used_at = now() - interval '29 days'")
-        assert await port.authenticate(b"a" * 32) is not None
-        await accounts.close()  # the use is remembered in the background
-        async with await psycopg.AsyncConnection.connect(url) as connection:
-            cursor = await connection.execute("select last_used_at > now() - interval '1 day' from token")
-            assert await cursor.fetchall() == [(True,)]
-            await connection.execute("update token set last_used_at = now() - interval '31 days'")
-        assert await port.authenticate(b"a" * 32) is None
-
-    accounts_facts(url, facts)
-
-
-def test_a_login_that_began_before_a_new_password_gives_no_token_and_writes_nothing_back(url: str) -> None:
-    async def facts(accounts: PostgresAccounts) -> None:
-        number = await accounts.add_user("bob", "old")
-        assert number is not None
-        await accounts.set_password(number, "new")
-
-        assert not await accounts.add_token(number, b"b" * 32, "b", seen="old")
-        await accounts.set_password(number, "old, rehashed", seen="old")
-
-        assert await accounts.credentials("bob") == (number, "new")
-        assert await accounts.add_token(number, b"b" * 32, "b", seen="new")
-
-    accounts_facts(url, facts)
-
-
 def test_a_database_that_does_not_know_all_letters_is_refused(
     postgres_url: str, new_database: Callable[[], str]
 ) -> None:
@@ -372,18 +325,3 @@ def test_a_database_that_does_not_know_all_letters_is_refused(
 
     with pytest.raises(UnfitDatabaseError):
         asyncio.run(migrate(url))
-
-
-def test_an_account_is_what_the_command_line_makes_of_it(url: str) -> None:
-    async def facts(accounts: PostgresAccounts) -> None:
-        add = partial(accounts.add_user, "ann", "hash", first_name="Ann", last_name="Lee", groups=["Sales"])
-        number = await add()
-        assert number is not None
-        assert await add() is None
-        assert await accounts.credentials("ann") == (number, "hash")
-        assert [user.name for user in await accounts.members("Sales")] == ["Ann Lee"]
-        await accounts.disable("ann")
-        assert await accounts.credentials("ann") is None
-        assert await accounts.members("Sales") == []
-
-    accounts_facts(url, facts)
