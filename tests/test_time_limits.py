@@ -18,7 +18,7 @@ from crm_core.rules.login_throttle import FAILURE_WINDOW
 from crm_core.use_cases import DeliveryWorker
 from crm_core.webhooks import retries
 from crm_http.api.limits import Limits
-from crm_http.server import composition, supervisor
+from crm_http.server import composition, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT
 
@@ -73,7 +73,7 @@ SECONDS: Final = {
     "the first pause of an endpoint, after five failures in a row": retries._FIRST_PAUSE,
     "the longest pause of an endpoint": retries._LONGEST_PAUSE,
     "finishing the running attempts of a delivery worker": default(DeliveryWorker, "grace"),
-    "finishing the accepted requests of a worker process": supervisor._WORKER_SECONDS,
+    "finishing the accepted requests of a worker process": workers._WORKER_SECONDS,
 }
 LONGER: Final = {
     "all attempts of a delivery": timedelta(seconds=sum(retries.DELAYS)),

@@ -15,7 +15,7 @@ from crm_core.use_cases.uploads import Images
 from crm_http.api.limits import Limits
 from crm_http.api.middleware import Edge
 from crm_http.app import create_app
-from crm_http.server import supervisor
+from crm_http.server import workers
 from crm_http.settings import Settings
 from tests.http.conftest import PASSWORD
 
@@ -32,5 +32,5 @@ def load(directory: Path) -> Edge:
 
 if __name__ == "__main__":
     port, directory = sys.argv[1:]
-    server = supervisor._server(Settings(port=int(port)), "127.0.0.1")
+    server = workers.granian_server(Settings(port=int(port)), "127.0.0.1")
     server.serve(target_loader=partial(load, Path(directory)), wrap_loader=False)
