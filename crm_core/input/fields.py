@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from crm_core.errors import BREAKS_PATTERN, not_a_choice
+from crm_core.errors import BLANK, BREAKS_PATTERN, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 
@@ -120,7 +120,7 @@ def text(
     def read(value: object, _: ReadContext) -> str:
         string = readers.read_text(value).strip() if trim else readers.read_text(value)
         if not string and not blank:
-            raise refuse("blank", "This field may not be blank.")
+            raise RefusedError((BLANK,))
         problems = readers.text_problems(string, max_length)
         if not problems and shape is not None and not shape.fullmatch(string):
             problems = [BREAKS_PATTERN]

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from crm_core.errors import InvalidError, NotFoundError, Problem, invalid
+from crm_core.errors import BLANK, InvalidError, NotFoundError, Problem, invalid
 from crm_core.input.readers import text_problems
 from crm_core.model.accounts import normal_username
 from crm_core.model.permissions import PERMISSIONS
@@ -15,7 +15,6 @@ MAX_PASSWORD: Final = 1_024
 #: The most characters that the other texts of a user have, by field.
 MAX_TEXTS: Final[Mapping[str, int]] = {"first_name": 150, "last_name": 150, "email": 254}
 
-_BLANK: Final = Problem("blank", "This field may not be blank.")
 _OUTER_BLANKS: Final = Problem("invalid", "A name is not blank, and has no blanks around it.")
 
 
@@ -78,7 +77,7 @@ def name_problems(name: str) -> list[Problem]:
 
 def password_problems(password: str) -> list[Problem]:
     """Return what is wrong with a password."""
-    return text_problems(password, MAX_PASSWORD) if password else [_BLANK]
+    return text_problems(password, MAX_PASSWORD) if password else [BLANK]
 
 
 def text_problems_of(texts: Mapping[str, str]) -> dict[str, list[Problem]]:
