@@ -17,7 +17,7 @@ from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.rules.login_throttle import FAILURE_WINDOW
 from crm_core.use_cases import DeliveryWorker
 from crm_core.webhooks import retries
-from crm_http.middleware import Limits
+from crm_http.api.limits import Limits
 from crm_http.server import composition, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT
