@@ -162,69 +162,69 @@ class Passwords(Protocol):
 
 
 class Outbox(Protocol):
-    """Keeps deliveries until they are sent, for workers. Time is the store's own; UnavailableError may be raised."""
+    """Keeps deliveries until they are sent, for workers. Time is the store's own. May raise UnavailableError."""
 
-    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
-        """Attempts that are due, each under a lease within which nobody else is given it.
+    async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
+        """Return attempts that are due, each under a lease within which no other worker is given it.
 
-        Of each record and webhook only the first delivery that is not finished is due, of each endpoint a few, and
-        of one that fails a single one; those of endpoints that are paused or not active wait.
+        Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
+        endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
 
         Args:
-            most: the most attempts, over all endpoints in fair shares.
-            busy: how many attempts the claimer has under way, by webhook.
-            scarce: keep to endpoints that do not fail and have nothing under way, a single attempt for each.
+            limit: the most attempts, shared fairly among all endpoints.
+            in_flight: how many attempts this worker has under way, by webhook.
+            idle_only: take only endpoints that do not fail and have nothing under way, one attempt for each.
         """
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
-        """Write down what came of attempts; gives the health of the webhooks that failed.
+        """Record the results of attempts and return the health of the webhooks that failed.
 
-        A result whose claim is not the latest changes nothing: its lease was over and somebody else has it.
+        A result whose claim is not the latest changes nothing: its lease was over, and another worker has the delivery.
         """
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back attempts that were begun and have not ended: their next ones are due at once."""
+        """Give back attempts that were begun and have not ended; their deliveries are due at once."""
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
-        """Let nothing be sent to an endpoint for some time."""
+        """Send nothing to an endpoint for some seconds."""
 
-    async def forgive(self, webhook: UUID) -> None:
-        """Forget that an endpoint failed."""
+    async def reset_health(self, webhook: UUID) -> None:
+        """Forget the failures of an endpoint."""
 
     async def clean(self) -> int:
-        """Delete some of what is kept no longer (``delivery_log.RETENTION``), or whose webhook is gone; how many."""
+        """Delete some deliveries that expired (``delivery_log.RETENTION``) or lost their webhook; return how many."""
 
-    async def woken(self) -> None:
-        """Wait until something may have become due; it may also be missed, so nobody waits for this alone."""
+    async def wait_for_work(self) -> None:
+        """Wait until something may have become due. It may miss something, so workers also poll."""
 
 
 class DeliveryLog(Protocol):
-    """What became of the deliveries of a webhook, and its secrets, for those who look after it."""
+    """The log of a webhook's deliveries, and its secrets, for its administrators."""
 
     async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
-        """Deliveries of a webhook, the newest first."""
+        """Return deliveries of a webhook, the newest first."""
 
     async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
-        """One of them, with what is sent and what was answered."""
+        """Return one delivery with its request and the last answer; None if the webhook has no such delivery."""
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
-        """Have a delivery sent from its first attempt on, now; one that is being sent just now is left alone."""
+        """Send a delivery again from its first attempt on; does nothing while it is being sent."""
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
-        """Likewise all that died since then; how many."""
+        """Send all deliveries again that died since then; return how many."""
 
     async def secret(self, webhook: UUID) -> str | None:
-        """What a webhook's requests are signed with."""
+        """Return the secret that a webhook's requests are signed with."""
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret, for a day (``entity.SECRET_OVERLAP``) also with those before."""
+        """Sign with a new secret, and for a day (``entity.SECRET_OVERLAP``) also with the earlier ones."""
 
 
 class WebhookSender(Protocol):
     """Sends requests to webhooks' receivers."""
 
     async def send(self, attempt: Attempt) -> Outcome:
-        """Try once, within a total deadline. Whatever goes wrong is told by the outcome, never raised."""
+        """Try once, within a total deadline. The outcome says what went wrong; nothing is raised."""
 
 
 class FileStore(Protocol):

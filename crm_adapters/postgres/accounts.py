@@ -12,7 +12,8 @@ import msgspec
 from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row
-from crm_adapters.postgres.records.batching import BATCH_WINDOW, Loader
+from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
+from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import authenticate, query
 from crm_core.errors import NotAuthenticatedError, UnavailableError
@@ -42,7 +43,7 @@ class PostgresAccounts:
         self._pool = pool
         self._token_days = token_days
         self._replica = replica
-        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=BATCH_WINDOW)
+        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, window=BATCH_WINDOW)
         self._background: set[asyncio.Task[Any]] = set()
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
@@ -56,7 +57,7 @@ class PostgresAccounts:
 
     async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, _Session]:
         params = {"hashes": hashes, "token_days": self._token_days}
-        with_written = self._replica is not None and self._replica.is_told
+        with_written = self._replica is not None and self._replica.notes_writes
         rows = await self._pool.fetch_again(authenticate(with_written=with_written), params)
         if self._replica is not None and with_written:
             for row in rows:

@@ -14,7 +14,7 @@ from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.outbox import PostgresOutbox, outbox_figures
+from crm_adapters.postgres.outbox import PostgresOutbox, outbox_statistics
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
@@ -213,7 +213,7 @@ def exposed_metrics(url: str, settings: Settings) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(
-                metrics_server(settings.metrics_host, settings.metrics_port, partial(outbox_figures, url))
+                metrics_server(settings.metrics_host, settings.metrics_port, partial(outbox_statistics, url))
             )
         except OSError as error:
             raise FailedError(

@@ -1,4 +1,4 @@
-"""Lists of records as SQL: filters, order, keyset pages."""
+"""The SQL of lists: filters, order, keyset pages."""
 
 import json
 from collections.abc import Iterable
@@ -16,32 +16,33 @@ from crm_core.resources import Resource
 
 _RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
-#: Range filters on texts are helped by an index of this many characters; longer ones do not fit in a page.
+#: Indexes for range filters on texts hold this many characters; longer entries do not fit in a page of an index.
 INDEXED_LENGTH: Final = 200
 
-#: The most that the documents of one page come to, so that no statement and no answer grows without bound.
+#: Bytes of the documents of one page, so that statements and answers are bounded.
 MAX_PAGE_BYTES: Final = 8_000_000
 
-#: As bytes it is the same for all who ask, and is planned once; composed, it is planned for its values.
+#: bytes: prepared once per connection; Composed: planned for its values at each call. With its parameters.
 Statement = tuple[bytes | sql.Composed, dict[str, object]]
 
-#: Shorter parts of texts are not in the indexes, which hold three characters each; to look there is slower than not.
-_SHORTEST_INDEXED: Final = 3
+#: Trigram indexes hold three characters each, so for shorter texts they are slower than reading all.
+_MIN_INDEXED_LENGTH: Final = 3
 
 _NO_ID: Final = UUID(int=0)
 
 
 def page_statement(query: Query, limit: int) -> Statement:
-    """One page: the documents joined by commas, where it ends, and whether there is more.
+    """Return the statement, with its parameters, that reads one page.
 
-    It holds at most ``limit`` records, and as many as come to ``MAX_PAGE_BYTES``, but at least one.
+    Its one row has the documents joined by commas, the id and the ordering value of the last record, and whether more
+    records follow. A page has at most ``limit`` records and ``MAX_PAGE_BYTES`` bytes, but at least one record.
     """
     params: dict[str, object] = {"limit": limit, "one_more": limit + 1, "most_bytes": MAX_PAGE_BYTES}
     if query.after is not None:
         params |= {"after_id": query.after.id, "after_value": query.after.value}
     conditions = list(_conditions(query, params))
     if conditions:
-        # A plan that is good for a value that a tenth of all records have reads all of them for one that ten have.
+        # A generic plan suits common values and would scan the whole table for rare ones.
         return _compose(query, conditions), params
     after = query.after and Cursor(query.after.value and "a value", _NO_ID)
     return _unfiltered(evolve(query, after=after, limit=None)), params
@@ -49,7 +50,7 @@ def page_statement(query: Query, limit: int) -> Statement:
 
 @cache
 def _unfiltered(shape: Query) -> bytes:
-    """The statement for queries of a shape: of a resource, in an order, from a place on."""
+    """Return the statement for all queries without filters that differ in the place of the cursor only."""
     return _compose(shape, ()).as_bytes()
 
 
@@ -67,7 +68,7 @@ def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed
 
 
 def ordering_expression(resource: Resource, name: str | None) -> sql.Composable | None:
-    """What a list is ordered by, as it is indexed; None for the order of creation, which ids have."""
+    """Return the indexed expression that a list is ordered by; None for the order of creation, which is by id."""
     if name is None:
         return None
     field, column = resource.fields[name], sql.Identifier(name)
@@ -106,14 +107,14 @@ def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composa
         bind = _Binder(params, f"filter_{index}")
         yield _attribute_condition(each, bind) if each.is_attribute else _condition(each, bind)
     if query.terms and not query.resource.search:
-        yield sql.SQL("false")  # there is nothing to look through
+        yield sql.SQL("false")  # there is nothing to search
         return
     for index, term in enumerate(query.terms):
         yield _contains(sql.Identifier("searched"), term, _Binder(params, f"term_{index}"))
 
 
 class _Binder:
-    """Gives the values of one condition their placeholders."""
+    """Adds the values of one condition to the parameters, and returns their placeholders."""
 
     def __init__(self, params: dict[str, object], name: str) -> None:
         self._params, self._name = params, name
@@ -135,7 +136,7 @@ def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
     if each.operator in _RANGES:
         return _range(each, bind)
     if each.operator == "contains" and each.kind != "list":
-        # The search column holds every text of the record, and has an index for parts of texts.
+        # The column searched holds every text of the record, and has a trigram index.
         own = sql.SQL("lower(crm_text(attributes, {}))").format(sql.Literal(each.field))
         everywhere = _contains(sql.Identifier("searched"), each.value, bind)
         return sql.SQL("{} and {}").format(everywhere, _contains(own, each.value, bind))
@@ -169,14 +170,14 @@ def _range(each: Filter, bind: _Binder) -> sql.Composable:
 
 
 def _contains(text: sql.Composable, part: str, bind: _Binder) -> sql.Composable:
-    """That a text, in lower case, has another anywhere within it."""
+    """Return the condition that a lower-case text contains another."""
     part = simple_lower(part)
-    if len(part) < _SHORTEST_INDEXED:
+    if len(part) < _MIN_INDEXED_LENGTH:
         return sql.SQL("strpos({}, {}) > 0").format(text, bind(part))
     return sql.SQL("{} like {}").format(text, bind(_pattern(part)))
 
 
 def _pattern(part: str) -> str:
-    """A pattern that finds a text; wildcards in it are plain characters."""
+    """Return the LIKE pattern that finds a text, with its wildcards escaped."""
     escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

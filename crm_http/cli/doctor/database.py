@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from crm_adapters.postgres import diagnostics
-from crm_adapters.postgres.outbox import outbox_figures
+from crm_adapters.postgres.outbox import outbox_statistics
 from crm_core.use_cases.users import list_users
 from crm_http.cli.doctor.checks import Check, State, failed, looked, ok, warning
 from crm_http.server.maintenance import manage_users, migrate
@@ -170,7 +170,7 @@ async def _superusers(url: str, settings: Settings) -> Sequence[Check]:
 
 
 async def _outbox(url: str) -> Sequence[Check]:
-    return [outbox(await asyncio.to_thread(outbox_figures, url))]
+    return [outbox(await asyncio.to_thread(outbox_statistics, url))]
 
 
 async def _replica(url: str, replica_url: str) -> Sequence[Check]:
