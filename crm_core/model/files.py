@@ -17,6 +17,9 @@ from crm_core.input.urls import is_web_url
 #: The media types of images by the extensions of their keys.
 MEDIA_TYPES: Final = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 
+#: The names of the formats, for people.
+KINDS: Final = tuple(each.removeprefix("image/").upper() for each in MEDIA_TYPES.values())
+
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 #: The key of an image: the resource's path, the record's id, and a random UUID, so that it cannot be guessed.

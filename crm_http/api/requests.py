@@ -84,8 +84,8 @@ def decode_json(body: bytes) -> object:
     """Return JSON as plain values. Raises RequestError for what is nested deeper than ``MAX_DEPTH``."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _parse_error(_reason(body, error)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise _parse_error(_reason(body)) from None
     # Few brackets cannot nest deeply, so only other bodies are walked.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(value):
         raise _parse_error("Too deeply nested")
@@ -183,16 +183,18 @@ def _parse_error(reason: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, f"JSON parse error - {reason}")
 
 
-def _reason(body: bytes, error: Exception) -> str:
+def _reason(body: bytes) -> str:
     """Return why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant)
     except RecursionError:
         return "Too deeply nested"
+    except UnicodeDecodeError:
+        return "The body is not UTF-8"
     except ValueError as reason:
         # For a number with too many digits Python's text says how to allow them, which clients need not know.
         return "Number out of range" if "digits" in str(reason) else str(reason)
-    return str(error)
+    return "The body cannot be read"
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -51,6 +51,7 @@ def app() -> "RequestMiddleware":
         read_header=read_header,
         max_bytes=settings.upload_mb * 2**20,
         is_private=settings.s3_private,
+        keeps_metadata=settings.upload_keep_metadata,
     )
     served = create_app(
         adapters.database,
