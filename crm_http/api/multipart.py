@@ -3,7 +3,6 @@
 Whether a file is taken is decided by its content. Of its wrapping only what is needed to find it is read.
 """
 
-import binascii
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -12,9 +11,10 @@ from crm_core.errors import InvalidError, Problem, invalid
 from crm_core.rules.images import FIELD, not_a_file
 from crm_core.use_cases.uploads import Upload
 from crm_http.api.errors import RequestError
-from crm_http.api.multipart_parser import MalformedFormError, MultipartParser, PartEnd, PartEvent, PartHead
-from crm_http.api.part_headers import file_name, parameters
 from crm_http.api.requests import MULTIPART, AnyRequest, header, is_strict, media_type, unsupported
+from crm_http.multipart.base64 import decode_base64
+from crm_http.multipart.parser import MalformedFormError, MultipartParser, PartEnd, PartEvent, PartHead
+from crm_http.multipart.part_headers import file_name, parameters
 
 #: Bytes of a form beside its file.
 FORM_BYTES: Final = 100_000
@@ -35,7 +35,7 @@ async def read_upload(request: AnyRequest, pieces: AsyncIterator[bytes]) -> Uplo
             if name == "" and isinstance(first, PartEnd):
                 continue  # a form whose file was not chosen
             content = _content(first, events, request)
-            return Upload(name, _from_base64(content) if _is_base64(event) else content)
+            return Upload(name, decode_base64(content) if _is_base64(event) else content)
     raise invalid(FIELD, "required", "No file was submitted.")
 
 
@@ -52,24 +52,6 @@ async def _content(first: PartEvent, events: _Events, request: AnyRequest) -> As
                 raise not_a_file()
             if name or isinstance(await anext(events), bytes):
                 raise invalid(FIELD, "max_length", "Only one file can be submitted.")
-
-
-async def _from_base64(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what is written in base64, as old clients send it; what is none becomes nothing, and no image."""
-    waiting = b""
-    async for piece in content:
-        text = waiting + b"".join(piece.split())
-        whole = len(text) - len(text) % 4
-        waiting = text[whole:]
-        yield _decoded(text[:whole])
-    yield _decoded(waiting)
-
-
-def _decoded(text: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(text)
-    except binascii.Error:
-        return b""
 
 
 async def _events(request: AnyRequest, pieces: AsyncIterator[bytes]) -> _Events:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_http.api.multipart_parser import (
+from crm_http.multipart.parser import (
     MAX_HEAD_BYTES,
     MAX_PARTS,
     MalformedFormError,
@@ -14,7 +14,7 @@ from crm_http.api.multipart_parser import (
     PartEnd,
     PartHead,
 )
-from crm_http.api.part_headers import file_name, parameters
+from crm_http.multipart.part_headers import file_name, parameters
 
 
 def parts(body: bytes, step: int | None = None, boundary: bytes = b"b") -> list[tuple[dict[str, str], bytes]]:
