@@ -11,8 +11,7 @@ from typing import Final
 
 from crm_adapters.disk import BLOCK, translated, write_all
 from crm_adapters.threads import Threads
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import OpenFile, StoredFile, key_in
+from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in
 
 __all__ = ["LocalFileStore"]
 
@@ -38,11 +37,11 @@ class LocalFileStore:
 
     def url(self, key: str) -> str:
         """Return the URL of a file, at the app itself."""
-        return OWN_FILES + key
+        return SITE_FILES + key
 
     def key(self, url: str) -> str | None:
         """Return the key of the file with this URL; None for other URLs."""
-        return key_in(url, OWN_FILES)
+        return key_in(url, SITE_FILES)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # the file system has no place for it
         """Store a file; it is on the disk when this returns."""

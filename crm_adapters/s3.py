@@ -17,8 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crm_adapters.disk import translated, write_all
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import OpenFile, StoredFile, key_in, media_type
+from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in, media_type
 
 __all__ = ["S3FileStore"]
 
@@ -81,11 +80,11 @@ class S3FileStore:
 
     def url(self, key: str) -> str:
         """Return the URL of a file: at the bucket, or for private files at the app."""
-        return (OWN_FILES if self._is_private else self._public) + key
+        return (SITE_FILES if self._is_private else self._public) + key
 
     def key(self, url: str) -> str | None:
         """Return the key of the file with this URL, private or not; None for other URLs."""
-        return key_in(url, OWN_FILES, self._public)
+        return key_in(url, SITE_FILES, self._public)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
         """Store a file; it is in the bucket when this returns."""

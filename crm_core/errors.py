@@ -1,4 +1,4 @@
-"""All errors of the library. ``crm_http.api.errors`` maps each class to an HTTP status.
+"""All errors of the library. ``crm_http.statuses`` maps each class to an HTTP status.
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
@@ -112,15 +112,15 @@ class VersionConflictError(CrmError):
 class RequestInProgressError(CrmError):
     """A request with the same idempotency key has not ended yet."""
 
-    def __init__(self) -> None:
-        super().__init__("A request with this Idempotency-Key is still under way.")
+    def __init__(self, detail: str = "A request with this idempotency key is still in progress.") -> None:
+        super().__init__(detail)
 
 
 class IdempotencyKeyReusedError(CrmError):
     """The idempotency key was used before for another request."""
 
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used for another request.")
+    def __init__(self, detail: str = "This idempotency key was used for another request.") -> None:
+        super().__init__(detail)
 
 
 class NotAuthenticatedError(CrmError):

@@ -205,6 +205,11 @@ class Settings:
         meaning="`1`: only users who may view the record can read its images, wherever files are stored",
     )
     upload_mb: int = _setting(_integer(1, 1_000), 10, "maximum size of an image, in units of 1,048,576 bytes")
+    upload_keep_metadata: bool = _setting(
+        _FLAG,
+        default=False,
+        meaning="`1`: images keep their metadata, such as the place where a photo was taken",
+    )
     webhook_allow: tuple[Network, ...] = _setting(
         _NETWORKS, (), "networks that webhooks may reach although they are not public"
     )

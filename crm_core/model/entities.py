@@ -28,7 +28,7 @@ from crm_core.input.fields import (
     texts,
     user,
 )
-from crm_core.input.urls import read_url
+from crm_core.model.files import read_image_url
 
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
@@ -78,7 +78,7 @@ class Client:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_url)
+    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_image_url)
     created_at: dt.datetime = output_only("datetime")
     created_by: int | None = user(output_only=True)
 
@@ -95,7 +95,7 @@ class Service:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_url)
+    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_image_url)
     created_at: dt.datetime = output_only("datetime")
 
 

@@ -20,8 +20,7 @@ from uuid import uuid4
 
 import pytest
 
-from crm_core.input.urls import read_url
-from crm_core.model.files import KEY, new_key
+from crm_core.model.files import KEY, new_key, read_image_url
 from crm_core.ports import FileStore
 from crm_core.testing.scene import OnOneLoop, fact
 
@@ -168,7 +167,7 @@ class FileStoreContract(OnOneLoop):
 
         assert store.key(url) == key
         assert KEY.search(url)
-        assert read_url(url) == url
+        assert read_image_url(url) == url
         assert store.key(f"https://elsewhere.example.org/{key}") is None
 
 

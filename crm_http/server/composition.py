@@ -29,7 +29,7 @@ from crm_http.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from crm_adapters.s3 import S3FileStore
-    from crm_http.api.middleware import Edge
+    from crm_http.middleware import RequestMiddleware
     from crm_http.telemetry.metrics import Metrics
     from crm_http.telemetry.observers import Observers
 
@@ -39,7 +39,7 @@ OUTBOX_CONNECTIONS: Final = 3
 _READY_SECONDS: Final = 1.0
 
 
-def app() -> "Edge":
+def app() -> "RequestMiddleware":
     """Return the app on the database that the environment names; every worker makes its own."""
     # The other commands need not wait for the web framework.
     from crm_http.app import create_app  # noqa: PLC0415
@@ -51,18 +51,19 @@ def app() -> "Edge":
         read_header=read_header,
         max_bytes=settings.upload_mb * 2**20,
         is_private=settings.s3_private,
+        keeps_metadata=settings.upload_keep_metadata,
     )
-    edge = create_app(
+    served = create_app(
         adapters.database,
         adapters.accounts,
         adapters.passwords,
         adapters.outbox,
         images,
         ready=_readiness(adapters.pool),
-        lifespan=[lambda _: adapters.running(settings, lambda: edge.working)],
+        lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         observers=adapters.observers.all,
     )
-    return edge
+    return served
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,7 @@ from crm_http.telemetry.logs import logging_config
 if TYPE_CHECKING:
     from granian.server.common import AbstractServer
 
-    from crm_http.api.middleware import Edge
+    from crm_http.middleware import RequestMiddleware
 
 logger = logging.getLogger("crm.serving")
 
@@ -105,7 +105,7 @@ def _serve_once(server: "AbstractServer[Any]") -> bool:
     return True
 
 
-def load() -> "Edge":
+def load() -> "RequestMiddleware":
     """Return the app of a worker. The worker ends when its parent process is killed."""
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     app = composition.app()

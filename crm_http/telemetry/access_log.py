@@ -17,7 +17,7 @@ _FAILED: Final = 500
 
 
 class AccessLog:
-    """Writes a line for each request; an observer of the `Edge`.
+    """Writes a line for each request; an observer of the `RequestMiddleware`.
 
     Nothing in a line needs escaping: request ids have only safe characters, and everything else is made by the server.
 

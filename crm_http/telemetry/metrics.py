@@ -32,7 +32,7 @@ Sample = Callable[[], Mapping[str, float]]
 
 
 class Metrics:
-    """The metrics of one worker; an observer of the `Edge`."""
+    """The metrics of one worker; an observer of the `RequestMiddleware`."""
 
     def __init__(self) -> None:
         self._seconds = Histogram(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from crm_http.api.middleware import RequestObserver
+from crm_http.middleware import RequestObserver
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
 

@@ -19,7 +19,7 @@ _CLOSE_SECONDS = 2.0
 
 
 class Traces:
-    """Exports a span for each request; an observer of the `Edge`.
+    """Exports a span for each request; an observer of the `RequestMiddleware`.
 
     Args:
         exporter: exports the spans; by default to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names.

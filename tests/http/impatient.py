@@ -12,9 +12,8 @@ from crm_adapters.local_files import LocalFileStore
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_adapters.passwords import Argon2Passwords
 from crm_core.use_cases.uploads import Images
-from crm_http.api.limits import Limits
-from crm_http.api.middleware import Edge
 from crm_http.app import create_app
+from crm_http.middleware import Limits, RequestMiddleware
 from crm_http.server import workers
 from crm_http.settings import Settings
 from tests.http.conftest import PASSWORD
@@ -22,7 +21,7 @@ from tests.http.conftest import PASSWORD
 LIMITS = Limits(requests=2, body_seconds=0.5, pieces_seconds=1.0, send_seconds=0.5)
 
 
-def load(directory: Path) -> Edge:
+def load(directory: Path) -> RequestMiddleware:
     accounts, passwords = MemoryAccounts(), Argon2Passwords(PasswordHasher(1, 8, 1))
     asyncio.run(accounts.add_user("admin", asyncio.run(passwords.hash(PASSWORD)), is_superuser=True))
     records = MemoryDatabase(accounts)

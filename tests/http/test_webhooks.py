@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: what is shown of them to whom, and trying one without sending anything (rulings 26 to 29)."""
+"""Webhooks over HTTP: what is shown of them to whom, and trying one without sending anything (decisions 26 to 29)."""
 
 from typing import Any
 
