@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
-from crm_http.api.limits import Limits
 
 from crm_adapters import s3
 from crm_adapters.postgres.connection import options, pool, timeouts
@@ -18,6 +17,7 @@ from crm_core.use_cases import DeliveryWorker
 from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_http.middleware import Limits
 from crm_http.server import composition, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT
