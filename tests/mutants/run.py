@@ -19,6 +19,9 @@ _RESULT = re.compile(r"^\s*(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
 #: What counts as noticed: a failing test, or one that never ends.
 _KILLED = frozenset({"killed", "timeout", "caught by type check"})
 
+#: The state of a mutant that the patterns on the command line leave out.
+_LEFT_OUT = "not checked"
+
 
 @attrs.frozen
 class Reason:
@@ -77,7 +80,7 @@ def survivors(names: Sequence[str]) -> Iterator[Mutant]:
 def main() -> int:
     """Run, report, and return the exit status: 1 for a survivor without a reason or too few that were killed."""
     subprocess.run([sys.executable, "-m", "mutmut", "run", *sys.argv[1:]], check=True)
-    results = dict(_RESULT.findall(mutmut("results", "--all", "true")))
+    results = {name: state for name, state in _RESULT.findall(mutmut("results", "--all", "true")) if state != _LEFT_OUT}
     killed = sum(state in _KILLED for state in results.values())
     alive = list(survivors([name for name, state in results.items() if state not in _KILLED]))
     reasons = read_reasons()
@@ -86,7 +89,7 @@ def main() -> int:
 
     for mutant in unexplained:
         print(f"survived: {mutant.name} ({results[mutant.name]})\n    {mutant.line}")
-    for reason in stale:
+    for reason in () if sys.argv[1:] else stale:  # patterns leave survivors out
         print(f"no such survivor any more: {reason.function}: {reason.line}")
     share = 100 * killed / len(results)
     print(f"{len(results)} mutants: {killed} killed ({share:.1f} %),", end=" ")
