@@ -18,7 +18,15 @@ def normal_username(username: str) -> str:
 
 @attrs.frozen(kw_only=True, slots=False)
 class User:
-    """A person who can log in, as the user lists show one (decision 10)."""
+    """A person who can log in, as the user lists show one (decision 10).
+
+    Attributes:
+        id: the id of the user, a number.
+        username: the name to log in with.
+        first_name: the first name; may be empty.
+        last_name: the last name; may be empty.
+        email: the e-mail address; may be empty.
+    """
 
     id: int
     username: str

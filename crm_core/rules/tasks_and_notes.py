@@ -62,7 +62,14 @@ def _file(known: Entry | None, entry: Entry, who: Caller) -> Entry:
 
 @attrs.frozen
 class TaskUpdate:
-    """The body of ``update-task``."""
+    """The body of ``update-task``.
+
+    Attributes:
+        task_id: the id of the task to change.
+        completed: whether it is done.
+        task: what is to be done.
+        date: the day on which it is due; null for none.
+    """
 
     task_id: UUID = uuid()
     completed: bool = boolean()
@@ -72,7 +79,11 @@ class TaskUpdate:
 
 @attrs.frozen
 class EntryId:
-    """The body of ``delete-note``."""
+    """The body of ``delete-task`` and ``delete-note``.
+
+    Attributes:
+        id: the id of the task or note.
+    """
 
     id: UUID = uuid()
 

@@ -95,7 +95,12 @@ def describe(actor: Actor) -> Mapping[str, object]:
 
 @attrs.frozen
 class Credentials:
-    """The payload of a login."""
+    """The payload of a login.
+
+    Attributes:
+        username: the username.
+        password: the password, exactly as it was set.
+    """
 
     username: str = text(max_length=MAX_NAME)
     password: str = text(max_length=MAX_PASSWORD, trim=False)

@@ -33,7 +33,12 @@ _PER_PAGE: Final = 100
 
 @attrs.frozen
 class DryRunRequest:
-    """The body of a dry run: a record of the webhook's model, and the event to assume."""
+    """The body of a dry run: a record of the webhook's model, and the event to assume.
+
+    Attributes:
+        record: the id of a record of the webhook's model.
+        event: the change to assume; an update changes no field.
+    """
 
     record: UUID = uuid()
     event: str = choice(*get_args(EventKind), default="updated")
@@ -41,7 +46,13 @@ class DryRunRequest:
 
 @attrs.frozen
 class Listing:
-    """The query parameters of the delivery log."""
+    """The query parameters of the delivery log.
+
+    Attributes:
+        state: only deliveries in this state.
+        limit: the number of deliveries on a page.
+        cursor: the beginning of a page, as the ``Link`` header of another page has it.
+    """
 
     state: str | None = choice(*get_args(DeliveryState), default=None)
     limit: int = integer(default=_PER_PAGE)
@@ -50,7 +61,11 @@ class Listing:
 
 @attrs.frozen
 class Recovery:
-    """The body of ``recover``: redeliver what died since this time."""
+    """The body of ``recover``: redeliver what died since this time.
+
+    Attributes:
+        since: send again what failed for good since this time.
+    """
 
     since: datetime | None = datetime_value()
 
