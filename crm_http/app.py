@@ -19,6 +19,7 @@ from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
+from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
@@ -67,6 +68,7 @@ def create_app(
         *health_endpoints(ready),
         *page_endpoints(),
     ]
+    endpoints += root_endpoints(endpoints)
     app = Litestar(
         route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),
@@ -98,9 +100,10 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:
     """Return the endpoints of follow-ups, documented without ``/api`` and expected with it (decision 1)."""
     for prefix, name in (("", "follow_ups"), ("/api", "api_follow_ups")):
-        place = f"{prefix}/services/{{parent}}/{FOLLOW_UPS.path}"
-        yield from record_endpoints(RecordRoutes(FOLLOW_UPS, db, place, _parent_id, name=name))
+        place = f"{prefix}/services/{{service}}/{FOLLOW_UPS.path}"
+        routes = RecordRoutes(FOLLOW_UPS, db, place, _service_id, name=name, is_deprecated=bool(prefix))
+        yield from record_endpoints(routes)
 
 
-def _parent_id(request: AnyRequest) -> UUID:
-    return path_id(request, "parent")
+def _service_id(request: AnyRequest) -> UUID:
+    return path_id(request, "service")

@@ -18,8 +18,7 @@ from crm_http.api.requests import JSON, AnyRequest
 #: Answers a request whose caller may make it.
 Handler = Callable[[AnyRequest], Awaitable[ASGIResponse]]
 
-#: What a body holds: a Python type, an object as a mapping from each of its members to a shape, a named schema of the
-#: document (``ClientCreate``), or in requests an ``Input``.
+#: What a body holds: a Python type, a named schema of the document (``ClientCreate``), or in requests an ``Input``.
 Shape: TypeAlias = object
 
 
@@ -34,14 +33,18 @@ class Example(NamedTuple):
 class Input:
     """A body that is read by the fields of a class.
 
+    ``aliases``, and what ``any_of`` leaves open, are not described to clients, for whom one plain form is enough.
+
     Attributes:
         of: the class; its fields describe the members.
+        name: its name in the document.
         required: the members that must be there, if those are others than the fields say.
         any_of: members of which at least one must be there.
         aliases: further names of members, by the name in the class; either must be there.
     """
 
     of: type
+    name: str
     required: tuple[str, ...] | None = None
     any_of: tuple[str, ...] = ()
     aliases: Mapping[str, str] = attrs.field(factory=dict)
@@ -78,15 +81,19 @@ class Endpoint:
         id: the operation's name, in the document and in generated clients.
         tag: the heading under which the document lists it.
         summary: what it does, as an imperative sentence.
+        description: what else a client should know, in sentences; the document adds whom it lets in.
         replies: the answers that are no errors, by status.
         errors: statuses of errors beside those that follow from the other attributes.
         headers: the names of the request headers that have a meaning here alone.
         query: the resource whose list it is, or the class whose fields its query parameters are; None for none.
-        path_parameters: JSON Schemas of the parameters in the path that are not ids.
+        path_parameters: JSON Schemas of the parameters in the path that are not ids. One with an ``enum`` is documented
+            as a path for each of its values.
         body: what the body of a request holds, by media type; empty for no body.
         max_body: the most bytes of a body; None for the usual limit.
-        request_example: an example of the body.
+        request_example: the example of the body in the documentation.
+        working_example: an example of the body that succeeds as it stands; None where the documentation's does.
         response_example: an example of the first reply.
+        is_deprecated: there is another path, which clients should take.
     """
 
     method: Method
@@ -96,6 +103,7 @@ class Endpoint:
     id: str = attrs.field(kw_only=True)
     tag: str = attrs.field(kw_only=True)
     summary: str = attrs.field(kw_only=True)
+    description: str = attrs.field(kw_only=True)
     replies: Mapping[int, Reply] = attrs.field(kw_only=True)
     errors: frozenset[int] = attrs.field(default=frozenset(), kw_only=True)
     headers: tuple[str, ...] = attrs.field(default=(), kw_only=True)
@@ -104,7 +112,9 @@ class Endpoint:
     body: Mapping[str, Shape] = attrs.field(factory=dict, kw_only=True)
     max_body: int | None = attrs.field(default=None, kw_only=True)
     request_example: Example | None = attrs.field(default=None, kw_only=True)
+    working_example: object = attrs.field(default=None, kw_only=True)
     response_example: Example | None = attrs.field(default=None, kw_only=True)
+    is_deprecated: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def needs(self) -> str | Access:

@@ -1,5 +1,6 @@
 """The answers of operations: those that endpoints declare, and errors in the form of Django REST Framework."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -11,6 +12,7 @@ from crm_http.openapi.schemas import Schema, reference, schema_of
 from crm_http.statuses import STATUSES
 
 _TEXT: Final[Schema] = {"type": "string"}
+_PARAMETER = re.compile(r"{(\w+)}")
 
 #: The headers of answers.
 HEADERS: Final[Mapping[str, Schema]] = {
@@ -27,7 +29,12 @@ HEADERS: Final[Mapping[str, Schema]] = {
 }
 
 ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
-    "Detail": {"type": "object", "properties": {"detail": _TEXT}, "required": ["detail"]},
+    "Detail": {
+        "type": "object",
+        "description": "A refusal in one sentence.",
+        "properties": {"detail": {"description": "What is wrong, for people.", **_TEXT}},
+        "required": ["detail"],
+    },
     "Problems": {
         "type": "object",
         "description": f"Texts by field. Those of no single field are under `{ACROSS_FIELDS}`; lists have indexes.",
@@ -35,7 +42,15 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
     "Changed": {
         "type": "object",
-        "properties": {"detail": _TEXT, "changed_fields": {"type": "array", "items": _TEXT}},
+        "description": "The record has another version than the request expects.",
+        "properties": {
+            "detail": {"description": "What is wrong, for people.", **_TEXT},
+            "changed_fields": {
+                "description": "The fields that have changed since that version.",
+                "type": "array",
+                "items": _TEXT,
+            },
+        },
         "required": ["detail", "changed_fields"],
     },
 }
@@ -72,8 +87,8 @@ def _reply(endpoint: Endpoint, reply: Reply) -> Schema:
     schema = None if reply.body is None else schema_of(reply.body)
     response = _response(reply.meaning, schema, headers=reply.headers, media_types=reply.media_types)
     if reply.links:
-        parent = {"parent": "$request.path.parent"} if "{parent}" in endpoint.path else {}
-        known = {"id": "$response.body#/id", **parent}
+        names = _PARAMETER.findall(endpoint.path) if not endpoint.path_parameters else []
+        known = {"id": "$response.body#/id", **{name: f"$request.path.{name}" for name in names if name != "id"}}
         response["links"] = {name: {"operationId": id_, "parameters": known} for name, id_ in reply.links.items()}
     return response
 

@@ -42,6 +42,7 @@ def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoin
         id="schema",
         tag="About",
         summary="Retrieve this document; with a token, with the attributes that are defined",
+        description="A caller who may view attributes gets their types, their options and the filters by them.",
         replies={200: Reply("The document.", dict)},
     )
     return endpoint

@@ -23,6 +23,8 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "reference.css": ("reference.css", "text/css"),
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css"),
+    # As plain text, which browsers show; Markdown they would store.
+    "api.md": ("api.md", "text/plain"),
 }
 #: The page loads from this server alone, sends to this server alone, and has no scripts or styles in itself.
 _POLICY: Final = (
@@ -46,17 +48,28 @@ def page_endpoints() -> Iterator[Endpoint]:
         tag="About",
         headers=("If-None-Match",),
         replies={
-            200: Reply("The file.", str, headers=("ETag",), media_types=("text/html", "text/css", "text/javascript")),
+            200: Reply(
+                "The file.",
+                str,
+                headers=("ETag",),
+                media_types=("text/html", "text/css", "text/javascript", "text/plain"),
+            ),
             304: Reply("The file has not changed.", headers=("ETag",)),
         },
         errors=frozenset({404}),
     )
-    yield declare("GET", "/docs", page, id="docs", summary="Show this document as a page")
+    yield declare(
+        *("GET", "/docs", page),
+        id="docs",
+        summary="Show this document as a page",
+        description="Operations can be sent from the page.",
+    )
     yield declare(
         *("GET", "/docs/{name}", asset),
         id="docs_asset",
-        summary="Retrieve a file that the page loads",
-        path_parameters={"name": {"type": "string"}},
+        summary="Retrieve a file that the page loads or links",
+        description="Among them `api.md`, the documentation in prose.",
+        path_parameters={"name": {"type": "string", "description": "The name of the file."}},
     )
 
 

@@ -54,7 +54,8 @@ def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
         id=f"{resource.path}_image",
         tag=tag_of(resource),
         summary=f"Retrieve an image of a {resource.label[0]}, or a range of its bytes",
-        path_parameters={"name": {"type": "string"}},
+        description="The URL cannot be guessed and never changes its content. `Range` asks for a part of the bytes.",
+        path_parameters={"name": {"type": "string", "description": "The name of the file."}},
         headers=("If-None-Match",),
         replies={
             200: Reply("The image.", bytes, ("ETag", "Accept-Ranges"), _MEDIA_TYPES),

@@ -23,13 +23,15 @@ from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.api.responses import link_to_next, record_response
-from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES
+from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
 from crm_http.api.routing import path_id, rights
 
 #: Runs after the removal of a record, with its id. It raises nothing.
 AfterDelete = Callable[[UUID], Awaitable[None]]
 #: The answer to a request that names the current version in ``If-None-Match``.
 UNCHANGED: Final = Reply("The record still has the version that `If-None-Match` names.", headers=("ETag",))
+
+_ORDERED: Final = " `ordering` gives another order."
 
 
 async def _as_stored(_: UUID, document: Document) -> Document:
@@ -43,13 +45,14 @@ class RecordRoutes:
     Attributes:
         resource: the row.
         db: where its records are stored.
-        place: the path of the collection, with ``{parent}`` for the parent's id.
+        place: the path of the collection, with the name of the field of the parent in braces for the parent's id.
         read_parent: returns the parent that the path names; raises NotFoundError.
         list_path: the path of the list, where that is another.
         shown_once: adds to a new record what only its creator is shown.
         created: the shape of the answer to a create, where that is not the record.
         after_delete: runs in the background after a record was deleted.
         name: the beginning of its operation ids; the resource's path if empty.
+        is_deprecated: there is another path, which clients should take.
     """
 
     resource: Resource
@@ -61,6 +64,7 @@ class RecordRoutes:
     created: Shape | None = None
     after_delete: AfterDelete | None = None
     name: str = ""
+    is_deprecated: bool = False
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a page of records and a link to the next, or with all records, streamed."""
@@ -69,7 +73,7 @@ class RecordRoutes:
             self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request)
         )
         if isinstance(listed, Page):
-            path = (self.list_path or self.place).format(parent=parent)
+            path = self._below(self.list_path or self.place, parent)
             cursor = None if listed.next is None else write_cursor(query, listed.next)
             headers = link_to_next(path, params, cursor)
             return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
@@ -83,7 +87,7 @@ class RecordRoutes:
             self.db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         document = await self.shown_once(id_, document)
-        return record_response(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
+        return record_response(document, HTTPStatus.CREATED, {"Location": f"{self._below(self.place, parent)}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """Answer with one record, or with 304 if the client has this version of it."""
@@ -121,6 +125,9 @@ class RecordRoutes:
         afterwards = BackgroundTask(self.after_delete, id_) if self.after_delete else None
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
+    def _below(self, path: str, parent: object) -> str:
+        return path.format_map({self.resource.parent or "": parent})
+
 
 def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     """Return the six endpoints of a resource: list, create, retrieve, update, partial_update, destroy."""
@@ -135,7 +142,6 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         links={operation: f"{name}_{operation}" for operation in ("retrieve", "update", "partial_update", "destroy")},
     )
     changes: dict[str, Any] = {
-        "summary": f"Change the fields of {article} {one} that are sent",
         "headers": ("If-Match", "Idempotency-Key"),
         "replies": {200: updated},
     }
@@ -146,7 +152,9 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             access=rights(resource.noun),
             id=f"{name}_{operation}",
             tag=tag_of(resource),
+            is_deprecated=routes.is_deprecated,
             request_example=REQUEST_EXAMPLES.get((resource.name, operation)),
+            working_example=WORKING_EXAMPLES.get((resource.name, operation)),
             response_example=RESPONSE_EXAMPLES.get((resource.name, operation)),
             **declared,
         )
@@ -155,12 +163,15 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         declare(
             *("list", "GET", place, routes.find),
             summary=f"List {many}",
+            description=f"Newest first, and all of them unless `limit` is given: then the `Link` header names the next "
+            f"page.{_ORDERED if resource.ordering else ''}",
             query=resource,
             replies={200: Reply(f"The {many}.", array(entity), headers=("Link",))},
         ),
         declare(
             *("create", "POST", place, routes.create),
             summary=f"Create {article} {one}",
+            description="Answers with the whole record, and with its path in the `Location` header.",
             headers=("Idempotency-Key",),
             body={JSON: f"{entity.__name__}Create"},
             replies={201: created},
@@ -168,18 +179,29 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         declare(
             *("retrieve", "GET", of_one, routes.retrieve),
             summary=f"Retrieve {article} {one}",
+            description="Its version is in the `ETag` header.",
             headers=("If-None-Match",),
             replies={200: Reply(f"The {one}.", entity, headers=("ETag",)), 304: UNCHANGED},
         ),
-        declare(*("update", "PUT", of_one, routes.change), body={JSON: f"{entity.__name__}Update"}, **changes),
+        declare(
+            *("update", "PUT", of_one, routes.change),
+            summary=f"Update {article} {one}",
+            description="Sets the fields that are sent and keeps the others. "
+            "Lists and `attributes` are replaced whole.",
+            body={JSON: f"{entity.__name__}Update"},
+            **changes,
+        ),
         declare(
             *("partial_update", "PATCH", of_one, routes.change),
+            summary=f"Update {article} {one} in part",
+            description="As PUT. A merge patch (RFC 7396) changes single attributes, or removes them with null.",
             body={JSON: f"{entity.__name__}Update", MERGE_PATCH: f"{entity.__name__}Merge"},
             **changes,
         ),
         declare(
             *("destroy", "DELETE", of_one, routes.remove),
             summary=f"Delete {article} {one}",
+            description="What belongs to the record goes with it. What others refer to cannot be deleted.",
             headers=("If-Match",),
             replies={204: Reply(f"The {one} is deleted.")},
             errors=frozenset({409}),

@@ -18,7 +18,7 @@ from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, Sha
 from crm_http.api.preconditions import expected_versions
 from crm_http.api.requests import JSON, AnyRequest, header, is_strict
 from crm_http.api.responses import record_response
-from crm_http.api.routes.record_examples import EXAMPLE_ID
+from crm_http.api.routes.record_examples import EXAMPLE_ID, EXAMPLE_NOTE, EXAMPLE_TASK
 from crm_http.api.routes.records import body_or, tag_of
 from crm_http.api.routing import path_id, rights
 
@@ -26,7 +26,9 @@ from crm_http.api.routing import path_id, rights
 class _Operation(NamedTuple):
     read: Callable[[object, ReadContext], Edit]
     summary: str
+    description: str
     body: Shape
+    working_example: object
     example: Example | None = None
     status: HTTPStatus = HTTPStatus.OK
 
@@ -35,26 +37,42 @@ class _Operation(NamedTuple):
 _OPERATIONS: Final[Mapping[str, _Operation]] = {
     "update-task": _Operation(
         rules.update_task,
-        "Change one task and leave the others as they are",
-        Input(TaskUpdate, required=("task_id",), any_of=("completed", "task", "date")),
+        "Change one task",
+        "The others stay as they are. `completed` is needed unless `task` or `date` is sent.",
+        Input(TaskUpdate, "TaskChange", required=("task_id",), any_of=("completed", "task", "date")),
+        {"task_id": EXAMPLE_TASK, "completed": True},
         Example("Update Task Status", {"task_id": EXAMPLE_ID, "completed": True}),
     ),
     "delete-task": _Operation(
         rules.delete_task,
-        "Delete one task and leave the others as they are",
-        Input(EntryId, aliases={"id": "task_id"}),
+        "Delete one task",
+        "The others stay as they are.",
+        Input(EntryId, "TaskReference", aliases={"id": "task_id"}),
+        {"id": EXAMPLE_TASK},
     ),
     "delete-note": _Operation(
         rules.delete_note,
-        "Delete one note and leave the others as they are",
-        Input(EntryId),
+        "Delete one note",
+        "The others stay as they are.",
+        Input(EntryId, "NoteReference"),
+        {"id": EXAMPLE_NOTE},
         Example("Delete Note", {"id": EXAMPLE_ID}),
     ),
     "add-task": _Operation(
-        rules.add_task, "Add one task at the end of the list", "TaskInput", status=HTTPStatus.CREATED
+        rules.add_task,
+        "Add one task",
+        "It comes last. The others stay as they are.",
+        "TaskInput",
+        {"task": "Call client", "date": "2026-01-20"},
+        status=HTTPStatus.CREATED,
     ),
     "add-note": _Operation(
-        rules.add_note, "Add one note at the end of the list", "NoteInput", status=HTTPStatus.CREATED
+        rules.add_note,
+        "Add one note",
+        "It comes last. The others stay as they are.",
+        "NoteInput",
+        {"note": "Client requested new proposal"},
+        status=HTTPStatus.CREATED,
     ),
 }
 
@@ -67,10 +85,12 @@ def task_and_note_endpoints(resource: Resource, db: Database) -> Iterator[Endpoi
             access=rights(resource.noun, POST="change"),
             id=f"{resource.path}_{name.replace('-', '_')}",
             tag=tag_of(resource),
-            summary=operation.summary,
+            summary=f"{operation.summary} of a {resource.label[0]}",
+            description=operation.description,
             headers=("If-Match", "Idempotency-Key"),
             body={JSON: operation.body},
             request_example=operation.example,
+            working_example=operation.working_example,
             replies={operation.status: Reply("The record as it is now.", resource.entity, headers=("ETag",))},
         )
 
