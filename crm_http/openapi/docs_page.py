@@ -26,6 +26,7 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     # As plain text, which browsers show; Markdown they would store.
     "api.md": ("api.md", "text/plain"),
 }
+_MEDIA_TYPES: Final = tuple(dict.fromkeys(media_type for _, media_type in ASSETS.values()))
 #: The page loads from this server alone, sends to this server alone, and has no scripts or styles in itself.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -52,7 +53,7 @@ def page_endpoints() -> Iterator[Endpoint]:
                 "The file.",
                 str,
                 headers=("ETag",),
-                media_types=("text/html", "text/css", "text/javascript", "text/plain"),
+                media_types=_MEDIA_TYPES,
             ),
             304: Reply("The file has not changed.", headers=("ETag",)),
         },

@@ -88,7 +88,8 @@ def _default(field: Field) -> str:
 def _texts(field: Field) -> Schema:
     limits = dict(field.limits)
     item = {name: limits.pop(name) for name in ("maxLength", "enum") if name in limits}
-    return {"type": "array", "items": {"type": "string", **item}, **limits}
+    not_empty = {"minItems": 1} if "enum" in item else {}
+    return {"type": "array", "items": {"type": "string", **item}, **limits, **not_empty}
 
 
 _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {

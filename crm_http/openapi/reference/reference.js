@@ -1,12 +1,16 @@
-// The reference page: Swagger UI, and a login whose token is kept in memory alone.
+// The reference page: Swagger UI, a login whose token is kept in memory alone, and examples that name what is there.
 "use strict";
 
 let token = "";
+// The ids of the records that were made or listed last, by the last part of the paths of their lists.
+const latest = {};
 const login = document.getElementById("login");
 const logout = document.getElementById("logout");
 const status = document.getElementById("status");
 
-const ui = SwaggerUIBundle({
+let ui = null;
+
+ui = SwaggerUIBundle({
   url: "/schema/openapi.json",
   domNode: document.getElementById("reference"),
   deepLinking: true,
@@ -14,12 +18,48 @@ const ui = SwaggerUIBundle({
   filter: true,
   tryItOutEnabled: true,
   validatorUrl: null,
+  defaultModelsExpandDepth: -1,
   // The description itself tells more to those who are logged in.
   requestInterceptor: (request) => {
     if (token && !request.headers.Authorization) request.headers.Authorization = `Token ${token}`;
+    request.url = withLatest(request.url);
+    request.body = bodyWithLatest(request.body);
     return request;
   },
+  responseInterceptor: (response) => {
+    remember(response);
+    return response;
+  },
+  onComplete: showLocks,
 });
+
+function exampleIds() {
+  return ui?.specSelectors.specJson().get("x-example-ids")?.toJS() ?? {};
+}
+
+// An example's id stands for the record that was made last.
+function withLatest(text) {
+  return Object.entries(exampleIds()).reduce((now, [name, id]) => now.replaceAll(id, latest[name] ?? id), text);
+}
+
+function bodyWithLatest(body) {
+  if (typeof body === "string") return withLatest(body);
+  return body?.constructor === Object ? JSON.parse(withLatest(JSON.stringify(body))) : body;
+}
+
+function remember({ ok, url, obj }) {
+  const record = Array.isArray(obj) ? obj[0] : obj;
+  const names = Object.keys(exampleIds());
+  const name = new URL(url, location).pathname.split("/").findLast((part) => names.includes(part));
+  if (ok && name && record?.id) latest[name] = record.id;
+}
+
+// The padlocks of operations are closed while there is a token.
+function showLocks() {
+  if (!token) return ui.authActions.logout(["bearer", "token"]);
+  ui.preauthorizeApiKey("bearer", token);
+  ui.preauthorizeApiKey("token", `Token ${token}`);
+}
 
 function show(text) {
   status.textContent = text;

@@ -1,0 +1,169 @@
+"""The description in its second form: all that the server takes, and not only what should be sent.
+
+Schemathesis generates requests from it, so that its checks stay exact in both directions: what fits is accepted, and
+what does not fit is refused. Clients get the plain form (``crm_http.openapi.inputs``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from crm_adapters.image_headers import read_header
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
+from crm_core.input.fields import Field, FieldKind, fields_of
+from crm_core.input.readers import FALSE, TRUE
+from crm_core.model import entities
+from crm_core.model.entities import Attribute
+from crm_core.model.files import SITE_FILES
+from crm_core.use_cases.uploads import Images
+from crm_core.webhooks import entity as webhook_entity
+from crm_core.webhooks import templates
+from crm_http.api.endpoints import Endpoint, Input
+from crm_http.api.routing import ENDPOINTS
+from crm_http.app import create_app
+from crm_http.openapi.document import describe, with_attributes
+from crm_http.openapi.inputs import PLAIN, Form, one_or_many
+from crm_http.openapi.schemas import Schema
+from tests.http.test_routes import NoPasswords
+
+_MAX_INTEGER: Final = 2**63 - 1
+#: A text that is not blank, as Python understands blank.
+_NOT_BLANK: Final = r"[^\s\x1c-\x1f\x85]"
+_INTEGER: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
+#: A URL of the web.
+_WEB_URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\@]+([/?#][^\s\\]*)?$"
+_HEADER_VALUE: Final = r"^([^\r\n{}]|\{[a-z_.]+\})*$"
+#: The URLs of webhooks that are always accepted; some others are too.
+_WEBHOOK_URL: Final = (
+    r"^https?://[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?(\.[a-z]{2,10}){1,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_.~/=-]*)?"
+)
+
+
+def mounted_endpoints() -> Sequence[Endpoint]:
+    """Every endpoint that is mounted, of an app that stores nothing."""
+    images, database = Images(files=MemoryFileStore(), read_header=read_header), MemoryDatabase()
+    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
+    assert isinstance(app, Litestar)
+    return [
+        endpoint
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for endpoint in handler.opt[ENDPOINTS]
+    ]
+
+
+def lenient_document(definitions: Mapping[str, Sequence[Attribute]] | None) -> Mapping[str, Any]:
+    """The document in its second form, with the attributes of entities where they are known."""
+    document = describe(mounted_endpoints(), LENIENT)
+    return document if definitions is None else with_attributes(document, definitions, LENIENT)
+
+
+def _text(field: Field) -> Schema:
+    limits = dict(field.limits)
+    if "pattern" in limits:
+        return {"type": "string", **limits}
+    blank = {} if "minLength" not in limits else {"pattern": _NOT_BLANK}
+    return {"type": ["string", "number"], **limits, **blank}
+
+
+def _integer(field: Field) -> Schema:
+    if field.refers_to is not None and field.nullable:
+        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^$|{_INTEGER}"}]}
+    limits = {"minimum": -_MAX_INTEGER - 1, "maximum": _MAX_INTEGER}
+    return {"type": ["integer", "string"], **limits, "pattern": _INTEGER}
+
+
+def _uuid(field: Field) -> Schema:
+    schemas: list[Schema] = [{"type": "string", "format": "uuid"}]
+    if field.nullable:
+        schemas.append({"type": "string", "maxLength": 0})
+    if field.refers_to is None:
+        schemas.append({"type": "integer", "minimum": 0, "maximum": 2**128 - 1})
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _words(words: Sequence[str]) -> str:
+    return "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word) for word in sorted(words))
+
+
+_BOOLEAN: Final[Schema] = {
+    "type": ["boolean", "string", "integer"],
+    "pattern": rf"^\s*({_words([*TRUE, *FALSE])})\s*$",
+    "minimum": 0,
+    "maximum": 1,
+}
+_BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
+    "text": _text,
+    "integer": _integer,
+    "boolean": lambda _: dict(_BOOLEAN),
+    "date_or_datetime": lambda _: {
+        "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
+    },
+    "uuid": _uuid,
+    "mapping": lambda _: {
+        "type": "object",
+        "maxProperties": templates.MAX_HEADERS,
+        "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
+        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
+    },
+}
+#: The schemas of fields whose rules say more than their kinds.
+_OF_FIELD: Final[Mapping[tuple[type, str], Schema]] = {
+    (entities.Attribute, "name"): {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": entities.MAX_ATTRIBUTE_NAME_LENGTH,
+        "pattern": r"^\s*(?!.*__)[\w-]+\s*$",
+    },
+    **{
+        (entity, "list_of_images"): {
+            "type": "array",
+            "items": {
+                "type": "string",
+                "maxLength": fields_of(entity)["list_of_images"].limits["maxLength"],
+                "pattern": rf"{_WEB_URL}|^{SITE_FILES}[^\s\\]*$",
+            },
+            "maxItems": entities.MAX_ENTRIES,
+        }
+        for entity in (entities.Client, entities.Service)
+    },
+    (webhook_entity.Webhook, "url"): {
+        "type": "string",
+        "maxLength": fields_of(webhook_entity.Webhook)["url"].limits["maxLength"],
+        "pattern": _WEBHOOK_URL,
+    },
+}
+
+
+def _member(entity: type, name: str, field: Field) -> Schema:
+    if (entity, name) in _OF_FIELD:
+        return _OF_FIELD[entity, name]
+    return _BY_KIND[field.kind](field) if field.kind in _BY_KIND else PLAIN.member(entity, name, field)
+
+
+def _body(declared: Input, schema: Schema) -> Schema:
+    any_of = declared.any_of
+    for name, alias in declared.aliases.items():
+        schema["properties"][alias] = schema["properties"][name]
+        schema["required"].remove(name)
+        any_of = (*any_of, name, alias)
+    extra = {"anyOf": [{"required": [name]} for name in any_of]} if any_of else {}
+    return {name: part for name, part in schema.items() if part != []} | extra
+
+
+def _attribute(definition: Attribute) -> Schema:
+    if definition.type == "file":
+        return {"type": "string", "maxLength": 2_048, "pattern": _WEB_URL}
+    if definition.type == "list":
+        item: Schema = {"type": "string"}
+        if definition.list_values:
+            item["enum"] = list(definition.list_values)
+        return one_or_many(item)
+    return PLAIN.attribute(definition)
+
+
+#: All that the server takes.
+LENIENT: Final = Form(member=_member, body=_body, attribute=_attribute, leaves_room=False, takes_empty_parameters=True)
