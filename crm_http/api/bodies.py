@@ -1,6 +1,6 @@
 """Bodies that are no records: the classes say which members they have, for the OpenAPI document.
 
-Nothing is made of these classes. Handlers answer with plain objects, and tests compare the two.
+Nothing is made of these classes: handlers answer with plain objects. Schemathesis compares them with the document.
 """
 
 from collections.abc import Mapping
