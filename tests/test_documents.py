@@ -14,6 +14,7 @@ import crm_core.testing
 from crm_http.cli.main import crm
 from crm_http.settings import Settings, described, variable
 from crm_http.statuses import STATUSES
+from tests.fields_page import PAGE, page
 from tests.markdown import ROOT, blocks
 
 README = ROOT / "README.md"
@@ -296,3 +297,7 @@ def test_the_glossary_explains_the_names_that_are_our_own() -> None:
     assert {"Needs", "Known", "Changes", "catalog", "claim", "lease", "receipt", "caller", "actor"} <= set(terms)
     assert terms == sorted(terms, key=str.lower)
     assert names <= {name for module in (crm_core, crm_core.testing) for name in module.__all__}
+
+
+def test_the_page_of_fields_is_what_the_entities_say() -> None:
+    assert PAGE.read_text("utf-8") == page()

@@ -87,9 +87,10 @@ def _default(field: Field) -> str:
 
 def _texts(field: Field) -> Schema:
     limits = dict(field.limits)
-    item = {name: limits.pop(name) for name in ("maxLength", "enum") if name in limits}
-    not_empty = {"minItems": 1} if "enum" in item else {}
-    return {"type": "array", "items": {"type": "string", **item}, **limits, **not_empty}
+    length, options = limits.pop("maxLength"), limits.pop("enum", None)
+    if options is None:
+        return {"type": "array", "items": {"type": "string", "maxLength": length}, **limits}
+    return {"type": "array", "items": {"type": "string", "enum": options}, "minItems": 1, **limits}
 
 
 _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {

@@ -30,7 +30,6 @@ ui = SwaggerUIBundle({
     remember(response);
     return response;
   },
-  onComplete: showLocks,
 });
 
 function exampleIds() {
@@ -65,6 +64,7 @@ function show(text) {
   status.textContent = text;
   login.hidden = Boolean(token);
   logout.hidden = !token;
+  showLocks();
   ui.specActions.download("/schema/openapi.json");
 }
 
