@@ -1,5 +1,6 @@
 """A script with the client of openapi-generator. ``workaround`` marks each line that a plain API would not need."""
 
+# workaround: the client is generated from the document without its webhooks, see run.py
 import base64
 import os
 import re
