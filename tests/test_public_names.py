@@ -18,8 +18,8 @@ PUBLIC: Mapping[str, str] = {
         OpenFile Outbox Outcome Page Passwords PermissionDeniedError Pipeline Problem Problems Put Query
         ReadHeader Receipt ReceiptKey Record Remove RequestInProgressError Resource Result Retries Search
         Service Stage Steps StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest
-        UnavailableError User VersionConflictError Webhook WebhookSender cursor_of flatten matches searched_text
-        simple_lower sort_key
+        UnavailableError User VersionConflictError Webhook WebhookSender cursor_of flatten fold matches
+        searched_text sort_key sorting_key
     """,
     "crm_core.use_cases": """
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads webhooks

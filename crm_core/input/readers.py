@@ -13,6 +13,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import NOT_A_BOOLEAN, NOT_A_DATE, NOT_A_STRING, InvalidError, Problem, Problems, not_a_choice
+from crm_core.input.texts import normal
 
 _MAX_BIGINT: Final = 2**63 - 1
 _MIN_BIGINT: Final = -(2**63)
@@ -69,7 +70,7 @@ def read_nothing(_: object, __: ReadContext) -> object:
 
 
 def read_text(value: object) -> str:
-    """Return a text as it is, or a number as text; raise RefusedError for anything else."""
+    """Return a text or number as text as it is; raise RefusedError for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RefusedError((NOT_A_STRING,))
     try:
@@ -255,14 +256,15 @@ def iso(value: datetime) -> str:
 
 
 def plain_text(value: object, max_length: int, options: Sequence[str] = ()) -> str:
-    """Return a text as it is: at most ``max_length`` characters, and one of ``options`` if any are given."""
+    """Return a text in NFC: at most ``max_length`` characters, and one of ``options`` if any are given."""
     if not isinstance(value, str):
         raise RefusedError((NOT_A_STRING,))
-    if problems := text_problems(value, max_length):
+    text = normal(value)
+    if problems := text_problems(text, max_length):
         raise RefusedError(problems)
-    if options and value not in options:
-        raise RefusedError((not_a_choice(value),))
-    return value
+    if options and text not in options:
+        raise RefusedError((not_a_choice(text),))
+    return text
 
 
 def _midnight(value: str) -> datetime | None:
@@ -296,15 +298,24 @@ def abbreviated(value: object) -> str:
 
 
 def read_plain(value: object) -> object:
-    """Return any JSON value that has at most ``MAX_DEPTH`` levels, finite numbers and storable texts."""
+    """Return any JSON value that has at most ``MAX_DEPTH`` levels, finite numbers and storable texts, in NFC."""
     level: Sequence[object] = [value]
     for _ in range(MAX_DEPTH):
         for part in level:
             _check_plain(part)
         level = [inner for part in level for inner in _parts_of(part)]
         if not level:
-            return value
+            return with_normal_texts(value)
     raise refuse("invalid", "Value must be valid JSON.")
+
+
+def with_normal_texts(value: object) -> object:
+    """Return a JSON value with all texts in NFC, names of members too."""
+    if isinstance(value, str):
+        return normal(value)
+    if isinstance(value, Mapping):
+        return {normal(name): with_normal_texts(member) for name, member in value.items()}
+    return [with_normal_texts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _check_plain(value: object) -> None:

@@ -2,15 +2,17 @@
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import attrs
 
-from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, ThrottledError, invalid
+from crm_core.errors import ACROSS_FIELDS, BLANK, InvalidError, NotAuthenticatedError, ThrottledError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext, text_problems
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
@@ -46,7 +48,8 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     keys = failure_keys(username, address)
     await _check_throttle(accounts, keys)
     found = await accounts.credentials(username)
-    if not await passwords.verify(password, found[1] if found else None) or found is None:
+    sent_as = await _spelling(passwords, password, found[1] if found else None)
+    if sent_as is None or found is None:
         await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
         raise _refused()
     user_id, password_hash = found
@@ -55,9 +58,21 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     token = await issue_token(accounts, user_id, seen=password_hash)
     if token is None:
         raise _refused()
-    if passwords.is_outdated(password_hash):
-        await accounts.set_password(user_id, await passwords.hash(password), seen=password_hash)
+    if sent_as != normal(password) or passwords.is_outdated(password_hash):
+        await accounts.set_password(user_id, await passwords.hash(normal(password)), seen=password_hash)
     return token
+
+
+async def _spelling(passwords: Passwords, password: str, password_hash: str | None) -> str | None:
+    """Return the Unicode form of a password of which a hash is, or None.
+
+    Hashes are of NFC. Those of earlier releases are of what was sent then, as it is sent now or decomposed. How many
+    forms are tried depends on what is sent, not on the user, so that nobody can tell by the time which users exist.
+    """
+    for spelling in dict.fromkeys((normal(password), password, unicodedata.normalize("NFD", password))):
+        if await passwords.verify(spelling, password_hash):
+            return spelling
+    return None
 
 
 async def issue_token(accounts: Accounts, user_id: int, *, seen: str | None = None) -> str | None:
@@ -93,9 +108,10 @@ def describe(actor: Actor) -> Mapping[str, object]:
 
 
 def check_password(password: str) -> str:
-    """A password that may be set: 1 to 1,024 characters, as they are. Raises InvalidError."""
+    """A password that may be set, in NFC: 1 to 1,024 characters. Raises InvalidError."""
+    password = normal(password)
     if not password:
-        raise invalid("password", "blank", "This field may not be blank.")
+        raise InvalidError({"password": (BLANK,)})
     if problems := text_problems(password, _LONGEST_PASSWORD):
         raise InvalidError({"password": problems})
     return password
@@ -106,7 +122,7 @@ class Credentials:
     """What a login takes."""
 
     username: str = text(max_length=_LONGEST_USERNAME)
-    password: str = text(max_length=_LONGEST_PASSWORD, trim=False)
+    password: str = text(max_length=_LONGEST_PASSWORD, verbatim=True)
 
 
 def _refused() -> InvalidError:
