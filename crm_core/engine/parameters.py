@@ -143,4 +143,3 @@ def _needs_quotes(part: str) -> bool:
 def _quoted(part: str) -> str:
     doubled = part.replace('"', '""')
     return f'"{doubled}"'
-
