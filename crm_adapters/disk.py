@@ -1,4 +1,4 @@
-"""Files of this machine, written in threads while their content arrives."""
+"""Writing files of this machine in threads while their content arrives."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from typing import Final
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 
-#: Bytes that are written or read at once.
+#: Bytes that are written or read in one call.
 BLOCK: Final = 2**18
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the core's error for the system's: a full disk, a directory that is another's."""
+    """Raise the core's error for the system's, such as a full disk or missing permissions."""
     try:
         yield
     except OSError as error:
@@ -22,9 +22,9 @@ def translated() -> Iterator[None]:
 
 
 async def write_all(threads: Threads, file: FileIO, content: AsyncIterator[bytes]) -> None:
-    """Write what arrives to a file without a buffer, whose closing then cannot fail for want of room.
+    """Write content to a file as it arrives.
 
-    What ``content`` raises passes through.
+    The file must be unbuffered, so that closing it cannot fail on a full disk. Errors of ``content`` pass through.
     """
     async for piece in content:
         for start in range(0, len(piece), BLOCK):
@@ -33,5 +33,5 @@ async def write_all(threads: Threads, file: FileIO, content: AsyncIterator[bytes
 
 @translated()
 def _write(file: FileIO, block: bytes) -> None:
-    while block:  # a disk that is nearly full takes a part
+    while block:  # a disk that is nearly full takes only a part
         block = block[file.write(block) :]

@@ -1,6 +1,6 @@
-"""Records as the JSON documents that clients see, for every adapter.
+"""Encoding and decoding of records, for every adapter.
 
-The documents are stored as they are shown, so this is the one place where a value becomes bytes and bytes a value.
+The documents are stored as clients see them, so this is the only place where values become bytes and bytes values.
 """
 
 from functools import cache
@@ -17,17 +17,17 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(value: object) -> bytes:
-    """A record, or anything made of plain values, as compact JSON."""
+    """Return a record, or anything made of plain values, as compact JSON."""
     return _encoder.encode(value)
 
 
 def body_of(delivery: Delivery) -> bytes:
-    """The exact bytes that a webhook is sent."""
+    """Return the exact bytes of a delivery's body; empty if it has none."""
     return b"" if delivery.body is None else encode(delivery.body)
 
 
 def decode(resource: str, document: bytes) -> Any:
-    """The entity that a stored document of the resource is."""
+    """Return the entity of a stored document of a resource."""
     return _decoder(resource).decode(document)
 
 
@@ -37,7 +37,7 @@ def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
 
 
 def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
-    """The entities of an array of stored documents."""
+    """Return the entities of a JSON array of stored documents."""
     return _list_decoder(resource).decode(documents)
 
 

@@ -11,41 +11,40 @@ from typing import Final
 
 from crm_adapters.disk import BLOCK, translated, write_all
 from crm_adapters.threads import Threads
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import OpenFile, StoredFile, key_in
+from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in
 
 __all__ = ["LocalFileStore"]
 
 _THREADS: Final = 4
-_MOST_WAITING: Final = 256
-#: What the name of a file ends with until it is whole.
+_MAX_WAITING: Final = 256
+#: The suffix of a file's name until it is complete.
 _PARTIAL: Final = ".partial"
 
 
 class LocalFileStore:
     """Files below a directory (``crm_core.ports.FileStore``).
 
-    A file is written beside its place, synced and moved there, so that it is there whole or not at all. What a killed
-    process leaves behind is found among what is stored, under a key that nothing else has.
+    A file is written under another name, synced and renamed, so that it exists complete or not at all. A partial file
+    of a killed process is listed by `stored`, under a key that no other file has.
 
     Args:
-        root: the directory; it is made with the first file.
+        root: the directory; created with the first file.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
-        self._threads = Threads("files", count=_THREADS, waiting=_MOST_WAITING)
+        self._threads = Threads("files", count=_THREADS, waiting=_MAX_WAITING)
 
     def url(self, key: str) -> str:
-        """The address of a file, at the app itself."""
-        return OWN_FILES + key
+        """Return the URL of a file, at the app itself."""
+        return SITE_FILES + key
 
     def key(self, url: str) -> str | None:
-        """The key of the file whose address this is."""
-        return key_in(url, OWN_FILES)
+        """Return the key of the file with this URL; None for other URLs."""
+        return key_in(url, SITE_FILES)
 
-    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # nobody asks
-        """Keep a file; it is on the disk when this is over."""
+    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # the file system has no place for it
+        """Store a file; it is on the disk when this returns."""
         path = self._path(key)
         with ExitStack() as opened:
             try:
@@ -57,17 +56,17 @@ class LocalFileStore:
                 raise
 
     async def open(self, key: str) -> OpenFile | None:
-        """A file."""
+        """Return a file, or None."""
         path = self._path(key)
         size = await self._threads.run(_size, path)
         return None if size is None else OpenFile(size, partial(self._read, path))
 
     async def delete(self, key: str) -> None:
-        """Forget a file."""
+        """Delete a file, if it exists."""
         await self._threads.finish(_delete, self._path(key))
 
     async def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
-        """What is kept under keys that begin with ``prefix``."""
+        """Yield the files whose keys begin with ``prefix``."""
         directories = [self._root / prefix]
         while directories:
             for path, modified in await self._threads.run(_entries, directories.pop()):
@@ -91,14 +90,14 @@ class LocalFileStore:
                 yield block
 
 
-# What follows happens in threads.
+# The functions below run in threads.
 
 
 @translated()
 def _begin(path: Path, opened: ExitStack) -> FileIO:
     while True:
-        with suppress(FileNotFoundError):  # somebody deleted the last file beside it just now, and the directory
-            with suppress(FileExistsError):  # also where it exists no more when it is looked at
+        with suppress(FileNotFoundError):  # another task deleted the directory with its last file just now
+            with suppress(FileExistsError):  # also if it was deleted again in between
                 path.parent.mkdir(parents=True, exist_ok=True)
             return opened.enter_context(_partial(path).open("xb", buffering=0))
 
@@ -128,7 +127,7 @@ def _give_up(path: Path) -> None:
 @translated()
 def _delete(path: Path) -> None:
     path.unlink(missing_ok=True)
-    with suppress(OSError):  # other files are there, or nothing ever was
+    with suppress(OSError):  # it has other files, or does not exist
         path.parent.rmdir()
 
 
@@ -149,11 +148,11 @@ def _open_at(path: Path, start: int, opened: ExitStack) -> FileIO:
 
 @translated()
 def _entries(directory: Path) -> list[tuple[Path, datetime | None]]:
-    """What is in a directory; files with the time of their last change."""
+    """Return the paths in a directory; files with the time of their last change, directories with None."""
     found: list[tuple[Path, datetime | None]] = []
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):  # deleted meanwhile
+            with suppress(FileNotFoundError):  # deleted by now
                 modified = None if entry.is_dir() else datetime.fromtimestamp(entry.stat().st_mtime, UTC)
                 found.append((Path(entry.path), modified))
     return found

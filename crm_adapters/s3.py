@@ -1,4 +1,4 @@
-"""S3FileStore: files in a bucket of Amazon S3, or of anything else that speaks its protocol."""
+"""S3FileStore: files in a bucket of Amazon S3, or of another store with its protocol."""
 
 import asyncio
 import logging
@@ -17,8 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crm_adapters.disk import translated, write_all
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import OpenFile, StoredFile, key_in, media_type
+from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in, media_type
 
 __all__ = ["S3FileStore"]
 
@@ -28,22 +27,23 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _THREADS: Final = 8
-_MOST_WAITING: Final = 64
+_MAX_WAITING: Final = 64
 _THREADS_NEAR: Final = 2
-_MOST_WAITING_NEAR: Final = 256
-#: Seconds for a connection, and between two signs of life on it.
-_CONNECT_SECONDS: Final = 3
-_READ_SECONDS: Final = 5
-#: Seconds for an operation with all its retries. Whoever asked for it waits no longer than that.
-_SECONDS: Final = 8.0
+_MAX_WAITING_NEAR: Final = 256
+#: Seconds for connecting, and between two pieces of an answer.
+_CONNECT_TIMEOUT: Final = 3
+_READ_TIMEOUT: Final = 5
+#: Seconds for an operation with all its retries, after which callers no longer wait.
+_OPERATION_TIMEOUT: Final = 8.0
+#: Seconds after which clients are asked to try again.
 _RETRY_AFTER: Final = 5
-#: Seconds for which a URL lets in anybody who has it.
-_GRANT_SECONDS: Final = 300
+#: Seconds for which a signed URL is valid.
+_SIGNED_URL_LIFETIME: Final = 300
 _AMAZON: Final = "https://{bucket}.s3.amazonaws.com"
 
 
 class _Client(Protocol):
-    """What is used of boto3's client, which has no types."""
+    """The methods used of boto3's client, which has no types."""
 
     def put_object(self, **arguments: object) -> object: ...
     def delete_object(self, **arguments: object) -> object: ...
@@ -52,18 +52,18 @@ class _Client(Protocol):
 
 
 class S3FileStore:
-    """Files in a bucket (``crm_core.ports.FileStore``); credentials and region are those of boto3's usual places.
+    """Files in a bucket (``crm_core.ports.FileStore``). Credentials and region come from boto3's usual places.
 
-    A file is staged in an unnamed temporary file and sent when it is there whole: S3 wants to know its size first, a
-    retry needs it again, and a slow client holds up no thread.
+    An upload is staged in an unnamed temporary file and sent when it is complete: S3 must know its size first, a retry
+    reads it again, and a slow client occupies no thread.
 
     Args:
-        bucket: its name.
-        endpoint_url: of another S3 than Amazon's.
-        public_url: what the URLs of files begin with, if that is not the bucket's own address.
-        is_private: files are found by way of the app alone, which then lets in those who may see them.
+        bucket: the bucket's name.
+        endpoint_url: the endpoint of an S3 other than Amazon's.
+        public_url: the prefix of the URLs of files, if it is not the bucket's own address.
+        is_private: whether files are served through the app only, to those who may see them.
 
-    Raises ValueError for an endpoint, or settings of AWS, that cannot be.
+    Raises ValueError for an invalid endpoint or invalid settings of AWS.
     """
 
     def __init__(
@@ -74,60 +74,60 @@ class S3FileStore:
         self._public = f"{public_url or own}/"
         self._is_private = is_private
         self._client = _client(endpoint_url)
-        # Those that wait for the store hold up nothing that goes on without it.
-        self._far = Threads("s3", count=_THREADS, waiting=_MOST_WAITING)
-        self._near = Threads("staging", count=_THREADS_NEAR, waiting=_MOST_WAITING_NEAR)
+        # Threads that wait for the store do not delay the staging of files.
+        self._far = Threads("s3", count=_THREADS, waiting=_MAX_WAITING)
+        self._near = Threads("staging", count=_THREADS_NEAR, waiting=_MAX_WAITING_NEAR)
 
     def url(self, key: str) -> str:
-        """The address of a file: at the bucket, or for private ones at the app."""
-        return (OWN_FILES if self._is_private else self._public) + key
+        """Return the URL of a file: at the bucket, or for private files at the app."""
+        return (SITE_FILES if self._is_private else self._public) + key
 
     def key(self, url: str) -> str | None:
-        """The key of the file whose address this is, whether it was private then or not."""
-        return key_in(url, OWN_FILES, self._public)
+        """Return the key of the file with this URL, private or not; None for other URLs."""
+        return key_in(url, SITE_FILES, self._public)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
-        """Keep a file; it is in the bucket when this is over."""
+        """Store a file; it is in the bucket when this returns."""
         with ExitStack() as opened:
             staged = opened.enter_context(_temporary_file())
             await write_all(self._near, staged, content)
             staged.seek(0)
-            sending = self._far.submit(_told(self._client.put_object), **self._request(key, staged, name))
-            # The thread goes on reading when nobody waits for it any more.
+            sending = self._far.submit(_with_s3_errors(self._client.put_object), **self._request(key, staged, name))
+            # The thread goes on reading even when the caller no longer waits.
             reading = opened.pop_all()
             sending.add_done_callback(lambda _: reading.close())
         try:
             await _answer(sending)
         except BaseException:
-            if not sending.done():  # it cannot be stopped, and what it does may still arrive
+            if not sending.done():  # it cannot be stopped, and the file may still arrive
                 sending.add_done_callback(lambda _: self._forget(key))
             raise
 
     async def open(self, key: str) -> OpenFile | str | None:
-        """A URL under which the file is found; whether it is there shows then."""
+        """Return a URL of the file, signed for private files; it does not check that the file exists."""
         if not self._is_private:
             return self._public + key
         what = {"Bucket": self._bucket, "Key": key}
-        sign = _told(self._client.generate_presigned_url)
-        return await _answer(self._near.submit(sign, "get_object", Params=what, ExpiresIn=_GRANT_SECONDS))
+        sign = _with_s3_errors(self._client.generate_presigned_url)
+        return await _answer(self._near.submit(sign, "get_object", Params=what, ExpiresIn=_SIGNED_URL_LIFETIME))
 
     async def delete(self, key: str) -> None:
-        """Forget a file."""
+        """Delete a file, if it exists."""
         await self._run(self._client.delete_object, Bucket=self._bucket, Key=key)
 
     async def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
-        """What is kept under keys that begin with ``prefix``, a thousand at a time."""
+        """Yield the files whose keys begin with ``prefix``."""
         more: dict[str, object] = {}
         while True:
             page = await self._run(self._client.list_objects_v2, Bucket=self._bucket, Prefix=prefix, **more)
-            for each in page.get("Contents", ()):
-                yield StoredFile(each["Key"], each["LastModified"])
+            for item in page.get("Contents", ()):
+                yield StoredFile(item["Key"], item["LastModified"])
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def close(self) -> None:
-        """Stop the threads, but do not wait for those that wait for the store."""
+        """Stop the threads, without waiting for those that wait for the store."""
         self._far.close(wait=False)
         self._near.close()
 
@@ -149,7 +149,7 @@ class S3FileStore:
             logger.warning("left behind: %s", key)
 
     async def _run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return await _answer(self._far.submit(_told(work), *args, **kwargs))
+        return await _answer(self._far.submit(_with_s3_errors(work), *args, **kwargs))
 
 
 def _client(endpoint_url: str | None) -> _Client:
@@ -166,8 +166,8 @@ def _connected(session: Any, endpoint_url: str | None) -> _Client:
         endpoint_url=endpoint_url,
         region_name=session.region_name or "us-east-1",
         config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=_THREADS,
             signature_version="s3v4",
@@ -181,17 +181,17 @@ def _connected(session: Any, endpoint_url: str | None) -> _Client:
 
 
 async def _answer(future: "Future[_T]") -> _T:
-    """What comes of work in a thread, waited for no longer than clients are let wait."""
+    """Return the result of work in a thread. Raises UnavailableError after _OPERATION_TIMEOUT."""
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(_OPERATION_TIMEOUT):
             return await asyncio.wrap_future(future)
     except TimeoutError:
-        logger.warning("no answer in %s s", _SECONDS)
+        logger.warning("no answer in %s s", _OPERATION_TIMEOUT)
         raise UnavailableError(retry_after=_RETRY_AFTER) from None
 
 
-def _told(work: Callable[_P, _T]) -> Callable[_P, _T]:
-    """The same with the core's error for the driver's, and the reason in the log."""
+def _with_s3_errors(work: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Return the same function, but raising the core's error for boto3's and logging the reason."""
 
     def do(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         with _translated():

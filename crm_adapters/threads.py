@@ -1,4 +1,4 @@
-"""Work that would block the event loop, in a bounded pool of threads."""
+"""A bounded pool of threads for work that would block the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,12 +13,12 @@ _T = TypeVar("_T")
 
 
 class Threads:
-    """A pool of threads that does no more than a fixed amount of work at once, and lets no more than that wait.
+    """A pool of threads in which a bounded number of calls may run and wait.
 
     Args:
-        name: what the threads are called.
-        count: how many there are.
-        waiting: how much work may wait for one; more raises UnavailableError at once.
+        name: the prefix of the threads' names.
+        count: how many threads there are.
+        waiting: how many calls may wait for one; further calls raise UnavailableError at once.
     """
 
     def __init__(self, name: str, *, count: int, waiting: int) -> None:
@@ -26,11 +26,11 @@ class Threads:
         self._room = Semaphore(count + waiting)
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Do the work in a thread; who stops waiting for it does not stop a thread that is at it."""
+        """Run work in a thread and return its result. Cancelling the caller does not stop a thread that has begun."""
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
 
     async def finish(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Do short work in a thread, and be through with it even when cancelled, so that nothing goes on unseen."""
+        """Run short work in a thread and wait for its end, even when cancelled, so that it does not go on unseen."""
         future = asyncio.wrap_future(self.submit(work, *args, **kwargs))
         try:
             return await asyncio.shield(future)
@@ -39,7 +39,7 @@ class Threads:
             raise
 
     def submit(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
-        """Begin the work. Raises UnavailableError when too much waits already, or the threads were stopped."""
+        """Start work and return its future. Raises UnavailableError if too many calls wait, or after `close`."""
         if not self._room.acquire(blocking=False):
             raise UnavailableError
         try:
@@ -47,10 +47,10 @@ class Threads:
         except RuntimeError:  # the threads were stopped
             self._room.release()
             raise UnavailableError from None
-        # Room is made when the work is over or given up, not when a caller stops waiting for it.
+        # There is room again when the work ends or is cancelled, not when a caller stops waiting for it.
         future.add_done_callback(lambda _: self._room.release())
         return future
 
     def close(self, *, wait: bool = True) -> None:
-        """Stop the threads; what still waits is given up."""
+        """Stop the threads; work that waits is cancelled."""
         self._pool.shutdown(wait=wait, cancel_futures=True)

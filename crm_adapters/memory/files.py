@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import OpenFile, StoredFile, key_in
+from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in
 
 
 class MemoryFileStore:
@@ -16,11 +15,11 @@ class MemoryFileStore:
 
     def url(self, key: str) -> str:
         """The address of a file, at the app itself."""
-        return OWN_FILES + key
+        return SITE_FILES + key
 
     def key(self, url: str) -> str | None:
         """The key of the file whose address this is."""
-        return key_in(url, OWN_FILES)
+        return key_in(url, SITE_FILES)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # nobody asks
         """Keep a file."""

@@ -51,8 +51,8 @@ class MemoryOutbox:
     """Deliveries in memory (``crm_core.ports.Outbox`` and ``DeliveryLog``).
 
     Args:
-        is_active: whether a webhook is there and active.
-        clock: gives the time, UTC.
+        is_active: returns whether a webhook exists and is active.
+        clock: returns the time in UTC.
     """
 
     def __init__(self, is_active: Callable[[UUID], bool], clock: Callable[[], datetime]) -> None:
@@ -61,55 +61,58 @@ class MemoryOutbox:
         self._rows: dict[UUID, _Row] = {}
         self._endpoints: dict[UUID, _Endpoint] = {}
         self._secrets: dict[UUID, list[_Secret]] = {}
-        self._is_stirred = False
+        self._has_work = False
         self._waiting: asyncio.Event | None = None
 
-    # What the database that it belongs to tells it
+    # Called by its database
 
     def append(self, deliveries: Iterable[Delivery]) -> None:
-        """Keep what a commit leaves."""
+        """Keep the deliveries of a commit."""
         now = self._clock()
-        for each in deliveries:
-            self._rows[each.id] = _Row(
-                delivery=each,
-                body=documents.body_of(each),
-                state="dead" if each.error else "pending",
-                error=each.error,
+        for delivery in deliveries:
+            self._rows[delivery.id] = _Row(
+                delivery=delivery,
+                body=documents.body_of(delivery),
+                state="dead" if delivery.error else "pending",
+                error=delivery.error,
                 next_at=now,
                 created_at=now,
-                finished_at=now if each.error else None,
+                finished_at=now if delivery.error else None,
             )
-            self._stir()
+            self._wake()
 
     def add_webhook(self, webhook: UUID) -> None:
         """Make a secret for a new webhook."""
         self._secrets.setdefault(webhook, [_Secret(new_secret())])
 
     def remove_webhook(self, webhook: UUID) -> None:
-        """Forget everything of a webhook that is gone."""
+        """Delete all that belongs to a deleted webhook."""
         self._secrets.pop(webhook, None)
         self._endpoints.pop(webhook, None)
         self._rows = {id_: row for id_, row in self._rows.items() if row.delivery.webhook != webhook}
 
     # For workers
 
-    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
-        """Attempts that are due, the oldest first."""
+    async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
+        """Return attempts that are due, the oldest first."""
         now = self._clock()
         room = Counter(
-            {webhook: self._slots(webhook, now, scarce=scarce) - busy.get(webhook, 0) for webhook in self._secrets}
+            {
+                webhook: self._slots(webhook, now, idle_only=idle_only) - in_flight.get(webhook, 0)
+                for webhook in self._secrets
+            }
         )
         claimed: list[_Row] = []
         for row in self._first_of_each_record():
-            if row.next_at <= now and room[row.delivery.webhook] > 0 and len(claimed) < most:
+            if row.next_at <= now and room[row.delivery.webhook] > 0 and len(claimed) < limit:
                 room[row.delivery.webhook] -= 1
                 row.state, row.next_at = "sending", now + LEASE
                 row.attempts, row.claims = row.attempts + 1, row.claims + 1
                 claimed.append(row)
-        return Claim([self._attempt(row, now) for row in claimed], len(claimed) == most)
+        return Claim([self._attempt(row, now) for row in claimed], len(claimed) == limit)
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
-        """Write down what came of attempts."""
+        """Record the results of attempts and return the health of the webhooks that failed."""
         now = self._clock()
         settled = [(row, each) for each in results if (row := self._claimed(each.delivery, each.claim))]
         for row, each in settled:
@@ -126,22 +129,22 @@ class MemoryOutbox:
         return {webhook: self._fail(webhook, failed[webhook], now) for webhook in failed.keys() - delivered}
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back what was begun and has not ended."""
+        """Give back attempts that were begun and have not ended."""
         for each in attempts:
             if row := self._claimed(each.delivery, each.claim):
                 row.state, row.next_at = "pending", self._clock()
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
-        """Let nothing be sent to an endpoint for some time."""
+        """Send nothing to an endpoint for some seconds."""
         if endpoint := self._endpoints.get(webhook):
             endpoint.paused_until = self._clock() + timedelta(seconds=seconds)
 
-    async def forgive(self, webhook: UUID) -> None:
-        """Forget that an endpoint failed."""
+    async def reset_health(self, webhook: UUID) -> None:
+        """Forget the failures of an endpoint."""
         self._endpoints.pop(webhook, None)
 
     async def clean(self) -> int:
-        """Delete what is kept no longer."""
+        """Delete what is kept no longer; return how many."""
         now = self._clock()
         rows = self._rows.items()
         old = [id_ for id_, row in rows if row.finished_at and row.finished_at < now - RETENTION[row.state]]
@@ -149,17 +152,17 @@ class MemoryOutbox:
             del self._rows[id_]
         return len(old)
 
-    async def woken(self) -> None:
+    async def wait_for_work(self) -> None:
         """Wait for a commit."""
-        while not self._is_stirred:
+        while not self._has_work:
             self._waiting = asyncio.Event()  # of the event loop of this moment
             await self._waiting.wait()
-        self._is_stirred = False
+        self._has_work = False
 
-    # For those who look after webhooks
+    # The delivery log
 
     async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
-        """Deliveries of a webhook, the newest first."""
+        """Return deliveries of a webhook, the newest first."""
         rows = [_logged(row) for row in self._rows.values() if row.delivery.webhook == webhook]
         listed = [
             row
@@ -169,7 +172,7 @@ class MemoryOutbox:
         return sorted(listed, key=lambda row: (row.created_at, row.id), reverse=True)[: query.limit]
 
     async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
-        """One of them, with what is sent and what was answered."""
+        """Return one delivery with its request and the last answer."""
         row = self._row(webhook, delivery)
         if row is None:
             return None
@@ -177,13 +180,13 @@ class MemoryOutbox:
         return _logged(row), DeliveryDetail(sent.method, sent.url, sent.headers, row.body, row.answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
-        """Have a delivery sent anew."""
+        """Send a delivery again from its first attempt on."""
         row = self._row(webhook, delivery)
         if row and row.state != "sending":
             self._restart([row])
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
-        """Have all that died since then sent anew."""
+        """Send all deliveries again that died since then; return how many."""
         return self._restart(
             row
             for row in self._rows.values()
@@ -191,18 +194,18 @@ class MemoryOutbox:
         )
 
     async def secret(self, webhook: UUID) -> str | None:
-        """What a webhook's requests are signed with."""
+        """Return the secret that a webhook's requests are signed with."""
         found = self._secrets.get(webhook)
         return found[0].secret if found else None
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret."""
+        """Sign with a new secret, and for a while also with the earlier ones."""
         if before := self._secrets.get(webhook):
             replaced = _Secret(before[0].secret, self._clock() + SECRET_OVERLAP)
             self._secrets[webhook] = [_Secret(secret), replaced, *before[1:]]
 
-    def _stir(self) -> None:
-        self._is_stirred = True
+    def _wake(self) -> None:
+        self._has_work = True
         if self._waiting:
             self._waiting.set()
 
@@ -222,11 +225,11 @@ class MemoryOutbox:
                 first[place] = row
         return sorted(first.values(), key=lambda row: row.next_at)
 
-    def _slots(self, webhook: UUID, now: datetime, *, scarce: bool) -> int:
+    def _slots(self, webhook: UUID, now: datetime, *, idle_only: bool) -> int:
         endpoint = self._endpoints.get(webhook)
-        if not self._is_active(webhook) or (endpoint and (scarce or endpoint.paused_until > now)):
+        if not self._is_active(webhook) or (endpoint and (idle_only or endpoint.paused_until > now)):
             return 0
-        return 1 if endpoint or scarce else MAX_CONCURRENCY_PER_ENDPOINT
+        return 1 if endpoint or idle_only else MAX_CONCURRENCY_PER_ENDPOINT
 
     def _attempt(self, row: _Row, now: datetime) -> Attempt:
         delivery = row.delivery
@@ -253,7 +256,7 @@ class MemoryOutbox:
         restarted = [row for row in rows if row.delivery.url]
         for row in restarted:
             row.state, row.attempts, row.next_at, row.finished_at = "pending", 0, self._clock(), None
-            self._stir()
+            self._wake()
         return len(restarted)
 
 

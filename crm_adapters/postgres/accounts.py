@@ -1,4 +1,4 @@
-"""Users, groups and tokens in PostgreSQL."""
+"""Keeps users, groups and tokens in PostgreSQL."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,64 +6,48 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import attrs
 import msgspec
 
 from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Row
-from crm_adapters.postgres.records.batching import BATCH_WINDOW, Loader
+from crm_adapters.postgres.connection.session import Connection, Row
+from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
+from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import authenticate, query
 from crm_core.errors import NotAuthenticatedError, UnavailableError
-from crm_core.model.accounts import Actor, User, normal_username
+from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
 
 
-class UserRow(NamedTuple):
-    """A user as the command line lists one."""
-
-    username: str
-    first_name: str
-    last_name: str
-    email: str
-    is_active: bool
-    is_superuser: bool
-    groups: list[str]
-
-
 class _Session(NamedTuple):
-    """Whom a token lets in, and the catalogs' versions of that moment."""
+    """The user of a token, and the versions of the catalogs at that moment."""
 
     is_active: bool
     actor: Actor
     catalogs: Mapping[str, int]
 
 
-def _session_of(row: Row) -> _Session:
-    _, id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, *_ = row
-    user = User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)
-    actor = Actor(user=user, groups=tuple(groups), permissions=frozenset(permissions), is_superuser=is_superuser)
-    return _Session(is_active, actor, msgspec.json.decode(catalogs, type=dict[str, int]))
-
-
 class PostgresAccounts:
-    """The Accounts port, and what the command line manages users with.
+    """Keeps users, groups and tokens in PostgreSQL (``crm_core.ports.Users``, and so ``Accounts``).
 
     Args:
         pool: where connections come from.
         token_days: after how many days without use a token ends.
-        replica: is told what users wrote last.
+        replica: what must know which transaction of a user was the last.
     """
 
     def __init__(self, pool: Pool, *, token_days: int = 30, replica: Replica | None = None) -> None:
         self._pool = pool
         self._token_days = token_days
         self._replica = replica
-        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, patience=BATCH_WINDOW)
+        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, window=BATCH_WINDOW)
         self._background: set[asyncio.Task[Any]] = set()
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
-        """The user whose token has this hash, and the catalogs' versions of this moment."""
+        """Return the user whose token has this hash, and the versions of the catalogs at this moment."""
         session = await self._sessions.load(token)
         if session is None:
             return None
@@ -73,7 +57,7 @@ class PostgresAccounts:
 
     async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, _Session]:
         params = {"hashes": hashes, "token_days": self._token_days}
-        with_written = self._replica is not None and self._replica.is_told
+        with_written = self._replica is not None and self._replica.notes_writes
         rows = await self._pool.fetch_again(authenticate(with_written=with_written), params)
         if self._replica is not None and with_written:
             for row in rows:
@@ -83,10 +67,10 @@ class PostgresAccounts:
         return {row[0]: _session_of(row) for row in rows}
 
     def _touch(self, hashes: list[bytes]) -> None:
-        """Remember the use beside the request, not within it: it may fail, and others may wait for the row."""
+        """Record the use beside the request, not within it: it may fail, and may have to wait for the row."""
 
         async def touch() -> None:
-            with suppress(UnavailableError):  # the next use tells it
+            with suppress(UnavailableError):  # the next use records it
                 await self._pool.fetch(query("touch_tokens"), {"hashes": hashes})
 
         task = asyncio.create_task(touch())
@@ -94,47 +78,47 @@ class PostgresAccounts:
         task.add_done_callback(self._background.discard)
 
     async def close(self) -> None:
-        """Wait for what runs in the background."""
+        """Wait until every use of a token is recorded."""
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
-        """The id and password hash of an active user."""
+        """Return the id and password hash of an active user."""
         rows = await self._pool.fetch_again(query("credentials"), {"username": normal_username(username)})
         return (rows[0][0], rows[0][1]) if rows else None
 
-    async def set_password(self, user_id: int, password_hash: str, *, seen: str | None = None) -> None:
-        """Keep a new hash, with ``seen`` only in place of that one; tokens stay."""
-        params = {"user_id": user_id, "password_hash": password_hash, "seen": seen}
+    async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
+        """Keep another hash, with ``if_hash`` only if that is the present one; tokens stay."""
+        params = {"user_id": user_id, "password_hash": password_hash, "if_hash": if_hash}
         await self._pool.fetch(query("set_password"), params)
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str, *, seen: str | None = None) -> bool:
-        """Keep a token of an active user, with ``seen`` only while that is the hash of their password."""
-        params = {"user_id": user_id, "hash": token, "prefix": prefix, "seen": seen, "token_days": self._token_days}
-        return bool(await self._pool.fetch(query("add_token"), params))
+    async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
+        """Keep a token of an active user, with ``if_hash`` only if that is still the hash of their password."""
+        params = {"user_id": user_id, "hash": token, "prefix": prefix, "if_hash": if_hash}
+        return bool(await self._pool.fetch(query("add_token"), params | {"token_days": self._token_days}))
 
     async def revoke_token(self, token: bytes) -> bool:
-        """Forget a token; whether there was one."""
+        """Delete a token; return whether there was one."""
         return bool(await self._pool.fetch(query("revoke_token"), {"hash": token}))
 
     async def members(self, group: str) -> Sequence[User]:
-        """The active users of a group, by id."""
+        """Return the active users of a group, by id."""
         rows = await self._pool.fetch_again(query("members"), {"group": group})
-        return [User(id=i, username=n, first_name=f, last_name=s, email=e) for i, n, f, s, e in rows]
+        return [_user_of(row) for row in rows]
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
-        """The failed logins counted against the keys."""
+        """Return the failed logins counted against the keys."""
         rows = await self._pool.fetch_again(query("failures"), {"keys": list(keys)})
         return {key: Failures(count, latest) for key, count, latest in rows}
 
     async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more against each key."""
+        """Count one more failure against the keys."""
         await self._pool.fetch(query("add_failure"), {"keys": list(keys), "now": now, "forget_after": forget_after})
 
     async def forget_failures(self, key: str) -> None:
-        """Start over for a key."""
+        """Delete the count of a key."""
         await self._pool.fetch(query("forget_failures"), {"key": key})
 
-    # What follows is for the command line.
+    # What administrators do
 
     async def add_user(
         self,
@@ -147,61 +131,97 @@ class PostgresAccounts:
         is_superuser: bool = False,
         groups: Iterable[str] = (),
     ) -> int | None:
-        """A new user's id, or None when the name is taken."""
+        """Keep a new user; return the id, or None if the name is taken. Raises NotFoundError for an unknown group."""
+        params = {
+            "username": normal_username(username),
+            "password_hash": password_hash,
+            "first_name": first_name,
+            "last_name": last_name,
+            "email": email,
+            "is_superuser": is_superuser,
+        }
         async with self._pool.connect() as connection, transaction(connection):
-            cursor = await connection.execute(
-                query("add_user"),
-                {
-                    "username": normal_username(username),
-                    "password_hash": password_hash,
-                    "first_name": first_name,
-                    "last_name": last_name,
-                    "email": email,
-                    "is_superuser": is_superuser,
-                },
-            )
+            cursor = await connection.execute(query("add_user"), params)
             row = await cursor.fetchone()
             if row is None:
                 return None
-            await connection.execute(query("add_memberships"), {"user_id": row[0], "groups": list(groups)})
+            await _add_memberships(connection, row[0], list(groups))
         return int(row[0])
 
-    async def users(self) -> Sequence[UserRow]:
-        """All users, by id."""
-        return [UserRow(*row) for row in await self._pool.fetch(query("users"), {})]
+    async def find_user(self, username: str) -> Account | None:
+        """Return the user with this name, disabled or not."""
+        rows = await self._pool.fetch(query("find_user"), {"username": normal_username(username)})
+        return _account_of(rows[0]) if rows else None
 
-    async def user_id(self, username: str) -> int | None:
-        """The id of a user by name."""
-        rows = await self._pool.fetch(query("user_id"), {"username": normal_username(username)})
-        return rows[0][0] if rows else None
+    async def list_users(self) -> Sequence[Account]:
+        """Return all users, by id, the disabled ones too."""
+        return [_account_of(row) for row in await self._pool.fetch(query("list_users"), {})]
 
-    async def disable(self, username: str) -> bool:
-        """Let a user in no more, from the next request on. Whether there is such a user."""
-        return bool(await self._pool.fetch(query("disable_user"), {"username": normal_username(username)}))
+    async def change_user(self, user_id: int, change: UserChange) -> None:
+        """Change a user. Raises NotFoundError for an unknown group."""
+        params = attrs.asdict(change, recurse=False) | {"user_id": user_id, "groups": list(change.groups or ())}
+        async with self._pool.connect() as connection, transaction(connection):
+            await connection.execute(query("change_user"), params)
+            if change.groups is not None:
+                await connection.execute(query("remove_memberships"), params)
+                await _add_memberships(connection, user_id, params["groups"])
 
-    async def tokens(self, username: str) -> Sequence[tuple[str, datetime, datetime]]:
-        """The first characters of a user's tokens, when each was made and last used."""
-        rows = await self._pool.fetch(query("tokens"), {"username": normal_username(username)})
-        return [(prefix, created, used) for prefix, created, used in rows]
+    async def reset_password(self, user_id: int, password_hash: str) -> int:
+        """Keep another hash and delete all tokens of the user; return how many there were."""
+        params = {"user_id": user_id, "password_hash": password_hash, "if_hash": None, "prefix": None}
+        async with self._pool.connect() as connection, transaction(connection):
+            # In this order: a login with the old password that adds a token at the same moment is waited for.
+            await connection.execute(query("set_password"), params)
+            cursor = await connection.execute(query("revoke_tokens"), params)
+            return len(await cursor.fetchall())
 
-    async def revoke_tokens(self, user_id: int) -> int:
-        """Forget all tokens of a user; how many there were."""
-        return len(await self._pool.fetch(query("revoke_tokens"), {"user_id": user_id}))
+    async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
+        """Return the tokens of a user that are not too long unused, the oldest first."""
+        params = {"user_id": user_id, "token_days": self._token_days}
+        return [IssuedToken(*row) for row in await self._pool.fetch(query("list_tokens"), params)]
 
-    async def revoke_tokens_with_prefix(self, username: str, prefix: str) -> int:
-        """Forget a user's token by its first characters; how many there were."""
-        params = {"username": normal_username(username), "prefix": prefix}
-        return len(await self._pool.fetch(query("revoke_tokens_with_prefix"), params))
+    async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
+        """Delete the tokens of a user with this prefix, or all; return how many there were."""
+        return len(await self._pool.fetch(query("revoke_tokens"), {"user_id": user_id, "prefix": prefix}))
 
-    async def groups(self) -> Mapping[str, Sequence[str]]:
-        """The permissions of every group."""
-        return dict(await self._pool.fetch(query("groups"), {}))
+    async def list_groups(self) -> Mapping[str, frozenset[str]]:
+        """Return the permissions of every group."""
+        rows = await self._pool.fetch(query("list_groups"), {})
+        return {name: frozenset(permissions) for name, permissions in rows}
 
-    async def grant(self, group: str, permissions: Iterable[str]) -> None:
-        """Give a group permissions; a group that is new is made."""
-        await self._pool.fetch(query("add_group"), {"name": group})
-        await self._pool.fetch(query("grant"), {"name": group, "permissions": list(permissions)})
+    async def grant(self, group: str, permissions: Iterable[str]) -> bool:
+        """Give a group permissions; return whether the group is new and was made."""
+        async with self._pool.connect() as connection, transaction(connection):
+            cursor = await connection.execute(query("add_group"), {"name": group})
+            is_new = await cursor.fetchone() is not None
+            await connection.execute(query("grant"), {"name": group, "permissions": list(permissions)})
+        return is_new
 
     async def revoke(self, group: str, permissions: Iterable[str]) -> None:
-        """Take permissions from a group."""
+        """Take permissions from a group. Raises NotFoundError for an unknown group."""
+        check_groups([group], await self.list_groups())
         await self._pool.fetch(query("revoke"), {"name": group, "permissions": list(permissions)})
+
+
+async def _add_memberships(connection: Connection, user_id: int, groups: Sequence[str]) -> None:
+    cursor = await connection.execute(query("list_groups"))
+    check_groups(groups, [name for name, _ in await cursor.fetchall()])
+    await connection.execute(query("add_memberships"), {"user_id": user_id, "groups": groups})
+
+
+def _session_of(row: Row) -> _Session:
+    _, *user, is_active, is_superuser, groups, permissions, catalogs, _, _ = row
+    actor = Actor(
+        user=_user_of(user), groups=tuple(groups), permissions=frozenset(permissions), is_superuser=is_superuser
+    )
+    return _Session(is_active, actor, msgspec.json.decode(catalogs, type=dict[str, int]))
+
+
+def _account_of(row: Row) -> Account:
+    *user, is_active, is_superuser, groups = row
+    return Account(user=_user_of(user), groups=tuple(groups), is_superuser=is_superuser, is_active=is_active)
+
+
+def _user_of(values: Sequence[Any]) -> User:
+    id_, username, first_name, last_name, email = values
+    return User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)

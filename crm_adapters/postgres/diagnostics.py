@@ -1,4 +1,4 @@
-"""What an administrator wants to know of servers, found out on connections of its own."""
+"""Diagnostics of the database servers for administrators, on connections of their own."""
 
 import asyncio
 import math
@@ -13,7 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import Connection, connect, is_behind_pooler
 from crm_adapters.postgres.connection.session import fetch
-from crm_adapters.postgres.records.replica import MOST_BEHIND, PRIMARY_IS_AT, REPLICA_IS_AT
+from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
+from crm_adapters.postgres.records.replica import PRIMARY_IS_AT, REPLICA_IS_AT
 from crm_adapters.postgres.sql import migrations
 from crm_core.errors import UnavailableError
 
@@ -21,24 +22,24 @@ _SETTINGS: Final = (
     *("fsync", "full_page_writes", "synchronous_commit", "max_connections", "superuser_reserved_connections"),
     *("statement_timeout", "transaction_timeout", "idle_session_timeout"),
 )
-#: As a session begins, so without our own limits.
+#: The values with which a session begins, before our own settings.
 _READ_SETTINGS: Final = b"select name, reset_val from pg_settings where name = any(%(names)s)"
 _NOW: Final = b"select extract(epoch from clock_timestamp())::float8"
-_BETWEEN_LOOKS: Final = 0.05
+_POLL_INTERVAL: Final = 0.05
 
 
 @attrs.frozen(kw_only=True)
 class Examination:
-    """What there is to know of a server that answers.
+    """The state of a server that answers.
 
     Attributes:
         place: host, port and database.
-        version: as the server has it, 150004 for 15.4.
-        is_pooled: whether something stands between that lends servers for a transaction.
-        settings: some of the server's, by their names, in its own units.
-        clock_ahead: by how many seconds its clock is ahead of ours, within what the question took.
-        unfit: why the CRM cannot live here; empty if it can.
-        pending: the steps of the schema that are missing.
+        version: the version as a number, 150004 for 15.4.
+        is_pooled: whether a pooler stands in between.
+        settings: some of the server's settings by name, in its own units.
+        clock_ahead: by how many seconds the server's clock is ahead of ours, as far as the round trip tells.
+        unfit: why this database cannot hold the CRM; empty if it can.
+        pending: the names of the migrations that are missing.
     """
 
     place: str
@@ -51,7 +52,7 @@ class Examination:
 
 
 async def examine(conninfo: str) -> Examination:
-    """Look at the server that takes writes. Raises UnavailableError."""
+    """Return the state of the primary. Raises UnavailableError."""
     with translated():
         async with await connect(conninfo, autocommit=True) as connection:
             return Examination(
@@ -81,7 +82,7 @@ async def _unfit(connection: Connection) -> str:
 
 
 def hosts(conninfo: str) -> Mapping[str, str]:
-    """The hosts that a URL names, each with a connection string for it alone."""
+    """Return a connection string for each host that a URL names, by ``host:port``."""
     known = conninfo_to_dict(conninfo)
     names, ports = str(known.get("host") or "").split(","), str(known.get("port") or "5432").split(",")
     return {
@@ -91,7 +92,7 @@ def hosts(conninfo: str) -> Mapping[str, str]:
 
 
 async def role(conninfo: str) -> str:
-    """Whether a host is the primary, a standby, or gone."""
+    """Return whether a host is the ``primary``, a ``standby``, or ``gone``."""
     try:
         with translated():
             async with await connect(conninfo, autocommit=True) as connection:
@@ -102,15 +103,14 @@ async def role(conninfo: str) -> str:
 
 
 async def seconds_behind(primary: str, replica: str) -> float | None:
-    """How long a replica takes until it has what the primary has now.
+    """Return the seconds until a replica has what the primary has now.
 
-    Infinity where that is longer than it is waited for, and None for a server that is no replica. Raises
-    UnavailableError.
+    It is infinite beyond MAX_REPLICA_LAG, and None for a server that is no replica. Raises UnavailableError.
     """
     with translated():
         async with (
             await connect(primary, autocommit=True) as first,
-            await connect(replica, autocommit=True, wanted="standby") as second,
+            await connect(replica, autocommit=True, target_session_attrs="standby") as second,
         ):
             [(position,)] = await fetch(first, PRIMARY_IS_AT, {})
             return await _seconds_until(second, position)
@@ -122,7 +122,7 @@ async def _seconds_until(replica: Connection, position: int) -> float | None:
         took = time.monotonic() - began
         if rows[0][1] >= position:
             return took
-        if took > MOST_BEHIND:
+        if took > MAX_REPLICA_LAG:
             return math.inf
-        await asyncio.sleep(_BETWEEN_LOOKS)
+        await asyncio.sleep(_POLL_INTERVAL)
     return None

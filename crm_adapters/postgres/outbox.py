@@ -1,4 +1,4 @@
-"""PostgresOutbox: the deliveries that commits have left, for workers to claim and for people to look at."""
+"""PostgresOutbox: the deliveries that commits leave, for workers to send, and their log."""
 
 import asyncio
 import contextlib
@@ -26,87 +26,94 @@ from crm_core.webhooks.retries import Result
 logger = logging.getLogger("crm.postgres")
 
 _BATCH: Final = 1000
-#: Seconds between two wake-ups of other processes, and before listening for theirs again when that failed.
-_BETWEEN_WAKES: Final = 0.05
-_BETWEEN_TRIES: Final = 2.0
+#: Seconds between two notifications to other processes, and before listening again after a failure.
+_NOTIFY_INTERVAL: Final = 0.05
+_RETRY_INTERVAL: Final = 2.0
 
 
 class PostgresOutbox:
     """Deliveries in PostgreSQL (``crm_core.ports.Outbox`` and ``DeliveryLog``).
 
-    Workers of any number of processes share it. One object wakes one worker.
+    Workers of any number of processes share them. One object serves one worker.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._sender = uuid4().hex
-        self._stirred = asyncio.Event()
-        self._is_untold = False
-        self._telling: asyncio.Task[None] | None = None
+        self._wakeup = asyncio.Event()
+        self._pending_notify = False
+        self._notifying: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
 
     # For workers
 
-    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
-        """Attempts that are due, in fair shares."""
-        shares = {"each": 1, "probes": 0} if scarce else {"each": MAX_CONCURRENCY_PER_ENDPOINT, "probes": 1}
-        params = {**shares, "most": most, "lease": LEASE, "busy": list(busy), "counts": list(busy.values())}
+    async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
+        """Return attempts that are due, shared fairly among endpoints."""
+        healthy, failing = (1, 0) if idle_only else (MAX_CONCURRENCY_PER_ENDPOINT, 1)
+        params = {
+            "per_healthy": healthy,
+            "per_failing": failing,
+            "limit": limit,
+            "lease": LEASE,
+            "in_flight": list(in_flight),
+            "counts": list(in_flight.values()),
+        }
         rows = await self._pool.fetch(query("claim"), params)
         attempts = [_attempt(row) for row in rows if row[1] is not None]
-        if behind := rows[0][0]:
-            await self._pool.fetch(query("put_off"), {"webhooks": behind})
-        return Claim(attempts, bool(behind) or len(attempts) == most)
+        if blocked := rows[0][0]:
+            await self._pool.fetch(query("put_off"), {"webhooks": blocked})
+        return Claim(attempts, bool(blocked) or len(attempts) == limit)
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
-        """Write down what came of attempts."""
+        """Record the results of attempts and return the health of the webhooks that failed."""
         params = {
-            "ids": [each.delivery for each in results],
-            "claims": [each.claim for each in results],
-            "states": [each.state for each in results],
-            "waits": [each.wait for each in results],
-            "statuses": [each.outcome.status for each in results],
-            "errors": [each.outcome.error for each in results],
-            "answers": [each.outcome.answer for each in results],
-            "blamed": [each.is_endpoints_failure for each in results],
+            "ids": [result.delivery for result in results],
+            "claims": [result.claim for result in results],
+            "states": [result.state for result in results],
+            "waits": [result.wait for result in results],
+            "statuses": [result.outcome.status for result in results],
+            "errors": [result.outcome.error for result in results],
+            "answers": [result.outcome.answer for result in results],
+            "blamed": [result.is_endpoints_failure for result in results],
         }
         rows = await self._pool.fetch(query("record_results"), params)
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
-        """Give back what was begun and has not ended."""
-        params = {"ids": [each.delivery for each in attempts], "claims": [each.claim for each in attempts]}
+        """Give back attempts that were begun and have not ended."""
+        params = {"ids": [attempt.delivery for attempt in attempts], "claims": [attempt.claim for attempt in attempts]}
         await self._pool.fetch(query("release"), params)
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
-        """Let nothing be sent to an endpoint for some time."""
+        """Send nothing to an endpoint for some seconds."""
         await self._pool.fetch(query("pause"), {"webhook": webhook, "seconds": seconds})
 
-    async def forgive(self, webhook: UUID) -> None:
-        """Forget that an endpoint failed."""
-        await self._pool.fetch(query("forgive"), {"webhook": webhook})
+    async def reset_health(self, webhook: UUID) -> None:
+        """Forget the failures of an endpoint."""
+        await self._pool.fetch(query("reset_health"), {"webhook": webhook})
 
     async def clean(self) -> int:
-        """Delete a batch of what is kept no longer."""
-        return len(await self._pool.fetch(query("clean"), {**RETENTION, "receipts": RECEIPTS_KEPT, "most": _BATCH}))
+        """Delete a batch of what is kept no longer; return how many."""
+        return len(await self._pool.fetch(query("clean"), {**RETENTION, "receipts": RECEIPTS_KEPT, "limit": _BATCH}))
 
-    async def woken(self) -> None:
-        """Wait for a commit of this process, or word of another's."""
+    async def wait_for_work(self) -> None:
+        """Wait for a commit of this process, or a notification of another's."""
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
-        await self._stirred.wait()
-        self._stirred.clear()
+        await self._wakeup.wait()
+        self._wakeup.clear()
 
-    # For those who look after webhooks
+    # The delivery log
 
     async def find(self, webhook: UUID, query_: LogQuery) -> Sequence[LoggedDelivery]:
-        """Deliveries of a webhook, the newest first."""
+        """Return deliveries of a webhook, the newest first."""
         at, id_ = query_.before or (None, None)
         params = {"webhook": webhook, "at": at, "id": id_, "limit": query_.limit}
         rows = await self._pool.fetch_again(log(query_.state), params)
         return [LoggedDelivery(**dict(zip(_LOGGED, row, strict=True))) for row in rows]
 
     async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
-        """One of them, with what is sent and what was answered."""
+        """Return one delivery with its request and the last answer."""
         rows = await self._pool.fetch_again(query("logged"), {"webhook": webhook, "id": delivery})
         if not rows:
             return None
@@ -115,15 +122,15 @@ class PostgresOutbox:
         return logged, DeliveryDetail(method, url, msgspec.json.decode(headers), body, answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
-        """Have a delivery sent anew."""
+        """Send a delivery again from its first attempt on."""
         await self._pool.fetch(query("redeliver"), {"webhook": webhook, "id": delivery})
         self.wake()
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
-        """Have all that died since then sent anew."""
-        # What dies anew while this goes on is not taken again.
+        """Send all deliveries again that died since then; return how many."""
+        # Those that die again while this runs are not taken a second time.
         [(until,)] = await self._pool.fetch(query("moment"), {})
-        params = {"webhook": webhook, "since": since, "until": until, "most": _BATCH}
+        params = {"webhook": webhook, "since": since, "until": until, "limit": _BATCH}
         total = 0
         while recovered := len(await self._pool.fetch(query("recover"), params)):
             total += recovered
@@ -131,67 +138,68 @@ class PostgresOutbox:
         return total
 
     async def secret(self, webhook: UUID) -> str | None:
-        """What a webhook's requests are signed with."""
+        """Return the secret that a webhook's requests are signed with."""
         rows = await self._pool.fetch_again(query("secret"), {"webhook": webhook})
         return rows[0][0] if rows else None
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
-        """Sign with another secret."""
+        """Sign with a new secret, and for a while also with the earlier ones."""
         params = {"webhook": webhook, "secret": secret, "overlap": SECRET_OVERLAP}
         await self._pool.fetch(query("rotate_secret"), params)
 
     # Waking
 
     def wake(self) -> None:
-        """Say that something may be due: after the commit, and never inside a writer's transaction.
+        """Wake the worker of this process and notify other processes; called after each commit.
 
-        There a NOTIFY would make all commits of the server wait for one another. Those of one moment are told together.
+        A NOTIFY inside the transactions would make all commits of the server wait for one another. Here one
+        notification stands for all commits of a moment.
         """
-        self._stirred.set()
-        self._is_untold = True
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell())
+        self._wakeup.set()
+        self._pending_notify = True
+        if self._notifying is None or self._notifying.done():
+            self._notifying = asyncio.create_task(self._notify())
 
     async def close(self) -> None:
         """Stop what runs in the background; the pool is its owner's to close."""
-        tasks = [task for task in (self._telling, self._listening) if task is not None]
+        tasks = [task for task in (self._notifying, self._listening) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell(self) -> None:
-        while self._is_untold:
-            self._is_untold = False
-            with contextlib.suppress(Exception):  # a hint that fails to come costs others a second
-                await self._pool.fetch(query("wake"), {"sender": self._sender})
-            await asyncio.sleep(_BETWEEN_WAKES)
+    async def _notify(self) -> None:
+        while self._pending_notify:
+            self._pending_notify = False
+            with contextlib.suppress(Exception):  # without it, others find the work when they poll, within a second
+                await self._pool.fetch(query("notify"), {"sender": self._sender})
+            await asyncio.sleep(_NOTIFY_INTERVAL)
 
     async def _listen(self) -> None:
         while True:
             try:
-                await self._hear()
-            except Exception as error:  # noqa: BLE001  # polling does until it works again
+                await self._listen_once()
+            except Exception as error:  # noqa: BLE001  # workers poll until it works again
                 logger.info("not listening for deliveries: %s", type(error).__name__)
             else:
-                logger.info("a pooler is in between: what other processes commit is looked for once a second")
+                logger.info("behind a pooler: other processes' deliveries are looked for once a second")
                 return
-            await asyncio.sleep(_BETWEEN_TRIES)
+            await asyncio.sleep(_RETRY_INTERVAL)
 
-    async def _hear(self) -> None:
+    async def _listen_once(self) -> None:
         async with await connect(self._pool.conninfo, autocommit=True, application_name="crm listener") as connection:
             if await is_behind_pooler(connection):
                 return
             await connection.execute("listen crm_outbox")
             async for notice in connection.notifies():
                 if notice.payload != self._sender:
-                    self._stirred.set()
+                    self._wakeup.set()
 
 
-def outbox_figures(url: str) -> Mapping[str, float]:
-    """How much waits in the outbox and how long, and how much is dead; without an event loop."""
+def outbox_statistics(url: str) -> Mapping[str, float]:
+    """Return how many deliveries wait, the age in seconds of the oldest, and how many are dead; needs no event loop."""
     with translated(), psycopg.connect(**parameters(url)) as connection:  # type: ignore[arg-type]  # all are libpq's own
         connection.execute(SET_LOCAL)
-        [(waiting, oldest, dead)] = connection.execute(query("figures")).fetchall()
+        [(waiting, oldest, dead)] = connection.execute(query("statistics")).fetchall()
         return {"waiting": waiting, "oldest_seconds": oldest, "dead": dead}
 
 

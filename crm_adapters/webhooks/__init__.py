@@ -1,4 +1,4 @@
-"""Delivery of webhooks by HTTP, to where it may go."""
+"""Sending of webhooks by HTTP, to addresses that may be called."""
 
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender

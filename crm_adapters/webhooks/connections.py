@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections that wait to be used again."""
+"""Idle HTTP/1.1 connections, kept to be used again."""
 
 import time
 from typing import Final, TypeAlias
@@ -7,15 +7,15 @@ from httpcore import AsyncHTTPConnection, Origin
 
 Key: TypeAlias = tuple[bytes, bytes, int]
 
-_MOST: Final = 256
-_SECONDS_BETWEEN_SWEEPS: Final = 1.0
+_MAX_IDLE: Final = 256
+_SWEEP_INTERVAL: Final = 1.0
 
 
-class KeptConnections:
+class IdleConnections:
     """Keeps up to 256 idle connections until they expire.
 
-    httpcore's own pool, which httpx uses too, looks at every connection several times for each request: with 32 of
-    them that takes four fifths of the time. Here a request looks at one.
+    httpcore's own pool, which httpx uses too, checks every connection several times for each request: with 32 of them
+    that takes four fifths of the time. Here a request checks one.
     """
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class KeptConnections:
         self._swept_at = 0.0
 
     async def take(self, origin: Origin) -> AsyncHTTPConnection | None:
-        """The connection to an origin that was used last; None if there is none that the other end left open."""
+        """Return the most recently used open connection to an origin, or None."""
         await self._sweep()
-        # It is looked for anew each time: while one is closed others come and go.
+        # Look again in each round: while one is closed, others come and go.
         while waiting := self._idle.get(_key(origin)):
             self._count -= 1
             connection = waiting.pop()
@@ -36,8 +36,8 @@ class KeptConnections:
         return None
 
     async def keep(self, origin: Origin, connection: AsyncHTTPConnection) -> None:
-        """Keep a connection that is idle; close another, and those that are too many."""
-        if connection.is_idle() and self._count < _MOST:
+        """Keep a connection if it is idle and there is room; else close it."""
+        if connection.is_idle() and self._count < _MAX_IDLE:
             self._idle.setdefault(_key(origin), []).append(connection)
             self._count += 1
         else:
@@ -51,12 +51,12 @@ class KeptConnections:
             await connection.aclose()
 
     async def _sweep(self) -> None:
-        """Close what has expired, once a second at most, as origins may never be called again."""
-        if time.monotonic() < self._swept_at + _SECONDS_BETWEEN_SWEEPS:
+        """Close expired connections, at most once a second: their origins may never be called again."""
+        if time.monotonic() < self._swept_at + _SWEEP_INTERVAL:
             return
         self._swept_at = time.monotonic()
-        expired = {each for waiting in self._idle.values() for each in waiting if each.has_expired()}
-        kept = {key: [each for each in waiting if each not in expired] for key, waiting in self._idle.items()}
+        expired = {connection for waiting in self._idle.values() for connection in waiting if connection.has_expired()}
+        kept = {key: [idle for idle in waiting if idle not in expired] for key, waiting in self._idle.items()}
         self._idle = {key: waiting for key, waiting in kept.items() if waiting}
         self._count -= len(expired)
         for connection in expired:

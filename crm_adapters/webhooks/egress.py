@@ -1,6 +1,6 @@
-"""The one way out to addresses that users name: checked before and pinned while connecting.
+"""Requests to URLs that users name: their addresses are checked before, and pinned while connecting.
 
-A library is no firewall: the process should also run where internal services cannot be reached.
+This does not replace a firewall: the process should also run where it cannot reach internal services.
 """
 
 import asyncio
@@ -16,52 +16,52 @@ import httpx
 from ssrfguard import BlockedURLError, Policy
 from ssrfguard.httpx import AsyncSafeBackend
 
-from crm_adapters.webhooks.connections import KeptConnections
-from crm_adapters.webhooks.look_ups import LookUp, LookUps
+from crm_adapters.webhooks.connections import IdleConnections
+from crm_adapters.webhooks.dns import GetAddrInfo, Resolver
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
-_MOST_AT_A_TIME: Final = 256
-_LONGEST_IDLE: Final = 5.0
-# Several addresses of a name may have to be tried within a caller's deadline.
-_LONGEST_CONNECT: Final = 5.0
+_MAX_CONCURRENCY: Final = 256
+_MAX_IDLE_SECONDS: Final = 5.0
+# A name may have several addresses to try within the caller's deadline.
+_CONNECT_TIMEOUT: Final = 5.0
 
 
 class Egress:
-    """Sends requests over HTTP/1.1 to where it may, on connections that are kept for 5 s.
+    """Sends requests over HTTP/1.1, on connections that are kept for 5 s.
 
-    A name is resolved once for a connection, all its addresses are checked, and one of those is connected to; a name
-    with one forbidden address is refused whole. There are no proxies, redirects or cookies. Certificates are verified
-    against certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR.
+    A name is resolved once per connection. If one of its addresses is forbidden, the request is refused; else one of
+    them is connected to. There are no proxies, redirects or cookies. Certificates are verified against certifi's
+    authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR.
 
     Args:
-        policy: what may be called; see `crm_adapters.webhooks.policy.policy_of`.
-        patience: seconds within which a name has to be resolved.
-        look_up: stands in for `socket.getaddrinfo`.
+        policy: which URLs and addresses may be called; see `crm_adapters.webhooks.policy_of`.
+        lookup_timeout: seconds for resolving a name.
+        getaddrinfo: replaces `socket.getaddrinfo`, in tests.
     """
 
-    def __init__(self, policy: Policy, *, patience: float = 5.0, look_up: LookUp | None = None) -> None:
+    def __init__(self, policy: Policy, *, lookup_timeout: float = 5.0, getaddrinfo: GetAddrInfo | None = None) -> None:
         self._policy = policy
-        self._look_ups = LookUps(patience, look_up)
-        self._network = AsyncSafeBackend(policy=policy, resolver=self._look_ups, resolver_slots=_MOST_AT_A_TIME)
-        self._room = asyncio.Semaphore(_MOST_AT_A_TIME)
-        self._kept = KeptConnections()
+        self._resolver = Resolver(lookup_timeout, getaddrinfo)
+        self._network = AsyncSafeBackend(policy=policy, resolver=self._resolver, resolver_slots=_MAX_CONCURRENCY)
+        self._room = asyncio.Semaphore(_MAX_CONCURRENCY)
+        self._kept = IdleConnections()
 
     @asynccontextmanager
-    async def answer(self, method: str, url: str, headers: Headers, body: bytes) -> AsyncIterator[httpcore.Response]:
-        """Send a request and give the answer with its body unread; leave to drop what was not read.
+    async def request(self, method: str, url: str, headers: Headers, body: bytes) -> AsyncIterator[httpcore.Response]:
+        """Send a request and yield the response with its body unread; what is left of it at the end is dropped.
 
-        ``Host`` and ``Content-Length`` are set here. A kept connection may turn out to be closed only while it is
-        used; then the request goes out once more, so the receiver may get it twice.
+        ``Host`` and ``Content-Length`` are set here. A kept connection may turn out to be closed while it is used;
+        then the request is sent once more, so the receiver may get it twice.
 
         Raises:
             BlockedURLError: the URL itself is forbidden.
-            BlockedAddressError: its name leads to a forbidden address.
-            httpx.InvalidURL, ValueError: it is no URL.
+            BlockedAddressError: its name resolves to a forbidden address.
+            httpx.InvalidURL, ValueError: it is not a URL.
             httpcore.LocalProtocolError: the method or a header cannot be sent.
-            httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError: there is no answer.
+            httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError: there is no response.
         """
-        request = self._request(method, httpx.URL(url), headers, body)
+        request = self._build(method, httpx.URL(url), headers, body)
         async with self._room:
             connection, response = await self._send(request)
             try:
@@ -71,12 +71,12 @@ class Egress:
                 await self._kept.keep(request.url.origin, connection)
 
     async def close(self) -> None:
-        """Close the connections that are kept and stop the threads."""
-        self._look_ups.close()
+        """Close the idle connections and stop the threads."""
+        self._resolver.close()
         await self._kept.close()
 
-    def _request(self, method: str, url: httpx.URL, headers: Headers, body: bytes) -> httpcore.Request:
-        _refuse_disguise(url)
+    def _build(self, method: str, url: httpx.URL, headers: Headers, body: bytes) -> httpcore.Request:
+        _refuse_disguised_address(url)
         self._policy.check_url(str(url))
         length = [(b"content-length", b"%d" % len(body))] if body or method != "GET" else []
         return httpcore.Request(
@@ -84,7 +84,7 @@ class Egress:
             httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=[(b"host", url.netloc), *length, *headers],
             content=body,
-            extensions={"timeout": {"connect": _LONGEST_CONNECT}},
+            extensions={"timeout": {"connect": _CONNECT_TIMEOUT}},
         )
 
     async def _send(self, request: httpcore.Request) -> tuple[httpcore.AsyncHTTPConnection, httpcore.Response]:
@@ -94,7 +94,7 @@ class Egress:
                 return kept, await kept.handle_async_request(request)
         tls = self._tls if origin.scheme == b"https" else None
         network = _Network(self._network)
-        new = httpcore.AsyncHTTPConnection(origin, tls, keepalive_expiry=_LONGEST_IDLE, network_backend=network)
+        new = httpcore.AsyncHTTPConnection(origin, tls, keepalive_expiry=_MAX_IDLE_SECONDS, network_backend=network)
         try:
             return new, await new.handle_async_request(request)
         except BaseException:
@@ -107,7 +107,7 @@ class Egress:
 
 
 class _Network(httpcore.AsyncNetworkBackend):
-    """Remembers the socket that it opens: httpcore forgets to close it when it is cancelled within a TLS handshake."""
+    """Remembers the socket that it opens: httpcore does not close it when cancelled during a TLS handshake."""
 
     def __init__(self, guarded: AsyncSafeBackend) -> None:
         self._guarded = guarded
@@ -122,8 +122,8 @@ class _Network(httpcore.AsyncNetworkBackend):
             await self._stream.aclose()
 
 
-def _refuse_disguise(url: httpx.URL) -> None:
-    """Refuse addresses in spellings such as 0x7f.1, which look like names and which the system takes for addresses."""
+def _refuse_disguised_address(url: httpx.URL) -> None:
+    """Raise BlockedURLError for addresses written like names, such as 0x7f.1, which the system takes for addresses."""
     host = url.raw_host.decode("ascii")
     with suppress(OSError):
         if socket.inet_ntoa(socket.inet_aton(host)) != host:

@@ -1,4 +1,4 @@
-"""Which addresses may be called that users name: public ones, and those that an administrator allows."""
+"""The policy for URLs that users name: public addresses may be called, and those that an administrator allows."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
@@ -17,15 +17,15 @@ _DENIED: Final = AddressTable(
     (*DEFAULT_DENIED.blocks, Block(_WIRE_SERVER, "Cloud metadata (Azure WireServer)", "Azure", Reach.DENIED))
 )
 
-# What a wider network in the list of allowed ones does not open: link-local addresses and the metadata services of
-# clouds, and the prefixes that carry an IPv4 address inside, which must be decoded to be judged.
-_LISTED_EXACTLY_4: Final = (
+# Networks that must be allowed by themselves, not by a wider network: link-local addresses, the metadata services of
+# clouds, and the prefixes that embed an IPv4 address, which must be decoded before it can be checked.
+_EXPLICIT_4: Final = (
     IPv4Network("169.254.0.0/16"),
     IPv4Network("100.100.100.200/32"),  # Alibaba Cloud
     IPv4Network("192.0.0.192/32"),  # Oracle Cloud
     _WIRE_SERVER,
 )
-_LISTED_EXACTLY_6: Final = (
+_EXPLICIT_6: Final = (
     IPv6Network("fe80::/10"),
     IPv6Network("fd00:ec2::254/128"),  # Amazon
     IPv6Network("fd20:ce::254/128"),  # Google
@@ -37,14 +37,14 @@ _LISTED_EXACTLY_6: Final = (
 )
 
 _PORTS: Final = frozenset(range(1, 65_536))
-_LONGEST_URL: Final = 65_536
+_MAX_URL_LENGTH: Final = 65_536
 
 
 def policy_of(allow: Sequence[Network] = (), *, allow_loopback: bool = False) -> Policy:
-    """Which URLs and addresses may be called: http and https, any port, public addresses and the allowed ones.
+    """Return the policy: http and https, any port, public addresses and the allowed ones.
 
-    Link-local addresses and the metadata services of clouds are refused unless `allow` lists them themselves, rather
-    than a wider network around them.
+    Link-local addresses and the metadata services of clouds are refused unless `allow` has a network within theirs; a
+    wider network does not open them.
 
     Args:
         allow: networks that may be called although they are not public.
@@ -58,18 +58,18 @@ def policy_of(allow: Sequence[Network] = (), *, allow_loopback: bool = False) ->
         denied_networks=_DENIED,
         allowed_networks=(*opened, *(_LOOPBACK if allow_loopback else ())),
         allowed_ports=_PORTS,
-        max_url_length=_LONGEST_URL,
+        max_url_length=_MAX_URL_LENGTH,
     )
 
 
 def _opened(network: Network) -> Sequence[Network]:
     if isinstance(network, IPv4Network):
-        return _without(network, _LISTED_EXACTLY_4)
-    return _without(network, _LISTED_EXACTLY_6)
+        return _without(network, _EXPLICIT_4)
+    return _without(network, _EXPLICIT_6)
 
 
 def _without(network: _N, holes: Iterable[_N]) -> list[_N]:
-    """A network but for the holes that lie inside it; one that is a hole, or inside one, stays whole."""
+    """Return a network without the holes inside it; a network that equals a hole, or is inside one, is unchanged."""
     parts = [network]
     for hole in holes:
         parts = [piece for part in parts for piece in (part.address_exclude(hole) if _holds(part, hole) else (part,))]
@@ -81,7 +81,7 @@ def _holds(network: _N, hole: _N) -> bool:
 
 
 def opens_metadata(network: Network) -> bool:
-    """Whether allowing a network opens what a wider one would not: link-local addresses and metadata services."""
+    """Return whether allowing a network opens link-local addresses or metadata services."""
     if isinstance(network, IPv4Network):
-        return any(network.subnet_of(hole) for hole in _LISTED_EXACTLY_4)
-    return any(network.subnet_of(hole) for hole in _LISTED_EXACTLY_6)
+        return any(network.subnet_of(hole) for hole in _EXPLICIT_4)
+    return any(network.subnet_of(hole) for hole in _EXPLICIT_6)

@@ -1,4 +1,4 @@
-"""Sends requests to webhooks' receivers, signed per Standard Webhooks, and says what came of each."""
+"""HttpWebhookSender: requests to webhooks' receivers, signed by Standard Webhooks."""
 
 import asyncio
 import re
@@ -15,43 +15,43 @@ from ssrfguard import Policy
 from standardwebhooks import Webhook
 
 from crm_adapters.webhooks.egress import Egress
-from crm_adapters.webhooks.failures import UnsendableError, outcome_of
+from crm_adapters.webhooks.failure_texts import UnsendableError, outcome_of
 from crm_core.webhooks.attempts import Attempt, Outcome
 from crm_core.webhooks.templates import is_reserved_header
 
 _USER_AGENT: Final = b"crm-webhooks/1"
-_MOST_READ: Final = 65_536
-_MOST_KEPT: Final = 1_024
-_LONGEST_LOOK_UP: Final = 5.0
+_MAX_READ: Final = 65_536
+_MAX_KEPT: Final = 1_024
+_LOOKUP_TIMEOUT: Final = 5.0
 
 
 class HttpWebhookSender:
     """Sends by HTTP/1.1 over connections that it keeps alive (``crm_core.ports.WebhookSender``).
 
-    The signature is of the exact bytes sent, one for each of the attempt's secrets (Standard Webhooks 1.0.0). The
-    answer is hostile: at most 64 kB of it are read, undecoded. Redirects are not followed.
+    Each of the attempt's secrets signs the exact bytes sent (Standard Webhooks 1.0.0). The answer may be hostile: at
+    most 64 kB of it are read, undecoded. Redirects are not followed.
 
     Args:
-        policy: what may be called; see `crm_adapters.webhooks.policy_of`.
+        policy: which URLs and addresses may be called; see `crm_adapters.webhooks.policy_of`.
         deadline: seconds for everything from the look-up of the name to the end of the answer.
-        clock: the time in seconds since 1970, for signatures and for dates in ``Retry-After``.
+        clock: returns the time in seconds since 1970, for signatures and for dates in ``Retry-After``.
     """
 
     def __init__(self, policy: Policy, *, deadline: float = 15.0, clock: Callable[[], float] = time.time) -> None:
-        self._egress = Egress(policy, patience=min(_LONGEST_LOOK_UP, deadline))
+        self._egress = Egress(policy, lookup_timeout=min(_LOOKUP_TIMEOUT, deadline))
         self._deadline = deadline
         self._clock = clock
 
     async def send(self, attempt: Attempt) -> Outcome:
-        """Try once, within the deadline. Whatever goes wrong is told by the outcome; only cancelling passes."""
+        """Try once, within the deadline, and return the outcome, which also says what went wrong. Raises nothing."""
         response: httpcore.Response | None = None
         beginning = bytearray()
         try:
-            async with asyncio.timeout(self._deadline), self._answer(attempt) as response:
+            async with asyncio.timeout(self._deadline), self._request(attempt) as response:
                 await _read(response, beginning)
-        except Exception as error:  # noqa: BLE001  # hostile input, four libraries, and nobody above to tell it to
-            # With a status the receiver has decided, even if it then hangs or breaks off: to call that a failure
-            # would send again what it took already.
+        except Exception as error:  # noqa: BLE001  # hostile input, four libraries, and no caller that could handle it
+            # After a status the receiver has decided, even if it then hangs or breaks off: a failure would make us
+            # send again what it has accepted.
             if response is None:
                 return outcome_of(error)
         return Outcome(
@@ -64,9 +64,9 @@ class HttpWebhookSender:
         """Close all connections."""
         await self._egress.close()
 
-    def _answer(self, attempt: Attempt) -> AbstractAsyncContextManager[httpcore.Response]:
+    def _request(self, attempt: Attempt) -> AbstractAsyncContextManager[httpcore.Response]:
         headers = list(_headers(attempt, int(self._clock())))
-        return self._egress.answer(attempt.method, attempt.url, headers, attempt.body)
+        return self._egress.request(attempt.method, attempt.url, headers, attempt.body)
 
 
 def _headers(attempt: Attempt, timestamp: int) -> Iterator[tuple[bytes, bytes]]:
@@ -83,7 +83,7 @@ def _headers(attempt: Attempt, timestamp: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _own_headers(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
-    """The webhook's own headers, but for those that framing and signing depend on."""
+    """Yield the webhook's own headers, without reserved ones, which older webhooks may still have."""
     try:
         for name, value in headers.items():
             if not is_reserved_header(name):
@@ -93,7 +93,7 @@ def _own_headers(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _signatures(attempt: Attempt, timestamp: int) -> str:
-    """One signature for each secret, so that receivers know one of them while secrets change."""
+    """Return one signature for each secret, so that receivers accept one of them while secrets rotate."""
     if not attempt.secrets:
         raise UnsendableError("There is no secret to sign with.")
     moment = datetime.fromtimestamp(timestamp, tz=UTC)
@@ -110,22 +110,22 @@ def _signer(secret: str) -> Webhook:
 
 
 async def _read(response: httpcore.Response, beginning: bytearray) -> None:
-    """Read the body's beginning into a buffer, undecoded, and leave when there is much more."""
+    """Read the beginning of the body into a buffer, undecoded, and stop at _MAX_READ bytes."""
     read = 0
     async for chunk in response.aiter_stream():
-        beginning += chunk[: _MOST_KEPT - len(beginning)]
+        beginning += chunk[: _MAX_KEPT - len(beginning)]
         read += len(chunk)
-        if read >= _MOST_READ:
+        if read >= _MAX_READ:
             break
 
 
-def _values(response: httpcore.Response, wanted: bytes) -> str | None:
-    values = [value.decode("latin-1") for name, value in response.headers if name.lower() == wanted]
+def _values(response: httpcore.Response, header: bytes) -> str | None:
+    values = [value.decode("latin-1") for name, value in response.headers if name.lower() == header]
     return ", ".join(values) if values else None
 
 
 def _seconds(retry_after: str | None, now: float) -> float | None:
-    """What ``Retry-After`` asks for in seconds from now, at least 0; None if it is unset or unreadable (RFC 9110)."""
+    """Return the seconds of ``Retry-After`` from now, at least 0; None if it is missing or invalid (RFC 9110)."""
     if retry_after is None:
         return None
     if re.fullmatch("-?[0-9]{1,15}", retry_after):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
-from crm_core.input.fields import Kind
+from crm_core.input.fields import FieldKind
 from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
 from crm_core.input.texts import sorting_key
 from crm_core.resources import Resource
@@ -73,13 +73,13 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
     raise InvalidError({"cursor": (Problem("invalid", "Invalid cursor"),)})
 
 
-def ordering_value(kind: Kind, value: str) -> Any:
+def ordering_value(kind: FieldKind, value: str) -> Any:
     """Return what an ordering field sorts by, from its text on the wire. Raises RefusedError."""
-    if kind == "moment":
-        moment = read_datetime(value)
-        if iso(moment) != value:  # no document shows it like this
+    if kind == "datetime":
+        time = read_datetime(value)
+        if iso(time) != value:  # no document shows it like this
             raise refuse("invalid", "Invalid cursor")
-        return moment
+        return time
     if kind == "date":
         return read_full_date(value)
     return sorting_key(value)

@@ -17,7 +17,7 @@ CONTROLS: Final = ("search", "ordering", "limit", "cursor")
 
 _BRACKETS: Final = re.compile(r"attributes\[([^\[\]]*)\](?:\[([^\[\]]*)\])?")
 _AFTER_FIELD: Final = re.compile(r"__|\[|\.")
-_DATES: Final = frozenset({"date", "moment", "day_or_moment"})
+_DATES: Final = frozenset({"date", "datetime", "date_or_datetime"})
 _COUNTED: Final = ("offset", "page")
 #: A part between quotes, in which quotes are doubled; or one without. Each ends with a comma.
 _PART: Final = re.compile(r"""\s*"((?:[^"]|"")*)"\s*,|\s*'((?:[^']|'')*)'\s*,|([^,]*),""")
@@ -117,8 +117,8 @@ def gather(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 def split_parts(text: str) -> Sequence[str]:
     """Return the texts between commas without blanks at their ends. Quotes keep one together, as it is.
 
-    >>> split_parts('Lyon, "Paris, Texas", O\\'Brien')
-    ['Lyon', 'Paris, Texas', "O'Brien"]
+    >>> split_parts('Lyon, "Paris, Texas"')
+    ['Lyon', 'Paris, Texas']
     """
     return [_unquoted(*found) for found in _PART.findall(f"{text},")] if text else []
 

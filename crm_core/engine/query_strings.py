@@ -160,7 +160,7 @@ def _read_value(field: Field, value: str) -> object:
             return read_boolean(value)
         case "text":
             return value
-        case "date" | "moment" | "day_or_moment" | "items" | "texts" | "mapping" | "attributes" | "json":
+        case "date" | "datetime" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
             raise AssertionError("no list is filtered by such a field")
         case _:
             assert_never(kind)

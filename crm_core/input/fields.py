@@ -26,13 +26,13 @@ class _Required(enum.Enum):
 REQUIRED: Final = _Required.REQUIRED
 
 #: The kinds of fields. What keys on them is exhaustive: a new kind shows by mypy and tests where it is still missing.
-Kind: TypeAlias = Literal[
+FieldKind: TypeAlias = Literal[
     "text",
     "integer",
     "boolean",
     "date",
-    "moment",
-    "day_or_moment",
+    "datetime",
+    "date_or_datetime",
     "choice",
     "uuid",
     "items",
@@ -60,7 +60,7 @@ class Field:
         item: the class of the list's items, if it is a list of objects.
     """
 
-    kind: Kind
+    kind: FieldKind
     read: Reader
     default: object = REQUIRED
     nullable: bool = False
@@ -149,7 +149,7 @@ def date_value() -> Any:
 def datetime_value(*, nullable: bool = False) -> Any:
     """Declare an optional date and time, stored in UTC; without a time zone it is read as UTC (decision 7)."""
     return _declare(
-        Field(kind="moment", read=lambda value, _: readers.read_datetime(value), default=None, nullable=nullable)
+        Field(kind="datetime", read=lambda value, _: readers.read_datetime(value), default=None, nullable=nullable)
     )
 
 
@@ -162,7 +162,7 @@ def date_or_datetime_value() -> Any:
         except RefusedError:
             return readers.iso(readers.read_datetime(value))
 
-    return _declare(Field(kind="day_or_moment", read=read, default=None, nullable=True))
+    return _declare(Field(kind="date_or_datetime", read=read, default=None, nullable=True))
 
 
 def choice(*options: str, default: object = REQUIRED) -> Any:
@@ -288,7 +288,7 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: Kind) -> Any:
+def output_only(kind: FieldKind) -> Any:
     """Declare a value of the given kind that only the server sets."""
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
 

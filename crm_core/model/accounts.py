@@ -1,4 +1,4 @@
-"""Users, and callers: a user with what they may do at this moment."""
+"""Users: as lists show them, as administrators manage them, and as callers with what they may do at this moment."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -12,13 +12,13 @@ from crm_core.input.texts import normal
 
 
 def normal_username(username: str) -> str:
-    """A username in the one Unicode form in which usernames are kept and compared."""
+    """Return a username in the one Unicode form (NFC) in which usernames are kept and compared."""
     return normal(username)
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class User:
-    """A person who can log in, as the user lists show one (ruling 10)."""
+    """A person who can log in, as the user lists show one (decision 10)."""
 
     id: int
     username: str
@@ -28,13 +28,61 @@ class User:
 
     @property
     def name(self) -> str:
-        """First and last name, or the username where both are empty (ruling 25)."""
+        """Return first and last name, or the username where both are empty (decision 25)."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
 
 @attrs.frozen(kw_only=True)
+class Account:
+    """A user as administrators see one.
+
+    Attributes:
+        user: the person.
+        groups: the names of the groups that they are in, in alphabetical order.
+        is_superuser: whether they may do everything.
+        is_active: whether they can log in and their tokens work.
+    """
+
+    user: User
+    groups: tuple[str, ...] = ()
+    is_superuser: bool = False
+    is_active: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class UserChange:
+    """What to change of a user; None leaves a value as it is.
+
+    Attributes:
+        groups: the groups to be in, in place of all present ones.
+    """
+
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    is_superuser: bool | None = None
+    is_active: bool | None = None
+    groups: frozenset[str] | None = None
+
+
+@attrs.frozen
+class IssuedToken:
+    """A token as administrators see one.
+
+    Attributes:
+        prefix: its first characters; the token itself is kept nowhere.
+        created_at: when it was issued, UTC.
+        last_used_at: when a request came with it, UTC, exact to a minute.
+    """
+
+    prefix: str
+    created_at: dt.datetime
+    last_used_at: dt.datetime
+
+
+@attrs.frozen(kw_only=True)
 class Actor:
-    """A user in the act: who they are and what they may do at this moment."""
+    """The user who acts: who they are and what they may do at this moment."""
 
     user: User
     groups: tuple[str, ...] = ()
@@ -42,16 +90,16 @@ class Actor:
     is_superuser: bool = False
 
     def may(self, needed: str) -> bool:
-        """Whether the actor has the permission; superusers have all."""
+        """Return whether the actor has the permission; superusers have all."""
         return self.is_superuser or needed in self.permissions
 
 
-#: The system itself, in the act: it is no user, and events name it without an id.
+#: The system itself as an actor: it is not a user, and events name it without an id.
 SYSTEM: Final = Actor(user=User(id=0, username="system"), is_superuser=True)
 
 
 class Idempotency(NamedTuple):
-    """By what a request is known when it comes again: the key that the client chose, and a hash of all it asks for."""
+    """What identifies a request when it is sent again: the key that the client chose, and a hash of its content."""
 
     key: str
     fingerprint: bytes
@@ -59,15 +107,15 @@ class Idempotency(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class Caller:
-    """Who asks, and what the pure core may not fetch for itself: the time and new ids.
+    """The actor of a request, with what the pure core may not fetch for itself: the time and new ids.
 
     Attributes:
         actor: the user.
         now: the time of the request, UTC.
         new_id: a source of new ids, ascending.
-        request_id: what the request is called in logs and events.
-        catalogs: the catalog versions seen together with the credentials; entities not named are looked up.
-        idempotency: by what the request is known when it comes again, if the client wants that.
+        request_id: the name of the request in logs and events.
+        catalogs: the catalog versions read together with the credentials; entities not named are looked up.
+        idempotency: what identifies the request when it is sent again, if the client wants that.
     """
 
     actor: Actor

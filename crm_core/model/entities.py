@@ -28,7 +28,7 @@ from crm_core.input.fields import (
     texts,
     user,
 )
-from crm_core.input.urls import read_url
+from crm_core.model.files import read_image_url
 
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
@@ -78,8 +78,8 @@ class Client:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_url)
-    created_at: dt.datetime = output_only("moment")
+    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_image_url)
+    created_at: dt.datetime = output_only("datetime")
     created_by: int | None = user(output_only=True)
 
 
@@ -95,8 +95,8 @@ class Service:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
-    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_url)
-    created_at: dt.datetime = output_only("moment")
+    list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_image_url)
+    created_at: dt.datetime = output_only("datetime")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -133,7 +133,7 @@ class Lead:
     attributes: Mapping[str, object] = attribute_values()
     list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
-    created_at: dt.datetime = output_only("moment")
+    created_at: dt.datetime = output_only("datetime")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -145,7 +145,7 @@ class FollowUp:
     attributes: Mapping[str, object] = attribute_values()
     follow_up_date: dt.datetime = datetime_value()
     comment: str | None = text(max_length=10_000, blank=True, default="", nullable=True)
-    created_at: dt.datetime = output_only("moment")
+    created_at: dt.datetime = output_only("datetime")
 
 
 @attrs.frozen(kw_only=True, slots=False)

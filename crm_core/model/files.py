@@ -5,17 +5,29 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable
 from typing import Final
+from urllib.parse import unquote
 from uuid import UUID
 
 import attrs
 
+from crm_core.errors import NOT_A_URL
+from crm_core.input.readers import RefusedError
+from crm_core.input.urls import is_web_url
+
 #: The media types of images by the extensions of their keys.
 MEDIA_TYPES: Final = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
+
+#: The names of the formats, for people.
+KINDS: Final = tuple(each.removeprefix("image/").upper() for each in MEDIA_TYPES.values())
 
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 #: The key of an image: the resource's path, the record's id, and a random UUID, so that it cannot be guessed.
 KEY: Final = re.compile(rf"([a-z-]{{1,40}})/({_UUID})/{_UUID}\.({'|'.join(MEDIA_TYPES)})")
+
+#: How the URL of a stored file begins where its store has no address of its own. Records keep it as it is, relative to
+#: the site (RFC 3986, 4.2).
+SITE_FILES: Final = "/files/"
 
 _MAX_NAME_LENGTH: Final = 100
 
@@ -61,6 +73,13 @@ def new_key(path: str, id_: UUID, name: UUID, extension: str) -> str:
 def key_in(url: str, *starts: str) -> str | None:
     """Return the key in a URL that starts with one of ``starts``; None for any other URL."""
     return next((url.removeprefix(start) for start in starts if url.startswith(start)), None)
+
+
+def read_image_url(value: str) -> str:
+    """Return the URL of an image: http(s), or one relative to the site under ``SITE_FILES``. Raises RefusedError."""
+    if is_web_url(value) or (value.startswith(SITE_FILES) and not re.search(r"\s|\\|\.\.", unquote(value))):
+        return value
+    raise RefusedError((NOT_A_URL,))
 
 
 def media_type(key: str) -> str:

@@ -23,7 +23,7 @@ NOUNS: Final = (
 
 
 def permission(action: str, noun: str) -> str:
-    """A permission as Django names it: ``app.add_lead``."""
+    """Return a permission as Django names it: ``app.add_lead``."""
     return f"app.{action}_{noun}"
 
 
@@ -42,7 +42,10 @@ def _view_all_but(*nouns: str) -> frozenset[str]:
 _TEACHING = _view_all_but("webhook", "lead", "client") | _all_of("followup", actions=("add", "change"))
 
 
-#: The groups that exist from the start (ruling 24).
+#: The groups that exist from the start (decision 24).
+#:
+#: A store gets them when it is first set up; from then on they are the administrator's. So a permission that is added
+#: here reaches new databases only: a migration step must grant it in existing ones, or say that `crm group grant` does.
 GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "Sales": _all_of("client", "lead", "followup")
     | _all_of("service", actions=("view", "add", "change"))

@@ -12,18 +12,18 @@ from crm_core.model.accounts import normal_username
 
 @attrs.frozen
 class Failures:
-    """Failed logins that count against one key.
+    """Failed logins counted against one key.
 
     Attributes:
-        count: how many since they were last forgotten.
-        latest: when the last one was, UTC.
+        count: how many since the count last began.
+        latest: when the latest one was, UTC.
     """
 
     count: int
     latest: dt.datetime
 
 
-#: Failures are forgotten when the latest is older than this, the longest wait.
+#: Failures are forgotten when the latest is older than this, which is also the longest wait.
 FAILURE_WINDOW: Final = dt.timedelta(minutes=15)
 
 
@@ -31,16 +31,16 @@ _FREE_FAILURES: Final = {"user": 10, "address": 100}
 
 
 def failure_keys(username: str, address: str) -> Mapping[str, str]:
-    """What a failed login counts against: the pair, and the address alone; never the user alone.
+    """Return the keys that a failed login counts against: user and address together, and the address alone.
 
-    So nobody can lock somebody else out from another address.
+    It never counts against the user alone, so that nobody can lock another user out from elsewhere.
     """
     return {"user": f"user {address} {normal_username(username)}", "address": f"address {address}"}
 
 
 def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
     """Return whole seconds until the next attempt: 0 for a few failures, then doubling up to 900."""
-    return max((_wait(kind, each, now) for kind, each in failures.items()), default=0)
+    return max((_wait(kind, counted, now) for kind, counted in failures.items()), default=0)
 
 
 def _wait(kind: str, failures: Failures, now: dt.datetime) -> int:

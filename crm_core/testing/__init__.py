@@ -1,16 +1,16 @@
-"""The harness for adapters: what clients may send, what every adapter must do, and a machine that compares databases.
+"""Tests for adapters: contracts, strategies for payloads, and a state machine that compares two databases.
 
-An adapter's test subclasses a contract and says how to open an empty store; ``docs/how-to/write-an-adapter.md``
-goes through it.
+An adapter's test subclasses a contract and opens an empty store; ``docs/how-to/write-an-adapter.md`` explains it.
 """
 
 import pytest
 
-# So that a fact that fails shows the values, as it would in a test of one's own.
+# So that a failing assertion shows its values, as in a test module.
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{name}"
         for name in (
+            "accounts",
             "catalogs",
             "contention",
             "decisions",
@@ -26,14 +26,15 @@ pytest.register_assert_rewrite(
     )
 )
 
-from crm_core.testing.contract import DatabaseContract  # noqa: E402  # rewritten from here on
+from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
+from crm_core.testing.contract import DatabaseContract  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.machine import USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
 from crm_core.testing.senders import WebhookSenderContract  # noqa: E402
 from crm_core.testing.strategies import (  # noqa: E402
-    Surroundings,
+    PayloadContext,
     attribute_values,
     entities,
     list_parameters,
@@ -43,13 +44,14 @@ from crm_core.testing.strategies import (  # noqa: E402
 
 __all__ = [
     "USERS",
+    "AccountsContract",
     "DatabaseContract",
     "FileStoreContract",
     "OpenPair",
     "Opened",
     "OutboxContract",
+    "PayloadContext",
     "Scene",
-    "Surroundings",
     "WebhookSenderContract",
     "assert_agreement",
     "attribute_values",

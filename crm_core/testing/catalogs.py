@@ -1,4 +1,4 @@
-"""Facts about catalogs: definitions and webhooks of an entity, and their version."""
+"""Tests of catalogs: the definitions and webhooks of an entity, and their version."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -10,12 +10,13 @@ import pytest
 
 from crm_core.errors import InvalidError
 from crm_core.resources import ATTRIBUTES, CLIENTS, WEBHOOKS
+from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs
 from crm_core.testing.scene import Facts, Scene, fact
 
 
 class CatalogFacts(Facts):
-    """Attributes and webhooks as decisions know them."""
+    """Catalogs as decisions know them."""
 
     @fact
     async def test_every_change_of_an_attribute_moves_its_catalog_alone(self, scene: Scene) -> None:
@@ -27,8 +28,8 @@ class CatalogFacts(Facts):
         await scene.delete(ATTRIBUTES, id_)
         versions.append(await self._versions(scene))
 
-        assert _ascends(each["client"] for each in versions)
-        assert len({(each["lead"], each["service"], each["follow_up"]) for each in versions}) == 1
+        assert _ascends(version["client"] for version in versions)
+        assert len({(version["lead"], version["service"], version["follow_up"]) for version in versions}) == 1
 
     @fact
     async def test_every_change_of_a_webhook_moves_the_catalogs_of_its_models(self, scene: Scene) -> None:
@@ -40,12 +41,12 @@ class CatalogFacts(Facts):
         await scene.delete(WEBHOOKS, id_)
         versions.append(await self._versions(scene))
 
-        assert _ascends(each["lead"] for each in versions[:3])
-        assert _ascends(each["follow_up"] for each in versions[1:])
-        assert len({(each["client"], each["service"]) for each in versions}) == 1
+        assert _ascends(version["lead"] for version in versions[:3])
+        assert _ascends(version["follow_up"] for version in versions[1:])
+        assert len({(version["client"], version["service"]) for version in versions}) == 1
 
     async def _versions(self, scene: Scene) -> Mapping[str, int]:
-        return {entity: (await scene.catalog(entity)).version for entity in ("client", "service", "lead", "follow_up")}
+        return {entity: (await scene.catalog(entity)).version for entity in ENTITIES}
 
     @fact
     async def test_a_catalog_has_definitions_by_name_and_the_active_webhooks(self, scene: Scene) -> None:
@@ -57,14 +58,16 @@ class CatalogFacts(Facts):
         await scene.create(WEBHOOKS, model="Client", **hook)
         catalog = await scene.catalog("lead")
 
-        assert {name: each.id for name, each in catalog.definitions.items()} == dict(zip(("é", "b"), ids, strict=True))
-        assert {each.entity for each in catalog.definitions.values()} == {"lead"}
-        assert [each.id for each in catalog.webhooks] == active
+        assert {name: definition.id for name, definition in catalog.definitions.items()} == dict(
+            zip(("é", "b"), ids, strict=True)
+        )
+        assert {definition.entity for definition in catalog.definitions.values()} == {"lead"}
+        assert [webhook.id for webhook in catalog.webhooks] == active
         assert catalog.webhooks[0] == await scene.value(WEBHOOKS, active[0])
 
     @fact
     async def test_a_catalog_is_as_fresh_as_is_asked(self, scene: Scene) -> None:
-        """Somebody who has seen a version with their credentials is never given an older one."""
+        """A caller who got a version with the credentials never gets an older one."""
         for number in range(5):
             await scene.create(ATTRIBUTES, "lead", name=f"n{number}", label="l", type="text")
             seen = (await scene.catalog("lead")).version

@@ -1,4 +1,4 @@
-"""Facts about changes that come at once: none is lost, and what must not be together never is."""
+"""Tests of concurrent changes: none is lost, and no rule is broken."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -17,7 +17,7 @@ from crm_core.use_cases.callers import new_id
 
 
 class ContentionFacts(Facts):
-    """Changes at once."""
+    """Concurrent changes."""
 
     @fact
     async def test_of_many_changes_at_once_none_is_lost(self, scene: Scene) -> None:
@@ -27,9 +27,9 @@ class ContentionFacts(Facts):
             edit = add_note({"note": str(number)}, ReadContext(new_id))
             return await records.apply(scene.db, scene.who, CLIENTS, id_, edit)
 
-        shown = await asyncio.gather(*(add(number) for number in range(30)))
+        documents = await asyncio.gather(*(add(number) for number in range(30)))
 
-        assert sorted(document.version for document in shown) == list(range(2, 32))
+        assert sorted(document.version for document in documents) == list(range(2, 32))
         notes = (await scene.value(CLIENTS, id_)).list_of_notes
         assert sorted(int(note.note) for note in notes) == list(range(30))
 
@@ -38,23 +38,23 @@ class ContentionFacts(Facts):
         sent = {"name": "n", "label": "l", "type": "text"}
         made = await at_once(*(scene.create(ATTRIBUTES, "client", **sent) for _ in range(8)))
 
-        assert [type(each) for each in made].count(UUID) == 1
-        assert [type(each) for each in made].count(InvalidError) == 7
+        assert [type(outcome) for outcome in made].count(UUID) == 1
+        assert [type(outcome) for outcome in made].count(InvalidError) == 7
         assert len(await scene.found(ATTRIBUTES, "client")) == 1
 
     @fact
     async def test_of_many_equal_pairs_at_once_one_is_taken(self, scene: Scene) -> None:
-        there = await scene.one_of_each()
-        await scene.delete(ENROLLMENT_DETAILS, there["enrollment_detail"])
-        pair = {"enrollment": there["enrollment"], "student": there["service"]}
+        ids = await scene.one_of_each()
+        await scene.delete(ENROLLMENT_DETAILS, ids["enrollment_detail"])
+        pair = {"enrollment": ids["enrollment"], "student": ids["service"]}
         made = await at_once(*(scene.create(ENROLLMENT_DETAILS, **pair) for _ in range(8)))
 
-        assert [type(each) for each in made].count(UUID) == 1
-        assert [type(each) for each in made].count(InvalidError) == 7
+        assert [type(outcome) for outcome in made].count(UUID) == 1
+        assert [type(outcome) for outcome in made].count(InvalidError) == 7
 
     @fact
     async def test_a_delete_and_what_would_refer_to_the_record_exclude_each_other(self, scene: Scene) -> None:
-        """Whoever comes first, the other is refused: there is never a service without its client."""
+        """Whichever comes first, the other is refused: a service never lacks its client."""
         for _ in range(5):
             client = await scene.create(CLIENTS, name="a")
             *made, deleted = await at_once(
@@ -62,7 +62,7 @@ class ContentionFacts(Facts):
             )
 
             if deleted is None:
-                assert [type(each) for each in made] == [InvalidError] * 2
+                assert [type(outcome) for outcome in made] == [InvalidError] * 2
             else:
                 assert isinstance(deleted, InUseError)
                 assert await scene.db.get(Key("client", client)) is not None

@@ -1,6 +1,6 @@
-"""The facts that every Database must show.
+"""The contract of databases: tests that every Database must pass.
 
-An adapter's test subclasses :class:`DatabaseContract` and says how to open an empty database::
+An adapter's test subclasses :class:`DatabaseContract` and opens an empty database::
 
     class TestMemoryDatabase(DatabaseContract):
         @asynccontextmanager
@@ -16,4 +16,4 @@ from crm_core.testing.records import RecordFacts
 
 
 class DatabaseContract(RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts):
-    """Everything that is asked of a Database."""
+    """All tests of a Database."""

@@ -1,6 +1,6 @@
-"""The facts that every FileStore must show.
+"""The contract of file stores: tests that every FileStore must pass.
 
-An adapter's test subclasses :class:`FileStoreContract` and says how to open an empty store::
+An adapter's test subclasses :class:`FileStoreContract` and opens an empty store::
 
     class TestMemoryFileStore(FileStoreContract):
         @asynccontextmanager
@@ -20,25 +20,24 @@ from uuid import uuid4
 
 import pytest
 
-from crm_core.input.urls import read_url
-from crm_core.model.files import KEY, new_key
+from crm_core.model.files import KEY, new_key, read_image_url
 from crm_core.ports import FileStore
 from crm_core.testing.scene import OnOneLoop, fact
 
 
 def any_key() -> str:
-    """A key that nothing is kept under."""
+    """Return a key that was never used."""
     return new_key("clients", uuid4(), uuid4(), "png")
 
 
 async def pieces(*content: bytes) -> AsyncIterator[bytes]:
-    """Content that arrives in pieces."""
+    """Yield content in pieces."""
     for piece in content:
         yield piece
 
 
 async def read(store: FileStore, key: str) -> bytes | None:
-    """What is kept under a key, read where the store says."""
+    """Return the file with a key, read from the store or the URL that it returns; None if there is none."""
     file = await store.open(key)
     if isinstance(file, str):
         return await asyncio.to_thread(_fetched, file)
@@ -46,20 +45,20 @@ async def read(store: FileStore, key: str) -> bytes | None:
 
 
 async def kept(store: FileStore, prefix: str = "") -> set[str]:
-    """The keys under which anything is kept."""
+    """Return the keys of all files below a prefix."""
     return {file.key async for file in store.stored(prefix)}
 
 
 class FileStoreContract(OnOneLoop):
-    """Everything that is asked of a FileStore."""
+    """All tests of a FileStore."""
 
     def open(self) -> AbstractAsyncContextManager[FileStore]:
-        """An empty store. It is entered and left in different tasks of one event loop."""
+        """Return a context manager of an empty store. It is entered and exited in different tasks of one event loop."""
         raise NotImplementedError
 
     @pytest.fixture
     def store(self) -> Iterator[FileStore]:
-        """An empty store."""
+        """Yield an empty store."""
         yield from self.opened(self.open())
 
     @fact
@@ -168,7 +167,7 @@ class FileStoreContract(OnOneLoop):
 
         assert store.key(url) == key
         assert KEY.search(url)
-        assert read_url(url) == url
+        assert read_image_url(url) == url
         assert store.key(f"https://elsewhere.example.org/{key}") is None
 
 

@@ -1,4 +1,4 @@
-"""Facts about lists: filters, searches, orders, pages and streams."""
+"""Tests of lists: filters, searches, orders, pages and streams."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -34,7 +34,7 @@ from crm_core.testing.scene import Facts, Scene, fact, ids_of, new_clients, writ
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
-#: Most pieces of a stream are to be no longer than this, so that memory stays bounded.
+#: The most bytes in a piece of a stream, so that memory stays bounded.
 _MAX_PIECE_SIZE: Final = 1_000_000
 
 
@@ -42,7 +42,7 @@ class ListFacts(Facts):
     """Pages and streams."""
 
     @fact
-    async def test_lists_are_what_plain_python_says(self, scene: Scene) -> None:
+    async def test_lists_equal_filtering_and_sorting_in_python(self, scene: Scene) -> None:
         """Every filter, search and order, against ``matches`` and ``sort_key`` over all records."""
         await _fill(scene)
         for resource, params in _LISTS:
@@ -54,8 +54,8 @@ class ListFacts(Facts):
     async def _expected(self, scene: Scene, resource: Resource, params: Mapping[str, str]) -> list[UUID]:
         query, _ = await records.find(scene.db, scene.who, resource, params)
         keys = frozenset(Key(resource.name, id_) for id_ in await scene.found(resource))
-        there = (await scene.db.known(Needs(records=keys))).records.values()
-        values = [record.value for record in there if record and matches(query, record.value)]
+        known = (await scene.db.known(Needs(records=keys))).records.values()
+        values = [record.value for record in known if record and matches(query, record.value)]
         values.sort(key=lambda value: sort_key(query, cursor_of(query, value)), reverse=query.descending)
         return [value.id for value in values]
 
@@ -65,7 +65,7 @@ class ListFacts(Facts):
         while more is not None:
             page, more = await _page(scene, resource, {**params, **more, "limit": str(limit)})
             assert 0 < len(page) <= limit or (not page and more is None and not ids)
-            assert not set(page) & set(ids)  # at once: who repeats may never end
+            assert not set(page) & set(ids)  # checked for each page, as a repeating list may never end
             ids += page
         return ids
 
@@ -81,14 +81,14 @@ class ListFacts(Facts):
     @pytest.mark.parametrize("ordering", ["", "created_at", "name", "-name"])
     @fact
     async def test_pages_neither_repeat_nor_skip_while_others_write(self, scene: Scene, ordering: str) -> None:
-        """Records that are there all along appear once; the one at which a page ended may even be gone."""
+        """Records that exist all the time appear once, even if the last record of a page is deleted."""
         stay = [await scene.create(CLIENTS, name="n" * (1 + number % 3)) for number in range(7)]
         go = [await scene.create(CLIENTS, name="nn") for _ in range(7)]
         seen: list[UUID] = []
         more: Mapping[str, str] | None = {}
         while more is not None:
             page, more = await _page(scene, CLIENTS, {"ordering": ordering, "limit": "2", **more})
-            assert not set(page) & set(seen)  # at once: who repeats may never end
+            assert not set(page) & set(seen)  # checked for each page, as a repeating list may never end
             seen += page
             await scene.create(CLIENTS, name="nn")
             if going := [id_ for id_ in page if id_ in go]:
@@ -217,28 +217,28 @@ _ATTRIBUTE_SAMPLES: Final[Sequence[Mapping[str, object]]] = [
 
 
 async def _fill(scene: Scene) -> None:
-    """Records of every kind, with equal and missing values, and letters that databases order and lower differently."""
+    """Create records with equal and missing values, and letters that databases order and lower-case differently."""
     for type_ in ("text", "number", "date", "boolean", "list", "file"):
         await scene.create(ATTRIBUTES, "client", name=type_, label=type_, type=type_)
     made = await scene.one_of_each()
     for name, attributes in zip((*_NAMES, "b", "B"), itertools.cycle(_ATTRIBUTE_SAMPLES), strict=False):
         await scene.create(CLIENTS, name=name, attributes=attributes)
         await scene.create(PIPELINES, name=name)
-    for name, user, day in zip(_NAMES, itertools.cycle((*USERS, None)), itertools.cycle(_DAYS), strict=False):
+    for name, user, date in zip(_NAMES, itertools.cycle((*USERS, None)), itertools.cycle(_DATES), strict=False):
         await scene.create(LEADS, name=name, responsible=user, stage=name[:1].upper())
-        await scene.create(COHORTS, name_cohort=name, start_date=day)
-        await scene.create(TRANSFER_REQUESTS, student=made["service"], cohort_request=name, possible_transfer_date=day)
+        await scene.create(COHORTS, name_cohort=name, start_date=date)
+        await scene.create(TRANSFER_REQUESTS, student=made["service"], cohort_request=name, possible_transfer_date=date)
         await scene.create(ENROLLMENTS, cohort=made["cohort"], pathway_name=name)
-        await scene.create(WEBHOOKS, name=name, model="Client", url="https://example.com", is_active=day is not None)
+        await scene.create(WEBHOOKS, name=name, model="Client", url="https://example.com", is_active=date is not None)
 
 
-_DAYS: Final = (None, "2026-01-31", "0001-01-01", "9999-12-31", "2026-01-31")
+_DATES: Final = (None, "2026-01-31", "0001-01-01", "9999-12-31", "2026-01-31")
 
 
 async def _page(
     scene: Scene, resource: Resource, params: Mapping[str, str]
 ) -> tuple[list[UUID], Mapping[str, str] | None]:
-    """The ids of a page, and the parameter that gives the next, if there is one."""
+    """Return the ids of a page, and the parameter of the next page if there is one."""
     query, page = await records.find(scene.db, scene.who, resource, params)
     assert isinstance(page, Page)
     return ids_of(page.body), {"cursor": write_cursor(query, page.next)} if page.next else None

@@ -1,7 +1,7 @@
-"""A machine that does the same to two databases and holds them to the same answers.
+"""A state machine (Hypothesis) that runs the same operations on two databases and compares their answers.
 
-Each step is drawn: any use case on any resource, by either of two users, one after the other or both at once, again
-with the same key, expecting a version, without a permission. After each the answers are compared.
+Steps are drawn at random: any use case on any resource, by one of two users, alone or both concurrently, repeated with
+the same idempotency key, with an expected version, or without a permission. Each answer is compared.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ from crm_core.rules.needs import Key, Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS, Edit
 from crm_core.testing.pairs import USERS, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
-    Surroundings,
+    PayloadContext,
     attribute_names,
     json_values,
     list_parameters,
@@ -59,26 +59,32 @@ from crm_core.use_cases import records
 
 __all__ = ["USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
-# Names, not rows of the table, are drawn: that is what a report of a failure shows.
+# Names are drawn instead of rows of the table, because reports of failures show what was drawn.
 _ALL: Final = tuple(RESOURCES)
 _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
 _ADD_IMAGE: Final = "add-image"
-_NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # those that do the most come up twice as often
+_NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
 
 
 def assert_agreement(
     open_pair: OpenPair, *, settings: hypothesis_settings | None = None, runner: asyncio.Runner | None = None
 ) -> None:
-    """Run the machine. A runner is given where the databases live on its event loop already."""
+    """Run the state machine; raise AssertionError if the databases differ.
+
+    Args:
+        open_pair: opens the two databases, the model first.
+        settings: settings of Hypothesis.
+        runner: the runner whose event loop the databases already use, if they do.
+    """
     with nullcontext(runner) if runner else asyncio.Runner() as running:
         run_state_machine_as_test(
-            lambda: DatabasesAgree(running, open_pair),  # type: ignore[arg-type]  # any factory does, says its text
+            lambda: DatabasesAgree(running, open_pair),  # type: ignore[arg-type]  # its documentation accepts any factory
             settings=settings,
         )
 
 
 class Act(NamedTuple):
-    """What somebody does to a record, or that one is made."""
+    """An operation on a record; without an id it creates one."""
 
     resource: Resource
     id: UUID | None
@@ -86,17 +92,17 @@ class Act(NamedTuple):
 
 
 class DatabasesAgree(RuleBasedStateMachine):
-    """Drives two databases through the use cases."""
+    """Runs use cases on two databases and compares the answers."""
 
     def __init__(self, runner: asyncio.Runner, open_pair: OpenPair) -> None:
         super().__init__()
         self._pair = Pair(runner, open_pair)
-        #: Ids that were made, by resource, and those of records that were deleted, to be asked for in vain.
+        #: Ids of existing records and of deleted records, by resource.
         self._ids: dict[str, list[UUID]] = {name: [] for name in RESOURCES}
         self._gone: dict[str, list[UUID]] = {name: [] for name in RESOURCES}
 
     def teardown(self) -> None:
-        """Compare everything at the end."""
+        """Compare all lists and histories at the end."""
         try:
             for resource in RESOURCES.values():
                 self._pair.both(partial(_whole_list, resource=resource, params={}))
@@ -107,7 +113,7 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """A few records of every kind, so that there is something to refer to, to list and to change."""
+        """Create a few records of every resource, so that there are some to refer to, to list and to change."""
         for entity, type_ in itertools.product(("client", "lead"), ATTRIBUTE_TYPES):
             self._create(ATTRIBUTES, {"name": type_, "label": type_, "type": type_}, entity)
         self._create(WEBHOOKS, {"name": "w", "model": "Lead", "url": "https://example.com/{id}", "headers": {"X": "s"}})
@@ -130,26 +136,26 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     @rule(data=st.data(), name=_NAMES)
     def create(self, data: st.DataObject, name: str) -> None:
-        """A new record of any resource."""
+        """Create a record of any resource."""
         resource = RESOURCES[name]
-        around = self._around(data, resource)
-        self._create(resource, data.draw(payloads(resource, around)), self._parent(data, resource))
+        context = self._context(data, resource)
+        self._create(resource, data.draw(payloads(resource, context)), self._parent(data, resource))
 
     @rule(data=st.data(), entity=st.sampled_from(ENTITIES), name=attribute_names())
     def define(self, data: st.DataObject, entity: str, name: str) -> None:
-        """An attribute, under a name that may be taken."""
+        """Define an attribute, under a name that may already exist."""
         self._create(ATTRIBUTES, data.draw(payloads(ATTRIBUTES)) | {"name": name}, entity)
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
     def change(self, data: st.DataObject) -> None:
-        """Some fields of a record, maybe of a version that somebody has seen."""
+        """Change some fields of a record, maybe with an expected version."""
         self._perform(self._change(data, *self._any_record(data)))
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
     def forge(self, data: st.DataObject) -> None:
-        """What is only shown cannot be set."""
+        """Send output-only fields, which must not be set."""
         resource, id_ = self._any_record(data)
         names = [name for name, field in resource.fields.items() if field.output_only]
         sent = data.draw(st.dictionaries(st.sampled_from(names), json_values()))
@@ -160,25 +166,25 @@ class DatabasesAgree(RuleBasedStateMachine):
     @precondition(lambda self: self._any_of(_ACTIVE))
     @rule(data=st.data())
     def operate(self, data: st.DataObject) -> None:
-        """An atomic operation on tasks, notes or images."""
+        """Run an atomic operation on tasks, notes or images."""
         self._perform(self._operation(data, *self._any_record(data, _ACTIVE)))
 
     @precondition(lambda self: self._ids["pipeline"])
     @rule(data=st.data())
     def rename_stages(self, data: st.DataObject) -> None:
-        """Stages keep their ids and get other names, maybe each other's."""
+        """Rename stages by their ids, maybe swapping names."""
         self._perform(self._renaming(data, PIPELINES, data.draw(st.sampled_from(self._ids["pipeline"]))))
 
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """A record, if nothing holds it."""
+        """Delete a record, if no other refers to it."""
         self._perform(self._deletion(data, *self._any_record(data)))
 
     @precondition(lambda self: self._ids["attribute"])
     @rule(data=st.data())
     def drop(self, data: st.DataObject) -> None:
-        """An attribute, whose values stay."""
+        """Delete an attribute, whose values stay in records."""
         self._perform(self._deletion(data, ATTRIBUTES, data.draw(st.sampled_from(self._ids["attribute"]))))
 
     # At once, again, and without permission
@@ -186,19 +192,18 @@ class DatabasesAgree(RuleBasedStateMachine):
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data())
     def meet(self, data: st.DataObject) -> None:
-        """Two callers at once, about one record or what refers to it."""
+        """Run two operations concurrently, on one record or on records that refer to it."""
         resource, id_ = self._any_record(data)
         acts = [self._any_act(data, resource, id_) for _ in range(2)]
-        keys = [Key(each.resource.name, each.id) for each in acts if each.id]
-        for act, came in zip(
-            acts, self._pair.at_once([act.do for act in acts], partial(_look, keys=keys)), strict=True
-        ):
-            self._note(act, came)
+        keys = [Key(act.resource.name, act.id) for act in acts if act.id]
+        outcomes = self._pair.at_once([act.do for act in acts], partial(_look, keys=keys))
+        for act, outcome in zip(acts, outcomes, strict=True):
+            self._note(act, outcome)
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
-        """A request that comes again with its key is answered as before, whatever came in between."""
+        """Repeat a request with its idempotency key after another change; the answer must be the same."""
         resource, id_ = self._any_record(data)
         act = self._any_act(data, resource, id_, deletes=False)
         idempotency = Idempotency(f"key {(number := self._pair.number())}", b"asked")
@@ -211,7 +216,7 @@ class DatabasesAgree(RuleBasedStateMachine):
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data(), action=st.sampled_from(ACTIONS))
     def trespass(self, data: st.DataObject, action: str) -> None:
-        """Whoever lacks the one permission is refused, whatever they ask for."""
+        """Run an operation without its permission, which must be refused."""
         resource, id_ = self._any_record(data)
         doing: Mapping[str, Operation] = {
             "view": lambda db, who: records.get(db, who, resource, id_),
@@ -219,16 +224,16 @@ class DatabasesAgree(RuleBasedStateMachine):
             "change": lambda db, who: records.patch(db, who, resource, id_, {}),
             "delete": lambda db, who: records.delete(db, who, resource, id_),
         }
-        came = self._pair.both(doing[action], permissions=PERMISSIONS - {resource.permission(action)})
-        assert isinstance(came, tuple)
-        assert came[0] is PermissionDeniedError
+        outcome = self._pair.both(doing[action], permissions=PERMISSIONS - {resource.permission(action)})
+        assert isinstance(outcome, tuple)
+        assert outcome[0] is PermissionDeniedError
 
     # Reading
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data(), since=st.integers(0, 3))
     def look(self, data: st.DataObject, since: int) -> None:
-        """One record, maybe inside a parent, by somebody who may change nothing; and what changed it."""
+        """Read one record, maybe below a parent, with only the view permission; and the history of its fields."""
         resource, id_ = self._any_record(data)
         parent = data.draw(st.none() | st.just(self._parent(data, resource)))
         viewing = frozenset({resource.permission("view")})
@@ -237,7 +242,7 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name
-        """A whole list, filtered, searched and ordered."""
+        """Read a whole list, filtered, searched and ordered."""
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
@@ -245,7 +250,7 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
-        """A list page by page, which is the whole list."""
+        """Read a list page by page, which together must be the whole list."""
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
@@ -254,7 +259,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         if isinstance(pages, list):
             assert b",".join(body for body in pages if body) == whole
 
-    # What is done
+    # Operations
 
     def _any_act(self, data: st.DataObject, resource: Resource, id_: UUID, *, deletes: bool = True) -> Act:
         makers = [self._change, self._addition]
@@ -263,7 +268,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         return data.draw(st.sampled_from(makers))(data, resource, id_)
 
     def _change(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
-        sent = data.draw(patches(resource, self._around(data, resource, id_)))
+        sent = data.draw(patches(resource, self._context(data, resource, id_)))
         merge, strict = data.draw(st.booleans()), data.draw(st.booleans())
         expected = data.draw(st.none() | st.frozensets(st.integers(1, 4), max_size=2))
         change = partial(records.patch, merge=merge, strict=strict, expected=expected)
@@ -271,7 +276,7 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     def _operation(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
         name = data.draw(st.sampled_from([*OPERATIONS, *([_ADD_IMAGE] if resource.has_images else [])]))
-        sent = data.draw(_operation_payloads(name, self._around(data, resource, id_)))
+        sent = data.draw(_operation_payloads(name, self._context(data, resource, id_)))
         return Act(resource, id_, partial(_operate, resource=resource, id_=id_, name=name, sent=sent))
 
     def _renaming(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
@@ -281,11 +286,11 @@ class DatabasesAgree(RuleBasedStateMachine):
         return Act(resource, id_, lambda db, who: records.patch(db, who, resource, id_, {"stages": sent}))
 
     def _addition(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
-        """Something new that refers to a record; or that is like it, where nothing does."""
+        """Create a record that refers to a record, or one of the same resource if no resource refers to it."""
         near = [*referring(resource, owned=True), *referring(resource, owned=False)] or [(resource, "")]
         other, name = data.draw(st.sampled_from(near))
         parent = id_ if other.parent == name else self._parent(data, other)
-        sent = data.draw(payloads(other, self._around(data, other))) | ({name: str(id_)} if name else {})
+        sent = data.draw(payloads(other, self._context(data, other))) | ({name: str(id_)} if name else {})
         return Act(other, None, lambda db, who: records.create(db, who, other, sent, parent=parent))
 
     def _deletion(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
@@ -293,30 +298,30 @@ class DatabasesAgree(RuleBasedStateMachine):
         return Act(resource, id_, lambda db, who: records.delete(db, who, resource, id_, expected=expected))
 
     def _create(self, resource: Resource, sent: object, parent: object = None) -> UUID | None:
-        made = self._perform(
+        outcome = self._perform(
             Act(resource, None, lambda db, who: records.create(db, who, resource, sent, parent=parent))
         )
-        return made[0] if isinstance(made, tuple) and isinstance(made[0], UUID) else None
+        return outcome[0] if isinstance(outcome, tuple) and isinstance(outcome[0], UUID) else None
 
     def _perform(self, act: Act, number: int | None = None, idempotency: Idempotency | None = None) -> object:
-        came = self._pair.both(act.do, number, idempotency=idempotency)
-        self._note(act, came)
-        return came
+        outcome = self._pair.both(act.do, number, idempotency=idempotency)
+        self._note(act, outcome)
+        return outcome
 
-    def _note(self, act: Act, came: object) -> None:
-        """Remember what is there and what is gone."""
-        there = self._ids[act.resource.name]
-        if came is None and act.id in there:
-            there.remove(act.id)
+    def _note(self, act: Act, outcome: object) -> None:
+        """Keep the ids of existing and deleted records."""
+        existing = self._ids[act.resource.name]
+        if outcome is None and act.id in existing:
+            existing.remove(act.id)
             self._gone[act.resource.name].append(act.id)
-        elif isinstance(came, tuple) and isinstance(came[0], UUID) and came[0] not in there:
-            there.append(came[0])
+        elif isinstance(outcome, tuple) and isinstance(outcome[0], UUID) and outcome[0] not in existing:
+            existing.append(outcome[0])
 
-    # With what
+    # Input
 
-    def _around(self, data: st.DataObject, resource: Resource, id_: UUID | None = None) -> Surroundings:
+    def _context(self, data: st.DataObject, resource: Resource, id_: UUID | None = None) -> PayloadContext:
         record = self._value(resource, id_) if id_ else None
-        return Surroundings(
+        return PayloadContext(
             ids={**{name: ids for name, ids in self._ids.items() if ids}, "user": USERS},
             definitions=self._definitions(resource),
             entries=[entry.id for entry in _entries(record)],
@@ -325,8 +330,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         )
 
     def _parameters(self, data: st.DataObject, resource: Resource) -> Mapping[str, str]:
-        """Of a list; often without filters, which mostly leave too little for a second page."""
-        params = data.draw(list_parameters(resource, self._around(data, resource)))
+        """Draw parameters of a list; often without filters, which mostly leave too few records for a second page."""
+        params = data.draw(list_parameters(resource, self._context(data, resource)))
         return params if data.draw(st.booleans()) else {name: params[name] for name in params if name == "ordering"}
 
     def _definitions(self, resource: Resource) -> Mapping[str, Attribute]:
@@ -368,11 +373,11 @@ async def _history(db: Database, _: Caller, *, key: Key, since: int) -> object:
     return list(await db.changed_fields(key, since))
 
 
-def _answer(came: object) -> Document | None:
-    """The document that an operation gave, if it gave one."""
-    if isinstance(came, Document):
-        return came
-    return came[1] if isinstance(came, tuple) and isinstance(came[1], Document) else None
+def _answer(outcome: object) -> Document | None:
+    """Return the document in an outcome, if there is one."""
+    if isinstance(outcome, Document):
+        return outcome
+    return outcome[1] if isinstance(outcome, tuple) and isinstance(outcome[1], Document) else None
 
 
 async def _whole_list(  # as the use case
@@ -400,13 +405,13 @@ async def _all_pages(
     return [page.body, *await _all_pages(db, who, resource, following, parent)]
 
 
-def _operation_payloads(name: str, around: Surroundings) -> st.SearchStrategy[object]:
+def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy[object]:
     if name == _ADD_IMAGE:
         return st.sampled_from(["/files/a/b.png", "https://example.com/c.gif"])
-    ids = st.sampled_from(around.entries).map(str) if around.entries else st.uuids(version=4).map(str)
+    ids = st.sampled_from(context.entries).map(str) if context.entries else st.uuids(version=4).map(str)
     if name.startswith("delete-"):
         return st.fixed_dictionaries({"id": ids})
-    entry = texts(100, hostile=around.hostile)
+    entry = texts(100, hostile=context.hostile)
     if name == "update-task":
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
@@ -414,6 +419,6 @@ def _operation_payloads(name: str, around: Surroundings) -> st.SearchStrategy[ob
 
 
 def _entries(record: object) -> Sequence[Any]:
-    """The tasks, notes and stages of a record."""
+    """Return the tasks, notes and stages of a record."""
     lists = (getattr(record, name, ()) for name in ("list_of_tasks", "list_of_notes", "stages"))
     return list(itertools.chain.from_iterable(lists))

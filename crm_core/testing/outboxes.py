@@ -59,12 +59,14 @@ class Post(Scene):
         """A new lead."""
         return await self.create(LEADS, name=name)
 
-    async def claim(self, most: int = 100, busy: dict[UUID, int] | None = None) -> Sequence[Attempt]:
+    async def claim(self, limit: int = 100, in_flight: dict[UUID, int] | None = None) -> Sequence[Attempt]:
         """What is due, however many claims that takes."""
         attempts: list[Attempt] = []
         more = True
-        while more and len(attempts) < most:
-            found, more = await self.outbox.claim(most - len(attempts), Counter(busy or {}) + _by_webhook(attempts))
+        while more and len(attempts) < limit:
+            found, more = await self.outbox.claim(
+                limit - len(attempts), Counter(in_flight or {}) + _by_webhook(attempts)
+            )
             attempts += found
         return attempts
 
@@ -99,8 +101,8 @@ def _by_webhook(attempts: Sequence[Attempt]) -> Counter[UUID]:
     return Counter(each.webhook for each in attempts)
 
 
-def told(attempt: Attempt) -> Any:
-    """The body of an attempt."""
+def sent_body(attempt: Attempt) -> Any:
+    """Return the decoded JSON body of an attempt."""
     return json.loads(attempt.body)
 
 
@@ -127,7 +129,7 @@ class OutboxContract(OnOneLoop):
     # What commits leave
 
     @fact
-    async def test_a_commit_leaves_what_each_webhook_that_fires_is_told(self, post: Post) -> None:
+    async def test_a_commit_leaves_what_each_webhook_that_fires_is_sent_body(self, post: Post) -> None:
         kind = {"field": "name", "operator": "=", "value": "Jane"}
         hook = await post.hook(headers={"X-Name": "{name}é"}, method="PUT", conditions=[kind])
         await post.hook(model="Client")
@@ -139,9 +141,9 @@ class OutboxContract(OnOneLoop):
         attempt = await post.claim_one()
         assert (attempt.webhook, attempt.number, attempt.method) == (hook, 1, "PUT")
         assert (attempt.url, attempt.headers) == (f"https://a.example/{lead}", {"X-Name": "Janeé"})
-        assert told(attempt)["type"] == "lead.created"
-        assert told(attempt)["data"]["name"] == "Jane"
-        assert told(attempt)["changes"]["name"] == {"to": "Jane"}
+        assert sent_body(attempt)["type"] == "lead.created"
+        assert sent_body(attempt)["data"]["name"] == "Jane"
+        assert sent_body(attempt)["changes"]["name"] == {"to": "Jane"}
 
     @fact
     async def test_what_is_told_of_a_record_is_its_document(self, post: Post) -> None:
@@ -180,7 +182,7 @@ class OutboxContract(OnOneLoop):
         while attempts := await post.claim():
             [attempt] = attempts
             await post.deliver(attempt)
-            versions.append((told(attempt)["changes"]["name"]["from"], told(attempt)["data"]["name"]))
+            versions.append((sent_body(attempt)["changes"]["name"]["from"], sent_body(attempt)["data"]["name"]))
         assert len(await post.outbox.find(hook, LogQuery(100))) == 12
         assert [before for before, _ in versions] == ["John", *(after for _, after in versions[:-1])]
 
@@ -244,9 +246,9 @@ class OutboxContract(OnOneLoop):
         leads = [await post.lead() for _ in range(12)]
         claims = await asyncio.gather(*(post.claim(3) for _ in range(4)))
 
-        found = [told(attempt)["data"]["id"] for claim in claims for attempt in claim]
+        found = [sent_body(attempt)["data"]["id"] for claim in claims for attempt in claim]
         assert len(found) == len(set(found))
-        rest = [told(attempt)["data"]["id"] for attempt in await post.claim()]
+        rest = [sent_body(attempt)["data"]["id"] for attempt in await post.claim()]
         assert sorted(found + rest) == sorted(map(str, leads))
 
     @fact
@@ -256,7 +258,7 @@ class OutboxContract(OnOneLoop):
         for name in "bcd":
             await post.patch(LEADS, lead, name=name)
         await post.lead("other")
-        attempts = {told(each)["data"]["name"]: each for each in await post.claim()}
+        attempts = {sent_body(each)["data"]["name"]: each for each in await post.claim()}
 
         assert attempts.keys() == {"a", "other"}
         attempt = attempts["a"]
@@ -264,7 +266,7 @@ class OutboxContract(OnOneLoop):
             assert await post.claim() == []
             await post.deliver(attempt)
             attempt = await post.claim_one()
-            assert told(attempt)["data"]["name"] == name
+            assert sent_body(attempt)["data"]["name"] == name
 
     @fact
     async def test_a_records_later_deliveries_wait_for_one_that_is_tried_again(self, post: Post) -> None:
@@ -277,9 +279,9 @@ class OutboxContract(OnOneLoop):
         assert await post.claim() == []
         await self.elapse(timedelta(seconds=15))
         again = await post.claim_one()
-        assert (again.number, told(again)["data"]["name"]) == (2, "a")
+        assert (again.number, sent_body(again)["data"]["name"]) == (2, "a")
         await post.settle(again, "dead")
-        assert told(await post.claim_one())["data"]["name"] == "b"
+        assert sent_body(await post.claim_one())["data"]["name"] == "b"
 
     @fact
     async def test_what_waits_behind_a_failing_delivery_holds_up_no_other_record(self, post: Post) -> None:
@@ -290,7 +292,7 @@ class OutboxContract(OnOneLoop):
             await post.patch(LEADS, stuck, name=f"stuck {number}")
         await post.lead("other")
 
-        assert told(await post.claim_one())["data"]["name"] == "other"
+        assert sent_body(await post.claim_one())["data"]["name"] == "other"
         assert await post.outbox.claim(100, {}) == ([], False)
 
     @fact
@@ -305,7 +307,7 @@ class OutboxContract(OnOneLoop):
                 await post.settle(attempt, "pending", wait=60)
 
         attempt = await post.claim_one()
-        assert (attempt.webhook, told(attempt)["data"]["name"]) == (first, "b")
+        assert (attempt.webhook, sent_body(attempt)["data"]["name"]) == (first, "b")
         assert attempt.webhook != second
 
     @fact
@@ -319,7 +321,7 @@ class OutboxContract(OnOneLoop):
         assert await post.outbox.claim(100, {hook: MAX_CONCURRENCY_PER_ENDPOINT}) == ([], False)
 
     @fact
-    async def test_when_slots_are_scarce_only_idle_endpoints_have_an_attempt_each(self, post: Post) -> None:
+    async def test_with_idle_only_each_idle_endpoint_has_one_attempt(self, post: Post) -> None:
         idle, busy, failing = await post.hook(), await post.hook(), await post.hook()
         for _ in range(2):
             await post.lead()
@@ -327,7 +329,7 @@ class OutboxContract(OnOneLoop):
         await post.settle(next(each for each in attempts if each.webhook == failing), "pending")
         await post.outbox.release([each for each in attempts if each.webhook != failing])
 
-        attempts, _ = await post.outbox.claim(100, {busy: 1}, scarce=True)
+        attempts, _ = await post.outbox.claim(100, {busy: 1}, idle_only=True)
         assert [each.webhook for each in attempts] == [idle]
 
     @fact
@@ -375,7 +377,7 @@ class OutboxContract(OnOneLoop):
 
         assert await post.claim() == []
         await post.patch(WEBHOOKS, hook, is_active=True)
-        assert told(await post.claim_one())["data"]["name"] == "John"
+        assert sent_body(await post.claim_one())["data"]["name"] == "John"
 
     @fact
     async def test_deliveries_of_a_webhook_that_is_deleted_go_with_it(self, post: Post) -> None:
@@ -401,7 +403,7 @@ class OutboxContract(OnOneLoop):
     @fact
     async def test_a_commit_wakes(self, post: Post) -> None:
         await post.hook()
-        waiting = asyncio.ensure_future(post.outbox.woken())
+        waiting = asyncio.ensure_future(post.outbox.wait_for_work())
         await post.lead()
 
         await asyncio.wait_for(waiting, 10)
@@ -424,7 +426,7 @@ class OutboxContract(OnOneLoop):
         await post.deliver((await post.outbox.claim(1, {})).attempts[0])
         [again] = (await post.outbox.claim(1, {})).attempts
         assert (await post.outbox.record_results([result(again, "pending")]))[hook].failures == 1
-        await post.outbox.forgive(hook)
+        await post.outbox.reset_health(hook)
         [again] = (await post.outbox.claim(1, {})).attempts
         assert (await post.outbox.record_results([result(again, "pending")]))[hook].failures == 1
 
@@ -495,20 +497,20 @@ class OutboxContract(OnOneLoop):
         await post.lead("long ago")
         for attempt in await post.claim():
             await post.settle(attempt, "dead")
-        await post.outbox.forgive(hook)
-        await post.outbox.forgive(other)
+        await post.outbox.reset_health(hook)
+        await post.outbox.reset_health(other)
         await self.elapse(timedelta(hours=2))
         since = self.now() - timedelta(hours=1)
         for name in ("dead", "dead too", "delivered"):
             await post.lead(name)
         for attempt in await post.claim():
-            await post.settle(attempt, "delivered" if told(attempt)["data"]["name"] == "delivered" else "dead")
+            await post.settle(attempt, "delivered" if sent_body(attempt)["data"]["name"] == "delivered" else "dead")
 
-        await post.outbox.forgive(hook)
+        await post.outbox.reset_health(hook)
 
         assert await post.outbox.recover(hook, since) == 2
         again = await post.claim()
-        assert {told(attempt)["data"]["name"] for attempt in again} == {"dead", "dead too"}
+        assert {sent_body(attempt)["data"]["name"] for attempt in again} == {"dead", "dead too"}
         assert {(attempt.webhook, attempt.number) for attempt in again} == {(hook, 1)}
         assert await post.outbox.recover(hook, since) == 0
 
@@ -518,7 +520,7 @@ class OutboxContract(OnOneLoop):
         for name in ("delivered", "dead", "pending"):
             await post.lead(name)
         for attempt in await post.claim():
-            state = told(attempt)["data"]["name"]
+            state = sent_body(attempt)["data"]["name"]
             await post.settle(attempt, state, wait=timedelta(days=99).total_seconds())
 
         for time, states in (

@@ -1,6 +1,6 @@
-"""Two databases that are given the same to do, and must give the same answers.
+"""Two databases that run the same operations and must give the same answers.
 
-Clock and ids are the pair's, so that even the documents must be equal, byte by byte.
+Both get the same clock and ids, so that even the documents must be equal byte for byte.
 """
 
 import asyncio
@@ -18,37 +18,37 @@ from crm_core.model.permissions import PERMISSIONS
 from crm_core.ports import Database
 from crm_core.rules.needs import Known, Needs
 
-#: Opens two empty databases that both have the users of ``USERS``. The first is the model, which is copied to see what
-#: would be in another order: the memory's, whose lists are ``matches`` and ``sort_key`` in plain Python.
+#: Opens two empty databases with the users ``USERS``. The first is the model, which must support ``copy.deepcopy``, to
+#: try operations in another order: the memory database, whose lists are ``matches`` and ``sort_key`` in plain Python.
 OpenPair: TypeAlias = Callable[[], AbstractAsyncContextManager[tuple[Database, Database]]]
-#: Something done to a database by somebody.
+#: An operation of a caller on a database.
 Operation: TypeAlias = Callable[[Database, Caller], Awaitable[object]]
 
-#: The ids of the users that both databases must have; they take turns.
+#: The ids of the users that both databases must have; operations are theirs by turns.
 USERS: Final = (1, 2)
 
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Pair:
-    """The model and the database that is tried.
+    """The model and the database under test.
 
     Attributes:
-        operations: how many there were; each has a number, from 1.
+        operations: how many operations were run; each has a number, from 1.
     """
 
     def __init__(self, runner: asyncio.Runner, open_pair: OpenPair) -> None:
         self.operations = 0
         self._runner = runner
         self._open = AsyncExitStack()
-        self._model, self._tried = runner.run(self._open.enter_async_context(open_pair()))
+        self._model, self._tested = runner.run(self._open.enter_async_context(open_pair()))
 
     def close(self) -> None:
-        """Close both."""
+        """Close both databases."""
         self._runner.run(self._open.aclose())
 
     def number(self) -> int:
-        """The number of another operation."""
+        """Return the number of the next operation."""
         self.operations += 1
         return self.operations
 
@@ -60,42 +60,41 @@ class Pair:
         idempotency: Idempotency | None = None,
         permissions: frozenset[str] = PERMISSIONS,
     ) -> object:
-        """What came of an operation, the same from both."""
+        """Run an operation on both databases; return its outcome, which must be the same."""
         number = self.number() if number is None else number
         one, other = (
             self._runner.run(_outcome(operation(db, _caller(number, idempotency, permissions))))
-            for db in (self._model, self._tried)
+            for db in (self._model, self._tested)
         )
         assert one == other
         return one
 
     def at_once(self, operations: Sequence[Operation], look: Operation) -> Sequence[object]:
-        """What came of operations that two callers began at once: the same as if one had come before the other.
+        """Run operations concurrently; return their outcomes, which some serial order must give too.
 
         Args:
-            operations: two of them.
-            look: reads afterwards what they are about.
+            operations: the operations.
+            look: reads the records that they change, afterwards.
         """
         numbers = [self.number() for _ in operations]
-        seen = self._runner.run(_at_once(self._tried, operations, numbers))
-        left = self._runner.run(_outcome(look(self._tried, _caller(numbers[0]))))
-        possible = []
+        outcomes = self._runner.run(_at_once(self._tested, operations, numbers))
+        result = self._runner.run(_outcome(look(self._tested, _caller(numbers[0]))))
+        serial = []
         for order in itertools.permutations(range(len(operations))):
             model = copy.deepcopy(self._model)
-            came = {at: self._runner.run(_outcome(operations[at](model, _caller(numbers[at])))) for at in order}
-            possible.append(
-                ([came[at] for at in range(len(seen))], self._runner.run(_outcome(look(model, _caller(1)))))
-            )
-            if possible[-1] == (seen, left):
+            by_index = {i: self._runner.run(_outcome(operations[i](model, _caller(numbers[i])))) for i in order}
+            in_order = [by_index[i] for i in range(len(outcomes))]
+            serial.append((in_order, self._runner.run(_outcome(look(model, _caller(1))))))
+            if serial[-1] == (outcomes, result):
                 self._model = model
-                return seen
-        raise AssertionError(f"{(seen, left)} comes of no order: {possible}")
+                return outcomes
+        raise AssertionError(f"no serial order gives {(outcomes, result)}: {serial}")
 
     def known(self, needs: Needs) -> Known:
-        """What both know."""
-        one, other = (self._runner.run(_awaited(db.known(needs))) for db in (self._model, self._tried))
+        """Return what both databases know, which must be the same."""
+        one, other = (self._runner.run(_awaited(db.known(needs))) for db in (self._model, self._tested))
         assert one.records == other.records
-        for entity, catalog in one.catalogs.items():  # whose versions may differ
+        for entity, catalog in one.catalogs.items():  # their versions may differ
             assert catalog.definitions == other.catalogs[entity].definitions
             assert catalog.webhooks == other.catalogs[entity].webhooks
         return one
@@ -105,7 +104,7 @@ def _caller(number: int, idempotency: Idempotency | None = None, permissions: fr
     user = USERS[number % len(USERS)]
     return Caller(
         actor=Actor(user=User(id=user, username=f"user {user}"), permissions=permissions),
-        # Every third operation has a later time, so that some records are of the same.
+        # Only every third operation has a later time, so that some records have the same.
         now=_START + timedelta(seconds=number // 3),
         new_id=_ids(number),
         request_id=f"operation {number}",
@@ -114,13 +113,13 @@ def _caller(number: int, idempotency: Idempotency | None = None, permissions: fr
 
 
 def _ids(number: int) -> Callable[[], UUID]:
-    """New ids that look like UUIDv7s of the operation's own millisecond, the same each time."""
+    """Return a source of ids that look like UUIDv7 of a millisecond that the operation has alone."""
     count = itertools.count()
     return lambda: UUID(int=number << 80 | 0x7 << 76 | 0b10 << 62 | next(count))
 
 
 async def _outcome(operation: Awaitable[object]) -> object:
-    """What an operation gives, or what it raises on purpose; anything else passes through and fails the test."""
+    """Return the result of an operation or the CrmError it raises; other errors are raised."""
     try:
         return await operation
     except InvalidError as error:
@@ -134,5 +133,5 @@ async def _at_once(db: Database, operations: Sequence[Operation], numbers: Seque
     return await asyncio.gather(*(_outcome(do(db, who)) for do, who in zip(operations, callers, strict=True)))
 
 
-async def _awaited(knowing: Awaitable[Known]) -> Known:
-    return await knowing
+async def _awaited(known: Awaitable[Known]) -> Known:
+    return await known

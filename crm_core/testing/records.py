@@ -1,4 +1,4 @@
-"""Facts about records: what is written is read, by all ways of reading."""
+"""Tests of records: what is written can be read in every way."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -18,7 +18,7 @@ from crm_core.rules.needs import Key
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.use_cases.callers import new_id
 
-#: Texts that a store, a driver or a query language may take for something else.
+#: Texts that stores, drivers and query languages are prone to misread.
 _ODD_TEXTS: Final = (
     "%",
     "_",
@@ -51,18 +51,18 @@ class RecordFacts(Facts):
             assert json.loads(document.body, object_pairs_hook=list) == _pairs(record.value)
 
     @fact
-    async def test_what_is_not_there_is_none(self, scene: Scene) -> None:
+    async def test_a_missing_record_is_none(self, scene: Scene) -> None:
         for name in RESOURCES:
             assert await scene.db.get(Key(name, new_id())) is None
             assert await scene.record(RESOURCES[name], new_id()) is None
 
     @fact
-    async def test_each_change_counts_one_version(self, scene: Scene) -> None:
+    async def test_each_change_adds_one_to_the_version(self, scene: Scene) -> None:
         id_ = await scene.create(CLIENTS, name="a")
-        shown = await scene.patch(CLIENTS, id_, name="b")
+        document = await scene.patch(CLIENTS, id_, name="b")
 
-        assert shown == await scene.db.get(Key("client", id_))
-        assert shown.version == 2
+        assert document == await scene.db.get(Key("client", id_))
+        assert document.version == 2
         assert (await scene.value(CLIENTS, id_)).name == "b"
 
     @fact
@@ -72,7 +72,7 @@ class RecordFacts(Facts):
         assert (await scene.patch(CLIENTS, id_, name="a")).version == 1
 
     @fact
-    async def test_what_was_deleted_is_gone(self, scene: Scene) -> None:
+    async def test_a_deleted_record_is_gone(self, scene: Scene) -> None:
         id_ = await scene.create(CLIENTS, name="a")
         await scene.delete(CLIENTS, id_)
 
@@ -104,29 +104,29 @@ class RecordFacts(Facts):
 
     @fact
     async def test_a_value_is_what_its_document_says(self, scene: Scene) -> None:
-        """Not what was put: those who embed may send tuples, which JSON has not."""
+        """Not the value that was put: embedders may send tuples, which JSON does not have."""
         await scene.create(ATTRIBUTES, "client", name="l", label="l", type="list")
         id_ = await scene.create(CLIENTS, name="a", attributes={"l": ("x", "y")})
 
         assert (await scene.value(CLIENTS, id_)).attributes == {"l": ["x", "y"]}
 
     @fact
-    async def test_moments_come_back_as_they_were(self, scene: Scene) -> None:
+    async def test_times_come_back_as_they_were(self, scene: Scene) -> None:
         service = (await scene.one_of_each())["service"]
-        for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-01T00:00:00.000001Z"):
-            id_ = await scene.create(FOLLOW_UPS, service, follow_up_date=moment)
+        for time in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-01T00:00:00.000001Z"):
+            id_ = await scene.create(FOLLOW_UPS, service, follow_up_date=time)
 
-            assert iso((await scene.value(FOLLOW_UPS, id_)).follow_up_date) == moment
+            assert iso((await scene.value(FOLLOW_UPS, id_)).follow_up_date) == time
 
 
 def _pairs(value: Any) -> Any:
-    """A value as its document shows it, objects as lists of pairs so that their order counts."""
+    """Return a value as in its document, with objects as lists of pairs, so that their order counts."""
     if attrs.has(type(value)):
         return [(name, _pairs(getattr(value, name))) for name in attrs.fields_dict(type(value))]
     if isinstance(value, Mapping):
-        return [(name, _pairs(each)) for name, each in value.items()]
+        return [(name, _pairs(member)) for name, member in value.items()]
     if isinstance(value, tuple | list):
-        return [_pairs(each) for each in value]
+        return [_pairs(item) for item in value]
     if isinstance(value, datetime):
         return iso(value.astimezone(UTC))
     return str(value) if isinstance(value, UUID | date) else value

@@ -1,4 +1,4 @@
-"""What the facts about databases are tried with: a database, somebody who uses it, and records to begin with."""
+"""The fixtures of the contracts: a database with the use cases at hand, sample records, and an event loop."""
 
 import asyncio
 import functools
@@ -28,64 +28,64 @@ _T = TypeVar("_T")
 
 
 class Scene:
-    """A database and somebody who may do everything, with the use cases at hand."""
+    """A database, and the use cases called by a superuser."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
     @property
     def who(self) -> Caller:
-        """The caller, at this moment."""
+        """Return the caller, with the current time."""
         return caller(Actor(user=User(id=USERS[0], username="tester"), is_superuser=True), request_id="a test")
 
     async def create(self, resource: Resource, parent: object = None, **values: object) -> UUID:
-        """A new record's id."""
+        """Create a record; return its id."""
         id_, _ = await records.create(self.db, self.who, resource, values, parent=parent)
         return id_
 
     async def patch(self, resource: Resource, id_: UUID, **values: object) -> Document:
-        """A record after a change."""
+        """Change a record; return its document."""
         return await records.patch(self.db, self.who, resource, id_, values)
 
     async def delete(self, resource: Resource, id_: UUID) -> None:
-        """Remove a record."""
+        """Delete a record."""
         await records.delete(self.db, self.who, resource, id_)
 
     async def record(self, resource: Resource, id_: UUID) -> Record | None:
-        """A record as decisions know it."""
+        """Return a record as decisions know it; None if there is none."""
         key = Key(resource.name, id_)
         return (await self.db.known(Needs(records=frozenset({key})))).records[key]
 
     async def value(self, resource: Resource, id_: UUID) -> Any:
-        """The entity of a record that is there."""
+        """Return the entity of a record, which must exist."""
         record = await self.record(resource, id_)
         assert record is not None
         return record.value
 
     async def version(self, resource: Resource, id_: UUID) -> int:
-        """The version of a record that is there."""
+        """Return the version of a record, which must exist."""
         document = await self.db.get(Key(resource.name, id_))
         assert document is not None
         return document.version
 
     async def catalog(self, entity: str) -> Catalog:
-        """An entity's catalog of this moment."""
+        """Return the current catalog of an entity."""
         return (await self.db.known(Needs(catalogs={entity: None}))).catalogs[entity]
 
     async def found(self, resource: Resource, parent: object = None, **params: str) -> list[UUID]:
-        """The ids of a list."""
+        """Return the ids of a list of records, in its order."""
         _, pieces = await records.find(self.db, self.who, resource, params, parent=parent)
         assert not isinstance(pieces, Page)
         return ids_of(b"".join([piece async for piece in pieces]))
 
     async def one_of_each(self) -> Mapping[str, UUID]:
-        """A record of every resource that belong together, by name."""
-        made: dict[str, UUID] = {}
+        """Create one record of every resource, referring to each other; return their ids by resource name."""
+        ids: dict[str, UUID] = {}
         for resource in (CLIENTS, COHORTS, PIPELINES, SERVICES, ENROLLMENTS, LEADS, *RESOURCES.values()):
-            if resource.name not in made:
-                sent, parent = _SAMPLES[resource.name](made)
-                made[resource.name] = await self.create(resource, parent, **sent)
-        return made
+            if resource.name not in ids:
+                sent, parent = _SAMPLES[resource.name](ids)
+                ids[resource.name] = await self.create(resource, parent, **sent)
+        return ids
 
 
 _Sample = Callable[[Mapping[str, Any]], tuple[Mapping[str, Any], object]]
@@ -123,7 +123,7 @@ _SAMPLES: Final[Mapping[str, _Sample]] = {
 
 
 def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Make a coroutine function a test that runs on the event loop of its class."""
+    """Return a test that runs a coroutine function on the event loop of its class (a decorator)."""
 
     @functools.wraps(test)
     def run(self: "OnOneLoop", *args: object, **kwargs: object) -> None:
@@ -133,9 +133,9 @@ def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
 
 class OnOneLoop:
-    """Each class of tests has one event loop, so that pools may stay."""
+    """A class of tests that share one event loop, so that connection pools can stay open between tests."""
 
-    #: Runs everything of the class.
+    #: Runs the coroutines of the class.
     runner: asyncio.Runner
 
     @pytest.fixture(scope="class", autouse=True)
@@ -145,34 +145,34 @@ class OnOneLoop:
             yield
 
     def opened(self, opening: AbstractAsyncContextManager[_T]) -> Iterator[_T]:
-        """What is opened, and closed when the test is over."""
+        """Yield what a context manager opens, and close it when the test is over."""
         yield self.runner.run(awaited(opening.__aenter__()))
         self.runner.run(awaited(opening.__aexit__(None, None, None)))
 
 
 class Facts(OnOneLoop):
-    """Facts about a database that a subclass opens."""
+    """A class of tests of a database, which a subclass opens."""
 
     def open(self) -> AbstractAsyncContextManager[Database]:
-        """An empty database that has the users of ``crm_core.testing.machine.USERS`` and no others.
+        """Return a context manager of an empty database with exactly the users ``crm_core.testing.USERS``.
 
-        It is entered and left in different tasks of one event loop.
+        It is entered and exited in different tasks of one event loop.
         """
         raise NotImplementedError
 
     @pytest.fixture
     def scene(self) -> Iterator[Scene]:
-        """An empty database, and who uses it."""
+        """Yield an empty database with the use cases."""
         yield from map(Scene, self.opened(self.open()))
 
 
 def ids_of(body: bytes) -> list[UUID]:
-    """The ids in the body of a list."""
+    """Return the ids of the records in the body of a list."""
     return [UUID(document["id"]) for document in json.loads(b"[" + body + b"]")]
 
 
 def new_clients(count: int, who: Caller) -> tuple[Put, ...]:
-    """New clients in the order of their ids."""
+    """Return writes of new clients, ordered by id."""
     keys = sorted(Key("client", new_id()) for _ in range(count))
     values = [Client(id=key.id, name="n", created_at=who.now, created_by=None) for key in keys]  # type: ignore[arg-type]
     return tuple(put(who, None, value) for value in values)
@@ -189,8 +189,8 @@ def deciding(changes: Changes) -> Decide:
 
 
 def put(who: Caller, before: Record | None, value: Any) -> Put:
-    """The write of a new value, past all rules, with its event."""
-    resource = next(each for each in RESOURCES.values() if each.entity is type(value))
+    """Return the write of a value with its event, without applying any rules."""
+    resource = next(resource for resource in RESOURCES.values() if resource.entity is type(value))
     event = Event(
         resource=resource.name,
         record=value.id,
@@ -205,9 +205,9 @@ def put(who: Caller, before: Record | None, value: Any) -> Put:
     return Put(Key(resource.name, value.id), value, event)
 
 
-async def at_once(*doing: Awaitable[object]) -> list[object]:
-    """What came of each; errors that are not this library's fail the test."""
-    results = await asyncio.gather(*doing, return_exceptions=True)
+async def at_once(*operations: Awaitable[object]) -> list[object]:
+    """Run operations concurrently; return each result or CrmError. Other errors are raised."""
+    results = await asyncio.gather(*operations, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, CrmError):
             raise result
@@ -215,5 +215,5 @@ async def at_once(*doing: Awaitable[object]) -> list[object]:
 
 
 async def awaited(awaitable: Awaitable[Any]) -> Any:
-    """What comes of it, for runners that take coroutines only."""
+    """Return the result of an awaitable, for ``asyncio.Runner``, which accepts only coroutines."""
     return await awaitable

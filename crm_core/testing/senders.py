@@ -1,6 +1,6 @@
-"""The facts that every WebhookSender must show that sends by HTTP.
+"""The contract of webhook senders: tests that every WebhookSender that uses HTTP must pass.
 
-An adapter's test subclasses :class:`WebhookSenderContract` and says how to open a sender that may call this machine::
+An adapter's test subclasses :class:`WebhookSenderContract` and opens a sender that may call this machine::
 
     class TestHttpWebhookSender(WebhookSenderContract):
         @asynccontextmanager
@@ -24,14 +24,14 @@ from crm_core.testing.scene import OnOneLoop, fact
 from crm_core.use_cases.callers import new_id, new_secret
 from crm_core.webhooks.attempts import Attempt, Outcome
 
-#: What a receiver does once it has a request.
+#: What a receiver does after it has read a request.
 Behaviour: TypeAlias = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 _FLOOD = b"x" * 65_536
 
 
 def attempt(url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None) -> Attempt:
-    """A first try at sending something."""
+    """Return a first attempt at sending a small body."""
     return Attempt(
         delivery=new_id(),
         webhook=UUID(int=1),
@@ -46,7 +46,7 @@ def attempt(url: str, *, method: str = "POST", headers: Mapping[str, str] | None
 
 
 def says(text: bytes) -> Behaviour:
-    """Write these bytes and close."""
+    """Return a behaviour that writes these bytes and closes."""
 
     async def behave(writer: asyncio.StreamWriter) -> None:
         writer.write(text)
@@ -55,7 +55,7 @@ def says(text: bytes) -> Behaviour:
 
 
 def answers(status: int, *headers: str, body: bytes = b"thank you") -> Behaviour:
-    """Answer properly."""
+    """Return a behaviour that answers with a status, headers and a body."""
     lines = [f"HTTP/1.1 {status} Status", f"Content-Length: {len(body)}", "Connection: close", *headers]
     return says("\r\n".join([*lines, "", ""]).encode() + body)
 
@@ -65,7 +65,7 @@ async def _is_silent(_: asyncio.StreamWriter) -> None:
 
 
 async def _drips(writer: asyncio.StreamWriter) -> None:
-    """Each byte comes soon enough, and the whole never."""
+    """Send single bytes of a header without end."""
     writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     while True:
         writer.write(b"x")
@@ -74,7 +74,7 @@ async def _drips(writer: asyncio.StreamWriter) -> None:
 
 
 async def _floods(writer: asyncio.StreamWriter) -> None:
-    """An answer without end."""
+    """Send a body without end."""
     writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
     while True:
         writer.write(_FLOOD)
@@ -83,7 +83,7 @@ async def _floods(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def receiver(behave: Behaviour) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A receiver on this machine: its URL and the requests that came."""
+    """Run a receiver on this machine; yield its URL and the list of requests that it gets."""
     requests: list[bytes] = []
     answering: set[asyncio.Task[None]] = set()
 
@@ -95,7 +95,7 @@ async def receiver(behave: Behaviour) -> AsyncIterator[tuple[str, list[bytes]]]:
             requests.append(head + await reader.readexactly(int(length.partition(b":")[2])))
             await behave(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender has left, which is its right
+            pass  # the sender may close the connection
         finally:
             writer.close()
             with suppress(ConnectionError):
@@ -110,18 +110,21 @@ async def receiver(behave: Behaviour) -> AsyncIterator[tuple[str, list[bytes]]]:
 
 
 class WebhookSenderContract(OnOneLoop):
-    """Everything that is asked of a WebhookSender that sends by HTTP."""
+    """All tests of a WebhookSender that uses HTTP."""
 
-    #: Seconds that the sender that is opened gives a receiver.
+    #: The deadline of the sender that ``open`` opens, in seconds.
     deadline = 0.5
 
     def open(self) -> AbstractAsyncContextManager[WebhookSender]:
-        """A sender with that deadline, which may call 127.0.0.1. It is entered and left in different tasks."""
+        """Return a context manager of a sender with that deadline, which may call 127.0.0.1.
+
+        It is entered and exited in different tasks of one event loop.
+        """
         raise NotImplementedError
 
     @pytest.fixture
     def sender(self) -> Iterator[WebhookSender]:
-        """A sender."""
+        """Yield a sender."""
         yield from self.opened(self.open())
 
     @fact
@@ -142,7 +145,7 @@ class WebhookSenderContract(OnOneLoop):
                 assert body == sent.body
 
     @fact
-    async def test_a_refusal_is_told_with_its_status_and_its_words(self, sender: WebhookSender) -> None:
+    async def test_a_refusal_has_its_status_and_its_text(self, sender: WebhookSender) -> None:
         for status in (302, 400, 410, 429, 500, 503):
             async with receiver(answers(status, "Retry-After: 7", "Location: /", body=b"no")) as (url, requests):
                 outcome = await sender.send(attempt(url))
@@ -152,7 +155,7 @@ class WebhookSenderContract(OnOneLoop):
                 assert len(requests) == 1  # a redirect is not followed
 
     @fact
-    async def test_who_takes_too_long_is_left_at_the_deadline(self, sender: WebhookSender) -> None:
+    async def test_a_slow_receiver_times_out_at_the_deadline(self, sender: WebhookSender) -> None:
         for behaviour in (_is_silent, _drips):
             async with receiver(behaviour) as (url, _):
                 began = time.monotonic()
@@ -163,7 +166,7 @@ class WebhookSenderContract(OnOneLoop):
                 assert self.deadline * 0.9 <= time.monotonic() - began < self.deadline * 10
 
     @fact
-    async def test_of_an_answer_without_end_the_beginning_is_kept(self, sender: WebhookSender) -> None:
+    async def test_only_the_beginning_of_an_endless_answer_is_kept(self, sender: WebhookSender) -> None:
         async with receiver(_floods) as (url, _):
             outcome = await sender.send(attempt(url))
 
@@ -171,7 +174,7 @@ class WebhookSenderContract(OnOneLoop):
             assert 0 < len(outcome.answer) <= 1_024
 
     @fact
-    async def test_who_is_not_there_or_makes_no_sense_is_an_outcome_too(self, sender: WebhookSender) -> None:
+    async def test_a_missing_or_confused_receiver_is_an_outcome_too(self, sender: WebhookSender) -> None:
         async with receiver(answers(200)) as (gone, _):
             pass
         async with receiver(says(b"")) as (mute, _), receiver(says(b"220 smtp.example.com\r\n")) as (other, _):
@@ -198,17 +201,17 @@ class WebhookSenderContract(OnOneLoop):
             assert outcome.answer.encode()
 
     @fact
-    async def test_one_who_is_silent_holds_up_no_other(self, sender: WebhookSender) -> None:
+    async def test_a_silent_receiver_delays_no_other(self, sender: WebhookSender) -> None:
         async with receiver(_is_silent) as (silent, _), receiver(answers(200)) as (quick, _):
             waiting = asyncio.create_task(sender.send(attempt(silent)))
             outcomes = await asyncio.gather(*(sender.send(attempt(quick)) for _ in range(20)))
 
-            assert [each.status for each in outcomes] == [200] * 20
+            assert [outcome.status for outcome in outcomes] == [200] * 20
             assert not waiting.done()
             assert (await waiting).timed_out
 
     @fact
-    async def test_cancelling_passes(self, sender: WebhookSender) -> None:
+    async def test_a_cancelled_attempt_raises_cancelled_error(self, sender: WebhookSender) -> None:
         begun = asyncio.Event()
 
         async def begins(writer: asyncio.StreamWriter) -> None:

@@ -1,10 +1,11 @@
 """The use cases: the asynchronous part of the core. Each reads, calls a pure function that decides, and stores.
 
-``records`` has the five use cases of every resource; ``accounts``, ``webhooks``, ``uploads`` and ``sweeping`` have the
-others. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+``records`` has the five use cases of every resource; ``accounts`` logs users in, ``users`` manages them; ``webhooks``,
+``uploads`` and ``sweeping`` have the others. ``caller`` makes callers with a real clock and real ids, and
+``DeliveryWorker`` sends webhook deliveries.
 """
 
-from crm_core.use_cases import accounts, records, sweeping, uploads, webhooks
+from crm_core.use_cases import accounts, records, sweeping, uploads, users, webhooks
 from crm_core.use_cases.callers import caller, new_id, new_secret
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.uploads import Images, Upload
@@ -20,5 +21,6 @@ __all__ = [
     "records",
     "sweeping",
     "uploads",
+    "users",
     "webhooks",
 ]

@@ -1,45 +1,46 @@
-"""Logging in and out, and who somebody is."""
+"""Logging in and out, authenticating requests, and describing the caller."""
 
 import hashlib
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
-from crm_core.errors import ACROSS_FIELDS, BLANK, InvalidError, NotAuthenticatedError, ThrottledError, invalid
+from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, ThrottledError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import text
-from crm_core.input.readers import ReadContext, text_problems
+from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
+from crm_core.rules.accounts import MAX_NAME, MAX_PASSWORD
 from crm_core.rules.login_throttle import FAILURE_WINDOW, failure_keys, seconds_to_wait
 from crm_core.use_cases.callers import caller, new_id
 
-_LONGEST_PASSWORD = 1_024
-_LONGEST_USERNAME = 150
-_PREFIX_LENGTH = 8
+#: How many first characters of a token are kept, so that its owner can tell it from others.
+_PREFIX_LENGTH: Final = 8
 
 
 def hash_token(token: str) -> bytes:
-    """What is kept of a token; it is long and random, so a fast hash is right."""
+    """Return the hash under which a token is kept; a token is long and random, so a fast hash is enough."""
     return hashlib.sha256(token.encode()).digest()
 
 
 async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") -> Caller:
-    """The caller whose token this is, with the rights of this moment. Raises NotAuthenticatedError."""
-    known = await accounts.authenticate(hash_token(token)) if token.isascii() else None
-    if known is None:
+    """Return the caller whose token this is, with the rights of this moment. Raises NotAuthenticatedError."""
+    session = await accounts.authenticate(hash_token(token)) if token.isascii() else None
+    if session is None:
         raise NotAuthenticatedError("Invalid token.")
-    actor, catalogs = known
+    actor, catalogs = session
     return caller(actor, request_id=request_id, catalogs=catalogs)
 
 
 async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = False) -> str:
-    """A new token for a username and password, shown this once.
+    """Return a new token for a username and password; it is shown nowhere again.
 
     Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.
     Raises InvalidError, or ThrottledError after too many failures from one address.
@@ -47,19 +48,19 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     username, password = _credentials(data, strict=strict)
     keys = failure_keys(username, address)
     await _check_throttle(accounts, keys)
-    found = await accounts.credentials(username)
-    sent_as = await _spelling(passwords, password, found[1] if found else None)
-    if sent_as is None or found is None:
+    credentials = await accounts.credentials(username)
+    spelling = await _spelling(passwords, password, credentials[1] if credentials else None)
+    if spelling is None or credentials is None:
         await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
         raise _refused()
-    user_id, password_hash = found
+    user_id, password_hash = credentials
     await accounts.forget_failures(keys["user"])
-    # Somebody may change the password meanwhile: the old one then gives no token, and is not written back.
-    token = await issue_token(accounts, user_id, seen=password_hash)
+    # If the password is changed at the same moment, the old one gives no token and its hash is not written back.
+    token = await issue_token(accounts, user_id, if_hash=password_hash)
     if token is None:
         raise _refused()
-    if sent_as != normal(password) or passwords.is_outdated(password_hash):
-        await accounts.set_password(user_id, await passwords.hash(normal(password)), seen=password_hash)
+    if spelling != normal(password) or passwords.is_outdated(password_hash):
+        await accounts.set_password(user_id, await passwords.hash(normal(password)), if_hash=password_hash)
     return token
 
 
@@ -75,13 +76,13 @@ async def _spelling(passwords: Passwords, password: str, password_hash: str | No
     return None
 
 
-async def issue_token(accounts: Accounts, user_id: int, *, seen: str | None = None) -> str | None:
-    """A new token for a user, of which only a hash is kept; None for one who is disabled.
+async def issue_token(accounts: Accounts, user_id: int, *, if_hash: str | None = None) -> str | None:
+    """Return a new token for a user, of which only a hash is kept; None if the user is disabled.
 
-    With ``seen`` it is also None when that is no longer the hash of the user's password.
+    With ``if_hash`` it is also None if that is no longer the hash of the user's password.
     """
     token = secrets.token_urlsafe(32)
-    kept = await accounts.add_token(user_id, hash_token(token), token[:_PREFIX_LENGTH], seen=seen)
+    kept = await accounts.add_token(user_id, hash_token(token), token[:_PREFIX_LENGTH], if_hash=if_hash)
     return token if kept else None
 
 
@@ -91,13 +92,13 @@ async def log_out(accounts: Accounts, token: str) -> None:
 
 
 async def members(accounts: Accounts, who: Caller, group: str) -> Sequence[User]:
-    """The users of a group. Raises PermissionDeniedError."""
+    """Return the active users of a group, by id. Raises PermissionDeniedError."""
     require(who.actor, permission("view", "user"))
     return await accounts.members(group)
 
 
 def describe(actor: Actor) -> Mapping[str, object]:
-    """What ``/api/me/`` shows."""
+    """Return a user's id, name, groups and permissions, as ``/api/me/`` shows them."""
     granted = PERMISSIONS if actor.is_superuser else actor.permissions
     return {
         "id": actor.user.id,
@@ -107,22 +108,12 @@ def describe(actor: Actor) -> Mapping[str, object]:
     }
 
 
-def check_password(password: str) -> str:
-    """A password that may be set, in NFC: 1 to 1,024 characters. Raises InvalidError."""
-    password = normal(password)
-    if not password:
-        raise InvalidError({"password": (BLANK,)})
-    if problems := text_problems(password, _LONGEST_PASSWORD):
-        raise InvalidError({"password": problems})
-    return password
-
-
 @attrs.frozen
 class Credentials:
-    """What a login takes."""
+    """The payload of a login."""
 
-    username: str = text(max_length=_LONGEST_USERNAME)
-    password: str = text(max_length=_LONGEST_PASSWORD, verbatim=True)
+    username: str = text(max_length=MAX_NAME)
+    password: str = text(max_length=MAX_PASSWORD, verbatim=True)
 
 
 def _refused() -> InvalidError:
@@ -135,7 +126,7 @@ def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
 
 
 async def _check_throttle(accounts: Accounts, keys: Mapping[str, str]) -> None:
-    found = await accounts.failures(list(keys.values()))
-    by_kind = {kind: found[key] for kind, key in keys.items() if key in found}
+    counted = await accounts.failures(list(keys.values()))
+    by_kind = {kind: counted[key] for kind, key in keys.items() if key in counted}
     if wait := seconds_to_wait(by_kind, datetime.now(UTC)):
         raise ThrottledError(wait)

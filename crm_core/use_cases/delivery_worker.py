@@ -1,7 +1,7 @@
-"""The worker that sends what commits have left in the outbox: claim, send, settle, and again.
+"""The worker that sends the deliveries that commits leave in the outbox: claim, send, record the result, repeat.
 
-Any number of workers share an outbox. What one has claimed and does not settle, somebody else is given when the lease
-is over: so everything is delivered at least once, and told apart by ``webhook-id``.
+Any number of workers share an outbox. When a worker does not record a result before its lease is over, another worker
+gets the delivery: so each is sent at least once, and receivers know repeats by ``webhook-id``.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from crm_core.webhooks.retries import Result, Retries
 
 logger = logging.getLogger("crm.deliveries")
 
-#: Attempts that a worker has under way at once.
-_SLOTS: Final = 256
-#: The part of them that is kept for endpoints which neither fail nor have anything under way: however many others hang
-#: at once, these do not wait.
+#: Attempts that a worker has in flight at once.
+_MAX_ATTEMPTS: Final = 256
+#: Of these, those kept for endpoints that neither fail nor have an attempt in flight, so that they do not wait however
+#: many others hang.
 _RESERVE: Final = 64
-#: Seconds between two cleanings, and before the next one where there is more to clean or something went wrong.
-_BETWEEN_CLEANINGS: Final = 3_600.0
-_BEFORE_MORE: Final = 1.0
-_AFTER_FAILURE: Final = 60.0
+#: Seconds between two cleanings, before the next one if there is more to clean, and after an error.
+_CLEAN_INTERVAL: Final = 3_600.0
+_CLEAN_MORE_AFTER: Final = 1.0
+_CLEAN_RETRY_AFTER: Final = 60.0
 
 
 @attrs.frozen
@@ -51,12 +51,12 @@ class DeliveryWorker:
     """Sends deliveries until it is stopped.
 
     Args:
-        db: where webhooks are, which it may have to switch off.
-        outbox: where deliveries are.
-        sender: what sends them.
-        retries: when to try again.
-        poll: seconds after which it looks without having been woken, and asks an outbox again that failed.
-        grace: seconds that attempts under way are given to end when the worker is stopped.
+        db: the database with the webhooks, which the worker may have to disable.
+        outbox: where the deliveries are.
+        sender: sends them.
+        retries: the schedule of further attempts.
+        poll: seconds after which the worker looks for work without a wake-up, and tries again after an error.
+        grace: seconds that attempts in flight have to end when the worker is stopped.
     """
 
     def __init__(
@@ -75,77 +75,77 @@ class DeliveryWorker:
         self._retries = retries or Retries()
         self._poll = poll
         self._grace = grace
-        self._under_way: dict[asyncio.Task[None], Attempt] = {}
+        self._in_flight: dict[asyncio.Task[None], Attempt] = {}
         self._finished: list[_Finished] = []
-        self._stirred = asyncio.Event()
-        self._soonest = poll
+        self._wakeup = asyncio.Event()
+        self._next_due = poll
         self._is_stopping = False
 
     async def run(self) -> None:
-        """Work until `stop`. Nothing that goes wrong ends it: what an outbox refuses now is asked for again."""
+        """Send deliveries until `stop`. No error ends it: what the outbox refuses is tried again."""
         helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._clean())]
         try:
             while not self._is_stopping:
                 more = False
-                with _noted("The outbox cannot be used now"):
+                with _logged_errors("The outbox cannot be used now"):
                     await self._flush_results()
                     more = await self._claim()
                 if not more:
                     await self._wait()
             await self._give_back()
         finally:
-            for task in (*helpers, *self._under_way):
+            for task in (*helpers, *self._in_flight):
                 task.cancel()
-            await asyncio.gather(*helpers, *self._under_way, return_exceptions=True)
+            await asyncio.gather(*helpers, *self._in_flight, return_exceptions=True)
 
     def stop(self) -> None:
-        """Claim no more; `run` returns when what is under way has ended or was given back."""
+        """Claim no more; `run` returns when all attempts have ended or were given back."""
         self._is_stopping = True
-        self._stirred.set()
+        self._wakeup.set()
 
     async def _claim(self) -> bool:
-        """Begin what is due; whether there is more."""
-        free = _SLOTS - len(self._under_way)
+        """Begin the attempts that are due; return whether there may be more."""
+        free = _MAX_ATTEMPTS - len(self._in_flight)
         if free == 0:
             return False
-        busy = Counter(each.webhook for each in self._under_way.values())
-        is_scarce = free <= _RESERVE
-        claim = await self._outbox.claim(free if is_scarce else free - _RESERVE, busy, scarce=is_scarce)
+        in_flight = Counter(attempt.webhook for attempt in self._in_flight.values())
+        idle_only = free <= _RESERVE
+        claim = await self._outbox.claim(free if idle_only else free - _RESERVE, in_flight, idle_only=idle_only)
         for attempt in claim.attempts:
             self._begin(attempt)
         return claim.more
 
     async def _wait(self) -> None:
-        """Wait for something to do, at most until the next look."""
+        """Wait for work, at most until the next poll."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(self._poll, self._soonest)):
-                await self._stirred.wait()
-        self._stirred.clear()
-        self._soonest = self._poll
+            async with asyncio.timeout(min(self._poll, self._next_due)):
+                await self._wakeup.wait()
+        self._wakeup.clear()
+        self._next_due = self._poll
 
     async def _listen(self) -> None:
         while True:
-            with _noted("Nobody is woken now"):
-                await self._outbox.woken()
-                self._stirred.set()
+            with _logged_errors("The worker cannot wait for deliveries now"):
+                await self._outbox.wait_for_work()
+                self._wakeup.set()
                 continue
             await asyncio.sleep(self._poll)
 
     async def _clean(self) -> None:
         while True:
-            wait = _AFTER_FAILURE
-            with _noted("The outbox cannot be cleaned now"):
-                wait = _BEFORE_MORE if await self._outbox.clean() else _BETWEEN_CLEANINGS
+            wait = _CLEAN_RETRY_AFTER
+            with _logged_errors("The outbox cannot be cleaned now"):
+                wait = _CLEAN_MORE_AFTER if await self._outbox.clean() else _CLEAN_INTERVAL
             await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
 
     def _begin(self, attempt: Attempt) -> None:
         task = asyncio.create_task(self._attempt(attempt))
-        self._under_way[task] = attempt
+        self._in_flight[task] = attempt
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        self._stirred.set()
+        del self._in_flight[task]
+        self._wakeup.set()
 
     async def _attempt(self, attempt: Attempt) -> None:
         if self._retries.is_used_up(attempt.number):
@@ -160,22 +160,22 @@ class DeliveryWorker:
         self._finished.append(_Finished(attempt, result))
 
     async def _flush_results(self) -> None:
-        """Write down what has ended, and heed what that says about endpoints."""
+        """Record the results of ended attempts, and pause or disable the endpoints that fail."""
         finished = self._finished[:]
         if not finished:
             return
         health = await self._outbox.record_results([each.result for each in finished])
         del self._finished[: len(finished)]
-        self._soonest = min(
-            self._soonest, *(each.result.wait for each in finished if each.result.state == "pending"), self._poll
+        self._next_due = min(
+            self._next_due, *(each.result.wait for each in finished if each.result.state == "pending"), self._poll
         )
         failed = [each for each in finished if each.result.is_endpoints_failure]
         for webhook in {each.attempt.webhook for each in failed}:
-            with _noted("An endpoint's failure could not be heeded"):
+            with _logged_errors("The state of an endpoint could not be updated"):
                 theirs = [each for each in failed if each.attempt.webhook == webhook]
-                await self._heed(webhook, health.get(webhook, HEALTHY), theirs)
+                await self._update_endpoint(webhook, health.get(webhook, HEALTHY), theirs)
 
-    async def _heed(self, webhook: UUID, health: Health, failed: Sequence[_Finished]) -> None:
+    async def _update_endpoint(self, webhook: UUID, health: Health, failed: Sequence[_Finished]) -> None:
         reasons = ((each.attempt.url, reason_to_disable(health, each.result.outcome)) for each in failed)
         if reason := next(((url, reason) for url, reason in reasons if reason), None):
             await self._disable(webhook, *reason)
@@ -185,31 +185,31 @@ class DeliveryWorker:
             await self._outbox.pause(webhook, seconds)
 
     async def _disable(self, webhook: UUID, url: str, reason: str) -> None:
-        """Switch a webhook off, unless it points elsewhere by now than where the failure was."""
-        await self._outbox.forgive(webhook)
+        """Disable a webhook, unless its URL has changed since the failure."""
+        await self._outbox.reset_health(webhook)
         edit = partial(switched_off, url=url, reason=reason)
         try:
             await records.apply(self._db, caller(SYSTEM), WEBHOOKS, webhook, edit)
         except NotFoundError:
-            return  # deleted meanwhile
+            return  # deleted by now
         logger.warning("webhook %s: %s", webhook, reason)
 
     async def _give_back(self) -> None:
-        """Let attempts end for a while, then give back the others, which somebody else is given at once."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=self._grace)
-        left = dict(self._under_way)
+        """Wait for attempts to end, then give back the others, so that another worker gets them at once."""
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=self._grace)
+        left = dict(self._in_flight)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        with _noted("What was under way waits for the end of its lease"):
+        with _logged_errors("Attempts in flight wait for the end of their leases"):
             await self._flush_results()
             if left:
                 await self._outbox.release(list(left.values()))
 
 
-class _noted:  # noqa: N801  # it is used as a function, but for the type of its exit
-    """Log what goes wrong inside, and go on: no delivery and no outage ends the worker."""
+class _logged_errors:  # noqa: N801  # it is used as a function, but for the type of its exit
+    """Log errors and go on, so that neither a delivery nor an outage ends the worker."""
 
     def __init__(self, what: str) -> None:
         self._what = what

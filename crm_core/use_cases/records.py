@@ -15,8 +15,8 @@ from attrs import evolve
 from crm_core.engine import decisions
 from crm_core.engine.changes import DuplicateRequestError
 from crm_core.engine.decisions import Versions
-from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.parameters import dotted
+from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import Document
 from crm_core.errors import (

@@ -21,12 +21,12 @@ from crm_core.model.accounts import Caller, require
 from crm_core.ports import Database, FileStore, ReadHeader
 from crm_core.resources import Resource
 from crm_core.rules import images as rules
+from crm_core.rules.image_files import ImageReader, reader_of
 from crm_core.rules.images import ImageHeader
 from crm_core.use_cases import records
 
-#: Bytes that are buffered to find the size in pixels: the first is enough for nearly all images, the second for
-#: images with long metadata before it.
-_HEAD_BYTES: Final = (2**16, 2**20)
+#: Bytes that are buffered to recognize an image and, for nearly all, to find its size in pixels.
+_HEAD_BYTES: Final = 2**16
 
 
 @attrs.frozen(kw_only=True)
@@ -38,12 +38,14 @@ class Images:
         read_header: recognizes an image by its first bytes.
         max_bytes: the most bytes of an image.
         is_private: only callers who may view the record get its images.
+        keeps_metadata: images are stored as they came, with the places and people that they name.
     """
 
     files: FileStore
     read_header: ReadHeader
     max_bytes: int = rules.MAX_IMAGE_BYTES
     is_private: bool = False
+    keeps_metadata: bool = False
 
 
 @attrs.frozen
@@ -51,11 +53,11 @@ class Upload:
     """A file that is being received.
 
     Attributes:
-        name: the client's name for it.
+        name: the client's name for it; None if the client does not declare it as a file.
         content: its bytes in pieces, as they arrive.
     """
 
-    name: str
+    name: str | None
     content: AsyncIterator[bytes]
 
 
@@ -90,11 +92,12 @@ async def add_image(
     require(who.actor, resource.permission("change"))
     await records.look_up(db, resource, id_)
     file = await receive()
-    header, head = await _read_head(file.content, images.read_header)
+    header, head = await _read_head(file, images.read_header)
     # A random UUID, not an ascending one, which could be guessed: whoever knows the key of an image can get it.
     key = files.new_key(resource.path, id_, uuid4(), header.extension)
-    content = _checked(head, file.content, header, images.max_bytes)
-    await images.files.put(key, content, name=files.clean_name(file.name, header.extension))
+    reader = reader_of(header.extension, keeps_metadata=images.keeps_metadata)
+    content = _kept(head, file.content, reader, images.max_bytes)
+    await images.files.put(key, content, name=files.clean_name(file.name or "", header.extension))
     url = images.files.url(key)
     try:
         return url, await records.apply(db, who, resource, id_, rules.adding(url))
@@ -110,34 +113,35 @@ async def delete_images(files: FileStore, resource: Resource, id_: UUID) -> None
             await files.delete(file.key)
 
 
-async def _read_head(content: AsyncIterator[bytes], read_header: ReadHeader) -> tuple[ImageHeader, bytes]:
+async def _read_head(file: Upload, read_header: ReadHeader) -> tuple[ImageHeader, bytes]:
     """Read only as much as is needed to recognize the image; return its header and the bytes read."""
-    head, is_at_end = bytearray(), False
-    header = None
-    for limit in _HEAD_BYTES:
-        while len(head) < limit and not is_at_end:
-            piece = await anext(content, None)
-            is_at_end = piece is None
-            head += piece or b""
-        if not head:
-            raise invalid(rules.FIELD, "empty", "The submitted file is empty.")
-        header = read_header(bytes(head))
-        if header is None or header.width:
-            break
+    head = bytearray()
+    while len(head) < _HEAD_BYTES and (piece := await anext(file.content, None)) is not None:
+        head += piece
+    header = read_header(bytes(head)) if head else None
+    if header is None and file.name is None:
+        raise rules.not_a_file()
+    if not head:
+        raise invalid(rules.FIELD, "empty", "The submitted file is empty.")
     return rules.check_header(header), bytes(head)
 
 
-async def _checked(head: bytes, rest: AsyncIterator[bytes], header: ImageHeader, limit: int) -> AsyncIterator[bytes]:
-    """Yield the content; raise TooLargeError once it is too large, and InvalidError at its end if it was cut off."""
-    truncation = rules.TruncationCheck(header)
+async def _kept(head: bytes, rest: AsyncIterator[bytes], reader: ImageReader, limit: int) -> AsyncIterator[bytes]:
+    """Yield what is stored of the content.
+
+    Raises TooLargeError once the content is too large, and InvalidError once it cannot be an image, or at its end if it
+    was cut off.
+    """
+    size = 0
     piece: bytes | None = head
     while piece is not None:
-        truncation.see(piece)
-        if truncation.size > limit:
+        size += len(piece)
+        if size > limit:
             raise TooLargeError(limit)
-        yield piece
+        if kept := reader.feed(piece):
+            yield kept
         piece = await anext(rest, None)
-    truncation.check()
+    reader.finish()
 
 
 async def _withdraw(db: Database, files: FileStore, resource: Resource, id_: UUID, key: str) -> None:

@@ -169,7 +169,7 @@ def _is_sound(template: str) -> bool:
 
 
 def _is_host(host: str) -> bool:
-    """Whether a host is a name, or an address in its plain spelling: others look like names and mean addresses."""
+    """Return whether a host is a name or a usual IP address: ``0x7f.1`` looks like a name but means an address."""
     with suppress(ValueError):
         return bool(ip_address(host))
     try:

@@ -1,4 +1,7 @@
-"""Who calls, and whether they may: one guard over every route, which refuses what does not say whom it lets in."""
+"""Authentication and permissions: the ``Authorization`` header, and one guard over every route.
+
+A route that declares no access is closed to everybody.
+"""
 
 import enum
 from collections.abc import Awaitable, Callable
@@ -8,11 +11,10 @@ from typing import Any, Final
 import attrs
 from litestar.connection import ASGIConnection
 
-from crm_core.errors import PermissionDeniedError
+from crm_core.errors import NotAuthenticatedError, PermissionDeniedError
 from crm_core.model.accounts import Caller, require
 from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
-from crm_http.api.authorization import is_ours, read_authorization
 from crm_http.api.errors import RequestError
 from crm_http.api.requests import AnyRequest, read_idempotency
 
@@ -20,10 +22,10 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Access(enum.Enum):
-    """Whom a route lets in, where that is no permission.
+    """Whom a method lets in, where that is no permission.
 
     Attributes:
-        OPEN: everybody, and credentials are not looked at.
+        OPEN: everybody; credentials are not read.
         PUBLIC: everybody, but credentials that are sent must be good, as the documented API had it.
         AUTHENTICATED: every user.
     """
@@ -33,14 +35,14 @@ class Access(enum.Enum):
     AUTHENTICATED = enum.auto()
 
 
-#: The key under which a route declares its permission, or its Access, for each method.
+#: The key under which a route has what each of its methods needs: a permission, or an ``Access``.
 PERMISSION: Final = "permission"
 
 
 def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
-    """The guard of the whole app, which runs before every answer.
+    """Return the guard of the whole app, which runs before every handler.
 
-    It is none of the framework's guards: for those the handler is copied, which takes a twelfth of a read.
+    It is none of the framework's own guards: those copy the handler, which takes a twelfth of the time of a read.
     """
 
     async def authorize(connection: Connection) -> None:
@@ -50,39 +52,59 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
         if any(name == b"webhook-signature" for name, _ in connection.scope["headers"]):
             raise RequestError(HTTPStatus.BAD_REQUEST, "Webhooks cannot call this API: each call could make the next.")
         header = _authorization(connection)
-        if needed is Access.PUBLIC and not is_ours(header):
+        if needed is Access.PUBLIC and not carries_token(header):
             return
         state = connection.scope["state"]
-        token = read_authorization(header)
+        token = read_token(header)
         state["who"] = who = await use_cases.authenticate(accounts, token, request_id=state.get("request_id", ""))
         if isinstance(needed, str):
             require(who.actor, needed)
         elif not isinstance(needed, Access):
-            raise PermissionDeniedError  # a route that declares nothing lets nobody in
+            raise PermissionDeniedError
 
     return authorize
 
 
 def caller(connection: Connection) -> Caller:
-    """The caller whom the guard let in."""
+    """Return the caller whom the guard let in."""
     who = connection.scope["state"]["who"]
     assert isinstance(who, Caller)  # noqa: S101  # the guard put it there
     return who
 
 
 def possible_caller(connection: Connection) -> Caller | None:
-    """The caller of a route that is for everybody, if there are credentials."""
+    """Return the caller of a public route, or None where no credentials were sent."""
     return caller(connection) if "who" in connection.scope["state"] else None
 
 
-async def lasting_caller(request: AnyRequest) -> Caller:
-    """The caller of a request that can be known when it comes again; its body must have been read."""
+async def idempotent_caller(request: AnyRequest) -> Caller:
+    """Return the caller, with the ``Idempotency-Key`` of the request, whose body must have been read."""
     return attrs.evolve(caller(request), idempotency=await read_idempotency(request))
 
 
 def token_of(connection: Connection) -> str:
-    """The token that the caller sent."""
-    return read_authorization(_authorization(connection))
+    """Return the token that the caller sent."""
+    return read_token(_authorization(connection))
+
+
+def read_token(header: str | None) -> str:
+    """Return the token of an ``Authorization`` header (RFC 9110, 11.6.2).
+
+    Raises NotAuthenticatedError with the texts of the documented API.
+    """
+    if not carries_token(header):
+        raise NotAuthenticatedError
+    _, *parts = (header or "").split()
+    if not parts:
+        raise NotAuthenticatedError("Invalid token header. No credentials provided.")
+    if len(parts) > 1:
+        raise NotAuthenticatedError("Invalid token header. Token string should not contain spaces.")
+    return parts[0]
+
+
+def carries_token(header: str | None) -> bool:
+    """Return whether the scheme of an ``Authorization`` header carries tokens; other schemes count as no header."""
+    return (header or "").strip().partition(" ")[0].lower() in {"token", "bearer"}
 
 
 def _authorization(connection: Connection) -> str | None:

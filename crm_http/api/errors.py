@@ -1,9 +1,9 @@
-"""From errors to answers: one table of statuses, and bodies in the form of Django REST Framework (ruling 3)."""
+"""Errors as answers: one table of what each becomes, and bodies in the form of Django REST Framework (decision 3)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from litestar import Request, Response
@@ -25,12 +25,13 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_http.api.preconditions import entity_tag
+from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
 
 
 class RequestError(Exception):
-    """What is wrong with a request before its values are looked at: its body's form, its method, its path.
+    """A request is refused before its values are read, for the form of its body, its method or its headers.
 
     Attributes:
         status: the HTTP status.
@@ -43,46 +44,81 @@ class RequestError(Exception):
         self.headers = headers or {}
 
 
-STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
-    InvalidError: HTTPStatus.BAD_REQUEST,
-    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
-    PermissionDeniedError: HTTPStatus.FORBIDDEN,
-    NotFoundError: HTTPStatus.NOT_FOUND,
-    InUseError: HTTPStatus.CONFLICT,
-    VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
-    RequestInProgressError: HTTPStatus.CONFLICT,
-    IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
-    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+class Refusal(NamedTuple):
+    """What one kind of error means to a client.
+
+    Attributes:
+        meaning: one sentence, for the OpenAPI document.
+        header: the name of the header that comes with it, if there is one.
+        value: returns the value of that header.
+        detail: the text of the answer, where the core cannot know the words of the web.
+    """
+
+    meaning: str
+    header: str = ""
+    value: Callable[[Any], str] = str
+    detail: str = ""
+
+
+#: Refusals by the error of the core; ``STATUSES`` has their statuses.
+REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
+    InvalidError: Refusal("The request is not valid. The body says what is wrong."),
+    NotAuthenticatedError: Refusal("The credentials are missing or wrong.", "WWW-Authenticate", lambda _: "Token"),
+    PermissionDeniedError: Refusal("The caller does not have the permission."),
+    NotFoundError: Refusal("The path, or an id in it, does not exist."),
+    InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    RequestInProgressError: Refusal(
+        "A request with the same `Idempotency-Key` is still in progress.",
+        detail="A request with this Idempotency-Key is still under way.",
+    ),
+    VersionConflictError: Refusal(
+        "The record has another version than `If-Match` names.", "ETag", lambda error: entity_tag(error.version)["ETag"]
+    ),
+    TooLargeError: Refusal("The body or the file is too large."),
+    IdempotencyKeyReusedError: Refusal(
+        "The `Idempotency-Key` was used before, for another request.",
+        detail="This Idempotency-Key was used for another request.",
+    ),
+    ThrottledError: Refusal("There were too many attempts.", "Retry-After", lambda error: str(error.wait)),
+    UnavailableError: Refusal(
+        "The server cannot answer at the moment. Try again later.", "Retry-After", lambda error: str(error.retry_after)
+    ),
+}
+
+#: Refusals by the status of a ``RequestError``, where no error of the core has that status.
+REQUEST_REFUSALS: Final[Mapping[HTTPStatus, Refusal]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: Refusal("The path does not have this method.", "Allow"),
+    HTTPStatus.NOT_ACCEPTABLE: Refusal("The client does not accept JSON."),
+    HTTPStatus.REQUEST_TIMEOUT: Refusal("The body took too long to arrive."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Refusal("The body has a media type that this path does not accept."),
 }
 
 
 def answer_crm_error(_: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
-    """The answer to an error of the core."""
-    status = STATUSES[type(error)]
+    """Return the answer to an error of the core."""
+    status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
     if isinstance(error, InvalidError):
         return _answer(status, render(error.problems))
-    detail: dict[str, object] = {"detail": str(error)}
+    body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
-        detail["changed_fields"] = list(error.fields)
-    return _answer(status, detail, _headers(error))
+        body["changed_fields"] = list(error.fields)
+    return _answer(status, body, {refusal.header: refusal.value(error)} if refusal.header else {})
 
 
 def answer_request_error(_: Request[Any, Any, Any], error: RequestError) -> Response[bytes]:
-    """The answer to a request that could not be read."""
+    """Return the answer to a request that cannot be read."""
     return _answer(error.status, {"detail": str(error)}, error.headers)
 
 
 def answer_framework_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """The answer to what the framework refuses: paths, methods and sizes. Its own texts quote the request."""
+    """Return the answer to what the framework refuses: paths, methods, sizes. Its own texts would quote the request."""
     status = HTTPStatus(error.status_code)
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     return _answer(status, {"detail": _FRAMEWORK_DETAILS.get(status, status.phrase)}, headers)
 
 
 def answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The answer to a defect of ours: nothing of the inside, but a number by which the log can be searched."""
+    """Return the answer to a fault of ours: the id by which the log can be searched, and nothing else."""
     request_id = request.scope["state"].get("request_id", "")
     logger.error("request %s failed", request_id, exc_info=error)
     detail = {"detail": "Internal server error.", "request_id": request_id}
@@ -90,7 +126,7 @@ def answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Resp
 
 
 #: Which of the functions above answers which kind of error.
-HANDLERS: Final = {
+EXCEPTION_HANDLERS: Final = {
     CrmError: answer_crm_error,
     RequestError: answer_request_error,
     HTTPException: answer_framework_error,
@@ -104,27 +140,15 @@ _FRAMEWORK_DETAILS: Final = {
 
 
 def render(problems: Problems) -> object:
-    """Problems as nested objects that end in lists of texts."""
+    """Return problems as nested objects that end in lists of texts."""
     if isinstance(problems, Mapping):
         return {name: render(inner) for name, inner in problems.items()}
     return [problem.message for problem in problems]
 
 
 def method_not_allowed(method: str, allowed: str) -> RequestError:
-    """The refusal of a method that a path does not have."""
+    """Return the refusal of a method that a path does not have."""
     return RequestError(HTTPStatus.METHOD_NOT_ALLOWED, f'Method "{method}" not allowed.', {"Allow": allowed})
-
-
-def _headers(error: CrmError) -> Mapping[str, str]:
-    if isinstance(error, NotAuthenticatedError):
-        return {"WWW-Authenticate": "Token"}
-    if isinstance(error, VersionConflictError):
-        return entity_tag(error.version)
-    if isinstance(error, ThrottledError):
-        return {"Retry-After": str(error.wait)}
-    if isinstance(error, UnavailableError):
-        return {"Retry-After": str(error.retry_after)}
-    return {}
 
 
 def _answer(status: HTTPStatus, content: object, headers: Mapping[str, str] | None = None) -> Response[bytes]:

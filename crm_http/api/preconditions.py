@@ -1,4 +1,4 @@
-"""Versions of records as entity tags, and the headers by which clients say which one they know (RFC 9110, 13)."""
+"""Versions of records as entity tags, and the headers in which clients name them (RFC 9110, 13)."""
 
 import re
 from collections.abc import Iterable
@@ -9,30 +9,30 @@ from crm_core.engine.decisions import Versions
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _VERSION = re.compile("[1-9][0-9]{0,9}")
 
-#: Copies are kept by whoever asked alone, and asked about before each use.
+#: Only the client may keep a copy, and must ask whether it is current before each use.
 REVALIDATED: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
 def entity_tag(version: int) -> dict[str, str]:
-    """The header that tells a record's version."""
+    """Return the ``ETag`` header of a record's version."""
     return {"ETag": f'"{version}"'}
 
 
 def expected_versions(if_match: str) -> Versions:
-    """What ``If-Match`` lets a record be: None for anything, nothing for tags that are none of ours, or weak."""
+    """Return the versions that ``If-Match`` allows: None for any; tags that are weak or not ours allow none."""
     if if_match.strip() in ("", "*"):
         return None
     return frozenset(_versions(tag for weak, tag in _TAG.findall(if_match) if not weak))
 
 
 def is_known(if_none_match: str, version: int) -> bool:
-    """Whether ``If-None-Match`` names the version that a record has."""
+    """Return whether ``If-None-Match`` names the version of a record."""
     return if_none_match.strip() == "*" or version in _versions(tag for _, tag in _TAG.findall(if_none_match))
 
 
 def names(tags: str, tag: str) -> bool:
-    """Whether ``If-None-Match`` names what is no record, and so has a tag of any kind."""
-    return any(each.strip().removeprefix("W/") in (tag, "*") for each in tags.split(","))
+    """Return whether ``If-None-Match`` names a tag, of what is no record and so has a tag of any kind."""
+    return any(named.strip().removeprefix("W/") in (tag, "*") for named in tags.split(","))
 
 
 def _versions(tags: Iterable[str]) -> list[int]:

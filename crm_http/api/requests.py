@@ -1,6 +1,7 @@
-"""What a request carries, from bytes to plain values: JSON bodies, forms, query parameters, preferences.
+"""Read requests, from bytes to plain values: JSON bodies, forms, query parameters, headers.
 
-The framework's own decoding answers some bad input with 500, so bodies are decoded here (``errors.RequestError``).
+The framework's own decoding answers some bad input with 500, so bodies are decoded here. Functions that decode raise
+``RequestError``.
 """
 
 import asyncio
@@ -17,9 +18,11 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
+from crm_core.engine.parameters import gather
+from crm_core.input.readers import MAX_DEPTH
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
-from crm_http.api.limits import Limits
+from crm_http.middleware import Limits
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -31,31 +34,30 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: Bytes in a JSON body, and in the body of a login, which anybody may send.
-LARGEST_BODY: Final = 1_000_000
-LARGEST_LOGIN: Final = 8_000
-_DEEPEST: Final = 32
-_MOST_PARAMETERS: Final = 200
+#: The most bytes of a JSON body, and of the body of a login, which anybody may send.
+MAX_BODY: Final = 1_000_000
+MAX_LOGIN_BODY: Final = 8_000
+_MAX_PARAMETERS: Final = 200
 
 
 def header(request: AnyRequest, name: bytes) -> str:
-    """A header's value by its lower-case name, those of several joined by commas; empty when it is not there."""
-    return ",".join([value.decode("latin-1") for each, value in request.scope["headers"] if each == name])
+    """Return the value of a header by its lower-case name; several are joined by commas, none is empty."""
+    return ",".join([value.decode("latin-1") for key, value in request.scope["headers"] if key == name])
 
 
 def media_type(request: AnyRequest) -> str:
-    """The content type without its parameters."""
+    """Return the content type without its parameters, in lower case."""
     return header(request, b"content-type").partition(";")[0].strip().lower()
 
 
 def accepts_json(request: AnyRequest) -> bool:
-    """Whether the client takes JSON, which is all there is."""
+    """Return whether the client accepts JSON."""
     accept = header(request, b"accept")
-    return not accept or any(each.partition(";")[0].strip().lower() in _ACCEPTED for each in accept.split(","))
+    return not accept or any(part.partition(";")[0].strip().lower() in _ACCEPTED for part in accept.split(","))
 
 
 async def read_json(request: AnyRequest, *accepted: str) -> object:
-    """The body as plain values; an empty one is an empty object, as the documented API had it."""
+    """Return the JSON of the body as plain values; an empty body is an empty object, as the documented API had it."""
     body = await _read_bytes(request)
     if not body:
         return {}
@@ -65,13 +67,13 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
 
 
 async def read_login(request: AnyRequest) -> object:
-    """The body of a login: JSON or a form."""
+    """Return the body of a login, which is JSON or a form."""
     body = await _read_bytes(request)
     if media_type(request) not in (FORM, MULTIPART):
         return await read_json(request)
     try:
         if media_type(request) == FORM:
-            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
             return dict(pairs)
         return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     except (ValueError, LookupError, HTTPException) as error:
@@ -80,37 +82,37 @@ async def read_login(request: AnyRequest) -> object:
 
 
 def decode_json(body: bytes) -> object:
-    """JSON as plain values, of bounded depth."""
+    """Return JSON as plain values. Raises RequestError for what is nested deeper than ``MAX_DEPTH``."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _parse_error(_reason(body, error)) from None
-    # Few brackets cannot nest deep; only other bodies need to be walked.
-    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise _parse_error(_reason(body)) from None
+    # Few brackets cannot nest deeply, so only other bodies are walked.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(value):
         raise _parse_error("Too deeply nested")
     return value
 
 
 def read_query(request: AnyRequest) -> Mapping[str, str]:
-    """Query parameters; of one that is repeated the last counts."""
+    """Return the query parameters; the last one counts where a name is repeated, but those of ``__in`` add up."""
     try:
         text = request.scope["query_string"].decode()
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS))
+        return gather(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
     except ValueError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query string cannot be read.") from error
 
 
 def is_strict(request: AnyRequest) -> bool:
-    """Whether the client asked that nothing it sends be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
+    """Return whether nothing of the request may be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
     preferences = header(request, b"prefer")
     return bool(preferences) and any(
-        each.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
-        for each in preferences.split(",")
+        preference.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
+        for preference in preferences.split(",")
     )
 
 
 async def read_pieces(request: AnyRequest) -> AsyncIterator[bytes]:
-    """The body as it arrives, no faster than it is taken; of at most the bytes that the route lets in."""
+    """Yield the body as it arrives, no faster than it is read, up to the limit of the route."""
     pieces = request.stream()
     limits = _limits(request)
     last = asyncio.get_running_loop().time() + limits.pieces_seconds
@@ -125,26 +127,26 @@ async def read_pieces(request: AnyRequest) -> AsyncIterator[bytes]:
 
 
 async def skip(pieces: AsyncIterator[bytes]) -> None:
-    """Take the rest of a body that is refused: a client that cannot go on sending may never read why."""
+    """Read the rest of a refused body: a client that cannot finish sending may never read the answer."""
     with suppress(RequestError, HTTPException):
         async for _ in pieces:
             pass
 
 
 async def read_idempotency(request: AnyRequest) -> Idempotency | None:
-    """By what the request is to be known when it comes again: ``Idempotency-Key``, bare or between quotes.
+    """Return the ``Idempotency-Key``, bare or in quotes, with a hash by which the same request is known again.
 
-    The hash is of the method, the path and the body, which must have been read. Raises RequestError.
+    The hash is of the method, the path and the body, which must have been read.
     """
     text = header(request, b"idempotency-key")
     if not text:
         return None
-    if not (found := _IDEMPOTENCY_KEY.fullmatch(text)):
+    if not (match := _IDEMPOTENCY_KEY.fullmatch(text)):
         raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
-    asked = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body()):
-        asked.update(b"%d:%b" % (len(part), part))
-    return Idempotency(found[1] or found[2], asked.digest())
+        digest.update(b"%d:%b" % (len(part), part))
+    return Idempotency(match[1] or match[2], digest.digest())
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:
@@ -155,7 +157,7 @@ async def _read_bytes(request: AnyRequest) -> bytes:
 
 def _limits(request: AnyRequest) -> Limits:
     limits = request.scope["state"]["limits"]
-    assert isinstance(limits, Limits)  # noqa: S101  # the edge put it there
+    assert isinstance(limits, Limits)  # noqa: S101  # the middleware put it there
     return limits
 
 
@@ -168,12 +170,12 @@ def _reading() -> Iterator[None]:
     except HTTPException as error:
         if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise
-        # The client went away, or the server could make no sense of what it sent.
+        # The client went away, or what it sent is no HTTP.
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
 
 
 def unsupported(request: AnyRequest) -> RequestError:
-    """The refusal of a body for its content type."""
+    """Return the refusal of a body for its content type."""
     sent = header(request, b"content-type")[:100]
     return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'Unsupported media type "{sent}" in request.')
 
@@ -182,16 +184,18 @@ def _parse_error(reason: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, f"JSON parse error - {reason}")
 
 
-def _reason(body: bytes, error: Exception) -> str:
-    """Why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
+def _reason(body: bytes) -> str:
+    """Return why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant)
     except RecursionError:
         return "Too deeply nested"
-    except ValueError as found:
-        # Of a number with too many digits Python says how to allow them, which is no client's business.
-        return "Number out of range" if "digits" in str(found) else str(found)
-    return str(error)
+    except UnicodeDecodeError:
+        return "The body is not UTF-8"
+    except ValueError as reason:
+        # For a number with too many digits Python's text says how to allow them, which clients need not know.
+        return "Number out of range" if "digits" in str(reason) else str(reason)
+    return "The body cannot be read"
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -200,8 +204,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _is_deep(value: object) -> bool:
     level = [value]
-    for _ in range(_DEEPEST):
-        level = [inner for each in level for inner in _within(each)]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _within(outer)]
         if not level:
             return False
     return True
@@ -209,5 +213,5 @@ def _is_deep(value: object) -> bool:
 
 def _within(value: object) -> list[object]:
     if isinstance(value, dict):
-        return [each for each in value.values() if isinstance(each, dict | list)]
-    return [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []
+        return [inner for inner in value.values() if isinstance(inner, dict | list)]
+    return [inner for inner in value if isinstance(inner, dict | list)] if isinstance(value, list) else []

@@ -1,6 +1,7 @@
-"""Paths: who may do what there, and what a path answers to the methods that it does not have."""
+"""Routes from endpoints: one for each path, which also answers the methods that the path does not have."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -14,89 +15,81 @@ from crm_core.errors import InvalidError, NotFoundError, Problem
 from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.permissions import permission
 from crm_http.api.auth import PERMISSION, Access
+from crm_http.api.endpoints import Endpoint
 from crm_http.api.errors import RequestError, method_not_allowed
-from crm_http.api.requests import LARGEST_BODY, AnyRequest, accepts_json, is_strict, read_query
-
-#: Answers a request whose caller may make it.
-Answer = Callable[[AnyRequest], Awaitable[ASGIResponse]]
+from crm_http.api.requests import MAX_BODY, AnyRequest, accepts_json, is_strict, read_query
 
 METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: The key under which a route says which methods it has.
-ANSWERS: Final = "answers"
+#: The key under which a route has its endpoints.
+ENDPOINTS: Final = "endpoints"
 _ACTIONS: Final = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
-
-#: Answers carry their own status; the framework insists on one that may have a body.
-_UNUSED = HTTPStatus.OK
+_NO_PARAMETERS: Final = (Problem("unknown", "This parameter is not known. There are none here."),)
 
 
-def rights(noun: str) -> dict[str, str | Access]:
-    """The permission that each method needs (ruling 24)."""
-    return {method: permission(action, noun) for method, action in _ACTIONS.items()}
-
-
-def everybody(access: Access) -> dict[str, str | Access]:
-    """The same for each method."""
-    return dict.fromkeys((*METHODS, "OPTIONS"), access)
-
-
-def mount(
-    path: str,
-    answers: Mapping[str, Answer],
-    access: Mapping[str, str | Access],
-    *,
-    lists: bool = False,
-    serves_json: bool = True,
-    largest_body: int = LARGEST_BODY,
-) -> HTTPRouteHandler:
-    """The route of a path.
-
-    The methods that it does not have belong to it too, with what they would need, so that nobody is told what a path
-    has who may not ask (ruling 2: 401, 403, then 405).
+def rights(noun: str, **actions: str) -> Mapping[str, str | Access]:
+    """Return the permission that each method of a path needs (decision 24).
 
     Args:
-        path: the path, without its last slash; it answers with and without.
-        answers: the answer to each method that it has.
-        access: what each method needs.
-        lists: GET takes query parameters, and answers for unknown ones itself.
-        serves_json: answers are JSON, which the client must take.
-        largest_body: the most bytes that a request may have.
+        noun: the noun of the resource in permissions.
+        actions: the actions of methods that differ from the usual ones.
     """
-    allowed = ", ".join([*(m for m in METHODS if m in answers), *(["HEAD"] if "GET" in answers else []), "OPTIONS"])
-    needed = {"OPTIONS": Access.AUTHENTICATED, **access}
+    return {method: permission(action, noun) for method, action in (_ACTIONS | actions).items()}
+
+
+def everybody(access: Access, **others: Access) -> Mapping[str, str | Access]:
+    """Return the same access for every method of a path but ``others``."""
+    return dict.fromkeys((*METHODS, "OPTIONS"), access) | others
+
+
+def mount(endpoints: Iterable[Endpoint]) -> list[HTTPRouteHandler]:
+    """Return the routes of endpoints, one for each path."""
+    paths: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, []).append(endpoint)
+    return [_route(path, of_path) for path, of_path in paths.items()]
+
+
+def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
+    """Return the route of a path.
+
+    The route also has the methods that the path does not have, and the access that they would need: only a caller
+    with that access learns which methods a path has (decision 2: 401, 403, then 405).
+    """
+    methods = {
+        endpoint.method: (endpoint.handler, endpoint.serves_json, endpoint.query is not None) for endpoint in endpoints
+    }
+    allowed = ", ".join([*(m for m in METHODS if m in methods), *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
     @route(
-        path,
+        re.sub(r"{(\w+)}", r"{\1:str}", path),
         http_method=[*METHODS, "OPTIONS"],
-        opt={PERMISSION: needed, ANSWERS: tuple(method for method in METHODS if method in answers)},
-        status_code=_UNUSED,
-        request_max_body_size=largest_body,
+        opt={PERMISSION: {"OPTIONS": Access.AUTHENTICATED, **endpoints[0].access}, ENDPOINTS: tuple(endpoints)},
+        status_code=HTTPStatus.OK,  # unused: answers have their own; the framework insists on one that may have a body
+        request_max_body_size=next((endpoint.max_body for endpoint in endpoints if endpoint.max_body), MAX_BODY),
     )
     async def handler(request: AnyRequest) -> ASGIResponse:
-        answer = answers.get(request.method)
-        if answer is None:
-            return _without_answer(request, allowed)
+        if request.method not in methods:
+            return _without_handler(request, allowed)
+        handle, serves_json, takes_query = methods[request.method]
         if serves_json and not accepts_json(request):
             raise RequestError(HTTPStatus.NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")
-        if request.scope["query_string"] and not (lists and request.method == "GET") and is_strict(request):
+        if request.scope["query_string"] and not takes_query and is_strict(request):
             raise InvalidError(dict.fromkeys(read_query(request), _NO_PARAMETERS))
-        return await answer(request)
+        return await handle(request)
 
     return handler
 
 
 def path_id(request: AnyRequest, name: str = "id") -> UUID:
-    """The id in the path, in any spelling; a malformed one names nothing."""
+    """Return the id in the path, which may be spelled in any way. Raises NotFoundError for what is no id."""
     try:
         return read_uuid(request.path_params[name])
     except RefusedError:
         raise NotFoundError from None
 
 
-def _without_answer(request: AnyRequest, allowed: str) -> ASGIResponse:
+def _without_handler(request: AnyRequest, allowed: str) -> ASGIResponse:
     method = request.scope["state"]["method"]
     if method == "OPTIONS":
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allowed})
     raise method_not_allowed(method, allowed)
-
-
-_NO_PARAMETERS: Final = (Problem("unknown", "This parameter is not known. There are none here."),)

@@ -1,20 +1,34 @@
 """`crm user`, `crm group` and `crm token`: who may do what."""
 
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import click
 
-from crm_core.errors import InvalidError
-from crm_core.use_cases.accounts import check_password, issue_token
-from crm_http.cli.arguments import NAME, Permission, Text, examples, name_argument
-from crm_http.cli.connecting import with_accounts
+from crm_core.errors import InvalidError, NotAuthenticatedError
+from crm_core.model.accounts import UserChange
+from crm_core.ports import Users
+from crm_core.rules.accounts import check_password
+from crm_core.use_cases import users as use_cases
+from crm_core.use_cases.users import PasswordReset
+from crm_http.cli.arguments import (
+    EMAIL,
+    FIRST_NAME,
+    GROUP,
+    LAST_NAME,
+    PERMISSION,
+    Text,
+    complaint,
+    examples,
+    name_argument,
+)
+from crm_http.cli.connecting import with_users
 from crm_http.cli.terminal import count, say, show, shown_moment
-from crm_http.server.composition import FailedError, PostgresAccounts, hash_password
+from crm_http.server.errors import FailedError
+from crm_http.server.maintenance import open_passwords
 
-_group = click.argument("group", type=NAME)
-_permissions = click.argument("permissions", metavar="PERMISSION...", nargs=-1, required=True, type=Permission())
+_group = click.argument("group", type=GROUP)
+_permissions = click.argument("permissions", metavar="PERMISSION...", nargs=-1, required=True, type=PERMISSION)
 _password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from a line of stdin.")
 
 
@@ -32,66 +46,124 @@ def user() -> None:
 )
 @name_argument
 @click.option("--superuser", is_flag=True, help="May do everything.")
-@click.option("--group", "groups", multiple=True, type=NAME, help="A group to be in; may be repeated.")
-@click.option("--first-name", default="", type=Text(150))
-@click.option("--last-name", default="", type=Text(150))
-@click.option("--email", default="", type=Text(254))
+@click.option("--group", "groups", multiple=True, type=GROUP, help="A group to be in; may be repeated.")
+@click.option("--first-name", default="", type=FIRST_NAME)
+@click.option("--last-name", default="", type=LAST_NAME)
+@click.option("--email", default="", type=EMAIL)
 @_password_stdin
-def _add_user(name: str, groups: Sequence[str], *, superuser: bool, password_stdin: bool, **personal: str) -> None:
+def _add_user(name: str, groups: Sequence[str], *, superuser: bool, password_stdin: bool, **texts: str) -> None:
     """Add a user."""
     password = _read_password(from_stdin=password_stdin)
 
-    async def add(accounts: PostgresAccounts) -> None:
-        await _check_groups(accounts, groups)
-        hashed = await hash_password(password)
-        if await accounts.add_user(name, hashed, is_superuser=superuser, groups=groups, **personal) is None:
-            raise FailedError(f"There is a user {name} already: `crm user passwd` gives a new password.")
+    async def add(users: Users) -> None:
+        with open_passwords() as passwords:
+            await use_cases.add_user(users, passwords, name, password, is_superuser=superuser, groups=groups, **texts)
 
-    with_accounts(add)
+    with_users(add)
     say(f"Added {name}.")
 
 
 @user.command("list", epilog=examples("crm user list", "crm user list | cut -f1      # cells are between tabs"))
 def _list_users() -> None:
     """List all users."""
-    users = with_accounts(lambda accounts: accounts.users())
     rows = [
         (
-            each.username,
-            f"{each.first_name} {each.last_name}".strip(),
-            each.email,
-            ", ".join(each.groups),
-            "superuser" if each.is_superuser else "",
-            "" if each.is_active else "disabled",
+            account.user.username,
+            f"{account.user.first_name} {account.user.last_name}".strip(),
+            account.user.email,
+            ", ".join(account.groups),
+            "superuser" if account.is_superuser else "",
+            "" if account.is_active else "disabled",
         )
-        for each in users
+        for account in with_users(use_cases.list_users)
     ]
     show(("Username", "Name", "E-mail", "Groups", "Rights", "State"), rows)
+
+
+@user.command(
+    "change",
+    epilog=examples(
+        "crm user change ann --group Sales --group Operations      # in these groups and no others",
+        "crm user change ann --last-name Lee --email ann@example.org",
+        "crm user change ann --no-superuser --no-groups",
+    ),
+)
+@name_argument
+@click.option("--superuser/--no-superuser", "is_superuser", default=None, help="Whether the user may do everything.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    type=GROUP,
+    help="A group to be in, in place of all present ones; may be repeated.",
+)
+@click.option("--no-groups", is_flag=True, help="Be in no group.")
+@click.option("--first-name", type=FIRST_NAME)
+@click.option("--last-name", type=LAST_NAME)
+@click.option("--email", type=EMAIL)
+def _change_user(
+    name: str,
+    groups: Sequence[str],
+    *,
+    no_groups: bool,
+    is_superuser: bool | None,
+    first_name: str | None,
+    last_name: str | None,
+    email: str | None,
+) -> None:
+    """Change a user's groups, rights, names or e-mail address, from the next request on.
+
+    What is not given stays as it is; an empty text ("") removes a name or the address.
+    """
+    if groups and no_groups:
+        raise click.UsageError("Give either --group or --no-groups.")
+    change = UserChange(
+        first_name=first_name,
+        last_name=last_name,
+        email=email,
+        is_superuser=is_superuser,
+        groups=frozenset(groups) if groups or no_groups else None,
+    )
+    if change == UserChange():
+        raise click.UsageError("Give what to change: --group, --superuser, --first-name, --last-name or --email.")
+    with_users(lambda users: use_cases.change_user(users, name, change))
+    say(f"Changed {name}.")
 
 
 @user.command("passwd", epilog=examples("crm user passwd ann", "crm user passwd ann --password-stdin < password.txt"))
 @name_argument
 @_password_stdin
-def _set_password(name: str, *, password_stdin: bool) -> None:
+def _reset_password(name: str, *, password_stdin: bool) -> None:
     """Give a user another password; all tokens of the user end."""
     password = _read_password(from_stdin=password_stdin)
 
-    async def change(accounts: PostgresAccounts) -> int:
-        user_id = await _user_id(accounts, name)
-        await accounts.set_password(user_id, await hash_password(password))
-        return await accounts.revoke_tokens(user_id)
+    async def reset(users: Users) -> PasswordReset:
+        with open_passwords() as passwords:
+            return await use_cases.reset_password(users, passwords, name, password)
 
-    ended = with_accounts(change)
+    ended, is_active = with_users(reset)
     say(f"{name} has the new password; {count(ended, 'token')} ended.")
+    if not is_active:
+        say(f"{name} is disabled and cannot log in: `crm user enable {name}` changes that.")
 
 
 @user.command("disable", epilog=examples("crm user disable ann"))
 @name_argument
 def _disable_user(name: str) -> None:
-    """Let a user in no more, from the next request on."""
-    if not with_accounts(lambda accounts: accounts.disable(name)):
-        raise _no_user(name)
+    """Refuse a user's logins and tokens, from the next request on."""
+    with_users(lambda users: use_cases.disable_user(users, name))
     say(f"Disabled {name}.")
+
+
+@user.command("enable", epilog=examples("crm user enable ann"))
+@name_argument
+def _enable_user(name: str) -> None:
+    """Let a disabled user in again, with the same password and tokens."""
+    tokens = with_users(lambda users: use_cases.enable_user(users, name))
+    say(f"Enabled {name}.")
+    if tokens:
+        verb = "works" if tokens == 1 else "work"
+        say(f"{count(tokens, 'earlier token')} {verb} again: `crm token revoke {name} --all` ends all.")
 
 
 @click.group(no_args_is_help=False, epilog=examples("crm group list", "crm group grant Auditors view_client"))
@@ -102,8 +174,8 @@ def group() -> None:
 @group.command("list", epilog=examples("crm group list"))
 def _list_groups() -> None:
     """List all groups with their permissions."""
-    groups = with_accounts(lambda accounts: accounts.groups())
-    show(("Group", "Permissions"), [(name, ", ".join(held)) for name, held in groups.items()])
+    groups = with_users(use_cases.list_groups)
+    show(("Group", "Permissions"), [(name, ", ".join(permissions)) for name, permissions in groups.items()])
 
 
 @group.command("grant", epilog=examples("crm group grant Auditors view_client view_lead"))
@@ -111,13 +183,7 @@ def _list_groups() -> None:
 @_permissions
 def _grant(group: str, permissions: Sequence[str]) -> None:
     """Give a group permissions; a group that is new is made."""
-
-    async def grant(accounts: PostgresAccounts) -> bool:
-        is_new = group not in await accounts.groups()
-        await accounts.grant(group, permissions)
-        return is_new
-
-    is_new = with_accounts(grant)
+    is_new = with_users(lambda users: use_cases.grant(users, group, permissions))
     say(f"{'The new group ' if is_new else ''}{group} may {', '.join(permissions)}.")
 
 
@@ -126,12 +192,7 @@ def _grant(group: str, permissions: Sequence[str]) -> None:
 @_permissions
 def _revoke(group: str, permissions: Sequence[str]) -> None:
     """Take permissions from a group."""
-
-    async def revoke(accounts: PostgresAccounts) -> None:
-        await _check_groups(accounts, [group])
-        await accounts.revoke(group, permissions)
-
-    with_accounts(revoke)
+    with_users(lambda users: use_cases.revoke(users, group, permissions))
     say(f"{group} may no longer {', '.join(permissions)}.")
 
 
@@ -143,27 +204,27 @@ def token() -> None:
 @token.command("issue", epilog=examples("crm token issue ann", "crm token issue ann > token.txt"))
 @name_argument
 def _issue_token(name: str) -> None:
-    """Print a new token of a user, which nobody can see again."""
+    """Print a new token of a user, which is shown this once."""
 
-    async def issue(accounts: PostgresAccounts) -> str:
-        token = await issue_token(accounts, await _user_id(accounts, name))
-        if token is None:
-            raise FailedError(f"{name} is disabled, so a token would let nobody in.")
-        return token
+    async def issue(users: Users) -> str:
+        try:
+            return await use_cases.issue_token(users, name)
+        except NotAuthenticatedError as error:
+            raise FailedError(
+                f"{name} is disabled, so a token would not work: `crm user enable {name}` changes that."
+            ) from error
 
-    click.echo(with_accounts(issue))
+    click.echo(with_users(issue))
 
 
 @token.command("list", epilog=examples("crm token list ann"))
 @name_argument
 def _list_tokens(name: str) -> None:
     """List a user's tokens by their first characters."""
-
-    async def find(accounts: PostgresAccounts) -> Sequence[tuple[str, datetime, datetime]]:
-        await _user_id(accounts, name)
-        return await accounts.tokens(name)
-
-    rows = [(prefix, shown_moment(made), shown_moment(used)) for prefix, made, used in with_accounts(find)]
+    rows = [
+        (token.prefix, shown_moment(token.created_at), shown_moment(token.last_used_at))
+        for token in with_users(lambda users: use_cases.list_tokens(users, name))
+    ]
     show(("Prefix", "Issued", "Last used"), rows)
 
 
@@ -178,39 +239,15 @@ def _list_tokens(name: str) -> None:
 )
 @name_argument
 @click.argument("prefix", required=False, type=Text(150))
-@click.option("--all", "every", is_flag=True, help="All tokens of the user.")
-def _revoke_tokens(name: str, prefix: str | None, *, every: bool) -> None:
+@click.option("--all", "revoke_all", is_flag=True, help="All tokens of the user.")
+def _revoke_tokens(name: str, prefix: str | None, *, revoke_all: bool) -> None:
     """End the token of a user that begins with PREFIX, or all of them."""
-    if (prefix is None) != every:
+    if (prefix is None) != revoke_all:
         raise click.UsageError("Give the first characters of a token, or --all.")
-
-    async def revoke(accounts: PostgresAccounts) -> int:
-        user_id = await _user_id(accounts, name)
-        if prefix is None:
-            return await accounts.revoke_tokens(user_id)
-        if ended := await accounts.revoke_tokens_with_prefix(name, prefix):
-            return ended
+    ended = with_users(lambda users: use_cases.revoke_tokens(users, name, prefix))
+    if prefix is not None and not ended:
         raise FailedError(f"{name} has no token {prefix}: `crm token list {name}` shows their first characters.")
-
-    say(f"Ended {count(with_accounts(revoke), 'token')} of {name}.")
-
-
-async def _user_id(accounts: PostgresAccounts, name: str) -> int:
-    found = await accounts.user_id(name)
-    if found is None:
-        raise _no_user(name)
-    return found
-
-
-def _no_user(name: str) -> FailedError:
-    return FailedError(f"There is no user {name}: `crm user list` shows all.")
-
-
-async def _check_groups(accounts: PostgresAccounts, names: Iterable[str]) -> None:
-    known = await accounts.groups()
-    for name in names:
-        if name not in known:
-            raise FailedError(f"There is no group {name}: there are {', '.join(known)}.")
+    say(f"Ended {count(ended, 'token')} of {name}.")
 
 
 def _read_password(*, from_stdin: bool) -> str:
@@ -223,7 +260,7 @@ def _read_password(*, from_stdin: bool) -> str:
     try:
         return check_password(password)
     except InvalidError as error:
-        raise FailedError(f"The password cannot be used: {str(error).removeprefix('password: ')}") from error
+        raise FailedError(f"The password cannot be used: {complaint(error)}") from error
 
 
 def _read_line() -> str:

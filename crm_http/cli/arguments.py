@@ -1,61 +1,65 @@
-"""What commands take: texts that can be stored, names, permissions; and the examples that their help ends with."""
+"""The kinds of arguments that commands take, and the examples at the end of their help."""
 
-import difflib
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
 
+from crm_core.errors import InvalidError
 from crm_core.input.readers import text_problems
-from crm_core.model.accounts import normal_username
-from crm_core.model.permissions import PERMISSIONS
+from crm_core.rules.accounts import MAX_TEXTS, read_group_name, read_permission, read_username
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help."""
+    """Return the end of a command's help."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def complaint(error: InvalidError) -> str:
+    """Return the message of an error about a single value, without the name of its field."""
+    return str(error).partition(": ")[2]
+
+
 class Text(click.ParamType[str]):
-    """A text that can be stored."""
+    """A text that can be stored.
+
+    Args:
+        most: the most characters that it has.
+    """
 
     name = "text"
 
-    def __init__(self, longest: int) -> None:
-        self.longest = longest
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text as it is."""
-        if problems := text_problems(value, self.longest):
+        """Return the text unchanged."""
+        if problems := text_problems(value, self.most):
             self.fail(problems[0].message, param, ctx)
         return str(value)
 
 
-class Name(Text):
-    """The name of a user or group: equal ones are written alike."""
+class Checked(click.ParamType[str]):
+    """A text that a rule of the core checks.
 
-    name = "name"
+    Args:
+        name: what the help calls it.
+        read: returns the text as it is kept. Raises InvalidError.
+    """
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name in normal form."""
-        name = normal_username(super().convert(value, param, ctx))
-        if not name or name != name.strip():
-            self.fail("A name is not blank, and has no blanks around it.", param, ctx)
-        return super().convert(name, param, ctx)
-
-
-class Permission(click.ParamType[str]):
-    """A permission, with or without its ``app.``."""
-
-    name = "permission"
+    def __init__(self, name: str, read: Callable[[str], str]) -> None:
+        self.name = name
+        self.read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The permission's whole name."""
-        permission = f"app.{value.removeprefix('app.')}"
-        if permission not in PERMISSIONS:
-            nearest = difflib.get_close_matches(permission, sorted(PERMISSIONS), n=1, cutoff=0.0)[0]
-            self.fail(f"{value!r} is no permission: did you mean {nearest}?", param, ctx)
-        return permission
+        """Return the text as it is kept."""
+        try:
+            return self.read(value)
+        except InvalidError as error:
+            self.fail(complaint(error), param, ctx)
 
 
-NAME: Final = Name(150)
-name_argument: Final = click.argument("name", type=NAME)
+GROUP: Final = Checked("name", read_group_name)
+PERMISSION: Final = Checked("permission", read_permission)
+FIRST_NAME, LAST_NAME, EMAIL = (Text(MAX_TEXTS[field]) for field in ("first_name", "last_name", "email"))
+name_argument: Final = click.argument("name", type=Checked("name", read_username))

@@ -1,35 +1,58 @@
-"""Commands' way to the database."""
+"""How commands reach the database that the environment names."""
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from crm_core.errors import UnknownUserError, UsernameTakenError
+from crm_core.ports import Users
 from crm_http.cli.terminal import FAILED
-from crm_http.server.composition import PostgresAccounts, manage, migrate
-from crm_http.server.supervisor import Stop, open_database
+from crm_http.server.database import open_database
+from crm_http.server.errors import FailedError
+from crm_http.server.maintenance import manage_users, migrate
+from crm_http.server.signals import Stop
 from crm_http.settings import Settings
 
 _T = TypeVar("_T")
 
 
-def with_accounts(work: Callable[[PostgresAccounts], Awaitable[_T]]) -> _T:
-    """Do something with the accounts of the database that the environment names."""
+def with_users(work: Callable[[Users], Awaitable[_T]]) -> _T:
+    """Return what ``work`` returns when it is called with the users of the database. Raises FailedError."""
+    settings = Settings.from_env(os.environ)
 
     async def run(url: str) -> _T:
-        async with manage(url) as accounts:
-            return await work(accounts)
+        async with manage_users(url, settings) as users:
+            with _advice():
+                return await work(users)
 
-    return on_database(Settings.from_env(os.environ), run)
+    return on_database(settings, run)
 
 
 def on_database(settings: Settings, work: Callable[[str], Awaitable[_T]]) -> _T:
-    """Do something with the database, whose embedded server runs meanwhile."""
+    """Return what ``work`` returns when it is called with the database's URL. Raises FailedError.
+
+    An embedded server runs until then, and its database is brought up to date first.
+    """
 
     async def run(url: str) -> _T:
-        if settings.is_embedded:  # which is nobody's to migrate but ours
+        if settings.is_embedded:  # no other process migrates that one
             await migrate(url)
         return await work(url)
 
     with open_database(settings, Stop(FAILED)) as url:
         return asyncio.run(run(url))
+
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """Say in errors about names which command helps."""
+    try:
+        yield
+    except UnknownUserError as error:
+        raise FailedError(f"{str(error).removesuffix('.')}: `crm user list` shows all.") from error
+    except UsernameTakenError as error:
+        raise FailedError(
+            "A user with that name already exists: `crm user passwd` sets a new password, `crm user change` the rest."
+        ) from error

@@ -1,4 +1,4 @@
-"""`crm files`: what was uploaded."""
+"""`crm files`: uploaded files."""
 
 import os
 
@@ -8,7 +8,7 @@ from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import count, say
-from crm_http.server.composition import sweep
+from crm_http.server.maintenance import sweep
 from crm_http.settings import Settings
 
 
@@ -22,16 +22,16 @@ def files() -> None:
 def _sweep(*, delete: bool) -> None:
     """List files older than an hour that no record names, and records that name a missing file."""
     settings = Settings.from_env(os.environ)
-    found = {"orphan": 0, "missing": 0}
+    counts = {"orphan": 0, "missing": 0}
 
-    def tell(finding: Finding) -> None:
+    def report(finding: Finding) -> None:
         if isinstance(finding, Orphan):
             cells = ["orphan", finding.key]
         else:
             cells = ["missing", f"{finding.resource.path}/{finding.id}", finding.url]
-        found[cells[0]] += 1
+        counts[cells[0]] += 1
         click.echo("\t".join(cells))
 
-    on_database(settings, lambda url: sweep(url, settings, tell, delete=delete))
-    orphans = count(found["orphan"], "orphan")
-    say(f"{orphans} {'deleted' if delete else 'found'}, {count(found['missing'], 'missing file')}.")
+    on_database(settings, lambda url: sweep(url, settings, report, delete=delete))
+    orphans = count(counts["orphan"], "orphan")
+    say(f"{orphans} {'deleted' if delete else 'found'}, {count(counts['missing'], 'missing file')}.")

@@ -1,4 +1,4 @@
-"""`crm serve`, and what is done before and beside it: `migrate`, `demo`, `deliver`."""
+"""`crm serve`, and the commands that prepare or support a server: `migrate`, `demo`, `deliver`."""
 
 import asyncio
 import os
@@ -11,8 +11,10 @@ from rich.progress import Progress
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import FAILED, count, out, say
-from crm_http.server.composition import deliver, load_demo, migrate
-from crm_http.server.supervisor import Stop, open_database, serve
+from crm_http.server.database import open_database
+from crm_http.server.maintenance import deliver, load_demo, migrate
+from crm_http.server.serving import serve
+from crm_http.server.signals import Stop
 from crm_http.settings import Settings
 from crm_http.telemetry.logs import configure_logging
 
@@ -24,9 +26,9 @@ from crm_http.telemetry.logs import configure_logging
         "crm serve --host 0.0.0.0 --port 8080 --workers 2",
     ),
 )
-@click.option("--host", help="What to listen on; overrides CRM_HOST.")
-@click.option("--port", help="Its port; overrides CRM_PORT.")
-@click.option("--workers", help="How many processes answer; overrides CRM_WORKERS.")
+@click.option("--host", help="The address to listen on; overrides CRM_HOST.")
+@click.option("--port", help="The port to listen on; overrides CRM_PORT.")
+@click.option("--workers", help="How many processes answer requests; overrides CRM_WORKERS.")
 def serve_command(**flags: str | None) -> None:
     """Serve the API, with an embedded PostgreSQL unless CRM_DATABASE_URL is set."""
     # The workers read their settings from the environment, so that is where a flag goes.
@@ -34,9 +36,9 @@ def serve_command(**flags: str | None) -> None:
     serve(Settings.from_env(os.environ), _welcome)
 
 
-def _welcome(told: Mapping[str, str]) -> None:
-    width = max(map(len, told)) + 2
-    for label, text in told.items():
+def _welcome(lines: Mapping[str, str]) -> None:
+    width = max(map(len, lines)) + 2
+    for label, text in lines.items():
         out.print(f"[bold]{label:<{width}}[/]{escape(text)}")
 
 
@@ -48,7 +50,7 @@ def migrate_command() -> None:
     say(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
 
-_many = click.IntRange(0, 10_000_000)
+_amount = click.IntRange(0, 10_000_000)
 
 
 @click.command("demo", epilog=examples("crm demo", "crm demo --clients 20000 --leads 50000 --seed 2"))
@@ -56,25 +58,29 @@ _many = click.IntRange(0, 10_000_000)
     "--clients",
     default=1_000,
     show_default=True,
-    type=_many,
+    type=_amount,
     help="How many clients; a fifth as many students come with them.",
 )
-@click.option("--leads", default=1_000, show_default=True, type=_many, help="How many leads.")
+@click.option("--leads", default=1_000, show_default=True, type=_amount, help="How many leads.")
 @click.option(
-    "--seed", default=1, show_default=True, type=int, help="The same seed gives the same records, another more."
+    "--seed",
+    default=1,
+    show_default=True,
+    type=int,
+    help="The same seed gives the same records, another one further records.",
 )
-def demo_command(**asked: int) -> None:
-    """Load made-up clients, students, leads and follow-ups to try the API with, with their history.
+def demo_command(**amounts: int) -> None:
+    """Load made-up clients, students, leads and follow-ups, with their history, to try the API with.
 
-    All or nothing, and beside what is there. Attributes that the records have are defined unless they are already.
-    Webhooks are told of nothing.
+    All or nothing is loaded; existing records stay. Attributes of the new records are defined if they are not yet.
+    Webhooks are not called.
     """
     with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
         loading = progress.add_task("Loading")
 
         async def load(url: str) -> Mapping[str, int]:
             return await load_demo(
-                url, tell=lambda done, of: progress.update(loading, completed=done, total=of), **asked
+                url, progress=lambda done, of: progress.update(loading, completed=done, total=of), **amounts
             )
 
         loaded = on_database(Settings.from_env(os.environ), load)
@@ -84,14 +90,14 @@ def demo_command(**asked: int) -> None:
 
 @click.command("deliver", epilog=examples("crm deliver      # until SIGTERM or Ctrl-C"))
 def deliver_command() -> None:
-    """Send webhooks' deliveries, beside the servers, which do so too."""
+    """Send the deliveries of webhooks, in addition to the servers, which send them too."""
     settings = Settings.from_env(os.environ)
     configure_logging(settings)
     stop = Stop()
 
     async def work(url: str) -> None:
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-        stop.instead = lambda: loop.call_soon_threadsafe(stopped.set)
+        stop.on_first_signal = lambda: loop.call_soon_threadsafe(stopped.set)
         await deliver(url, settings, stopped)
 
     with open_database(settings, stop) as url:

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-#: What a process exits with.
+#: Exit codes: the command failed, or was used in a wrong way.
 FAILED: Final = 1
-ASKED_WRONGLY: Final = 2
+WRONG_USE: Final = 2
 
 out: Final = Console(soft_wrap=True, highlight=False)
 
@@ -34,10 +34,10 @@ def say(text: str) -> None:
 
 
 def count(number: int, noun: str) -> str:
-    """As many of something, in words."""
+    """Return a number with its noun, in the plural unless it is 1."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shown_moment(moment: datetime) -> str:
-    """A moment as people and programs read it."""
+    """Return a moment in UTC, to the second, for people and programs."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

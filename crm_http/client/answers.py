@@ -1,7 +1,6 @@
 """HTTP answers become values, and error answers become the errors of ``crm_core.errors`` with the same meaning."""
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -22,6 +21,7 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
+from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
 
@@ -94,7 +94,7 @@ def error_of(response: httpx.Response) -> CrmError:
     members: Mapping[str, Any] = body if isinstance(body, dict) else {}
     detail = members.get("detail", response.reason_phrase)
     # Problems of fields are lists of texts; a problem of the whole request is one text under "detail".
-    if response.status_code == HTTPStatus.BAD_REQUEST and members and not isinstance(members.get("detail"), str):
+    if response.status_code == STATUSES[InvalidError] and members and not isinstance(members.get("detail"), str):
         error: CrmError = InvalidError(_problems(members))
     else:
         error = _ERRORS.get(response.status_code, _other)(response, str(detail), members)
@@ -109,22 +109,20 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
     """Return which conflict it is: with a key a request in progress, without one (a delete) a record in use."""
-    return RequestInProgressError() if "Idempotency-Key" in response.request.headers else InUseError(detail)
+    return RequestInProgressError(detail) if "Idempotency-Key" in response.request.headers else InUseError(detail)
 
 
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {
-    HTTPStatus.UNAUTHORIZED: lambda _, detail, __: NotAuthenticatedError(detail),
-    HTTPStatus.FORBIDDEN: lambda _, detail, __: PermissionDeniedError(detail),
-    HTTPStatus.NOT_FOUND: lambda _, detail, __: NotFoundError(detail),
-    HTTPStatus.CONFLICT: _conflict,
-    HTTPStatus.PRECONDITION_FAILED: lambda r, _, members: VersionConflictError(
+    STATUSES[NotAuthenticatedError]: lambda _, detail, __: NotAuthenticatedError(detail),
+    STATUSES[PermissionDeniedError]: lambda _, detail, __: PermissionDeniedError(detail),
+    STATUSES[NotFoundError]: lambda _, detail, __: NotFoundError(detail),
+    STATUSES[InUseError]: _conflict,
+    STATUSES[VersionConflictError]: lambda r, _, members: VersionConflictError(
         version_in(r), members.get("changed_fields", ())
     ),
-    HTTPStatus.UNPROCESSABLE_ENTITY: lambda _, __, ___: IdempotencyKeyReusedError(),
-    HTTPStatus.TOO_MANY_REQUESTS: lambda r, _, __: ThrottledError(max(retry_after_of(r), 1)),
-    HTTPStatus.SERVICE_UNAVAILABLE: lambda r, detail, _: UnavailableError(
-        detail, retry_after=max(retry_after_of(r), 1)
-    ),
+    STATUSES[IdempotencyKeyReusedError]: lambda _, detail, __: IdempotencyKeyReusedError(detail),
+    STATUSES[ThrottledError]: lambda r, _, __: ThrottledError(max(retry_after_of(r), 1)),
+    STATUSES[UnavailableError]: lambda r, detail, _: UnavailableError(detail, retry_after=max(retry_after_of(r), 1)),
 }
 
 

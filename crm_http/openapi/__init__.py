@@ -1,1 +1,1 @@
-"""The API's description of itself: OpenAPI 3.1, made of what the app is made of."""
+"""The OpenAPI 3.1 document, derived from the endpoints, and the page that shows it."""

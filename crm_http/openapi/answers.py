@@ -1,34 +1,36 @@
-"""What operations answer: records, nothing, and the errors, whose bodies are those of Django REST Framework."""
+"""The answers of operations: those that endpoints declare, and errors in the form of Django REST Framework."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
 from crm_core.errors import ACROSS_FIELDS
-from crm_http.api.requests import JSON
-from crm_http.openapi.schemas import Schema, reference
+from crm_http.api.endpoints import Endpoint, Reply
+from crm_http.api.errors import REFUSALS, REQUEST_REFUSALS
+from crm_http.openapi.schemas import Schema, reference, schema_of
+from crm_http.statuses import STATUSES
 
 _TEXT: Final[Schema] = {"type": "string"}
-_RETRY: Final = ("Retry-After",)
 
+#: The headers of answers.
 HEADERS: Final[Mapping[str, Schema]] = {
-    "X-Request-ID": {"description": "What the request is called in logs and events.", "required": True},
+    "X-Request-ID": {"description": "The id of the request in logs and events.", "required": True},
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
-    "Location": {"description": "Where the new record is."},
+    "Location": {"description": "The path of the new record, or the URL of the file."},
     "Link": {"description": 'With `limit`: the next page, `<…>; rel="next"`, if there is one.'},
     "Allow": {"description": "The methods that the path has."},
-    "WWW-Authenticate": {"description": "How to authenticate: `Token`."},
-    "Retry-After": {"description": "Seconds after which to try again."},
-    "Idempotent-Replayed": {"description": "`true` where the answer is that to an earlier request of the same key."},
-    "Content-Range": {"description": "Which part of the file this is."},
-    "Accept-Ranges": {"description": "That parts of the file can be asked for."},
+    "WWW-Authenticate": {"description": "The scheme of authentication: `Token`."},
+    "Retry-After": {"description": "The number of seconds after which to try again."},
+    "Idempotent-Replayed": {"description": "`true` if this is the answer to an earlier request with the same key."},
+    "Content-Range": {"description": "The range of bytes in this answer."},
+    "Accept-Ranges": {"description": "The unit in which ranges can be requested: `bytes`."},
 }
 
 ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     "Detail": {"type": "object", "properties": {"detail": _TEXT}, "required": ["detail"]},
     "Problems": {
         "type": "object",
-        "description": f"Texts by field, those of no single field under `{ACROSS_FIELDS}`; by index within lists.",
+        "description": f"Texts by field. Those of no single field are under `{ACROSS_FIELDS}`; lists have indexes.",
         "additionalProperties": {"anyOf": [{"type": "array", "items": _TEXT}, reference("Problems")]},
     },
     "Changed": {
@@ -37,53 +39,54 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
         "required": ["detail", "changed_fields"],
     },
 }
-
-#: The errors by status: what each means, and which headers come with it.
-_ERRORS: Final[Mapping[int, tuple[str, tuple[str, ...]]]] = {
-    400: ("Something that was sent is refused: what, and why.", ()),
-    401: ("No credentials, or wrong ones.", ("WWW-Authenticate",)),
-    403: ("The permission is missing.", ()),
-    404: ("Nothing is there under that id.", ()),
-    405: ("The path has other methods.", ("Allow",)),
-    406: ("The client does not take JSON.", ()),
-    408: ("The body took too long to arrive.", ()),
-    409: ("Others refer to the record, or a request with the same key is under way.", ()),
-    412: ("The record has another version than `If-Match` says.", ("ETag",)),
-    413: ("The body is too large.", ()),
-    415: ("The body is of another type than are taken.", ()),
-    422: ("The `Idempotency-Key` was used for another request.", ()),
-    429: ("Too many attempts.", _RETRY),
-    503: ("Not now, but soon.", _RETRY),
-}
 _BODIES: Final[Mapping[int, Schema]] = {
-    400: {"anyOf": [reference("Detail"), reference("Problems")]},
-    412: reference("Changed"),
+    HTTPStatus.BAD_REQUEST: {"anyOf": [reference("Detail"), reference("Problems")]},
+    HTTPStatus.PRECONDITION_FAILED: reference("Changed"),
 }
 
 
 def error_responses() -> Mapping[str, Schema]:
-    """Every error as a response of the document, by the name under which operations refer to it."""
+    """Return every error as a response of the document, by the name under which operations refer to it."""
+    refusals = [*((STATUSES[kind], refusal) for kind, refusal in REFUSALS.items()), *REQUEST_REFUSALS.items()]
     return {
-        _name(status): answer(meaning, _BODIES.get(status, reference("Detail")), headers=headers)
-        for status, (meaning, headers) in _ERRORS.items()
+        _name(status): _response(
+            " Or: ".join(refusal.meaning for other, refusal in refusals if other == status),
+            _BODIES.get(status, reference("Detail")),
+            headers=tuple(refusal.header for other, refusal in refusals if other == status and refusal.header),
+        )
+        for status in sorted({status for status, _ in refusals})
     }
 
 
-def errors(*statuses: int) -> dict[str, Schema]:
-    """Errors as an operation lists them."""
-    return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
+def replies_of(endpoint: Endpoint) -> Mapping[str, Schema]:
+    """Return the answers of an endpoint that are no errors, by status."""
+    return {str(int(status)): _reply(endpoint, reply) for status, reply in endpoint.replies.items()}
 
 
-def answer(
+def errors(*statuses: int) -> Mapping[str, Schema]:
+    """Return references to errors, by status."""
+    return {str(int(status)): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
+
+
+def _reply(endpoint: Endpoint, reply: Reply) -> Schema:
+    schema = None if reply.body is None else schema_of(reply.body)
+    response = _response(reply.meaning, schema, headers=reply.headers, media_types=reply.media_types)
+    if reply.links:
+        parent = {"parent": "$request.path.parent"} if "{parent}" in endpoint.path else {}
+        known = {"id": "$response.body#/id", **parent}
+        response["links"] = {name: {"operationId": id_, "parameters": known} for name, id_ in reply.links.items()}
+    return response
+
+
+def _response(
     description: str,
-    schema: Schema | None = None,
+    schema: Schema | None,
     *,
-    headers: tuple[str, ...] = (),
-    media_types: tuple[str, ...] = (JSON,),
+    headers: tuple[str, ...],
+    media_types: tuple[str, ...] = ("application/json",),
 ) -> Schema:
-    """One answer with its headers, and its body if it has one."""
     named = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)}
-    content = {} if schema is None else {"content": {each: {"schema": schema} for each in media_types}}
+    content = {} if schema is None else {"content": {media_type: {"schema": schema} for media_type in media_types}}
     return {"description": description, "headers": named, **content}
 
 

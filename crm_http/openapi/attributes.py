@@ -1,4 +1,4 @@
-"""The part of the description that users define: the attributes of records, as they are defined at this moment."""
+"""The part of the document that users define: the attributes of records, as they are defined at this moment."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from crm_core.engine.queries import OPERATORS_OF_TYPE
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
-from crm_http.openapi.schemas import WEB_URL, Schema, attributes_name, nullable
+from crm_http.openapi.schemas import NOT_BLANK, WEB_URL, Schema, attributes_name, nullable
 
 _TYPES: Final[Mapping[str, Schema]] = {
     "text": {"type": "string", "maxLength": 1_000_000},
@@ -16,66 +16,79 @@ _TYPES: Final[Mapping[str, Schema]] = {
     "list": {"type": "string"},
     "file": {"type": "string", "maxLength": 2_048, "pattern": WEB_URL},
 }
-_UNKNOWN: Final = "The attributes that are defined are told to callers with a token who may view them."
-_KNOWN: Final = "As they are defined now. Values whose definitions were deleted may be sent back as they are."
+#: What operators compare with, except those that compare with a value of the attribute's type.
+_OPERANDS: Final[Mapping[str, Schema]] = {
+    "in": {"type": "string"},
+    "contains": {"type": "string"},
+    "isnull": {"type": "boolean"},
+}
+_UNKNOWN: Final = "Callers with a token who may view attributes see here which ones are defined."
+_KNOWN: Final = "The attributes as they are defined now. Values of deleted attributes may be sent back unchanged."
 
 
 def attribute_schemas(resource: Resource, definitions: Iterable[Attribute] | None) -> Mapping[str, Schema]:
-    """The schemas of a resource's attributes by name: as they are shown, taken, and taken by a merge patch.
+    """Return the schemas of a resource's attributes by name: in answers, in requests, and in merge patches.
 
-    Without definitions nothing is told of them.
+    Without definitions the schemas allow any attributes.
     """
     name = attributes_name(resource.entity)
     if definitions is None:
         return {key: {"type": "object", "description": _UNKNOWN} for key in (name, f"{name}Input", f"{name}Merge")}
-    found = list(definitions)
-    required = [each.name for each in found if each.is_required]
+    attributes = list(definitions)
+    required = [attribute.name for attribute in attributes if attribute.is_required]
     closed = {"type": "object", "description": _KNOWN, "additionalProperties": False}
-    absent = {each.name: _described(each, nullable(_taken(each))) for each in found}
-    taken = absent | {each.name: _described(each, _taken(each)) for each in found if each.is_required}
-    shown = {each.name: _described(each, _shown(each)) for each in found}
+    nullables = {attribute.name: _titled(attribute, nullable(_input(attribute))) for attribute in attributes}
+    inputs = nullables | {
+        attribute.name: _titled(attribute, _input(attribute)) for attribute in attributes if attribute.is_required
+    }
+    outputs = {attribute.name: _titled(attribute, _output(attribute)) for attribute in attributes}
     return {
-        name: {"type": "object", "description": _KNOWN, "properties": shown},
-        f"{name}Input": closed | {"properties": taken} | ({"required": required} if required else {}),
-        f"{name}Merge": closed | {"properties": taken},
+        name: {"type": "object", "description": _KNOWN, "properties": outputs},
+        f"{name}Input": closed | {"properties": inputs} | ({"required": required} if required else {}),
+        f"{name}Merge": closed | {"properties": inputs},
     }
 
 
 def attribute_parameters(definitions: Iterable[Attribute]) -> list[Schema]:
-    """The query parameters by which lists are filtered by attributes."""
+    """Return the query parameters that filter lists by attributes."""
     return [
         {
-            "name": f"{ATTRIBUTE_PREFIX}{each.name}{'' if operator == 'exact' else f'__{operator}'}",
+            "name": f"{ATTRIBUTE_PREFIX}{attribute.name}{'' if operator == 'exact' else f'__{operator}'}",
             "in": "query",
-            "description": f"{each.label}: {operator}.",
+            "description": f"{attribute.label}: {operator}.",
             "allowEmptyValue": True,
-            "schema": {"type": "string"} if operator in {"in", "contains"} else _plain(each.type),
+            "schema": _OPERANDS.get(operator) or _plain(attribute.type),
         }
-        for each in definitions
-        for operator in OPERATORS_OF_TYPE[each.type]
+        for attribute in definitions
+        for operator in OPERATORS_OF_TYPE[attribute.type]
     ]
 
 
-def _described(definition: Attribute, schema: Schema) -> Schema:
+def _titled(definition: Attribute, schema: Schema) -> Schema:
     return schema | {"title": definition.label}
 
 
-def _taken(definition: Attribute) -> Schema:
+def _input(definition: Attribute) -> Schema:
+    visible: Schema = {"pattern": NOT_BLANK} if definition.is_required else {}
+    if definition.type == "text":
+        return _TYPES["text"] | visible
     if definition.type != "list":
         return dict(_TYPES[definition.type])
     item: dict[str, Any] = {"type": "string"}
     if definition.list_values:
         item["enum"] = list(definition.list_values)
-    return _one_or_many(item)
+    if not definition.is_required:
+        return _one_or_many(item)
+    return _one_or_many(item | visible, {"items": item, "contains": visible, "minItems": 1})
 
 
-def _shown(definition: Attribute) -> Schema:
-    """Values that a narrowed list no longer allows stay, so none are named."""
+def _output(definition: Attribute) -> Schema:
+    """Return the schema in answers, which may have values that the definition of a list no longer allows."""
     return _one_or_many(_plain("list")) if definition.type == "list" else _plain(definition.type)
 
 
-def _one_or_many(item: Schema) -> Schema:
-    return {"anyOf": [item, {"type": "array", "items": item, "uniqueItems": True}]}
+def _one_or_many(item: Schema, limits: Schema | None = None) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item, "uniqueItems": True} | (limits or {})]}
 
 
 def _plain(type_: str) -> Schema:

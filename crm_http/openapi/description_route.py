@@ -1,11 +1,9 @@
-"""The API's description of itself, which tells what users defined to those who may know."""
+"""``/schema/openapi.json``: the document, with what users defined for callers who may know it."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import msgspec
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.model.accounts import Caller
@@ -15,30 +13,38 @@ from crm_core.resources import ATTRIBUTES
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_http.api.auth import Access, possible_caller
-from crm_http.api.requests import JSON, AnyRequest
-from crm_http.api.routing import everybody, mount
+from crm_http.api.endpoints import Endpoint, Reply
+from crm_http.api.requests import AnyRequest
+from crm_http.api.responses import json_response
+from crm_http.api.routing import everybody
 from crm_http.openapi.document import describe, with_attributes
 
 
-def mount_schema(db: Database, routes: Sequence[HTTPRouteHandler]) -> HTTPRouteHandler:
-    """``GET /schema/openapi.json``: of ``routes`` and itself, for everybody.
+def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoint:
+    """Return the endpoint that describes ``endpoints`` and itself.
 
-    The attributes that users defined are told to callers who may view them.
+    It is for everybody. Callers who may view attributes see those that users defined, too.
     """
 
     async def retrieve(request: AnyRequest) -> ASGIResponse:
         document, who = described(), possible_caller(request)
         if who is not None and who.actor.may(ATTRIBUTES.permission("view")):
             document = with_attributes(document, await _definitions(db, who))
-        return ASGIResponse(body=msgspec.json.encode(document), media_type=JSON, headers={"Vary": "Authorization"})
-
-    route = mount("/schema/openapi.json", {"GET": retrieve}, everybody(Access.PUBLIC))
+        return json_response(document, headers={"Vary": "Authorization"})
 
     @cache
-    def described() -> dict[str, Any]:
-        return describe([*routes, route])
+    def described() -> Mapping[str, Any]:
+        return describe([*endpoints, endpoint])
 
-    return route
+    endpoint = Endpoint(
+        *("GET", "/schema/openapi.json", retrieve),
+        access=everybody(Access.PUBLIC),
+        id="schema",
+        tag="About",
+        summary="Retrieve this document; with a token, with the attributes that are defined",
+        replies={200: Reply("The document.", dict)},
+    )
+    return endpoint
 
 
 async def _definitions(db: Database, who: Caller) -> Mapping[str, Sequence[Attribute]]:

@@ -1,22 +1,22 @@
-"""``/docs/``: the description as a page to read and to try, all of it served from this package."""
+"""``/docs/``: the document as a page to read and to try, served from this package alone."""
 
 import hashlib
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
 
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.errors import NotFoundError
 from crm_http.api.auth import Access
+from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import names
 from crm_http.api.requests import AnyRequest, header
-from crm_http.api.routing import everybody, mount
+from crm_http.api.routing import everybody
 
-#: What the page consists of, by name: where it is in the package, and its type.
+#: The files of the page by name: where each is in the package, and its media type.
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "": ("index.html", "text/html"),
     "reference.js": ("reference.js", "text/javascript"),
@@ -24,15 +24,15 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css"),
 }
-#: Nothing comes from elsewhere, nothing goes elsewhere, and nothing in the page itself is a script or a style.
+#: The page loads from this server alone, sends to this server alone, and has no scripts or styles in itself.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-def mount_reference() -> list[HTTPRouteHandler]:
-    """The page, and what it loads."""
+def page_endpoints() -> Iterator[Endpoint]:
+    """Return the endpoints of the page and of the files that it loads."""
 
     async def page(request: AnyRequest) -> ASGIResponse:
         return _asset(request, "")
@@ -40,10 +40,24 @@ def mount_reference() -> list[HTTPRouteHandler]:
     async def asset(request: AnyRequest) -> ASGIResponse:
         return _asset(request, request.path_params["name"])
 
-    return [
-        mount("/docs", {"GET": page}, everybody(Access.OPEN), serves_json=False),
-        mount("/docs/{name:str}", {"GET": asset}, everybody(Access.OPEN), serves_json=False),
-    ]
+    declare = partial(
+        Endpoint,
+        access=everybody(Access.OPEN),
+        tag="About",
+        headers=("If-None-Match",),
+        replies={
+            200: Reply("The file.", str, headers=("ETag",), media_types=("text/html", "text/css", "text/javascript")),
+            304: Reply("The file has not changed.", headers=("ETag",)),
+        },
+        errors=frozenset({404}),
+    )
+    yield declare("GET", "/docs", page, id="docs", summary="Show this document as a page")
+    yield declare(
+        *("GET", "/docs/{name}", asset),
+        id="docs_asset",
+        summary="Retrieve a file that the page loads",
+        path_parameters={"name": {"type": "string"}},
+    )
 
 
 def _asset(request: AnyRequest, name: str) -> ASGIResponse:

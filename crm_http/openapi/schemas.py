@@ -1,6 +1,6 @@
-"""JSON Schemas of records: as they are shown, by their types, and as they are taken, by their fields.
+"""JSON Schemas: of what answers hold, from types, and of what requests hold, from the fields of a class.
 
-What is taken is told as it is, with the conversions of ruling 4: a name may be sent as a number, too.
+Requests are described with the conversions of decision 4: a name may be sent as a number, too.
 """
 
 import datetime as dt
@@ -13,22 +13,26 @@ import attrs
 
 from crm_core.input.fields import Field, fields_of
 from crm_core.input.readers import FALSE, TRUE
-from crm_core.input.urls import OWN_FILES
+from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
+from crm_core.model.files import SITE_FILES
 from crm_core.webhooks import entity as webhook_entity
 from crm_core.webhooks import templates
+from crm_http.api.endpoints import Input, Shape
 
 Schema = dict[str, Any]
 
-_LARGEST: Final = 2**63 - 1
-#: Not blank, by what Python calls blank.
-_NOT_BLANK: Final = r"[^\s\x1c-\x1f\x85]"
-_WHOLE: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
-#: A web address, wherever it leads.
+_MAX_INTEGER: Final = 2**63 - 1
+#: A text that is not blank: it has a character that shows.
+NOT_BLANK: Final = "[^{}]".format(
+    "".join(c if c == "-" or c > "\uffff" else f"\\u{ord(c):04x}" for c in BLANKS + INVISIBLE)
+)
+_INTEGER: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
+#: A URL of the web.
 WEB_URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\@]+([/?#][^\s\\]*)?$"
 _HEADER_VALUE: Final = r"^([^\r\n{}]|\{[a-z_.]+\})*$"
-#: The web addresses that are taken for sure; some others are, too.
-_WEB: Final = (
+#: The URLs of webhooks that are always accepted; some others are too.
+_WEBHOOK_URL: Final = (
     r"^https?://[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?(\.[a-z]{2,10}){1,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_.~/=-]*)?"
 )
 
@@ -40,29 +44,56 @@ _SIMPLE: Final[Mapping[object, Schema]] = {
     dt.date: {"type": "string", "format": "date"},
     dt.datetime: {"type": "string", "format": "date-time"},
     object: {},
+    dict: {"type": "object"},
+    bytes: {"type": "string", "format": "binary"},
 }
 
 
 def reference(name: str) -> Schema:
-    """A schema of the document, by its name."""
+    """Return a reference to a named schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def nullable(schema: Schema) -> Schema:
-    """The schema, or null."""
+    """Return a schema that allows null too."""
     if isinstance(schema.get("type"), str) and not schema.keys() & {"enum", "format"}:
         return schema | {"type": [schema["type"], "null"]}
     return {"anyOf": [schema, {"type": "null"}]} if schema else {}
 
 
-def shown(entity: type) -> Schema:
-    """An entity as it is shown: all of its fields, always."""
+def schema_of(shape: Shape) -> Schema:
+    """Return the schema of what an endpoint declares that a body holds."""
+    if isinstance(shape, str):
+        return reference(shape)
+    if isinstance(shape, Input):
+        return _input_body(shape)
+    if isinstance(shape, Mapping):
+        members = {name: schema_of(member) for name, member in shape.items()}
+        return {"type": "object", "properties": members, "required": list(members)}
+    return _of_type(shape)
+
+
+def _input_body(declared: Input) -> Schema:
+    schema = input_schema(declared.of, require_all=True)
+    if declared.required is not None:
+        schema["required"] = list(declared.required)
+    any_of = declared.any_of
+    for name, alias in declared.aliases.items():
+        schema["properties"][alias] = schema["properties"][name]
+        schema["required"].remove(name)
+        any_of = (*any_of, name, alias)
+    extra = {"anyOf": [{"required": [name]} for name in any_of]} if any_of else {}
+    return {name: part for name, part in schema.items() if part != []} | extra
+
+
+def output_schema(entity: type) -> Schema:
+    """Return the schema of an entity in answers, which always have all of its fields."""
     fields = fields_of(entity)
-    members = {each.name: _shown_member(entity, each, fields.get(each.name)) for each in attrs.fields(entity)}
+    members = {member.name: _output_member(entity, member, fields.get(member.name)) for member in attrs.fields(entity)}
     return {"type": "object", "properties": members, "required": list(members)}
 
 
-def _shown_member(entity: type, member: "attrs.Attribute[Any]", field: Field | None) -> Schema:
+def _output_member(entity: type, member: "attrs.Attribute[Any]", field: Field | None) -> Schema:
     if field is not None and field.kind == "attributes":
         return reference(attributes_name(entity))
     schema = _of_type(member.type)
@@ -75,8 +106,9 @@ def _of_type(annotation: Any) -> Schema:
     arguments = get_args(annotation)
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
-        [inner] = (each for each in arguments if each is not types.NoneType)
-        return nullable(_of_type(inner))
+        options = [_of_type(option) for option in arguments if option is not types.NoneType]
+        schema = options[0] if len(options) == 1 else {"anyOf": options}
+        return nullable(schema) if types.NoneType in arguments else schema
     if origin is tuple:
         return {"type": "array", "items": _of_type(arguments[0])}
     if origin is Mapping:
@@ -87,26 +119,26 @@ def _of_type(annotation: Any) -> Schema:
 
 
 def attributes_name(entity: type) -> str:
-    """The name of the schema of an entity's attributes, as they are shown."""
+    """Return the name of the schema of an entity's attributes in answers."""
     return f"{entity.__name__}Attributes"
 
 
-def taken(entity: type, *, require_all: bool = False, merge: bool = False) -> Schema:
-    """An entity as it is taken from a request.
+def input_schema(entity: type, *, require_all: bool = False, merge: bool = False) -> Schema:
+    """Return the schema of an entity in requests.
 
     Args:
         entity: the class whose fields describe it.
-        require_all: required fields must be there.
-        merge: it is a merge patch, in which null removes.
+        require_all: the required fields must be there.
+        merge: it is a merge patch, in which null removes a value.
     """
     fields = {name: field for name, field in fields_of(entity).items() if not field.output_only}
-    members = {name: _taken_member(entity, name, field, merge=merge) for name, field in fields.items()}
+    members = {name: _input_member(entity, name, field, merge=merge) for name, field in fields.items()}
     required = [name for name, field in fields.items() if field.required] if require_all else []
     return {"type": "object", "properties": members} | ({"required": required} if required else {})
 
 
-def _taken_member(entity: type, name: str, field: Field, *, merge: bool) -> Schema:
-    schema = _PATTERNS[entity, name] if (entity, name) in _PATTERNS else _TAKEN[field.kind](field)
+def _input_member(entity: type, name: str, field: Field, *, merge: bool) -> Schema:
+    schema = _PATTERNS[entity, name] if (entity, name) in _PATTERNS else _BY_KIND[field.kind](field)
     if field.kind == "attributes":
         schema = reference(f"{attributes_name(entity)}{'Merge' if merge else 'Input'}")
     removes = merge and not field.required and field.initial() is not None
@@ -121,15 +153,15 @@ def _text(field: Field) -> Schema:
     limits = dict(field.limits)
     if "pattern" in limits:
         return {"type": "string", **limits}
-    blank = {} if "minLength" not in limits else {"pattern": _NOT_BLANK}
+    blank = {} if "minLength" not in limits else {"pattern": NOT_BLANK}
     return {"type": ["string", "number"], **limits, **blank}
 
 
 def _integer(field: Field) -> Schema:
     if field.refers_to is not None and field.nullable:
-        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^$|{_WHOLE}"}]}
-    limits = {"minimum": -_LARGEST - 1, "maximum": _LARGEST}
-    return {"type": ["integer", "string"], **limits, "pattern": _WHOLE}
+        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^$|{_INTEGER}"}]}
+    limits = {"minimum": -_MAX_INTEGER - 1, "maximum": _MAX_INTEGER}
+    return {"type": ["integer", "string"], **limits, "pattern": _INTEGER}
 
 
 def _uuid(field: Field) -> Schema:
@@ -161,13 +193,13 @@ def _texts(field: Field) -> Schema:
     return {"type": "array", "items": items, "minItems": 1, "maxItems": limits["maxItems"]}
 
 
-_TAKEN: Final[Mapping[str, Callable[[Field], Schema]]] = {
+_BY_KIND: Final[Mapping[str, Callable[[Field], Schema]]] = {
     "text": _text,
     "integer": _integer,
     "boolean": lambda _: dict(_BOOLEAN),
     "date": lambda _: {"type": "string", "format": "date"},
-    "moment": lambda _: {"type": "string", "format": "date-time"},
-    "day_or_moment": lambda _: {
+    "datetime": lambda _: {"type": "string", "format": "date-time"},
+    "date_or_datetime": lambda _: {
         "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
     },
     "choice": lambda field: {"type": "string", "enum": field.limits["enum"]},
@@ -184,7 +216,7 @@ _TAKEN: Final[Mapping[str, Callable[[Field], Schema]]] = {
     "attributes": lambda _: {},
 }
 
-#: What the rules of a resource say of a field's text, beyond its type.
+#: The schemas of fields whose rules say more than their kinds.
 _PATTERNS: Final[Mapping[tuple[type, str], Schema]] = {
     (entities.Attribute, "name"): {
         "type": "string",
@@ -195,22 +227,30 @@ _PATTERNS: Final[Mapping[tuple[type, str], Schema]] = {
     **{
         (entity, "list_of_images"): {
             "type": "array",
-            "items": {"type": "string", "maxLength": 2_048, "pattern": rf"{WEB_URL}|^{OWN_FILES}[^\s\\]*$"},
+            "items": {
+                "type": "string",
+                "maxLength": fields_of(entity)["list_of_images"].limits["maxLength"],
+                "pattern": rf"{WEB_URL}|^{SITE_FILES}[^\s\\]*$",
+            },
             "maxItems": entities.MAX_ENTRIES,
         }
         for entity in (entities.Client, entities.Service)
     },
-    (webhook_entity.Webhook, "url"): {"type": "string", "maxLength": 2_048, "pattern": _WEB},
+    (webhook_entity.Webhook, "url"): {
+        "type": "string",
+        "maxLength": fields_of(webhook_entity.Webhook)["url"].limits["maxLength"],
+        "pattern": _WEBHOOK_URL,
+    },
 }
 
 
 def input_name(entity: type | None) -> str:
-    """The name of the schema of an entry of a list, as it is taken."""
+    """Return the name of the schema of an item of a list in requests."""
     return f"{entity.__name__}Input" if entity else ""
 
 
-def entries() -> Iterator[tuple[str, Schema]]:
-    """The schemas of what lists of records hold."""
+def item_schemas() -> Iterator[tuple[str, Schema]]:
+    """Yield the named schemas of the items that lists in records hold."""
     for entity in (
         entities.Task,
         entities.Note,
@@ -218,5 +258,5 @@ def entries() -> Iterator[tuple[str, Schema]]:
         webhook_entity.Condition,
         entities.TeachingAssistant,
     ):
-        yield entity.__name__, shown(entity)
-        yield input_name(entity), taken(entity, require_all=True)
+        yield entity.__name__, output_schema(entity)
+        yield input_name(entity), input_schema(entity, require_all=True)

@@ -1,1 +1,1 @@
-"""What operators see: logs, metrics and traces."""
+"""Telemetry: logs, metrics and traces."""

@@ -1,4 +1,4 @@
-"""The log of requests: a line for each, which tells who did what kind of thing, and nothing that they sent."""
+"""The access log: a line for each request, with the user and the route but nothing that was sent."""
 
 import sys
 import time
@@ -9,21 +9,21 @@ from typing import Final
 
 from litestar.types import HTTPScope
 
-#: Seconds that a line may wait for others, so that they are written together.
-_TOGETHER: Final = 0.05
-#: What a pipe takes as a whole, so that the lines of several workers do not run into one another.
-_WHOLE: Final = 4_096
+#: Seconds that a line may wait for more lines, so that they are written together.
+_FLUSH_AFTER: Final = 0.05
+#: Bytes that a pipe writes atomically (PIPE_BUF), so that lines of several workers do not mix.
+_ATOMIC_SIZE: Final = 4_096
 _FAILED: Final = 500
 
 
 class AccessLog:
-    """Writes a line for each request; a watcher of the `Edge`.
+    """Writes a line for each request; an observer of the `RequestMiddleware`.
 
-    Nothing in a line needs to be escaped: ids of requests are sane, and all else is ours.
+    Nothing in a line needs escaping: request ids have only safe characters, and everything else is made by the server.
 
     Args:
         style: ``text`` or ``json``.
-        write: takes whole lines.
+        write: writes whole lines; by default to stderr.
     """
 
     def __init__(self, style: str, write: Callable[[str], object] | None = None) -> None:
@@ -35,22 +35,22 @@ class AccessLog:
         self._day = ""
 
     def __call__(self, method: str, route: str, status: int, seconds: float, scope: HTTPScope) -> None:
-        """Note a request; a failed one is written at once, with those before it."""
+        """Add a line for a request; after a server error all lines are written at once."""
         state = scope["state"]
         who = state.get("who")
         user = who.actor.user.id if who else None
         line = self._line(self._time(), state["request_id"], method, route, user, status, seconds * 1_000)
-        if self._size + len(line) > _WHOLE:
+        if self._size + len(line) > _ATOMIC_SIZE:
             self.flush()
         if not self._lines:
-            get_running_loop().call_later(_TOGETHER, self.flush)
+            get_running_loop().call_later(_FLUSH_AFTER, self.flush)
         self._lines.append(line)
         self._size += len(line)
         if status >= _FAILED:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has come together."""
+        """Write the lines that were collected."""
         if self._lines:
             text = "".join(self._lines)
             self._lines.clear()
@@ -81,6 +81,6 @@ def _json(at: str, id_: str, method: str, route: str, user: int | None, status: 
 
 
 def _to_stderr(text: str) -> None:
-    with suppress(OSError, ValueError):  # nobody reads it any more, which is no reason to answer nobody
+    with suppress(OSError, ValueError):  # stderr is closed, which is no reason to stop serving
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""Logs: one line for whatever happened, on stderr; stdout is for what was asked for.
+"""Logging to stderr, one line for each event; stdout is for the output of commands.
 
-No line repeats what a record holds or a client sent: of an error there are its type and where it came from, and never
-its text, which may quote values. PostgreSQL's do.
+Logs never contain values of records or requests. An error is logged with its type and traceback but without its
+message, which may quote values, as PostgreSQL's messages do.
 """
 
 import json
@@ -18,42 +18,42 @@ _LOGGING: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "crm_http.telemetry.logs.TextLines"},
-        "json": {"()": "crm_http.telemetry.logs.JsonLines"},
+        "text": {"()": "crm_http.telemetry.logs.TextFormatter"},
+        "json": {"()": "crm_http.telemetry.logs.JsonFormatter"},
     },
     "loggers": {"crm": {"level": "INFO"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
 }
-#: Whatever would begin a line of its own, or steer a terminal.
+#: Characters that would start a new line or control a terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log as the settings say."""
+    """Configure logging by the settings."""
     logging.config.dictConfig(logging_config(settings))
 
 
 def logging_config(settings: Settings) -> dict[str, Any]:
-    """Logging in the format that the settings ask for."""
+    """Return the configuration of logging (``logging.config.dictConfig``) in the format of the settings."""
     handler = {"class": "logging.StreamHandler", "formatter": settings.log_format}
     return _LOGGING | {"handlers": {"stderr": handler}}
 
 
-class TextLines(logging.Formatter):
-    """A log record as a line, and a traceback below it."""
+class TextFormatter(logging.Formatter):
+    """Formats a log record as one line, with a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, in which nothing can begin another, and the traceback."""
+        """Return the line, with control characters escaped, and the traceback."""
         text = f"{self.formatTime(record)} {record.levelname} {record.name}: {record.getMessage()}"
-        line = _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
+        line = _CONTROLS.sub(lambda control: repr(control[0])[1:-1], text)
         return f"{line}\n{_traceback(record.exc_info[1])}" if record.exc_info else line
 
 
-class JsonLines(logging.Formatter):
-    """A log record as one line of JSON."""
+class JsonFormatter(logging.Formatter):
+    """Formats a log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a traceback is one text within it."""
+        """Return the line; a traceback is one text in it."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
@@ -66,13 +66,13 @@ class JsonLines(logging.Formatter):
 
 
 def _traceback(error: BaseException | None) -> str:
-    """Where an error came from, and what it came of, without the texts of either."""
-    told = []
+    """Return the traceback of an error and its causes, without their messages."""
+    lines = []
     while error is not None:
-        told.append(f"{type(error).__module__}.{type(error).__qualname__}")
-        told += [line.rstrip("\n") for line in traceback.format_tb(error.__traceback__)]
+        lines.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        lines += [line.rstrip("\n") for line in traceback.format_tb(error.__traceback__)]
         inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
         error = inner or error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if error is not None:
-            told.append("which came of")
-    return "\n".join(told)
+            lines.append("caused by")
+    return "\n".join(lines)

@@ -1,6 +1,6 @@
-"""Figures for Prometheus: each worker counts in files of its own, and the process that looks after them shows the sum.
+"""Metrics for Prometheus: each worker counts in files of its own, and the supervisor serves the sums.
 
-Only where CRM_METRICS_PORT is set is this imported at all.
+This module is imported only if CRM_METRICS_PORT is set.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from crm_core.errors import UnavailableError
 from crm_core.ports import WebhookSender
 from crm_core.webhooks.attempts import Attempt, Outcome
 
-#: Where the library keeps the files; it reads this when it is imported.
-_PLACE: Final = "PROMETHEUS_MULTIPROC_DIR"
+#: The directory of the files; prometheus_client reads the variable when it is imported.
+_DIRECTORY_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_BETWEEN_SAMPLES: Final = 1.0
+_SAMPLE_INTERVAL: Final = 1.0
 
-#: The figures of a gauge by the value of its label.
+#: Returns the values of a gauge by label.
 Sample = Callable[[], Mapping[str, float]]
 
 
 class Metrics:
-    """What one worker counts; a watcher of the `Edge`."""
+    """The metrics of one worker; an observer of the `RequestMiddleware`."""
 
     def __init__(self) -> None:
         self._seconds = Histogram(
@@ -45,45 +45,50 @@ class Metrics:
         self._attempts = Counter(
             "crm_webhook_attempts", "Attempts to deliver to webhooks, by result.", ["result"], registry=None
         )
-        self._known: dict[tuple[str, str, int], Histogram] = {}
+        self._by_request: dict[tuple[str, str, int], Histogram] = {}
 
     def __call__(self, method: str, route: str, status: int, seconds: float, _: HTTPScope) -> None:
         """Count a request."""
         key = (method, route, status)
-        if (known := self._known.get(key)) is None:
-            known = self._known[key] = self._seconds.labels(method, route, str(status))
-        known.observe(seconds)
+        if (histogram := self._by_request.get(key)) is None:
+            histogram = self._by_request[key] = self._seconds.labels(method, route, str(status))
+        histogram.observe(seconds)
 
-    def counted(self, sender: WebhookSender) -> WebhookSender:
-        """A sender whose attempts are counted."""
+    def counting(self, sender: WebhookSender) -> WebhookSender:
+        """Return a sender that counts attempts by result."""
         return _CountedSender(sender, self._attempts)
 
     @asynccontextmanager
-    async def sampled(self, working: Callable[[], int], pools: Mapping[str, Sample]) -> AsyncIterator[None]:
-        """Look at what goes up and down, once in a second, meanwhile."""
-        in_flight = _gauge("crm_http_requests_in_flight", "Requests that are worked on.")
+    async def sampling(self, in_flight: Callable[[], int], pools: Mapping[str, Sample]) -> AsyncIterator[None]:
+        """Sample gauges once a second while the context is open.
+
+        Args:
+            in_flight: returns the number of requests in progress.
+            pools: functions that return the connections of a pool by state, by the name of the pool.
+        """
+        requests = _gauge("crm_http_requests_in_flight", "Requests that are worked on.")
         connections = _gauge("crm_pool_connections", "Connections to the database.", "pool", "state")
 
-        async def look() -> None:
+        async def sample_forever() -> None:
             while True:
-                in_flight.set(working())
+                requests.set(in_flight())
                 for pool, sample in pools.items():
                     for state, count in sample().items():
                         connections.labels(pool, state).set(count)
-                await asyncio.sleep(_BETWEEN_SAMPLES)
+                await asyncio.sleep(_SAMPLE_INTERVAL)
 
-        looking = asyncio.create_task(look())
+        task = asyncio.create_task(sample_forever())
         try:
             yield
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 class _CountedSender:
     def __init__(self, sender: WebhookSender, attempts: Counter) -> None:
         self._sender = sender
-        self._results = {taken: attempts.labels("delivered" if taken else "failed") for taken in (True, False)}
+        self._results = {success: attempts.labels("delivered" if success else "failed") for success in (True, False)}
 
     async def send(self, attempt: Attempt) -> Outcome:
         outcome = await self._sender.send(attempt)
@@ -92,19 +97,19 @@ class _CountedSender:
 
 
 @contextmanager
-def exposed(host: str, port: int, outbox: Callable[[], Mapping[str, float]]) -> Iterator[None]:
-    """Serve the figures of all workers that are started meanwhile. Raises OSError.
+def metrics_server(host: str, port: int, outbox: Callable[[], Mapping[str, float]]) -> Iterator[None]:
+    """Serve the metrics of all workers that are started while the context is open. Raises OSError.
 
     Args:
-        host: where to listen.
-        port: its port.
-        outbox: the figures of the outbox; may raise UnavailableError.
+        host: the address to listen on.
+        port: the port.
+        outbox: returns the metrics of the outbox by name; may raise UnavailableError.
     """
-    with TemporaryDirectory(prefix="crm-metrics-") as place:
-        os.environ[_PLACE] = place
+    with TemporaryDirectory(prefix="crm-metrics-") as directory:
+        os.environ[_DIRECTORY_VARIABLE] = directory
         registry = CollectorRegistry()
-        registry.register(_Workers(place))
-        registry.register(_Outbox(outbox))
+        registry.register(_WorkerCollector(directory))
+        registry.register(_OutboxCollector(outbox))
         server, thread = start_http_server(port, host, registry)
         try:
             yield
@@ -114,35 +119,35 @@ def exposed(host: str, port: int, outbox: Callable[[], Mapping[str, float]]) -> 
             thread.join()
 
 
-class _Workers(Collector):
-    """What the workers' files come to."""
+class _WorkerCollector(Collector):
+    """Collects the sums over the files of all workers."""
 
-    def __init__(self, place: str) -> None:
-        self._place = Path(place)
-        self._files = MultiProcessCollector(None, place)
+    def __init__(self, directory: str) -> None:
+        self._directory = Path(directory)
+        self._files = MultiProcessCollector(None, directory)
 
     def collect(self) -> Iterable[Metric]:
-        for path in self._place.glob("gauge_live*_*.db"):
-            # A worker that was killed has nothing in flight and no connections any more.
+        for path in self._directory.glob("gauge_live*_*.db"):
+            # A worker that was killed has no requests and connections any more, so its gauges are removed.
             if (pid := re.search(r"_(\d+)\.db$", path.name)) and not _is_alive(int(pid[1])):
-                with suppress(FileNotFoundError):  # another look was quicker
-                    mark_process_dead(int(pid[1]), str(self._place))
+                with suppress(FileNotFoundError):  # a scrape at the same time removed it
+                    mark_process_dead(int(pid[1]), str(self._directory))
         yield from self._files.collect()
 
 
-class _Outbox(Collector):
-    """The outbox, which is one for all workers."""
+class _OutboxCollector(Collector):
+    """Collects the metrics of the outbox, which all workers share."""
 
-    def __init__(self, figures: Callable[[], Mapping[str, float]]) -> None:
-        self._figures = figures
+    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+        self._read = read
 
     def collect(self) -> Iterable[Metric]:
-        with suppress(UnavailableError):  # what is not known is not shown
-            for name, value in self._figures().items():
-                yield GaugeMetricFamily(f"crm_outbox_{name}", _OUTBOX[name], value=value)
+        with suppress(UnavailableError):  # without the database there are no values
+            for name, value in self._read().items():
+                yield GaugeMetricFamily(f"crm_outbox_{name}", _OUTBOX_HELP[name], value=value)
 
 
-_OUTBOX: Final = {
+_OUTBOX_HELP: Final = {
     "waiting": "Deliveries that are not finished.",
     "oldest_seconds": "The age of the oldest of them.",
     "dead": "Deliveries that were given up, of the last 30 days.",
@@ -156,6 +161,6 @@ def _gauge(name: str, text: str, *labels: str) -> Gauge:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):  # the latter: another user's process has its number by now
+    except (ProcessLookupError, PermissionError):  # PermissionError: the number belongs to another user's process now
         return False
     return True

@@ -1,4 +1,4 @@
-"""Who is told of requests: the log, Prometheus, OpenTelemetry, each where it is asked for."""
+"""The observers of requests that the settings enable: access log, metrics, traces."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from crm_http.api.middleware import Watcher
+from crm_http.middleware import RequestObserver
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
 
@@ -20,15 +20,15 @@ logger = logging.getLogger("crm.http")
 
 @attrs.frozen
 class Observers:
-    """Those of a worker; None for who is not wanted."""
+    """The observers of one worker; None for those that are not enabled."""
 
     access_log: AccessLog | None
     metrics: "Metrics | None"
     traces: "Traces | None"
 
     @classmethod
-    def wanted(cls, settings: Settings, environ: Mapping[str, str] = os.environ) -> Self:
-        """Those that the settings ask for, and OpenTelemetry's own."""
+    def from_settings(cls, settings: Settings, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return the observers that the settings and OpenTelemetry's environment variables enable."""
         return cls(
             AccessLog(settings.log_format) if settings.access_log else None,
             _metrics() if settings.metrics_port is not None else None,
@@ -36,12 +36,12 @@ class Observers:
         )
 
     @property
-    def all(self) -> Sequence[Watcher]:
-        """Whom requests are told to."""
-        return [each for each in (self.access_log, self.metrics, self.traces) if each]
+    def all(self) -> Sequence[RequestObserver]:
+        """Return the enabled observers."""
+        return [observer for observer in (self.access_log, self.metrics, self.traces) if observer]
 
     def close(self) -> None:
-        """Pass on what has not been passed on."""
+        """Write the remaining lines of the log, and send the remaining spans."""
         if self.access_log:
             self.access_log.flush()
         if self.traces:
@@ -49,14 +49,14 @@ class Observers:
 
 
 def _metrics() -> "Metrics":
-    from crm_http.telemetry.metrics import Metrics  # noqa: PLC0415 - not all want them
+    from crm_http.telemetry.metrics import Metrics  # noqa: PLC0415 - optional
 
     return Metrics()
 
 
 def _traces() -> "Traces | None":
     try:
-        from crm_http.telemetry.traces import Traces  # noqa: PLC0415 - not all want them, nor have what they need
+        from crm_http.telemetry.traces import Traces  # noqa: PLC0415 - optional, and so are its dependencies
     except ModuleNotFoundError:
         logger.warning("OTEL_EXPORTER_OTLP_ENDPOINT has no effect without OpenTelemetry: install crm-core[otel].")
         return None

@@ -1,6 +1,6 @@
-"""Traces by OpenTelemetry: a span for each request, named by its route, and nothing in it that was sent.
+"""Traces by OpenTelemetry: a span for each request, named by its route, without anything that was sent.
 
-What the library can be told by its own variables, OTEL_…, holds: this only begins and ends spans.
+OpenTelemetry is configured by its own environment variables, OTEL_…; this module only starts and ends spans.
 """
 
 import threading
@@ -19,10 +19,10 @@ _CLOSE_SECONDS = 2.0
 
 
 class Traces:
-    """Makes spans; a watcher of the `Edge`.
+    """Exports a span for each request; an observer of the `RequestMiddleware`.
 
     Args:
-        exporter: where they go; the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, unless told otherwise.
+        exporter: exports the spans; by default to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names.
     """
 
     def __init__(self, exporter: SpanExporter | None = None) -> None:
@@ -32,7 +32,7 @@ class Traces:
         self._propagator = TraceContextTextMapPropagator()
 
     def __call__(self, method: str, route: str, status: int, seconds: float, scope: HTTPScope) -> None:
-        """Tell of a request, as part of the trace that the caller sent."""
+        """Export a span for a request, as part of the trace in its ``traceparent`` header."""
         ended = time.time_ns()
         span = self._tracer.start_span(
             f"{method} {route}",
@@ -46,7 +46,7 @@ class Traces:
         span.end(ended)
 
     def close(self) -> None:
-        """Send what has not been sent, unless the collector takes long: the server is about to end."""
+        """Send the remaining spans, but wait for the collector for at most two seconds, as the server is stopping."""
         sending = threading.Thread(target=self._provider.shutdown, daemon=True)
         sending.start()
         sending.join(_CLOSE_SECONDS)

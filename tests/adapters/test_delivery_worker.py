@@ -218,9 +218,9 @@ class LameOutbox:
         if self.failures:
             raise self.failures.pop()
 
-    async def claim(self, most: int, busy: Mapping[UUID, int], *, scarce: bool = False) -> Claim:
+    async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
         self._fail()
-        return await self.outbox.claim(most, busy, scarce=scarce)
+        return await self.outbox.claim(limit, in_flight, idle_only=idle_only)
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         self._fail()
@@ -232,14 +232,14 @@ class LameOutbox:
     async def pause(self, webhook: UUID, seconds: float) -> None:
         await self.outbox.pause(webhook, seconds)
 
-    async def forgive(self, webhook: UUID) -> None:
-        await self.outbox.forgive(webhook)
+    async def reset_health(self, webhook: UUID) -> None:
+        await self.outbox.reset_health(webhook)
 
     async def clean(self) -> int:
         self._fail()
         return await self.outbox.clean()
 
-    async def woken(self) -> None:
+    async def wait_for_work(self) -> None:
         await asyncio.Event().wait()
 
 

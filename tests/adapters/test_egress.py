@@ -11,8 +11,8 @@ import httpx
 import pytest
 from ssrfguard import BlockedAddressError, BlockedURLError
 
+from crm_adapters.webhooks.dns import AddressInfo, GetAddrInfo, Resolver
 from crm_adapters.webhooks.egress import Egress
-from crm_adapters.webhooks.look_ups import Answer, LookUp, LookUps
 from crm_adapters.webhooks.policy import policy_of
 from tests.adapters.receivers import Receiver, answers
 
@@ -137,27 +137,27 @@ def status_of(url: str, **options: object) -> int:
     return statuses_of([url], **options)[0]
 
 
-def statuses_of(urls: list[str], look_up: LookUp | None = None, **options: object) -> list[int]:
+def statuses_of(urls: list[str], look_up: GetAddrInfo | None = None, **options: object) -> list[int]:
     async def ask() -> list[int]:
-        egress = Egress(policy_of(**options), look_up=look_up)
+        egress = Egress(policy_of(**options), getaddrinfo=look_up)
         try:
             return [await one(egress, url) for url in urls]
         finally:
             await egress.close()
 
     async def one(egress: Egress, url: str) -> int:
-        async with asyncio.timeout(5), egress.answer("GET", url, [], b"") as response:
+        async with asyncio.timeout(5), egress.request("GET", url, [], b"") as response:
             await response.aread()
             return response.status
 
     return asyncio.run(ask())
 
 
-def resolving(*answers: str | list[str]) -> Callable[..., list[Answer]]:
+def resolving(*answers: str | list[str]) -> Callable[..., list[AddressInfo]]:
     """A name server whose answers change from one look-up to the next; the last one stays."""
     coming = [[answer] if isinstance(answer, str) else answer for answer in answers]
 
-    def look_up(_: str, port: int, *__: object) -> list[Answer]:
+    def look_up(_: str, port: int, *__: object) -> list[AddressInfo]:
         addresses = coming.pop(0) if len(coming) > 1 else coming[0]
         return [socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0] for address in addresses]
 
@@ -368,18 +368,18 @@ def test_a_look_up_that_hangs_holds_one_thread_and_no_caller() -> None:
     may_end = threading.Event()
     asked: list[str] = []
 
-    def look_up(host: str, port: int, *_: object) -> list[Answer]:
+    def look_up(host: str, port: int, *_: object) -> list[AddressInfo]:
         asked.append(host)
         if host == "stuck.example":
             may_end.wait()
         return [socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)[0]]
 
     async def ask(egress: Egress, url: str) -> int:
-        async with egress.answer("GET", url, [], b"") as response:
+        async with egress.request("GET", url, [], b"") as response:
             return response.status
 
     async def ask_all(receiver: Receiver) -> list[int | BaseException]:
-        egress = Egress(policy_of(allow_loopback=True), patience=0.2, look_up=look_up)
+        egress = Egress(policy_of(allow_loopback=True), lookup_timeout=0.2, getaddrinfo=look_up)
         stuck = (ask(egress, receiver.url(host="stuck.example")) for _ in range(100))
         try:
             healthy = ask(egress, receiver.url(host="healthy.example"))
@@ -397,9 +397,9 @@ def test_a_look_up_that_hangs_holds_one_thread_and_no_caller() -> None:
 
 
 def test_a_name_is_looked_up_again_once_it_was_answered() -> None:
-    look_ups = LookUps(5, resolving("127.0.0.1", "127.0.0.2"))
+    resolver = Resolver(5, resolving("127.0.0.1", "127.0.0.2"))
 
-    found = [look_ups("name.example", 80)[0][4][0] for _ in range(2)]
-    look_ups.close()
+    found = [resolver("name.example", 80)[0][4][0] for _ in range(2)]
+    resolver.close()
 
     assert found == ["127.0.0.1", "127.0.0.2"]

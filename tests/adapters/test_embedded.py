@@ -146,7 +146,7 @@ def test_rows_survive_a_killed_postmaster_and_it_is_back_by_itself(data_dir: Pat
 def test_it_gives_up_when_it_dies_too_often_and_says_so_once(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server, "_DEATHS", 2)
+    monkeypatch.setattr(server, "_MAX_DEATHS", 2)
     failures, failed = [], threading.Event()
 
     def on_failure() -> None:
@@ -303,8 +303,8 @@ def test_what_is_raised_inside_is_not_taken_for_the_servers_fault(data_dir: Path
 def test_the_log_begins_anew_when_it_is_large_while_the_server_writes_on(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_LARGEST_LOG", 20_000)
-    monkeypatch.setattr(server, "_BETWEEN_LOOKS_AT_LOG", 0.01)
+    monkeypatch.setattr(cluster, "_MAX_LOG_BYTES", 20_000)
+    monkeypatch.setattr(server, "_LOG_CHECK_INTERVAL", 0.01)
     log, kept = data_dir / "postgres.log", data_dir / "postgres.log.1"
     with embedded_server(data_dir) as url:
         written = "do $$ begin for n in 1..100 loop raise log '%', repeat('x', 500); end loop; end $$"

@@ -25,9 +25,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
+from crm_core.input.readers import RefusedError
 from crm_core.ports import WebhookSender
 from crm_core.testing import WebhookSenderContract
 from crm_core.webhooks.attempts import Attempt, Outcome
+from crm_core.webhooks.templates import read_headers
 from tests.adapters.receivers import (
     Behaviour,
     Received,
@@ -216,6 +218,24 @@ def test_headers_that_framing_or_signing_depends_on_are_dropped(name: str) -> No
     assert "forged" not in str(request.headers)
     assert request.header("x-kept") == "1"
     assert verify(request, NEW)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control"),
+        *("Connection", "Content-Encoding", "Content-Language", "Content-Length", "Content-Type", "Cookie", "Date"),
+        *("Digest", "Expect", "Forwarded", "From", "Host", "If-Match", "Keep-Alive", "Link", "Max-Forwards", "Origin"),
+        *("Pragma", "Prefer", "Proxy-Connection", "Range", "Referer", "Signature", "TE", "Traceparent", "Trailer"),
+        *("Transfer-Encoding", "Upgrade", "User-Agent", "Via", "Webhook-Id", "Webhook-Signature", "X-Forwarded-For"),
+    ],
+)
+def test_a_header_is_either_refused_with_its_webhook_or_sent(name: str) -> None:
+    try:
+        headers = read_headers({name: "own"})
+    except RefusedError:
+        return
+    assert received(headers=headers).header(name) == "own"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from litestar import Litestar, Request, get, route
 from litestar.response.base import ASGIResponse
 from psycopg.conninfo import conninfo_to_dict
 
-from crm_http.server import supervisor
+from crm_http.server import workers
 from crm_http.settings import Settings
 
 #: As large as a client of the demo data.
@@ -60,7 +60,7 @@ def bare() -> Litestar:
 
 def serve(port: int) -> None:
     """Serve it as ``crm serve`` serves."""
-    server = supervisor._server(Settings(port=port), "127.0.0.1")
+    server = workers.granian_server(Settings(port=port), "127.0.0.1")
     multiprocessing.set_start_method("spawn", force=True)
     server.serve(target_loader=bare, wrap_loader=False)
 

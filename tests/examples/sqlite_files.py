@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crm_core import OpenFile, StoredFile
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import key_in
+from crm_core.model.files import SITE_FILES, key_in
 
 _PIECE = 65_536
 
@@ -23,11 +22,11 @@ class SqliteFileStore:
 
     def url(self, key: str) -> str:
         """The address of a file: the app serves it, from what `open` gives."""
-        return OWN_FILES + key
+        return SITE_FILES + key
 
     def key(self, url: str) -> str | None:
         """The key of the file whose address this is."""
-        return key_in(url, OWN_FILES)
+        return key_in(url, SITE_FILES)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
         """Keep a file; images are small enough to be in memory meanwhile."""

@@ -118,7 +118,7 @@ def test_nobody_listens_through_it_and_that_is_said_once(
     async def listen() -> None:
         async with Pool(pooled) as pool:
             outbox = PostgresOutbox(pool)
-            waiting = asyncio.create_task(outbox.woken())
+            waiting = asyncio.create_task(outbox.wait_for_work())
             await asyncio.sleep(0)
             listening = outbox._listening
             assert listening is not None

@@ -19,7 +19,7 @@ import pytest
 
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.records import replica as adapter
+from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG, REPLICA_ANSWER_LIFETIME
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.migrations import migrate
@@ -32,7 +32,7 @@ from crm_core.use_cases import records
 from tests.faults.servers import Postgres, primary, standby, until
 from tests.http.conftest import Api, Server, serving
 
-PROMISED = adapter.MOST_BEHIND + adapter._ANSWER_GOOD_FOR
+PROMISED = MAX_REPLICA_LAG + REPLICA_ANSWER_LIFETIME
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_core.ports import FileStore
 from crm_core.use_cases.uploads import Images
+from crm_core.use_cases.users import disable_user
 from crm_http.app import create_app
 from tests.conftest import empty as empty_records
 
@@ -41,7 +42,7 @@ class MemoryPeople:
 
     def disable(self, username: str) -> None:
         """Lock a user out, whose tokens stay."""
-        self._run(self._accounts.disable(username))
+        self._run(disable_user(self._accounts, username))
 
     @contextlib.contextmanager
     def without(self, group: str, permission: str) -> Iterator[None]:

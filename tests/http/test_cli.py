@@ -442,6 +442,55 @@ def test_a_disabled_user_is_out(running: Server, crm: Crm) -> None:
     assert crm("token", "issue", "cat").code == 1
 
 
+def test_an_enabled_user_is_in_again_with_the_earlier_tokens(running: Server, crm: Crm) -> None:
+    crm("user", "add", "cora", "--password-stdin", given="word")
+    token = running.token("cora", "word")
+    assert crm["user disable cora"] == "Disabled cora.\n"
+    assert running.me(token).status_code == 401
+
+    enabled = crm["user enable cora"]
+
+    assert enabled == "Enabled cora.\n1 earlier token works again: `crm token revoke cora --all` ends all.\n"
+    assert running.me(token).status_code == 200
+    assert running.log_in("cora", "word") == 200
+    assert "cora\t\t\t\t\t\n" in crm["user list"]
+    crm["token revoke cora --all"]
+    assert crm["user enable cora"] == "Enabled cora.\n"
+
+
+def test_a_new_password_of_a_disabled_user_says_that_it_lets_nobody_in(running: Server, crm: Crm) -> None:
+    crm("user", "add", "dora", "--password-stdin", given="old")
+    crm["user disable dora"]
+
+    changed = crm("user", "passwd", "dora", "--password-stdin", given="new")
+
+    assert changed.code == 0
+    assert changed.out.splitlines() == [
+        "dora has the new password; 0 tokens ended.",
+        "dora is disabled and cannot log in: `crm user enable dora` changes that.",
+    ]
+    assert running.log_in("dora", "new") == 400
+    crm["user enable dora"]
+    assert running.log_in("dora", "new") == 200
+
+
+def test_a_change_of_a_user_counts_from_the_next_request_and_leaves_the_rest(running: Server, crm: Crm) -> None:
+    crm("user", "add", "ella", "--group", "Sales", "--first-name", "Ella", "--password-stdin", given="word")
+    token = running.token("ella", "word")
+
+    assert crm["user change ella --group Operations --group Instructors --email e@example.org"] == "Changed ella.\n"
+    assert running.me(token).json()["groups"] == ["Instructors", "Operations"]
+    assert "ella\tElla\te@example.org\tInstructors, Operations\t\t\n" in crm["user list"]
+
+    assert crm("user", "change", "ella", "--first-name", "", "--last-name", "Lee", "--superuser").code == 0
+    assert "ella\tLee\te@example.org\tInstructors, Operations\tsuperuser\t\n" in crm["user list"]
+    assert "app.delete_webhook" in running.me(token).json()["permissions"]
+
+    assert crm["user change ella --no-superuser --no-groups"] == "Changed ella.\n"
+    assert running.me(token).json()["permissions"] == []
+    assert "ella\tLee\te@example.org\t\t\t\n" in crm["user list"]
+
+
 def test_permissions_of_groups_count_from_the_next_request(running: Server, crm: Crm) -> None:
     assert crm["group grant Auditors view_client app.view_lead"].startswith("The new group Auditors may ")
     assert "Auditors\tapp.view_client, app.view_lead\n" in crm["group list"]
@@ -473,6 +522,11 @@ def test_tokens_are_issued_listed_and_revoked(running: Server, crm: Crm) -> None
     ("words", "mended"),
     [
         ("user disable nobody", "`crm user list`"),
+        ("user enable nobody", "`crm user list`"),
+        ("user passwd nobody --password-stdin", "`crm user list`"),
+        ("user change nobody --superuser", "`crm user list`"),
+        ("user change admin --group Sails", "Sales"),
+        ("user add admin --password-stdin", "`crm user change`"),
         ("user add fay --group Sails --password-stdin", "Sales"),
         ("group revoke Sails view_client", "Sales"),
         ("token issue nobody", "`crm user list`"),
@@ -562,6 +616,9 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         (["user", "add", "g" * 151, "--password-stdin"], "150 characters"),
         (["user", "add", "gus\udcff", "--password-stdin"], "U+DCFF"),
         (["user", "add", "gus", "--first-name", "g" * 151, "--password-stdin"], "150 characters"),
+        (["user", "change", "gus"], "Give what to change: --group"),
+        (["user", "change", "gus", "--group", "Sales", "--no-groups"], "either --group or --no-groups"),
+        (["user", "change", "gus", "--email", "g" * 255], "254 characters"),
         (["group", "grant", "Sales"], "PERMISSION"),
         (["group", "grant", "Sales", "view_clients"], "did you mean app.view_client?"),
         (["token", "revoke", "admin"], "--all"),

@@ -387,7 +387,7 @@ class TestUniqueness:
 
 
 class TestTheNextRequest:
-    """What is done through one process counts from the next request on the other (rulings 21, 23, 24)."""
+    """What is done through one process counts from the next request on the other (decisions 21, 23, 24)."""
 
     def test_an_attribute_counts_once_defined_required_and_dropped(self, apis: tuple[Api, Api]) -> None:
         for number in range(30):

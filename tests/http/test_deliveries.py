@@ -1,4 +1,4 @@
-"""Webhooks delivered by ``crm serve`` to real receivers, and what is shown of it (``api.md`` 13, rulings 26 to 30)."""
+"""Webhooks delivered by ``crm serve`` to real receivers, and the log of it (``api.md`` 13, decisions 26 to 30)."""
 
 import asyncio
 import contextlib

@@ -11,9 +11,9 @@ from resource import RLIM_INFINITY
 import psycopg
 import pytest
 
-from crm_http.cli.doctor import checks
+from crm_http.cli.doctor import database, machine
 from crm_http.cli.doctor.checks import Check, State
-from crm_http.server import supervisor
+from crm_http.server.serving import summary
 from crm_http.settings import Settings
 from tests.http.test_cli import Crm, Finished
 from tests.seaweedfs import CREDENTIALS, S3
@@ -36,51 +36,51 @@ METADATA = ip_network("169.254.169.254/32")
 @pytest.mark.parametrize(
     ("check", "state"),
     [
-        (checks.fitness(150_004, ""), "ok"),
-        (checks.fitness(140_004, "PostgreSQL 15 or later is needed."), "failed"),
-        (checks.durability(SETTINGS), "ok"),
-        (checks.durability(SETTINGS | {"synchronous_commit": "remote_apply"}), "ok"),
-        (checks.durability(SETTINGS | {"fsync": "off"}), "warning"),
-        (checks.durability(SETTINGS | {"synchronous_commit": "off"}), "warning"),
-        (checks.time_limits(SETTINGS), "ok"),
-        (checks.time_limits(SETTINGS | {"statement_timeout": "5000"}), "warning"),
-        (checks.connections(SETTINGS, 4), "ok"),
-        (checks.connections(SETTINGS, 5), "warning"),
-        (checks.pooler(is_pooled=True), "ok"),
-        (checks.clock(-2.0), "ok"),
-        (checks.clock(2.1), "warning"),
-        (checks.clock(-300.1), "failed"),
-        (checks.migrations([]), "ok"),
-        (checks.migrations(["0004_receipts"]), "failed"),
-        (checks.superusers(["ann"]), "ok"),
-        (checks.superusers([]), "failed"),
-        (checks.outbox(OUTBOX), "ok"),
-        (checks.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
-        (checks.outbox(OUTBOX | {"dead": 1.0}), "warning"),
-        (checks.replica(0.1), "ok"),
-        (checks.replica(math.inf), "warning"),
-        (checks.replica(None), "failed"),
-        (checks.disk(2**40, "/data"), "ok"),
-        (checks.disk(2**30, "/data"), "warning"),
-        (checks.disk(2**20, "/data"), "failed"),
-        (checks.egress(Settings(), []), "ok"),
-        (checks.egress(WIDE, []), "warning"),
-        (checks.egress(Settings(webhook_allow=(METADATA,)), [METADATA]), "warning"),
-        (checks.open_files(RLIM_INFINITY), "ok"),
-        (checks.open_files(2_048), "ok"),
-        (checks.open_files(1_024), "warning"),
-        (next(checks.hosts({"db1:5432": "primary", "db2:5432": "standby"})), "ok"),
-        (next(checks.hosts({"db1:5432": "primary", "db2:5432": "gone"})), "warning"),
+        (database.fitness(150_004, ""), "ok"),
+        (database.fitness(140_004, "PostgreSQL 15 or later is needed."), "failed"),
+        (database.durability(SETTINGS), "ok"),
+        (database.durability(SETTINGS | {"synchronous_commit": "remote_apply"}), "ok"),
+        (database.durability(SETTINGS | {"fsync": "off"}), "warning"),
+        (database.durability(SETTINGS | {"synchronous_commit": "off"}), "warning"),
+        (database.time_limits(SETTINGS), "ok"),
+        (database.time_limits(SETTINGS | {"statement_timeout": "5000"}), "warning"),
+        (database.connections(SETTINGS, 4), "ok"),
+        (database.connections(SETTINGS, 5), "warning"),
+        (database.pooler(is_pooled=True), "ok"),
+        (database.clock(-2.0), "ok"),
+        (database.clock(2.1), "warning"),
+        (database.clock(-300.1), "failed"),
+        (database.migrations([]), "ok"),
+        (database.migrations(["0004_receipts"]), "failed"),
+        (database.superusers(["ann"]), "ok"),
+        (database.superusers([]), "failed"),
+        (database.outbox(OUTBOX), "ok"),
+        (database.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
+        (database.outbox(OUTBOX | {"dead": 1.0}), "warning"),
+        (database.replica(0.1), "ok"),
+        (database.replica(math.inf), "warning"),
+        (database.replica(None), "failed"),
+        (machine.disk(2**40, "/data"), "ok"),
+        (machine.disk(2**30, "/data"), "warning"),
+        (machine.disk(2**20, "/data"), "failed"),
+        (machine.egress(Settings(), []), "ok"),
+        (machine.egress(WIDE, []), "warning"),
+        (machine.egress(Settings(webhook_allow=(METADATA,)), [METADATA]), "warning"),
+        (machine.open_files(RLIM_INFINITY), "ok"),
+        (machine.open_files(2_048), "ok"),
+        (machine.open_files(1_024), "warning"),
+        (next(database.hosts({"db1:5432": "primary", "db2:5432": "standby"})), "ok"),
+        (next(database.hosts({"db1:5432": "primary", "db2:5432": "gone"})), "warning"),
     ],
 )
 def test_what_is_not_well_comes_with_how_to_mend_it(check: Check, state: str) -> None:
     assert check.state == state
     assert check.found
-    assert bool(check.mend) is (state != "ok")
+    assert bool(check.advice) is (state != "ok")
 
 
 def test_one_host_needs_no_line_of_its_own() -> None:
-    assert not list(checks.hosts({"db1:5432": "primary"}))
+    assert not list(database.hosts({"db1:5432": "primary"}))
 
 
 def examined(ran: Finished) -> Mapping[str, Mapping[str, str]]:
@@ -181,11 +181,11 @@ def test_every_wrong_setting_is_told_at_once_without_a_secret(tmp_path: Path) ->
 
 def test_the_welcome_tells_where_everything_is_and_no_secret_but_the_first_password() -> None:
     given = Settings(database_url=f"postgresql://crm:{SECRET}@db/crm", admin_password=SECRET, metrics_port=9_000)
-    told = supervisor._welcome(given, None)
+    told = summary(given, None)
     assert list(told) == ["Address", "Docs", "Data", "Files", "Metrics"]
     assert told["Docs"] == "http://127.0.0.1:8000/docs/"
     assert SECRET not in str(told)
 
-    first = supervisor._welcome(Settings(data_dir=Path("/srv/crm")), "made up")
+    first = summary(Settings(data_dir=Path("/srv/crm")), "made up")
     assert first["Log"].startswith("/srv/crm/postgres.log")
     assert list(first)[-2:] == ["Login", "Password"]

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
-from crm_http.api.limits import Limits
-from crm_http.api.middleware import AbandonedError, Edge, Watcher
+from crm_http.middleware import AbandonedError, Limits, RequestMiddleware, RequestObserver
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
-from crm_http.telemetry.logs import JsonLines, TextLines
+from crm_http.telemetry.logs import JsonFormatter, TextFormatter
 from crm_http.telemetry.observers import Observers
 from tests.http.conftest import Api, Server
 from tests.pictures import png
@@ -50,9 +49,12 @@ async def answer(scope: Scope, _: Receive, send: Send) -> None:
 
 
 async def ask(
-    edge: Edge, path: str = "/api/clients/7/", method: str = "GET", body: Callable[[], Awaitable[Message]] | None = None
+    middleware: RequestMiddleware,
+    path: str = "/api/clients/7/",
+    method: str = "GET",
+    body: Callable[[], Awaitable[Message]] | None = None,
 ) -> tuple[int, Mapping[bytes, bytes], bytes]:
-    """Send a request straight to the edge; gives the status, the headers and the body."""
+    """Send a request straight to the middleware; gives the status, the headers and the body."""
     messages: list[Any] = []
 
     async def receive() -> Any:
@@ -62,7 +64,7 @@ async def ask(
         messages.append(message)
 
     scope: Any = {"type": "http", "method": method, "path": path, "query_string": CANARY.encode(), "headers": []}
-    await edge(scope, receive, send)
+    await middleware(scope, receive, send)
     start, *pieces = messages
     return start["status"], dict(start["headers"]), b"".join(piece["body"] for piece in pieces)
 
@@ -70,20 +72,20 @@ async def ask(
 def test_too_much_at_once_is_refused_at_once_and_health_is_not() -> None:
     async def run() -> None:
         app = Waiting()
-        edge = Edge(app, LIMITS)
-        working = [asyncio.create_task(ask(edge)) for _ in range(LIMITS.requests)]
+        middleware = RequestMiddleware(app, LIMITS)
+        working = [asyncio.create_task(ask(middleware)) for _ in range(LIMITS.requests)]
         for _ in working:
             await app.come.acquire()
-        status, headers, body = await ask(edge)
-        health = asyncio.create_task(ask(edge, "/healthz"))
+        status, headers, body = await ask(middleware)
+        health = asyncio.create_task(ask(middleware, "/healthz"))
         await app.come.acquire()
         app.go.set()
 
         assert (status, headers[b"retry-after"], headers[b"content-type"]) == (503, b"1", b"application/json")
         assert json.loads(body) == {"detail": "Service temporarily unavailable, try again later."}
         assert {each[0] for each in await asyncio.gather(health, *working)} == {200}
-        assert (await ask(edge))[0] == 200
-        assert edge.working == 0
+        assert (await ask(middleware))[0] == 200
+        assert middleware.in_flight == 0
 
     asyncio.run(asyncio.wait_for(run(), 10))
 
@@ -91,17 +93,17 @@ def test_too_much_at_once_is_refused_at_once_and_health_is_not() -> None:
 def test_requests_whose_body_is_waited_for_take_nobody_s_place() -> None:
     async def run() -> None:
         app, sent = Waiting(), asyncio.Event()
-        edge = Edge(app, LIMITS)
+        middleware = RequestMiddleware(app, LIMITS)
         app.go.set()
 
         async def body() -> Any:
             await sent.wait()
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        waiting = [asyncio.create_task(ask(edge, body=body)) for _ in range(10)]
+        waiting = [asyncio.create_task(ask(middleware, body=body)) for _ in range(10)]
         await asyncio.sleep(0)
 
-        assert (await ask(edge))[0] == 200
+        assert (await ask(middleware))[0] == 200
         sent.set()
         assert {each[0] for each in await asyncio.gather(*waiting)} == {200}
 
@@ -111,13 +113,13 @@ def test_requests_whose_body_is_waited_for_take_nobody_s_place() -> None:
 def test_bodies_that_come_when_too_much_is_worked_on_are_refused() -> None:
     async def run() -> None:
         app, sent = Waiting(), asyncio.Event()
-        edge = Edge(app, LIMITS)
+        middleware = RequestMiddleware(app, LIMITS)
 
         async def body() -> Any:
             await sent.wait()
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        waiting = [asyncio.create_task(ask(edge, body=body)) for _ in range(LIMITS.requests + 3)]
+        waiting = [asyncio.create_task(ask(middleware, body=body)) for _ in range(LIMITS.requests + 3)]
         await asyncio.sleep(0)
         sent.set()
         for _ in range(LIMITS.requests):
@@ -127,7 +129,7 @@ def test_bodies_that_come_when_too_much_is_worked_on_are_refused() -> None:
 
         # What is raised becomes the app's 503; here there is no app that answers for it.
         assert sum(isinstance(each, AbandonedError) for each in answers) == 3
-        assert edge.working == 0
+        assert middleware.in_flight == 0
 
     asyncio.run(asyncio.wait_for(run(), 10))
 
@@ -176,11 +178,11 @@ async def fail_midway(_: Scope, __: Receive, send: Send) -> None:
 
 def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AbandonedError) as caught:
-        asyncio.run(ask(Edge(fail_midway)))
+        asyncio.run(ask(RequestMiddleware(fail_midway)))
 
     assert CANARY not in str(caught.value)
     [record] = caplog.records
-    for formatter in (TextLines(), JsonLines()):
+    for formatter in (TextFormatter(), JsonFormatter()):
         line = formatter.format(record)
         assert "builtins.ExceptionGroup" in line
         assert "builtins.ValueError" in line
@@ -191,9 +193,9 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
 def test_no_value_makes_a_line_of_its_own() -> None:
     record = logging.LogRecord("crm", logging.INFO, "", 1, "a\r\nb \x1b[0m %s", ("\u2028",), None)
 
-    assert TextLines().format(record).splitlines()[0].endswith(r"INFO crm: a\r\nb \x1b[0m \u2028")
-    assert "\n" not in TextLines().format(record)
-    assert len(JsonLines().format(record).splitlines()) == 1
+    assert TextFormatter().format(record).splitlines()[0].endswith(r"INFO crm: a\r\nb \x1b[0m \u2028")
+    assert "\n" not in TextFormatter().format(record)
+    assert len(JsonFormatter().format(record).splitlines()) == 1
 
 
 class Written:
@@ -209,11 +211,11 @@ class Written:
 def log_of(style: str, *requests: tuple[str, Served]) -> list[str]:
     """What is written of requests until the next turn of the loop, each by its method and the app that answers."""
     written = Written()
-    log: Watcher = AccessLog(style, written)
+    log: RequestObserver = AccessLog(style, written)
 
     async def run() -> None:
         for method, app in requests:
-            await ask(Edge(app, observers=[log]), method=method)
+            await ask(RequestMiddleware(app, observers=[log]), method=method)
 
     asyncio.run(run())
     return written.texts
@@ -260,14 +262,14 @@ def test_lines_that_wait_are_written_by_and_by() -> None:
     async def run() -> None:
         done = asyncio.Event()
         log = AccessLog("text", lambda _: done.set())
-        await ask(Edge(answer, observers=[log]))
+        await ask(RequestMiddleware(answer, observers=[log]))
         await asyncio.wait_for(done.wait(), 10)
 
     asyncio.run(run())
 
 
 def test_requests_are_logged_unless_nobody_wants_that() -> None:
-    [log] = Observers.wanted(Settings(), {}).all
+    [log] = Observers.from_settings(Settings(), {}).all
 
     assert isinstance(log, AccessLog)
-    assert Observers.wanted(Settings(access_log=False), {}).all == []
+    assert Observers.from_settings(Settings(access_log=False), {}).all == []

@@ -154,7 +154,7 @@ def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callab
     url = new_database()
     asyncio.run(migrate(url))
     with psycopg.connect(url) as connection:
-        connection.execute("insert into app_user (username, password_hash) values ('admin', '!')")
+        connection.execute("insert into app_user (username, password_hash, is_superuser) values ('admin', '!', true)")
     command = [sys.executable, "-c", blocks(page)[name].text]
 
     done = subprocess.run(command, env={"CRM_DATABASE_URL": url}, capture_output=True, text=True, check=False)

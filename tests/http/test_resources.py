@@ -22,7 +22,7 @@ NO_CHOICE = ["Select a valid choice. That choice is not one of the available cho
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 
 _ACTIVITY = ["attributes", "list_of_tasks", "list_of_notes", "list_of_images"]
-#: The documented fields in the documented order, and ruling 10's after them.
+#: The documented fields in the documented order, and decision 10's after them.
 FIELDS = {
     "client": ["id", "name", *_ACTIVITY, "created_at", "created_by"],
     "service": ["id", "name", "client", "actual_cohort", "origin_cohort", *_ACTIVITY, "created_at"],
@@ -748,7 +748,7 @@ def test_values_outlive_their_definition_and_a_narrowed_list(world: World) -> No
 # Users
 
 ALL, VIEW, NONE, CHANGE, TEACH = "VACD", "V", "", "VAC", "VAC"
-#: What the groups may do (ruling 24): view, add, change, delete.
+#: What the groups may do (decision 24): view, add, change, delete.
 MATRIX = {
     "client": {"Sales": ALL, "Operations": ALL, "Instructors": NONE, "Teacher Assistant": NONE},
     "lead": {"Sales": ALL, "Operations": ALL, "Instructors": NONE, "Teacher Assistant": NONE},

@@ -25,7 +25,7 @@ FOR_ANYBODY = {
     ("GET", "/schema/openapi.json"),  # without what users defined
     ("GET", "/docs"),
     ("GET", "/docs/{name:str}"),
-    ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (ruling 18)
+    ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (decision 18)
     ("GET", "/files/services/{id:str}/{name:str}"),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

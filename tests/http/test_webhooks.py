@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: what is shown of them to whom, and trying one without sending anything (rulings 26 to 29)."""
+"""Webhooks over HTTP: what is shown of them to whom, and trying one without sending anything (decisions 26 to 29)."""
 
 from typing import Any
 
@@ -40,6 +40,14 @@ def test_header_values_are_for_those_who_may_change_webhooks(api: Api) -> None:
             found = shown[0] if isinstance(shown, list) else shown
             assert found == hook | {"headers": headers}, path
             assert list(found) == list(hook)
+
+
+@pytest.mark.parametrize("name", ["Accept-Encoding", "accept-encoding", "Host", "Webhook-Id", "Proxy-Authorization"])
+def test_a_header_that_the_sender_sets_itself_is_refused(api: Api, name: str) -> None:
+    answer = api.post("/api/webhooks/", HOOK | {"headers": {name: "gzip"}})
+
+    assert answer.status_code == 400
+    assert answer.json() == {"headers": {name: ["This header cannot be set."]}}
 
 
 def test_a_dry_run_shows_the_request_that_would_be_sent(api: Api, lead: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What every client of the API can see of its conventions: statuses, bodies, headers, and which refusal comes first.
 
-The rows are those of Django REST Framework's conventions (the documented API was built on it), for which the rulings
+The rows are those of Django REST Framework's conventions (the documented API was built on it), for which the decisions
 say where this API differs.
 """
 
@@ -19,27 +19,27 @@ from tests.http.conftest import PASSWORD, Api, on_memory
 
 #: Rows of the conventions that cannot occur here, and why.
 NOT_HERE = {
-    "a list raised outside a serializer": "every refusal is of a field, of the whole, or a detail (ruling 3)",
+    "a list raised outside a serializer": "every refusal is of a field, of the whole, or a detail (decision 3)",
     "a first authenticator without challenge": "tokens are the only authentication",
-    "No Client matches the given query.": "404 has one text (ruling 3)",
-    "Django's HTML pages for 404, 400 and 500": "everything is JSON (ruling 3)",
-    "301 to the path with its slash": "both are answered directly (ruling 1)",
-    "?format= and .json suffixes, the API root, browsable HTML": "excluded with the rulings",
-    "JSON body over 2.5 MB: 400": "sizes are refused with 413, as for files (ruling 18)",
+    "No Client matches the given query.": "404 has one text (decision 3)",
+    "Django's HTML pages for 404, 400 and 500": "everything is JSON (decision 3)",
+    "301 to the path with its slash": "both are answered directly (decision 1)",
+    "?format= and .json suffixes, the API root, browsable HTML": "excluded with the decisions",
+    "JSON body over 2.5 MB: 400": "sizes are refused with 413, as for files (decision 18)",
     "a list that may not be empty": "no list of the entities must have items",
-    "float and decimal fields": "no entity has one; number attributes are strict JSON (ruling 4)",
-    "JSON text in form data, a checkbox missing in a form": "only logins take forms, and have texts only (ruling 4)",
+    "float and decimal fields": "no entity has one; number attributes are strict JSON (decision 4)",
+    "JSON text in form data, a checkbox missing in a form": "only logins take forms, and have texts only (decision 4)",
     "texts about submitted files": "a later issue brings uploads",
-    "OPTIONS with a description of the fields": "204 with Allow (the rulings' preface)",
-    "Location only where the body has a url": "always with 201 (ruling 5)",
-    "Allow on every answer": "on 405 and OPTIONS (ruling 3)",
+    "OPTIONS with a description of the fields": "204 with Allow (the preface of the decisions)",
+    "Location only where the body has a url": "always with 201 (decision 5)",
+    "Allow on every answer": "on 405 and OPTIONS (decision 3)",
     "U+2028 escaped, indent= in Accept": "the JSON value is the same",
     "chunked bodies read as empty": "a defect that is not worth copying",
-    "page=, count, next, previous, results": "lists are arrays with Link headers (ruling 8)",
-    "unknown fields of ?ordering= dropped": "bad values of known parameters are refused (ruling 9)",
-    "GET without permission": "GET needs the view permission (ruling 24)",
-    "object permissions": "permissions are of the model alone (ruling 24)",
-    "the same token each time": "a new one with each login (ruling 23)",
+    "page=, count, next, previous, results": "lists are arrays with Link headers (decision 8)",
+    "unknown fields of ?ordering= dropped": "bad values of known parameters are refused (decision 9)",
+    "GET without permission": "GET needs the view permission (decision 24)",
+    "object permissions": "permissions are of the model alone (decision 24)",
+    "the same token each time": "a new one with each login (decision 23)",
 }
 
 REQUIRED = ["This field is required."]
@@ -365,7 +365,7 @@ def _first_in(shown: Any, sent: Any) -> Any:
     return _first_in(shown[0], sent[0]) if isinstance(sent, list) else shown
 
 
-#: Who sends a broken request, and which refusal comes first (ruling 2). A user who may do nothing is in no group.
+#: Who sends a broken request, and which refusal comes first (decision 2). A user who may do nothing is in no group.
 NOTHING, READER, ANYBODY, ADMIN = "nothing", "reader", "", "admin"
 MALFORMED, PLAIN = Raw("{"), Raw("{}", "text/plain")
 BAD_VALUES = {"name": ""}

@@ -1,4 +1,4 @@
-"""The one seam through which PostgreSQL's errors become the core's."""
+"""The one place where PostgreSQL's errors become the core's."""
 
 import logging
 from collections.abc import Iterator
@@ -13,8 +13,7 @@ from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, NotAuthentica
 
 logger = logging.getLogger("crm.postgres")
 
-#: At a commit the first, like a foreign key, says that what was known no longer holds; the others that somebody else
-#: is at it.
+#: Errors at a commit that deciding again cures: other transactions changed, or are changing, what was read.
 _STALE: Final = (
     errors.UniqueViolation,
     errors.DeadlockDetected,
@@ -22,19 +21,35 @@ _STALE: Final = (
     errors.LockNotAvailable,
 )
 
-#: What a caller violates who is no user of this database; deciding again would not help.
+#: Foreign keys that an actor without an account violates; deciding again would not help.
 _ACTOR_KEYS: Final = frozenset({"event_actor_fkey", "client_created_by_fkey"})
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
 
+#: What ends a wait for a connection, a lock or an answer.
+_WAITED: Final = (
+    PoolTimeout,
+    TooManyRequests,
+    errors.ConnectionTimeout,
+    errors.LockNotAvailable,
+    errors.QueryCanceled,
+    TimeoutError,
+)
+
+
 class StaleError(Exception):
-    """What was known no longer holds: decide again."""
+    """What a decision was based on has changed: decide again."""
+
+
+def is_from_waiting(error: UnavailableError) -> bool:
+    """Return whether something was waited for in vain, so that others who wait for it need not try."""
+    return isinstance(error.__cause__, _WAITED)
 
 
 @contextmanager
 def staleness() -> Iterator[None]:
-    """Round a commit: raise StaleError for what is cured by deciding again."""
+    """Raise StaleError for errors of a commit that deciding again cures."""
     try:
         yield
     except errors.ForeignKeyViolation as error:
@@ -47,7 +62,7 @@ def staleness() -> Iterator[None]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the core's errors for the driver's. Their texts may hold values of a record, so only codes are logged."""
+    """Raise the core's errors for the driver's, and log only their codes: their texts may hold values of records."""
     try:
         yield
     except CrmError:
@@ -55,7 +70,7 @@ def translated() -> Iterator[None]:
     except (PoolTimeout, TooManyRequests) as error:
         raise UnavailableError from error
     except _REFUSED as error:
-        # A value got past the core's checks: the request is refused, and a check is missing.
+        # A value got past the core's checks, so one is missing there: refuse the request.
         logger.error("refused by the database: %s %s", _code(error), error.diag.constraint_name)  # noqa: TRY400
         problem = Problem("invalid", "A value cannot be stored.")
         raise InvalidError({ACROSS_FIELDS: (problem,)}) from None

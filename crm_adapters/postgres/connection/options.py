@@ -1,4 +1,4 @@
-"""How this adapter connects, and what holds in its sessions; also where a pooler lends them for a transaction only."""
+"""How this adapter connects, and the settings of its sessions, also behind a pooler that lends them per transaction."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -7,13 +7,24 @@ from typing import Any, Final, TypeAlias
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 
+from crm_adapters.postgres.connection.timeouts import (
+    CONNECT_TIMEOUT,
+    IDLE_IN_TRANSACTION_TIMEOUT,
+    KEEPALIVE_COUNT,
+    KEEPALIVE_IDLE,
+    KEEPALIVE_INTERVAL,
+    LOCK_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    TCP_TIMEOUT,
+)
+
 Connection: TypeAlias = AsyncConnection[Any]
 
-#: What holds for every statement of a request.
+#: The settings for every statement of a request.
 SETTINGS: Final[Mapping[str, str]] = {
-    "statement_timeout": "5s",
-    "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "10s",
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT}s",
     "timezone": "UTC",
     "jit": "off",
 }
@@ -23,50 +34,55 @@ SET_LOCAL: Final = (
     "select " + ", ".join(f"set_config('{name}', '{setting}', true)" for name, setting in SETTINGS.items())
 ).encode()
 
-#: So that a server that is gone without a word is noticed within about ten seconds.
+#: So that a server that is gone without a word is noticed within ten seconds.
 _KEEPALIVE: Final = {
-    "connect_timeout": "3",
-    "keepalives_idle": "4",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
+    "connect_timeout": str(CONNECT_TIMEOUT),
+    "keepalives_idle": str(KEEPALIVE_IDLE),
+    "keepalives_interval": str(KEEPALIVE_INTERVAL),
+    "keepalives_count": str(KEEPALIVE_COUNT),
+    "tcp_user_timeout": str(TCP_TIMEOUT * 1000),  # milliseconds
 }
 
 
-def parameters(conninfo: str, *, wanted: str = "read-write", **own: str) -> dict[str, str]:
-    """What libpq is told: what the URL says, and where it is silent, what suits us.
+def parameters(conninfo: str, *, target_session_attrs: str = "read-write", **own: str) -> dict[str, str]:
+    """Return libpq's parameters: those of the URL, and ours for what it leaves open.
 
     Args:
         conninfo: a libpq URL or connection string.
-        wanted: which of several hosts is looked for (``target_session_attrs``).
-        own: further parameters for which the URL is asked first.
+        target_session_attrs: which of several hosts to connect to, if the URL names several.
+        own: further parameters, unless the URL sets them.
     """
     known = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
-    several = {"target_session_attrs": wanted} if "," in known.get("host", known.get("hostaddr", "")) else {}
-    return {**_KEEPALIVE, "application_name": "crm", **several, **own, **known}
+    has_several_hosts = "," in known.get("host", known.get("hostaddr", ""))
+    chosen = {"target_session_attrs": target_session_attrs} if has_several_hosts else {}
+    return {**_KEEPALIVE, "application_name": "crm", **chosen, **own, **known}
 
 
 async def connect(
-    conninfo: str, *, application_name: str = "crm", autocommit: bool = False, wanted: str = "read-write"
+    conninfo: str,
+    *,
+    application_name: str = "crm",
+    autocommit: bool = False,
+    target_session_attrs: str = "read-write",
 ) -> Connection:
-    """A connection of one's own, without our limits of time, and without prepared statements: poolers mix those up."""
+    """Return a new connection without our time limits and without prepared statements, which poolers mix up."""
     return await AsyncConnection.connect(
-        **parameters(conninfo, wanted=wanted, application_name=application_name),  # type: ignore[arg-type]  # all are libpq's own
+        **parameters(conninfo, target_session_attrs=target_session_attrs, application_name=application_name),  # type: ignore[arg-type]  # all are libpq's own
         autocommit=autocommit,
         prepare_threshold=None,
     )
 
 
 async def is_behind_pooler(connection: Connection) -> bool:
-    """Whether somebody else answers than was connected to: PgBouncer, say, which lends servers for a transaction."""
+    """Return whether a pooler such as PgBouncer answers, which lends a server for one transaction at a time."""
     cursor = await connection.execute("select pg_backend_pid()", prepare=False)
     return await cursor.fetchone() != (connection.info.backend_pid,)
 
 
 async def begin_session(connection: Connection) -> None:
-    """Have our settings hold on a new connection: for all of its life, or where it is pooled, in each transaction.
+    """Apply our settings to a new connection: for all of its life, or behind a pooler, in each transaction.
 
-    What the URL sets by ``options`` stays.
+    Settings in the URL's ``options`` stay as they are.
     """
     if await is_behind_pooler(connection):
         connection.prepare_threshold = None
@@ -78,13 +94,13 @@ async def begin_session(connection: Connection) -> None:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Whether nothing may be left in the session of a connection: the next transaction may have another one."""
+    """Return whether the connection goes through a pooler, so that nothing of a session outlives its transaction."""
     return connection.prepare_threshold is None
 
 
 @asynccontextmanager
 async def transaction(connection: Connection) -> AsyncIterator[None]:
-    """A transaction in which our settings hold."""
+    """Run a transaction with our settings."""
     async with connection.transaction():
         if is_pooled(connection):
             await connection.execute(SET_LOCAL)

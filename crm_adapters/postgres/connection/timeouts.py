@@ -1,43 +1,78 @@
-"""Connections that give up a server which neither answers nor hangs up.
+"""Every time limit of this adapter, in the order in which they come, so that each ends before the one around it.
 
-The server itself ends a statement that takes too long; but one that is frozen, or whom the network has cut off, ends
-nothing. TCP alone would wait for a quarter of an hour, and a socket of this machine for ever.
+What ends first, by what a request waits for, and what follows:
+
+=================================  ===========================  =======  ===============================================
+A request waits for                limit                        seconds  what happens then
+=================================  ===========================  =======  ===============================================
+a query that others share          BATCH_WINDOW                 0.002    a second query is sent beside the one under way
+a place in a shared query          MAX_BATCH_WAIT               1        503
+a connection of the pool           MAX_CONNECTION_WAIT          1        503
+the check of lost connections      MAX_CHECK_WAIT               1        the read is sent again on any connection
+a lock of another transaction      LOCK_TIMEOUT                 2        a change is decided again; a read is 503
+a new connection to a host         CONNECT_TIMEOUT              3        the next host of the URL is tried
+a change that meets others         MAX_CONTENTION               3        no further round begins: 503 within 6 s
+a query that runs too long         STATEMENT_TIMEOUT            5        the server cancels it: 503
+a change of its record that hangs  MAX_TURN_WITHOUT_END         5        503, as for all that wait for that record
+the answer of a frozen server      ANSWER_TIMEOUT               6        we close the connection: 503
+our own next statement             IDLE_IN_TRANSACTION_TIMEOUT  10       the server ends the session and its locks
+a host that left the network       TCP_TIMEOUT                  10       the kernel closes the connection
+other changes of its record        MAX_TURN_WAIT                15       503
+a change of many records           WIDE_STATEMENT_TIMEOUT       60       the server cancels it: 503
+the answer to that                 WIDE_ANSWER_TIMEOUT          61       we close the connection: 503
+=================================  ===========================  =======  ===============================================
+
+A change behind a lock of another transaction begins its last round before MAX_CONTENTION has passed. That round waits
+at most MAX_CONNECTION_WAIT and LOCK_TIMEOUT, so it is 503 after 6 s at the latest, and all that wait for the same
+record in this process are 503 together with it (`crm_adapters.postgres.records.keyed_locks`).
+
+A replica is read while its data is at most MAX_REPLICA_LAG (4 s) old when it is asked, and what it answered counts for
+REPLICA_ANSWER_LIFETIME (1 s), so what is read there is at most 5 s old. Connecting is given up after
+MAX_RECONNECT (0.2 s), so that the next request connects again and finds at once a server that is back.
+
+Where the connection URL sets ``options``, ``connect_timeout`` or a keepalive of its own, that wins.
 """
 
-import asyncio
-import os
-import socket
-from typing import Any, Final, TypeVar
+from typing import Final
 
-import psycopg
-from psycopg.abc import PQGen
+#: Seconds after which the pool gives up connecting, so that the next request starts over. Otherwise the pool waits
+#: twice as long after each failure, and notices late that a server is back.
+MAX_RECONNECT: Final = 0.2
 
-T = TypeVar("T")
+#: Seconds that a look-up waits for a query under way before a second one is sent. Reads of single rows take a tenth.
+BATCH_WINDOW: Final = 0.002
+#: Seconds that a look-up waits for a place in a query, as it would for a connection.
+MAX_BATCH_WAIT: Final = 1.0
+#: Seconds that a request waits for a connection of the pool.
+MAX_CONNECTION_WAIT: Final = 1.0
+#: Seconds that a read whose connection was lost waits while the pool checks the others.
+MAX_CHECK_WAIT: Final = 1.0
 
-#: Seconds for one answer: what the server gives a statement, and one more. And the same for wide changes.
-PATIENCE: Final = 6.0
-WIDE_TIMEOUT: Final = 61.0
-
-
-class TimeoutConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
-    """A connection that is hung up by ourselves when an answer takes longer than ``patience``."""
-
-    patience = PATIENCE
-
-    async def wait(self, gen: PQGen[T], *given: Any, **named: Any) -> T:
-        """Wait for what every operation waits for. Raises ConnectionTimeout when the server does not answer."""
-        timer = asyncio.get_running_loop().call_later(self.patience, _hang_up, self.pgconn.socket)
-        try:
-            return await super().wait(gen, *given, **named)
-        except psycopg.OperationalError as error:
-            if timer.when() <= asyncio.get_running_loop().time():
-                raise psycopg.errors.ConnectionTimeout("the server does not answer") from error
-            raise
-        finally:
-            timer.cancel()
-
-
-def _hang_up(descriptor: int) -> None:
-    """End a connection as if the server had: whoever waits for it wakes up, and closes it in order."""
-    with socket.socket(fileno=os.dup(descriptor)) as ours:
-        ours.shutdown(socket.SHUT_RDWR)
+#: Seconds that a statement waits for each lock.
+LOCK_TIMEOUT: Final = 2
+#: Seconds for connecting to one host.
+CONNECT_TIMEOUT: Final = 3
+#: Seconds after which a change that met others begins no further round.
+MAX_CONTENTION: Final = 3.0
+#: Seconds that a replica may be behind when it is asked, and for which its answer counts.
+MAX_REPLICA_LAG: Final = 4.0
+REPLICA_ANSWER_LIFETIME: Final = 1.0
+#: Seconds for one statement of a request.
+STATEMENT_TIMEOUT: Final = 5
+#: Seconds that changes wait for a record while the change that has it does not end.
+MAX_TURN_WITHOUT_END: Final = 5.0
+#: Seconds for one answer: what the server gives a statement, and one more.
+ANSWER_TIMEOUT: Final = STATEMENT_TIMEOUT + 1.0
+#: Seconds that a transaction may wait for its next statement.
+IDLE_IN_TRANSACTION_TIMEOUT: Final = 10
+#: Seconds within which a host that is gone without a word is noticed: an idle connection is tried after
+#: KEEPALIVE_IDLE, then KEEPALIVE_COUNT times every KEEPALIVE_INTERVAL.
+TCP_TIMEOUT: Final = 10
+KEEPALIVE_IDLE: Final = 4
+KEEPALIVE_INTERVAL: Final = 2
+KEEPALIVE_COUNT: Final = 3
+#: Seconds that a change waits for a record while others change it one after the other.
+MAX_TURN_WAIT: Final = 15.0
+#: Seconds for one statement, and for its answer, of a change of many records that holds their locks.
+WIDE_STATEMENT_TIMEOUT: Final = 60
+WIDE_ANSWER_TIMEOUT: Final = WIDE_STATEMENT_TIMEOUT + 1.0

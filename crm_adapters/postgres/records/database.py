@@ -15,7 +15,7 @@ from crm_adapters.postgres.connection.errors import StaleError, staleness, trans
 from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
-from crm_adapters.postgres.connection.timeouts import WIDE_TIMEOUT
+from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
 from crm_adapters.postgres.records.batched_reads import SharedReader
 from crm_adapters.postgres.records.group_commit import Commits
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
@@ -25,8 +25,8 @@ from crm_adapters.postgres.records.transactions import (
     commit_whole_group,
     complete,
     groups_of,
-    held_records,
     read,
+    unchanged_records,
 )
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
@@ -46,8 +46,6 @@ Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitabl
 
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
-#: Seconds after which no further round is begun: each may wait for a lock, and clients lose patience.
-_LONGEST_CONTENTION: Final = 10.0
 _STREAM_PIECE: Final = 500
 
 
@@ -69,7 +67,7 @@ class PostgresDatabase:
         self._replica = replica
         self._reader = SharedReader(pool)
         self._commits = Commits(pool)
-        self._turns = KeyedLocks()
+        self._locks = KeyedLocks()
         self._background: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -118,19 +116,19 @@ class PostgresDatabase:
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide, commit; again when what was known no longer holds, at last under locks."""
+        last = asyncio.get_running_loop().time() + MAX_CONTENTION
         decision = Decision(decide)
-        async with self._turns.take(decision.needs.records):
-            return await self._change(decide, decision)
+        async with self._locks.acquire(decision.needs.records):
+            return await self._change(decide, decision, last)
 
-    async def _change(self, decide: Decide, decision: Decision) -> Document | None:
-        last = asyncio.get_running_loop().time() + _LONGEST_CONTENTION
+    async def _change(self, decide: Decide, decision: Decision, last: float) -> Document | None:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
             await complete(self._reader, decision, look_again=round_ > 0)
             if decision.needs:  # for children, which are read under locks only
                 break
             if await self._commit(decision):
                 return _answer(decision)
-            _check_patience(last)
+            _check_deadline(last)
             self._reader.forget(decision.known)
             decision = Decision(decide)
         return await self._change_under_locks(decide, last)
@@ -139,16 +137,16 @@ class PostgresDatabase:
         """Commit, and return whether what was known still held."""
         changes, known = decision.changes, decision.known
         groups = groups_of(changes)
-        held = held_records(changes, known)
+        unchanged = unchanged_records(changes, known)
         try:
             if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
-                await self._commits.commit(groups[0], held, known.catalogs)
+                await self._commits.commit(groups[0], unchanged, known.catalogs)
             elif groups or changes.receipt:
                 async with self._pool.connect() as connection:
                     with staleness():
                         async with transaction(connection):
                             for index, group in enumerate(groups):
-                                await commit_whole_group(connection, group, () if index else held, known.catalogs)
+                                await commit_whole_group(connection, group, () if index else unchanged, known.catalogs)
                             await _keep_receipt(connection, decision)
         except StaleError:
             return False
@@ -158,13 +156,13 @@ class PostgresDatabase:
     async def _change_under_locks(self, decide: Decide, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
-                async with self._pool.connect(WIDE_TIMEOUT) as connection:
+                async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
                     with staleness():
                         async with transaction(connection):
-                            await fetch(connection, query("allow_time"), {})
+                            await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
                             decision = await _decide_under_locks(connection, decide)
             except StaleError:
-                _check_patience(last)
+                _check_deadline(last)
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
             else:
                 self._after(decision.changes)
@@ -283,10 +281,10 @@ async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
     return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
 
 
-def _check_patience(last: float) -> None:
+def _check_deadline(last: float) -> None:
     """Raise UnavailableError when a change has met others for too long."""
     if asyncio.get_running_loop().time() > last:
-        raise UnavailableError
+        raise UnavailableError from TimeoutError("others changed it for too long")
 
 
 def _answer(decision: Decision) -> Document | None:

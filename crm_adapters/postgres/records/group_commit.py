@@ -1,4 +1,4 @@
-"""Commits of single records that concurrent requests share, as their reads do (group commit)."""
+"""Group commit: single records of concurrent requests are written by one statement."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,53 +12,53 @@ from crm_adapters.postgres.records.transactions import Group, commit_group, comm
 from crm_core.errors import CrmError, UnavailableError
 from crm_core.rules.needs import Catalog, Record
 
-#: How the records of several requests are written at once; what is not here is written alone.
+#: The statements that write records of several requests at once; other statements write one alone.
 _SHARED: Final = {"insert_records": "insert_records", "update_records": "update_free_records"}
-_MOST_LANES: Final = 100
+_MAX_BATCHERS: Final = 100
 
 
 @attrs.frozen(eq=False)
 class _Job:
-    """One record to be written, with what must still hold for it."""
+    """One record to write, with the records and catalogs that must not have changed."""
 
     group: Group
-    held: Sequence[Record]
+    unchanged: Sequence[Record]
     catalogs: Mapping[str, Catalog]
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Jobs of one kind can be one statement."""
-        held = tuple((record.key, record.version) for record in self.held)
+        """Return a key that is the same for jobs that one statement can write."""
+        unchanged = tuple((record.key, record.version) for record in self.unchanged)
         catalogs = tuple((entity, catalog.version) for entity, catalog in self.catalogs.items())
-        return self.group.statement, self.group.table, held, catalogs
+        return self.group.statement, self.group.table, unchanged, catalogs
 
 
 class Commits:
-    """Writes records by as few statements as concurrent requests allow.
+    """Writes records of concurrent requests together.
 
-    Whoever is alone is not kept waiting. What fails together is written one by one, so that nobody suffers from
-    what is wrong with, or who holds, another's record.
+    A request on its own does not wait for others. Records that fail together are written one by one, so that an error,
+    or a lock of another transaction, concerns one request only.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._lanes: dict[tuple[object, ...], Loader[_Job, bool]] = {}
+        self._batchers: dict[tuple[object, ...], Loader[_Job, bool]] = {}
 
-    async def commit(self, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]) -> None:
-        """Write a group of one record. Raises StaleError when what was known does not hold."""
-        job = _Job(group, held, catalogs)
+    async def commit(self, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]) -> None:
+        """Write a group of one record. Raises StaleError if what the decision was based on has changed."""
+        job = _Job(group, unchanged, catalogs)
         if group.statement not in _SHARED:
             await self._commit_alone(job)
             return
-        if not await self._lane(job.kind).load(job):
+        if not await self._batcher_for(job.kind).load(job):
             await self._commit_alone(job)
 
-    def _lane(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
-        if kind not in self._lanes:
-            if len(self._lanes) >= _MOST_LANES:
-                self._lanes = {each: lane for each, lane in self._lanes.items() if not lane.is_idle}
-            self._lanes[kind] = Loader(self._commit_together)
-        return self._lanes[kind]
+    def _batcher_for(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
+        if kind not in self._batchers:
+            if len(self._batchers) >= _MAX_BATCHERS:
+                self._batchers = {kind: batcher for kind, batcher in self._batchers.items() if not batcher.is_idle}
+            self._batchers[kind] = Loader(self._commit_together)
+        return self._batchers[kind]
 
     async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
         groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].event.record)]
@@ -72,8 +72,8 @@ class Commits:
         try:
             async with self._pool.connect() as connection:
                 with staleness():
-                    written = await commit_group(connection, together, first.held, first.catalogs)
-        except UnavailableError:  # to be told: whether it was written nobody knows
+                    written = await commit_group(connection, together, first.unchanged, first.catalogs)
+        except UnavailableError:  # outcome unknown: report it
             raise
         except (StaleError, CrmError):
             return {}
@@ -82,4 +82,4 @@ class Commits:
     async def _commit_alone(self, job: _Job) -> None:
         async with self._pool.connect() as connection:
             with staleness():
-                await commit_whole_group(connection, job.group, job.held, job.catalogs)
+                await commit_whole_group(connection, job.group, job.unchanged, job.catalogs)

@@ -1,60 +1,120 @@
-"""KeyedLocks at records: within one process, changes of the same record are made one after the other.
+"""Locks of records within one process: changes of the same record are made one after the other.
 
-Without that a hundred of them at once would each read, decide and find the record changed by another, or hold a
-connection while waiting for its lock. It is a courtesy only: what other processes do is settled by the database.
+Without them, a hundred changes of one record at once would each read, decide and find it changed by another, or hold a
+connection while they wait for its lock in the database. They save work only: changes of other processes are kept apart
+by the database.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from crm_adapters.postgres.connection.errors import is_from_waiting
+from crm_adapters.postgres.connection.timeouts import MAX_TURN_WAIT, MAX_TURN_WITHOUT_END
 from crm_core.errors import UnavailableError
 from crm_core.rules.needs import Key
 
-#: Seconds after which a client has hardly any patience left.
-_LONGEST_WAIT: Final = 15.0
-
 
 class KeyedLocks:
-    """Who is at which record now, and who waits."""
+    """One lock for each record that is being changed, kept while it is held."""
 
     def __init__(self) -> None:
-        self._locks: dict[Key, tuple[asyncio.Lock, int]] = {}
+        self._queues: dict[Key, _Queue] = {}
 
     @asynccontextmanager
-    async def take(self, keys: Iterable[Key]) -> AsyncIterator[None]:
-        """Wait for the turn at every record named, always in one order, so that two never wait for each other.
+    async def acquire(self, keys: Iterable[Key]) -> AsyncIterator[None]:
+        """Hold the locks of all records named; always taken in one order, so that no two changes block each other.
 
-        Raises UnavailableError when it takes too long.
+        Raises UnavailableError when it takes too long, or when the change before waited in vain for the database:
+        those behind it would wait for the same.
         """
         async with AsyncExitStack() as stack:
             for key in sorted(keys, key=str):
-                await stack.enter_async_context(self._turn(key))
+                await stack.enter_async_context(self._hold(key))
             yield
 
     @asynccontextmanager
-    async def _turn(self, key: Key) -> AsyncIterator[None]:
-        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
-        self._locks[key] = lock, users + 1
+    async def _hold(self, key: Key) -> AsyncIterator[None]:
+        queue = self._queues.setdefault(key, _Queue())
         try:
-            if lock.locked():
-                await self._wait(lock)
-            else:
-                await lock.acquire()
-            try:
+            async with queue.turn():
                 yield
-            finally:
-                lock.release()
         finally:
-            lock, users = self._locks.pop(key)
-            if users > 1:
-                self._locks[key] = lock, users - 1
+            if not queue.is_held and self._queues.get(key) is queue:
+                del self._queues[key]
 
-    @staticmethod
-    async def _wait(lock: asyncio.Lock) -> None:
+
+class _Queue:
+    """A lock that is handed from one change to the next, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.is_held = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the lock. Raises UnavailableError when that takes too long."""
+        await self._acquire()
         try:
-            async with asyncio.timeout(_LONGEST_WAIT):
-                await lock.acquire()
+            yield
+        except UnavailableError as error:
+            if is_from_waiting(error):
+                self._refuse()
+            raise
+        finally:
+            self._release()
+
+    async def _acquire(self) -> None:
+        if not self.is_held:
+            self.is_held = True
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        if self._timer is None:
+            self._start_timer()
+        try:
+            async with asyncio.timeout(MAX_TURN_WAIT):
+                await turn
         except TimeoutError:
+            self._leave(turn)
             raise UnavailableError from None
+        except asyncio.CancelledError:
+            self._leave(turn)
+            raise
+
+    def _release(self) -> None:
+        """Hand the lock to the next change that still waits."""
+        self._stop_timer()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                if self._waiting:
+                    self._start_timer()
+                return
+        self.is_held = False
+
+    def _refuse(self) -> None:
+        """Let all that wait fail."""
+        self._stop_timer()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(UnavailableError())
+
+    def _leave(self, turn: "asyncio.Future[None]") -> None:
+        """Stop waiting; a lock that was handed over at this moment goes to the next."""
+        if turn.done() and not turn.cancelled() and turn.exception() is None:
+            self._release()
+        with suppress(ValueError):
+            self._waiting.remove(turn)
+
+    def _start_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(MAX_TURN_WITHOUT_END, self._refuse)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

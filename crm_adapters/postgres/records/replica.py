@@ -1,4 +1,4 @@
-"""Reading from a replica, by those who find there all that they wrote."""
+"""Reads from a replica, for users who find all that they wrote there."""
 
 import asyncio
 import logging
@@ -15,6 +15,7 @@ from psycopg.errors import QueryCanceled, SerializationFailure
 from crm_adapters.postgres.connection.options import is_pooled, transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG, REPLICA_ANSWER_LIFETIME
 from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.statements import query
@@ -27,15 +28,11 @@ logger = logging.getLogger("crm.postgres")
 T = TypeVar("T")
 
 #: A record's id, and the user who asks for it.
-_Wanted: TypeAlias = tuple[UUID | int, int]
-_LoadRows: TypeAlias = Callable[[list[_Wanted]], Awaitable[Mapping[_Wanted, Row]]]
-
-#: Seconds that a replica may be behind when it is asked, and for which its answer is good: together what is promised.
-MOST_BEHIND: Final = 4.0
-_ANSWER_GOOD_FOR: Final = 1.0
+_Lookup: TypeAlias = tuple[UUID | int, int]
+_LoadRows: TypeAlias = Callable[[list[_Lookup]], Awaitable[Mapping[_Lookup, Row]]]
 
 PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
-#: The position is read after the snapshot, so nothing that the snapshot shows is missing from later ones.
+#: The position is read after the snapshot, so it covers all that the snapshot shows.
 REPLICA_IS_AT: Final = b"""
 select
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
@@ -43,41 +40,41 @@ select
 where pg_is_in_recovery()"""
 
 
-class _Seen(NamedTuple):
-    """What the server of a connection had at some time: every transaction before ``finished``."""
+class _Observed(NamedTuple):
+    """The state of a connection's server at a time (monotonic seconds): it had all transactions before ``finished``."""
 
     at: float
     finished: int
 
 
 class Replica:
-    """A copy that may be read from, or several behind one URL; read from within ``async with``.
+    """One replica, or several behind one URL; use it within ``async with``.
 
-    Nothing is kept here that other processes would have to know: what a user wrote last comes with their credentials,
-    from the primary (`note`), and every connection is asked what its server has.
+    It keeps nothing that other processes would have to know: a user's last transaction comes with their credentials
+    from the primary (`note`), and each connection's server is asked how far it is.
 
     Args:
         conninfo: a libpq URL or connection string.
-        primary: where is read from otherwise.
+        primary: the pool that is read from otherwise.
     """
 
     def __init__(self, conninfo: str, primary: Pool) -> None:
-        self._pool = Pool(conninfo, wanted="standby")
+        self._pool = Pool(conninfo, target_session_attrs="standby")
         self._primary = primary
         self._written: dict[int, int] = {}
-        self._seen: WeakKeyDictionary[Connection, _Seen] = WeakKeyDictionary()
+        self._observed: WeakKeyDictionary[Connection, _Observed] = WeakKeyDictionary()
         self._positions: deque[tuple[float, int]] = deque(maxlen=8)
         self._rows = {name: Loader(self._load_rows(name)) for name in RESOURCES}
-        self._is_told = self._is_up = False
+        self._notes_writes = self._is_up = False
         self._watching: asyncio.Task[None] | None = None
 
     @property
-    def is_told(self) -> bool:
-        """Whether it can be known what users wrote last, and so must be noted from now on."""
-        return self._is_told
+    def notes_writes(self) -> bool:
+        """Return whether users' last transactions are known, and must be passed to `note` from now on."""
+        return self._notes_writes
 
     def note(self, user: int, written: int) -> None:
-        """Remember the last transaction in which a user wrote, as the primary knows it with their credentials."""
+        """Remember the last transaction in which a user wrote."""
         self._written[user] = max(written, self._written.get(user, 0))
 
     async def __aenter__(self) -> Self:
@@ -92,11 +89,11 @@ class Replica:
         await self._pool.close()
 
     async def row(self, key: Key, reader: int) -> Row | None:
-        """A record's row for a user, shared with whoever else asks now."""
+        """Return a record's row for a user; concurrent calls share one query."""
         return await self._rows[key.resource].load((key.id, reader))
 
     def _load_rows(self, resource: str) -> _LoadRows:
-        async def load(wanted: list[_Wanted]) -> Mapping[_Wanted, Row]:
+        async def load(wanted: list[_Lookup]) -> Mapping[_Lookup, Row]:
             params = {"ids": list({id_ for id_, _ in wanted})}
             readers = {reader for _, reader in wanted}
             found = await self.reading(readers, lambda each: fetch(each, query("read_records", resource), params))
@@ -106,7 +103,7 @@ class Replica:
         return load
 
     async def reading(self, readers: Collection[int], read_: Callable[[Connection], Awaitable[T]]) -> T:
-        """Read for some users: on the replica where it has all that they wrote, else on the primary."""
+        """Read for some users: on the replica if it has all that they wrote, else on the primary."""
         if self._is_up and all(reader in self._written for reader in readers):
             after = max(self._written[reader] for reader in readers)
             try:
@@ -114,66 +111,66 @@ class Replica:
                     if await self._has(connection, after):
                         return await read_(connection)
             except UnavailableError as error:
-                # A statement that took too long, or was in the way of what is replayed, says nothing of others.
+                # A statement that took too long, or conflicted with the replay, does not mean that the replica is gone.
                 if not isinstance(error.__cause__, QueryCanceled | SerializationFailure):
-                    self._fall()
+                    self._stop_using()
         return await self._primary.reading(read_)
 
-    def _fall(self) -> None:
+    def _stop_using(self) -> None:
         if self._is_up:
             self._is_up = False
             logger.warning("reading from the primary: the replica is not there, or too far behind")
 
     async def _watch(self) -> None:
-        """Know where the primary was in the last seconds, and read from the replica as soon as it can be."""
+        """Record the primary's position every second, and read from the replica as soon as possible."""
         while True:
-            with _going_on():
+            with _logged_errors():
                 now = time.monotonic()
                 [(position,)] = await self._primary.fetch(PRIMARY_IS_AT, {})
                 self._positions.append((now, position))
                 if not self._is_up:
-                    await self._rise()
-            await asyncio.sleep(_ANSWER_GOOD_FOR)
+                    await self._try_using()
+            await asyncio.sleep(REPLICA_ANSWER_LIFETIME)
 
-    async def _rise(self) -> None:
-        if not self._is_told:
+    async def _try_using(self) -> None:
+        if not self._notes_writes:
             await indexes.build_written(self._primary.conninfo)
             async with self._primary.connect() as connection:
-                self._is_told = await indexes.has_written(connection)
+                self._notes_writes = await indexes.has_written(connection)
         async with self._pool.connect() as connection:
-            self._seen[connection] = await self._ask(connection)
-        self._is_up = self._is_told
+            self._observed[connection] = await self._ask(connection)
+        self._is_up = self._notes_writes
         if self._is_up:
             logger.info("reading from the replica")
 
     async def _has(self, connection: Connection, after: int) -> bool:
-        """Whether the server of a connection has all up to a transaction. Raises UnavailableError if it is too old.
+        """Return whether the server of a connection has all up to a transaction. Raises UnavailableError if it lags.
 
-        A pooler may have another server answer each transaction, so nothing is remembered of those.
+        Behind a pooler each transaction may have another server, so nothing is remembered there.
         """
-        seen = None if is_pooled(connection) else self._seen.get(connection)
-        if seen is None or time.monotonic() - seen.at > _ANSWER_GOOD_FOR or seen.finished <= after:
-            self._seen[connection] = seen = await self._ask(connection)
-        return seen.finished > after
+        observed = None if is_pooled(connection) else self._observed.get(connection)
+        if observed is None or time.monotonic() - observed.at > REPLICA_ANSWER_LIFETIME or observed.finished <= after:
+            self._observed[connection] = observed = await self._ask(connection)
+        return observed.finished > after
 
-    async def _ask(self, connection: Connection) -> _Seen:
+    async def _ask(self, connection: Connection) -> _Observed:
         now = time.monotonic()
-        while self._positions and now - self._positions[0][0] > MOST_BEHIND:
+        while self._positions and now - self._positions[0][0] > MAX_REPLICA_LAG:
             self._positions.popleft()
         rows = await fetch(connection, REPLICA_IS_AT, {})
         if not rows or not self._positions or rows[0][1] < self._positions[0][1]:
             raise UnavailableError
-        return _Seen(now, rows[0][0])
+        return _Observed(now, rows[0][0])
 
 
 def _one_server(connection: Connection) -> AbstractAsyncContextManager[None]:
-    """What is asked and what is then read must be answered by the same server."""
+    """Keep one server of a pooler for the question and the read that follows."""
     return transaction(connection) if is_pooled(connection) else nullcontext()
 
 
 @contextmanager
-def _going_on() -> Iterator[None]:
-    """The watch goes on whatever happens, or the replica would never be used again; it looks anew in a second."""
+def _logged_errors() -> Iterator[None]:
+    """Log errors and go on, so that the replica is tried again in a second."""
     try:
         yield
     except UnavailableError:

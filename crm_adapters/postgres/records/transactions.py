@@ -29,7 +29,7 @@ class Reader(Protocol):
         """Whether children stay as they were read until the commit."""
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """Return whole records; None for those that are not there."""
+        """Return the records; None for those that do not exist."""
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
         """Which keys name something."""
@@ -119,7 +119,7 @@ class LockingReader(Lookups):
     holds_children: Final = True
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
-        """Return whole records, locked in the order of resource and id."""
+        """Return the records, locked in the order of resource and id."""
         found: dict[Key, Record | None] = {}
         for resource, group in _by_resource(keys):
             found |= dict.fromkeys(group)
@@ -187,9 +187,9 @@ def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]
 
 
 async def commit_group(
-    connection: Connection, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
+    connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
 ) -> set[UUID]:
-    """Write one group, its events and its deliveries, if ``held`` records and the catalogs are as they were.
+    """Write one group, its events and its deliveries, only if ``unchanged`` records and the catalogs are as they were.
 
     Gives the ids of the records that were written: the others were not as they were known.
     """
@@ -208,20 +208,20 @@ async def commit_group(
         "entities": list(catalogs),
         "catalog_versions": [catalog.version for catalog in catalogs.values()],
     }
-    for index, record in enumerate(held):
-        params |= {f"held_id_{index}": record.key.id, f"held_version_{index}": record.version}
+    for index, record in enumerate(unchanged):
+        params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
     if group.deliveries:
         params |= _delivery_params(group.deliveries)
-    tables = tuple(record.key.resource for record in held)
-    statement = write(group.statement, group.table, tables, tells=bool(group.deliveries))
+    tables = tuple(record.key.resource for record in unchanged)
+    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
     return {id_ for (id_,) in await fetch(connection, statement, params)}
 
 
 async def commit_whole_group(
-    connection: Connection, group: Group, held: Sequence[Record], catalogs: Mapping[str, Catalog]
+    connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
 ) -> None:
     """The same, all or nothing: raises StaleError, though some may then be written already."""
-    if len(await commit_group(connection, group, held, catalogs)) != len(group.writes):
+    if len(await commit_group(connection, group, unchanged, catalogs)) != len(group.writes):
         raise StaleError
 
 
@@ -244,7 +244,7 @@ def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
     }
 
 
-def held_records(changes: Changes, known: Known) -> list[Record]:
+def unchanged_records(changes: Changes, known: Known) -> list[Record]:
     """The records that a decision knew and does not write: they must stay as they are until the commit."""
     written = {write.key for write in changes.writes}
     return [record for key, record in known.records.items() if record is not None and key not in written]

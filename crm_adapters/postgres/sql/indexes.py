@@ -1,4 +1,4 @@
-"""Indexes that attributes ask for (``is_indexed``): built and dropped without stopping writers."""
+"""Indexes of attributes with ``is_indexed``, and of events: built and dropped without stopping writers."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,10 +14,10 @@ from crm_core.model.events import Event
 
 logger = logging.getLogger("crm.postgres")
 
-#: One process at a time builds; arbitrary numbers that nothing else locks.
+#: Advisory locks of a process that builds; arbitrary numbers that nothing else locks.
 _LOCK: Final = 0x63726D_1D8
 _WRITTEN_LOCK: Final = 0x63726D_1D9
-# Without parameters, so that it is run whole at once: what is left open keeps a snapshot, for which a build would wait.
+# Without parameters, so that it is one message: an open statement keeps a snapshot, and the build would wait for it.
 _TRY_LOCK: Final = sql.SQL(
     "select pg_try_advisory_xact_lock({}), set_config('idle_in_transaction_session_timeout', '0', true)"
 )
@@ -37,18 +37,18 @@ _WRITTEN: Final = (
 
 
 def concerns(event: Event) -> bool:
-    """Whether a change of a definition may call for an index, or make one useless."""
+    """Return whether an event is a change of a definition that may need an index, or no longer needs one."""
     change = event.changes.get("is_indexed")
     return event.resource == "attribute" and isinstance(change, Mapping) and any(change.values())
 
 
 async def follow_definitions(conninfo: str) -> None:
-    """Bring the indexes in line with the definitions. A failure is logged: lists are right without it."""
+    """Build and drop indexes as the definitions say. A failure is logged: without an index, lists are slower only."""
     await _build(conninfo, _LOCK, _changes)
 
 
 async def build_written(conninfo: str) -> None:
-    """Build the index that tells what a user wrote last. A failure is logged."""
+    """Build the index by which a user's last transaction is found. A failure is logged."""
 
     async def missing(connection: Connection) -> Sequence[sql.Composed]:
         return () if await has_written(connection) else _WRITTEN
@@ -57,14 +57,14 @@ async def build_written(conninfo: str) -> None:
 
 
 async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Awaitable[Sequence[sql.Composed]]]) -> None:
-    """Run the statements that are missing until none is, if nobody else is at it, who looks again before they end.
+    """Run the statements that are missing until none is, unless another process is doing so.
 
-    It takes as long as it takes, so it has a connection of its own. The lock is a transaction's, on another one: a
-    pooler would lend a session's lock to whoever comes next.
+    This may take long, so it uses a connection of its own. The lock belongs to a transaction on a second connection,
+    because a pooler would lend a session with its lock to the next client.
     """
     try:
         async with await connect(conninfo, application_name="crm indexes", autocommit=True) as connection:
-            # Whoever was refused the lock has ended by the time it is free: what they wanted is seen by a last look.
+            # A process that does not get the lock relies on its holder, which looks once more after it is free.
             while await missing(connection):
                 async with await connect(conninfo, application_name="crm indexes") as guard:
                     taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
@@ -78,22 +78,22 @@ async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Await
 
 
 async def has_written(connection: Connection) -> bool:
-    """Whether the index is there that tells what a user wrote last."""
+    """Return whether the index exists by which a user's last transaction is found."""
     return (True,) in await fetch(connection, _WRITTEN_IS_THERE, {})
 
 
 async def _changes(connection: Connection) -> Sequence[sql.Composed]:
-    """What must be run to build and drop."""
+    """Return the statements that build and drop what is missing and superfluous."""
     wanted = {name: (entity, attribute, kind) for name, entity, attribute, kind in await fetch(connection, _WANTED, {})}
     present = await fetch(connection, _PRESENT, {})
-    # An index that a crash left half built is invalid, and is built anew.
+    # An index that a crash left half built is invalid, and is built again.
     sound = {name for name, is_valid in present if is_valid and name in wanted}
     statements = [
         sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(n)) for n, _ in present if n not in sound
     ]
     built = wanted.keys() - sound
     statements += [_create(name, *wanted[name]) for name in built]
-    # What the index is over is counted for the planner by the next analyze only; until then it guesses, and avoids it.
+    # The planner avoids an index on an expression until analyze has counted its values.
     statements += [sql.SQL("analyze {}").format(sql.Identifier(entity)) for entity in {wanted[n][0] for n in built}]
     return statements
 

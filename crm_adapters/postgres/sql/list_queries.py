@@ -1,4 +1,4 @@
-"""Lists of records as SQL: filters, order, keyset pages."""
+"""The SQL of lists: filters, order, keyset pages."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,32 +16,33 @@ from crm_core.resources import Resource
 
 _RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
-#: Range filters on texts are helped by an index of this many characters; longer ones do not fit in a page.
+#: Indexes for range filters on texts hold this many characters; longer entries do not fit in a page of an index.
 INDEXED_LENGTH: Final = 200
 
-#: The most that the documents of one page come to, so that no statement and no answer grows without bound.
+#: Bytes of the documents of one page, so that statements and answers are bounded.
 MAX_PAGE_BYTES: Final = 8_000_000
 
-#: As bytes it is the same for all who ask, and is planned once; composed, it is planned for its values.
+#: bytes: prepared once per connection; Composed: planned for its values at each call. With its parameters.
 Statement = tuple[bytes | sql.Composed, dict[str, object]]
 
-#: Shorter parts of texts are not in the indexes, which hold three characters each; to look there is slower than not.
-_SHORTEST_INDEXED: Final = 3
+#: Trigram indexes hold three characters each, so for shorter texts they are slower than reading all.
+_MIN_INDEXED_LENGTH: Final = 3
 
 _NO_ID: Final = UUID(int=0)
 
 
 def page_statement(query: Query, limit: int) -> Statement:
-    """One page: the documents joined by commas, where it ends, and whether there is more.
+    """Return the statement, with its parameters, that reads one page.
 
-    It holds at most ``limit`` records, and as many as come to ``MAX_PAGE_BYTES``, but at least one.
+    Its one row has the documents joined by commas, the id and the ordering value of the last record, and whether more
+    records follow. A page has at most ``limit`` records and ``MAX_PAGE_BYTES`` bytes, but at least one record.
     """
     params: dict[str, object] = {"limit": limit, "one_more": limit + 1, "most_bytes": MAX_PAGE_BYTES}
     if query.after is not None:
         params |= {"after_id": query.after.id, "after_value": query.after.value}
     conditions = list(_conditions(query, params))
     if conditions:
-        # A plan that is good for a value that a tenth of all records have reads all of them for one that ten have.
+        # A generic plan suits common values and would scan the whole table for rare ones.
         return _compose(query, conditions), params
     after = query.after and Cursor(query.after.value and "a value", _NO_ID)
     return _unfiltered(evolve(query, after=after, limit=None)), params
@@ -49,7 +50,7 @@ def page_statement(query: Query, limit: int) -> Statement:
 
 @cache
 def _unfiltered(shape: Query) -> bytes:
-    """The statement for queries of a shape: of a resource, in an order, from a place on."""
+    """Return the statement for all queries without filters that differ in the place of the cursor only."""
     return _compose(shape, ()).as_bytes()
 
 
@@ -67,7 +68,7 @@ def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed
 
 
 def ordering_expressions(resource: Resource, name: str | None) -> Sequence[sql.Composable]:
-    """What a list is ordered by before the id, as it is indexed; nothing for the order of creation, which ids have."""
+    """Return the indexed expressions that a list is ordered by before the id; none for the order of creation."""
     if name is None:
         return ()
     field, column = resource.fields[name], sql.Identifier(name)
@@ -105,7 +106,7 @@ def _after(query: Query, values: Sequence[sql.Composable]) -> Iterable[sql.Compo
 
 def _cursor_values(query: Query, after: Cursor) -> Sequence[sql.Composable]:
     kind = query.resource.fields[query.order_by or ""].kind
-    if kind == "moment":
+    if kind == "datetime":
         return [sql.SQL("crm_moment(%(after_value)s)")]
     if kind == "date":
         return [sql.SQL("crm_day(%(after_value)s)" if after.value else "'-infinity'::date")]
@@ -117,14 +118,14 @@ def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composa
         bind = _Binder(params, f"filter_{index}")
         yield _attribute_condition(each, bind) if each.is_attribute else _condition(each, bind)
     if query.terms and not query.resource.search:
-        yield sql.SQL("false")  # there is nothing to look through
+        yield sql.SQL("false")  # there is nothing to search
         return
     for index, term in enumerate(query.terms):
         yield _contains(sql.Identifier("searched"), term, _Binder(params, f"term_{index}"))
 
 
 class _Binder:
-    """Gives the values of one condition their placeholders."""
+    """Adds the values of one condition to the parameters, and returns their placeholders."""
 
     def __init__(self, params: dict[str, object], name: str) -> None:
         self._params, self._name = params, name
@@ -151,7 +152,7 @@ def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
         name = sql.Literal(each.field)
         return sql.SQL("not attributes ? {}" if each.value else "attributes ? {}").format(name)
     if each.operator == "contains" and each.kind != "list":
-        # The search column holds every text of the record, and has an index for parts of texts.
+        # The column searched holds every text of the record, and has a trigram index.
         own = sql.SQL("crm_fold(crm_text(attributes, {}))").format(sql.Literal(each.field))
         everywhere = _contains(sql.Identifier("searched"), each.value, bind)
         return sql.SQL("{} and {}").format(everywhere, _contains(own, each.value, bind))
@@ -185,14 +186,14 @@ def _range(each: Filter, bind: _Binder) -> sql.Composable:
 
 
 def _contains(text: sql.Composable, part: str, bind: _Binder) -> sql.Composable:
-    """That a folded text has another, once that is folded too, anywhere within it."""
+    """Return the condition that a folded text contains another one, once that is folded too."""
     part = fold(part)
-    if len(part) < _SHORTEST_INDEXED:
+    if len(part) < _MIN_INDEXED_LENGTH:
         return sql.SQL("strpos({}, {}) > 0").format(text, bind(part))
     return sql.SQL("{} like {}").format(text, bind(_pattern(part)))
 
 
 def _pattern(part: str) -> str:
-    """A pattern that finds a text; wildcards in it are plain characters."""
+    """Return the LIKE pattern that finds a text, with its wildcards escaped."""
     escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

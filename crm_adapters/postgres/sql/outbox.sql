@@ -1,8 +1,10 @@
--- The statements of the outbox and of its log, in the form of queries.sql. All time is the database's.
+-- The statements of the outbox and its log, in the form of statements.sql. All times are the database's.
+-- delivery.lane is the ordering key: a webhook and a record, whose deliveries are sent in the order of their versions.
+-- The column keeps its name because workers of the version before go on running while a server is upgraded.
 
 -- name: append_deliveries
--- Part of the statements that write records: what webhooks are told of those that were written. What several are told
--- alike is sent here once.
+-- Part of the statements that write records: the deliveries of the records that were written. A body that several
+-- deliveries share is passed once.
 insert into delivery (id, webhook, record, version, type, method, url, headers, body, error, state, finished_at)
 select
     new.id, webhook, record, version, type, method, url, headers::json, (%(bodies)b::bytea[])[body], error,
@@ -15,18 +17,19 @@ from unnest(
 join put on put.id = record
 
 -- name: claim
--- Of each endpoint some that are due are looked at, and those that come first of their record are claimed, in rounds
--- over the endpoints. The others are counted, to be put off. Rows are updated by arrays of ids: whatever the planner
--- expects of this, it finds them by their key.
+-- Claim due deliveries, taking one of each endpoint per round, and return them with the webhooks of which some due
+-- deliveries wait behind an earlier one of the same record: those are for put_off. Rows are updated by arrays of ids, so
+-- that the planner uses the primary key whatever it estimates.
 with endpoints as (
     select
         webhook.id, coalesce(failures, 0) > 0 as is_failing,
-        greatest(0, case when failures > 0 then %(probes)s else %(each)s end - coalesce(count, 0)) as slots
+        greatest(0, case when failures > 0 then %(per_failing)s else %(per_healthy)s end - coalesce(count, 0)) as slots
     from webhook
     left join endpoint on endpoint.webhook = webhook.id
-    left join unnest(%(busy)b::uuid[], %(counts)b::integer[]) as busy (webhook, count) on busy.webhook = webhook.id
+    left join unnest(%(in_flight)b::uuid[], %(counts)b::integer[]) as in_flight (webhook, count)
+        on in_flight.webhook = webhook.id
     where is_active and coalesce(paused_until <= now(), true)
-), looked_at as (
+), candidates as (
     select
         due.id, endpoints.id as webhook, slots, due.next_at, is_first,
         row_number() over (partition by endpoints.id, is_first order by due.next_at) as place
@@ -41,8 +44,8 @@ with endpoints as (
         order by next_at limit case when slots = 0 then 0 when is_failing then 32 else slots * 2 end
     ) as due
 ), chosen as (
-    select id from looked_at where is_first and place <= slots order by place, next_at limit %(most)s
-), held as (
+    select id from candidates where is_first and place <= slots order by place, next_at limit %(limit)s
+), locked as (
     select due.id
     from chosen cross join lateral (
         select id from delivery
@@ -51,11 +54,11 @@ with endpoints as (
 ), claimed as (
     update delivery
     set state = 'sending', attempts = attempts + 1, claims = claims + 1, next_at = now() + %(lease)s::interval
-    where id = any(array(select id from held))
+    where id = any(array(select id from locked))
     returning id, webhook, attempts, claims, method, url, headers, body
 )
 select
-    array(select distinct webhook from looked_at where not is_first), claimed.*,
+    array(select distinct webhook from candidates where not is_first), claimed.*,
     array(select webhook.secret union all select old from unnest(old_secrets, old_until) as o (old, until)
           where until > now() limit 10)
 from (select) as always
@@ -63,9 +66,9 @@ left join claimed on true
 left join webhook on webhook.id = claimed.webhook
 
 -- name: put_off
--- What is due but waits behind an earlier delivery of its record: until that is due again; or, while it is being sent,
--- for a second, in case another process settles it this moment and its end wakes nobody. So what waits behind a
--- failing delivery costs nothing until that is tried again.
+-- Put off due deliveries that wait behind an earlier one of their record until that one is due again, so that they
+-- cost nothing until then. While the earlier one is being sent, they are put off for one second: another process may
+-- record its result at this moment without seeing them.
 with waiting as (
     select due.id, greatest(now() + interval '1 second', case state when 'pending' then next_at end) as retry_at
     from unnest(%(webhooks)b::uuid[]) as endpoint (id) cross join lateral (
@@ -83,9 +86,10 @@ where id = any(array(select id from waiting))
 returning id
 
 -- name: record_results
--- What came of claims, where they are the latest. The end of a delivery wakes the next of its record. A success
--- forgives its endpoint; the failures of others are counted, in one order, so that no two processes cross.
-with settled as (
+-- Record the results of claims that are still the latest. When a delivery ends, the next one of its record becomes due.
+-- A success resets the health of its endpoint; other failures are counted, in one order, so that processes do not
+-- deadlock. Returns the health of the endpoints that failed.
+with recorded as (
     update delivery set
         state = new.state, status = new.status, error = new.error, answer = new.answer, attempted_at = now(),
         next_at = case new.state when 'pending' then now() + make_interval(secs => wait) else next_at end,
@@ -99,48 +103,49 @@ with settled as (
     returning webhook, lane, version, delivery.state, is_blamed
 ), following as (
     select next.id
-    from settled cross join lateral (
+    from recorded cross join lateral (
         select id, state, attempts, next_at from delivery as later
-        where later.lane = settled.lane and later.version > settled.version and finished_at is null
+        where later.lane = recorded.lane and later.version > recorded.version and finished_at is null
         order by later.version limit 1
     ) as next
-    where settled.state <> 'pending' and next.state = 'pending' and next.attempts = 0 and next.next_at > now()
-), woken as (
+    where recorded.state <> 'pending' and next.state = 'pending' and next.attempts = 0 and next.next_at > now()
+), made_due as (
     update delivery set next_at = now() where id = any(array(select id from following)) and state = 'pending'
 ), per_endpoint as (
     select webhook, count(*) filter (where is_blamed) as failures, bool_or(state = 'delivered') as has_success
-    from settled group by webhook
-), held as (
+    from recorded group by webhook
+), locked as (
     select webhook from endpoint where webhook = any(array(select webhook from per_endpoint))
     order by webhook for update
-), forgiven as (
+), reset as (
     delete from endpoint
-    where webhook = any(array(select webhook from held)) and webhook in (select webhook from per_endpoint where has_success)
+    where webhook = any(array(select webhook from locked)) and webhook in (select webhook from per_endpoint where has_success)
 )
 insert into endpoint (webhook, failures)
 select webhook, failures from per_endpoint
-where failures > 0 and not has_success and (select count(*) from held) >= 0
+where failures > 0 and not has_success and (select count(*) from locked) >= 0
 order by webhook
 on conflict (webhook) do update set failures = endpoint.failures + excluded.failures
 returning webhook, failures, now() - failing_since
 
 -- name: release
--- Give back what was begun and has not ended.
+-- Give back attempts that were begun and have not ended.
 update delivery set state = 'pending', next_at = now()
 from unnest(%(ids)b::uuid[], %(claims)b::integer[]) as given (id, claims)
 where delivery.id = any(%(ids)b::uuid[]) and delivery.id = given.id
     and delivery.claims = given.claims and state = 'sending'
 
 -- name: pause
--- Nothing is sent to an endpoint for some time.
+-- Send nothing to an endpoint for some seconds.
 update endpoint set paused_until = now() + make_interval(secs => %(seconds)s) where webhook = %(webhook)s
 
--- name: forgive
--- Forget that an endpoint failed.
+-- name: reset_health
+-- Forget the failures of an endpoint.
 delete from endpoint where webhook = %(webhook)s
 
 -- name: clean
--- Some of what was finished long ago, and some of what a webhook left that is gone; and receipts that are over.
+-- Delete some deliveries that finished long ago or whose webhook was deleted, and receipts that have expired. The
+-- recursive part lists the webhooks that have deliveries by one index look-up each.
 with recursive webhooks (id) as (
     (select webhook from delivery order by webhook limit 1)
     union all
@@ -148,30 +153,30 @@ with recursive webhooks (id) as (
     from webhooks where webhooks.id is not null
 ), old_delivered as (
     select id from delivery
-    where state = 'delivered' and finished_at < now() - %(delivered)s::interval limit %(most)s for update skip locked
+    where state = 'delivered' and finished_at < now() - %(delivered)s::interval limit %(limit)s for update skip locked
 ), old_dead as (
     select id from delivery
-    where state = 'dead' and finished_at < now() - %(dead)s::interval limit %(most)s for update skip locked
+    where state = 'dead' and finished_at < now() - %(dead)s::interval limit %(limit)s for update skip locked
 ), orphans as (
     select theirs.id
     from webhooks cross join lateral (
-        select id from delivery where webhook = webhooks.id limit %(most)s for update skip locked
+        select id from delivery where webhook = webhooks.id limit %(limit)s for update skip locked
     ) as theirs
     where not exists (select from webhook where webhook.id = webhooks.id)
-), left_over as (
+), expired as (
     select id from old_delivered union all select id from old_dead union all select id from orphans
 ), receipts as (
     delete from receipt where created_at < now() - %(receipts)s::interval
-), forgotten as (
+), orphaned_endpoints as (
     delete from endpoint where not exists (select from webhook where webhook.id = endpoint.webhook)
 )
-delete from delivery where id = any(array(select id from left_over)) returning id
+delete from delivery where id = any(array(select id from expired)) returning id
 
--- name: wake
+-- name: notify
 select pg_notify('crm_outbox', %(sender)s)
 
 -- name: log
--- Deliveries of a webhook, the newest first; {states} says of which states.
+-- Deliveries of a webhook, the newest first; {states} is a condition on their states.
 select
     id, record, type, state, attempts, status, error, created_at, attempted_at,
     case when finished_at is null then next_at end, finished_at
@@ -181,24 +186,24 @@ where webhook = %(webhook)s and {states}
 order by created_at desc, id desc limit %(limit)s
 
 -- name: logged
--- One of them, with what was sent and answered.
+-- One delivery, with its request and the last answer.
 select
     id, record, type, state, attempts, status, error, created_at, attempted_at,
     case when finished_at is null then next_at end, finished_at, method, url, headers, body, answer
 from delivery where webhook = %(webhook)s and id = %(id)s
 
 -- name: redeliver
--- From the first attempt on, unless it cannot be sent at all or is being sent just now.
+-- Send a delivery again from its first attempt on, unless it cannot be sent at all or is being sent.
 update delivery set state = 'pending', attempts = 0, next_at = now(), finished_at = null
 where webhook = %(webhook)s and id = %(id)s and state <> 'sending' and url <> ''
 
 -- name: recover
--- Likewise some of those that died between two moments.
+-- Do the same for some of those that died between two moments.
 update delivery set state = 'pending', attempts = 0, next_at = now(), finished_at = null
 where id = any(array(
     select id from delivery
     where webhook = %(webhook)s and state = 'dead' and finished_at between %(since)s and %(until)s and url <> ''
-    limit %(most)s for update skip locked))
+    limit %(limit)s for update skip locked))
 returning id
 
 -- name: moment
@@ -208,7 +213,7 @@ select now()
 select secret from webhook where id = %(webhook)s
 
 -- name: rotate_secret
--- Those before sign on until their time is over.
+-- Set a new secret; the earlier ones go on signing until they expire.
 update webhook set
     secret = %(secret)s,
     old_secrets = secret || array(select old from unnest(old_secrets, old_until) as o (old, until) where until > now()),
@@ -216,7 +221,8 @@ update webhook set
         || array(select until from unnest(old_secrets, old_until) as o (old, until) where until > now())
 where id = %(webhook)s
 
--- name: figures
+-- name: statistics
+-- How many deliveries wait, the age in seconds of the oldest, and how many are dead.
 select waiting, oldest, dead from (
     select count(*) as waiting, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest
     from delivery where finished_at is null

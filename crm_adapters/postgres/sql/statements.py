@@ -1,4 +1,4 @@
-"""The statements of ``queries.sql`` and ``outbox.sql`` by name, as procrastinate keeps its own: SQL in SQL files."""
+"""The statements of ``statements.sql`` and ``outbox.sql``, by name."""
 
 import re
 from functools import cache
@@ -12,7 +12,7 @@ _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", r
 
 def _read() -> dict[str, LiteralString]:
     texts = [files(__package__).joinpath(name).read_text("utf-8") for name in ("statements.sql", "outbox.sql")]
-    # The cast is safe: the texts are files of this package and nothing of a request's is ever in them.
+    # The cast is safe: these texts are files of this package, without anything of a request.
     return {name: cast("LiteralString", body.strip()) for text in texts for name, body in _NAMED.findall(text)}
 
 
@@ -21,33 +21,38 @@ QUERIES: Final = _read()
 
 @cache
 def query(name: str, table: str | None = None) -> bytes:
-    """A statement; ``table`` is the table that stands for ``{table}``."""
+    """Return a statement, with ``table`` in place of ``{table}``."""
     if table is None:
         return QUERIES[name].encode()
     return sql.SQL(QUERIES[name]).format(table=sql.Identifier(table)).as_bytes()
 
 
 @cache
-def write(name: str, table: str, held: tuple[str, ...], *, tells: bool) -> bytes:
-    """A statement that writes records of a table while records of the tables ``held`` keep their version.
+def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries: bool) -> bytes:
+    """Return a statement that writes records of a table only if other records have not changed.
 
-    With ``tells`` it also appends deliveries.
+    Args:
+        name: the statement's name.
+        table: the table of the records.
+        unchanged: the tables of the other records, whose ids and versions are the parameters ``unchanged_id_0``,
+            ``unchanged_version_0`` and so on.
+        with_deliveries: whether it also appends deliveries.
     """
-    conditions: list[sql.Composable] = [sql.SQL(QUERIES["catalogs_hold"])]
-    for index, other in enumerate(held):
-        condition = sql.SQL(QUERIES["record_holds"]).format(
+    guards: list[sql.Composable] = [sql.SQL(QUERIES["catalogs_unchanged"])]
+    for index, other in enumerate(unchanged):
+        guard = sql.SQL(QUERIES["record_unchanged"]).format(
             table=sql.Identifier(other),
-            id=sql.Placeholder(f"held_id_{index}"),
-            version=sql.Placeholder(f"held_version_{index}"),
+            id=sql.Placeholder(f"unchanged_id_{index}"),
+            version=sql.Placeholder(f"unchanged_version_{index}"),
         )
-        conditions.insert(0, condition)
+        guards.insert(0, guard)
     return (
         sql.SQL(QUERIES[name])
         .format(
             table=sql.Identifier(table),
-            holds=sql.SQL(" and ").join(conditions),
+            guards=sql.SQL(" and ").join(guards),
             append_events=sql.SQL(QUERIES["append_events"]),
-            append_deliveries=sql.SQL(QUERIES["append_deliveries"] if tells else "select"),
+            append_deliveries=sql.SQL(QUERIES["append_deliveries"] if with_deliveries else "select"),
         )
         .as_bytes()
     )
@@ -55,14 +60,17 @@ def write(name: str, table: str, held: tuple[str, ...], *, tells: bool) -> bytes
 
 @cache
 def authenticate(*, with_written: bool) -> bytes:
-    """The statement that gives users for tokens; what they wrote last is looked for only on demand."""
+    """Return the statement that reads the users of tokens, on demand with the last transaction in which each wrote."""
     written = sql.SQL(QUERIES["written"] if with_written else "0")
     return sql.SQL(QUERIES["authenticate"]).format(written=written).as_bytes()
 
 
 @cache
 def log(state: str | None) -> bytes:
-    """The statement that lists deliveries of a state, or all. Indexes are chosen by it, so it is no parameter."""
+    """Return the statement that lists deliveries, of one state or all.
+
+    The state is a literal, so that the planner can use the partial indexes.
+    """
     conditions: list[sql.Composable] = [sql.SQL("true")]
     if state is not None:
         conditions.append(sql.SQL("state = {}").format(sql.Literal(state)))

@@ -1,21 +1,24 @@
--- Every statement of the adapter that does not depend on a list's filters. {table} is a resource's table.
--- Each begins with its name on a line of its own; the comment below says what it does. Arrays are sent in binary (%b):
--- as text every quote of every document in them would have to be escaped.
+-- Every statement of the adapter that does not depend on the filters of a list. {table} is the table of a resource.
+-- Each begins with its name on a line of its own, then a comment. Arrays are sent in binary format (%b): in text format
+-- every quote in their documents would have to be escaped.
 
 -- name: read_records
--- Records by id, with the version that their document has.
+-- Read records by id.
 select id, version, document from {table} where id = any(%(ids)b)
 
 -- name: lock_records
--- The same, held until the end of the transaction. In id order, so that two that hold several cannot cross.
+-- Read records by id and lock them until the end of the transaction; in the order of ids, so that no two transactions
+-- deadlock.
 select id, version, document from {table} where id = any(%(ids)b) order by id for update
 
 -- name: allow_time
--- A change that is wide, and holds its locks, may take longer than one statement of a request.
-select set_config('statement_timeout', '60s', true), set_config('idle_in_transaction_session_timeout', '60s', true)
+-- Give a change of many records, which holds their locks, more time than a statement of a request has.
+select
+    set_config('statement_timeout', %(seconds)s || 's', true),
+    set_config('idle_in_transaction_session_timeout', %(seconds)s || 's', true)
 
 -- name: changed_fields
--- What the changes of a record after a version touched.
+-- The names of the fields that the changes of a record after a version touched.
 select distinct name collate "C" from event, json_object_keys(changes) as name
 where record = %(record)s and version > %(since)s order by 1
 
@@ -24,7 +27,8 @@ where record = %(record)s and version > %(since)s order by 1
 select id from {table} where id = any(%(ids)b)
 
 -- name: page
--- Some records of a list, in its order, with the place where they end and whether more follow.
+-- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
+-- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record.
 with page as (
     select id, document, {value} as value,
         row_number() over (order by {order}) as place, sum(size) over (order by {order}) as bytes
@@ -40,58 +44,58 @@ select
 from page, taken
 
 -- name: read_definitions
--- What users defined for an entity, with the version that it is.
+-- The catalog of an entity: its version, attribute definitions and active webhooks.
 select
     (select version from catalog where entity = %(entity)s),
     coalesce((select json_agg(document) from attribute where entity = %(entity)s), '[]'),
     coalesce((select json_agg(document) from webhook where crm_model_entity(model) = %(entity)s and is_active), '[]')
 
 -- name: insert_records
--- New records with their events and what webhooks are told of them, if what was known still holds; those written.
+-- Insert records, their events and their deliveries, if the {guards} hold; returns the ids that were written.
 with put as (
     insert into {table} (id, version, document)
     select id, version, document::json
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
-    where {holds}
+    where {guards}
     returning id
-), appended as ({append_events}), told as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries})
 select id from put
 
 -- name: update_records
--- The next versions of records likewise, where the version before is still the one that was known.
+-- Write the next versions of records, likewise, where the stored version is the one before.
 with put as (
     update {table} as stored set version = new.version, document = new.document::json
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
-    where stored.id = new.id and stored.version = new.version - 1 and {holds}
+    where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
-), appended as ({append_events}), told as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries})
 select id from put
 
 -- name: update_free_records
--- The same, but for records that somebody else holds just now, so that nobody waits for another's record.
+-- Do the same, skipping records that another transaction has locked, so that one locked record delays no other.
 with free as (
     select id, version from {table} where id = any(%(ids)b::uuid[]) for update skip locked
 ), put as (
     update {table} as stored set version = new.version, document = new.document::json
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
     join free on free.id = new.id and free.version = new.version - 1
-    where stored.id = new.id and {holds}
+    where stored.id = new.id and {guards}
     returning stored.id
-), appended as ({append_events}), told as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries})
 select id from put
 
 -- name: delete_records
--- Records taken away, with their events and what webhooks are told of them, likewise.
+-- Delete records, likewise.
 with put as (
     delete from {table} as stored
     using unnest(%(ids)b::uuid[], %(versions)b::integer[]) as new (id, version)
-    where stored.id = new.id and stored.version = new.version - 1 and {holds}
+    where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
-), appended as ({append_events}), told as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries})
 select id from put
 
 -- name: append_events
--- Part of the four above: an event for each record that was written.
+-- Part of the four statements above: one event for each record that was written.
 insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes)
 select %(resource)s, new.id, new.version, %(kind)s, actor, actor_name, request_id, at, changes::json
 from unnest(
@@ -100,23 +104,23 @@ from unnest(
 ) as new (id, version, actor, actor_name, request_id, at, changes)
 join put using (id)
 
--- name: catalogs_hold
--- Part of the four above: the definitions that were known are those of this statement's moment.
+-- name: catalogs_unchanged
+-- A guard of the four statements above: the catalogs still have the versions that the decision was based on.
 (select count(*) from unnest(%(entities)s::text[], %(catalog_versions)s::integer[]) as known (entity, version)
  join catalog using (entity, version)) = cardinality(%(entities)s::text[])
 
--- name: record_holds
--- Part of the four above: a record that was known, but is not written, stays as it is until the commit.
+-- name: record_unchanged
+-- A guard of the four statements above: a record that was read, but is not written, stays as it is until the commit.
 (select count(*) from (
-    select from {table} where id = {id} and version = {version} for share) as held) = 1
+    select from {table} where id = {id} and version = {version} for share) as unchanged) = 1
 
 -- name: receipt
--- What a request with this key was answered.
+-- The receipt of a request with this idempotency key.
 select fingerprint, record, version, body from receipt
 where user_id = %(user)s and key = %(key)s and created_at > now() - %(kept)s::interval
 
 -- name: keep_receipt
--- Nothing, where there is one that is still good.
+-- Keep a receipt, in place of an expired one; returns no row if there is one that has not expired.
 insert into receipt as kept (user_id, key, fingerprint, record, version, body)
 values (%(user)s, %(key)s, %(fingerprint)s, %(record)s, %(version)s, %(body)s::json)
 on conflict (user_id, key) do update set
@@ -150,33 +154,34 @@ update token set last_used_at = now() where hash = any(%(hashes)b) and last_used
 select id, password_hash from app_user where username = %(username)s and is_active
 
 -- name: set_password
--- With the hash that was seen, it changes only that one: somebody may have set another password meanwhile.
+-- With if_hash only if that is still the hash: another password may have been set since it was read.
 update app_user set password_hash = %(password_hash)s
-where id = %(user_id)s and password_hash = coalesce(%(seen)s::text, password_hash)
+where id = %(user_id)s and password_hash = coalesce(%(if_hash)s::text, password_hash)
 
 -- name: add_token
--- For a user who is active, and whose password is still the one that was seen; tokens too long unused go.
+-- For a user who is active, and whose password still has the hash if_hash; tokens too long unused go. The lock makes a
+-- new password wait for the token, so that it ends this one too.
 with gone as (
     delete from token where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
 )
 insert into token (hash, user_id, prefix)
 select %(hash)s, id, %(prefix)s from app_user
-where id = %(user_id)s and is_active and password_hash = coalesce(%(seen)s::text, password_hash)
+where id = %(user_id)s and is_active and password_hash = coalesce(%(if_hash)s::text, password_hash)
+for share
 returning hash
 
 -- name: revoke_token
 delete from token where hash = %(hash)s returning hash
 
 -- name: revoke_tokens
-delete from token where user_id = %(user_id)s returning hash
+delete from token
+where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix)
+returning hash
 
--- name: revoke_tokens_with_prefix
-delete from token using app_user
-where app_user.id = token.user_id and username = %(username)s and prefix = %(prefix)s returning hash
-
--- name: tokens
-select prefix, token.created_at, last_used_at from token join app_user on app_user.id = token.user_id
-where username = %(username)s order by token.created_at
+-- name: list_tokens
+select prefix, created_at, last_used_at from token
+where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+order by created_at
 
 -- name: members
 select id, username, first_name, last_name, email
@@ -208,18 +213,30 @@ on conflict (username) do nothing returning id
 -- name: add_memberships
 insert into membership (user_id, group_name) select %(user_id)s, unnest(%(groups)s::text[]) on conflict do nothing
 
--- name: users
-select username, first_name, last_name, email, is_active, is_superuser,
+-- name: remove_memberships
+delete from membership where user_id = %(user_id)s and group_name <> all(%(groups)s::text[])
+
+-- name: find_user
+select id, username, first_name, last_name, email, is_active, is_superuser,
+    array(select group_name from membership where user_id = app_user.id order by 1)
+from app_user where username = %(username)s
+
+-- name: list_users
+select id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id order by 1)
 from app_user order by id
 
--- name: user_id
-select id from app_user where username = %(username)s
+-- name: change_user
+-- What is null stays.
+update app_user set
+    first_name = coalesce(%(first_name)s::text, first_name),
+    last_name = coalesce(%(last_name)s::text, last_name),
+    email = coalesce(%(email)s::text, email),
+    is_superuser = coalesce(%(is_superuser)s::boolean, is_superuser),
+    is_active = coalesce(%(is_active)s::boolean, is_active)
+where id = %(user_id)s
 
--- name: disable_user
-update app_user set is_active = false where username = %(username)s returning id
-
--- name: groups
+-- name: list_groups
 select name, array(select permission from group_permission where group_name = name order by 1)
 from app_group order by name
 

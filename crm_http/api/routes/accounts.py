@@ -1,62 +1,100 @@
-"""Logging in and out, who one is, and the lists of users (``api.md``, authentication and 12)."""
+"""Log in and out, show who the caller is, and list users (``api.md``, authentication and 12)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from crm_core.model.accounts import User
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.auth import Access, caller, token_of
-from crm_http.api.requests import JSON, LARGEST_LOGIN, AnyRequest, is_strict, read_login
-from crm_http.api.routing import Answer, everybody, mount, rights
+from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, array
+from crm_http.api.requests import FORM, JSON, MAX_LOGIN_BODY, MULTIPART, AnyRequest, is_strict, read_login
+from crm_http.api.responses import json_response
+from crm_http.api.routing import everybody, rights
 
-#: The lists of users by their path, with the group that each shows.
-USER_LISTS: Final[Mapping[str, str]] = {
-    "/api/instructors": "Instructors",
-    "/api/tas": "Teacher Assistant",
-    "/api/sales": "Sales",
-    "/api/operations": "Operations",
+#: The group that each list of users shows, by the last part of its path.
+_USER_LISTS: Final[Mapping[str, str]] = {
+    "instructors": "Instructors",
+    "tas": "Teacher Assistant",
+    "sales": "Sales",
+    "operations": "Operations",
 }
+_TAG: Final = "Users"
+_TOKEN_ACCESS: Final = everybody(Access.PUBLIC, DELETE=Access.AUTHENTICATED)
+_ME: Final = {"id": int, "username": str, "groups": array(str), "permissions": array(str)}
 
 
-def mount_accounts(accounts: Accounts, passwords: Passwords) -> list[HTTPRouteHandler]:
-    """The routes of logins and users."""
+def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endpoint]:
+    """Return the endpoints of logins and users."""
 
     async def log_in(request: AnyRequest) -> ASGIResponse:
         client = request.scope["client"]
         address = client[0] if client else ""
         data = await read_login(request)
         token = await use_cases.log_in(accounts, passwords, data, address=address, strict=is_strict(request))
-        return _json({"token": token})
+        return json_response({"token": token})
 
     async def log_out(request: AnyRequest) -> ASGIResponse:
         await use_cases.log_out(accounts, token_of(request))
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
 
     async def me(request: AnyRequest) -> ASGIResponse:
-        return _json(use_cases.describe(caller(request).actor))
+        return json_response(use_cases.describe(caller(request).actor))
 
-    def members(group: str) -> Answer:
-        async def find(request: AnyRequest) -> ASGIResponse:
-            return _json(await use_cases.members(accounts, caller(request), group))
-
-        return find
-
-    return [
-        mount(
-            "/api-token-auth",
-            {"POST": log_in, "DELETE": log_out},
-            everybody(Access.PUBLIC) | {"DELETE": Access.AUTHENTICATED},
-            largest_body=LARGEST_LOGIN,
+    yield Endpoint(
+        *("POST", "/api-token-auth", log_in),
+        access=_TOKEN_ACCESS,
+        id="log_in",
+        tag=_TAG,
+        summary="Obtain a token",
+        body=dict.fromkeys((JSON, FORM, MULTIPART), Input(use_cases.Credentials)),
+        max_body=MAX_LOGIN_BODY,
+        replies={200: Reply("The token. It is shown only this once.", {"token": str})},
+        errors=frozenset({429}),
+        request_example=Example("Obtain Token", {"username": "your_username", "password": "your_password"}),
+        response_example=Example("Obtain Token", {"token": "<your_token>"}),
+    )
+    yield Endpoint(
+        *("DELETE", "/api-token-auth", log_out),
+        access=_TOKEN_ACCESS,
+        id="log_out",
+        tag=_TAG,
+        summary="Revoke the token",
+        replies={204: Reply("The token is revoked.")},
+    )
+    yield Endpoint(
+        *("GET", "/api/me", me),
+        access=everybody(Access.AUTHENTICATED),
+        id="me",
+        tag=_TAG,
+        summary="Show the caller with their groups and permissions",
+        replies={200: Reply("The caller.", _ME)},
+        response_example=Example(
+            "Get User Context",
+            {
+                "id": 1,
+                "username": "user.name",
+                "groups": ["Sales"],
+                "permissions": ["app.add_lead", "app.view_client"],
+            },
         ),
-        mount("/api/me", {"GET": me}, everybody(Access.AUTHENTICATED)),
-        *(mount(path, {"GET": members(group)}, rights("user")) for path, group in USER_LISTS.items()),
-    ]
+    )
+    for name, group in _USER_LISTS.items():
+        yield Endpoint(
+            *("GET", f"/api/{name}", _members(accounts, group)),
+            access=rights("user"),
+            id=f"{name}_list",
+            tag=_TAG,
+            summary=f"List the users in the group {group}",
+            replies={200: Reply("The users.", array(User))},
+        )
 
 
-def _json(content: object) -> ASGIResponse:
-    return ASGIResponse(body=msgspec.json.encode(content), media_type=JSON)
+def _members(accounts: Accounts, group: str) -> Handler:
+    async def find(request: AnyRequest) -> ASGIResponse:
+        return json_response(await use_cases.members(accounts, caller(request), group))
+
+    return find

@@ -1,34 +1,38 @@
-"""Images as the app itself serves them, whole or in part (RFC 9110, 13 and 14)."""
+"""Serve images, whole or in part (RFC 9110, 13 and 14)."""
 
 import re
 from http import HTTPStatus
 from typing import Final
 
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from crm_core.errors import NotFoundError
-from crm_core.input.urls import OWN_FILES
-from crm_core.model.files import KEY, OpenFile, media_type
+from crm_core.model.files import KEY, MEDIA_TYPES, SITE_FILES, OpenFile, media_type
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import Access
+from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import names
 from crm_http.api.requests import AnyRequest, header
-from crm_http.api.routing import everybody, mount, path_id, rights
+from crm_http.api.routes.records import tag_of
+from crm_http.api.routing import everybody, path_id, rights
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
-#: Images are for the pages of others too, and addresses that cannot be guessed give nothing else away.
-_FOR_OTHERS: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
-#: A key is never used again, so what was served under it is good for ever.
-_FOR_EVER: Final = "max-age=31536000, immutable"
+#: Pages of other sites may show images too. Their URLs cannot be guessed, so nothing else becomes known.
+_CROSS_ORIGIN: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
+#: A key is never used again, so what was served under it never changes.
+_IMMUTABLE: Final = "max-age=31536000, immutable"
+_MEDIA_TYPES: Final = tuple(MEDIA_TYPES.values())
 
 
-def mount_files(resource: Resource, db: Database, images: Images) -> HTTPRouteHandler:
-    """``GET /files/<resource>/<id>/<name>``: for everybody, or where images are private who may view the record."""
+def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
+    """Return the endpoint of ``GET /files/<resource>/<id>/<name>``.
+
+    It is for everybody; where images are private, for those who may view the record.
+    """
 
     async def serve(request: AnyRequest) -> ASGIResponse:
         id_ = path_id(request)
@@ -41,12 +45,25 @@ def mount_files(resource: Resource, db: Database, images: Images) -> HTTPRouteHa
         if file is None:
             raise NotFoundError
         if isinstance(file, str):
-            return ASGIResponse(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": file} | _FOR_OTHERS)
+            return ASGIResponse(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": file} | _CROSS_ORIGIN)
         return _answer(request, file, key, "private" if images.is_private else "public")
 
-    access = rights(resource.noun) if images.is_private else everybody(Access.OPEN)
-    path = f"{OWN_FILES}{resource.path}/{{id:str}}/{{name:str}}"
-    return mount(path, {"GET": serve}, access, serves_json=False)
+    return Endpoint(
+        *("GET", f"{SITE_FILES}{resource.path}/{{id}}/{{name}}", serve),
+        access=rights(resource.noun) if images.is_private else everybody(Access.OPEN),
+        id=f"{resource.path}_image",
+        tag=tag_of(resource),
+        summary=f"Retrieve an image of a {resource.label[0]}, or a range of its bytes",
+        path_parameters={"name": {"type": "string"}},
+        headers=("If-None-Match",),
+        replies={
+            200: Reply("The image.", bytes, ("ETag", "Accept-Ranges"), _MEDIA_TYPES),
+            206: Reply("A range of the bytes of the image.", bytes, ("ETag", "Content-Range"), _MEDIA_TYPES),
+            304: Reply("The client has the image already. Images do not change.", headers=("ETag",)),
+            307: Reply("The image is at another URL.", headers=("Location",)),
+            416: Reply("The image has no such range of bytes.", headers=("Content-Range",)),
+        },
+    )
 
 
 def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIResponse:
@@ -54,9 +71,9 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
     headers = {
         "ETag": tag,
         "Accept-Ranges": "bytes",
-        "Cache-Control": f"{scope}, {_FOR_EVER}",
+        "Cache-Control": f"{scope}, {_IMMUTABLE}",
         "Content-Disposition": "inline",
-        **_FOR_OTHERS,
+        **_CROSS_ORIGIN,
     }
     if names(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -77,13 +94,13 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
 
 
 def _part(request: AnyRequest, size: int, tag: str) -> tuple[int, int]:
-    """From where to where the file is asked for. Several ranges, or one of another file, are answered by all of it."""
-    found = _RANGE.fullmatch(header(request, b"range").strip())
-    if not found or not any(found.groups()) or header(request, b"if-range").strip() not in ("", tag):
+    """Return where the requested range begins and ends; several ranges are answered by the whole file."""
+    match = _RANGE.fullmatch(header(request, b"range").strip())
+    if not match or not any(match.groups()) or header(request, b"if-range").strip() not in ("", tag):
         return 0, size
-    first, last = found.groups()
-    if not first:  # so many bytes from the end
+    first, last = match.groups()
+    if not first:  # the last bytes of the file
         return max(size - int(last), 0), size
-    if last and int(last) < int(first):  # which is no range
+    if last and int(last) < int(first):  # not a range
         return 0, size
     return int(first), min(int(last) + 1, size) if last else size

@@ -1,33 +1,47 @@
-"""Whether the process lives, and whether it is ready for requests."""
+"""Health: whether the process lives, and whether it can answer requests."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
+from typing import Final
 
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_http.api.auth import Access
-from crm_http.api.requests import JSON, AnyRequest
-from crm_http.api.routing import everybody, mount
+from crm_http.api.endpoints import Endpoint, Reply
+from crm_http.api.requests import AnyRequest
+from crm_http.api.responses import json_response
+from crm_http.api.routing import everybody
+
+_STATUS: Final = {"status": str}
 
 
-def mount_health(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
-    """``/healthz`` asks nothing of the database, so that its absence restarts no worker; ``/readyz`` does."""
+def health_endpoints(ready: Callable[[], Awaitable[bool]]) -> Iterator[Endpoint]:
+    """Return ``/healthz``, which does not ask the database, so that no worker restarts for it, and ``/readyz``."""
 
-    async def live(_: AnyRequest) -> ASGIResponse:
-        return ASGIResponse(body=b'{"status":"ok"}', media_type=JSON)
+    async def is_alive(_: AnyRequest) -> ASGIResponse:
+        return json_response({"status": "ok"})
 
     async def is_ready(_: AnyRequest) -> ASGIResponse:
         if await ready():
-            return ASGIResponse(body=b'{"status":"ready"}', media_type=JSON)
-        return ASGIResponse(
-            body=b'{"status":"not ready"}',
-            status_code=HTTPStatus.SERVICE_UNAVAILABLE,
-            media_type=JSON,
-            headers={"Retry-After": "1"},
-        )
+            return json_response({"status": "ready"})
+        return json_response({"status": "not ready"}, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
 
-    return [
-        mount("/healthz", {"GET": live}, everybody(Access.OPEN)),
-        mount("/readyz", {"GET": is_ready}, everybody(Access.OPEN)),
-    ]
+    yield Endpoint(
+        *("GET", "/healthz", is_alive),
+        access=everybody(Access.OPEN),
+        id="healthz",
+        tag="About",
+        summary="Check that the server process runs",
+        replies={200: Reply("The process runs.", _STATUS)},
+    )
+    yield Endpoint(
+        *("GET", "/readyz", is_ready),
+        access=everybody(Access.OPEN),
+        id="readyz",
+        tag="About",
+        summary="Check that the server can answer requests",
+        replies={
+            200: Reply("The server can answer requests.", _STATUS),
+            503: Reply("The server cannot answer requests at the moment.", _STATUS),
+        },
+    )

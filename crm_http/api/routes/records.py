@@ -1,98 +1,108 @@
-"""The answers of an ordinary resource: six of them, mounted once for each row of the table."""
+"""The six endpoints of an ordinary resource, declared once for every row of the table of resources."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
-from urllib.parse import urlencode
+from typing import Any, Final
 from uuid import UUID
 
 import attrs
 from litestar.background_tasks import BackgroundTask
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
+from litestar.types import Method
 
 from crm_core.engine.cursors import write_cursor
-from crm_core.engine.queries import Page, Query
+from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import records
-from crm_http.api.auth import caller, lasting_caller
+from crm_http.api.auth import caller, idempotent_caller
+from crm_http.api.endpoints import Endpoint, Handler, Reply, Shape, array
 from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
-from crm_http.api.routing import mount, path_id, rights
+from crm_http.api.responses import link_to_next, record_response
+from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES
+from crm_http.api.routing import path_id, rights
 
-#: Follows the removal of a record, by its id. It raises nothing.
+#: Runs after the removal of a record, with its id. It raises nothing.
 AfterDelete = Callable[[UUID], Awaitable[None]]
+#: The answer to a request that names the current version in ``If-None-Match``.
+UNCHANGED: Final = Reply("The record still has the version that `If-None-Match` names.", headers=("ETag",))
 
 
-async def _nothing_more(_: UUID, document: Document) -> Document:
+async def _as_stored(_: UUID, document: Document) -> Document:
     return document
 
 
 @attrs.frozen
-class Records:
-    """The answers of one resource.
+class RecordRoutes:
+    """The handlers of one resource.
 
     Attributes:
         resource: the row.
-        db: where its records are.
-        place: the path below which each of its records is, with ``{parent}`` for what the path says of that.
-        read_parent: what the path says of the parent; raises NotFoundError.
-        listed: the path of the list, where that is another.
+        db: where its records are stored.
+        place: the path of the collection, with ``{parent}`` for the parent's id.
+        read_parent: returns the parent that the path names; raises NotFoundError.
+        list_path: the path of the list, where that is another.
         shown_once: adds to a new record what only its creator is shown.
-        after_delete: what is to be done, by and by, when a record is gone.
+        created: the shape of the answer to a create, where that is not the record.
+        after_delete: runs in the background after a record was deleted.
+        name: the beginning of its operation ids; the resource's path if empty.
     """
 
     resource: Resource
     db: Database
     place: str
     read_parent: Callable[[AnyRequest], object] = lambda _: None
-    listed: str = ""
-    shown_once: Callable[[UUID, Document], Awaitable[Document]] = _nothing_more
+    list_path: str = ""
+    shown_once: Callable[[UUID, Document], Awaitable[Document]] = _as_stored
+    created: Shape | None = None
     after_delete: AfterDelete | None = None
+    name: str = ""
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
-        """A list: a page with a link to the next, or all of it, streamed."""
+        """Answer with a page of records and a link to the next, or with all records, streamed."""
         parent, params = self.read_parent(request), read_query(request)
-        query, found = await records.find(
+        query, listed = await records.find(
             self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request)
         )
-        if isinstance(found, Page):
-            path = (self.listed or self.place).format(parent=parent)
-            headers = _link(path, params, query, found)
-            return ASGIResponse(body=b"[%b]" % found.body, media_type=JSON, headers=headers)
-        return ASGIStreamingResponse(iterator=await _array(found), media_type=JSON)
+        if isinstance(listed, Page):
+            path = (self.list_path or self.place).format(parent=parent)
+            cursor = None if listed.next is None else write_cursor(query, listed.next)
+            headers = link_to_next(path, params, cursor)
+            return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
+        return ASGIStreamingResponse(iterator=await _array(listed), media_type=JSON)
 
     async def create(self, request: AnyRequest) -> ASGIResponse:
-        """A new record, with its place."""
+        """Create a record; answer with it and its path."""
         parent = self.read_parent(request)
         data = await body_or(request, lambda: records.look_up_parent(self.db, self.resource, parent))
         id_, document = await records.create(
-            self.db, await lasting_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
+            self.db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         document = await self.shown_once(id_, document)
-        return shown(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
+        return record_response(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
-        """One record."""
+        """Answer with one record, or with 304 if the client has this version of it."""
         parent = self.read_parent(request)
         document = await records.get(self.db, caller(request), self.resource, path_id(request), parent=parent)
         if is_known(header(request, b"if-none-match"), document.version):
             headers = entity_tag(document.version) | REVALIDATED
             return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return shown(document, headers=REVALIDATED)
+        return record_response(document, headers=REVALIDATED)
 
     async def change(self, request: AnyRequest) -> ASGIResponse:
-        """A record with some fields set, by PUT or PATCH."""
+        """Set some fields of a record, by PUT or PATCH."""
         parent, id_ = self.read_parent(request), path_id(request)
         merges = request.method == "PATCH" and media_type(request) == MERGE_PATCH
         accepted = (MERGE_PATCH,) if merges else ()
         data = await body_or(request, lambda: records.look_up(self.db, self.resource, id_, parent=parent), *accepted)
         document = await records.patch(
             self.db,
-            await lasting_caller(request),
+            await idempotent_caller(request),
             self.resource,
             id_,
             data,
@@ -101,10 +111,10 @@ class Records:
             strict=is_strict(request),
             expected=expected_versions(header(request, b"if-match")),
         )
-        return shown(document)
+        return record_response(document)
 
     async def remove(self, request: AnyRequest) -> ASGIResponse:
-        """Nothing, once the record is gone."""
+        """Delete a record."""
         parent, id_ = self.read_parent(request), path_id(request)
         expected = expected_versions(header(request, b"if-match"))
         await records.delete(self.db, caller(request), self.resource, id_, parent=parent, expected=expected)
@@ -112,19 +122,78 @@ class Records:
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
 
-def mount_records(answers: Records) -> list[HTTPRouteHandler]:
-    """The answers of an ordinary resource at its two paths."""
-    collection = answers.place.replace("{parent}", "{parent:str}")
-    access = rights(answers.resource.noun)
-    of_one = {"GET": answers.retrieve, "PUT": answers.change, "PATCH": answers.change, "DELETE": answers.remove}
+def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
+    """Return the six endpoints of a resource: list, create, retrieve, update, partial_update, destroy."""
+    resource, entity, (one, many) = routes.resource, routes.resource.entity, routes.resource.label
+    name, place, of_one = routes.name or resource.path.replace("-", "_"), routes.place, f"{routes.place}/{{id}}"
+    article = "an" if one[0] in "aeiou" else "a"
+    updated = Reply(f"The {one} as it is now.", entity, headers=("ETag", "Idempotent-Replayed"))
+    created = Reply(
+        f"The new {one}.",
+        routes.created or entity,
+        headers=("Location", "ETag", "Idempotent-Replayed"),
+        links={operation: f"{name}_{operation}" for operation in ("retrieve", "update", "partial_update", "destroy")},
+    )
+    changes: dict[str, Any] = {
+        "summary": f"Change the fields of {article} {one} that are sent",
+        "headers": ("If-Match", "Idempotency-Key"),
+        "replies": {200: updated},
+    }
+
+    def declare(operation: str, method: Method, path: str, handler: Handler, **declared: Any) -> Endpoint:
+        return Endpoint(
+            *(method, path, handler),
+            access=rights(resource.noun),
+            id=f"{name}_{operation}",
+            tag=tag_of(resource),
+            request_example=REQUEST_EXAMPLES.get((resource.name, operation)),
+            response_example=RESPONSE_EXAMPLES.get((resource.name, operation)),
+            **declared,
+        )
+
     return [
-        mount(collection, {"GET": answers.find, "POST": answers.create}, access, lists=True),
-        mount(f"{collection}/{{id:str}}", of_one, access),
+        declare(
+            *("list", "GET", place, routes.find),
+            summary=f"List {many}",
+            query=resource,
+            replies={200: Reply(f"The {many}.", array(entity), headers=("Link",))},
+        ),
+        declare(
+            *("create", "POST", place, routes.create),
+            summary=f"Create {article} {one}",
+            headers=("Idempotency-Key",),
+            body={JSON: f"{entity.__name__}Create"},
+            replies={201: created},
+        ),
+        declare(
+            *("retrieve", "GET", of_one, routes.retrieve),
+            summary=f"Retrieve {article} {one}",
+            headers=("If-None-Match",),
+            replies={200: Reply(f"The {one}.", entity, headers=("ETag",)), 304: UNCHANGED},
+        ),
+        declare(*("update", "PUT", of_one, routes.change), body={JSON: f"{entity.__name__}Update"}, **changes),
+        declare(
+            *("partial_update", "PATCH", of_one, routes.change),
+            body={JSON: f"{entity.__name__}Update", MERGE_PATCH: f"{entity.__name__}Merge"},
+            **changes,
+        ),
+        declare(
+            *("destroy", "DELETE", of_one, routes.remove),
+            summary=f"Delete {article} {one}",
+            headers=("If-Match",),
+            replies={204: Reply(f"The {one} is deleted.")},
+            errors=frozenset({409}),
+        ),
     ]
 
 
+def tag_of(resource: Resource) -> str:
+    """Return the heading under which the document lists a resource's endpoints."""
+    return resource.label[1].capitalize()
+
+
 async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]], *accepted: str) -> object:
-    """The body; but where it is bad and what the path names is not there either, that comes first (ruling 2)."""
+    """Return the body. Where it cannot be read, ``look_up`` runs and may raise NotFoundError instead (decision 2)."""
     try:
         return await read_json(request, *accepted)
     except RequestError:
@@ -132,25 +201,8 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
         raise
 
 
-def shown(
-    document: Document, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> ASGIResponse:
-    """A record as it is stored, with its version."""
-    headers = {**entity_tag(document.version), **(headers or {})}
-    if document.is_replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
-
-
-def _link(path: str, params: Mapping[str, str], query: Query, page: Page) -> dict[str, str]:
-    if page.next is None:
-        return {}
-    following = urlencode({**params, "cursor": write_cursor(query, page.next)})
-    return {"Link": f'<{path}/?{following}>; rel="next"'}
-
-
 async def _array(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A JSON array around pieces. The first is awaited here, while the answer can still become an error."""
+    """Return pieces as a JSON array. The first is awaited here, while the answer can still become an error."""
     first = await anext(pieces, b"")
 
     async def stream() -> AsyncIterator[bytes]:

@@ -1,43 +1,91 @@
-"""The atomic operations on tasks and notes (``api.md`` 2, 3, 5; ruling 17)."""
+"""The atomic operations on tasks and notes (``api.md`` 2, 3, 5; decision 17)."""
 
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from typing import Final, NamedTuple
 
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.errors import InvalidError
 from crm_core.input.readers import ReadContext
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.tasks_and_notes import OPERATIONS
+from crm_core.rules import tasks_and_notes as rules
+from crm_core.rules.tasks_and_notes import Edit, EntryId, TaskUpdate
 from crm_core.use_cases import records
-from crm_http.api.auth import lasting_caller
+from crm_http.api.auth import idempotent_caller
+from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, Shape
 from crm_http.api.preconditions import expected_versions
-from crm_http.api.requests import AnyRequest, header, is_strict
-from crm_http.api.routes.records import body_or, shown
-from crm_http.api.routing import Answer, mount, path_id, rights
+from crm_http.api.requests import JSON, AnyRequest, header, is_strict
+from crm_http.api.responses import record_response
+from crm_http.api.routes.record_examples import EXAMPLE_ID
+from crm_http.api.routes.records import body_or, tag_of
+from crm_http.api.routing import path_id, rights
 
 
-def mount_activity(resource: Resource, db: Database) -> list[HTTPRouteHandler]:
-    """One path for each operation."""
-    access = rights(resource.noun) | {"POST": resource.permission("change")}
-    path = f"/api/{resource.path}/{{id:str}}"
-    return [mount(f"{path}/{name}", {"POST": _operation(resource, db, name)}, access) for name in OPERATIONS]
+class _Operation(NamedTuple):
+    read: Callable[[object, ReadContext], Edit]
+    summary: str
+    body: Shape
+    example: Example | None = None
+    status: HTTPStatus = HTTPStatus.OK
 
 
-def _operation(resource: Resource, db: Database, name: str) -> Answer:
-    status = HTTPStatus.CREATED if name.startswith("add-") else HTTPStatus.OK
+#: The operations by the last part of their path.
+_OPERATIONS: Final[Mapping[str, _Operation]] = {
+    "update-task": _Operation(
+        rules.update_task,
+        "Change one task and leave the others as they are",
+        Input(TaskUpdate, required=("task_id",), any_of=("completed", "task", "date")),
+        Example("Update Task Status", {"task_id": EXAMPLE_ID, "completed": True}),
+    ),
+    "delete-task": _Operation(
+        rules.delete_task,
+        "Delete one task and leave the others as they are",
+        Input(EntryId, aliases={"id": "task_id"}),
+    ),
+    "delete-note": _Operation(
+        rules.delete_note,
+        "Delete one note and leave the others as they are",
+        Input(EntryId),
+        Example("Delete Note", {"id": EXAMPLE_ID}),
+    ),
+    "add-task": _Operation(
+        rules.add_task, "Add one task at the end of the list", "TaskInput", status=HTTPStatus.CREATED
+    ),
+    "add-note": _Operation(
+        rules.add_note, "Add one note at the end of the list", "NoteInput", status=HTTPStatus.CREATED
+    ),
+}
 
-    async def operate(request: AnyRequest) -> ASGIResponse:
+
+def task_and_note_endpoints(resource: Resource, db: Database) -> Iterator[Endpoint]:
+    """Return one endpoint for each operation."""
+    for name, operation in _OPERATIONS.items():
+        yield Endpoint(
+            *("POST", f"/api/{resource.path}/{{id}}/{name}", _handler(resource, db, operation)),
+            access=rights(resource.noun, POST="change"),
+            id=f"{resource.path}_{name.replace('-', '_')}",
+            tag=tag_of(resource),
+            summary=operation.summary,
+            headers=("If-Match", "Idempotency-Key"),
+            body={JSON: operation.body},
+            request_example=operation.example,
+            replies={operation.status: Reply("The record as it is now.", resource.entity, headers=("ETag",))},
+        )
+
+
+def _handler(resource: Resource, db: Database, operation: _Operation) -> Handler:
+    async def handle(request: AnyRequest) -> ASGIResponse:
         id_ = path_id(request)
         data = await body_or(request, lambda: records.look_up(db, resource, id_))
-        who = await lasting_caller(request)
+        who = await idempotent_caller(request)
         try:
-            edit = OPERATIONS[name](data, ReadContext(who.new_id, is_strict(request)))
+            edit = operation.read(data, ReadContext(who.new_id, is_strict(request)))
         except InvalidError:
-            await records.look_up(db, resource, id_)  # a record that is not there comes first (ruling 2)
+            await records.look_up(db, resource, id_)  # that there is no such record comes first (decision 2)
             raise
         expected = expected_versions(header(request, b"if-match"))
-        return shown(await records.apply(db, who, resource, id_, edit, expected=expected), status)
+        return record_response(await records.apply(db, who, resource, id_, edit, expected=expected), operation.status)
 
-    return operate
+    return handle

@@ -3,23 +3,27 @@
 from http import HTTPStatus
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.errors import CrmError
 from crm_core.ports import Database
 from crm_core.resources import Resource
+from crm_core.rules.images import FIELD
 from crm_core.use_cases import uploads
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import caller
+from crm_http.api.endpoints import Endpoint, Reply, array
 from crm_http.api.errors import RequestError
 from crm_http.api.multipart import FORM_BYTES, read_upload
-from crm_http.api.requests import JSON, AnyRequest, read_pieces, skip
-from crm_http.api.routing import mount, path_id, rights
+from crm_http.api.requests import MULTIPART, AnyRequest, read_pieces, skip
+from crm_http.api.responses import json_response
+from crm_http.api.routes.record_examples import RESPONSE_EXAMPLES
+from crm_http.api.routes.records import tag_of
+from crm_http.api.routing import path_id, rights
 
 
-def mount_uploads(resource: Resource, db: Database, images: Images) -> HTTPRouteHandler:
-    """``POST /api/<resource>/<id>/files/``."""
+def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
+    """Return the endpoint of ``POST /api/<resource>/<id>/files/``."""
 
     async def upload(request: AnyRequest) -> ASGIResponse:
         pieces = read_pieces(request)
@@ -30,12 +34,21 @@ def mount_uploads(resource: Resource, db: Database, images: Images) -> HTTPRoute
         except (CrmError, RequestError):
             await skip(pieces)
             raise
-        shown = {"url": url, "list_of_images": msgspec.json.decode(document.body)["list_of_images"]}
-        return ASGIResponse(body=msgspec.json.encode(shown), status_code=HTTPStatus.CREATED, media_type=JSON)
+        uploaded = {"url": url, "list_of_images": msgspec.json.decode(document.body)["list_of_images"]}
+        return json_response(uploaded, HTTPStatus.CREATED)
 
-    return mount(
-        f"/api/{resource.path}/{{id:str}}/files",
-        {"POST": upload},
-        rights(resource.noun) | {"POST": resource.permission("change")},
-        largest_body=images.max_bytes + FORM_BYTES,
+    return Endpoint(
+        *("POST", f"/api/{resource.path}/{{id}}/files", upload),
+        access=rights(resource.noun, POST="change"),
+        id=f"{resource.path}_upload",
+        tag=tag_of(resource),
+        summary=f"Add an image to a {resource.label[0]}: JPEG, PNG, GIF or WebP",
+        body={MULTIPART: {FIELD: bytes}},
+        max_body=images.max_bytes + FORM_BYTES,
+        replies={
+            201: Reply(
+                "The URL of the new image, and the URLs of all images.", {"url": str, "list_of_images": array(str)}
+            )
+        },
+        response_example=RESPONSE_EXAMPLES.get((resource.name, "upload")),
     )

@@ -1,102 +1,133 @@
-"""What webhooks have beside the answers of every resource: they can be tried, and what became of their deliveries."""
+"""The endpoints of webhooks: the six of every resource, the dry run, the secret, and the log of deliveries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import urlencode
+from typing import Final
 
 import attrs
-import msgspec
-from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import WEBHOOKS
 from crm_core.use_cases import records, webhooks
+from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_http.api.auth import caller
+from crm_http.api.endpoints import Endpoint, Input, Reply, array
 from crm_http.api.requests import JSON, AnyRequest, is_strict, read_query
-from crm_http.api.routes.records import Records, body_or, mount_records
-from crm_http.api.routing import mount, path_id, rights
+from crm_http.api.responses import json_response, link_to_next
+from crm_http.api.routes.records import RecordRoutes, body_or, record_endpoints, tag_of
+from crm_http.api.routing import path_id, rights
+
+_PATH: Final = "/api/webhooks"
+_ONE: Final = f"{_PATH}/{{id}}"
+#: The request of a delivery.
+REQUEST: Final = {"method": str, "url": str, "headers": Mapping[str, str], "body": object}
+SECRET: Final = {"secret": str}
+_DRY_RUN: Final = {"would_fire": bool, "request": REQUEST, "error": str | None}
 
 
 @attrs.frozen
-class Webhooks:
-    """The answers about webhooks and their deliveries.
+class WebhookRoutes:
+    """The handlers of webhooks and their deliveries.
 
     Attributes:
-        db: where webhooks are.
-        log: where their deliveries are.
+        db: where webhooks are stored.
+        log: where their deliveries are stored.
     """
 
     db: Database
     log: DeliveryLog
 
     async def dry_run(self, request: AnyRequest) -> ASGIResponse:
-        """Would it fire for a record, and what would be sent?"""
+        """Answer whether a webhook would fire for a record, and with the request. Nothing is sent."""
         data = await self._body(request)
         would_fire, delivery = await webhooks.dry_run(
             self.db, caller(request), path_id(request), data, strict=is_strict(request)
         )
         sent = {name: getattr(delivery, name) for name in ("method", "url", "headers", "body")}
-        return _shown({"would_fire": would_fire, "request": sent, "error": delivery.error or None})
+        return json_response({"would_fire": would_fire, "request": sent, "error": delivery.error or None})
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
-        """A page of the log, with a link to the next."""
+        """Answer with a page of the log and a link to the next."""
         id_, params = path_id(request), read_query(request)
         page = await webhooks.find(self.db, self.log, caller(request), id_, params, strict=is_strict(request))
-        headers = {}
-        if page.next is not None:
-            following = urlencode({**params, "cursor": page.next})
-            headers = {"Link": f'</api/webhooks/{id_}/deliveries/?{following}>; rel="next"'}
-        return _shown(page.deliveries, headers=headers)
+        link = link_to_next(f"{_PATH}/{id_}/deliveries", params, page.next)
+        return json_response(page.deliveries, headers=link)
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
-        """One delivery."""
+        """Answer with one delivery."""
         ids = path_id(request), path_id(request, "delivery")
-        return _shown(await webhooks.get(self.db, self.log, caller(request), *ids))
+        return json_response(await webhooks.get(self.db, self.log, caller(request), *ids))
 
     async def redeliver(self, request: AnyRequest) -> ASGIResponse:
-        """The delivery, which is sent anew."""
+        """Send a delivery again; answer with it."""
         ids = path_id(request), path_id(request, "delivery")
-        return _shown(await webhooks.redeliver(self.db, self.log, caller(request), *ids), HTTPStatus.ACCEPTED)
+        return json_response(await webhooks.redeliver(self.db, self.log, caller(request), *ids), HTTPStatus.ACCEPTED)
 
     async def recover(self, request: AnyRequest) -> ASGIResponse:
-        """How many deliveries are sent anew."""
+        """Send failed deliveries again; answer how many."""
         data = await self._body(request)
         recovered = await webhooks.recover(
             self.db, self.log, caller(request), path_id(request), data, strict=is_strict(request)
         )
-        return _shown({"recovered": recovered}, HTTPStatus.ACCEPTED)
+        return json_response({"recovered": recovered}, HTTPStatus.ACCEPTED)
 
     async def rotate_secret(self, request: AnyRequest) -> ASGIResponse:
-        """The new secret, this once."""
-        return _shown({"secret": await webhooks.rotate_secret(self.db, self.log, caller(request), path_id(request))})
+        """Replace the secret; answer with the new one."""
+        return json_response(
+            {"secret": await webhooks.rotate_secret(self.db, self.log, caller(request), path_id(request))}
+        )
 
     async def _body(self, request: AnyRequest) -> object:
         id_ = path_id(request)
         return await body_or(request, lambda: records.look_up(self.db, WEBHOOKS, id_))
 
 
-def mount_webhooks(db: Database, log: DeliveryLog) -> list[HTTPRouteHandler]:
-    """The paths of webhooks; a new one is shown with its secret."""
-    ordinary = Records(WEBHOOKS, db, "/api/webhooks", shown_once=partial(webhooks.with_secret, log))
-    answers = Webhooks(db, log)
-    access = rights(WEBHOOKS.noun) | {"POST": WEBHOOKS.permission("change")}
-    paths = {
-        "dry-run": {"POST": answers.dry_run},
-        "rotate-secret": {"POST": answers.rotate_secret},
-        "recover": {"POST": answers.recover},
-        "deliveries": {"GET": answers.find},
-        "deliveries/{delivery:str}": {"GET": answers.retrieve},
-        "deliveries/{delivery:str}/redeliver": {"POST": answers.redeliver},
-    }
-    return mount_records(ordinary) + [
-        mount(f"/api/webhooks/{{id:str}}/{path}", methods, access, lists=path == "deliveries")
-        for path, methods in paths.items()
-    ]
-
-
-def _shown(value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> ASGIResponse:
-    return ASGIResponse(
-        body=msgspec.json.encode(value), status_code=status, media_type=JSON, headers=dict(headers or {})
+def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
+    """Return the endpoints of webhooks; a new webhook is shown with its secret."""
+    with_secret = partial(webhooks.with_secret, log)
+    yield from record_endpoints(
+        RecordRoutes(WEBHOOKS, db, _PATH, shown_once=with_secret, created="WebhookCreated"),
+    )
+    routes = WebhookRoutes(db, log)
+    declare = partial(Endpoint, access=rights(WEBHOOKS.noun, POST="change"), tag=tag_of(WEBHOOKS))
+    yield declare(
+        *("POST", f"{_ONE}/dry-run", routes.dry_run),
+        id="webhooks_dry_run",
+        summary="Show whether a webhook would fire for a record, and the request; nothing is sent",
+        body={JSON: Input(webhooks.DryRunRequest)},
+        replies={200: Reply("Whether the webhook would fire, and the request that it would send.", _DRY_RUN)},
+    )
+    yield declare(
+        *("POST", f"{_ONE}/rotate-secret", routes.rotate_secret),
+        id="webhooks_rotate_secret",
+        summary="Replace the secret of a webhook",
+        replies={200: Reply("The new secret. It is shown only this once.", SECRET)},
+    )
+    yield declare(
+        *("POST", f"{_ONE}/recover", routes.recover),
+        id="webhooks_recover",
+        summary="Send the deliveries of a webhook again that failed for good",
+        body={JSON: Input(webhooks.Recovery, required=("since",))},
+        replies={202: Reply("How many deliveries will be sent again.", {"recovered": int})},
+    )
+    yield declare(
+        *("GET", f"{_ONE}/deliveries", routes.find),
+        id="webhooks_deliveries",
+        summary="List the deliveries of a webhook, newest first",
+        query=webhooks.Listing,
+        replies={200: Reply("The deliveries.", array(LoggedDelivery), headers=("Link",))},
+    )
+    yield declare(
+        *("GET", f"{_ONE}/deliveries/{{delivery}}", routes.retrieve),
+        id="webhooks_delivery",
+        summary="Retrieve a delivery",
+        replies={200: Reply("The delivery, with its request and the answer to it.", "Delivery")},
+    )
+    yield declare(
+        *("POST", f"{_ONE}/deliveries/{{delivery}}/redeliver", routes.redeliver),
+        id="webhooks_redeliver",
+        summary="Send a delivery again",
+        replies={202: Reply("The delivery, which will be sent again.", "Delivery")},
     )

@@ -1,4 +1,4 @@
-"""`crm doctor`: what is wrong, and how to mend it."""
+"""`crm doctor`: what is wrong, and how to fix it."""
 
 import asyncio
 import json
@@ -12,10 +12,14 @@ from rich.markup import escape
 
 from crm_http.cli.arguments import examples
 from crm_http.cli.doctor.checks import Check, State, failed
-from crm_http.cli.doctor.examination import check_disk, check_files_kept, check_machine, check_servers, check_settings
-from crm_http.cli.terminal import ASKED_WRONGLY, FAILED, out
-from crm_http.server.composition import FailedError
-from crm_http.server.supervisor import Stop, open_database
+from crm_http.cli.doctor.database import check_servers
+from crm_http.cli.doctor.files import check_files_kept
+from crm_http.cli.doctor.machine import check_disk, check_machine
+from crm_http.cli.doctor.settings import check_settings
+from crm_http.cli.terminal import FAILED, WRONG_USE, out
+from crm_http.server.database import open_database
+from crm_http.server.errors import FailedError
+from crm_http.server.signals import Stop
 from crm_http.settings import Settings
 
 _COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
@@ -30,16 +34,16 @@ _COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "re
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(*, as_json: bool) -> int:
-    """Look at settings, database, file store and machine, and say what is wrong and how to mend it.
+    """Look at settings, database, file store and machine, and say what is wrong and how to fix it.
 
-    A file is written and deleted at once, and an embedded database is brought up to date. Exits with 0 if nothing
+    A file is written and deleted, and an embedded database is brought up to date. The exit code is 0 if nothing
     failed, 1 if something did, and 2 for a wrong setting.
     """
     settings = list(check_settings(os.environ))
     wrong = _has_failed(settings)
     found = settings if wrong else [*settings, *_examine(Settings.from_env(os.environ))]
     _show_json(found) if as_json else _show_lines(found)
-    return ASKED_WRONGLY if wrong else FAILED if _has_failed(found) else 0
+    return WRONG_USE if wrong else FAILED if _has_failed(found) else 0
 
 
 def _has_failed(checks: Sequence[Check]) -> bool:
@@ -68,5 +72,5 @@ def _show_json(checks: Sequence[Check]) -> None:
 
 def _show_lines(checks: Sequence[Check]) -> None:
     for check in checks:
-        text = " ".join(f"{check.found} {check.mend}".split())
+        text = " ".join(f"{check.found} {check.advice}".split())
         out.print(f"[{_COLOURS[check.state]}]{check.state:<9}[/]{check.name:<13}{escape(text)}")

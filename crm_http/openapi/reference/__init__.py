@@ -1,1 +1,1 @@
-"""The page that shows the API's description, and what it loads."""
+"""The files of the page that shows the document."""

@@ -112,9 +112,9 @@ async def test_a_look_up_never_joins_a_query_already_sent() -> None:
 
 
 @on_a_loop
-async def test_whoever_asks_while_all_lanes_are_busy_travels_together_afterwards() -> None:
+async def test_whoever_asks_while_all_queries_are_under_way_travels_together_afterwards() -> None:
     store = Store()
-    loader: Loader[int, int] = Loader(store.load_many, lanes=2)
+    loader: Loader[int, int] = Loader(store.load_many, max_concurrency=2)
     first = ask(loader, 1)
     await store.sent(1)
     second = ask(loader, 2)
@@ -133,8 +133,8 @@ async def test_whoever_asks_while_all_lanes_are_busy_travels_together_afterwards
     assert await asyncio.gather(*first, *second) == [1, 4]
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3])
-def test_no_more_queries_are_under_way_than_there_are_lanes(lanes: int) -> None:
+@pytest.mark.parametrize("max_concurrency", [1, 2, 3])
+def test_no_more_queries_are_under_way_than_may_be(max_concurrency: int) -> None:
     under_way, most = 0, 0
 
     async def load_many(keys: list[int]) -> Mapping[int, int]:
@@ -146,11 +146,11 @@ def test_no_more_queries_are_under_way_than_there_are_lanes(lanes: int) -> None:
         return await at_once(keys)
 
     async def run() -> list[int | None]:
-        loader: Loader[int, int] = Loader(load_many, lanes=lanes)
+        loader: Loader[int, int] = Loader(load_many, max_concurrency=max_concurrency)
         return await asyncio.gather(*(loader.load(key) for key in range(2_000)))
 
     assert asyncio.run(run()) == [key * key for key in range(2_000)]
-    assert most == lanes
+    assert most == max_concurrency
 
 
 @on_a_loop
@@ -185,7 +185,7 @@ async def test_a_cancelled_caller_leaves_the_others_alone() -> None:
 @on_a_loop
 async def test_callers_cancelled_before_the_query_is_sent_leave_the_others_alone() -> None:
     store = Store()
-    loader: Loader[int, int] = Loader(store.load_many, lanes=1)
+    loader: Loader[int, int] = Loader(store.load_many, max_concurrency=1)
     first = ask(loader, 1)
     await store.sent(1)
     waiting = ask(loader, 3, 4)
@@ -201,9 +201,9 @@ async def test_callers_cancelled_before_the_query_is_sent_leave_the_others_alone
 
 
 @on_a_loop
-async def test_a_query_whose_callers_all_left_frees_its_lane() -> None:
+async def test_a_query_whose_callers_all_left_makes_room_for_the_next() -> None:
     store = Store()
-    loader: Loader[int, int] = Loader(store.load_many, lanes=1)
+    loader: Loader[int, int] = Loader(store.load_many, max_concurrency=1)
     left = ask(loader, 1, 2)
     await store.sent(1)
 
@@ -244,7 +244,7 @@ async def test_the_query_after_a_failed_one_works() -> None:
             raise failures.pop(0)
         return await at_once(keys)
 
-    loader: Loader[int, int] = Loader(load_many, lanes=1)
+    loader: Loader[int, int] = Loader(load_many, max_concurrency=1)
     for text in ("first", "second"):
         with pytest.raises(ValueError, match=text):
             await loader.load(5)
@@ -255,7 +255,7 @@ async def test_the_query_after_a_failed_one_works() -> None:
 @on_a_loop
 async def test_those_who_waited_for_a_query_that_failed_are_answered() -> None:
     store = Store()
-    loader: Loader[int, int] = Loader(store.load_many, lanes=1)
+    loader: Loader[int, int] = Loader(store.load_many, max_concurrency=1)
     failing = ask(loader, 1)
     await store.sent(1)
     waiting = ask(loader, 1, 2)
@@ -300,7 +300,7 @@ async def test_a_caller_reads_what_was_written_before_it_asked() -> None:
 @on_a_loop
 async def test_nobody_piles_up_behind_a_query_that_hangs() -> None:
     store = Store()
-    loader: Loader[int, int] = Loader(store.load_many, lanes=1)
+    loader: Loader[int, int] = Loader(store.load_many, max_concurrency=1)
     hanging = ask(loader, 1)
     await store.sent(1)
 

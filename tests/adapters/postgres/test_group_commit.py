@@ -123,12 +123,12 @@ class TestCommits(Facts):
         assert not [each for each in results if isinstance(each, AssertionError)]
 
     @fact
-    async def test_lanes_that_nobody_uses_are_forgotten(self, scene: Scene) -> None:
+    async def test_batchers_that_nothing_uses_are_forgotten(self, scene: Scene) -> None:
         stages = [{"name": "A", "order": 1}]
         for _ in range(5):
             await scene.create(LEADS, name="n", pipeline=await scene.create(PIPELINES, name=uuid4().hex, stages=stages))
         database = scene.db
         assert isinstance(database, PostgresDatabase)
         for number in range(200):
-            database._commits._lane((number,))
-        assert len(database._commits._lanes) <= 100
+            database._commits._batcher_for((number,))
+        assert len(database._commits._batchers) <= 100

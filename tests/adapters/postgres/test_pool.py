@@ -1,4 +1,4 @@
-"""The pool: several hosts, what holds in its sessions, and what it gives up after a failover."""
+"""The pool: lost hosts, the settings of its sessions, and the connections that it replaces after a failover."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from crm_adapters.postgres.connection.options import SETTINGS, connect, parameters
+from crm_adapters.postgres.connection.options import SETTINGS, connect
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_core.errors import UnavailableError
@@ -21,28 +21,6 @@ def run(url: str, fact: Callable[[Pool], Awaitable[None]], size: int = 2) -> Non
             await fact(pool)
 
     asyncio.run(with_pool())
-
-
-@pytest.mark.parametrize(
-    ("url", "wanted"),
-    [
-        ("postgresql://user@one/crm", None),
-        ("postgresql://user@one,two/crm", "read-write"),
-        ("postgresql://user@one:1,two:2/crm?target_session_attrs=any", "any"),
-        ("postgresql:///crm?hostaddr=10.0.0.1,10.0.0.2", "read-write"),
-        ("host=one,two dbname=crm", "read-write"),
-    ],
-)
-def test_of_several_hosts_the_one_that_takes_writes_is_looked_for_unless_the_url_says_otherwise(
-    url: str, wanted: str | None
-) -> None:
-    assert parameters(url).get("target_session_attrs") == wanted
-
-
-def test_what_the_url_says_of_patience_is_kept() -> None:
-    known = parameters("postgresql://one/crm?connect_timeout=9&application_name=mine")
-
-    assert (known["connect_timeout"], known["application_name"]) == ("9", "mine")
 
 
 def test_a_host_that_is_gone_is_passed_over(url: str) -> None:
@@ -87,19 +65,3 @@ def test_connections_to_a_server_that_only_reads_now_are_given_up(url: str) -> N
             assert await fetch(two, WRITE, {})
 
     run(url, fact)
-
-
-def test_a_statement_cancelled_when_it_is_first_run_spoils_no_connection(new_database: Callable[[], str]) -> None:
-    async def scenario() -> int:
-        cancelled = 0
-        async with Pool(new_database(), size=1) as pool:
-            for number in range(30):
-                asked = asyncio.create_task(pool.fetch(b"select pg_sleep(0), %d" % number, {}))
-                for _ in range(number % 10):
-                    await asyncio.sleep(0)
-                asked.cancel()
-                cancelled += (await asyncio.gather(asked, return_exceptions=True)) != [[("", number)]]
-                assert await pool.fetch(b"select 'another', %d" % number, {}) == [("another", number)]
-        return cancelled
-
-    assert asyncio.run(scenario()) > 10

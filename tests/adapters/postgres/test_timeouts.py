@@ -1,106 +1,97 @@
-"""What does not answer, or is held by others, is given up in time; a frozen server is tried in ``faults/``."""
+"""The table of time limits: which comes first."""
 
-import asyncio
-import time
-from collections.abc import Callable
+import ast
+import inspect
+import re
 
-import psycopg
 import pytest
 
-from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.records import database
-from crm_adapters.postgres.records.database import PostgresDatabase
-from crm_core.errors import UnavailableError
-from crm_core.model.accounts import SYSTEM
-from crm_core.resources import COHORTS
-from crm_core.use_cases import records
-from crm_core.use_cases.callers import caller
+from crm_adapters.postgres.connection import timeouts
+from crm_adapters.postgres.connection.options import SETTINGS, parameters
+from crm_core.webhooks.attempts import LEASE
 
-SLEEP = b"set statement_timeout = 0; select pg_sleep(60)"
+#: The seconds after which clients of the API are promised an answer to a change that a lock holds up.
+PROMISED = 6.0
+NAMES = [name for name in vars(timeouts) if name.isupper()]
 
 
-def test_an_answer_that_does_not_come_is_given_up_and_the_pool_goes_on(new_database: Callable[[], str]) -> None:
-    async def scenario() -> float:
-        async with Pool(new_database(), size=1) as pool:
-            began = time.monotonic()
-            with pytest.raises(UnavailableError) as raised:
-                async with pool.connect(patience=0.2) as connection:
-                    await connection.execute(SLEEP)
-            took = time.monotonic() - began
-            assert isinstance(raised.value.__cause__, psycopg.errors.ConnectionTimeout)
-            assert await pool.fetch(b"select 1", {}) == [(1,)]
-            return took
-
-    took = asyncio.run(scenario())
-    print(f"given up after {took:.2f} s of 0.2 s")
-    assert took < 2
-
-
-def test_what_was_waited_for_in_vain_is_not_asked_again(new_database: Callable[[], str]) -> None:
-    asked = []
-
-    async def scenario() -> None:
-        async with Pool(new_database(), size=1) as pool:
-
-            async def ask(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-                asked.append(connection)
-                connection.patience = 0.2  # type: ignore[attr-defined]  # it is the pool's own kind
-                await connection.execute(SLEEP)
-
-            with pytest.raises(UnavailableError):
-                await pool.reading(ask)
-
-    asyncio.run(scenario())
-    assert len(asked) == 1
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        # A look-up is sent, or refused, before the statement that it waits for is given up.
+        ("BATCH_WINDOW", "MAX_BATCH_WAIT"),
+        ("MAX_BATCH_WAIT", "STATEMENT_TIMEOUT"),
+        # Connecting starts over while requests still wait for a connection.
+        ("MAX_RECONNECT", "MAX_CONNECTION_WAIT"),
+        # The server cancels what waits for a lock, then what runs too long, and only then do we close the connection.
+        ("LOCK_TIMEOUT", "STATEMENT_TIMEOUT"),
+        ("STATEMENT_TIMEOUT", "ANSWER_TIMEOUT"),
+        ("WIDE_STATEMENT_TIMEOUT", "WIDE_ANSWER_TIMEOUT"),
+        ("ANSWER_TIMEOUT", "WIDE_STATEMENT_TIMEOUT"),
+        # A change that waits for a lock is decided again at least once.
+        ("LOCK_TIMEOUT", "MAX_CONTENTION"),
+        # A change ends before those behind it are refused, and these before they have waited for many.
+        ("MAX_CONTENTION", "MAX_TURN_WITHOUT_END"),
+        ("MAX_TURN_WITHOUT_END", "MAX_TURN_WAIT"),
+        # A transaction that waits for us is ended after the statement of another that waits for its locks.
+        ("STATEMENT_TIMEOUT", "IDLE_IN_TRANSACTION_TIMEOUT"),
+        # A frozen server is noticed by us before TCP does.
+        ("ANSWER_TIMEOUT", "TCP_TIMEOUT"),
+    ],
+)
+def test_of_two_limits_one_comes_first(first: str, then: str) -> None:
+    assert getattr(timeouts, first) < getattr(timeouts, then)
 
 
-def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_asked_for(
-    new_database: Callable[[], str], postgres_url: str
-) -> None:
-    url = new_database()
-    name = url.rpartition("/crm_test")[2].partition("?")[0]
+def test_a_change_behind_a_lock_ends_when_it_is_promised_to() -> None:
+    last_round_begins = timeouts.MAX_CONTENTION
 
-    async def scenario() -> float:
-        async with Pool(url, size=1) as pool:
-            assert await pool.fetch(b"select 1", {}) == [(1,)]
-            rule(postgres_url, name, allow=False)
-            deadline = time.monotonic() + 4  # by itself the pool would next look after 8 s
-            while time.monotonic() < deadline:
-                with pytest.raises(UnavailableError):
-                    await pool.fetch(b"select 1", {})
-            rule(postgres_url, name, allow=True)
-            began = time.monotonic()
-            assert await pool.fetch(b"select 1", {}) == [(1,)]
-            return time.monotonic() - began
-
-    print(f"used again after {asyncio.run(scenario()):.2f} s")
+    assert last_round_begins + timeouts.MAX_CONNECTION_WAIT + timeouts.LOCK_TIMEOUT <= PROMISED
+    assert timeouts.MAX_TURN_WITHOUT_END <= PROMISED
 
 
-def test_a_change_that_meets_somebody_elses_lock_is_given_up_before_its_client_does(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "_LONGEST_CONTENTION", 1.0)
+def test_tcp_notices_a_lost_host_when_the_table_says_so() -> None:
+    probes = timeouts.KEEPALIVE_INTERVAL * timeouts.KEEPALIVE_COUNT
 
-    async def scenario() -> float:
-        async with Pool(url) as pool:
-            db = PostgresDatabase(pool)
-            id_, _ = await records.create(db, caller(SYSTEM), COHORTS, {"name_cohort": "held"})
-            with psycopg.connect(url) as holder:
-                holder.execute(b"select 1 from cohort where id = %s for update", (id_,))
-                began = time.monotonic()
-                with pytest.raises(UnavailableError):
-                    await records.patch(db, caller(SYSTEM), COHORTS, id_, {"name_cohort": "changed"})
-                return time.monotonic() - began
-
-    took = asyncio.run(scenario())
-    print(f"given up after {took:.1f} s of 1 s, and the lock's two")
-    assert took < 20  # every round there may be would take 26
+    assert timeouts.KEEPALIVE_IDLE + probes == timeouts.TCP_TIMEOUT
 
 
-def rule(postgres_url: str, name: str, *, allow: bool) -> None:
-    """Let nobody connect to a database any more, or again."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"alter database crm_test{name} allow_connections {allow}".encode())
-        connection.execute(
-            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = 'crm_test{name}'".encode()
-        )
+def test_a_claim_of_deliveries_outlives_any_statement_of_the_outbox() -> None:
+    assert LEASE.total_seconds() > timeouts.ANSWER_TIMEOUT + timeouts.MAX_CONNECTION_WAIT
+
+
+def test_the_table_lists_every_limit_in_order_with_its_seconds() -> None:
+    table = re.findall(r"^\S.*?  +([A-Z_]{6,}) +([0-9.]+)  ", inspect.getdoc(timeouts) or "", re.MULTILINE)
+    values = [float(seconds) for _, seconds in table]
+
+    assert values == sorted(values)
+    assert values == [getattr(timeouts, name) for name, _ in table]
+    elsewhere = {
+        *("MAX_RECONNECT", "MAX_REPLICA_LAG", "REPLICA_ANSWER_LIFETIME"),
+        *("KEEPALIVE_IDLE", "KEEPALIVE_INTERVAL", "KEEPALIVE_COUNT"),
+    }
+    assert {name for name, _ in table} == set(NAMES) - elsewhere
+    assert all(name in (timeouts.__doc__ or "") for name in NAMES if not name.startswith("KEEPALIVE_"))
+
+
+def test_the_limits_are_what_the_server_is_told() -> None:
+    asked = parameters("postgresql://one.example/crm")
+
+    assert {name: setting for name, setting in SETTINGS.items() if name.endswith("_timeout")} == {
+        "statement_timeout": "5s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "10s",
+    }
+    assert asked["connect_timeout"] == "3"
+    assert asked["tcp_user_timeout"] == "10000"
+    assert [asked[f"keepalives_{name}"] for name in ("idle", "interval", "count")] == ["4", "2", "3"]
+
+
+def test_every_limit_is_a_plain_number_of_seconds() -> None:
+    tree = ast.parse(inspect.getsource(timeouts))
+    described = [
+        node.target.id for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+
+    assert described == NAMES
+    assert all(isinstance(getattr(timeouts, name), int | float) and getattr(timeouts, name) > 0 for name in NAMES)

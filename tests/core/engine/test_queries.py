@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.parameters import known_parameters
 from crm_core.engine.queries import Cursor, Filter, Query
-from crm_core.engine.parameters import gather, join_parts, known_parameters, split_parts
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.errors import InvalidError
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead
@@ -334,7 +334,7 @@ def ordered(resource: Resource, ordering: str, cursor: Cursor) -> tuple[Query, s
 VALUES: dict[str, st.SearchStrategy[str]] = {
     "text": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
     "date": st.dates().map(date.isoformat),
-    "moment": st.datetimes().map(lambda at: at.isoformat() + "Z"),
+    "datetime": st.datetimes().map(lambda at: at.isoformat() + "Z"),
 }
 ORDERS = [
     (resource, sign + name) for resource in RESOURCES.values() for name in resource.ordering for sign in ("", "-")

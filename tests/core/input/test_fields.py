@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from crm_core.input.drafts import read_draft
-from crm_core.input.fields import Kind, fields_of
+from crm_core.input.fields import FieldKind, fields_of
 from crm_core.input.readers import iso, text_problems
 from crm_core.model.entities import (
     Attribute,
@@ -257,4 +257,4 @@ def test_every_kind_of_field_is_that_of_a_field() -> None:
     fields = [field for entity in ENTITIES for field in fields_of(entity).values()]
     items = [field for outer in fields if outer.item for field in fields_of(outer.item).values()]
 
-    assert {field.kind for field in (*fields, *items)} == set(get_args(Kind))
+    assert {field.kind for field in (*fields, *items)} == set(get_args(FieldKind))

@@ -1,4 +1,4 @@
-"""Groups (ruling 24), names (ruling 25), the throttle of logins, and the Authorization header."""
+"""Groups (decision 24), names (decision 25), and the throttle of logins."""
 
 from datetime import timedelta
 
@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.errors import NotAuthenticatedError, PermissionDeniedError, ThrottledError
+from crm_core.errors import PermissionDeniedError, ThrottledError
 from crm_core.model.accounts import Actor, User, require
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.resources import RESOURCES
 from crm_core.rules.login_throttle import FAILURE_WINDOW, Failures, failure_keys, seconds_to_wait
-from crm_http.api.authorization import read_authorization
 from tests.core.knowledge import NOW
 
 ALL_NOUNS = {
@@ -125,28 +124,3 @@ def test_nobody_can_lock_somebody_else_out_from_another_address() -> None:
 @pytest.mark.parametrize(("wait", "unit"), [(1, "second"), (12, "seconds")])
 def test_a_throttled_caller_is_told_how_long(wait: int, unit: str) -> None:
     assert str(ThrottledError(wait)) == f"Request was throttled. Expected available in {wait} {unit}."
-
-
-@pytest.mark.parametrize("header", ["Token abc", "token abc", "TOKEN  abc ", "Bearer abc", " bearer abc"])
-def test_the_scheme_is_token_or_bearer_in_any_case(header: str) -> None:
-    assert read_authorization(header) == "abc"
-
-
-@pytest.mark.parametrize(
-    ("header", "text"),
-    [
-        (None, "Authentication credentials were not provided."),
-        ("", "Authentication credentials were not provided."),
-        ("abc", "Authentication credentials were not provided."),
-        ("Basic YTpi", "Authentication credentials were not provided."),
-        ("Tokenabc", "Authentication credentials were not provided."),
-        ("Token", "Invalid token header. No credentials provided."),
-        ("Token  ", "Invalid token header. No credentials provided."),
-        ("Token a b", "Invalid token header. Token string should not contain spaces."),
-    ],
-)
-def test_other_headers_are_refused_with_the_texts_that_clients_know(header: str | None, text: str) -> None:
-    with pytest.raises(NotAuthenticatedError) as caught:
-        read_authorization(header)
-
-    assert str(caught.value) == text

@@ -127,6 +127,12 @@ def test_sound_headers_are_kept_as_they_are() -> None:
     assert read_headers(headers) == headers
 
 
+def test_a_webhook_may_set_its_own_agent_and_media_types() -> None:
+    headers = {"User-Agent": "ours/1", "Accept": "text/plain", "Content-Type": "application/cloudevents+json"}
+
+    assert read_headers(headers) == headers
+
+
 @pytest.mark.parametrize(
     ("name", "value", "problems"),
     [

@@ -1,6 +1,6 @@
-"""What went wrong with a request to a webhook's receiver, for people.
+"""Texts that say why a request to a webhook's receiver failed.
 
-The texts are our own, as those of exceptions may quote URLs, headers and internal addresses.
+They are our own, as the texts of exceptions may quote URLs, headers and internal addresses.
 """
 
 import socket
@@ -14,23 +14,23 @@ from ssrfguard import BlockedAddressError, BlockedURLError
 
 from crm_core.webhooks.attempts import Outcome
 
-_LONGEST: Final = 300
+_MAX_LENGTH: Final = 300
 
 
 class UnsendableError(Exception):
-    """The request cannot be made at all; its text is for people."""
+    """The request cannot be made; the message says why, for people."""
 
 
 def outcome_of(error: Exception) -> Outcome:
-    """The outcome of an attempt that brought no answer."""
+    """Return the outcome of an attempt that ended with this error."""
     return Outcome(
-        error=_line(error)[:_LONGEST],
+        error=_line(error)[:_MAX_LENGTH],
         timed_out=isinstance(error, (TimeoutError, httpcore.TimeoutException)),
         is_hopeless=isinstance(error, (UnsendableError, BlockedURLError, *_MALFORMED)),
     )
 
 
-# h11 judges headers only when they are sent, and the codec "idna" names only when they are looked up.
+# h11 checks headers only when they are sent, and the codec "idna" checks names only when they are looked up.
 _MALFORMED: Final = (httpx.InvalidURL, httpcore.UnsupportedProtocol, httpcore.LocalProtocolError, UnicodeError)
 
 
@@ -77,7 +77,7 @@ def _connect_line(error: httpcore.ConnectError) -> str:
 
 
 def _reasons(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those that led to it."""
+    """Yield an exception and those that led to it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

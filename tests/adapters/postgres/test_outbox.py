@@ -1,45 +1,24 @@
-"""The outboxes of both adapters: one contract, and what is PostgreSQL's own."""
+"""PostgresOutbox: the contract, and what is PostgreSQL's own."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.statements import query
 from crm_core.resources import LEADS
-from crm_core.testing.machine import USERS
 from crm_core.testing.outboxes import Opened, OutboxContract, Post
 from crm_core.testing.scene import fact
 from crm_core.webhooks.attempts import LEASE
 from crm_core.webhooks.delivery_log import RETENTION
 from tests.conftest import empty
-
-
-class TestMemoryOutbox(OutboxContract):
-    ahead = timedelta()
-
-    @asynccontextmanager
-    async def open_both(self) -> AsyncIterator[Opened]:
-        self.ahead = timedelta()
-        accounts = MemoryAccounts()
-        for number in USERS:
-            await accounts.add_user(f"user {number}", "!")
-        database = MemoryDatabase(accounts, clock=self.now)
-        yield Opened(database, database.outbox)
-
-    async def elapse(self, time: timedelta) -> None:
-        self.ahead += time
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 class TestPostgresOutbox(OutboxContract):
@@ -114,11 +93,11 @@ class TestPostgresOutbox(OutboxContract):
 
 SOME = [uuid4(), uuid4()]
 PARAMS = {
-    "busy": SOME[:1],
+    "in_flight": SOME[:1],
     "counts": [1],
-    "each": 16,
-    "probes": 1,
-    "most": 100,
+    "per_healthy": 16,
+    "per_failing": 1,
+    "limit": 100,
     "lease": LEASE,
     "webhooks": SOME,
     "ids": SOME,

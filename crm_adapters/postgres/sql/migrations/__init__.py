@@ -1,4 +1,4 @@
-"""The schema: hand-written steps in ``migrations/``, each applied once, in order, under a lock."""
+"""The migrations of the schema: the SQL files beside this module, each applied once, in the order of their names."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -10,8 +10,8 @@ from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_core.model.permissions import GROUPS
 
-_LEAST_VERSION: Final = 150_000
-#: Whoever migrates holds this; an arbitrary number that nothing else locks.
+_MIN_SERVER_VERSION: Final = 150_000
+#: The advisory lock of a process that migrates; an arbitrary number that nothing else locks.
 _LOCK: Final = 0x63726D_316
 
 
@@ -20,7 +20,7 @@ class UnfitDatabaseError(Exception):
 
 
 async def migrate(conninfo: str) -> Sequence[str]:
-    """Apply the steps that are missing, all or none; gives their names.
+    """Apply the migrations that are missing, all or none, and return their names.
 
     Raises UnfitDatabaseError or UnavailableError.
     """
@@ -39,7 +39,7 @@ async def migrate(conninfo: str) -> Sequence[str]:
 
 
 async def pending(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> Sequence[str]:
-    """The steps that a database still lacks."""
+    """Return the names of the migrations that a database lacks."""
     cursor = await connection.execute("select to_regclass('migration') is not null")
     exists = await cursor.fetchone()
     done = await _names(connection) if exists and exists[0] else set()
@@ -47,18 +47,18 @@ async def pending(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> Se
 
 
 def steps() -> Sequence[str]:
-    """The names of all steps, in order."""
-    folder = files(__package__).joinpath("migrations")
-    return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    """Return the names of all migrations, in order."""
+    names = (entry.name for entry in files(__name__).iterdir())
+    return sorted(name.removesuffix(".sql") for name in names if name.endswith(".sql"))
 
 
 def _read(name: str) -> bytes:
-    return files(__package__).joinpath("migrations", f"{name}.sql").read_text("utf-8").encode()
+    return files(__name__).joinpath(f"{name}.sql").read_text("utf-8").encode()
 
 
 async def check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    """Raise UnfitDatabaseError unless the CRM can live here."""
-    if connection.info.server_version < _LEAST_VERSION:
+    """Raise UnfitDatabaseError unless this server and database can hold the CRM."""
+    if connection.info.server_version < _MIN_SERVER_VERSION:
         raise UnfitDatabaseError("PostgreSQL 15 or later is needed.")
     cursor = await connection.execute("show server_encoding")
     encoding = await cursor.fetchone()
@@ -66,7 +66,7 @@ async def check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]])
         raise UnfitDatabaseError("The database must have the encoding UTF8.")
     cursor = await connection.execute("select lower('ÄI')")
     lowered = await cursor.fetchone()
-    if lowered is None or lowered[0] != "äi":  # searches would find no other letters than English ones
+    if lowered is None or lowered[0] != "äi":  # searches would ignore the case of ASCII letters only
         raise UnfitDatabaseError("The database must have a locale that knows all letters, such as C.UTF-8.")
 
 
@@ -83,7 +83,7 @@ async def _names(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> set
 
 
 async def _add_groups(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    """The groups that exist from the start; from then on they are an administrator's to change."""
+    """Add the first groups; from then on administrators change them."""
     for name, permissions in GROUPS.items():
         await connection.execute("insert into app_group (name) values (%s)", (name,))
         await connection.execute(

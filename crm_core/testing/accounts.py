@@ -1,0 +1,361 @@
+"""The facts that every store of users must show: the ports Accounts and Users.
+
+An adapter's test subclasses :class:`AccountsContract`, and says how to open an empty store and how to let time pass::
+
+    class TestMemoryAccounts(AccountsContract):
+        ahead = timedelta()
+
+        @asynccontextmanager
+        async def open(self) -> AsyncIterator[Users]:
+            self.ahead = timedelta()
+            yield MemoryAccounts(token_days=30, clock=lambda: datetime.now(UTC) + self.ahead)
+
+        async def elapse(self, time: timedelta) -> None:
+            self.ahead += time
+"""
+
+# ruff: noqa: D102  # a test's name is the fact that it states
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from crm_core.errors import NotAuthenticatedError, NotFoundError
+from crm_core.model.accounts import Account, Actor, User, UserChange
+from crm_core.model.permissions import GROUPS
+from crm_core.ports import Users
+from crm_core.rules.attributes import ENTITIES
+from crm_core.rules.login_throttle import Failures
+from crm_core.testing.scene import OnOneLoop, fact
+from crm_core.use_cases.accounts import hash_token
+
+#: After how many days without use the tokens of an opened store must end.
+TOKEN_DAYS = 30
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_WINDOW = timedelta(minutes=15)
+
+
+async def add(
+    users: Users, username: str = "ann", *groups: str, first_name: str = "", last_name: str = "", email: str = ""
+) -> int:
+    """Add a user whose password has the hash "hash"; return the id."""
+    id_ = await users.add_user(username, "hash", first_name=first_name, last_name=last_name, email=email, groups=groups)
+    assert id_ is not None
+    return id_
+
+
+async def add_token(users: Users, user_id: int, token: str = "token") -> bytes:  # noqa: S107  # a test's own
+    """Add a token; return its hash."""
+    assert await users.add_token(user_id, hash_token(token), token[:8])
+    return hash_token(token)
+
+
+async def actor_of(users: Users, token: bytes) -> Actor:
+    """Return the user whom a token lets in."""
+    session = await users.authenticate(token)
+    assert session is not None
+    return session[0]
+
+
+class AccountsContract(OnOneLoop):
+    """All facts about Accounts and Users."""
+
+    def open(self) -> AbstractAsyncContextManager[Users]:
+        """Return an empty store: no users, the groups of ``GROUPS``, tokens that end after ``TOKEN_DAYS`` unused.
+
+        It is entered and left in different tasks of one event loop.
+        """
+        raise NotImplementedError
+
+    async def elapse(self, time: timedelta) -> None:
+        """Let time pass in the store, after every use of a token so far has been recorded."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def users(self) -> Iterator[Users]:
+        """Open an empty store."""
+        yield from self.opened(self.open())
+
+    # Users
+
+    @fact
+    async def test_a_new_user_is_found_with_all_that_was_given(self, users: Users) -> None:
+        id_ = await users.add_user(
+            "ann",
+            "hash",
+            first_name="Ann",
+            last_name="Lee",
+            email="ann@example.org",
+            is_superuser=True,
+            groups=["Sales", "Instructors", "Sales"],
+        )
+        assert id_ is not None
+        user = User(id=id_, username="ann", first_name="Ann", last_name="Lee", email="ann@example.org")
+
+        assert await users.find_user("ann") == Account(user=user, groups=("Instructors", "Sales"), is_superuser=True)
+        assert await users.credentials("ann") == (id_, "hash")
+
+    @fact
+    async def test_a_name_is_taken_once_and_who_comes_second_changes_nothing(self, users: Users) -> None:
+        await add(users, first_name="Ann")
+        before = await users.list_users()
+
+        assert await users.add_user("ann", "other", is_superuser=True, groups=["Sales"]) is None
+        assert await users.list_users() == before
+
+    @fact
+    async def test_of_many_who_take_a_name_at_once_one_gets_it(self, users: Users) -> None:
+        ids = await asyncio.gather(*(users.add_user("ann", "hash", groups=["Sales"]) for _ in range(8)))
+
+        assert [account.user.id for account in await users.list_users()] == [id_ for id_ in ids if id_ is not None]
+        assert len(await users.list_users()) == 1
+
+    @fact
+    async def test_usernames_are_exact_but_for_their_unicode_form(self, users: Users) -> None:
+        id_ = await add(users, "Zoe\u0308")
+
+        for form in ("Zo\u00eb", "Zoe\u0308"):
+            assert await users.credentials(form) == (id_, "hash")
+            assert await users.find_user(form)
+            assert await users.add_user(form, "hash") is None
+        for other in ("zo\u00eb", "Zoe", "Zo\u00eb ", ""):
+            assert await users.credentials(other) is None
+            assert await users.find_user(other) is None
+        assert [account.user.username for account in await users.list_users()] == ["Zo\u00eb"]
+
+    @fact
+    async def test_users_are_listed_by_id_the_disabled_ones_too(self, users: Users) -> None:
+        ids = [await add(users, name) for name in ("zoe", "ann", "eve")]
+        await users.change_user(ids[1], UserChange(is_active=False))
+        listed = await users.list_users()
+
+        assert [account.user.id for account in listed] == ids == sorted(ids)
+        assert [account.is_active for account in listed] == [True, False, True]
+
+    @fact
+    async def test_a_user_of_an_unknown_group_is_not_added(self, users: Users) -> None:
+        with pytest.raises(NotFoundError, match="Nothing"):
+            await users.add_user("ann", "hash", groups=["Sales", "Nothing"])
+
+        assert await users.list_users() == []
+
+    @fact
+    async def test_a_change_is_of_what_is_named_alone(self, users: Users) -> None:
+        id_ = await add(users, "ann", "Sales", first_name="Ann", last_name="Lee", email="a@example.org")
+        other = await add(users, "eve", "Sales")
+        await users.change_user(id_, UserChange())
+        assert await users.find_user("ann") == Account(
+            user=User(id=id_, username="ann", first_name="Ann", last_name="Lee", email="a@example.org"),
+            groups=("Sales",),
+        )
+
+        await users.change_user(id_, UserChange(last_name="", is_superuser=True))
+        await users.change_user(id_, UserChange(email="b@example.org", groups=frozenset({"Instructors", "Operations"})))
+
+        assert await users.find_user("ann") == Account(
+            user=User(id=id_, username="ann", first_name="Ann", last_name="", email="b@example.org"),
+            groups=("Instructors", "Operations"),
+            is_superuser=True,
+        )
+        assert await users.find_user("eve") == Account(user=User(id=other, username="eve"), groups=("Sales",))
+        assert await users.credentials("ann") == (id_, "hash")
+
+    @fact
+    async def test_a_user_can_leave_all_groups(self, users: Users) -> None:
+        id_ = await add(users, "ann", "Sales")
+        await users.change_user(id_, UserChange(groups=frozenset()))
+
+        assert await users.members("Sales") == []
+
+    @fact
+    async def test_a_change_to_an_unknown_group_changes_nothing(self, users: Users) -> None:
+        id_ = await add(users, "ann", "Sales")
+        before = await users.find_user("ann")
+
+        with pytest.raises(NotFoundError, match="Nothing"):
+            await users.change_user(id_, UserChange(first_name="Ann", groups=frozenset({"Nothing"})))
+
+        assert await users.find_user("ann") == before
+
+    @fact
+    async def test_a_disabled_user_is_out_at_once_until_enabled_again(self, users: Users) -> None:
+        id_ = await add(users, "ann", "Sales")
+        token = await add_token(users, id_)
+        await users.change_user(id_, UserChange(is_active=False))
+
+        assert await users.credentials("ann") is None
+        assert await users.members("Sales") == []
+        assert not await users.add_token(id_, hash_token("other"), "other")
+        with pytest.raises(NotAuthenticatedError, match="User inactive or deleted"):
+            await users.authenticate(token)
+
+        await users.change_user(id_, UserChange(is_active=True))
+
+        assert await users.credentials("ann") == (id_, "hash")
+        assert (await actor_of(users, token)).user.id == id_
+
+    # Passwords
+
+    @fact
+    async def test_a_new_password_keeps_the_tokens_and_a_reset_ends_those_of_the_user(self, users: Users) -> None:
+        id_, other = await add(users), await add(users, "eve")
+        tokens = [await add_token(users, id_, "one"), await add_token(users, id_, "two")]
+        others = await add_token(users, other, "others")
+
+        await users.set_password(id_, "new")
+        assert await users.credentials("ann") == (id_, "new")
+        assert (await actor_of(users, tokens[0])).user.id == id_
+
+        assert await users.reset_password(id_, "newer") == 2
+        assert await users.credentials("ann") == (id_, "newer")
+        assert [await users.authenticate(token) for token in tokens] == [None, None]
+        assert (await actor_of(users, others)).user.id == other
+        assert await users.reset_password(id_, "newest") == 0
+
+    @fact
+    async def test_a_login_that_began_before_a_new_password_gives_no_token_and_writes_nothing_back(
+        self, users: Users
+    ) -> None:
+        id_ = await add(users)
+        await users.set_password(id_, "new")
+
+        assert not await users.add_token(id_, hash_token("a"), "a", if_hash="hash")
+        await users.set_password(id_, "rehashed", if_hash="hash")
+
+        assert await users.credentials("ann") == (id_, "new")
+        assert await users.add_token(id_, hash_token("a"), "a", if_hash="new")
+
+    @fact
+    async def test_no_token_of_the_old_password_outlives_a_reset_at_the_same_moment(self, users: Users) -> None:
+        for number in range(10):
+            id_ = await add(users, f"ann {number}")
+            token = hash_token(str(number))
+            await asyncio.gather(
+                users.add_token(id_, token, "t", if_hash="hash"),
+                users.reset_password(id_, "new"),
+                users.add_token(id_, hash_token(f"second {number}"), "t", if_hash="hash"),
+            )
+
+            assert await users.list_tokens(id_) == []
+
+    # Tokens and permissions
+
+    @fact
+    async def test_a_token_tells_the_user_and_their_permissions_at_this_moment(self, users: Users) -> None:
+        id_ = await add(users, "ann", "Sales", "Instructors", first_name="Ann")
+        token = await add_token(users, id_)
+        actor = await actor_of(users, token)
+
+        assert (actor.user.id, actor.user.name, sorted(actor.groups)) == (id_, "Ann", ["Instructors", "Sales"])
+        assert actor.permissions == GROUPS["Sales"] | GROUPS["Instructors"]
+        assert not actor.is_superuser
+
+        await users.revoke("Sales", ["app.add_lead"])
+        await users.grant("Instructors", ["app.delete_cohort"])
+        await users.change_user(id_, UserChange(is_superuser=True))
+        actor = await actor_of(users, token)
+
+        assert "app.add_lead" not in actor.permissions
+        assert "app.delete_cohort" in actor.permissions
+        assert actor.is_superuser
+
+    @fact
+    async def test_a_token_comes_with_the_version_of_every_catalog(self, users: Users) -> None:
+        token = await add_token(users, await add(users))
+        session = await users.authenticate(token)
+
+        assert session is not None
+        assert session[1].keys() == set(ENTITIES)
+
+    @fact
+    async def test_a_token_ends_when_it_is_revoked_or_too_long_unused(self, users: Users) -> None:
+        id_ = await add(users)
+        revoked, used, unused = [await add_token(users, id_, name) for name in ("revoked", "used", "unused")]
+
+        assert await users.revoke_token(revoked)
+        assert not await users.revoke_token(revoked)
+        assert await users.authenticate(revoked) is None
+        assert await users.authenticate(hash_token("unknown")) is None
+
+        await self.elapse(timedelta(days=TOKEN_DAYS - 1))
+        assert await users.authenticate(used)
+        await self.elapse(timedelta(days=2))
+        assert await users.authenticate(used)
+        assert await users.authenticate(unused) is None
+        assert [token.prefix for token in await users.list_tokens(id_)] == ["used"]
+
+    @fact
+    async def test_tokens_are_listed_the_oldest_first_with_their_times(self, users: Users) -> None:
+        id_ = await add(users)
+        for name in ("first", "second"):
+            await add_token(users, id_, name)
+            await self.elapse(timedelta(hours=1))
+        await users.authenticate(hash_token("first"))
+        await self.elapse(timedelta())
+        first, second = await users.list_tokens(id_)
+
+        assert (first.prefix, second.prefix) == ("first", "second")
+        assert first.created_at < second.created_at <= second.last_used_at < first.last_used_at
+        assert first.created_at.tzinfo is not None
+
+    @fact
+    async def test_tokens_are_revoked_by_their_prefix_or_all_of_one_user(self, users: Users) -> None:
+        id_, other = await add(users), await add(users, "eve")
+        for name in ("a", "b", "c"):
+            await add_token(users, id_, name)
+        await add_token(users, other, "a of eve")
+
+        assert await users.revoke_tokens(id_, "a of eve") == 0
+        assert await users.revoke_tokens(id_, "a") == 1
+        assert [token.prefix for token in await users.list_tokens(id_)] == ["b", "c"]
+        assert await users.revoke_tokens(id_) == 2
+        assert await users.list_tokens(id_) == []
+        assert len(await users.list_tokens(other)) == 1
+
+    # Groups
+
+    @fact
+    async def test_a_new_store_has_the_groups_of_the_core(self, users: Users) -> None:
+        assert await users.list_groups() == GROUPS
+
+    @fact
+    async def test_a_grant_makes_a_new_group_and_a_revocation_leaves_it(self, users: Users) -> None:
+        assert await users.grant("Auditors", ["app.view_client", "app.view_lead", "app.view_client"])
+        assert not await users.grant("Auditors", ["app.view_client"])
+        assert await users.grant("Guests", [])
+        await users.revoke("Auditors", ["app.view_client", "app.add_lead"])
+
+        assert await users.list_groups() == {**GROUPS, "Auditors": frozenset({"app.view_lead"}), "Guests": frozenset()}
+        with pytest.raises(NotFoundError, match="Nothing"):
+            await users.revoke("Nothing", ["app.add_lead"])
+
+    @fact
+    async def test_the_members_of_a_group_are_its_users_by_id(self, users: Users) -> None:
+        ids = [await add(users, name, *groups) for name, *groups in (("zoe", "Sales"), ("eve",), ("ann", "Sales"))]
+
+        assert [user.id for user in await users.members("Sales")] == [ids[0], ids[2]]
+        assert await users.members("Operations") == []
+        assert await users.members("Nothing") == []
+
+    # Failed logins
+
+    @fact
+    async def test_failures_are_counted_until_they_are_forgotten(self, users: Users) -> None:
+        await users.add_failure(["a", "b"], _NOW, _WINDOW)
+        await users.add_failure(["a"], _NOW + _WINDOW, _WINDOW)
+        assert await users.failures(["a", "b", "c"]) == {"a": Failures(2, _NOW + _WINDOW), "b": Failures(1, _NOW)}
+
+        await users.forget_failures("a")
+        await users.forget_failures("a")
+        later = _NOW + _WINDOW + timedelta(seconds=1)
+        await users.add_failure(["b"], later, _WINDOW)
+        assert await users.failures(["a", "b"]) == {"b": Failures(1, later)}
+
+    @fact
+    async def test_failures_at_once_are_all_counted(self, users: Users) -> None:
+        await asyncio.gather(*(users.add_failure(["a", "b"], _NOW, _WINDOW) for _ in range(10)))
+
+        assert await users.failures(["a", "b"]) == {"a": Failures(10, _NOW), "b": Failures(10, _NOW)}

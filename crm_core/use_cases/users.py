@@ -1,0 +1,171 @@
+"""Managing users, groups and tokens: what administrators do, on the command line or from Python.
+
+No caller is checked here: whoever reaches these functions administers the store.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import attrs
+
+from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError
+from crm_core.input.texts import normal
+from crm_core.model.accounts import Account, Actor, Caller, IssuedToken, UserChange
+from crm_core.ports import Passwords, Users
+from crm_core.rules.accounts import (
+    MAX_TEXTS,
+    check_new_user,
+    check_password,
+    check_user_texts,
+    read_group_name,
+    read_permission,
+)
+from crm_core.use_cases import accounts
+from crm_core.use_cases.callers import caller
+
+
+class PasswordReset(NamedTuple):
+    """What came of a new password.
+
+    Attributes:
+        ended: how many tokens ended.
+        is_active: whether the user can log in with it; a disabled one cannot.
+    """
+
+    ended: int
+    is_active: bool
+
+
+async def add_user(
+    users: Users,
+    passwords: Passwords,
+    username: str,
+    password: str,
+    *,
+    first_name: str = "",
+    last_name: str = "",
+    email: str = "",
+    is_superuser: bool = False,
+    groups: Iterable[str] = (),
+) -> int:
+    """Add a user and return the id.
+
+    Raises InvalidError with the problems of every field, UsernameTakenError, NotFoundError for an unknown group.
+    """
+    texts = {"first_name": normal(first_name), "last_name": normal(last_name), "email": normal(email)}
+    name = check_new_user(username, password, texts)
+    password_hash = await passwords.hash(normal(password))
+    id_ = await users.add_user(name, password_hash, is_superuser=is_superuser, groups=tuple(groups), **texts)
+    if id_ is None:
+        raise UsernameTakenError
+    return id_
+
+
+async def change_user(users: Users, username: str, change: UserChange) -> None:
+    """Change a user, from the next request on.
+
+    Raises InvalidError with the problems of every field, UnknownUserError, NotFoundError for an unknown group.
+    """
+    values = attrs.asdict(change, recurse=False)
+    texts: dict[str, Any] = {field: normal(values[field]) for field in MAX_TEXTS if values[field] is not None}
+    check_user_texts(texts)
+    account = await find_user(users, username)
+    await users.change_user(account.user.id, attrs.evolve(change, **texts))
+
+
+async def find_user(users: Users, username: str) -> Account:
+    """Return a user by name, disabled or not. Raises UnknownUserError."""
+    account = await users.find_user(username)
+    if account is None:
+        raise UnknownUserError(username)
+    return account
+
+
+async def list_users(users: Users) -> Sequence[Account]:
+    """Return all users, by id, the disabled ones too."""
+    return await users.list_users()
+
+
+async def disable_user(users: Users, username: str) -> None:
+    """Refuse a user's logins and tokens, from the next request on. Raises UnknownUserError."""
+    await change_user(users, username, UserChange(is_active=False))
+
+
+async def enable_user(users: Users, username: str) -> int:
+    """Let a disabled user in again; return how many tokens work again. Raises UnknownUserError."""
+    await change_user(users, username, UserChange(is_active=True))
+    return len(await list_tokens(users, username))
+
+
+async def reset_password(users: Users, passwords: Passwords, username: str, password: str) -> PasswordReset:
+    """Give a user another password and end all their tokens. Raises InvalidError, UnknownUserError."""
+    checked = check_password(password)
+    account = await find_user(users, username)
+    ended = await users.reset_password(account.user.id, await passwords.hash(checked))
+    return PasswordReset(ended, account.is_active)
+
+
+async def add_group(users: Users, group: str) -> bool:
+    """Make a group without permissions; return False if it is there already. Raises InvalidError."""
+    return await grant(users, group, ())
+
+
+async def grant(users: Users, group: str, permissions: Collection[str]) -> bool:
+    """Give a group permissions, and make it if it is new; return whether it is. Raises InvalidError."""
+    return await users.grant(read_group_name(group), [read_permission(name) for name in permissions])
+
+
+async def revoke(users: Users, group: str, permissions: Collection[str]) -> None:
+    """Take permissions from a group. Raises InvalidError, NotFoundError for an unknown group."""
+    await users.revoke(read_group_name(group), [read_permission(name) for name in permissions])
+
+
+async def list_groups(users: Users) -> dict[str, Sequence[str]]:
+    """Return the permissions of every group, both in alphabetical order."""
+    groups = await users.list_groups()
+    return {name: sorted(groups[name]) for name in sorted(groups)}
+
+
+async def issue_token(users: Users, username: str) -> str:
+    """Return a new token of a user, which is shown nowhere again.
+
+    Raises UnknownUserError, NotAuthenticatedError for a disabled user.
+    """
+    account = await find_user(users, username)
+    token = await accounts.issue_token(users, account.user.id)
+    if token is None:
+        raise NotAuthenticatedError(f"{username} is disabled.")
+    return token
+
+
+async def list_tokens(users: Users, username: str) -> Sequence[IssuedToken]:
+    """Return the tokens of a user that work, the oldest first. Raises UnknownUserError."""
+    account = await find_user(users, username)
+    return await users.list_tokens(account.user.id)
+
+
+async def revoke_tokens(users: Users, username: str, prefix: str | None = None) -> int:
+    """End the token of a user that ``list_tokens`` shows with this prefix, or all; return how many there were.
+
+    Raises UnknownUserError.
+    """
+    account = await find_user(users, username)
+    return await users.revoke_tokens(account.user.id, prefix)
+
+
+async def act_as(users: Users, username: str, *, request_id: str = "") -> Caller:
+    """Return a caller for a user whom the embedding program has authenticated itself.
+
+    Raises UnknownUserError, NotAuthenticatedError for a disabled user.
+    """
+    account = await find_user(users, username)
+    if not account.is_active:
+        raise NotAuthenticatedError(f"{username} is disabled.")
+    groups = await users.list_groups()
+    actor = Actor(
+        user=account.user,
+        groups=account.groups,
+        permissions=frozenset[str]().union(*(groups.get(name, frozenset()) for name in account.groups)),
+        is_superuser=account.is_superuser,
+    )
+    return caller(actor, request_id=request_id)

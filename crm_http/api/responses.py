@@ -1,0 +1,43 @@
+"""Answers: JSON, records with their versions, and the link to the next page."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from crm_core.engine.receipts import Document
+from crm_http.api.preconditions import entity_tag
+from crm_http.api.requests import JSON
+
+
+def json_response(
+    value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> ASGIResponse:
+    """Return plain values as JSON."""
+    body = msgspec.json.encode(value)
+    return ASGIResponse(body=body, status_code=status, media_type=JSON, headers=dict(headers or {}))
+
+
+def record_response(
+    document: Document, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> ASGIResponse:
+    """Return a record as it is stored, with its version."""
+    headers = {**entity_tag(document.version), **(headers or {})}
+    if document.is_replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
+
+
+def link_to_next(path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
+    """Return the ``Link`` header (RFC 8288) that names the next page of a list; nothing without a cursor.
+
+    Args:
+        path: the path of the list, without its last slash.
+        params: the query parameters of this page.
+        cursor: where the next page begins.
+    """
+    if cursor is None:
+        return {}
+    return {"Link": f'<{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}

@@ -1,0 +1,177 @@
+"""The doctor on the database and what is in it. The first functions judge values; the last ones fetch them."""
+
+import asyncio
+import datetime as dt
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from crm_adapters.postgres import diagnostics
+from crm_adapters.postgres.outbox import outbox_statistics
+from crm_core.use_cases.users import list_users
+from crm_http.cli.doctor.checks import Check, State, failed, looked, ok, warning
+from crm_http.server.maintenance import manage_users, migrate
+from crm_http.settings import Settings
+
+#: Seconds by which clocks may differ before the administrator should know; beyond the second figure those who receive
+#: webhooks refuse what we sign (Standard Webhooks), logins are counted wrongly, and soon S3 refuses as well.
+_CLOCK_SECONDS: Final = 2.0
+_MAX_CLOCK_SECONDS: Final = 300.0
+#: How long a delivery may wait. One endpoint that is down makes some wait longer, and is worth a look.
+_OUTBOX_SECONDS: Final = 3_600.0
+_CONNECTIONS_OF_A_WORKER: Final = 20
+#: If one of these fails, the rest cannot be looked at.
+_FIRST: Final = frozenset({"database", "fitness", "migrations"})
+
+
+def fitness(version: int, unfit: str) -> Check:
+    """Check the server's version, and the database's encoding and locale."""
+    if unfit:
+        return failed("fitness", unfit, "Create another one: create database crm template template0 locale 'C.UTF-8'.")
+    return ok("fitness", f"PostgreSQL {version // 10_000}.{version % 10_000}, UTF8, a locale that knows all letters.")
+
+
+def durability(settings: Mapping[str, str]) -> Check:
+    """Check that commits outlive a power cut."""
+    names = ("fsync", "full_page_writes", "synchronous_commit")
+    if off := [name for name in names if settings.get(name, "on") == "off"]:
+        advice = f"Set {' and '.join(off)} to on: a crash may lose acknowledged changes."
+        return warning("durability", f"{' and '.join(off)} off.", advice)
+    return ok("durability", f"fsync, full_page_writes and synchronous_commit ({settings['synchronous_commit']}) on.")
+
+
+def time_limits(settings: Mapping[str, str]) -> Check:
+    """Check that the server ends no migration early."""
+    names = ("statement_timeout", "transaction_timeout", "idle_session_timeout")
+    if on := [f"{name} = {settings[name]} ms" for name in names if settings.get(name, "0") != "0"]:
+        advice = "Set them to 0 for the role, or they end migrations early; requests have limits of their own."
+        return warning("time limits", f"The server's {', '.join(on)}.", advice)
+    return ok("time limits", "None of the server's.")
+
+
+def connections(settings: Mapping[str, str], workers: int) -> Check:
+    """Check that the server takes as many connections as our pools may open."""
+    room = int(settings["max_connections"]) - int(settings["superuser_reserved_connections"])
+    needed = workers * _CONNECTIONS_OF_A_WORKER
+    found = f"CRM_WORKERS={workers} opens up to {needed}; the server takes {room} in all."
+    if needed > room:
+        return warning("connections", found, "Raise max_connections, lower CRM_WORKERS, or put PgBouncer between.")
+    return ok("connections", found)
+
+
+def pooler(*, is_pooled: bool) -> Check:
+    """Check whether a pooler is between us and the server."""
+    if is_pooled:
+        return ok("pooler", "In transaction mode: time limits go with each transaction, webhooks wait up to 1 s.")
+    return ok("pooler", "None.")
+
+
+def hosts(roles: Mapping[str, str]) -> Iterator[Check]:
+    """Check the hosts of a URL that names several."""
+    if len(roles) > 1:
+        found = f"{', '.join(f'{host} {role}' for host, role in roles.items())}."
+        gone = "gone" in roles.values()
+        yield warning("hosts", found, "Check those that are gone.") if gone else ok("hosts", found)
+
+
+def clock(ahead: float) -> Check:
+    """Compare our clock with the database's."""
+    found = f"The database's is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's."
+    advice = "Synchronize both by NTP: signatures of webhooks, the wait after failed logins and S3 depend on the clock."
+    if abs(ahead) > _MAX_CLOCK_SECONDS:
+        return failed("clock", found, advice)
+    return warning("clock", found, advice) if abs(ahead) > _CLOCK_SECONDS else ok("clock", found)
+
+
+def migrations(pending: Sequence[str]) -> Check:
+    """Check that the schema is that of this version."""
+    if pending:
+        return failed("migrations", f"{', '.join(pending)} missing.", "Run `crm migrate`, or start `crm serve`.")
+    return ok("migrations", "None is missing.")
+
+
+def superusers(names: Collection[str]) -> Check:
+    """Check that there is a user who may do everything."""
+    if not names:
+        return failed(
+            "superusers",
+            "There is none.",
+            "Run `crm user add NAME --superuser`, or `crm serve` if there is no user at all.",
+        )
+    return ok("superusers", f"{len(names)} may do everything.")
+
+
+def outbox(figures: Mapping[str, float]) -> Check:
+    """Check the deliveries that wait, and those that were given up."""
+    oldest, dead = dt.timedelta(seconds=round(figures["oldest_seconds"])), int(figures["dead"])
+    found = f"{int(figures['waiting'])} wait, the oldest for {oldest}; {dead} dead."
+    if figures["oldest_seconds"] > _OUTBOX_SECONDS:
+        advice = (
+            "Is `crm serve` or `crm deliver` running? GET /api/webhooks/ID/deliveries/ shows what receivers answer."
+        )
+        return warning("outbox", found, advice)
+    if dead:
+        return warning(
+            "outbox", found, "When the receiver works again, POST /api/webhooks/ID/recover/ sends them again."
+        )
+    return ok("outbox", found)
+
+
+def replica(behind: float | None) -> Check:
+    """Check how many seconds a replica is behind; None if it is not a replica."""
+    if behind is None:
+        return failed("replica", "It takes writes.", "Let CRM_DATABASE_REPLICA_URL name a standby, or unset it.")
+    if behind == math.inf:
+        advice = "Reads go to the primary until then. See pg_stat_replication there, and the replica's log."
+        return warning("replica", "More than 4 s behind.", advice)
+    return ok("replica", f"It had all of the primary after {behind:.1f} s.")
+
+
+async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
+    """Check the database and what is in it; the order is that of the report."""
+    looks: list[tuple[str, Callable[[], Awaitable[Sequence[Check]]]]] = [
+        ("database", partial(_examine, url, settings)),
+        ("superusers", partial(_superusers, url, settings)),
+        ("outbox", partial(_outbox, url)),
+    ]
+    if settings.database_replica_url is not None:
+        looks.append(("replica", partial(_replica, url, settings.database_replica_url)))
+    for name, look in looks:
+        found = await looked(name, look)
+        for check in found:
+            yield check
+        if any(check.state is State.FAILED and check.name in _FIRST for check in found):
+            return  # the others would only repeat that
+
+
+async def _examine(url: str, settings: Settings) -> Sequence[Check]:
+    if settings.is_embedded:  # no other process migrates that one
+        await migrate(url)
+    server = await diagnostics.examine(url)
+    roles = {name: await diagnostics.role(host) for name, host in diagnostics.hosts(url).items()}
+    return [
+        ok("database", "The embedded server answers." if settings.is_embedded else f"{server.place} answers."),
+        *hosts(roles),
+        pooler(is_pooled=server.is_pooled),
+        durability(server.settings),
+        time_limits(server.settings),
+        connections(server.settings, settings.workers),
+        clock(server.clock_ahead),
+        fitness(server.version, server.unfit),
+        migrations(server.pending),
+    ]
+
+
+async def _superusers(url: str, settings: Settings) -> Sequence[Check]:
+    async with manage_users(url, settings) as users:
+        accounts = await list_users(users)
+    return [superusers([account.user.username for account in accounts if account.is_superuser and account.is_active])]
+
+
+async def _outbox(url: str) -> Sequence[Check]:
+    return [outbox(await asyncio.to_thread(outbox_statistics, url))]
+
+
+async def _replica(url: str, replica_url: str) -> Sequence[Check]:
+    return [replica(await diagnostics.seconds_behind(url, replica_url))]

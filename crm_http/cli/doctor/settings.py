@@ -1,0 +1,32 @@
+"""The doctor on the settings."""
+
+from collections.abc import Iterator, Mapping
+
+from crm_http.cli.doctor.checks import Check, failed, ok
+from crm_http.server.composition import check_files
+from crm_http.server.database import check_database
+from crm_http.settings import PREFIX, SettingError, Settings
+
+
+def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Check every setting; return the wrong ones, or that none is."""
+    wrong = [check for name in sorted(environ) for check in _check_setting(name, environ[name])]
+    yield from wrong or _check_together(Settings.from_env(environ), environ)
+
+
+def _check_setting(name: str, text: str) -> Iterator[Check]:
+    try:
+        Settings.from_env({name: text})
+    except SettingError as error:
+        yield failed("settings", str(error))
+
+
+def _check_together(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
+    try:
+        check_database(settings)
+        check_files(settings)
+    except SettingError as error:
+        yield failed("settings", str(error))
+        return
+    given = [name for name in sorted(environ) if name.startswith(PREFIX) and environ[name].strip()]
+    yield ok("settings", f"{', '.join(given) or 'None'} set, the rest by default.")

@@ -1,0 +1,214 @@
+"""The outermost layer, before routing: limits on every request, and headers of every answer."""
+
+import asyncio
+import logging
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types.asgi_types import ReceiveMessage
+from msgspec.json import encode
+
+from crm_core.errors import UnavailableError
+from crm_http.statuses import STATUSES
+
+logger = logging.getLogger("crm.http")
+
+#: Is called after each request with its method, the template of its route, the status, the seconds, and its scope.
+RequestObserver = Callable[[str, str, int, float, HTTPScope], None]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=-]{1,128}")
+_ROUTED: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_KNOWN: Final = _ROUTED | {"HEAD"}
+#: Paths that overload does not close: monitoring must go on.
+_NEVER_REFUSED: Final = frozenset({"/healthz", "/healthz/", "/readyz", "/readyz/"})
+#: Headers of answers whose handlers do not set them. Answers are no pages, so browsers may load, run and frame nothing
+#: in them, nor show them in pages of other sites. Strict-Transport-Security is for the proxy that ends TLS.
+_DEFAULT_HEADERS: Final = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
+#: The status that logs show for a client that was gone before the answer, as nginx has it.
+_CLIENT_CLOSED: Final = 499
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Limits that protect a worker from a flood of requests, and from clients that are slow on purpose.
+
+    Attributes:
+        requests: the most requests in flight; further ones are refused at once.
+        body_seconds: for a body that is read at once, and for each piece of one that is streamed.
+        pieces_seconds: for the whole of a streamed body.
+        send_seconds: for a client to accept a piece of a long answer.
+    """
+
+    requests: int = 256
+    body_seconds: float = 30.0
+    pieces_seconds: float = 600.0
+    send_seconds: float = 30.0
+
+
+class AbandonedError(Exception):
+    """An answer was begun and cannot be finished. The connection is closed, so that no client takes it for complete."""
+
+
+class RequestMiddleware:
+    """An ASGI app around the app.
+
+    Args:
+        app: answers the requests.
+        limits: the limits of requests.
+        observers: are called after each request.
+
+    Attributes:
+        in_flight: how many requests are being answered; those whose body has not arrived are not counted.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
+        self.limits = limits or Limits()
+        self.in_flight = 0
+        self._app = app
+        self._observers = observers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        state["limits"] = self.limits
+        method = state["method"] = scope["method"]
+        if method not in _ROUTED:
+            # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
+            # OPTIONS; it refuses them by their own name after it has checked the caller.
+            scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
+        max_in_flight = math.inf if scope["path"] in _NEVER_REFUSED else self.limits.requests
+        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", max_in_flight=max_in_flight)
+        self.in_flight += 1
+        try:
+            await self._serve(scope, request)
+        finally:
+            self.in_flight -= 1
+            if self._observers:
+                name = method if method in _KNOWN else "OTHER"
+                route, seconds = scope.get("path_template", "-"), time.perf_counter() - began
+                for observe in self._observers:
+                    observe(name, route, request.status, seconds, scope)
+
+    async def _serve(self, scope: HTTPScope, request: "_RequestScope") -> None:
+        try:
+            if self.in_flight > request.max_in_flight:
+                await _refuse(request.send)
+            else:
+                await self._app(scope, request.receive, request.send)
+        except Exception as error:
+            # The app has answered every other error. The server would log the error's text, which may hold values.
+            if not request.is_stalled:
+                request_id = scope["state"]["request_id"]
+                logger.error("request %s was answered in part", request_id, exc_info=error)  # noqa: TRY400
+            raise AbandonedError from None
+
+
+class _RequestScope:
+    """One request and its answer: the ``receive`` and ``send`` that the app gets in place of the server's."""
+
+    __slots__ = (
+        "_is_begun",
+        "_is_head",
+        "_is_read",
+        "_middleware",
+        "_receive",
+        "_request_id",
+        "_send",
+        "is_stalled",
+        "max_in_flight",
+        "status",
+    )
+
+    def __init__(
+        self,
+        middleware: RequestMiddleware,
+        receive: Receive,
+        send: Send,
+        request_id: bytes,
+        *,
+        is_head: bool,
+        max_in_flight: float,
+    ) -> None:
+        self._middleware = middleware
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._is_head = is_head
+        self._is_begun = self._is_read = False
+        self.max_in_flight = max_in_flight
+        self.is_stalled = False
+        self.status = _CLIENT_CLOSED
+
+    async def receive(self) -> ReceiveMessage:
+        """Return a piece of the body. The request is not counted as in flight while it waits.
+
+        Raises UnavailableError where too many requests are in flight when the body begins to arrive.
+        """
+        if self._is_read or self.status != _CLIENT_CLOSED:
+            return await self._receive()
+        self._middleware.in_flight -= 1
+        try:
+            message = await self._receive()
+        finally:
+            self._middleware.in_flight += 1
+        if not self._is_begun and self._middleware.in_flight > self.max_in_flight:
+            raise UnavailableError
+        self._is_begun, self._is_read = True, not message.get("more_body")
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send the head of the answer, or a piece of its body."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            present = {name for name, _ in message["headers"]}
+            added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
+            message["headers"] = [*message["headers"], *added, (b"x-request-id", self._request_id)]
+        elif self._is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        if message.get("more_body"):
+            await self._send_piece(message)
+        else:
+            await self._send(message)
+
+    async def _send_piece(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(self._middleware.limits.send_seconds):
+                await self._send(message)
+        except TimeoutError:
+            self.is_stalled = True
+            raise
+
+
+async def _refuse(send: Send) -> None:
+    """Answer 503 without reading the request."""
+    error = UnavailableError()
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"%d" % error.retry_after)]
+    await send({"type": "http.response.start", "status": STATUSES[UnavailableError], "headers": headers})
+    await send({"type": "http.response.body", "body": encode({"detail": str(error)}), "more_body": False})
+
+
+def _request_id(scope: HTTPScope) -> bytes:
+    """Return the client's own id of the request where it has a safe form, or else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value
+    return os.urandom(16).hex().encode()

@@ -1,0 +1,1 @@
+"""The grammar of ``multipart/form-data``: parts, their headers and their encoding. It knows no requests."""

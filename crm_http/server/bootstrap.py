@@ -1,0 +1,31 @@
+"""What the first start does to an empty database: it makes the schema and the first user."""
+
+import secrets
+from typing import Final
+
+from crm_core.errors import UsernameTakenError
+from crm_core.use_cases import users as use_cases
+from crm_http.server.maintenance import manage_users, migrate, open_passwords
+from crm_http.settings import Settings
+
+#: The name of the first user.
+ADMIN: Final = "admin"
+
+
+async def bootstrap(url: str, settings: Settings) -> str | None:
+    """Migrate, and add the superuser ``admin`` if there is no user yet.
+
+    Returns:
+        The password that was made up for the new user, to be shown once; None if there is none to show.
+    """
+    await migrate(url)
+    async with manage_users(url, settings) as users:
+        if await use_cases.list_users(users):
+            return None
+        password = settings.admin_password or secrets.token_urlsafe(12)
+        with open_passwords() as passwords:
+            try:
+                await use_cases.add_user(users, passwords, ADMIN, password, is_superuser=True)
+            except UsernameTakenError:  # by another server that starts at the same moment, and shows its password
+                return None
+    return None if settings.admin_password else password

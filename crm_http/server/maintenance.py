@@ -1,0 +1,117 @@
+"""What commands do on a database: migrate, manage users, deliver, sweep files, load demo data."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+
+from crm_adapters.passwords import Argon2Passwords
+from crm_adapters.postgres import demo
+from crm_adapters.postgres.accounts import PostgresAccounts
+from crm_adapters.postgres.connection.errors import translated
+from crm_adapters.postgres.connection.options import connect
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.outbox import PostgresOutbox
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql import migrations
+from crm_core.ports import Passwords, Users
+from crm_core.use_cases.sweeping import Finding, Orphan
+from crm_core.use_cases.sweeping import sweep as find_astray
+from crm_http.server.composition import OUTBOX_CONNECTIONS, delivering, file_store
+from crm_http.server.errors import FailedError, command_errors
+from crm_http.settings import Settings
+
+
+async def migrate(url: str) -> Sequence[str]:
+    """Apply the missing migration steps, under a lock; return their names. Raises FailedError."""
+    with command_errors():
+        return await migrations.migrate(url)
+
+
+@asynccontextmanager
+async def manage_users(url: str, settings: Settings) -> AsyncIterator[Users]:
+    """Yield users, groups and tokens, on a connection of their own. Raises FailedError."""
+    with command_errors():
+        await _check_migrated(url)
+        async with Pool(url, size=1) as pool:
+            users = PostgresAccounts(pool, token_days=settings.token_days)
+            try:
+                yield users
+            finally:
+                await users.close()
+
+
+@contextmanager
+def open_passwords() -> Iterator[Passwords]:
+    """Yield what hashes passwords as the app does."""
+    passwords = Argon2Passwords()
+    try:
+        yield passwords
+    finally:
+        passwords.close()
+
+
+async def deliver(url: str, settings: Settings, stopped: asyncio.Event) -> None:
+    """Send the deliveries of webhooks, and do nothing else, until ``stopped`` is set. Raises FailedError.
+
+    Loopback is reached only if the settings name it: this process cannot know for whom a server serves.
+    """
+    if settings.is_embedded:  # no other process migrates that one
+        await migrate(url)
+    with command_errors():
+        await _check_migrated(url)
+    async with Pool(url, size=OUTBOX_CONNECTIONS) as pool:
+        outbox = PostgresOutbox(pool)
+        async with delivering(PostgresDatabase(pool, outbox.wake), outbox, settings, allow_loopback=False):
+            await stopped.wait()
+
+
+async def sweep(url: str, settings: Settings, report: Callable[[Finding], None], *, delete: bool) -> None:
+    """Report the files that no record names, and the files that records name and that are missing.
+
+    Args:
+        url: the database.
+        settings: they name the file store.
+        report: is called with one finding at a time.
+        delete: whether to delete the files that no record names.
+    """
+    with command_errors("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
+        await _check_migrated(url)
+        pool, files = Pool(url, size=1), file_store(settings)
+        await pool.open()
+        try:
+            async for finding in find_astray(PostgresDatabase(pool), files, datetime.now(UTC)):
+                if delete and isinstance(finding, Orphan):
+                    await files.delete(finding.key)
+                report(finding)
+        finally:
+            await pool.close()
+            files.close()
+
+
+async def load_demo(
+    url: str, *, clients: int, leads: int, seed: int, progress: Callable[[int, int], None]
+) -> Mapping[str, int]:
+    """Load demo data; return how many records of every resource. Raises FailedError.
+
+    Args:
+        url: the database.
+        clients: how many clients.
+        leads: how many leads.
+        seed: the same seed gives the same records.
+        progress: is called with the number of records loaded so far and the number of all.
+    """
+    with command_errors():
+        await _check_migrated(url)
+        try:
+            company = await demo.load(url, clients=clients, leads=leads, seed=seed, tell=progress)
+        except demo.DemoError as error:
+            raise FailedError(str(error)) from error
+    return company.counts
+
+
+async def _check_migrated(url: str) -> None:
+    with translated():
+        async with await connect(url) as connection:
+            if await migrations.pending(connection):
+                raise FailedError("The database is not up to date: run `crm migrate`.")

@@ -1,0 +1,34 @@
+"""The HTTP status of each error of the core, for the server that answers with it and the client that reads it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from crm_core.errors import (
+    CrmError,
+    IdempotencyKeyReusedError,
+    InUseError,
+    InvalidError,
+    NotAuthenticatedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RequestInProgressError,
+    ThrottledError,
+    TooLargeError,
+    UnavailableError,
+    VersionConflictError,
+)
+
+STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
+    InvalidError: HTTPStatus.BAD_REQUEST,
+    NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
+    PermissionDeniedError: HTTPStatus.FORBIDDEN,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    InUseError: HTTPStatus.CONFLICT,
+    RequestInProgressError: HTTPStatus.CONFLICT,
+    VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}

@@ -1,0 +1,22 @@
+"""Statements sent by libpq's own protocol."""
+
+import asyncio
+from collections.abc import Callable
+
+from crm_adapters.postgres.connection.pool import Pool
+
+
+def test_a_statement_cancelled_when_it_is_first_run_spoils_no_connection(new_database: Callable[[], str]) -> None:
+    async def scenario() -> int:
+        cancelled = 0
+        async with Pool(new_database(), size=1) as pool:
+            for number in range(30):
+                asked = asyncio.create_task(pool.fetch(b"select pg_sleep(0), %d" % number, {}))
+                for _ in range(number % 10):
+                    await asyncio.sleep(0)
+                asked.cancel()
+                cancelled += (await asyncio.gather(asked, return_exceptions=True)) != [[("", number)]]
+                assert await pool.fetch(b"select 'another', %d" % number, {}) == [("another", number)]
+        return cancelled
+
+    assert asyncio.run(scenario()) > 10
