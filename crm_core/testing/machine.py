@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from crm_core.engine.cursors import write_cursor
+from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import PermissionDeniedError
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
-from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.ports import Database
 from crm_core.resources import (
@@ -51,6 +52,7 @@ from crm_core.testing.strategies import (
     attribute_names,
     json_values,
     list_parameters,
+    near_equal,
     patches,
     payloads,
     texts,
@@ -248,6 +250,18 @@ class DatabasesAgree(RuleBasedStateMachine):
         parent = self._parent(data, resource)
         self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent, strict=strict))
 
+    @precondition(lambda self: any(self._ids.values()))
+    @rule(data=st.data())
+    def list_by_near_equal(self, data: st.DataObject) -> None:
+        """List by a text of a record, or by one that a store may take for it."""
+        resource, id_ = self._any_record(data)
+        record = self._value(resource, id_)
+        if asked := record and _texts_of(resource, record):
+            parameter, text = data.draw(st.sampled_from(asked))
+            params = {parameter: data.draw(st.sampled_from(near_equal(text)))}
+            parent = getattr(record, resource.parent) if resource.parent else None
+            self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent))
+
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
         """Read a list page by page, which together must be the whole list."""
@@ -416,6 +430,14 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
+
+
+def _texts_of(resource: Resource, record: Any) -> Sequence[tuple[str, str]]:
+    """Return the texts of a record by the parameters that lists are filtered by them with."""
+    filtered = ((name, getattr(record, field)) for name, (field, _) in filter_parameters(resource).items())
+    own = [(name, value) for name, value in filtered if resource.fields.get(name) and isinstance(value, str)]
+    values = getattr(record, "attributes", {})
+    return [*own, *((f"{ATTRIBUTE_PREFIX}{name}", value) for name, value in values.items() if isinstance(value, str))]
 
 
 def _entries(record: object) -> Sequence[Any]:

@@ -6,6 +6,7 @@ payloads also contain invalid and unusual values.
 
 import itertools
 import math
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from functools import partial
@@ -20,7 +21,7 @@ from crm_core.engine.parameters import filter_parameters, join_parts
 from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import ReadContext
-from crm_core.input.texts import is_blank, normal
+from crm_core.input.texts import fold, is_blank, normal
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
 from crm_core.rules.attributes import ENTITIES, is_sound_name
@@ -104,6 +105,13 @@ def texts(max_length: int = 255, *, min_length: int = 1, hostile: bool = False) 
     near = st.sampled_from(_NEAR_EQUAL).filter(lambda text: len(text) <= max_length)
     good = st.one_of(brief, near, brief, limit).filter(lambda text: _fits(text, min_length, max_length))
     return good | _hostile_texts(max_length) if hostile else good
+
+
+def near_equal(text: str) -> Sequence[str]:
+    """Return a text and others that a store may take for it: in other case or form, without accents, with blanks."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    others = (text.swapcase(), unicodedata.normalize("NFD", text), bare, f"{text} ", f" {text}", fold(text))
+    return tuple(dict.fromkeys((text, *others)))
 
 
 def _fits(text: str, min_length: int, max_length: int) -> bool:
