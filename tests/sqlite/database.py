@@ -7,6 +7,7 @@ sorted in Python: right at any size, quick at a few thousand records.
 
 import asyncio
 import json
+import operator
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -198,8 +199,8 @@ class SqliteDatabase:
         cursors = [cursor_of(query, value) for value in values if matches(query, value)]
         if (after := query.after) is not None:
             least = sort_key(query, after)
-            later = (lambda place: place < least) if query.descending else (lambda place: place > least)
-            cursors = [each for each in cursors if later(sort_key(query, each))]
+            is_later = operator.lt if query.descending else operator.gt
+            cursors = [each for each in cursors if is_later(sort_key(query, each), least)]
         return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
 
     async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
