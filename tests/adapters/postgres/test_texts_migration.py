@@ -160,7 +160,13 @@ def test_names_of_users_come_over_and_events_keep_what_they_say(url: str) -> Non
 
 
 def test_an_old_catalog_is_read_anew_when_its_definitions_or_webhooks_came_over(url: str) -> None:
-    webhook = {"id": uid(1), "name": DECOMPOSED, "model": "Client", "url": "https://a.example", "method": "POST"}
+    webhook: dict[str, Any] = {
+        "id": uid(1),
+        "name": DECOMPOSED,
+        "model": "Client",
+        "url": "https://a.example",
+        "method": "POST",
+    }
     webhook |= {"headers": {}, "is_active": True, "conditions": [], "condition_logic": "AND"}
     put(url, "webhook", webhook | {"events": ["created"], "disabled_reason": None})
     with psycopg.connect(url) as connection:
