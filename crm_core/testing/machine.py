@@ -64,6 +64,7 @@ __all__ = ["USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 # Names are drawn instead of rows of the table, because reports of failures show what was drawn.
 _ALL: Final = tuple(RESOURCES)
 _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
+_CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
 
@@ -250,17 +251,18 @@ class DatabasesAgree(RuleBasedStateMachine):
         parent = self._parent(data, resource)
         self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent, strict=strict))
 
-    @precondition(lambda self: any(self._ids.values()))
+    @precondition(lambda self: self._any_of(_CATALOGED))
     @rule(data=st.data())
     def list_by_near_equal(self, data: st.DataObject) -> None:
-        """List by a text of a record, or by one that a store may take for it."""
-        resource, id_ = self._any_record(data)
+        """List by a text of a record, and by those that a store may take for it."""
+        resource, id_ = self._any_record(data, _CATALOGED)
         record = self._value(resource, id_)
         if asked := record and _texts_of(resource, record):
             parameter, text = data.draw(st.sampled_from(asked))
-            params = {parameter: data.draw(st.sampled_from(near_equal(text)))}
             parent = getattr(record, resource.parent) if resource.parent else None
-            self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent))
+            for near in near_equal(text):
+                params = {parameter: near}
+                self._pair.both(partial(_whole_list, resource=resource, params=params, parent=parent))
 
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
