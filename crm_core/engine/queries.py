@@ -13,12 +13,12 @@ _RANGES: Final = ("gt", "gte", "lt", "lte")
 
 #: By which operators a filter can compare attributes of each type.
 OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
-    "text": ("exact", "in", "contains", *_RANGES, "isnull"),
-    "number": ("exact", "in", *_RANGES, "isnull"),
-    "date": ("exact", "in", *_RANGES, "isnull"),
-    "boolean": ("exact", "isnull"),
-    "list": ("exact", "in", "contains", "isnull"),
-    "file": ("exact", "in", "contains", "isnull"),
+    "text": ("exact", "in", "contains", *_RANGES),
+    "number": ("exact", "in", *_RANGES),
+    "date": ("exact", "in", *_RANGES),
+    "boolean": ("exact",),
+    "list": ("exact", "in", "contains"),
+    "file": ("exact", "in", "contains"),
 }
 
 

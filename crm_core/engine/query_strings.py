@@ -124,7 +124,7 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     definition = definitions.get(normal(bare))
     if definition is None:
         raise RefusedError((NOT_DEFINED,))
-    if operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
+    if operator != "isnull" and operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     operator, operand = _read_operand(definition, operator, value)
     return Filter(definition.name, operator, operand, definition.type, is_attribute=True)

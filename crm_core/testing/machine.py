@@ -126,7 +126,7 @@ class DatabasesAgree(RuleBasedStateMachine):
             cohort = self._create(COHORTS, {"name_cohort": name})
             self._begin_student({"name": name, "client": client, "actual_cohort": cohort})
             pipeline = self._create(PIPELINES, {"name": name, "stages": [{"name": "A"}, {"name": name + "B"}]})
-            self._create(LEADS, {"name": name, "pipeline": pipeline, **activity})
+            self._create(LEADS, {"name": name, "pipeline": pipeline, "attributes": {"text": f"{name} "}, **activity})
 
     def _begin_student(self, student: Mapping[str, object]) -> None:
         service = self._create(SERVICES, student)

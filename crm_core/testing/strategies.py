@@ -110,7 +110,15 @@ def texts(max_length: int = 255, *, min_length: int = 1, hostile: bool = False) 
 def near_equal(text: str) -> Sequence[str]:
     """Return a text and others that a store may take for it: in other case or form, without accents, with blanks."""
     bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    others = (text.swapcase(), unicodedata.normalize("NFD", text), bare, f"{text} ", f" {text}", fold(text))
+    others = (
+        text.strip(),
+        text.swapcase(),
+        unicodedata.normalize("NFD", text),
+        bare,
+        f"{text} ",
+        f" {text}",
+        fold(text),
+    )
     return tuple(dict.fromkeys((text, *others)))
 
 

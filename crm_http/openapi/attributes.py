@@ -60,7 +60,7 @@ def attribute_parameters(definitions: Iterable[Attribute]) -> list[Schema]:
             "schema": _OPERANDS.get(operator) or _plain(attribute.type),
         }
         for attribute in definitions
-        for operator in OPERATORS_OF_TYPE[attribute.type]
+        for operator in (*OPERATORS_OF_TYPE[attribute.type], "isnull")
     ]
 
 
@@ -74,12 +74,11 @@ def _input(definition: Attribute) -> Schema:
         return _TYPES["text"] | visible
     if definition.type != "list":
         return dict(_TYPES[definition.type])
-    item: dict[str, Any] = {"type": "string"}
+    limits: Schema = {"minItems": 1} if definition.is_required else {}
     if definition.list_values:
-        item["enum"] = list(definition.list_values)
-    if not definition.is_required:
-        return _one_or_many(item)
-    return _one_or_many(item | visible, {"items": item, "contains": visible, "minItems": 1})
+        return _one_or_many({"type": "string", "enum": list(definition.list_values)}, limits)
+    item = {"type": "string"}
+    return _one_or_many(item | visible, limits | {"items": item} | ({"contains": visible} if visible else {}))
 
 
 def _output(definition: Attribute) -> Schema:

@@ -350,7 +350,7 @@ def test_texts_are_looked_up_and_sorted_without_case_accents_and_forms(world: Wo
 
 
 def test_filters_that_would_do_nothing_are_refused_and_brackets_are_read(world: World) -> None:
-    world.make("attribute", name="industry", label="Industry", type="text", entity="lead")
+    world.api.make("/api/attributes/lead/", name="industry", label="Industry", type="text")
     lead = world.make("lead", name="x", attributes={"industry": "Paris, Texas"})["id"]
 
     def found(query: str) -> bool:
