@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, get_args
 
+import attrs
+
 from crm_core.errors import (
     BLANK,
     BREAKS_PATTERN,
@@ -20,7 +22,7 @@ from crm_core.errors import (
     Problems,
     not_a_choice,
 )
-from crm_core.input.readers import MAX_NUMBER, RefusedError, read_full_date, text_problems
+from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.input.urls import is_web_url
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
@@ -58,17 +60,17 @@ def validate_values(
 
     Args:
         definitions: the attributes defined for the entity, by name.
-        before: the values that the record holds.
+        before: the values that the record holds; sent back unchanged, none is a problem.
         sent: the values that are written, null meaning absent.
         merge: ``sent`` changes only the names that it mentions, as a merge patch does; the others stay untouched.
     """
-    named = {normal(name): _with_normal_texts(value) for name, value in sent.items()}
+    named = {normal(name): _as_kept(value) for name, value in sent.items()}
     kept = dict(before) if merge else {}
     values = {name: value for name, value in (kept | named).items() if value is not None}
     written = named.keys() if merge else values.keys()
     problems: dict[str, Problems] = {}
     for name in written & values.keys():
-        if value_problems := _problems(definitions.get(name), name, values[name], before):
+        if value_problems := _problems(definitions.get(name), values[name], before.get(name)):
             problems[name] = value_problems
     for name, definition in definitions.items():
         if definition.is_required and name not in values:
@@ -76,19 +78,26 @@ def validate_values(
     return values, problems
 
 
-def _with_normal_texts(value: object) -> object:
+def _as_kept(value: object) -> object:
+    """Return a value with texts in NFC, and a number with all its digits."""
+    if isinstance(value, str):
+        return normal(value)
     if isinstance(value, list | tuple):
         return [normal(item) if isinstance(item, str) else item for item in value]
-    return normal(value) if isinstance(value, str) else value
+    exact = exact_number(value) if isinstance(value, float) else None
+    return value if exact is None else exact
 
 
-def _problems(definition: Attribute | None, name: str, value: object, before: Mapping[str, object]) -> Problems:
-    if definition is not None:
-        return _CHECKS[definition.type](definition, value)
-    # A value whose definition was deleted may be sent back as it is (decision 22).
-    if name in before and same(before[name], value):
+def _problems(definition: Attribute | None, value: object, before: object) -> Problems:
+    # What a definition no longer allows, or whose definition was deleted, may be sent back as it is (decisions 20, 22).
+    if before is not None and same(before, value):
         return ()
-    return (NOT_DEFINED,)
+    if definition is None:
+        return (NOT_DEFINED,)
+    if definition.type == "list" and definition.list_values:
+        items = (before,) if isinstance(before, str) else before if isinstance(before, list | tuple) else ()
+        definition = attrs.evolve(definition, list_values=(*definition.list_values, *items))
+    return _CHECKS[definition.type](definition, value)
 
 
 def _check_text(definition: Attribute, value: object) -> Problems:
@@ -100,10 +109,7 @@ def _check_text(definition: Attribute, value: object) -> Problems:
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return (_NOT_A_NUMBER,)
-    # Comparing is exact for whole numbers of any size, and false for what is not finite.
-    return () if abs(value) <= MAX_NUMBER else (_NOT_A_NUMBER,)
+    return (_NOT_A_NUMBER,) if exact_number(value) is None else ()
 
 
 def _check_date(_: Attribute, value: object) -> Problems:
@@ -120,7 +126,7 @@ def _check_boolean(_: Attribute, value: object) -> Problems:
 
 def _check_list(definition: Attribute, value: object) -> Problems:
     if not isinstance(value, str | list | tuple):
-        return (Problem("not_a_list", f'Expected a list of items but got type "{type(value).__name__}".'),)
+        return (Problem("not_a_list", f'Expected a list of items but got type "{json_type(value)}".'),)
     items = (value,) if isinstance(value, str) else value
     if definition.is_required and all(isinstance(item, str) and is_blank(item) for item in items):
         return (EMPTY_LIST,)

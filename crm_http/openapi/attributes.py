@@ -1,7 +1,7 @@
 """The part of the document that users define: the attributes of records, as they are defined at this moment."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from crm_core.engine.queries import OPERATORS_OF_TYPE
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
