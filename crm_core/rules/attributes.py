@@ -78,6 +78,11 @@ def validate_values(
     return values, problems
 
 
+def check_value(definition: Attribute, value: object) -> Problems:
+    """Return why an attribute cannot have a value, which is not null; empty if it can."""
+    return _CHECKS[definition.type](definition, value)
+
+
 def _problems(definition: Attribute | None, name: str, value: object, before: Mapping[str, object]) -> Problems:
     if definition is not None:
         return _CHECKS[definition.type](definition, value)

@@ -12,7 +12,7 @@ from crm_core.engine.cursors import pack, unpack
 from crm_core.engine.decisions import does_not_exist, event_of
 from crm_core.engine.query_strings import read_limit
 from crm_core.engine.receipts import Document
-from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, NotFoundError, invalid
+from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
@@ -22,11 +22,14 @@ from crm_core.model.events import EventKind
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
 from crm_core.rules.needs import Key, Needs
+from crm_core.rules.webhooks import view_permission
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.deliveries import Delivery, DeliveryState, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.requests import Request, filled_from_body
+from crm_core.webhooks.templates import UnfillableError, redacted_headers, redacted_url
 
 _PER_PAGE: Final = 100
 
@@ -71,10 +74,7 @@ async def dry_run(
     need not be active. Raises PermissionDeniedError, NotFoundError, InvalidError.
     """
     require(who.actor, WEBHOOKS.permission("change"))
-    key = Key(WEBHOOKS.name, webhook_id)
-    webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
-    if not isinstance(webhook, Webhook):
-        raise NotFoundError
+    webhook = await _look_up(db, webhook_id)
     request = read_payload(DryRunRequest, data, ReadContext(who.new_id, strict))
     resource = RESOURCES[MODELS[webhook.model][0]]
     require(who.actor, resource.permission("view"))
@@ -105,15 +105,14 @@ async def find(
 async def get(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID) -> Mapping[str, object]:
     """Return one delivery as plain values, with its request and the receiver's answer.
 
-    ``request`` and ``answer`` are null unless the caller may change webhooks; the request's ``body`` is null unless
-    the caller may also view the record in it. Raises PermissionDeniedError, NotFoundError.
+    The request is that of the last attempt, or for a delivery that waits the one that would be sent now. ``request``
+    and ``answer`` are null unless the caller may change webhooks; whatever shows the record in them is left out unless
+    the caller may also view it. Raises PermissionDeniedError, NotFoundError.
     """
     require(who.actor, WEBHOOKS.permission("view"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
-    logged = await log.get(webhook_id, delivery_id)
-    if logged is None:
-        raise NotFoundError
-    return _with_details(who, *logged)
+    webhook = await _look_up(db, webhook_id)
+    logged, detail = await _look_up_delivery(log, webhook_id, delivery_id)
+    return {**_summary(logged), **_details(who, webhook, logged, detail)}
 
 
 async def redeliver(
@@ -121,17 +120,33 @@ async def redeliver(
 ) -> Mapping[str, object]:
     """Send a delivery again from its first attempt, under the same id; return it as ``get`` does.
 
-    Raises what ``get`` does, and InvalidError if the delivery has no URL.
+    Raises what ``get`` does, and InvalidError if the webhook as it is now cannot be filled for it.
+    """
+    webhook = await _look_up_own(db, who, webhook_id)
+    logged, detail = await _look_up_delivery(log, webhook_id, delivery_id)
+    require(who.actor, _view_permission(logged))
+    try:
+        filled_from_body(webhook, detail.body, detail.request)
+    except UnfillableError as error:
+        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {error}") from None
+    await log.redeliver(webhook_id, delivery_id)
+    logged, detail = await log.get(webhook_id, delivery_id) or (logged, detail)
+    return {**_summary(logged), **_details(who, webhook, logged, detail)}
+
+
+async def cancel(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID) -> None:
+    """Finish a delivery that waits, without another attempt; the record's next one becomes due.
+
+    An attempt under way goes on, and no other follows. Cancelling twice is cancelling once.
+
+    Raises PermissionDeniedError, NotFoundError, DeliveryFinishedError if it was delivered or is dead.
     """
     require(who.actor, WEBHOOKS.permission("change"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
-    logged = await log.get(webhook_id, delivery_id)
-    if logged is None:
-        raise NotFoundError
-    if not logged[1].url:
-        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {logged[0].error}")
-    await log.redeliver(webhook_id, delivery_id)
-    return _with_details(who, *(await log.get(webhook_id, delivery_id) or logged))
+    await _look_up(db, webhook_id)
+    await log.cancel(webhook_id, delivery_id)
+    logged, _ = await _look_up_delivery(log, webhook_id, delivery_id)
+    if logged.state != "cancelled":
+        raise DeliveryFinishedError(f"This delivery is {logged.state}, so there is nothing to cancel.")
 
 
 async def recover(
@@ -141,8 +156,7 @@ async def recover(
 
     Raises PermissionDeniedError, NotFoundError, InvalidError.
     """
-    require(who.actor, WEBHOOKS.permission("change"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
+    await _look_up_own(db, who, webhook_id)
     since = read_payload(Recovery, data, ReadContext(who.new_id, strict))["since"]
     if since is None:
         raise InvalidError({"since": (IS_REQUIRED,)})
@@ -150,8 +164,11 @@ async def recover(
 
 
 async def with_secret(log: DeliveryLog, webhook_id: UUID, document: Document) -> Document:
-    """Return a new webhook's document with its secret, which is never returned again."""
-    secret = json.dumps(await log.secret(webhook_id))
+    """Return a new webhook's document with its secret, which is returned again only when the request is repeated.
+
+    Then it is null if the webhook has another secret by now, or is gone.
+    """
+    secret = json.dumps(await log.first_secret(webhook_id))
     return document._replace(body=document.body[:-1] + b',"secret":%b}' % secret.encode())
 
 
@@ -160,10 +177,35 @@ async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id:
 
     Raises PermissionDeniedError, NotFoundError.
     """
-    require(who.actor, WEBHOOKS.permission("change"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
+    await _look_up_own(db, who, webhook_id)
     await log.rotate(webhook_id, secret := new_secret())
     return secret
+
+
+async def _look_up(db: Database, webhook_id: UUID) -> Webhook:
+    """Return a webhook. Raises NotFoundError."""
+    key = Key(WEBHOOKS.name, webhook_id)
+    webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
+    if not isinstance(webhook, Webhook):
+        raise NotFoundError
+    return webhook
+
+
+async def _look_up_own(db: Database, who: Caller, webhook_id: UUID) -> Webhook:
+    """Return a webhook that the caller may change, and whose records they may view (decision 27)."""
+    require(who.actor, WEBHOOKS.permission("change"))
+    webhook = await _look_up(db, webhook_id)
+    require(who.actor, view_permission(webhook.model))
+    return webhook
+
+
+async def _look_up_delivery(
+    log: DeliveryLog, webhook_id: UUID, delivery_id: UUID
+) -> tuple[LoggedDelivery, DeliveryDetail]:
+    logged = await log.get(webhook_id, delivery_id)
+    if logged is None:
+        raise NotFoundError
+    return logged
 
 
 def _read_query(params: Mapping[str, str], context: ReadContext) -> LogQuery:
@@ -198,18 +240,28 @@ def _summary(logged: LoggedDelivery) -> Mapping[str, object]:
     return {**members, "error": logged.error or None}
 
 
-def _with_details(who: Caller, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
-    return {**_summary(logged), **_details(who, logged, detail)}
-
-
-def _details(who: Caller, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
+def _details(who: Caller, webhook: Webhook, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
     if not who.actor.may(WEBHOOKS.permission("change")):
         return {"request": None, "answer": None}
-    may_view = who.actor.may(RESOURCES[logged.type.partition(".")[0]].permission("view"))
-    request = {
-        "method": detail.method,
-        "url": detail.url,
-        "headers": dict(detail.headers),
-        "body": json.loads(detail.body) if detail.body and may_view else None,
-    }
-    return {"request": request, "answer": detail.answer or None}
+    request = _next_request(webhook, detail) if logged.state == "pending" else detail.request
+    if not who.actor.may(_view_permission(logged)):
+        return {"request": _without_record(request), "answer": None}
+    body = json.loads(detail.body) if detail.body and request.method != "GET" else None
+    return {"request": attrs.asdict(request) | {"body": body}, "answer": detail.answer or None}
+
+
+def _next_request(webhook: Webhook, detail: DeliveryDetail) -> Request:
+    try:
+        return filled_from_body(webhook, detail.body, detail.request)
+    except UnfillableError:
+        return Request(webhook.method, "", {})
+
+
+def _without_record(request: Request) -> Mapping[str, object]:
+    """Return a request for those who may not view the record, whose values may be anywhere in it (decision 27)."""
+    url = redacted_url(request.url) if request.url else ""
+    return {"method": request.method, "url": url, "headers": redacted_headers(request.headers), "body": None}
+
+
+def _view_permission(logged: LoggedDelivery) -> str:
+    return RESOURCES[logged.type.partition(".")[0]].permission("view")
