@@ -167,7 +167,7 @@ class Outbox(Protocol):
     async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
         """Return attempts that are due, each under a lease within which no other worker is given it.
 
-        Attempts are made by ``webhooks.requests.attempt`` from the webhooks as they are now.
+        Attempts are made by ``make_attempt`` from the webhooks as they are now.
 
         Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
         endpoint that fails one. Deliveries of endpoints that are paused or not active wait.

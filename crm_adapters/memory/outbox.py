@@ -11,20 +11,19 @@ import attrs
 
 from crm_adapters import documents
 from crm_core.use_cases.callers import new_secret
-from crm_core.webhooks import requests
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP, Webhook
-from crm_core.webhooks.requests import Request
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 
 @attrs.define(kw_only=True)
 class _Row:
     delivery: Delivery
-    request: Request
+    request: WebhookRequest
     body: bytes
     state: DeliveryState
     next_at: datetime
@@ -87,7 +86,7 @@ class MemoryOutbox:
         for delivery in deliveries:
             self._rows[delivery.id] = _Row(
                 delivery=delivery,
-                request=Request(delivery.method, delivery.url, delivery.headers),
+                request=WebhookRequest(delivery.method, delivery.url, delivery.headers),
                 body=documents.body_of(delivery),
                 state="dead" if delivery.error else "pending",
                 error=delivery.error,
@@ -257,7 +256,7 @@ class MemoryOutbox:
 
     def _attempt(self, row: _Row, webhook: Webhook, now: datetime) -> Attempt:
         secrets = self._secrets[webhook.id]
-        return requests.attempt(
+        return make_attempt(
             row.claims,
             delivery=row.delivery.id,
             webhook=webhook.id,

@@ -18,12 +18,11 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Row
 from crm_adapters.postgres.sql.statements import log, query
 from crm_core.engine.receipts import RECEIPTS_KEPT
-from crm_core.webhooks import requests
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP
-from crm_core.webhooks.requests import Request
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 logger = logging.getLogger("crm.postgres")
@@ -125,7 +124,7 @@ class PostgresOutbox:
             return None
         logged = LoggedDelivery(**dict(zip(_LOGGED, rows[0], strict=False)))
         method, url, headers, body, answer = rows[0][len(_LOGGED) :]
-        return logged, DeliveryDetail(Request(method, url, msgspec.json.decode(headers)), body, answer)
+        return logged, DeliveryDetail(WebhookRequest(method, url, msgspec.json.decode(headers)), body, answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Send a delivery again from its first attempt on."""
@@ -220,9 +219,9 @@ def outbox_statistics(url: str) -> Mapping[str, float]:
 
 
 def _attempt(row: Row) -> Attempt:
-    _, id_, webhook, number, claim, body, *requests_, secrets = row
-    earlier, templates = _request(requests_[:3]), _request(requests_[3:])
-    return requests.attempt(
+    _, id_, webhook, number, claim, body, *requests, secrets = row
+    earlier, templates = _request(requests[:3]), _request(requests[3:])
+    return make_attempt(
         claim,
         delivery=id_,
         webhook=webhook,
@@ -234,9 +233,9 @@ def _attempt(row: Row) -> Attempt:
     )
 
 
-def _request(cells: Sequence[Any]) -> Request:
+def _request(cells: Sequence[Any]) -> WebhookRequest:
     method, url, headers = cells
-    return Request(method, url, msgspec.json.decode(headers))
+    return WebhookRequest(method, url, msgspec.json.decode(headers))
 
 
 _LOGGED: Final = (

@@ -95,9 +95,10 @@ def _read_condition(condition: Condition, subject: _Subject | None) -> Condition
         message = f"The operator {condition.operator} cannot be used with this field."
         raise RefusedError({"operator": (Problem("invalid", message),)})
     try:
-        return attrs.evolve(condition, value=plain(_read_value(condition.operator, condition.value, subject)))
+        value = _read_value(condition.operator, condition.value, subject)
     except RefusedError as error:
         raise RefusedError({"value": error.problems}) from None
+    return attrs.evolve(condition, value=_normal(plain(value)))
 
 
 def _kinds_without(operator: str) -> frozenset[str]:
@@ -147,7 +148,7 @@ def _subject_of_attribute(definition: Attribute) -> _Subject:
     def read(value: object) -> object:
         if problems := check_value(definition, value):
             raise RefusedError(problems)
-        return _normal(value)
+        return value
 
     def read_item(value: object) -> object:
         return read(_string(value))
@@ -161,7 +162,7 @@ def _subject_of_field(field: Field) -> _Subject:
         return _Subject(field.kind, lambda value: _read_each(read_list(value, _MAX_ITEMS), read_mapping), read_mapping)
     if field.kind == "texts":
         return _Subject(field.kind, lambda value: field.read(value, _CONTEXT), _string)
-    return _Subject(field.kind, _reader(field), lambda value: _normal(read_text(value)))
+    return _Subject(field.kind, _reader(field), read_text)
 
 
 def _reader(field: Field) -> _Read:
@@ -175,11 +176,11 @@ def _reader(field: Field) -> _Read:
 def _string(value: object) -> str:
     if not isinstance(value, str):
         raise RefusedError((NOT_A_STRING,))
-    return unicodedata.normalize("NFC", value)
+    return value
 
 
 def _normal(value: object) -> object:
-    """Return a value with its texts in the Unicode form in which records keep them (NFC)."""
-    if isinstance(value, list | tuple):
+    """Return a plain value with its texts in the Unicode form in which records keep them (NFC)."""
+    if isinstance(value, list):
         return [_normal(item) for item in value]
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value

@@ -27,7 +27,7 @@ from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Atte
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP
-from crm_core.webhooks.requests import Request
+from crm_core.webhooks.requests import WebhookRequest
 from crm_core.webhooks.retries import Result
 
 TAKEN = Outcome(status=200, answer="thank you")
@@ -453,7 +453,7 @@ class OutboxContract(OnOneLoop):
 
         assert (found.record, found.type, found.state, found.attempts) == (lead, "lead.created", "delivered", 2)
         assert (found.status, found.error) == (200, "")
-        request = Request("POST", f"https://a.example/{lead}", {"X-A": "b"})
+        request = WebhookRequest("POST", f"https://a.example/{lead}", {"X-A": "b"})
         whole = DeliveryDetail(request, attempt.body, "thank you")
         assert await post.outbox.get(hook, attempt.delivery) == (found, whole)
         assert found.next_attempt_at is None

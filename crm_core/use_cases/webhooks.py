@@ -28,8 +28,8 @@ from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.deliveries import Delivery, DeliveryState, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import MODELS, Webhook
-from crm_core.webhooks.requests import Request, filled_from_body
-from crm_core.webhooks.templates import UnfillableError, redacted_headers, redacted_url
+from crm_core.webhooks.requests import WebhookRequest, filled_from_body
+from crm_core.webhooks.templates import redacted_headers, redacted_url
 
 _PER_PAGE: Final = 100
 
@@ -125,10 +125,9 @@ async def redeliver(
     webhook = await _look_up_own(db, who, webhook_id)
     logged, detail = await _look_up_delivery(log, webhook_id, delivery_id)
     require(who.actor, _view_permission(logged))
-    try:
-        filled_from_body(webhook, detail.body, detail.request)
-    except UnfillableError as error:
-        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {error}") from None
+    _, error = filled_from_body(webhook, detail.body, detail.request)
+    if error:
+        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {error}")
     await log.redeliver(webhook_id, delivery_id)
     logged, detail = await log.get(webhook_id, delivery_id) or (logged, detail)
     return {**_summary(logged), **_details(who, webhook, logged, detail)}
@@ -243,21 +242,16 @@ def _summary(logged: LoggedDelivery) -> Mapping[str, object]:
 def _details(who: Caller, webhook: Webhook, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
     if not who.actor.may(WEBHOOKS.permission("change")):
         return {"request": None, "answer": None}
-    request = _next_request(webhook, detail) if logged.state == "pending" else detail.request
+    request = detail.request
+    if logged.state == "pending":
+        request, _ = filled_from_body(webhook, detail.body, request)
     if not who.actor.may(_view_permission(logged)):
         return {"request": _without_record(request), "answer": None}
     body = json.loads(detail.body) if detail.body and request.method != "GET" else None
     return {"request": attrs.asdict(request) | {"body": body}, "answer": detail.answer or None}
 
 
-def _next_request(webhook: Webhook, detail: DeliveryDetail) -> Request:
-    try:
-        return filled_from_body(webhook, detail.body, detail.request)
-    except UnfillableError:
-        return Request(webhook.method, "", {})
-
-
-def _without_record(request: Request) -> Mapping[str, object]:
+def _without_record(request: WebhookRequest) -> Mapping[str, object]:
     """Return a request for those who may not view the record, whose values may be anywhere in it (decision 27)."""
     url = redacted_url(request.url) if request.url else ""
     return {"method": request.method, "url": url, "headers": redacted_headers(request.headers), "body": None}

@@ -12,8 +12,7 @@ from crm_core.model.documents import plain
 from crm_core.model.events import Event
 from crm_core.webhooks.conditions import field_of, holds
 from crm_core.webhooks.entity import Webhook
-from crm_core.webhooks.requests import Request, filled, placeholders_of
-from crm_core.webhooks.templates import UnfillableError
+from crm_core.webhooks.requests import filled, placeholders_of
 
 #: The states of a delivery: it waits for an attempt, is in an attempt, was accepted, was given up, or was
 #: cancelled before it was accepted.
@@ -86,11 +85,7 @@ def body_of(event: Event, record: object) -> Mapping[str, object]:
 def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object]) -> Delivery:
     """Return the delivery of an event to a webhook; ``body`` is what ``body_of`` returned."""
     value_of = partial(field_of, _plain_fields(placeholders_of(webhook), record))
-    request, error = Request(webhook.method, "", {}), ""
-    try:
-        request = filled(webhook, value_of)
-    except UnfillableError as unfillable:
-        error = str(unfillable)
+    request, error = filled(webhook, value_of)
     return Delivery(
         id=uuid5(webhook.id, f"{event.record}/{event.version}"),
         webhook=webhook.id,

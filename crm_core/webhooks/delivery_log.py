@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.webhooks.deliveries import DeliveryState
-from crm_core.webhooks.requests import Request
+from crm_core.webhooks.requests import WebhookRequest
 
 #: How long finished deliveries stay in the log, by state.
 RETENTION: Final[Mapping[str, timedelta]] = {
@@ -58,7 +58,7 @@ class DeliveryDetail(NamedTuple):
         answer: at most 1,024 characters; empty if there was no answer.
     """
 
-    request: Request
+    request: WebhookRequest
     body: bytes
     answer: str
 

@@ -33,7 +33,7 @@ class Templates(Protocol):
 
 
 @attrs.frozen
-class Request:
+class WebhookRequest:
     """A request without its body; as ``Templates`` with placeholders, else filled.
 
     Attributes:
@@ -52,41 +52,36 @@ def placeholders_of(templates: Templates) -> list[str]:
     return [name for template in (templates.url, *templates.headers.values()) for name in placeholders(template)]
 
 
-def filled(templates: Templates, value_of: Callable[[str], Any]) -> Request:
-    """Return the request of a webhook for one record.
+def filled(templates: Templates, value_of: Callable[[str], Any]) -> tuple[WebhookRequest, str]:
+    """Return the request of a webhook for one record, and why it cannot be sent; an empty text if it can.
 
     Args:
         templates: the webhook.
         value_of: returns the plain value of a field by its name.
-
-    Raises:
-        UnfillableError: the URL cannot be filled.
     """
     headers = {name: fill_header(template, value_of) for name, template in templates.headers.items()}
-    return Request(templates.method, fill_url(templates.url, value_of), headers)
+    try:
+        return WebhookRequest(templates.method, fill_url(templates.url, value_of), headers), ""
+    except UnfillableError as error:
+        return WebhookRequest(templates.method, "", headers), str(error)
 
 
-def filled_from_body(templates: Templates, body: bytes, earlier: Request) -> Request:
-    """Return the request of a webhook for the record in the body of a delivery.
+def filled_from_body(templates: Templates, body: bytes, earlier: WebhookRequest) -> tuple[WebhookRequest, str]:
+    """Return what ``filled`` does, for the record in the body of a delivery.
 
     Args:
         templates: the webhook as it is now.
         body: the body, composed in the change. Release 0.1.0 kept none for GET.
         earlier: the delivery's last request. Without a body it is repeated where the webhook now needs a record.
-
-    Raises:
-        UnfillableError: the URL cannot be filled, or could not be filled by release 0.1.0.
     """
     names = placeholders_of(templates)
     if not body and (names or templates.method != "GET"):
-        if not earlier.url:
-            raise UnfillableError("The record as it was in the change was not kept.")
-        return earlier
+        return earlier, "" if earlier.url else "The record as it was in the change was not kept."
     record = json.loads(body)["data"] if names else {}
     return filled(templates, partial(field_of, record))
 
 
-def attempt(
+def make_attempt(
     claim: int,
     *,
     delivery: UUID,
@@ -94,7 +89,7 @@ def attempt(
     number: int,
     templates: Templates,
     body: bytes,
-    earlier: Request,
+    earlier: WebhookRequest,
     secrets: tuple[str, ...],
 ) -> Attempt:
     """Return an attempt at a delivery, by the webhook as it is now. Every Outbox makes its attempts with this function.
@@ -109,11 +104,7 @@ def attempt(
         earlier: the delivery's last request.
         secrets: the secrets to sign with, the newest first.
     """
-    request, error = Request(templates.method, "", {}), ""
-    try:
-        request = filled_from_body(templates, body, earlier)
-    except UnfillableError as unfillable:
-        error = str(unfillable)
+    request, error = filled_from_body(templates, body, earlier)
     return Attempt(
         delivery=delivery,
         webhook=webhook,

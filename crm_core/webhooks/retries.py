@@ -10,7 +10,7 @@ import attrs
 
 from crm_core.webhooks.attempts import Attempt, Outcome
 from crm_core.webhooks.deliveries import DeliveryState
-from crm_core.webhooks.requests import Request
+from crm_core.webhooks.requests import WebhookRequest
 
 #: Seconds before each further attempt.
 DELAYS: Final = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
@@ -41,7 +41,7 @@ class Result:
     state: DeliveryState
     wait: float
     outcome: Outcome
-    request: Request | None = None
+    request: WebhookRequest | None = None
 
     @property
     def is_endpoints_failure(self) -> bool:
@@ -79,7 +79,7 @@ class Retries:
             state=state,
             wait=wait,
             outcome=outcome,
-            request=Request(attempt.method, attempt.url, attempt.headers),
+            request=WebhookRequest(attempt.method, attempt.url, attempt.headers),
         )
 
     def is_used_up(self, number: int) -> bool:
