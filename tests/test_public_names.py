@@ -12,7 +12,8 @@ PUBLIC: Mapping[str, str] = {
         ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
         PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Account Accounts Actor Attempt
         Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
-        Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError Enrollment
+        Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        DuplicateRequestError Enrollment
         EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
         IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
         LoggedDelivery Needs NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome Page Passwords
