@@ -113,8 +113,7 @@ class FailingDatabase(MemoryDatabase):
     fault = ""
 
     async def change(self, decide: Decide) -> Document | None:
-        if self.fault != "refuses":
-            document = await super().change(decide)
+        document = None if self.fault == "refuses" else await super().change(decide)
         if self.fault:
             raise UnavailableError
         return document

@@ -22,6 +22,7 @@ from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
 from crm_core.rules.tasks_and_notes import Edit
 from crm_core.webhooks.entity import MODELS, Webhook
+from tests.core.codes import code_of
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
 ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")
@@ -71,9 +72,11 @@ def made(entity: type, number: int, /, **values: object) -> Any:
 
 
 def texts(problems: Problems) -> Any:
-    """Problems as clients read them, nested as they are."""
+    """Problems as clients read them, nested as they are; each has the code of its text."""
     if isinstance(problems, Mapping):
         return {name: texts(inner) for name, inner in problems.items()}
+    for problem in problems:
+        assert problem.code == code_of(problem.message), problem
     return [problem.message for problem in problems]
 
 

@@ -33,9 +33,9 @@ from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.webhooks.attempts import Attempt, Outcome
-from tests.conftest import empty
 from tests.faults.servers import Postgres, pgbouncer, primary
 from tests.http.conftest import Api, serving
+from tests.postgresql import empty
 
 SETTINGS = b"select name, setting from pg_settings where name = any(%(names)s) order by name"
 IN_FORCE = [

@@ -7,6 +7,7 @@ sorted in Python: right at any size, quick at a few thousand records.
 
 import asyncio
 import json
+import operator
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +44,7 @@ from crm_core import (
     sort_key,
 )
 from crm_core.model.documents import plain
-from crm_core.webhooks.entity import MODELS
+from crm_core.webhooks.entity import MODELS, Webhook
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -71,9 +72,9 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
-        self.outbox = MemoryOutbox(self._is_active, utc_now)
+        self._webhooks: dict[UUID, Webhook] = {}
+        self.outbox = MemoryOutbox(self._webhooks.get, utc_now)
         self._accounts = accounts
-        self._active_webhooks: set[UUID] = set()
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -198,8 +199,8 @@ class SqliteDatabase:
         cursors = [cursor_of(query, value) for value in values if matches(query, value)]
         if (after := query.after) is not None:
             least = sort_key(query, after)
-            later = (lambda place: place < least) if query.descending else (lambda place: place > least)
-            cursors = [each for each in cursors if later(sort_key(query, each))]
+            is_later = operator.lt if query.descending else operator.gt
+            cursors = [each for each in cursors if is_later(sort_key(query, each), least)]
         return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
 
     async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
@@ -261,13 +262,11 @@ class SqliteDatabase:
     def _tell(self, changes: Changes) -> None:
         for write in changes.writes:
             if write.key.resource == "webhook" and isinstance(write.key.id, UUID):
-                is_active = isinstance(write, Put) and getattr(write.value, "is_active", False)
-                (self._active_webhooks.add if is_active else self._active_webhooks.discard)(write.key.id)
+                self._webhooks.pop(write.key.id, None)
+                if isinstance(write, Put) and isinstance(write.value, Webhook):
+                    self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
-
-    def _is_active(self, webhook: UUID) -> bool:
-        return webhook in self._active_webhooks
 
 
 @contextmanager

@@ -142,17 +142,18 @@ def test_contains_takes_a_part_of_a_text_or_an_item_of_a_list() -> None:
         ("Lead", "list_of_tasks", {"task": "x"}, {"task": "x"}),
     ):
         assert saved(field, "contains", value, model) == kept
-    for field, value in (
+    bad: list[tuple[str, object]] = [
         ("name", ["b"]),
         ("attributes.text", 5),
         ("attributes.list", "Berlin"),
         ("attributes.list", ["Lyon"]),
         ("attributes.list", None),
         ("list_of_tasks", "x"),
-    ):
-        assert problems(field, "contains", value).keys() == {"value"}
-    for field in ("responsible", "attributes.number", "attributes.boolean", "attributes"):
-        assert problems(field, "contains", "x").keys() == {"operator"}
+    ]
+    for lacking, part in bad:
+        assert problems(lacking, "contains", part).keys() == {"value"}
+    for without in ("responsible", "attributes.number", "attributes.boolean", "attributes"):
+        assert problems(without, "contains", "x").keys() == {"operator"}
 
 
 @pytest.mark.parametrize("field", ["Stage", "size", "attributes.ghost", "stage.name"])
