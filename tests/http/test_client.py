@@ -155,6 +155,11 @@ def test_webhooks_have_their_secret_and_their_log(crm: Client) -> None:
         assert shown.request["url"] == "http://127.0.0.1:9/"
         assert crm.webhooks.redeliver(hook.id, listed.id).id == listed.id
         assert crm.webhooks.recover(hook.id, since=date(2026, 1, 1)) in (0, 1)
+        with suppress(DeliveryFinishedError):  # it may be dead by now
+            crm.webhooks.cancel_delivery(hook.id, listed.id)
+            assert crm.webhooks.delivery(hook.id, listed.id).state == "cancelled"
+        with pytest.raises(NotFoundError):
+            crm.webhooks.cancel_delivery(hook.id, hook.id)
 
 
 def test_users_are_listed_and_one_knows_who_one_is(url: str, postgres_api: Api) -> None:

@@ -8,4 +8,5 @@ alter table delivery add constraint delivery_state_check
 alter table webhook add column created_by bigint
     generated always as ((document ->> 'created_by')::bigint) stored references app_user (id);
 create index webhook_created_by on webhook (created_by, id);
-update webhook set version = version + 1, document = (left(document::text, -1) || ',"created_by":null}')::json;
+update webhook set version = version + 1, document = (left(document::text, -1) || ',"created_by":null}')::json
+where document -> 'created_by' is null;
