@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import pytest
 
 from crm_core import (
     CrmError,
+    DeliveryFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,

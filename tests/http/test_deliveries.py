@@ -210,9 +210,7 @@ def test_gone_switches_a_webhook_off_and_says_why(postgres_api: Api, receiver: R
     until(lambda: [each["state"] for each in log(postgres_api, webhook)] == ["delivered"])
 
 
-def test_a_webhook_that_is_corrected_sends_what_waits_to_the_new_address(
-    postgres_api: Api, receiver: Receiver
-) -> None:
+def test_a_webhook_that_is_corrected_sends_what_waits_to_the_new_address(postgres_api: Api, receiver: Receiver) -> None:
     """By default in five seconds, 75 hours at last; here at once."""
     receiver.then(answers(500))
     webhook = hook(postgres_api, receiver, url=receiver.url("/old/{id}"), headers={"Authorization": "old"})
