@@ -18,7 +18,7 @@ from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
 from crm_core.model.accounts import SYSTEM, Caller, require
-from crm_core.model.documents import plain
+from crm_core.model.documents import parse_json, plain
 from crm_core.model.events import EventKind
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
@@ -272,7 +272,7 @@ def _details(who: Caller, webhook: Webhook, logged: LoggedDelivery, detail: Deli
         request, _ = filled_from_body(webhook, detail.body, request)
     if not who.actor.may(_view_permission(logged)):
         return {"request": _without_record(request), "answer": None}
-    body = json.loads(detail.body) if detail.body and request.method != "GET" else None
+    body = parse_json(detail.body) if detail.body and request.method != "GET" else None
     return {"request": attrs.asdict(request) | {"body": body}, "answer": detail.answer or None}
 
 

@@ -1,15 +1,16 @@
 """The conditions under which a webhook fires (``api.md`` 13, decision 28)."""
 
-import json
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
 from crm_core.errors import Problem, Problems
 from crm_core.input.readers import FULL_DATE
+from crm_core.model.documents import json_text
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
 
@@ -123,7 +124,7 @@ def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object,
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _as_datetime(value: object) -> datetime | None:
@@ -175,7 +176,7 @@ _EQUALITIES: Final = ("=", "changed_to")
 
 def value_problems(rule: Rule) -> Mapping[str, Problems]:
     """Return what is wrong with a condition's value, whatever its field is, under ``value``; empty if nothing is."""
-    if len(json.dumps(rule.value, default=str)) > _MAX_VALUE_LENGTH:
+    if len(json_text(rule.value)) > _MAX_VALUE_LENGTH:
         message = f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."
         return {"value": (Problem("max_length", message),)}
     problem = OPERATORS[rule.operator].problem(rule.value)

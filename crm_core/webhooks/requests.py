@@ -3,7 +3,6 @@
 The webhook is that of the attempt, so a webhook that is corrected is correct for the deliveries that wait.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.model.documents import parse_json
 from crm_core.webhooks.attempts import Attempt
 from crm_core.webhooks.conditions import field_of
 from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
@@ -77,7 +77,7 @@ def filled_from_body(templates: Templates, body: bytes, earlier: WebhookRequest)
     names = placeholders_of(templates)
     if not body and (names or templates.method != "GET"):
         return earlier, "" if earlier.url else "The record as it was in the change was not kept."
-    record = json.loads(body)["data"] if names else {}
+    record = parse_json(body)["data"] if names else {}
     return filled(templates, partial(field_of, record))
 
 

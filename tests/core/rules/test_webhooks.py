@@ -124,6 +124,8 @@ def test_what_was_sound_once_may_stay_when_something_else_is_written() -> None:
     assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": more}) == {
         "headers": {"X-New": ['Unknown placeholder "{attributes.size}".']}
     }
+    assert not without_definition.patch(WEBHOOKS, 2, {"headers": SAVED.headers}).writes
+    assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": {"X": "{attributes.size}"}}).keys() == {"headers"}
 
 
 @pytest.mark.parametrize(
