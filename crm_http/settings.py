@@ -4,7 +4,6 @@ A setting is a field of `Settings`, with its default, its meaning and the texts 
 field's name in capitals after ``CRM_``.
 """
 
-import difflib
 import ipaddress
 import math
 import re
@@ -19,9 +18,7 @@ import attrs
 from crm_core.errors import InvalidError
 from crm_core.rules.accounts import check_password
 from crm_core.webhooks.retries import DELAYS
-
-PREFIX: Final = "CRM_"
-_TEST_PREFIX: Final = "CRM_TEST_"
+from crm_http.environment import PREFIX, meant_by, variables_of
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -231,12 +228,16 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings of an environment; an empty variable is the same as an unset one. Raises SettingError."""
-        given = {name: text for name, text in environ.items() if _is_ours(name) and text.strip()}
+        """Return the settings of an environment; an empty variable is the same as an unset one.
+
+        Raises SettingError for a wrong value, and for a name that is probably a misspelt setting. ``unknown_names``
+        returns the other names that are no setting.
+        """
+        given = variables_of(environ)
         known = {setting.variable: setting for setting in described()}
         for name in sorted(given.keys() - known.keys()):
-            raise SettingError(_unknown(name))
-        return cls(**{_field_of(name): _read(known[name], text) for name, text in given.items()})
+            _refuse_misspelt(name)
+        return cls(**{_field_of(name): _read(known[name], text) for name, text in given.items() if name in known})
 
     @property
     def is_embedded(self) -> bool:
@@ -260,6 +261,11 @@ def described() -> Sequence[Setting]:
     ]
 
 
+def unknown_names(environ: Mapping[str, str]) -> Sequence[str]:
+    """Return the names of variables that begin with ``CRM_`` and are no settings, sorted."""
+    return sorted(variables_of(environ).keys() - {setting.variable for setting in described()})
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a field of `Settings`."""
     return PREFIX + name.upper()
@@ -269,14 +275,10 @@ def _field_of(name: str) -> str:
     return name.removeprefix(PREFIX).lower()
 
 
-def _is_ours(name: str) -> bool:
-    return name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX)
-
-
-def _unknown(name: str) -> str:
-    public = [setting.variable for setting in described() if not setting.is_internal]
-    nearest = difflib.get_close_matches(name, public, n=1, cutoff=0.0)[0]
-    return f"{name} is no setting: did you mean {nearest}? If not, unset it."
+def _refuse_misspelt(name: str) -> None:
+    nearest = meant_by(name, [setting.variable for setting in described() if not setting.is_internal])
+    if nearest is not None:
+        raise SettingError(f"{name} is no setting: did you mean {nearest}? If not, unset it.")
 
 
 def _read(setting: Setting, text: str) -> Any:

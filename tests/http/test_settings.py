@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from crm_http.settings import SettingError, Settings, variable
+from crm_http.settings import SettingError, Settings, unknown_names, variable
 
 SECRET = "s3cret-word"
 
@@ -153,6 +153,39 @@ def test_an_unknown_variable_is_an_error_that_names_the_nearest(name: str, neare
     said = refusal({name: SECRET})
 
     assert said == f"{name} is no setting: did you mean {nearest}? If not, unset it."
+
+
+@pytest.mark.parametrize(
+    "name", ["CRM_GIT_SHA", "CRM_RELEASE", "CRM_BACKUP_DIR", "CRM_LOG_LEVEL", "CRM_", "CRM_EXTRA_1"]
+)
+def test_an_unknown_variable_near_no_setting_is_passed_over_and_can_be_named(name: str) -> None:
+    assert Settings.from_env({name: "x"}) == Settings()
+    assert unknown_names({name: "x", "CRM_PORT": "80", "PATH": "/bin"}) == [name]
+
+
+KUBERNETES = {
+    "CRM_SERVICE_HOST": "10.96.0.7",
+    "CRM_SERVICE_PORT": "8000",
+    "CRM_SERVICE_PORT_HTTP": "8000",
+    "CRM_PORT": "tcp://10.96.0.7:8000",
+    "CRM_PORT_8000_TCP": "tcp://10.96.0.7:8000",
+    "CRM_PORT_8000_TCP_PROTO": "tcp",
+    "CRM_PORT_8000_TCP_PORT": "8000",
+    "CRM_PORT_8000_TCP_ADDR": "10.96.0.7",
+    # Services beside it, one with a port for each protocol, one with an IPv6 address.
+    "CRM_METRICS_SERVICE_HOST": "fd00::7",
+    "CRM_METRICS_PORT": "tcp://[fd00::7]:9100",
+    "CRM_METRICS_PORT_9100_TCP_ADDR": "fd00::7",
+    "CRM_DNS_PORT": "udp://10.96.0.8:53",
+    "CRM_DNS_PORT_53_UDP_PROTO": "udp",
+    "CRM_DATABASE_SERVICE_PORT_POSTGRES": "5432",
+}
+
+
+def test_what_kubernetes_sets_for_services_is_passed_over() -> None:
+    assert Settings.from_env(KUBERNETES) == Settings()
+    assert unknown_names(KUBERNETES) == []
+    assert Settings.from_env(KUBERNETES | {"CRM_PORT": "80"}).port == 80
 
 
 def test_variables_of_the_tests_are_let_be() -> None:
