@@ -25,6 +25,7 @@ from crm_core.errors import (
     UnknownUserError,
     UsernameTakenError,
     VersionConflictError,
+    WrongCredentialsError,
     flatten,
 )
 from crm_core.model.accounts import Account, Actor, Caller, Idempotency, IssuedToken, User, UserChange
@@ -185,6 +186,7 @@ __all__ = [
     "VersionConflictError",
     "Webhook",
     "WebhookSender",
+    "WrongCredentialsError",
     "cursor_of",
     "flatten",
     "matches",

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import os
 import re
 import time
@@ -15,7 +14,11 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import ReceiveMessage
 from msgspec.json import encode
 
-from crm_core.errors import UnavailableError
+from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
+from crm_http.client_address import ClientAddresses
+from crm_http.fairness import Guests, Places, Share, Turns, hash_in
+from crm_http.rate_limit import TokenRates
+from crm_http.settings import Network, RateLimit
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -37,6 +40,8 @@ _DEFAULT_HEADERS: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
+#: The key of ``scope["state"]`` under which the login has how it failed: ``refused`` or ``throttled``.
+FAILED_LOGIN: Final = "failed_login"
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
 _CLIENT_CLOSED: Final = 499
 
@@ -46,16 +51,21 @@ class Limits:
     """Limits that protect a worker from a flood of requests, and from clients that are slow on purpose.
 
     Attributes:
-        requests: the most requests in flight; further ones are refused at once.
+        requests: the most requests in flight; further ones are refused at once, but for users who have less than an
+            equal share of them.
         body_seconds: for a body that is read at once, and for each piece of one that is streamed.
         pieces_seconds: for the whole of a streamed body.
         send_seconds: for a client to accept a piece of a long answer.
+        rate: how many requests one token may make; None for any number.
+        trusted_proxies: the networks of proxies that tell the addresses of clients, by which logins are limited.
     """
 
     requests: int = 256
     body_seconds: float = 30.0
     pieces_seconds: float = 600.0
     send_seconds: float = 30.0
+    rate: RateLimit | None = None
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 class AbandonedError(Exception):
@@ -69,16 +79,22 @@ class RequestMiddleware:
         app: answers the requests.
         limits: the limits of requests.
         observers: are called after each request.
-
-    Attributes:
-        in_flight: how many requests are being answered; those whose body has not arrived are not counted.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
         self.limits = limits or Limits()
-        self.in_flight = 0
+        self.places = Places(self.limits.requests)
+        self._guests = Guests()
+        self._turns = Turns(self._guests)
+        self._addresses = ClientAddresses(self.limits.trusted_proxies)
+        self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
         self._observers = observers
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many requests are being answered; those whose body has not arrived are not counted."""
+        return self.places.taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -90,28 +106,34 @@ class RequestMiddleware:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
+        state["client_address"] = address = self._addresses.of(scope)
+        state["share"] = share = self._share(scope, address)
         method = state["method"] = scope["method"]
         if method not in _ROUTED:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
-        max_in_flight = math.inf if scope["path"] in _NEVER_REFUSED else self.limits.requests
-        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", max_in_flight=max_in_flight)
-        self.in_flight += 1
+        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", share=share)
+        self.places.enter(share.guest)
         try:
             await self._serve(scope, request)
         finally:
-            self.in_flight -= 1
+            self.places.leave(share.guest)
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"
                 route, seconds = scope.get("path_template", "-"), time.perf_counter() - began
                 for observe in self._observers:
                     observe(name, route, request.status, seconds, scope)
 
+    def _share(self, scope: HTTPScope, address: str) -> Share:
+        token = hash_in(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
+        guest = None if scope["path"] in _NEVER_REFUSED else self._guests.welcome(token, address)
+        return Share(token, guest, self._guests, self._turns)
+
     async def _serve(self, scope: HTTPScope, request: "_RequestScope") -> None:
         try:
-            if self.in_flight > request.max_in_flight:
-                await _refuse(request.send)
+            if refusal := self._refusal(scope, request.share):
+                await _refuse(request.send, refusal)
             else:
                 await self._app(scope, request.receive, request.send)
         except Exception as error:
@@ -120,6 +142,17 @@ class RequestMiddleware:
                 request_id = scope["state"]["request_id"]
                 logger.error("request %s was answered in part", request_id, exc_info=error)  # noqa: TRY400
             raise AbandonedError from None
+
+    def _refusal(self, scope: HTTPScope, share: Share) -> CrmError | None:
+        """Return why a request is refused before it is routed, if it is."""
+        if share.guest is None:
+            return None
+        if self.places.is_beyond(share.guest):
+            return UnavailableError()
+        if not _is_canonical(scope):
+            return NotFoundError()
+        wait = self._rates.seconds_to_wait(share.token) if self._rates and share.token else 0
+        return ThrottledError(wait) if wait else None
 
 
 class _RequestScope:
@@ -134,7 +167,7 @@ class _RequestScope:
         "_request_id",
         "_send",
         "is_stalled",
-        "max_in_flight",
+        "share",
         "status",
     )
 
@@ -146,7 +179,7 @@ class _RequestScope:
         request_id: bytes,
         *,
         is_head: bool,
-        max_in_flight: float,
+        share: Share,
     ) -> None:
         self._middleware = middleware
         self._receive = receive
@@ -154,7 +187,7 @@ class _RequestScope:
         self._request_id = request_id
         self._is_head = is_head
         self._is_begun = self._is_read = False
-        self.max_in_flight = max_in_flight
+        self.share = share
         self.is_stalled = False
         self.status = _CLIENT_CLOSED
 
@@ -165,12 +198,13 @@ class _RequestScope:
         """
         if self._is_read or self.status != _CLIENT_CLOSED:
             return await self._receive()
-        self._middleware.in_flight -= 1
+        places, guest = self._middleware.places, self.share.guest
+        places.leave(guest)
         try:
             message = await self._receive()
         finally:
-            self._middleware.in_flight += 1
-        if not self._is_begun and self._middleware.in_flight > self.max_in_flight:
+            places.enter(guest)
+        if not self._is_begun and guest is not None and places.is_beyond(guest):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")
         return message
@@ -198,12 +232,23 @@ class _RequestScope:
             raise
 
 
-async def _refuse(send: Send) -> None:
-    """Answer 503 without reading the request."""
-    error = UnavailableError()
-    headers = [(b"content-type", b"application/json"), (b"retry-after", b"%d" % error.retry_after)]
-    await send({"type": "http.response.start", "status": STATUSES[UnavailableError], "headers": headers})
+async def _refuse(send: Send, error: CrmError) -> None:
+    """Answer with an error without reading the request."""
+    headers = [(b"content-type", b"application/json")]
+    if isinstance(error, UnavailableError | ThrottledError):
+        wait = error.wait if isinstance(error, ThrottledError) else error.retry_after
+        headers.append((b"retry-after", b"%d" % wait))
+    await send({"type": "http.response.start", "status": STATUSES[type(error)], "headers": headers})
     await send({"type": "http.response.body", "body": encode({"detail": str(error)}), "more_body": False})
+
+
+def _is_canonical(scope: HTTPScope) -> bool:
+    """Return whether the path has one spelling. The router would drop empty parts, and take ``%2F`` for a slash.
+
+    What a proxy in front allows or refuses by path could then be reached by another spelling of it.
+    """
+    path = scope.get("raw_path") or scope["path"].encode()
+    return b"//" not in path and b"%2f" not in path and b"%2F" not in path
 
 
 def _request_id(scope: HTTPScope) -> bytes:

@@ -22,12 +22,26 @@ from crm_http.environment import PREFIX, meant_by, variables_of
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
+_PERIODS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class SettingError(Exception):
     """A setting is wrong; one line that says which, why, and what it takes."""
+
+
+class RateLimit(NamedTuple):
+    """How many requests may be made: so many at once, and then so many in each period.
+
+    Attributes:
+        requests: how many.
+        seconds: the length of the period.
+    """
+
+    requests: int
+    seconds: int
 
 
 class Kind(NamedTuple):
@@ -147,12 +161,21 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def _rate(text: str) -> RateLimit:
+    match = re.fullmatch(r"([0-9]{1,9}) ?/ ?([a-z]+)", text)
+    seconds = next((seconds for name, seconds in _PERIODS.items() if match and match[2] in (name, name[0])), None)
+    if match is None or seconds is None or int(match[1]) < 1:
+        raise ValueError("is not a number of requests in a time")
+    return RateLimit(int(match[1]), seconds)
+
+
 def _log_format(text: str) -> str:
     if text not in {"text", "json"}:
         raise ValueError("is not a format")
     return text
 
 
+_RATE: Final = Kind("requests a second, minute, hour or day, such as 10/second", _rate)
 _FLAG: Final = Kind("1 or 0", _flag)
 _DATABASE: Final = Kind("a libpq URL, postgresql://user@host/name", _database)
 _HOST_NAME: Final = Kind("an address or the name of this host, such as 0.0.0.0", _host)
@@ -186,6 +209,12 @@ class Settings:
     )
     host: str = _setting(_HOST_NAME, "127.0.0.1", "address that the server listens on")
     port: int = _setting(_PORT, 8000, "port that the server listens on")
+    trusted_proxies: tuple[Network, ...] = _setting(
+        _NETWORKS, (), "networks of proxies whose `Forwarded` or `X-Forwarded-For` is believed"
+    )
+    rate_limit: RateLimit | None = _setting(  # noqa: RUF009 - a NamedTuple is frozen
+        _RATE, None, "requests that one token may make, such as `10/second` or `600/minute`; further ones are 429"
+    )
     workers: int = _setting(_integer(1, 64), 1, "number of worker processes")
     admin_password: str | None = _setting(_PASSWORD, None, "password of the first user", is_secret=True)
     token_days: int = _setting(_integer(1, 3_650), 30, "a token expires after so many days without use")

@@ -90,15 +90,17 @@ REQUEST_REFUSALS: Final[Mapping[HTTPStatus, Refusal]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: Refusal("The path does not have this method.", "Allow"),
     HTTPStatus.NOT_ACCEPTABLE: Refusal("The client does not accept JSON."),
     HTTPStatus.REQUEST_TIMEOUT: Refusal("The body took too long to arrive."),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Refusal("The body has a media type that this path does not accept."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Refusal(
+        "The body has a media type, or a content encoding, that this path does not accept.", "Accept-Encoding"
+    ),
 }
 
 
 def answer_crm_error(_: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
     """Return the answer to an error of the core."""
-    status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
     if isinstance(error, InvalidError):
-        return _answer(status, render(error.problems))
+        return _answer(STATUSES[InvalidError], render(error.problems))
+    status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
     body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
         body["changed_fields"] = list(error.fields)

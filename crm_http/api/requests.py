@@ -21,6 +21,7 @@ from litestar.exceptions import HTTPException
 from crm_core.input.readers import MAX_DEPTH
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
+from crm_http.fairness import Share
 from crm_http.middleware import Limits
 
 AnyRequest = Request[Any, Any, Any]
@@ -151,7 +152,17 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
 async def _read_bytes(request: AnyRequest) -> bytes:
     with _reading():
         async with asyncio.timeout(_limits(request).body_seconds):
-            return await request.body()
+            body = await request.body()
+    if body:
+        check_encoding(request)
+    return body
+
+
+def share_of(request: AnyRequest) -> Share:
+    """Return what the request has of the worker."""
+    share = request.scope["state"]["share"]
+    assert isinstance(share, Share)  # noqa: S101  # the middleware put it there
+    return share
 
 
 def _limits(request: AnyRequest) -> Limits:
@@ -171,6 +182,15 @@ def _reading() -> Iterator[None]:
             raise
         # The client went away, or what it sent is no HTTP.
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
+
+
+def check_encoding(request: AnyRequest) -> None:
+    """Raise RequestError for a body in a content encoding, such as gzip (RFC 9110, 8.4); no route takes one."""
+    codings = {coding.strip().lower() for coding in header(request, b"content-encoding").split(",")}
+    if codings - {"", "identity"}:
+        sent = header(request, b"content-encoding")[:100]
+        detail = f'Unsupported content encoding "{sent}" in request.'
+        raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
 
 
 def unsupported(request: AnyRequest) -> RequestError:

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from crm_core.errors import UnavailableError
 from crm_core.ports import WebhookSender
 from crm_core.webhooks.attempts import Attempt, Outcome
+from crm_http.middleware import FAILED_LOGIN
 
 #: The directory of the files; prometheus_client reads the variable when it is imported.
 _DIRECTORY_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -45,10 +46,18 @@ class Metrics:
         self._attempts = Counter(
             "crm_webhook_attempts", "Attempts to deliver to webhooks, by result.", ["result"], registry=None
         )
+        self._failed_logins = Counter(
+            "crm_failed_logins",
+            "Logins with wrong credentials (refused) or too soon (throttled).",
+            ["result"],
+            registry=None,
+        )
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
 
-    def __call__(self, method: str, route: str, status: int, seconds: float, _: HTTPScope) -> None:
+    def __call__(self, method: str, route: str, status: int, seconds: float, scope: HTTPScope) -> None:
         """Count a request."""
+        if result := scope["state"].get(FAILED_LOGIN):
+            self._failed_logins.labels(result).inc()
         key = (method, route, status)
         if (histogram := self._by_request.get(key)) is None:
             histogram = self._by_request[key] = self._seconds.labels(method, route, str(status))
