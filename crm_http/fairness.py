@@ -9,8 +9,8 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, NamedTuple
 
 from crm_core.errors import UnavailableError
@@ -22,7 +22,7 @@ _MAX_TOKENS: Final = 10_000
 #: Pieces of lists that are made at once: as many as the pool has connections.
 MAX_TURNS: Final = 16
 #: Those of one user while others are there. The rest of the time of the event loop is for what others ask.
-MAX_TURNS_BESIDE_OTHERS: Final = 4
+MAX_TURNS_BESIDE_OTHERS: Final = 2
 #: Seconds after its latest request for which a user counts as there.
 _PRESENCE_SECONDS: Final = 10.0
 #: Seconds that the first piece of a list waits for a turn, as it would for a connection; later ones wait for ever.
@@ -100,6 +100,15 @@ class Places:
         self._by_guest[guest] -= 1
         if not self._by_guest[guest]:
             del self._by_guest[guest]
+
+    @contextmanager
+    def away(self, guest: Hashable) -> Iterator[None]:
+        """Give a place back for as long as the block takes."""
+        self.leave(guest)
+        try:
+            yield
+        finally:
+            self.enter(guest)
 
     def is_beyond(self, guest: Hashable) -> bool:
         """Return whether a guest, who has just entered, has taken a place that is not theirs."""

@@ -40,6 +40,9 @@ _DEFAULT_HEADERS: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
+#: Seconds that a user who has more than a share is kept waiting for a refusal while others are there. Most clients try
+#: again at once, and answering that would take the time that the others need.
+_REFUSAL_DELAY: Final = 0.5
 #: The key of ``scope["state"]`` under which the login has how it failed: ``refused`` or ``throttled``.
 FAILED_LOGIN: Final = "failed_login"
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
@@ -133,6 +136,9 @@ class RequestMiddleware:
     async def _serve(self, scope: HTTPScope, request: "_RequestScope") -> None:
         try:
             if refusal := self._refusal(scope, request.share):
+                if isinstance(refusal, UnavailableError) and self._guests.has_others(request.share.guest):
+                    with self.places.away(request.share.guest):
+                        await asyncio.sleep(_REFUSAL_DELAY)
                 await _refuse(request.send, refusal)
             else:
                 await self._app(scope, request.receive, request.send)
@@ -199,11 +205,8 @@ class _RequestScope:
         if self._is_read or self.status != _CLIENT_CLOSED:
             return await self._receive()
         places, guest = self._middleware.places, self.share.guest
-        places.leave(guest)
-        try:
+        with places.away(guest):
             message = await self._receive()
-        finally:
-            places.enter(guest)
         if not self._is_begun and guest is not None and places.is_beyond(guest):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")
