@@ -23,6 +23,8 @@ _MAX_TOKENS: Final = 10_000
 MAX_TURNS: Final = 16
 #: Those of one user while others are there. The rest of the time of the event loop is for what others ask.
 MAX_TURNS_BESIDE_OTHERS: Final = 2
+#: Requests of one user that are worked on at once while others are there. Alone they may have all places.
+MAX_RUNNING_BESIDE_OTHERS: Final = 16
 #: Seconds after its latest request for which a user counts as there.
 _PRESENCE_SECONDS: Final = 10.0
 #: Seconds that the first piece of a list waits for a turn, as it would for a connection; later ones wait for ever.
@@ -116,7 +118,7 @@ class Places:
 
 
 class Turns:
-    """Shares the making of pieces of lists: those that wait have their turns user by user.
+    """Shares work among users: those that wait have their turns user by user.
 
     Args:
         guests: who knows whether others are there.
@@ -124,7 +126,7 @@ class Turns:
         beside_others: how many of them one user has while others are there.
     """
 
-    def __init__(self, guests: Guests, most: int = MAX_TURNS, beside_others: int = MAX_TURNS_BESIDE_OTHERS) -> None:
+    def __init__(self, guests: Guests, most: float = MAX_TURNS, beside_others: int = MAX_TURNS_BESIDE_OTHERS) -> None:
         self._guests = guests
         self._free, self._beside_others = most, beside_others
         self._running: dict[Hashable, int] = {}
@@ -133,14 +135,18 @@ class Turns:
     @asynccontextmanager
     async def turn(self, guest: Hashable, seconds: float | None = None) -> AsyncIterator[None]:
         """Wait for a turn, which lasts for the block. Raises UnavailableError after so many seconds."""
-        if not self._may_run(guest):
-            await self._wait(guest, seconds)
-        else:
-            self._begin(guest)
+        await self.take(guest, seconds)
         try:
             yield
         finally:
-            self._end(guest)
+            self.give_back(guest)
+
+    async def take(self, guest: Hashable, seconds: float | None = None) -> None:
+        """Wait for a turn, to be given back. Raises UnavailableError after so many seconds."""
+        if self._may_run(guest):
+            self._begin(guest)
+        else:
+            await self._wait(guest, seconds)
 
     async def _wait(self, guest: Hashable, seconds: float | None) -> None:
         future = asyncio.get_running_loop().create_future()
@@ -150,7 +156,7 @@ class Turns:
                 await future
         except BaseException as error:
             if future.done() and not future.cancelled():
-                self._end(guest)  # the turn came at the same moment
+                self.give_back(guest)  # the turn came at the same moment
             if isinstance(error, TimeoutError):
                 raise UnavailableError from error
             raise
@@ -164,7 +170,8 @@ class Turns:
         self._free -= 1
         self._running[guest] = self._running.get(guest, 0) + 1
 
-    def _end(self, guest: Hashable) -> None:
+    def give_back(self, guest: Hashable) -> None:
+        """End a turn, and begin one of those who wait."""
         self._free += 1
         self._running[guest] -= 1
         if not self._running[guest]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import re
 import time
@@ -16,7 +17,7 @@ from msgspec.json import encode
 
 from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
 from crm_http.client_address import ClientAddresses
-from crm_http.fairness import Guests, Places, Share, Turns, hash_in
+from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS, MAX_TURN_WAIT, Guests, Places, Share, Turns, hash_in
 from crm_http.rate_limit import TokenRates
 from crm_http.settings import Network, RateLimit
 from crm_http.statuses import STATUSES
@@ -89,6 +90,7 @@ class RequestMiddleware:
         self.places = Places(self.limits.requests)
         self._guests = Guests()
         self._turns = Turns(self._guests)
+        self.running = Turns(self._guests, math.inf, MAX_RUNNING_BESIDE_OTHERS)
         self._addresses = ClientAddresses(self.limits.trusted_proxies)
         self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
@@ -140,8 +142,10 @@ class RequestMiddleware:
                     with self.places.away(request.share.guest):
                         await asyncio.sleep(_REFUSAL_DELAY)
                 await _refuse(request.send, refusal)
-            else:
+            elif await request.begins():
                 await self._app(scope, request.receive, request.send)
+            else:
+                await _refuse(request.send, UnavailableError())
         except Exception as error:
             # The app has answered every other error. The server would log the error's text, which may hold values.
             if not request.is_stalled:
@@ -168,6 +172,7 @@ class _RequestScope:
         "_is_begun",
         "_is_head",
         "_is_read",
+        "_is_running",
         "_middleware",
         "_receive",
         "_request_id",
@@ -192,10 +197,26 @@ class _RequestScope:
         self._send = send
         self._request_id = request_id
         self._is_head = is_head
-        self._is_begun = self._is_read = False
+        self._is_begun = self._is_read = self._is_running = False
         self.share = share
         self.is_stalled = False
         self.status = _CLIENT_CLOSED
+
+    async def begins(self) -> bool:
+        """Wait until the request may be worked on; return False if that takes too long."""
+        if self.share.guest is not None:
+            try:
+                await self._middleware.running.take(self.share.guest, MAX_TURN_WAIT)
+            except UnavailableError:
+                return False
+            self._is_running = True
+        return True
+
+    def ends(self) -> None:
+        """Let others be worked on: the answer begins, or the rest depends on the client."""
+        if self._is_running:
+            self._is_running = False
+            self._middleware.running.give_back(self.share.guest)
 
     async def receive(self) -> ReceiveMessage:
         """Return a piece of the body. The request is not counted as in flight while it waits.
@@ -205,9 +226,10 @@ class _RequestScope:
         if self._is_read or self.status != _CLIENT_CLOSED:
             return await self._receive()
         places, guest = self._middleware.places, self.share.guest
+        self.ends()
         with places.away(guest):
             message = await self._receive()
-        if not self._is_begun and guest is not None and places.is_beyond(guest):
+        if not self._is_begun and guest is not None and (places.is_beyond(guest) or not await self.begins()):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")
         return message
@@ -216,6 +238,7 @@ class _RequestScope:
         """Send the head of the answer, or a piece of its body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.ends()
             present = {name for name, _ in message["headers"]}
             added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
             message["headers"] = [*message["headers"], *added, (b"x-request-id", self._request_id)]

@@ -79,7 +79,11 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
         "The `Idempotency-Key` was used before, for another request.",
         detail="This Idempotency-Key was used for another request.",
     ),
-    ThrottledError: Refusal("There were too many attempts.", "Retry-After", lambda error: str(error.wait)),
+    ThrottledError: Refusal(
+        "There were too many failed logins, or too many requests with this token.",
+        "Retry-After",
+        lambda error: str(error.wait),
+    ),
     UnavailableError: Refusal(
         "The server cannot answer at the moment. Try again later.", "Retry-After", lambda error: str(error.retry_after)
     ),

@@ -75,13 +75,12 @@ def _text(at: str, state: Mapping[str, Any], method: str, route: str, user: int 
 
 
 def _json(at: str, state: Mapping[str, Any], method: str, route: str, user: int | None, status: int, ms: float) -> str:
-    who, client = (
-        "null" if user is None else user,
-        f'"{state["client_address"]}"' if state["client_address"] else "null",
-    )
+    who = "null" if user is None else user
+    client = f'"{state["client_address"]}"' if state["client_address"] else "null"
     return (
         f'{{"time": "{at}+00:00", "level": "INFO", "logger": "crm.access", "request_id": "{state["request_id"]}", '
-        f'"client": {client}, "method": "{method}", "route": "{route}", "user": {who}, "status": {status}, "ms": {ms:.1f}}}\n'
+        f'"client": {client}, "method": "{method}", "route": "{route}", "user": {who}, "status": {status}, '
+        f'"ms": {ms:.1f}}}\n'
     )
 
 

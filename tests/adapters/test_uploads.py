@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from tests.adapters.test_memory import memory
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryDatabase, MemoryFileStore
@@ -20,7 +21,6 @@ from crm_core.testing.scene import Scene
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.sweeping import Finding, Missing, Orphan, sweep
 from crm_core.use_cases.uploads import Images, Upload, add_image
-from tests.adapters.test_memory import memory
 from tests.pictures import png
 
 
