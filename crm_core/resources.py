@@ -49,6 +49,7 @@ class Resource:
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
+        hidden: ids that are kept beside each record and never shown, which its rule sets and searches can name.
         defaults_to_now: fields that are the time of creation unless they are sent.
         validate: its own rule for a record that is written.
         cascade: its rule for the records that change with one of its own.
@@ -63,6 +64,7 @@ class Resource:
     ordering: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     parent: str | None = None
+    hidden: tuple[str, ...] = ()
     defaults_to_now: tuple[str, ...] = ()
     validate: Validate = _validate_nothing
     cascade: Cascade = _cascade_nothing
@@ -139,6 +141,7 @@ LEADS: Final = Resource(
     filters={"stage": "exact"},
     ordering=("name", "created_at"),
     search=("name",),
+    hidden=("stage_id",),
     defaults_to_now=("created_at",),
     validate=pipelines.validate_lead,
 )

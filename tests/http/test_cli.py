@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 import pytest
@@ -213,7 +213,7 @@ def first_run(data_dir: Path) -> FirstRun:
 
 def read_welcome(server: Server) -> str:
     assert server.process.stdout
-    lines = []
+    lines: list[str] = []
     while not lines or not lines[-1].startswith("Password"):
         lines.append(server.process.stdout.readline())
         assert lines[-1], "the welcome has no password"
@@ -257,7 +257,7 @@ def running(first_run: FirstRun, data_dir: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def crm(running: Server, data_dir: Path) -> Crm:
     """Commands beside the running server."""
-    assert running
+    assert running.process.poll() is None
     return Crm(data_dir)
 
 
@@ -335,13 +335,17 @@ def test_a_killed_worker_is_replaced(running: Server) -> None:
     until(lambda: worker not in running.workers() and running.is_ready())
 
 
+def wait_until_gone(running: Server, worker: int) -> None:
+    until(lambda: worker not in running.workers())
+
+
 @LINUX_ONLY
 def test_workers_killed_one_after_the_other_are_replaced_too(running: Server) -> None:
     for _ in range(2):
         until(lambda: len(running.workers()) == 1 and running.is_ready())
         [worker] = running.workers()
         os.kill(worker, signal.SIGKILL)
-        until(lambda worker=worker: worker not in running.workers())
+        wait_until_gone(running, worker)
     until(lambda: len(running.workers()) == 1 and running.is_ready())
 
 
@@ -366,8 +370,8 @@ def test_a_database_of_ones_own_is_migrated_when_told_to(external: Crm) -> None:
 def test_the_first_password_can_be_given_and_is_not_shown_and_workers_end_with_a_killed_server(
     external: Crm, data_dir: Path
 ) -> None:
-    settings = {"CRM_DATABASE_URL": external.environment["CRM_DATABASE_URL"], "CRM_ADMIN_PASSWORD": "given word"}
-    with Server(data_dir / "unused", **settings) as server:
+    url = external.environment["CRM_DATABASE_URL"]
+    with Server(data_dir / "unused", CRM_DATABASE_URL=url, CRM_ADMIN_PASSWORD="given word") as server:
         assert server.wait().log_in("admin", "given word") == 200
         children = server.children()
         server.process.kill()
@@ -545,7 +549,7 @@ def test_a_sweep_tells_of_orphans_and_missing_files_and_deletes_the_former(
     running: Server, crm: Crm, data_dir: Path
 ) -> None:
     crm("user", "add", "hal", "--superuser", "--password-stdin", given="word")
-    sent = {"headers": {"Authorization": f"Token {crm['token issue hal'].strip()}"}}
+    sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue hal'].strip()}"}}
     client = running.client.post("/api/clients/", json={"name": "a"}, **sent).json()["id"]
     place = f"/api/clients/{client}/"
     gone, orphan = (

@@ -45,7 +45,8 @@ def hook(api: Api, receiver: Receiver, **values: Any) -> dict[str, Any]:
 def log(api: Api, webhook: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
     answer = api.get(f"/api/webhooks/{webhook['id']}/deliveries/", params=params)
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    deliveries: list[dict[str, Any]] = answer.json()
+    return deliveries
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -171,11 +171,12 @@ def test_no_secret_is_told_whatever_is_wrong(tmp_path: Path) -> None:
         "AWS_ACCESS_KEY_ID": SECRET,
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }
-    for words in (["doctor"], ["doctor", "--json"]):
-        ran = Crm(tmp_path, **gone)(*words)
+    crm = Crm(tmp_path, **gone)
+    plain, as_json = crm("doctor"), crm("doctor", "--json")
+    for ran in (plain, as_json):
         assert ran.code == 1
         assert SECRET not in ran.out + ran.err
-    assert [name for name, state in states(ran).items() if state == "failed"] == ["database", "files"]
+    assert [name for name, state in states(as_json).items() if state == "failed"] == ["database", "files"]
 
 
 def test_every_wrong_setting_is_told_at_once_without_a_secret(tmp_path: Path) -> None:

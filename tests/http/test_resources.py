@@ -93,7 +93,8 @@ class World:
     def shown(self, name: str, id_: str) -> dict[str, Any]:
         answer = self.api.get(self.place(name, id_))
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        record: dict[str, Any] = answer.json()
+        return record
 
     def ids(self, name: str, query: str = "") -> list[str]:
         answer = self.api.get(self.collection(name) + query)
@@ -165,7 +166,7 @@ def test_follow_ups_are_at_both_their_paths_and_inside_their_service(world: Worl
     assert [each["id"] for each in api.get(long).json()] == world.ids("follow_up")
     assert api.get(f"/services/{other}/follow-ups/").json() == []
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        sent = {"json": {}} if method.startswith("P") else {}
+        sent: dict[str, Any] = {"json": {}} if method.startswith("P") else {}
         assert api.request(method, f"/services/{other}/follow-ups/{follow_up['id']}/", **sent).status_code == 404
     assert api.post(f"/services/{NOWHERE}/follow-ups/", {}).status_code == 404
 
@@ -335,7 +336,7 @@ def test_a_page_that_holds_everything_has_no_link(world: World) -> None:
     assert ([each["id"] for each in following.json()], following.links) == ([made[0]], {})
 
 
-VALUES = {
+VALUES: dict[str, tuple[str, list[Any]]] = {
     "text": ("t", ["alpha", "Beta", "beta 2", None]),
     "number": ("n", [1, 2.5, -3, None]),
     "date": ("d", ["2025-01-01", "2025-06-01", "2026-01-01", None]),
@@ -549,7 +550,7 @@ def test_a_renamed_stage_takes_its_leads_along(world: World) -> None:
 
 def test_a_lead_s_stage_is_one_of_its_pipeline(world: World) -> None:
     def pipeline(*names: str) -> str:
-        return world.make("pipeline", stages=[{"name": name, "order": i} for i, name in enumerate(names)])["id"]
+        return str(world.make("pipeline", stages=[{"name": name, "order": i} for i, name in enumerate(names)])["id"])
 
     ours, theirs, empty = pipeline("New", "Won"), pipeline("Open", "Won"), pipeline()
     lead = world.make("lead", pipeline=ours)
@@ -680,7 +681,7 @@ NOT_OF_THE_TYPE = {
     "list": [5, True, {}, ["a", "a"], "z", ["a", "z"], [5]],
     "file": ["nonsense", "ftp://a.example/", 5, ""],
 }
-OF_THE_TYPE = {
+OF_THE_TYPE: dict[str, list[Any]] = {
     "text": ["", " a ", "x" * 1_000],
     "number": [0, -1.5, 10**15],
     "date": ["2025-01-05"],
@@ -713,7 +714,8 @@ def test_required_and_unknown_attributes_are_named(world: World) -> None:
     refused = {"attributes": {"program": REQUIRED}}
     path, payload = "/api/services/", world.payload("service")
 
-    for sent in ({}, {"attributes": {}}, {"attributes": {"program": None}}):
+    without: list[dict[str, Any]] = [{}, {"attributes": {}}, {"attributes": {"program": None}}]
+    for sent in without:
         assert problems(world.api.post(path, payload | sent)) == refused
     assert problems(world.api.post(path, {"attributes": {"x": 1}})) == {
         "name": REQUIRED,

@@ -24,7 +24,8 @@ def trial(api: Api, lead: dict[str, Any], event: str = "updated", **changes: Any
     hook = api.make("/api/webhooks/", **(HOOK | changes))
     answer = api.post(f"/api/webhooks/{hook['id']}/dry-run/", {"record": lead["id"], "event": event})
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    request: dict[str, Any] = answer.json()
+    return request
 
 
 def test_header_values_are_for_those_who_may_change_webhooks(api: Api) -> None:

@@ -15,7 +15,7 @@ from crm_core.engine.matching import cursor_of, matches, simple_lower, sort_key
 from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.engine.query_strings import known_parameters, parse_query, refuse_missing
 from crm_core.errors import InvalidError
-from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead
+from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -23,6 +23,7 @@ from crm_core.resources import (
     ENROLLMENTS,
     FOLLOW_UPS,
     LEADS,
+    PIPELINES,
     RESOURCES,
     SERVICES,
     TRANSFER_REQUESTS,
@@ -120,8 +121,10 @@ def test_an_attribute_is_matched_by_its_declared_type(name: str, value: str, ope
         (LEADS, "responsible", "ann", NOT_A_NUMBER),
         (LEADS, "responsible", "1.5", NOT_A_NUMBER),
         (LEADS, "responsible", "9" * 30, NOT_A_NUMBER),
+        (LEADS, "responsible", "\N{ARABIC-INDIC DIGIT TWO}", NOT_A_NUMBER),
         (LEADS, "stage", "a\x00", ["Null characters are not allowed."]),
         (LEADS, "stage", "a\ud800", ["Surrogate characters are not allowed: U+D800."]),
+        (WEBHOOKS, "model", "x" * 200, [f"Select a valid choice. {'x' * 100} is not one of the available choices."]),
         (WEBHOOKS, "model", "lead", ["Select a valid choice. lead is not one of the available choices."]),
         (WEBHOOKS, "is_active", "maybe", ["Must be a valid boolean."]),
         (LEADS, "attributes.ghost", "1", UNDEFINED),
@@ -303,6 +306,32 @@ def test_an_absent_value_matches_nothing() -> None:
     assert not matches(attribute("number__lt", "5"), bare)
     assert not matches(parse(LEADS, stage="x"), bare)
     assert not matches(parse(FOLLOW_UPS, search="x"), made(FollowUp, 1, service=uid(2), comment=None))
+
+
+def test_a_record_without_attributes_can_be_searched_too() -> None:
+    assert matches(parse(PIPELINES, search="sales"), made(Pipeline, 1, name="Sales"))
+    assert not matches(parse(PIPELINES, search="x"), made(Pipeline, 1, name="Sales"))
+
+
+def test_a_search_looks_into_each_text_by_itself() -> None:
+    lead = made(Lead, 1, name="ab", attributes={"text": "cd"})
+
+    assert not matches(parse(LEADS, search="xx"), lead)
+    assert not matches(parse(LEADS, search="bc"), lead)
+
+
+def test_a_single_text_of_a_list_attribute_is_matched_whole() -> None:
+    lead = made(Lead, 1, name="a", attributes={"list": "green"})
+
+    assert matches(attribute("list", "green"), lead)
+    assert not matches(attribute("list", "gree"), lead)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("text", ["2025-01-15"]), ("list", 5), ("date", ["2025-01-15"])])
+def test_a_value_of_an_earlier_type_matches_nothing(name: str, kept: object) -> None:
+    lead = made(Lead, 1, name="a", attributes={name: kept})
+
+    assert not matches(attribute(name, "2025-01-15"), lead)
 
 
 def test_true_is_not_the_number_1() -> None:

@@ -33,7 +33,7 @@ HOOK = made(
 
 def event(was: Lead | None, now: Lead | None, **more: Any) -> Event:
     kind: EventKind = "created" if was is None else "deleted" if now is None else "updated"
-    values = {
+    values: dict[str, Any] = {
         "resource": "lead",
         "record": uid(9),
         "version": 4,
