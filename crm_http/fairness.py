@@ -9,11 +9,15 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+from litestar.types import HTTPScope
 
 from crm_core.errors import UnavailableError
+
+T = TypeVar("T")
 
 _SCHEMES: Final = frozenset({b"token", b"bearer"})
 
@@ -208,6 +212,21 @@ class Share(NamedTuple):
     guest: Hashable
     guests: Guests
     turns: Turns
+
+    @classmethod
+    def of(cls, scope: HTTPScope) -> Self:
+        """Return what a request has; the middleware put it into its scope."""
+        share = scope["state"]["share"]
+        assert isinstance(share, cls)  # noqa: S101
+        return share
+
+    async def in_turn(self, made: Coroutine[Any, Any, T]) -> T:
+        """Return what is awaited, in a turn. Raises UnavailableError if it waits too long."""
+        try:
+            async with self.turns.turn(self.guest, MAX_TURN_WAIT):
+                return await made
+        finally:
+            made.close()  # no turn came
 
     def belongs_to(self, user_id: int) -> None:
         """Remember the user for the next requests with this token."""

@@ -44,8 +44,6 @@ _DEFAULT_HEADERS: Final = [
 #: Seconds that a user who has more than a share is kept waiting for a refusal while others are there. Most clients try
 #: again at once, and answering that would take the time that the others need.
 _REFUSAL_DELAY: Final = 0.5
-#: The key of ``scope["state"]`` under which the login has how it failed: ``refused`` or ``throttled``.
-FAILED_LOGIN: Final = "failed_login"
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
 _CLIENT_CLOSED: Final = 499
 

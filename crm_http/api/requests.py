@@ -21,7 +21,6 @@ from litestar.exceptions import HTTPException
 from crm_core.input.readers import MAX_DEPTH, parse_decimal
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
-from crm_http.fairness import Share
 from crm_http.middleware import Limits
 
 AnyRequest = Request[Any, Any, Any]
@@ -155,16 +154,8 @@ async def _read_bytes(request: AnyRequest) -> bytes:
     with _reading():
         async with asyncio.timeout(_limits(request).body_seconds):
             body = await request.body()
-    if body:
-        check_encoding(request)
+    check_encoding(request)
     return body
-
-
-def share_of(request: AnyRequest) -> Share:
-    """Return what the request has of the worker."""
-    share = request.scope["state"]["share"]
-    assert isinstance(share, Share)  # noqa: S101  # the middleware put it there
-    return share
 
 
 def _limits(request: AnyRequest) -> Limits:
@@ -188,10 +179,9 @@ def _reading() -> Iterator[None]:
 
 def check_encoding(request: AnyRequest) -> None:
     """Raise RequestError for a body in a content encoding, such as gzip (RFC 9110, 8.4); no route takes one."""
-    codings = {coding.strip().lower() for coding in header(request, b"content-encoding").split(",")}
-    if codings - {"", "identity"}:
-        sent = header(request, b"content-encoding")[:100]
-        detail = f'Unsupported content encoding "{sent}" in request.'
+    sent = header(request, b"content-encoding")
+    if {coding.strip().lower() for coding in sent.split(",")} - {"", "identity"}:
+        detail = f'Unsupported content encoding "{sent[:100]}" in request.'
         raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
 
 

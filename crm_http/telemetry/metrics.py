@@ -18,15 +18,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from crm_core.errors import UnavailableError
+from crm_core.errors import ThrottledError, UnavailableError, WrongCredentialsError
 from crm_core.ports import WebhookSender
 from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_http.middleware import FAILED_LOGIN
 
 #: The directory of the files; prometheus_client reads the variable when it is imported.
 _DIRECTORY_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAMPLE_INTERVAL: Final = 1.0
+#: How logins fail, by the error; the app raises these for nothing else.
+_FAILED_LOGINS: Final = {WrongCredentialsError: "refused", ThrottledError: "throttled"}
 
 #: Returns the values of a gauge by label.
 Sample = Callable[[], Mapping[str, float]]
@@ -56,7 +57,7 @@ class Metrics:
 
     def __call__(self, method: str, route: str, status: int, seconds: float, scope: HTTPScope) -> None:
         """Count a request."""
-        if result := scope["state"].get(FAILED_LOGIN):
+        if result := _FAILED_LOGINS.get(scope["state"].get("error")):
             self._failed_logins.labels(result).inc()
         key = (method, route, status)
         if (histogram := self._by_request.get(key)) is None:

@@ -6,7 +6,6 @@ from typing import Final
 
 from litestar.response.base import ASGIResponse
 
-from crm_core.errors import ThrottledError, WrongCredentialsError
 from crm_core.model.accounts import User
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
@@ -15,7 +14,6 @@ from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, arr
 from crm_http.api.requests import FORM, JSON, MAX_LOGIN_BODY, MULTIPART, AnyRequest, is_strict, read_login
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody, rights
-from crm_http.middleware import FAILED_LOGIN
 
 #: The group that each list of users shows, by the last part of its path.
 _USER_LISTS: Final[Mapping[str, str]] = {
@@ -33,14 +31,8 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
     """Return the endpoints of logins and users."""
 
     async def log_in(request: AnyRequest) -> ASGIResponse:
-        data, state = await read_login(request), request.scope["state"]
-        try:
-            token = await use_cases.log_in(
-                accounts, passwords, data, address=state.get("client_address", ""), strict=is_strict(request)
-            )
-        except (WrongCredentialsError, ThrottledError) as error:
-            state[FAILED_LOGIN] = "throttled" if isinstance(error, ThrottledError) else "refused"
-            raise
+        data, address = await read_login(request), request.scope["state"]["client_address"]
+        token = await use_cases.log_in(accounts, passwords, data, address=address, strict=is_strict(request))
         return json_response({"token": token})
 
     async def log_out(request: AnyRequest) -> ASGIResponse:
