@@ -8,6 +8,7 @@ CrmError
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
+├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
@@ -101,6 +102,10 @@ class UnknownUserError(NotFoundError):
 
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
+
+
+class DeliveryFinishedError(CrmError):
+    """The delivery cannot be cancelled because it is finished."""
 
 
 class VersionConflictError(CrmError):

@@ -65,6 +65,8 @@ METADATA = ip_network("169.254.169.254/32")
         (database.addresses({"fd00::/64": 2}, SERVED), "warning"),
         (database.addresses({"": 2}, SERVED), "warning"),
         (database.addresses({"10.0.0.1": 2}, Settings(host="::", trusted_proxies=(METADATA,))), "warning"),
+        (database.webhooks_of_disabled_users([]), "ok"),
+        (database.webhooks_of_disabled_users(["Notify (cat)"]), "warning"),
         (database.outbox(OUTBOX), "ok"),
         (database.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
         (database.outbox(OUTBOX | {"dead": 1.0}), "warning"),
