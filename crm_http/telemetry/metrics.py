@@ -27,7 +27,7 @@ _DIRECTORY_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAMPLE_INTERVAL: Final = 1.0
 #: How logins fail, by the error; the app raises these for nothing else.
-_FAILED_LOGINS: Final = {WrongCredentialsError: "refused", ThrottledError: "throttled"}
+_FAILED_LOGINS: Final[Mapping[object, str]] = {WrongCredentialsError: "refused", ThrottledError: "throttled"}
 
 #: Returns the values of a gauge by label.
 Sample = Callable[[], Mapping[str, float]]
