@@ -10,6 +10,7 @@ from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -25,6 +26,7 @@ from crm_core.errors import (
     UnknownUserError,
     UsernameTakenError,
     VersionConflictError,
+    WrongCredentialsError,
     flatten,
 )
 from crm_core.input.texts import fold, sorting_key
@@ -82,6 +84,7 @@ from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result, Retries
 
 __all__ = [
@@ -120,6 +123,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "DeliveryDetail",
+    "DeliveryFinishedError",
     "DeliveryLog",
     "DeliveryState",
     "Document",
@@ -186,10 +190,13 @@ __all__ = [
     "Users",
     "VersionConflictError",
     "Webhook",
+    "WebhookRequest",
     "WebhookSender",
+    "WrongCredentialsError",
     "cursor_of",
     "flatten",
     "fold",
+    "make_attempt",
     "matches",
     "searched_text",
     "sort_key",

@@ -2,11 +2,13 @@
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   ├── WrongCredentialsError     a login with a wrong name or password
 │   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
+├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
@@ -64,6 +66,13 @@ class InvalidError(CrmError):
         self.problems = problems
 
 
+class WrongCredentialsError(InvalidError):
+    """A login with a wrong name or password, or of a disabled user; which of these is not said."""
+
+    def __init__(self) -> None:
+        super().__init__({ACROSS_FIELDS: (Problem("authorization", "Unable to log in with provided credentials."),)})
+
+
 class UsernameTakenError(InvalidError):
     """Another user has the name that a new user was to have."""
 
@@ -94,6 +103,10 @@ class UnknownUserError(NotFoundError):
 
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
+
+
+class DeliveryFinishedError(CrmError):
+    """The delivery cannot be cancelled because it is finished."""
 
 
 class VersionConflictError(CrmError):

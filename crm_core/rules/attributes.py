@@ -78,6 +78,11 @@ def validate_values(
     return values, problems
 
 
+def check_value(definition: Attribute, value: object) -> Problems:
+    """Return why an attribute cannot have a value, which is not null; empty if it can."""
+    return _CHECKS[definition.type](definition, value)
+
+
 def _as_kept(value: object) -> object:
     """Return a value with texts in NFC, and a number with all its digits."""
     if isinstance(value, str):
