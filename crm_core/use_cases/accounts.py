@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +14,7 @@ from crm_core.errors import NotAuthenticatedError, ThrottledError, WrongCredenti
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
@@ -66,7 +68,8 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     keys = {**failure_keys(username, address), "account": account_key(username)}
     await _check_throttle(accounts, keys, username, address, now)
     credentials = await accounts.credentials(username)
-    if not await passwords.verify(password, credentials[1] if credentials else None) or credentials is None:
+    spelling = await _spelling(passwords, password, credentials[1] if credentials else None)
+    if spelling is None or credentials is None:
         await _count_failure(accounts, keys, address, credentials and credentials[0])
         raise WrongCredentialsError
     user_id, password_hash = credentials
@@ -76,9 +79,21 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     if token is None:
         raise WrongCredentialsError
     await accounts.remember_address(user_id, address, now, ADDRESS_MEMORY)
-    if passwords.is_outdated(password_hash):
-        await accounts.set_password(user_id, await passwords.hash(password), if_hash=password_hash)
+    if spelling != normal(password) or passwords.is_outdated(password_hash):
+        await accounts.set_password(user_id, await passwords.hash(normal(password)), if_hash=password_hash)
     return token
+
+
+async def _spelling(passwords: Passwords, password: str, password_hash: str | None) -> str | None:
+    """Return the Unicode form of a password of which a hash is, or None.
+
+    Hashes are of NFC. Those of earlier releases are of what was sent then, as it is sent now or decomposed. How many
+    forms are tried depends on what is sent, not on the user, so that nobody can tell by the time which users exist.
+    """
+    for spelling in dict.fromkeys((normal(password), password, unicodedata.normalize("NFD", password))):
+        if await passwords.verify(spelling, password_hash):
+            return spelling
+    return None
 
 
 async def issue_token(accounts: Accounts, user_id: int, *, if_hash: str | None = None) -> str | None:
@@ -118,7 +133,7 @@ class Credentials:
     """The payload of a login."""
 
     username: str = text(max_length=MAX_NAME)
-    password: str = text(max_length=MAX_PASSWORD, trim=False)
+    password: str = text(max_length=MAX_PASSWORD, verbatim=True)
 
 
 def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
