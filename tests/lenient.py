@@ -14,6 +14,7 @@ from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import FALSE, TRUE
+from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.entities import Attribute
 from crm_core.model.files import SITE_FILES
@@ -29,8 +30,10 @@ from crm_http.openapi.schemas import Schema
 from tests.http.test_routes import NoPasswords
 
 _MAX_INTEGER: Final = 2**63 - 1
-#: A text that is not blank, as Python understands blank.
-_NOT_BLANK: Final = r"[^\s\x1c-\x1f\x85]"
+#: A text that is not blank: it has a character that shows.
+_NOT_BLANK: Final = "[^{}]".format(
+    "".join(c if c == "-" or c > "\uffff" else f"\\u{ord(c):04x}" for c in BLANKS + INVISIBLE)
+)
 _INTEGER: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
 #: A URL of the web.
 _WEB_URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\@]+([/?#][^\s\\]*)?$"
@@ -155,14 +158,16 @@ def _body(declared: Input, schema: Schema) -> Schema:
 
 
 def _attribute(definition: Attribute) -> Schema:
+    visible: Schema = {"pattern": _NOT_BLANK} if definition.is_required else {}
     if definition.type == "file":
         return {"type": "string", "maxLength": 2_048, "pattern": _WEB_URL}
-    if definition.type == "list":
-        item: Schema = {"type": "string"}
-        if definition.list_values:
-            item["enum"] = list(definition.list_values)
-        return one_or_many(item)
-    return PLAIN.attribute(definition)
+    if definition.type == "text":
+        return {"type": "string", "maxLength": 1_000_000} | visible
+    if definition.type != "list" or definition.list_values:
+        return PLAIN.attribute(definition)
+    item: Schema = {"type": "string"}
+    limits: Schema = {"minItems": 1, "contains": visible} if definition.is_required else {}
+    return one_or_many(item | visible, limits | {"items": item})
 
 
 #: All that the server takes.

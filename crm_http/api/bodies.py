@@ -83,6 +83,18 @@ class WebhookSecret:
 
 
 @attrs.frozen
+class FirstSecret:
+    """The secret of a new webhook.
+
+    Attributes:
+        secret: the secret, ``whsec_…``, which is shown only this once; null in the answer to a repeated request, if the
+            webhook has another secret by now.
+    """
+
+    secret: str | None
+
+
+@attrs.frozen
 class WebhookRequest:
     """The request of a delivery.
 

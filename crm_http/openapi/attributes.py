@@ -86,7 +86,7 @@ def attribute_schemas(
 def attribute_parameters(definitions: Iterable[Attribute], form: Form = PLAIN) -> Iterator[Schema]:
     """Yield the query parameters that filter lists by attributes."""
     for attribute in definitions:
-        for operator in OPERATORS_OF_TYPE[attribute.type]:
+        for operator in (*OPERATORS_OF_TYPE[attribute.type], "isnull"):
             yield query_parameter(
                 f"{ATTRIBUTE_PREFIX}{attribute.name}{'' if operator == 'exact' else f'__{operator}'}",
                 _OPERANDS.get(operator) or _operand(attribute.type),

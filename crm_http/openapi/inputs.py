@@ -6,7 +6,7 @@ Defaults are told in words: a client that knew them would send them, and so rese
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -130,17 +130,19 @@ _OF_ATTRIBUTE: Final[Mapping[str, Schema]] = {
 
 
 def _plain_attribute(definition: Attribute) -> Schema:
+    if definition.type == "text":
+        return _OF_ATTRIBUTE["text"] | ({"minLength": 1} if definition.is_required else {})
     if definition.type != "list":
         return dict(_OF_ATTRIBUTE[definition.type])
-    item: dict[str, Any] = {"type": "string"}
+    item: Schema = {"type": "string"}
     if definition.list_values:
         item["enum"] = list(definition.list_values)
-    return one_or_many(item)
+    return one_or_many(item, {"minItems": 1} if definition.is_required else {})
 
 
-def one_or_many(item: Schema) -> Schema:
+def one_or_many(item: Schema, limits: Schema | None = None) -> Schema:
     """Return the schema of the values of a list attribute: one, or an array of distinct ones (decision 20)."""
-    return {"anyOf": [item, {"type": "array", "items": item, "uniqueItems": True}]}
+    return {"anyOf": [item, {"type": "array", "items": item, "uniqueItems": True} | (limits or {})]}
 
 
 #: What should be sent.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.sentences import field_sentences
@@ -81,8 +82,8 @@ def _parameters_of_class(of: type) -> Iterator[tuple[str, tuple[Schema, str]]]:
 
 
 def _list_parameters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:
-    for name in (*resource.filters, *(name for name in resource.references if name != resource.parent)):
-        yield name, _filter(resource, name)
+    for parameter, (name, operator) in filter_parameters(resource).items():
+        yield parameter, _filter(resource.fields[name], name, operator)
     searched = [*resource.search, *(["text attributes"] if "attributes" in resource.fields else [])]
     yield "search", (_TEXT, _SEARCH.format(", ".join(searched) or "nothing"))
     if options := [sign + name for name in resource.ordering for sign in ("", "-")]:
@@ -90,10 +91,13 @@ def _list_parameters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, st
     yield from _PAGING.items()
 
 
-def _filter(resource: Resource, name: str) -> tuple[Schema, str]:
-    if resource.filters.get(name) == "contains":
-        return _TEXT, f"Only those whose `{name}` contains this text; case is ignored."
-    return _exact(resource.fields[name]), f"Only those with this `{name}`."
+def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
+    """Return the schema and the description of a filter."""
+    if operator == "contains":
+        return _TEXT, f"Only those whose `{name}` contains this text; case and accents are ignored."
+    if operator == "isnull":
+        return {"type": "boolean"}, f"Only those without `{name}`, or with `false` those that have one."
+    return _exact(field), f"Only those with this `{name}`."
 
 
 def _exact(field: Field) -> Schema:

@@ -60,7 +60,7 @@ def nullable(schema: Schema) -> Schema:
     return schema | {"type": [schema["type"], "null"]} | options
 
 
-def described(schema: Schema, sentence: str | None) -> Schema:
+def described(schema: Schema, sentence: str) -> Schema:
     """Return a schema with a description, unless it has one."""
     return {"description": sentence} | schema if sentence else schema
 
@@ -74,7 +74,10 @@ def output_schema(entity: type) -> Schema:
     """Return the schema of a class in answers, which always have all of its fields."""
     fields, sentences = fields_of(entity), field_sentences(entity)
     members = {
-        member.name: described(_output_member(entity, member, fields.get(member.name)), sentences.get(member.name))
+        member.name: described(
+            _output_member(entity, member, fields.get(member.name)),
+            sentences.get(member.name, "").replace("None", "null"),  # docstrings speak Python
+        )
         for member in attrs.fields(entity)
     }
     summary = (entity.__doc__ or "").partition("\n")[0].partition(" (``")[0].rstrip(".")

@@ -44,6 +44,8 @@ class WebhookRoutes:
             self.db, caller(request), path_id(request), data, strict=is_strict(request)
         )
         sent = {name: getattr(delivery, name) for name in ("method", "url", "headers", "body")}
+        if delivery.method == "GET":
+            sent["body"] = None
         return json_response({"would_fire": would_fire, "request": sent, "error": delivery.error or None})
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
@@ -57,6 +59,12 @@ class WebhookRoutes:
         """Answer with one delivery."""
         ids = path_id(request), path_id(request, "delivery")
         return json_response(await webhooks.get(self.db, self.log, caller(request), *ids))
+
+    async def cancel(self, request: AnyRequest) -> ASGIResponse:
+        """Cancel a delivery that waits."""
+        ids = path_id(request), path_id(request, "delivery")
+        await webhooks.cancel(self.db, self.log, caller(request), *ids)
+        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
 
     async def redeliver(self, request: AnyRequest) -> ASGIResponse:
         """Send a delivery again; answer with it."""
@@ -89,7 +97,8 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         RecordRoutes(WEBHOOKS, db, _PATH, shown_once=with_secret, created="WebhookCreated"),
     )
     routes = WebhookRoutes(db, log)
-    declare = partial(Endpoint, access=rights(WEBHOOKS.noun, POST="change"), tag=tag_of(WEBHOOKS))
+    access = rights(WEBHOOKS.noun, POST="change", DELETE="change")
+    declare = partial(Endpoint, access=access, tag=tag_of(WEBHOOKS))
     yield declare(
         *("POST", f"{_ONE}/dry-run", routes.dry_run),
         id="webhooks_dry_run",
@@ -130,6 +139,14 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         summary="Retrieve a delivery",
         description="With its request and the answer to it, for callers who may change webhooks.",
         replies={200: Reply("The delivery, with its request and the answer to it.", "Delivery")},
+    )
+    yield declare(
+        *("DELETE", f"{_ONE}/deliveries/{{delivery}}", routes.cancel),
+        id="webhooks_cancel_delivery",
+        summary="Cancel a delivery that waits",
+        description="It is not sent. One that is being sent, or has ended, cannot be cancelled.",
+        replies={204: Reply("The delivery is cancelled. It stays in the log.")},
+        errors=frozenset({409}),
     )
     yield declare(
         *("POST", f"{_ONE}/deliveries/{{delivery}}/redeliver", routes.redeliver),
