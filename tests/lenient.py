@@ -1,12 +1,16 @@
 """The description in its second form: all that the server takes, and not only what should be sent.
 
 Schemathesis generates requests from it, so that its checks stay exact in both directions: what fits is accepted, and
-what does not fit is refused. Clients get the plain form (``crm_http.openapi.inputs``).
+what does not fit is refused. Clients get the plain form (``crm_http.openapi.inputs``). With the address of a server and a token as
+arguments, this module writes the second form to its output.
 """
 
+import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import httpx
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
@@ -18,6 +22,7 @@ from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.entities import Attribute
 from crm_core.model.files import SITE_FILES
+from crm_core.rules.attributes import ENTITIES
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks import entity as webhook_entity
 from crm_core.webhooks import templates
@@ -62,6 +67,16 @@ def lenient_document(definitions: Mapping[str, Sequence[Attribute]] | None) -> M
     """The document in its second form, with the attributes of entities where they are known."""
     document = describe(mounted_endpoints(), LENIENT)
     return document if definitions is None else with_attributes(document, definitions, LENIENT)
+
+
+def definitions(get: Callable[[str], httpx.Response]) -> Mapping[str, Sequence[Attribute]]:
+    """The attributes of entities as a server has them."""
+    listed = {entity: get(f"/api/attributes/{entity}/").json() for entity in ENTITIES}
+    return {entity: [_defined(**each) for each in attributes] for entity, attributes in listed.items()}
+
+
+def _defined(**values: Any) -> Attribute:
+    return Attribute(**values | {"list_values": tuple(values["list_values"])})
 
 
 def _text(field: Field) -> Schema:
@@ -172,3 +187,9 @@ def _attribute(definition: Attribute) -> Schema:
 
 #: All that the server takes.
 LENIENT: Final = Form(member=_member, body=_body, attribute=_attribute, leaves_room=False, takes_empty_parameters=True)
+
+
+if __name__ == "__main__":
+    address, token = sys.argv[1:]
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}) as client:
+        sys.stdout.write(json.dumps(lenient_document(definitions(client.get))))

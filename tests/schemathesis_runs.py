@@ -7,13 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from crm_core.model.entities import Attribute
-from crm_core.rules.attributes import ENTITIES
 from tests.http.conftest import Server
-from tests.lenient import lenient_document
+from tests.lenient import definitions, lenient_document
 
 ROOT = pathlib.Path(__file__).parents[1]
 _SCHEMATHESIS = pathlib.Path(sys.executable).parent / "schemathesis"
@@ -29,7 +26,7 @@ class Result(NamedTuple):
 def run(server: Server, token: str, *options: str, knows_attributes: bool = False) -> Result:
     """Run it with a token, or with none; with the attributes that are defined, or without."""
     second = server.api().token
-    document = lenient_document(_definitions(server) if knows_attributes else None)
+    document = lenient_document(definitions(server.api().get) if knows_attributes else None)
     begun = time.monotonic()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as description:
         json.dump(document, description)
@@ -50,17 +47,6 @@ def run(server: Server, token: str, *options: str, knows_attributes: bool = Fals
         )
     print(f"Schemathesis took {time.monotonic() - begun:.1f} s: {done.stdout.strip().splitlines()[-1:]}")
     return Result(done.returncode, done.stdout + done.stderr)
-
-
-def _definitions(server: Server) -> Mapping[str, Sequence[Attribute]]:
-    api = server.api()
-    return {
-        entity: [_attribute(**each) for each in api.get(f"/api/attributes/{entity}/").json()] for entity in ENTITIES
-    }
-
-
-def _attribute(**values: Any) -> Attribute:
-    return Attribute(**values | {"list_values": tuple(values["list_values"])})
 
 
 def define_attributes(server: Server) -> None:

@@ -137,12 +137,14 @@ def files_named(page: str) -> Iterator[str]:
     text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
     text += "".join(f"`{module.replace('.', '/')}.py`" for module in re.findall(r"python -m (tests[\w.]+)", text))
     for name in re.findall(r"`([\w./-]+)`", text):
-        is_file = re.search(r"\.(py|md|toml|json|jsonl|txt)$", name) or re.match(rf"({'|'.join(FOLDERS)})/", name)
+        is_file = re.search(r"\.(py|md|toml|json|jsonl|txt)$", name) or re.match(
+            rf"({'|'.join(map(re.escape, FOLDERS))})/", name
+        )
         if is_file and name not in ELSEWHERE:
             yield name
 
 
-FOLDERS = [path.name for folder in (ROOT, ROOT / "tests") for path in folder.iterdir() if path.is_dir()]
+FOLDERS = [re.escape(path.name) for folder in (ROOT, ROOT / "tests") for path in folder.iterdir() if path.is_dir()]
 
 
 def places(page: str, name: str) -> Iterator[pathlib.Path]:
