@@ -1,8 +1,9 @@
 """The description in its second form: all that the server takes, and not only what should be sent.
 
 Schemathesis generates requests from it, so that its checks stay exact in both directions: what fits is accepted, and
-what does not fit is refused. Clients get the plain form (``crm_http.openapi.inputs``). With the address of a server and a token as
-arguments, this module writes the second form to its output.
+what does not fit is refused. Clients get the plain form (``crm_http.openapi.inputs``).
+
+With the address of a server and a token as arguments, this module writes the second form to its output.
 """
 
 import json

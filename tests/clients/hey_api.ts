@@ -33,7 +33,7 @@ const upload = await crm.clientsUpload({ path: { id: acme.data!.id }, body: { fi
 assert.equal(upload.data!.list_of_images.length, 1);
 
 const hook = await crm.webhooksCreate({ body: { name: "Hook", model: "Lead", url: "http://127.0.0.1:9/{id}" } });
-assert.ok(hook.data!.secret.startsWith("whsec_"));
+assert.ok(hook.data!.secret!.startsWith("whsec_"));
 
 const refused = await crm.clientsCreate({ body: { name: "" } });
 assert.equal(refused.response?.status, 400);
