@@ -2,6 +2,7 @@
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   ├── WrongCredentialsError     a login with a wrong name or password
 │   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
@@ -40,8 +41,9 @@ Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
 #: Problems that several rules find.
 IS_REQUIRED: Final = Problem("required", "This field is required.")
 NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
-BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 BLANK: Final = Problem("blank", "This field may not be blank.")
+EMPTY_LIST: Final = Problem("empty", "This list may not be empty.")
+BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 NOT_A_STRING: Final = Problem("invalid", "Not a valid string.")
 NOT_A_BOOLEAN: Final = Problem("invalid", "Must be a valid boolean.")
 NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
@@ -62,6 +64,13 @@ class InvalidError(CrmError):
     def __init__(self, problems: Mapping[str, Problems]) -> None:
         super().__init__(", ".join(flatten(problems)))
         self.problems = problems
+
+
+class WrongCredentialsError(InvalidError):
+    """A login with a wrong name or password, or of a disabled user; which of these is not said."""
+
+    def __init__(self) -> None:
+        super().__init__({ACROSS_FIELDS: (Problem("authorization", "Unable to log in with provided credentials."),)})
 
 
 class UsernameTakenError(InvalidError):

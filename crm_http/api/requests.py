@@ -18,6 +18,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
+from crm_core.engine.parameters import gather
 from crm_core.input.readers import MAX_DEPTH, parse_decimal
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
@@ -95,10 +96,10 @@ def decode_json(body: bytes) -> object:
 
 
 def read_query(request: AnyRequest) -> Mapping[str, str]:
-    """Return the query parameters; the last one counts where a name is repeated."""
+    """Return the query parameters; the last one counts where a name is repeated, but those of ``__in`` add up."""
     try:
         text = request.scope["query_string"].decode()
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
+        return gather(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
     except ValueError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query string cannot be read.") from error
 
@@ -153,7 +154,9 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
 async def _read_bytes(request: AnyRequest) -> bytes:
     with _reading():
         async with asyncio.timeout(_limits(request).body_seconds):
-            return await request.body()
+            body = await request.body()
+    check_encoding(request)
+    return body
 
 
 def _limits(request: AnyRequest) -> Limits:
@@ -173,6 +176,14 @@ def _reading() -> Iterator[None]:
             raise
         # The client went away, or what it sent is no HTTP.
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
+
+
+def check_encoding(request: AnyRequest) -> None:
+    """Raise RequestError for a body in a content encoding, such as gzip (RFC 9110, 8.4); no route takes one."""
+    sent = header(request, b"content-encoding")
+    if {coding.strip().lower() for coding in sent.split(",")} - {"", "identity"}:
+        detail = f'Unsupported content encoding "{sent[:100]}" in request.'
+        raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
 
 
 def unsupported(request: AnyRequest) -> RequestError:
