@@ -1,4 +1,4 @@
-"""HTTP answers become values, and error answers become the errors of ``crm_core.errors`` with the same meaning."""
+"""Reads values from responses, and raises the errors of ``crm_core.errors`` for error responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -48,7 +48,7 @@ class NoAnswerError(CrmError):
 
 def version_of(record: object) -> int | None:
     """Return the version that a record had when it was read; None for a record from a list, which has no versions."""
-    version: int | None = vars(record).get(_VERSION)
+    version: int | None = getattr(record, "__dict__", {}).get(_VERSION)
     return version
 
 
