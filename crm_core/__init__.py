@@ -4,12 +4,13 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
-from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Decide, Decision, Put, Remove
 from crm_core.engine.matching import cursor_of, matches, searched_text, simple_lower, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     CrmError,
+    DuplicateRequestError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,

@@ -14,6 +14,8 @@ CrmError
 ├── PermissionDeniedError         the caller lacks a permission
 ├── ThrottledError                too many attempts; has the seconds to wait
 └── UnavailableError              the store cannot answer now; has the seconds to wait
+
+DuplicateRequestError             a store says that another request with the same key was committed first
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -121,6 +123,10 @@ class IdempotencyKeyReusedError(CrmError):
 
     def __init__(self, detail: str = "This idempotency key was used for another request.") -> None:
         super().__init__(detail)
+
+
+class DuplicateRequestError(Exception):
+    """Another request with the same idempotency key was committed first. Stores raise it; no use case does."""
 
 
 class NotAuthenticatedError(CrmError):

@@ -1,4 +1,4 @@
-"""What the core asks of the world. Adapters need not import these to conform; mypy checks that they do.
+"""Ports: the interfaces that adapters implement. Adapters need not import them; mypy checks that they conform.
 
 ``docs/how-to/write-an-adapter.md`` goes through writing a Database; ``crm_core.testing`` has the facts that each
 adapter must show.
@@ -56,7 +56,7 @@ class Database(Protocol):
         """
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        """The receipt of a request of the last ``changes.RECEIPTS_KEPT`` with this idempotency key."""
+        """Return the receipt of a request with this key, if it is not older than ``receipts.RECEIPTS_KEPT``."""
 
 
 class Accounts(Protocol):
@@ -228,7 +228,7 @@ class WebhookSender(Protocol):
 
 
 class FileStore(Protocol):
-    """Keeps files by their keys (``crm_core.rules.images``), written once, whole or not at all, and never changed.
+    """Keeps files by their keys (``crm_core.model.files``), written once, whole or not at all, and never changed.
 
     Methods may raise UnavailableError, and nothing else of the store's own.
     """

@@ -30,13 +30,13 @@ PUBLIC: Mapping[str, str] = {
         WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.documents": "body_of decode decode_list encode",
+    "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
     "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFileStore MemoryOutbox RecordingSender",
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase EmbeddedServerError Pool PostgresAccounts PostgresDatabase PostgresOutbox
-        UnfitDatabaseError embedded_server migrate
+        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresOutbox UnfitDatabaseError migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",

@@ -11,10 +11,11 @@ import attrs
 from crm_adapters import documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Decide, Decision, Put, Remove
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search

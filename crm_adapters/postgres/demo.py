@@ -1,4 +1,4 @@
-"""Demo data in bulk: what the app would have written one by one, by COPY, in one transaction."""
+"""Loads demo data in bulk, by COPY in one transaction; the rows are those that the app would write."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -26,7 +26,7 @@ _BATCH: Final = 5_000
 _USERS: Final = b"select id, username, first_name, last_name, email from app_user where is_active order by id"
 _EVENT: Final = b"""
 copy event (resource, record, version, kind, actor, actor_name, request_id, at, changes) from stdin"""
-#: What GIN indexes put off grows large, so that they are brought up to date a few times instead of all the time.
+#: The pending list of GIN indexes grows large, so that they are updated a few times instead of all the time.
 _SETTINGS: Final = b"select set_config('gin_pending_list_limit', '64MB', true)"
 _REQUEST_ID: Final = "crm demo"
 
@@ -35,25 +35,25 @@ class DemoError(Exception):
     """Demo data cannot be loaded; one line that says what to do."""
 
 
-async def load(conninfo: str, *, clients: int, leads: int, seed: int, tell: Callable[[int, int], None]) -> Company:
-    """Load demo data, all or nothing; gives whose it is. Raises DemoError.
+async def load(conninfo: str, *, clients: int, leads: int, seed: int, progress: Callable[[int, int], None]) -> Company:
+    """Load demo data, all or nothing; return the company. Raises DemoError.
 
     Args:
         conninfo: a migrated database with at least one user.
-        clients: how many clients; a student comes with every fifth.
+        clients: how many clients; there is one student for every five.
         leads: how many leads.
-        seed: another one gives other records.
-        tell: called again and again with the records that were loaded, and how many they will be.
+        seed: each seed gives other records.
+        progress: is called repeatedly with the number of records loaded so far and the number of all.
     """
     with translated():
         try:
             async with await connect(conninfo, application_name="crm demo") as connection:
                 users = await _users(connection)
                 company = Company(clients=clients, leads=leads, seed=seed, users=users)
-                await _load(connection, company, tell)
+                await _load(connection, company, progress)
         except UniqueViolation:
             raise DemoError("Demo data of this seed and size is there already: choose another --seed.") from None
-        await _settle(conninfo, tuple(company.counts))
+        await _analyze(conninfo, tuple(company.counts))
     await follow_definitions(conninfo)
     return company
 
@@ -69,7 +69,7 @@ async def _users(connection: Connection) -> Sequence[User]:
     return users
 
 
-async def _load(connection: Connection, company: Company, tell: Callable[[int, int], None]) -> None:
+async def _load(connection: Connection, company: Company, progress: Callable[[int, int], None]) -> None:
     await connection.execute(_SETTINGS)
     database = PostgresDatabase.on(connection)
     who = caller(Actor(user=company.users[0], is_superuser=True), request_id=_REQUEST_ID)
@@ -79,8 +79,8 @@ async def _load(connection: Connection, company: Company, tell: Callable[[int, i
         for batch in _batches(made):
             await _copy(connection, resource, batch)
             done += len(batch)
-            tell(done, total)
-    # At last, as nobody else can define attributes until this is committed.
+            progress(done, total)
+    # Last, because other transactions cannot define attributes until this one is committed.
     await _define(database, who)
 
 
@@ -123,7 +123,7 @@ def _event(resource: str, author: User, record: Any) -> bytes:
 
 
 def _line(*cells: object) -> bytes:
-    """A row in COPY's text format."""
+    """Return a row in the text format of COPY."""
     return b"\t".join(_escaped(each if isinstance(each, bytes) else str(each).encode()) for each in cells) + b"\n"
 
 
@@ -132,9 +132,9 @@ def _escaped(cell: bytes) -> bytes:
     return escaped if cell.isalnum() else escaped.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
 
 
-async def _settle(conninfo: str, tables: Sequence[str]) -> None:
-    """Have the planner know what is there, and indexes hold what they put off."""
+async def _analyze(conninfo: str, tables: Sequence[str]) -> None:
+    """Run ANALYZE, and flush the pending lists of GIN indexes."""
     async with await connect(conninfo, autocommit=True) as connection:
         for table in (*tables, "event"):
-            with suppress(InsufficientPrivilege):  # then the server does so by and by
+            with suppress(InsufficientPrivilege):  # then autovacuum does it later
                 await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))

@@ -50,10 +50,6 @@ class Changes:
     receipt: ReceiptKey | None = None
 
 
-class DuplicateRequestError(Exception):
-    """Another request with the same idempotency key was committed first."""
-
-
 #: Starts a decision. It is pure: a store may start it several times before it commits what one run says.
 Decide: TypeAlias = Callable[[], Steps[Changes]]
 

@@ -6,7 +6,7 @@ Each decision reads from top to bottom; it yields :class:`~crm_core.rules.needs.
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from attrs import evolve
@@ -22,18 +22,15 @@ from crm_core.errors import (
     Problems,
     VersionConflictError,
 )
-from crm_core.input.drafts import Draft, merged, with_defaults
+from crm_core.input.drafts import Draft, Edit, merged, with_defaults
 from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.events import Event, EventKind, differences
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import Key, Known, Needs, Proposal, Record, Search, Steps, catalog_of, without_needs
+from crm_core.rules.needs import Key, Known, Needs, Proposal, Record, Search, Steps, Versions, catalog_of, without_needs
 from crm_core.webhooks.deliveries import Delivery, plan
-
-#: The versions that a record may have when it is changed; None for any.
-Versions: TypeAlias = frozenset[int] | None
 
 
 def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object) -> Steps[Changes]:
@@ -62,9 +59,7 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
     return (yield from _put(resource, who, None, key, resource.entity(**validated)))
 
 
-def alter(
-    resource: Resource, who: Caller, key: Key, edit: tasks_and_notes.Edit, parent: object, expected: Versions
-) -> Steps[Changes]:
+def alter(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object, expected: Versions) -> Steps[Changes]:
     """Decide a change of a record; one that changes nothing makes no event.
 
     Raises InvalidError with every problem, NotFoundError, VersionConflictError, and whatever ``edit`` raises.
@@ -90,7 +85,7 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: 
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
     children = [child for search in owned for child in known.children[search]]
-    return (yield from _changes(who, [_step(who, gone.key, gone, None) for gone in (*children, record)]))
+    return (yield from _changes(who, [_change_of(who, gone.key, gone, None) for gone in (*children, record)]))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -207,7 +202,7 @@ def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, _: Draft) 
     for name in ("list_of_tasks", "list_of_notes"):
         if resource.has_tasks_and_notes and proposal.touches(name):
             try:
-                values[name] = tasks_and_notes.file_entries(
+                values[name] = tasks_and_notes.assign_authors(
                     getattr(proposal.before, name, ()), proposal.sent[name], proposal.who
                 )
             except InvalidError as error:
@@ -221,8 +216,8 @@ def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Map
     return resource.validate(proposal)
 
 
-class _Step(NamedTuple):
-    """One record's way from one value to the next, with its event; None stands for no record."""
+class _RecordChange(NamedTuple):
+    """The change of one record, with its event; None stands for no record."""
 
     key: Key
     before: object | None
@@ -230,26 +225,26 @@ class _Step(NamedTuple):
     event: Event
 
 
-def _step(who: Caller, key: Key, before: Record | None, after: object | None) -> _Step:
-    return _Step(key, before.value if before else None, after, event_of(who, key, before, after))
+def _change_of(who: Caller, key: Key, before: Record | None, after: object | None) -> _RecordChange:
+    return _RecordChange(key, before.value if before else None, after, event_of(who, key, before, after))
 
 
 def _put(resource: Resource, who: Caller, before: Record | None, key: Key, after: object) -> Steps[Changes]:
-    step = _step(who, key, before, after)
-    if before is not None and not step.event.changes:
+    change = _change_of(who, key, before, after)
+    if before is not None and not change.event.changes:
         return Changes(answer=key, receipt=_receipt(who))
-    cascade = yield from resource.cascade(step.before, after)
-    followers = [_step(who, record.key, record, value) for record, value in cascade]
-    return (yield from _changes(who, [step, *followers], answer=key))
+    cascade = yield from resource.cascade(change.before, after)
+    followers = [_change_of(who, record.key, record, value) for record, value in cascade]
+    return (yield from _changes(who, [change, *followers], answer=key))
 
 
-def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) -> Steps[Changes]:
-    """Return the steps as writes, with the deliveries to webhooks that follow from them (decision 26)."""
-    catalogs = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
+def _changes(who: Caller, changes: Sequence[_RecordChange], *, answer: Key | None = None) -> Steps[Changes]:
+    """Return the changes of records as writes, with the deliveries to webhooks that follow (decision 26)."""
+    catalogs = {change.key.resource for change in changes if RESOURCES[change.key.resource].has_catalog}
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
-    for key, before, after, event in steps:
+    for key, before, after, event in changes:
         writes.append(Remove(key, event) if after is None else Put(key, after, event))
         if key.resource in catalogs:
             index = known.catalogs[key.resource].webhook_index

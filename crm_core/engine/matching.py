@@ -1,4 +1,4 @@
-"""Filters and order of lists in plain Python. Every adapter must agree with it."""
+"""Matches, searches and sorts records in plain Python. The lists of every adapter must be the same."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from crm_core.resources import Resource
 
 
 def simple_lower(value: str) -> str:
-    """Return a text in lower case, character by character as databases do; Python looks at neighbours of some."""
+    """Return a text in lower case, letter by letter: Python's lower() is context-sensitive for some (final sigma)."""
     return value.lower() if value.isascii() else "".join(_LOWER.get(c) or c.lower() for c in value)
 
 

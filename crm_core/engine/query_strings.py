@@ -1,4 +1,4 @@
-"""Reading the query parameters of a list (decision 9)."""
+"""Reads the query parameters of a list: filters, search, ordering, pages (decisions 8, 9, 33 to 35)."""
 
 import math
 import re

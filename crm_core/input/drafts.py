@@ -1,7 +1,7 @@
 """Drafts: a plain mapping is read field by field, and all problems are reported at once."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -23,6 +23,10 @@ class Draft:
     values: Mapping[str, object]
     problems: Mapping[str, Problems] = attrs.field(factory=dict)
     merges: frozenset[str] = frozenset()
+
+
+#: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
+Edit: TypeAlias = Callable[[Any], Draft]
 
 
 def read_draft(entity: type, data: object, context: ReadContext, *, require_all: bool, merge: bool = False) -> Draft:

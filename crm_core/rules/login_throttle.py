@@ -1,4 +1,4 @@
-"""How failed logins slow down further ones (decision 23)."""
+"""How failed logins slow down further ones (decision 52)."""
 
 import datetime as dt
 import math
@@ -15,7 +15,7 @@ class Failures:
     """Failed logins counted against one key.
 
     Attributes:
-        count: how many since the count last began.
+        count: how many since the count last began again.
         latest: when the latest one was, UTC.
     """
 
@@ -26,8 +26,8 @@ class Failures:
 #: Failures are forgotten when the latest is older than this, which is also the longest wait.
 FAILURE_WINDOW: Final = dt.timedelta(minutes=15)
 
-
-_FREE_FAILURES: Final = {"user": 10, "address": 100}
+#: How many failures have no wait, by the kind of key.
+_FAILURES_BEFORE_WAIT: Final = {"user": 10, "address": 100}
 
 
 def failure_keys(username: str, address: str) -> Mapping[str, str]:
@@ -39,12 +39,12 @@ def failure_keys(username: str, address: str) -> Mapping[str, str]:
 
 
 def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
-    """Return whole seconds until the next attempt: 0 for a few failures, then doubling up to 900."""
+    """Return whole seconds until the next attempt: 0 below ``_FAILURES_BEFORE_WAIT``, then doubling up to 900."""
     return max((_wait(kind, counted, now) for kind, counted in failures.items()), default=0)
 
 
 def _wait(kind: str, failures: Failures, now: dt.datetime) -> int:
-    beyond = failures.count - _FREE_FAILURES[kind]
+    beyond = failures.count - _FAILURES_BEFORE_WAIT[kind]
     if beyond < 0:
         return 0
     delay = min(2.0 ** min(beyond, 20), FAILURE_WINDOW.total_seconds())

@@ -44,6 +44,10 @@ class Record:
     value: Any
 
 
+#: The versions that a record may have when it is changed; None for any.
+Versions: TypeAlias = frozenset[int] | None
+
+
 class Search(NamedTuple):
     """The records of a resource whose fields have the given values; a tuple of values means any of them.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, invalid
-from crm_core.input.drafts import Draft, read_draft, read_item, read_payload
+from crm_core.input.drafts import Draft, Edit, read_draft, read_item, read_payload
 from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller
@@ -18,13 +18,10 @@ from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
 
 Entry = TypeVar("Entry", Task, Note)
 
-#: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
-Edit = Callable[[Any], Draft]
-
 _FULL: Final = f"Ensure this field has no more than {MAX_ENTRIES} elements."
 
 
-def file_entries(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
+def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
     """Return a list that was sent as it is stored: known entries keep their author, new ones get the caller.
 
     Raises InvalidError, keyed by index, when an id comes twice.
@@ -119,7 +116,7 @@ def add_note(data: object, context: ReadContext) -> Edit:
     return _add("list_of_notes", Note, data, context)
 
 
-#: The atomic operations by the last part of their path.
+#: The atomic operations by name.
 OPERATIONS: Final[Mapping[str, Callable[[object, ReadContext], Edit]]] = {
     "update-task": update_task,
     "delete-task": delete_task,

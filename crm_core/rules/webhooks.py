@@ -21,7 +21,7 @@ def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
 def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Require a sound URL, and conditions and placeholders that name fields of the model.
 
-    Return that there is no reason for being disabled, where the webhook is switched on.
+    Clear ``disabled_reason`` when ``is_active`` is set to true.
     """
     model = proposal.value("model")
     values = {"disabled_reason": None} if proposal.sent.get("is_active") else {}

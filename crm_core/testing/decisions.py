@@ -11,9 +11,15 @@ import attrs
 import pytest
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import Changes, DuplicateRequestError
+from crm_core.engine.changes import Changes
 from crm_core.engine.receipts import Document, ReceiptKey
-from crm_core.errors import IdempotencyKeyReusedError, InUseError, InvalidError, VersionConflictError
+from crm_core.errors import (
+    DuplicateRequestError,
+    IdempotencyKeyReusedError,
+    InUseError,
+    InvalidError,
+    VersionConflictError,
+)
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Idempotency, User
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS

@@ -20,6 +20,7 @@ from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import PermissionDeniedError
+from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
@@ -44,7 +45,7 @@ from crm_core.resources import (
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.images import adding
 from crm_core.rules.needs import Key, Needs
-from crm_core.rules.tasks_and_notes import OPERATIONS, Edit
+from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import USERS, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
     PayloadContext,

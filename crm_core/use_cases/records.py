@@ -1,4 +1,4 @@
-"""The five use cases that serve every resource: find, get, create, apply, delete.
+"""The use cases that serve every resource: find, get, create, patch, apply, delete.
 
 ``parent`` is the value that comes with the path for resources that live inside others: the service of a follow-up,
 the entity of an attribute.
@@ -13,27 +13,25 @@ from uuid import UUID
 from attrs import evolve
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import DuplicateRequestError
-from crm_core.engine.decisions import Versions
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
+    DuplicateRequestError,
     IdempotencyKeyReusedError,
     InvalidError,
     NotFoundError,
     RequestInProgressError,
     VersionConflictError,
 )
-from crm_core.input.drafts import read_draft
+from crm_core.input.drafts import Edit, read_draft
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
 from crm_core.model.documents import has_secrets, redacted
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.needs import Key, Needs, catalog_of
-from crm_core.rules.tasks_and_notes import Edit
+from crm_core.rules.needs import Key, Needs, Versions, catalog_of
 
 #: Requests with an idempotency key that this process carries out now, by user and key. It saves the work of carrying
 #: one out twice at once; the database makes sure that none has its effect twice.

@@ -2,7 +2,7 @@
 
 An upload is streamed. ``add_image`` pulls pieces from the request, and the store pulls them through the checks::
 
-    request body -> Upload.content -> _read_head (what image is it?) -> _checked (size, truncation) -> FileStore.put
+    request body -> Upload.content -> _read_head (what image is it?) -> _kept (size, truncation) -> FileStore.put
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.errors import NotFoundError
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.preconditions import names
+from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routing import everybody
 
@@ -65,7 +65,7 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
         raise NotFoundError
     content, tag, media_type = _load(name)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
-    if names(header(request, b"if-none-match"), tag):
+    if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return ASGIResponse(body=content, media_type=media_type, headers=headers)
 

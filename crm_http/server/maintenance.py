@@ -104,7 +104,7 @@ async def load_demo(
     with command_errors():
         await _check_migrated(url)
         try:
-            company = await demo.load(url, clients=clients, leads=leads, seed=seed, tell=progress)
+            company = await demo.load(url, clients=clients, leads=leads, seed=seed, progress=progress)
         except demo.DemoError as error:
             raise FailedError(str(error)) from error
     return company.counts

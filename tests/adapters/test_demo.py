@@ -37,7 +37,7 @@ def url(new_database: Callable[[], str]) -> str:
     asyncio.run(migrate(url))
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash, first_name) values ('a', '!', 'A\\\tB\n')")
-    asyncio.run(demo.load(url, **SIZE, tell=nothing))
+    asyncio.run(demo.load(url, **SIZE, progress=nothing))
     return url
 
 
@@ -93,7 +93,7 @@ def test_ids_are_of_the_form_and_order_that_the_app_makes(url: str) -> None:
 def test_a_second_load_of_a_seed_changes_nothing_and_another_adds(url: str) -> None:
     before = rows(url, "select count(*) from event")
     with pytest.raises(demo.DemoError, match="--seed"):
-        asyncio.run(demo.load(url, **SIZE, tell=nothing))
+        asyncio.run(demo.load(url, **SIZE, progress=nothing))
     assert rows(url, "select count(*) from event") == before
 
 
@@ -102,7 +102,7 @@ def test_without_a_user_there_is_no_author(new_database: Callable[[], str]) -> N
     asyncio.run(migrate(url))
 
     with pytest.raises(demo.DemoError, match="crm serve"):
-        asyncio.run(demo.load(url, **SIZE, tell=nothing))
+        asyncio.run(demo.load(url, **SIZE, progress=nothing))
 
 
 class TestDemoData(Facts):

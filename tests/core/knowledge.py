@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from crm_core.engine import decisions
 from crm_core.engine.changes import Changes, Decide, Decision
 from crm_core.errors import CrmError, InvalidError, Problems
-from crm_core.input.drafts import read_draft, with_defaults
+from crm_core.input.drafts import Edit, read_draft, with_defaults
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
-from crm_core.rules.tasks_and_notes import Edit
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.core.codes import code_of
 

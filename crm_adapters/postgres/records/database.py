@@ -31,17 +31,17 @@ from crm_adapters.postgres.records.transactions import (
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError
+from crm_core.engine.changes import Changes, Decide, Decision
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
-from crm_core.errors import UnavailableError
+from crm_core.errors import DuplicateRequestError, UnavailableError
 from crm_core.rules.needs import Key, Known, Needs
 
 logger = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
 
-#: Reads something on a connection of somebody's.
+#: Runs a read function on a connection supplied by the pool or the replica.
 Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
 
 _ROUNDS_WITHOUT_LOCKS: Final = 3

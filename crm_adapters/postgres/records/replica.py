@@ -1,4 +1,4 @@
-"""Reads from a replica, for users who find all that they wrote there."""
+"""Replica reads with read-your-writes consistency."""
 
 import asyncio
 import logging
@@ -176,4 +176,4 @@ def _logged_errors() -> Iterator[None]:
     except UnavailableError:
         pass
     except Exception:
-        logger.exception("the replica could not be looked at")
+        logger.exception("the replica could not be read")

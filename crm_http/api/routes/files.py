@@ -15,7 +15,7 @@ from crm_core.use_cases import records
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.preconditions import names
+from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
@@ -75,7 +75,7 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         "Content-Disposition": "inline",
         **_CROSS_ORIGIN,
     }
-    if names(header(request, b"if-none-match"), tag):
+    if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     start, end = _part(request, file.size, tag)
     if start >= end:
