@@ -8,7 +8,7 @@ CrmError
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
-├── RequestInProgressError        a request with the same idempotency key has not ended yet
+├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
 ├── NotAuthenticatedError         credentials are missing or wrong
 ├── PermissionDeniedError         the caller lacks a permission
@@ -66,7 +66,7 @@ class InvalidError(CrmError):
 
 
 class UsernameTakenError(InvalidError):
-    """Another user has the name that a new user was to have."""
+    """The name of a new user belongs to another user."""
 
     def __init__(self) -> None:
         super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
@@ -112,7 +112,7 @@ class VersionConflictError(CrmError):
 
 
 class RequestInProgressError(CrmError):
-    """A request with the same idempotency key has not ended yet."""
+    """A request with the same idempotency key is in progress."""
 
     def __init__(self, detail: str = "A request with this idempotency key is still in progress.") -> None:
         super().__init__(detail)
@@ -184,7 +184,7 @@ def flatten(problems: Problems, path: str = "") -> Iterable[str]:
 
 
 def not_a_choice(value: str) -> Problem:
-    """Return the problem of a text that is none of the allowed ones."""
+    """Return the problem of a text that is not one of the allowed ones."""
     return Problem("invalid_choice", f'"{value}" is not a valid choice.')
 
 

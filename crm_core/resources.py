@@ -1,4 +1,4 @@
-"""The table of resources. They share one engine; what differs is a row here, and the pure rules that the row names."""
+"""The table of resources. They share one engine; each row has what differs, with the pure rules of the resource."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -45,13 +45,13 @@ class Resource:
         entity: the class whose fields it has.
         noun: its name in permissions.
         label: singular and plural for people.
-        filters: query parameters beside its references, with how they match: ``exact`` or ``contains``.
+        filters: query parameters besides its references, each with its operator, ``exact`` or ``contains``.
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
-        defaults_to_now: fields that are the time of creation unless they are sent.
-        validate: its own rule for a record that is written.
-        cascade: its rule for the records that change with one of its own.
+        defaults_to_now: fields whose default is the time of creation.
+        validate: its own rule for a record that is created or changed.
+        cascade: its rule for other records that change together with one of its records.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Resource:
 
     @cached_property
     def references(self) -> Mapping[str, str]:
-        """Return which resource each of its references names, by field."""
+        """Return the name of the resource that each reference refers to, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
 
     @property
@@ -214,7 +214,7 @@ WEBHOOKS: Final = Resource(
     validate=webhooks.validate_webhook,
 )
 
-#: All resources by name, what others refer to first.
+#: All resources by name; referenced resources come first.
 RESOURCES: Final[Mapping[str, Resource]] = {
     resource.name: resource
     for resource in (
@@ -236,7 +236,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
 def referring(resource: Resource, *, owned: bool) -> tuple[tuple[Resource, str], ...]:
     """Return each resource and field that refers to this one's records (decision 13).
 
-    With ``owned`` those whose records belong to the one that they refer to, else the others.
+    With ``owned`` only fields that refer to the owner of their record, else only the others.
     """
     return tuple(
         (other, name)

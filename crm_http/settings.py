@@ -1,6 +1,6 @@
 """The settings of the CRM, read from environment variables and checked.
 
-A setting is a field of `Settings`, with its default, its meaning and the texts that it takes. Its variable is the
+A setting is a field of `Settings`, with its default, its meaning and the accepted texts. Its variable is the
 field's name in capitals after ``CRM_``.
 """
 

@@ -36,11 +36,11 @@ class MemoryDatabase:
 
     Args:
         accounts: whose users records may refer to.
-        clock: gives the time by which deliveries are due, UTC.
+        clock: returns the time by which deliveries are due, UTC.
 
     Attributes:
         accounts: whose users records may refer to.
-        events: what happened, in order.
+        events: all events, in order.
         outbox: the deliveries to webhooks.
     """
 
@@ -83,7 +83,7 @@ class MemoryDatabase:
         return sorted({name for event in later for name in event.changes})
 
     async def change(self, decide: Decide) -> Document | None:
-        """Read, decide and commit; nothing can come in between."""
+        """Read, decide and commit; no other change runs in between."""
         decision = Decision(decide)
         while decision.needs:
             decision.send(self._read(decision.needs))
@@ -157,7 +157,7 @@ class MemoryDatabase:
         return [row for _, row in sorted(placed, reverse=query.descending)]
 
     def _commit(self, changes: Changes) -> None:
-        # All documents are made before the first is kept: should one fail, nothing has changed.
+        # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
         rows = {write.key: self._row(write) for write in changes.writes}
         for key, row in rows.items():
             self._keep(key, row)

@@ -1,4 +1,4 @@
-"""Diagnostics of the database servers for administrators, on connections of their own."""
+"""Examines the database servers for administrators, on separate connections."""
 
 import asyncio
 import math
@@ -35,9 +35,9 @@ class Examination:
     Attributes:
         place: host, port and database.
         version: the version as a number, 150004 for 15.4.
-        is_pooled: whether a pooler stands in between.
+        is_pooled: whether a pooler is in between.
         settings: some of the server's settings by name, in its own units.
-        clock_ahead: by how many seconds the server's clock is ahead of ours, as far as the round trip tells.
+        clock_ahead: by how many seconds the server's clock is ahead of ours, exact to the round-trip time.
         unfit: why this database cannot hold the CRM; empty if it can.
         pending: the names of the migrations that are missing.
     """
@@ -105,7 +105,7 @@ async def role(conninfo: str) -> str:
 async def seconds_behind(primary: str, replica: str) -> float | None:
     """Return the seconds until a replica has what the primary has now.
 
-    It is infinite beyond MAX_REPLICA_LAG, and None for a server that is no replica. Raises UnavailableError.
+    It is infinite beyond MAX_REPLICA_LAG, and None if the server is not a replica. Raises UnavailableError.
     """
     with translated():
         async with (

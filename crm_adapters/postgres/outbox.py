@@ -1,4 +1,4 @@
-"""PostgresOutbox: the deliveries that commits leave, for workers to send, and their log."""
+"""PostgresOutbox: the deliveries that commits leave for workers, and their log."""
 
 import asyncio
 import contextlib
@@ -152,8 +152,8 @@ class PostgresOutbox:
     def wake(self) -> None:
         """Wake the worker of this process and notify other processes; called after each commit.
 
-        A NOTIFY inside the transactions would make all commits of the server wait for one another. Here one
-        notification stands for all commits of a moment.
+        A NOTIFY inside the transactions would serialize all commits of the server. Here one notification is sent for
+        all commits within an interval.
         """
         self._wakeup.set()
         self._pending_notify = True
@@ -161,7 +161,7 @@ class PostgresOutbox:
             self._notifying = asyncio.create_task(self._notify())
 
     async def close(self) -> None:
-        """Stop what runs in the background; the pool is its owner's to close."""
+        """Stop the background tasks. The owner of the pool closes the pool."""
         tasks = [task for task in (self._notifying, self._listening) if task is not None]
         for task in tasks:
             task.cancel()

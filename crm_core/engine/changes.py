@@ -1,8 +1,8 @@
-"""Changes, and the running decision that leads to them.
+"""Changes, and the run of a decision that returns them.
 
 Changes are records to put and to remove, their events, and the deliveries that follow. A store runs a decision, reads
-what it needs, and commits its changes all or nothing, provided that what was known still holds; otherwise it starts the
-decision again.
+what it needs, and commits its changes all or nothing, provided that everything that was known is still true; otherwise
+it starts another run.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from crm_core.webhooks.deliveries import Delivery
 
 @attrs.frozen
 class Put:
-    """A record to be written, with the event that tells of it."""
+    """A record to write, with its event."""
 
     key: Key
     value: object
@@ -27,7 +27,7 @@ class Put:
 
 @attrs.frozen
 class Remove:
-    """A record to be deleted, with the event that tells of it."""
+    """A record to delete, with its event."""
 
     key: Key
     event: Event
@@ -35,12 +35,12 @@ class Remove:
 
 @attrs.frozen(kw_only=True)
 class Changes:
-    """What a decision wants committed, in this order, all or nothing; each record appears once.
+    """The result of a decision: what to commit, in this order, all or nothing. Each record appears once.
 
     Attributes:
-        writes: puts before removes of what they referred to, children's removes before their parent's.
+        writes: a put comes before the remove of a record that it referred to, and children before their parent.
         deliveries: the requests to webhooks that follow from the writes.
-        answer: the record that the caller gets, as it is after the commit; None after a delete.
+        answer: the key of the record that the caller gets, as it is after the commit; None after a delete.
         receipt: the user and the idempotency key of the request; it is kept with the answer in the same commit.
     """
 
@@ -50,12 +50,12 @@ class Changes:
     receipt: ReceiptKey | None = None
 
 
-#: Starts a decision. It is pure: a store may start it several times before it commits what one run says.
+#: Starts a decision. It is pure: a store may start it several times before it commits the changes of one run.
 Decide: TypeAlias = Callable[[], Steps[Changes]]
 
 
 class Decision:
-    """One run of a decision. A store keeps it while it reads what the decision must know.
+    """One run of a decision. A store keeps it while it reads what the decision needs.
 
     .. code-block:: python
 
@@ -64,11 +64,11 @@ class Decision:
             decision.send(read(decision.needs))
         commit(decision.changes)
 
-    When what was known does not hold at the commit, the store starts another run.
+    If something that was known is no longer true at the commit, the store starts another run.
 
     Attributes:
-        needs: what must be read next, never what is known already; false when the decision is made.
-        known: all that it was sent.
+        needs: what must be read next, without what is known already; false when the decision is complete.
+        known: everything that it was sent.
     """
 
     def __init__(self, decide: Decide) -> None:
@@ -79,13 +79,13 @@ class Decision:
         self._advance(next)
 
     def send(self, known: Known) -> None:
-        """Go on with the answer to ``needs``. Raises whatever the rules raise."""
+        """Continue with the answers to ``needs``. Raises the errors of the rules."""
         self.known |= known
         self._advance(self._resume)
 
     @property
     def changes(self) -> Changes:
-        """Return what is to be committed, once nothing more is needed."""
+        """Return what to commit, once nothing more is needed."""
         if self._changes is None:
             raise AssertionError("the decision must know more")
         return self._changes

@@ -1,6 +1,6 @@
-"""How a record is created, changed and removed: from what is known to the changes that are committed.
+"""The decisions to create, change and remove a record: generators that return the changes to commit.
 
-Each decision reads from top to bottom; it yields :class:`~crm_core.rules.needs.Needs` where it must know something.
+Each decision reads from top to bottom, and yields :class:`~crm_core.rules.needs.Needs` where it needs data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ from crm_core.webhooks.deliveries import Delivery, plan
 
 
 def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object) -> Steps[Changes]:
-    """Decide a new record.
+    """Decide to create a record.
 
     Args:
-        resource: its row.
-        who: the caller, who becomes its author where it has one.
-        key: its id.
-        draft: what was sent.
+        resource: the resource of the record.
+        who: the caller, who becomes the author if the resource has authors.
+        key: the key of the new record.
+        draft: the input.
         parent: the value of the field that comes with the path, if the resource has one.
 
     Raises InvalidError with every problem, NotFoundError for a parent that does not exist.
@@ -60,9 +60,9 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
 
 
 def alter(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object, expected: Versions) -> Steps[Changes]:
-    """Decide a change of a record; one that changes nothing makes no event.
+    """Decide to change a record. If nothing changes, there is no event.
 
-    Raises InvalidError with every problem, NotFoundError, VersionConflictError, and whatever ``edit`` raises.
+    Raises InvalidError with every problem, NotFoundError, VersionConflictError, and the errors of ``edit``.
     """
     record = yield from _expected_record(resource, who, key, parent, expected)
     draft = edit(record.value)
@@ -72,9 +72,9 @@ def alter(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object,
 
 
 def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
-    """Decide the removal of a record and of what belongs to it (decision 13).
+    """Decide to remove a record and the records that belong to it (decision 13).
 
-    Raises NotFoundError, VersionConflictError, InUseError while others refer to it.
+    Raises NotFoundError, VersionConflictError, InUseError if other records refer to it.
     """
     record = yield from _expected_record(resource, who, key, parent, expected)
     owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
@@ -94,7 +94,7 @@ def key_of(resource: Resource, id_: UUID) -> Key:
 
 
 def existing_record(resource: Resource, key: Key, parent: object, known: Known) -> Record:
-    """Return a needed record. Raises NotFoundError when it does not exist, or not inside its parent."""
+    """Return a needed record. Raises NotFoundError if it does not exist, or not inside its parent."""
     record = known.records[key]
     if record is None or (parent is not None and getattr(record.value, resource.parent or "") != parent):
         raise NotFoundError
@@ -102,9 +102,9 @@ def existing_record(resource: Resource, key: Key, parent: object, known: Known) 
 
 
 def owner_needs(resource: Resource, parent: object) -> Needs:
-    """Return the need to know whether the record that owns this one exists, where a record does.
+    """Return the need to know whether the owner of a record exists, if the parent in the path is an owner.
 
-    Raises NotFoundError when none is named.
+    Raises NotFoundError if no owner is named.
     """
     owner = resource.references.get(resource.parent or "")
     if owner is None:
@@ -122,7 +122,7 @@ def does_not_exist(key: Key) -> Problems:
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
     """Return the event that takes a record from one value to the next; None stands for no record."""
     kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
-    assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
+    assert isinstance(key.id, UUID)  # noqa: S101  # users have integers, but they are not records
     return Event(
         resource=key.resource,
         record=key.id,
@@ -149,8 +149,8 @@ def _catalog_needs(resource: Resource, who: Caller) -> Needs:
 
 
 def _validate(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dict[str, Any]]:
-    """Return the values to write, by every rule. Raises InvalidError with the problems of all of them."""
-    if ACROSS_FIELDS in draft.problems:  # what was sent is no object, so it has no fields
+    """Return the values to write, after all rules. Raises InvalidError with the problems of all of them."""
+    if ACROSS_FIELDS in draft.problems:  # the input is not an object, so it has no fields
         raise InvalidError(draft.problems)
     keys = _referenced(resource, proposal)
     known = yield Needs(references=frozenset(keys.values())) | _catalog_needs(resource, proposal.who)
@@ -168,7 +168,7 @@ def _validate(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
 
 
 def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
-    # Attributes are merged with their definitions at hand, which say what of them is checked.
+    # Attributes are merged by ``validate_values``, which needs their definitions.
     names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
     return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
 

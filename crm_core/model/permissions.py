@@ -27,7 +27,7 @@ def permission(action: str, noun: str) -> str:
     return f"app.{action}_{noun}"
 
 
-#: Every permission there is.
+#: All permissions.
 PERMISSIONS: Final = frozenset(permission(action, noun) for noun in NOUNS for action in ACTIONS)
 
 
@@ -44,8 +44,8 @@ _TEACHING = _view_all_but("webhook", "lead", "client") | _all_of("followup", act
 
 #: The groups that exist from the start (decision 24).
 #:
-#: A store gets them when it is first set up; from then on they are the administrator's. So a permission that is added
-#: here reaches new databases only: a migration step must grant it in existing ones, or say that `crm group grant` does.
+#: A store gets them when it is first set up; from then on administrators change them. So a permission that is added
+#: here reaches only new databases: a migration must grant it in existing ones, or say that `crm group grant` does.
 GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "Sales": _all_of("client", "lead", "followup")
     | _all_of("service", actions=("view", "add", "change"))

@@ -19,7 +19,7 @@ def validate_cohort(proposal: Proposal) -> Mapping[str, object]:
 
 
 def validate_enrollment_detail(proposal: Proposal) -> Steps[Mapping[str, object]]:
-    """Require that a student is in an enrollment once."""
+    """Require that a student is only once in an enrollment."""
     before: EnrollmentDetail | None = proposal.before
     pair = (proposal.value("enrollment"), proposal.value("student"))
     if None in pair or (before is not None and pair == (before.enrollment, before.student)):

@@ -66,7 +66,7 @@ def not_an_image() -> InvalidError:
 
 
 def not_a_file() -> InvalidError:
-    """Return the error for a text that was sent instead of a file."""
+    """Return the error for a text that was sent instead of a file, with the text of Django REST Framework."""
     return invalid(FIELD, "invalid", "The submitted data was not a file. Check the encoding type on the form.")
 
 

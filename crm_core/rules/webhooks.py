@@ -1,4 +1,4 @@
-"""Webhooks: the rules for saving one (``api.md`` 13, decisions 28 and 29)."""
+"""The rules for saving a webhook (``api.md`` 13, decisions 28 and 29); ``crm_core.webhooks`` is what one does."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Facts about deciding: what decisions are sent, and that what they say is done."""
+"""Facts about decisions: what they are sent, and that their changes are committed."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -135,7 +135,7 @@ class DecisionFacts(Facts):
             assert known.counts[search] == len(ids)
 
     async def _put_stage(self, scene: Scene, lead: UUID, stage: str) -> None:
-        """A lead that is in a stage which its pipeline no longer has."""
+        """Put a lead into a stage that its pipeline does not have."""
         key = Key("lead", lead)
 
         def decide() -> Steps[Changes]:

@@ -33,8 +33,8 @@ from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Key, Needs, Versions, catalog_of
 
-#: Requests with an idempotency key that this process carries out now, by user and key. It saves the work of carrying
-#: one out twice at once; the database makes sure that none has its effect twice.
+#: The requests with an idempotency key that are in progress in this process, by user and key. This saves work only: the
+#: database ensures that no request takes effect twice.
 _in_progress: Final[set[tuple[int, str]]] = set()
 
 
@@ -133,9 +133,9 @@ async def patch(
         resource: the record's resource.
         id_: the record's id.
         data: plain values.
-        parent: the value that came with the path.
+        parent: the value of the parent field in the path.
         merge: ``data`` is a merge patch (RFC 7396).
-        strict: refuse what would be ignored.
+        strict: refuse unknown and output-only fields instead of ignoring them.
         expected: the versions that the record may have; None for any.
     """
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=False, merge=merge)
@@ -152,9 +152,9 @@ async def apply(
     parent: object = None,
     expected: Versions = None,
 ) -> Document:
-    """Change a record by a pure function of its present value. Every change of a record goes this way.
+    """Change a record by a pure function of its current value. Every change of a record uses this function.
 
-    Raises PermissionDeniedError, NotFoundError, InvalidError, VersionConflictError, and whatever ``edit`` raises.
+    Raises PermissionDeniedError, NotFoundError, InvalidError, VersionConflictError, and the errors of ``edit``.
     """
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
@@ -181,9 +181,9 @@ async def delete(
 async def _once(
     db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
 ) -> tuple[UUID, Document]:
-    """Make a change; return the record's id, and the answer, or the earlier answer to the same request.
+    """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
 
-    Raises IdempotencyKeyReusedError or RequestInProgressError, and whatever the change raises.
+    Raises IdempotencyKeyReusedError or RequestInProgressError, and the errors of the change.
     """
     if who.idempotency is None:
         return id_, _written(await change())
@@ -215,7 +215,7 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
 
 @asynccontextmanager
 async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
-    """Have a VersionConflictError name the fields that changed since the latest version that was expected."""
+    """Add to a VersionConflictError the fields that changed since the latest expected version."""
     try:
         yield
     except VersionConflictError as error:

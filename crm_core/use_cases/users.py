@@ -1,6 +1,6 @@
-"""Managing users, groups and tokens: what administrators do, on the command line or from Python.
+"""Manages users, groups and tokens for administrators, on the command line or from Python.
 
-No caller is checked here: whoever reaches these functions administers the store.
+Permissions are not checked here: a program that can call these functions can administer the store.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -24,10 +24,10 @@ from crm_core.use_cases.callers import caller
 
 
 class PasswordReset(NamedTuple):
-    """What came of a new password.
+    """The result of setting a new password.
 
     Attributes:
-        ended: how many tokens ended.
+        ended: how many tokens were revoked.
         is_active: whether the user can log in with it; a disabled one cannot.
     """
 
@@ -96,7 +96,7 @@ async def enable_user(users: Users, username: str) -> int:
 
 
 async def reset_password(users: Users, passwords: Passwords, username: str, password: str) -> PasswordReset:
-    """Give a user another password and end all their tokens. Raises InvalidError, UnknownUserError."""
+    """Give a user another password and revoke all their tokens. Raises InvalidError, UnknownUserError."""
     check_password(password)
     account = await find_user(users, username)
     ended = await users.reset_password(account.user.id, await passwords.hash(password))
@@ -104,12 +104,12 @@ async def reset_password(users: Users, passwords: Passwords, username: str, pass
 
 
 async def add_group(users: Users, group: str) -> bool:
-    """Make a group without permissions; return False if it is there already. Raises InvalidError."""
+    """Create a group without permissions; return False if it exists already. Raises InvalidError."""
     return await grant(users, group, ())
 
 
 async def grant(users: Users, group: str, permissions: Collection[str]) -> bool:
-    """Give a group permissions, and make it if it is new; return whether it is. Raises InvalidError."""
+    """Give a group permissions, and create it if it is new; return whether it is. Raises InvalidError."""
     return await users.grant(read_group_name(group), [read_permission(name) for name in permissions])
 
 
@@ -125,7 +125,7 @@ async def list_groups(users: Users) -> dict[str, Sequence[str]]:
 
 
 async def issue_token(users: Users, username: str) -> str:
-    """Return a new token of a user, which is shown nowhere again.
+    """Return a new token of a user; it cannot be shown again.
 
     Raises UnknownUserError, NotAuthenticatedError for a disabled user.
     """
@@ -137,13 +137,13 @@ async def issue_token(users: Users, username: str) -> str:
 
 
 async def list_tokens(users: Users, username: str) -> Sequence[IssuedToken]:
-    """Return the tokens of a user that work, the oldest first. Raises UnknownUserError."""
+    """Return the valid tokens of a user, the oldest first. Raises UnknownUserError."""
     account = await find_user(users, username)
     return await users.list_tokens(account.user.id)
 
 
 async def revoke_tokens(users: Users, username: str, prefix: str | None = None) -> int:
-    """End the token of a user that ``list_tokens`` shows with this prefix, or all; return how many there were.
+    """Revoke the tokens of a user that ``list_tokens`` shows with this prefix, or all; return how many there were.
 
     Raises UnknownUserError.
     """

@@ -1,4 +1,4 @@
-"""Answers: JSON, records with their versions, and the link to the next page."""
+"""Responses: JSON, records with their versions, and the link to the next page."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -31,7 +31,7 @@ def record_response(
 
 
 def link_to_next(path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
-    """Return the ``Link`` header (RFC 8288) that names the next page of a list; nothing without a cursor.
+    """Return the ``Link`` header (RFC 8288) of the next page of a list; no header without a cursor.
 
     Args:
         path: the path of the list, without its last slash.

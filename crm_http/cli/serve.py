@@ -31,7 +31,7 @@ from crm_http.telemetry.logs import configure_logging
 @click.option("--workers", help="How many processes answer requests; overrides CRM_WORKERS.")
 def serve_command(**flags: str | None) -> None:
     """Serve the API, with an embedded PostgreSQL unless CRM_DATABASE_URL is set."""
-    # The workers read their settings from the environment, so that is where a flag goes.
+    # The workers read their settings from the environment, so flags are written there.
     os.environ.update({f"CRM_{name.upper()}": text for name, text in flags.items() if text is not None})
     serve(Settings.from_env(os.environ), _welcome)
 

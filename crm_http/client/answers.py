@@ -1,4 +1,4 @@
-"""HTTP answers become values, and error answers become the errors of ``crm_core.errors`` with the same meaning."""
+"""Reads values from responses, and raises the errors of ``crm_core.errors`` for error responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar

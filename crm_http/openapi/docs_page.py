@@ -1,4 +1,4 @@
-"""``/docs/``: the document as a page to read and to try, served from this package alone."""
+"""``/docs/``: the document as an interactive page; all its files are in this package."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css"),
 }
-#: The page loads from this server alone, sends to this server alone, and has no scripts or styles in itself.
+#: The page loads only from this server, sends only to this server, and has no inline scripts or styles.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

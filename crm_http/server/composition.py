@@ -68,7 +68,7 @@ def app() -> "RequestMiddleware":
 
 @attrs.frozen(kw_only=True)
 class _Adapters:
-    """What the app of a worker stands on."""
+    """The adapters of a worker."""
 
     pool: Pool
     outbox_pool: Pool

@@ -1,4 +1,4 @@
-"""What commands do on a database: migrate, manage users, deliver, sweep files, load demo data."""
+"""Runs the commands on a database: migrate, manage users, deliver, sweep files, load demo data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ async def manage_users(url: str, settings: Settings) -> AsyncIterator[Users]:
 
 @contextmanager
 def open_passwords() -> Iterator[Passwords]:
-    """Yield what hashes passwords as the app does."""
+    """Yield the hasher of passwords that the app uses."""
     passwords = Argon2Passwords()
     try:
         yield passwords
@@ -56,7 +56,7 @@ async def deliver(url: str, settings: Settings, stopped: asyncio.Event) -> None:
 
     Loopback is reached only if the settings name it: this process cannot know for whom a server serves.
     """
-    if settings.is_embedded:  # no other process migrates that one
+    if settings.is_embedded:  # no other process migrates it
         await migrate(url)
     with command_errors():
         await _check_migrated(url)

@@ -61,7 +61,7 @@ def summary(settings: Settings, password: str | None) -> Mapping[str, str]:
 
 
 def _export(settings: Settings, url: str) -> None:
-    """Leave the workers the settings that they need, and no password that they do not."""
+    """Leave the workers the settings that they need, without the admin password."""
     os.environ["CRM_DATABASE_URL"] = url
     os.environ["CRM_EMBEDDED"] = str(int(settings.is_embedded))
     os.environ.pop("CRM_ADMIN_PASSWORD", None)

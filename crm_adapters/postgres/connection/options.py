@@ -1,4 +1,4 @@
-"""How this adapter connects, and the settings of its sessions, also behind a pooler that lends them per transaction."""
+"""Connection parameters and session settings, which also work behind a transaction pooler such as PgBouncer."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ SET_LOCAL: Final = (
     "select " + ", ".join(f"set_config('{name}', '{setting}', true)" for name, setting in SETTINGS.items())
 ).encode()
 
-#: So that a server that is gone without a word is noticed within ten seconds.
+#: A server that has silently disappeared is noticed within ten seconds.
 _KEEPALIVE: Final = {
     "connect_timeout": str(CONNECT_TIMEOUT),
     "keepalives_idle": str(KEEPALIVE_IDLE),
@@ -45,7 +45,7 @@ _KEEPALIVE: Final = {
 
 
 def parameters(conninfo: str, *, target_session_attrs: str = "read-write", **own: str) -> dict[str, str]:
-    """Return libpq's parameters: those of the URL, and ours for what it leaves open.
+    """Return the parameters for libpq: those of the URL, and our defaults for the others.
 
     Args:
         conninfo: a libpq URL or connection string.

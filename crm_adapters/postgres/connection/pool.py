@@ -22,7 +22,7 @@ from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
 
-#: Requests that may wait for a connection, for each that there is; more are refused at once.
+#: How many requests may wait for each connection of the pool; more are refused at once.
 _MAX_WAITING_PER_CONNECTION: Final = 16
 
 
@@ -106,7 +106,7 @@ class Pool:
             return await fetch(connection, statement, params)
 
     async def reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
-        """Return what ``read_`` reads, called again on another connection if the server closed its first."""
+        """Run a read function, and once more on another connection if the server closed the first one."""
         try:
             async with self.connect() as connection:
                 return await read_(connection)
@@ -114,13 +114,13 @@ class Pool:
             if not _lost_connection(error.__cause__):
                 raise
         self._repair(self._pool.check)
-        assert self._checking is not None  # noqa: S101  # it is under way
+        assert self._checking is not None  # noqa: S101  # it is running
         await asyncio.wait({self._checking}, timeout=MAX_CHECK_WAIT)
         async with self.connect() as connection:
             return await read_(connection)
 
     async def fetch_again(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
-        """Do as `fetch`, and again if the connection was lost, so for statements that only read."""
+        """Run a statement that only reads, and once more if the connection was lost."""
         return await self.reading(lambda connection: fetch(connection, statement, params))
 
 

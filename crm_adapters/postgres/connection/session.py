@@ -1,4 +1,4 @@
-"""Connections of this adapter, and how it runs single statements on any connection."""
+"""The connection class of this adapter, and a function that runs one statement on any connection."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

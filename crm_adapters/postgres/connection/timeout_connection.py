@@ -1,4 +1,4 @@
-"""Connections that give up a server which neither answers nor closes them.
+"""Connections that fail if the server neither answers nor closes them.
 
 A server cancels a statement that takes too long, but not when it is frozen or cut off from the network. TCP alone
 would wait for a quarter of an hour, and a Unix socket forever.
@@ -36,6 +36,6 @@ class TimeoutConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
 
 def _hang_up(descriptor: int) -> None:
-    """End a connection as if the server had, so that the task that waits for it goes on and closes it in order."""
+    """Shut down a socket as if the server had, so that the waiting task continues and closes the connection."""
     with socket.socket(fileno=os.dup(descriptor)) as ours:
         ours.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Reads that concurrent requests share."""
+"""SharedReader: reads that concurrent requests share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 
 
 class SharedReader:
-    """Reads that concurrent requests share, and a cache of catalogs, replaced when a newer version is known."""
+    """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
 
     holds_children: Final = False
 
@@ -56,13 +56,13 @@ class SharedReader:
         return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
-        """Return whether each key names something."""
+        """Return whether each key exists."""
         keys = list(keys)
         found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
         return {key: bool(there) for key, there in zip(keys, found, strict=True)}
 
     async def children(self, search: Search) -> tuple[Record, ...]:
-        """Never called: children are read under locks only."""
+        """Raise AssertionError: children are read only under locks."""
         raise AssertionError(search)
 
     async def count(self, search: Search) -> int:
@@ -70,7 +70,7 @@ class SharedReader:
         return await self._pool.reading(lambda connection: Lookups(connection).count(search))
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
-        """Return the cached catalog if its version is at least ``least``, else the present one."""
+        """Return the cached catalog if its version is at least ``least``, else the current one."""
         kept = self._catalogs.get(entity)
         if kept is None or least is None or kept.version < least:
             kept = await self._pool.reading(lambda connection: read_catalog(connection, entity))

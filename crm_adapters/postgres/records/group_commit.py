@@ -1,4 +1,4 @@
-"""Group commit: single records of concurrent requests are written by one statement."""
+"""Group commit: one statement writes single records of several concurrent requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,7 +12,8 @@ from crm_adapters.postgres.records.transactions import Group, commit_group, comm
 from crm_core.errors import CrmError, UnavailableError
 from crm_core.rules.needs import Catalog, Record
 
-#: The statements that write records of several requests at once; other statements write one alone.
+#: The statement that writes records of several requests at once, by the statement for one record: a single update,
+#: which shares its statement with others, runs ``update_free_records``. Other statements write one record alone.
 _SHARED: Final = {"insert_records": "insert_records", "update_records": "update_free_records"}
 _MAX_BATCHERS: Final = 100
 

@@ -50,12 +50,12 @@ class _Observed(NamedTuple):
 class Replica:
     """One replica, or several behind one URL; use it within ``async with``.
 
-    It keeps nothing that other processes would have to know: a user's last transaction comes with their credentials
-    from the primary (`note`), and each connection's server is asked how far it is.
+    Processes share no state: a user's last transaction is read with their credentials from the primary (`note`), and
+    the server of each connection is asked which transactions it has.
 
     Args:
         conninfo: a libpq URL or connection string.
-        primary: the pool that is read from otherwise.
+        primary: the pool for all other reads.
     """
 
     def __init__(self, conninfo: str, primary: Pool) -> None:

@@ -1,4 +1,4 @@
-"""Reading what a decision needs, and committing what it says."""
+"""Reads what a decision needs, and commits its changes."""
 
 import asyncio
 from collections import defaultdict
@@ -22,26 +22,26 @@ _BATCH: Final = 500
 
 
 class Reader(Protocol):
-    """How needs are read: shared with other requests, or under locks."""
+    """Reads needs: shared with other requests, or under locks."""
 
     @property
     def holds_children(self) -> bool:
-        """Whether children stay as they were read until the commit."""
+        """Return whether children stay as they were read until the commit."""
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records; None for those that do not exist."""
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
-        """Which keys name something."""
+        """Return whether each key exists."""
 
     async def children(self, search: Search) -> tuple[Record, ...]:
-        """All records that a search finds."""
+        """Return all records that a search finds."""
 
     async def count(self, search: Search) -> int:
-        """How many records a search finds."""
+        """Return how many records a search finds."""
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
-        """An entity's definitions and webhooks, of the version ``least`` or later, or with None as they are now."""
+        """Return the catalog of an entity, of the version ``least`` or later; with None the current one."""
 
 
 async def read(reader: Reader, needs: Needs) -> Known:
@@ -55,19 +55,19 @@ async def read(reader: Reader, needs: Needs) -> Known:
     )
 
 
-async def complete(reader: Reader, decision: Decision, *, look_again: bool = False) -> None:
-    """Read what a decision needs until it is made, or until it needs children that this reader cannot hold.
+async def complete(reader: Reader, decision: Decision, *, refresh: bool = False) -> None:
+    """Read what a decision needs until it is complete, or until it needs children that this reader cannot lock.
 
-    With ``look_again`` catalog versions that were seen earlier are not trusted.
+    With ``refresh`` the current catalogs are read, whatever versions were seen before.
     """
     while (needs := decision.needs) and (reader.holds_children or not needs.children):
-        if look_again:
+        if refresh:
             needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
         await _send(decision, await read(reader, needs))
 
 
 async def _send(decision: Decision, known: Known) -> None:
-    # Over thousands of children a decision takes long; being pure it may as well run in a thread.
+    # A decision about thousands of children takes long; it is pure, so it can run in a thread.
     if any(len(children) > _BATCH for more in (decision.known, known) for children in more.children.values()):
         await asyncio.to_thread(decision.send, known)
     else:
@@ -75,29 +75,29 @@ async def _send(decision: Decision, known: Known) -> None:
 
 
 def record_of(resource: str, row: Row) -> Record:
-    """A record from a row of id, version and document."""
+    """Return a record from a row of id, version and document."""
     id_, version, document = row
     return Record(Key(resource, id_), version, documents.decode(resource, document))
 
 
 class Lookups:
-    """The look-ups that no request can share with another, on a connection."""
+    """The look-ups that requests do not share, on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def count(self, search: Search) -> int:
-        """How many records a search finds."""
+        """Return how many records a search finds."""
         [(count,)] = await self._search("select count(*) from {} where {}", search)
         return int(count)
 
     async def children(self, search: Search) -> tuple[Record, ...]:
-        """All records that a search finds, held until the end of the transaction."""
+        """Return all records that a search finds, locked until the end of the transaction."""
         rows = await self._search("select id, version, document from {} where {} order by id for update", search)
         found: list[Record] = []
         for start in range(0, len(rows), _BATCH):
             found += [record_of(search.resource, row) for row in rows[start : start + _BATCH]]
-            await asyncio.sleep(0)  # others may go on between batches
+            await asyncio.sleep(0)  # lets other tasks run between batches
         return tuple(found)
 
     async def _search(self, statement: LiteralString, search: Search) -> Sequence[Row]:
@@ -130,7 +130,7 @@ class LockingReader(Lookups):
         return found
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
-        """Which keys name something; that they stay is for the foreign keys to see to."""
+        """Return whether each key exists; foreign keys ensure that they still exist at the commit."""
         found: dict[Key, bool] = {}
         for resource, group in _by_resource(keys):
             there = await existing(self.connection, resource, [key.id for key in group])
@@ -138,19 +138,19 @@ class LockingReader(Lookups):
         return found
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:  # noqa: ARG002  # under locks nothing is cached
-        """The catalog of this moment."""
+        """Return the current catalog."""
         return await read_catalog(self.connection, entity)
 
 
 async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
-    """Which ids of a resource, or of users, exist."""
+    """Return which ids of a resource, or of users, exist."""
     table = "app_user" if resource == "user" else resource
     storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
     return {id_ for (id_,) in await fetch(connection, query("existing", table), {"ids": storable})}
 
 
 async def read_catalog(connection: Connection, entity: str) -> Catalog:
-    """An entity's definitions and active webhooks, with their version, all of one moment."""
+    """Return the current catalog of an entity, read by one statement."""
     [(version, definitions, webhooks)] = await fetch(connection, query("read_definitions"), {"entity": entity})
     attributes = documents.decode_list("attribute", definitions)
     return Catalog(version, {each.name: each for each in attributes}, documents.decode_list("webhook", webhooks))
@@ -169,20 +169,20 @@ _STATEMENTS = {"created": "insert_records", "updated": "update_records", "delete
 
 
 def groups_of(changes: Changes) -> list[Group]:
-    """The statements that changes take, in their order."""
-    told: defaultdict[UUID, list[Delivery]] = defaultdict(list)
+    """Return the groups of writes that changes consist of, in order."""
+    deliveries: defaultdict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in changes.deliveries:
-        told[delivery.record].append(delivery)
+        deliveries[delivery.record].append(delivery)
     kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
     return [
-        Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in told[write.event.record]])
+        Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in deliveries[write.event.record]])
         for (table, kind), writes in kinds
         for batch in _batches(list(writes))
     ]
 
 
 def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]:
-    """Batches small enough that encoding one does not keep others from the event loop."""
+    """Return batches small enough that encoding one does not block the event loop for long."""
     return (writes[start : start + _BATCH] for start in range(0, len(writes), _BATCH))
 
 
@@ -191,7 +191,7 @@ async def commit_group(
 ) -> set[UUID]:
     """Write one group, its events and its deliveries, only if ``unchanged`` records and the catalogs are as they were.
 
-    Gives the ids of the records that were written: the others were not as they were known.
+    Return the ids of the records that were written; the others had changed.
     """
     events = [write.event for write in group.writes]
     params: dict[str, object] = {
@@ -220,13 +220,13 @@ async def commit_group(
 async def commit_whole_group(
     connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
 ) -> None:
-    """The same, all or nothing: raises StaleError, though some may then be written already."""
+    """Write one group as `commit_group` does. Raises StaleError if not all records were written; some may be then."""
     if len(await commit_group(connection, group, unchanged, catalogs)) != len(group.writes):
         raise StaleError
 
 
 def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
-    # Webhooks that are told of one event share its body, which may be large: so it is encoded and sent once.
+    # The deliveries of one event share its body, which may be large: so it is encoded and sent once.
     distinct = {id(each.body): each for each in deliveries}
     places = {key: place for place, key in enumerate(distinct, start=1)}
     return {
@@ -245,7 +245,7 @@ def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
 
 
 def unchanged_records(changes: Changes, known: Known) -> list[Record]:
-    """The records that a decision knew and does not write: they must stay as they are until the commit."""
+    """Return the records that a decision knew and does not write: they must not change before the commit."""
     written = {write.key for write in changes.writes}
     return [record for key, record in known.records.items() if record is not None and key not in written]
 

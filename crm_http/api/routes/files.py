@@ -21,7 +21,7 @@ from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
-#: Pages of other sites may show images too. Their URLs cannot be guessed, so nothing else becomes known.
+#: Pages of other sites may show images too. Their URLs cannot be guessed, so no other image is exposed.
 _CROSS_ORIGIN: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
 #: A key is never used again, so what was served under it never changes.
 _IMMUTABLE: Final = "max-age=31536000, immutable"
@@ -31,7 +31,7 @@ _MEDIA_TYPES: Final = tuple(MEDIA_TYPES.values())
 def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
     """Return the endpoint of ``GET /files/<resource>/<id>/<name>``.
 
-    It is for everybody; where images are private, for those who may view the record.
+    It is public; if images are private, it needs the permission to view the record.
     """
 
     async def serve(request: AnyRequest) -> ASGIResponse:
@@ -101,6 +101,6 @@ def _part(request: AnyRequest, size: int, tag: str) -> tuple[int, int]:
     first, last = match.groups()
     if not first:  # the last bytes of the file
         return max(size - int(last), 0), size
-    if last and int(last) < int(first):  # not a range
+    if last and int(last) < int(first):  # an invalid range
         return 0, size
     return int(first), min(int(last) + 1, size) if last else size

@@ -41,13 +41,13 @@ class RecordRoutes:
     """The handlers of one resource.
 
     Attributes:
-        resource: the row.
+        resource: the resource.
         db: where its records are stored.
-        place: the path of the collection, with ``{parent}`` for the parent's id.
+        place: the path of the collection; it may contain ``{parent}``, the parent's id.
         read_parent: returns the parent that the path names; raises NotFoundError.
-        list_path: the path of the list, where that is another.
-        shown_once: adds to a new record what only its creator is shown.
-        created: the shape of the answer to a create, where that is not the record.
+        list_path: the path of the list, if it is another one.
+        shown_once: adds values to a new record that only its creator sees.
+        created: the shape of the response to a create, if that is not the record.
         after_delete: runs in the background after a record was deleted.
         name: the beginning of its operation ids; the resource's path if empty.
     """
@@ -202,7 +202,7 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
 
 
 async def _array(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Return pieces as a JSON array. The first is awaited here, while the answer can still become an error."""
+    """Return pieces as a JSON array. The first is awaited here, while an error response is still possible."""
     first = await anext(pieces, b"")
 
     async def stream() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Images come in as the files of forms (``api.md`` 11)."""
+"""The endpoint of uploads: an image arrives as the file of a form (``api.md`` 11)."""
 
 from http import HTTPStatus
 
