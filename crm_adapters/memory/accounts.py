@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
 from crm_core.model.permissions import GROUPS
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
 from crm_core.rules.attributes import ENTITIES
@@ -42,7 +42,7 @@ class MemoryAccounts:
             authentication returns it.
     """
 
-    def __init__(self, *, token_days: int = 30, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, *, token_days: int = TOKEN_DAYS, clock: Callable[[], datetime] = utc_now) -> None:
         self.catalog_versions = dict.fromkeys(ENTITIES, 1)
         self._unused_for = timedelta(days=token_days)
         self._clock = clock

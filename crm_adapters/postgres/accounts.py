@@ -17,7 +17,7 @@ from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import authenticate, query
 from crm_core.errors import NotAuthenticatedError, UnavailableError
-from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
 
@@ -39,7 +39,7 @@ class PostgresAccounts:
         replica: is told the last transaction of each user.
     """
 
-    def __init__(self, pool: Pool, *, token_days: int = 30, replica: Replica | None = None) -> None:
+    def __init__(self, pool: Pool, *, token_days: int = TOKEN_DAYS, replica: Replica | None = None) -> None:
         self._pool = pool
         self._token_days = token_days
         self._replica = replica

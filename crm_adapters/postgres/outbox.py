@@ -26,6 +26,8 @@ from crm_core.webhooks.retries import Result
 logger = logging.getLogger("crm.postgres")
 
 _BATCH: Final = 1000
+#: Connections of an outbox's own pool: if it waited behind requests, leases would run out.
+OUTBOX_CONNECTIONS: Final = 3
 #: Seconds between two notifications to other processes, and before listening again after a failure.
 _NOTIFY_INTERVAL: Final = 0.05
 _RETRY_INTERVAL: Final = 2.0

@@ -94,6 +94,8 @@ class Actor:
         return self.is_superuser or needed in self.permissions
 
 
+#: After how many days without use a token expires by default (decision 23).
+TOKEN_DAYS: Final = 30
 #: The system itself as an actor: it is not a user, and events name it without an id.
 SYSTEM: Final = Actor(user=User(id=0, username="system"), is_superuser=True)
 

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from crm_core.errors import NotAuthenticatedError, NotFoundError
-from crm_core.model.accounts import Account, Actor, User, UserChange
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, User, UserChange
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
 from crm_core.rules.attributes import ENTITIES
@@ -32,8 +32,6 @@ from crm_core.rules.login_throttle import Failures
 from crm_core.testing.scene import OnOneLoop, fact
 from crm_core.use_cases.accounts import hash_token
 
-#: After how many days without use the tokens of an opened store expire.
-TOKEN_DAYS = 30
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _WINDOW = timedelta(minutes=15)
 

@@ -27,11 +27,11 @@ class PasswordReset(NamedTuple):
     """The result of setting a new password.
 
     Attributes:
-        ended: how many tokens were revoked.
+        revoked: how many tokens were revoked.
         is_active: whether the user can log in with it; a disabled one cannot.
     """
 
-    ended: int
+    revoked: int
     is_active: bool
 
 
@@ -99,8 +99,8 @@ async def reset_password(users: Users, passwords: Passwords, username: str, pass
     """Give a user another password and revoke all their tokens. Raises InvalidError, UnknownUserError."""
     check_password(password)
     account = await find_user(users, username)
-    ended = await users.reset_password(account.user.id, await passwords.hash(password))
-    return PasswordReset(ended, account.is_active)
+    revoked = await users.reset_password(account.user.id, await passwords.hash(password))
+    return PasswordReset(revoked, account.is_active)
 
 
 async def add_group(users: Users, group: str) -> bool:

@@ -59,7 +59,7 @@ _amount = click.IntRange(0, 10_000_000)
     default=1_000,
     show_default=True,
     type=_amount,
-    help="How many clients; a fifth as many students come with them.",
+    help="How many clients; there is one student for every five.",
 )
 @click.option("--leads", default=1_000, show_default=True, type=_amount, help="How many leads.")
 @click.option(
@@ -67,7 +67,7 @@ _amount = click.IntRange(0, 10_000_000)
     default=1,
     show_default=True,
     type=int,
-    help="The same seed gives the same records, another one further records.",
+    help="The same seed gives the same records, another seed other ones.",
 )
 def demo_command(**amounts: int) -> None:
     """Load made-up clients, students, leads and follow-ups, with their history, to try the API with.

@@ -77,7 +77,7 @@ class Api(OperationGroup[D_co], Generic[D_co]):
     @operation
     def log_out(self) -> Operation[None]:
         """Revoke the token."""
-        return Operation(method="DELETE", path=_TOKENS, read=lambda _: None, repeat="twice")
+        return Operation(method="DELETE", path=_TOKENS, read=lambda _: None, repeat="none")
 
 
 class Client(Api[Driver]):

@@ -15,10 +15,10 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 D_co = TypeVar("D_co", bound="Driver | AsyncDriver", covariant=True)
 
-#: The effect of sending an operation twice: ``safe`` none; ``keyed`` none, thanks to an ``Idempotency-Key``; ``gone``
-#: the second time the record is gone; ``twice`` it is carried out twice.
-Repeat: TypeAlias = Literal["safe", "keyed", "gone", "twice"]
-_REPEATS: Final[Mapping[str, Repeat]] = {"GET": "safe", "PATCH": "keyed", "DELETE": "gone"}
+#: Whether an operation can be repeated: ``safe`` and ``idempotent`` as RFC 9110 (9.2) defines them, ``keyed`` by its
+#: ``Idempotency-Key``, ``none`` not at all.
+Repeatability: TypeAlias = Literal["safe", "keyed", "idempotent", "none"]
+_REPEATABILITY: Final[Mapping[str, Repeatability]] = {"GET": "safe", "PATCH": "keyed", "DELETE": "idempotent"}
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +29,7 @@ class Operation(Generic[T_co]):
         method: the HTTP method.
         path: the path below the API's address.
         read: returns the value in a successful answer.
-        repeat: the effect of sending it twice.
+        repeat: whether it can be repeated after a lost answer.
         options: further arguments of ``httpx.Client.request``.
         headers: headers besides those of every request.
     """
@@ -37,13 +37,13 @@ class Operation(Generic[T_co]):
     method: str
     path: str
     read: Callable[[httpx.Response], T_co]
-    repeat: Repeat = attrs.field()
+    repeat: Repeatability = attrs.field()
     options: Mapping[str, Any] = attrs.field(factory=dict)
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
     @repeat.default
-    def _repeat(self) -> Repeat:
-        return _REPEATS.get(self.method, "twice")
+    def _repeat(self) -> Repeatability:
+        return _REPEATABILITY.get(self.method, "none")
 
 
 @attrs.frozen
@@ -82,7 +82,7 @@ class OperationGroup(Generic[D_co]):
 
 
 class operation(Generic[P, T]):  # noqa: N801  # it is used as a decorator, as property is
-    """A decorator: a method that builds an operation becomes one that sends it."""
+    """Turn a method that builds an operation into one that sends it (a decorator)."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Operation[T]]) -> None:
         self._build = build
@@ -99,7 +99,7 @@ class operation(Generic[P, T]):  # noqa: N801  # it is used as a decorator, as p
 
 
 class listing(Generic[P, T]):  # noqa: N801  # as above
-    """A decorator: a method that builds the operation of a first page becomes one that iterates over all items."""
+    """Turn a method that builds the operation of a first page into one that yields all items (a decorator)."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Operation[ListPage[T]]]) -> None:
         self._build = build

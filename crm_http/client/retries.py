@@ -71,12 +71,12 @@ class RetryState:
 
     def _is_final(self, response: httpx.Response) -> bool:
         # After a lost answer to a delete, 404 means that the delete was carried out.
-        is_gone = self._repeat == "gone" and self._is_uncertain and response.status_code == HTTPStatus.NOT_FOUND
+        is_gone = self._repeat == "idempotent" and self._is_uncertain and response.status_code == HTTPStatus.NOT_FOUND
         return response.is_success or is_gone
 
     def _may_repeat(self, outcome: httpx.Response | httpx.RequestError) -> bool:
         if _leaves_uncertain(outcome):
-            return self._repeat != "twice"
+            return self._repeat != "none"
         if isinstance(outcome, httpx.RequestError):
             return isinstance(outcome, _NOT_SENT)
         if outcome.status_code == HTTPStatus.CONFLICT:  # the previous attempt is still in progress

@@ -11,13 +11,13 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.outbox import PostgresOutbox
+from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
 from crm_core.ports import Passwords, Users
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
-from crm_http.server.composition import OUTBOX_CONNECTIONS, delivering, file_store
+from crm_http.server.composition import delivering, file_store
 from crm_http.server.errors import FailedError, command_errors
 from crm_http.settings import Settings
 

@@ -22,6 +22,8 @@ from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
 
+#: The most connections of a pool by default.
+POOL_SIZE: Final = 16
 #: How many requests may wait for each connection of the pool; more are refused at once.
 _MAX_WAITING_PER_CONNECTION: Final = 16
 
@@ -35,7 +37,7 @@ class Pool:
         target_session_attrs: which of several hosts to connect to, unless the URL says so itself.
     """
 
-    def __init__(self, conninfo: str, *, size: int = 16, target_session_attrs: str = "read-write") -> None:
+    def __init__(self, conninfo: str, *, size: int = POOL_SIZE, target_session_attrs: str = "read-write") -> None:
         self.conninfo = conninfo
         self._checking: asyncio.Future[None] | None = None
         self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(

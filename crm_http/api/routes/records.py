@@ -14,6 +14,7 @@ from litestar.types import Method
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import records
@@ -25,6 +26,7 @@ from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_stri
 from crm_http.api.responses import link_to_next, record_response
 from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES
 from crm_http.api.routing import path_id, rights
+from crm_http.statuses import STATUSES
 
 #: Runs after the removal of a record, with its id. It raises nothing.
 AfterDelete = Callable[[UUID], Awaitable[None]]
@@ -182,7 +184,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             summary=f"Delete {article} {one}",
             headers=("If-Match",),
             replies={204: Reply(f"The {one} is deleted.")},
-            errors=frozenset({409}),
+            errors=frozenset({STATUSES[InUseError]}),
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Query parameters, cursors, and what every adapter's lists must agree with (rulings 8 and 9)."""
+"""Query parameters, cursors, and what every adapter's lists must agree with (decisions 8 and 9)."""
 
 import base64
 import contextlib

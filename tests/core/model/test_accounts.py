@@ -51,7 +51,7 @@ def test_permissions_are_django_s_for_every_noun() -> None:
         ("Teacher Assistant", "delete", set()),
     ],
 )
-def test_the_four_groups_may_do_what_ruling_24_says(group: str, action: str, nouns: set[str]) -> None:
+def test_the_four_groups_may_do_what_decision_24_says(group: str, action: str, nouns: set[str]) -> None:
     assert {name for name in GROUPS[group] if name.startswith(f"app.{action}_")} == having(action, *nouns)
 
 

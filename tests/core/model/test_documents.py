@@ -1,4 +1,4 @@
-"""Entities as plain values are the documents that clients see; secrets are redacted, ruling 27."""
+"""Entities as plain values are the documents that clients see; secrets are redacted, decision 27."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""Pipelines and the stage of a lead, rulings 14 and 15."""
+"""Pipelines and the stage of a lead, decisions 14 and 15."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tasks and notes, rulings 16 and 17."""
+"""Tasks and notes, decisions 16 and 17."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must hold before a webhook is saved, rulings 28 and 29."""
+"""What must hold before a webhook is saved, decisions 28 and 29."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def created(**more: object) -> Any:
     return answered(Knowledge(SIZE).create(WEBHOOKS, MINIMUM | more))
 
 
-def test_defaults_are_those_of_ruling_28() -> None:
+def test_defaults_are_those_of_decision_28() -> None:
     assert created() == Webhook(
         id=created().id,
         name="Notify",

@@ -1,4 +1,4 @@
-"""When a webhook fires, and the request that it makes, rulings 26 to 29."""
+"""When a webhook fires, and the request that it makes, decisions 26 to 29."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""``{field}`` placeholders in URLs and headers, ruling 29."""
+"""``{field}`` placeholders in URLs and headers, decision 29."""
 
 import contextlib
 import unicodedata
