@@ -188,6 +188,11 @@ def not_a_choice(value: str) -> Problem:
     return Problem("invalid_choice", f'"{value}" is not a valid choice.')
 
 
+def too_many_elements(limit: int) -> Problem:
+    """Return the problem of a list or object with more than ``limit`` elements."""
+    return Problem("max_length", f"Ensure this field has no more than {limit} elements.")
+
+
 def invalid(field: str, code: str, message: str) -> InvalidError:
     """Return the error for a single problem of a single field."""
     return InvalidError({field: (Problem(code, message),)})

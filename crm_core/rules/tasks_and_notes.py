@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, invalid
+from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, too_many_elements
 from crm_core.input.drafts import Draft, Edit, read_draft, read_item, read_payload
 from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
@@ -17,8 +17,6 @@ from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
 
 Entry = TypeVar("Entry", Task, Note)
-
-_FULL: Final = f"Ensure this field has no more than {MAX_ENTRIES} elements."
 
 
 def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
@@ -145,7 +143,7 @@ def _add(field: str, entity: type[Task] | type[Note], data: object, context: Rea
         if any(other.id == entry.id for other in entries):
             raise InvalidError({"id": (NOT_UNIQUE,)})
         if len(entries) >= MAX_ENTRIES:
-            raise invalid(field, "max_length", _FULL)
+            raise InvalidError({field: (too_many_elements(MAX_ENTRIES),)})
         return Draft({field: (*entries, entry)})
 
     return edit

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem
+from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem, too_many_elements
 from crm_core.input.readers import RefusedError, text_problems
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -32,7 +32,7 @@ _RESERVED: Final = frozenset(
 )
 _RESERVED_PREFIXES: Final = ("webhook-", "proxy-")
 MAX_HEADERS: Final = 50
-TOO_MANY_HEADERS: Final = Problem("max_length", f"Ensure this field has no more than {MAX_HEADERS} elements.")
+TOO_MANY_HEADERS: Final = too_many_elements(MAX_HEADERS)
 _TWICE: Final = Problem("unique", "This header is set twice.")
 MAX_HEADER_LENGTH: Final = 4_096
 _MAX_PORT: Final = 65_535
