@@ -85,7 +85,7 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: 
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
     children = [child for search in owned for child in known.children[search]]
-    return (yield from _changes(who, [_change_of(who, gone.key, gone, None) for gone in (*children, record)]))
+    return (yield from _changes(who, [_step(who, gone.key, gone, None) for gone in (*children, record)]))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -216,8 +216,8 @@ def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Map
     return resource.validate(proposal)
 
 
-class _RecordChange(NamedTuple):
-    """The change of one record, with its event; None stands for no record."""
+class _Step(NamedTuple):
+    """One record's way from one value to the next, with its event; None stands for no record."""
 
     key: Key
     before: object | None
@@ -225,26 +225,26 @@ class _RecordChange(NamedTuple):
     event: Event
 
 
-def _change_of(who: Caller, key: Key, before: Record | None, after: object | None) -> _RecordChange:
-    return _RecordChange(key, before.value if before else None, after, event_of(who, key, before, after))
+def _step(who: Caller, key: Key, before: Record | None, after: object | None) -> _Step:
+    return _Step(key, before.value if before else None, after, event_of(who, key, before, after))
 
 
 def _put(resource: Resource, who: Caller, before: Record | None, key: Key, after: object) -> Steps[Changes]:
-    change = _change_of(who, key, before, after)
-    if before is not None and not change.event.changes:
+    step = _step(who, key, before, after)
+    if before is not None and not step.event.changes:
         return Changes(answer=key, receipt=_receipt(who))
-    cascade = yield from resource.cascade(change.before, after)
-    followers = [_change_of(who, record.key, record, value) for record, value in cascade]
-    return (yield from _changes(who, [change, *followers], answer=key))
+    cascade = yield from resource.cascade(step.before, after)
+    followers = [_step(who, record.key, record, value) for record, value in cascade]
+    return (yield from _changes(who, [step, *followers], answer=key))
 
 
-def _changes(who: Caller, changes: Sequence[_RecordChange], *, answer: Key | None = None) -> Steps[Changes]:
+def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) -> Steps[Changes]:
     """Return the changes of records as writes, with the deliveries to webhooks that follow (decision 26)."""
-    catalogs = {change.key.resource for change in changes if RESOURCES[change.key.resource].has_catalog}
+    catalogs = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
-    for key, before, after, event in changes:
+    for key, before, after, event in steps:
         writes.append(Remove(key, event) if after is None else Put(key, after, event))
         if key.resource in catalogs:
             index = known.catalogs[key.resource].webhook_index
