@@ -76,7 +76,7 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search, Steps
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search, Steps
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
@@ -85,6 +85,7 @@ from crm_core.webhooks.entity import Condition, Webhook
 from crm_core.webhooks.retries import Result, Retries
 
 __all__ = [
+    "ACTIVE_USER",
     "ATTRIBUTES",
     "CLIENTS",
     "COHORTS",

@@ -49,6 +49,7 @@ class Resource:
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
+        hidden: ids that are stored beside each record and never shown; its rule sets them, and searches can use them.
         defaults_to_now: fields whose default is the time of creation.
         validate: its own rule for a record that is created or changed.
         cascade: its rule for other records that change together with one of its records.
@@ -63,6 +64,7 @@ class Resource:
     ordering: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     parent: str | None = None
+    hidden: tuple[str, ...] = ()
     defaults_to_now: tuple[str, ...] = ()
     validate: Validate = _validate_nothing
     cascade: Cascade = _cascade_nothing
@@ -139,6 +141,7 @@ LEADS: Final = Resource(
     filters={"stage": "exact"},
     ordering=("name", "created_at"),
     search=("name",),
+    hidden=("stage_id",),
     defaults_to_now=("created_at",),
     validate=pipelines.validate_lead,
 )

@@ -11,7 +11,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_core": """
         ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
         PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Account Accounts Actor Attempt
-        Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
+        ACTIVE_USER Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
         Decision Delivery DeliveryDetail DeliveryLog DeliveryState Document DuplicateRequestError Enrollment
         EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
         IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
@@ -26,8 +26,9 @@ PUBLIC: Mapping[str, str] = {
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads users webhooks
     """,
     "crm_core.testing": """
-        USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene PayloadContext
-        WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches payloads
+        DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene
+        PayloadContext WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches
+        payloads
     """,
     "crm_adapters.documents": "body_of decode decode_list encode",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",

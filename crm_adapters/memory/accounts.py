@@ -195,6 +195,10 @@ class MemoryAccounts:
         """Return whether there is a user with this id, disabled or not."""
         return user_id in self._entries
 
+    def has_active_user(self, user_id: object) -> bool:
+        """Return whether there is a user with this id who is not disabled."""
+        return any(entry.account.user.id == user_id for entry in self._entries.values() if entry.account.is_active)
+
     def _actor(self, account: Account) -> Actor:
         return Actor(
             user=account.user,

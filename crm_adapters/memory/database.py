@@ -1,7 +1,7 @@
 """Records in memory."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500
@@ -29,6 +29,11 @@ class _Row:
     version: int
     body: bytes
     value: Any
+    hidden: Mapping[str, object]
+
+    def get(self, name: str) -> object:
+        """Return a field, or what is kept beside the document."""
+        return getattr(self.value, name) if hasattr(self.value, name) else self.hidden.get(name)
 
 
 class MemoryDatabase:
@@ -123,6 +128,8 @@ class MemoryDatabase:
     def _exists(self, key: Key) -> bool:
         if key.resource == "user":
             return self.accounts.has_user(key.id)
+        if key.resource == ACTIVE_USER:
+            return self.accounts.has_active_user(key.id)
         return key.id in self._rows[key.resource]
 
     def _search(self, search: Search) -> tuple[Record, ...]:
@@ -132,7 +139,7 @@ class MemoryDatabase:
         return tuple(
             Record(Key(search.resource, id_), row.version, row.value)
             for id_, row in sorted(self._rows[search.resource].items())
-            if combine(getattr(row.value, name) in values for name, values in conditions)
+            if combine(row.get(name) in values for name, values in conditions)
         )
 
     def _catalog(self, entity: str) -> Catalog:
@@ -167,9 +174,12 @@ class MemoryDatabase:
     def _row(self, write: Put | Remove) -> _Row | None:
         if isinstance(write, Remove):
             return None
-        before = self._document(write.key)
+        before = self._rows[write.key.resource].get(write.key.id)
         body = documents.encode(write.value)
-        return _Row(before.version + 1 if before else 1, body, documents.decode(write.key.resource, body))
+        value = documents.decode(write.key.resource, body)
+        if before is None:
+            return _Row(1, body, value, write.hidden)
+        return _Row(before.version + 1, body, value, {**before.hidden, **write.hidden})
 
     def _keep(self, key: Key, row: _Row | None) -> None:
         rows = self._rows[key.resource]

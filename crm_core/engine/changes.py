@@ -5,8 +5,9 @@ what it needs, and commits its changes all or nothing, provided that everything 
 it starts another run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
+from uuid import UUID
 
 import attrs
 
@@ -18,11 +19,20 @@ from crm_core.webhooks.deliveries import Delivery
 
 @attrs.frozen
 class Put:
-    """A record to write, with its event."""
+    """A record to write, with its event.
+
+    Attributes:
+        key: its key.
+        value: the entity.
+        event: the change.
+        hidden: values that are stored beside the document and never shown, by name (``Resource.hidden``); searches can
+            use them. Names that are missing here keep their values.
+    """
 
     key: Key
     value: object
     event: Event
+    hidden: Mapping[str, UUID] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -1,8 +1,8 @@
 """Reads the query parameters of a list: filters, search, ordering, pages (decisions 8, 9, 33 to 35)."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, assert_never
 from uuid import UUID
 
@@ -11,7 +11,15 @@ from crm_core.engine.matching import simple_lower
 from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.fields import Field
-from crm_core.input.readers import RefusedError, read_boolean, read_full_date, read_uuid, refuse, text_problems
+from crm_core.input.readers import (
+    RefusedError,
+    exact_number,
+    read_boolean,
+    read_full_date,
+    read_uuid,
+    refuse,
+    text_problems,
+)
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
 from crm_core.rules.attributes import NOT_DEFINED, normal_name
@@ -178,11 +186,15 @@ def _read_choice(field: Field, value: str) -> str:
     return value
 
 
-def _read_number(value: str) -> int | float:
-    number = float(value) if _NUMBER.fullmatch(value) else math.nan
-    if not math.isfinite(number):
+def _read_number(value: str) -> int | Decimal:
+    parsed = (
+        exact_number(int(value) if value.lstrip("-").isdigit() else Decimal(value))
+        if _NUMBER.fullmatch(value)
+        else None
+    )
+    if parsed is None:
         raise refuse("invalid", "Enter a number.")
-    return int(value) if value.lstrip("-").isdigit() else number
+    return parsed
 
 
 def _read_day(value: str) -> str:

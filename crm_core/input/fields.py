@@ -57,6 +57,7 @@ class Field:
         secret: its values are left out of events and redacted for callers who may not change the record.
         limits: bounds, by their JSON Schema keywords.
         item: the class of the list's items, if it is a list of objects.
+        item_name: the field by which an item that is sent without an id is one that is there; empty for none.
     """
 
     kind: FieldKind
@@ -69,6 +70,7 @@ class Field:
     secret: bool = False
     limits: Mapping[str, Any] = attrs.field(factory=dict)
     item: type | None = None
+    item_name: str = ""
 
     @property
     def required(self) -> bool:
@@ -237,9 +239,16 @@ def integer(*, default: object = REQUIRED) -> Any:
     return _declare(Field(kind="integer", read=lambda value, _: readers.read_integer(value), default=default))
 
 
-def items(of: type, *, max_items: int) -> Any:
-    """Declare a list of at most ``max_items`` objects, whose fields are those of the class ``of``."""
-    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits={"maxItems": max_items}, item=of))
+def items(of: type, *, max_items: int, name: str = "") -> Any:
+    """Declare a list of objects.
+
+    Args:
+        of: the class whose fields they have.
+        max_items: the most objects.
+        name: the field by which one that is sent without an id is one that is there.
+    """
+    limits = {"maxItems": max_items}
+    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits=limits, item=of, item_name=name))
 
 
 def texts(

@@ -1,5 +1,6 @@
 """Events: the changes of records and their authors. They are stored in the transaction of the change."""
 
+import operator
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -69,7 +70,14 @@ def same(old: object, new: object) -> bool:
     >>> same(1, 1.0), same(1, True)
     (True, False)
     """
-    return old is new or (old == new and _booleans(old) == _booleans(new))
+    if old is new:
+        return True
+    return old == new and (isinstance(old, str) or _are_identical(old, new) or _booleans(old) == _booleans(new))
+
+
+def _are_identical(old: object, new: object) -> bool:
+    """Return whether two equal tuples hold the same objects, as those of unchanged items do: no need to look inside."""
+    return isinstance(old, tuple) and isinstance(new, tuple) and all(map(operator.is_, old, new))
 
 
 def _booleans(value: object) -> object:

@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, get_args
 
+import attrs
+
 from crm_core.errors import (
     BREAKS_PATTERN,
     IS_REQUIRED,
@@ -18,7 +20,7 @@ from crm_core.errors import (
     Problems,
     not_a_choice,
 )
-from crm_core.input.readers import MAX_NUMBER, RefusedError, read_full_date, text_problems
+from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
 from crm_core.input.urls import is_web_url
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
@@ -60,17 +62,17 @@ def validate_values(
 
     Args:
         definitions: the attributes defined for the entity, by name.
-        before: the values that the record holds.
+        before: the values that the record holds; sent back unchanged, none is a problem.
         sent: the values that are written, null meaning absent.
         merge: ``sent`` changes only the names that it mentions, as a merge patch does; the others stay untouched.
     """
-    named = {normal_name(name): value for name, value in sent.items()}
+    named = {normal_name(name): _with_exact_number(value) for name, value in sent.items()}
     kept = dict(before) if merge else {}
     values = {name: value for name, value in (kept | named).items() if value is not None}
     written = named.keys() if merge else values.keys()
     problems: dict[str, Problems] = {}
     for name in written & values.keys():
-        if value_problems := _problems(definitions.get(name), name, values[name], before):
+        if value_problems := _problems(definitions.get(name), values[name], before.get(name)):
             problems[name] = value_problems
     for name, definition in definitions.items():
         if definition.is_required and name not in values:
@@ -78,13 +80,21 @@ def validate_values(
     return values, problems
 
 
-def _problems(definition: Attribute | None, name: str, value: object, before: Mapping[str, object]) -> Problems:
-    if definition is not None:
-        return _CHECKS[definition.type](definition, value)
-    # A value whose definition was deleted may be sent back as it is (decision 22).
-    if name in before and same(before[name], value):
+def _with_exact_number(value: object) -> object:
+    exact = exact_number(value) if isinstance(value, float) else None
+    return value if exact is None else exact
+
+
+def _problems(definition: Attribute | None, value: object, before: object) -> Problems:
+    # What a definition no longer allows, or whose definition was deleted, may be sent back as it is (decisions 20, 22).
+    if before is not None and same(before, value):
         return ()
-    return (NOT_DEFINED,)
+    if definition is None:
+        return (NOT_DEFINED,)
+    if definition.type == "list" and definition.list_values:
+        items = (before,) if isinstance(before, str) else before if isinstance(before, list | tuple) else ()
+        definition = attrs.evolve(definition, list_values=(*definition.list_values, *items))
+    return _CHECKS[definition.type](definition, value)
 
 
 def _check_text(_: Attribute, value: object) -> Problems:
@@ -92,10 +102,7 @@ def _check_text(_: Attribute, value: object) -> Problems:
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return (_NOT_A_NUMBER,)
-    # Comparing is exact for whole numbers of any size, and false for what is not finite.
-    return () if abs(value) <= MAX_NUMBER else (_NOT_A_NUMBER,)
+    return (_NOT_A_NUMBER,) if exact_number(value) is None else ()
 
 
 def _check_date(_: Attribute, value: object) -> Problems:
@@ -114,7 +121,7 @@ def _check_list(definition: Attribute, value: object) -> Problems:
     if isinstance(value, str):
         return _item_problems(definition, value)
     if not isinstance(value, list | tuple):
-        return (Problem("not_a_list", f'Expected a list of items but got type "{type(value).__name__}".'),)
+        return (Problem("not_a_list", f'Expected a list of items but got type "{json_type(value)}".'),)
     every = ((str(index), _item_problems(definition, item)) for index, item in enumerate(value))
     problems = {index: item_problems for index, item_problems in every if item_problems}
     if problems:

@@ -14,7 +14,7 @@ A rule yields all that it needs, whatever is known already; the store decides ho
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property, wraps
-from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -28,8 +28,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+#: The resource of users who are not disabled, in keys: only they can be newly referred to (decision 12).
+ACTIVE_USER: Final = "active_user"
+
+
 class Key(NamedTuple):
-    """The key of one record of one resource, or of one user (``user`` and an integer)."""
+    """The key of one record of one resource, or of one user (``user`` or ACTIVE_USER, and an integer)."""
 
     resource: str
     id: UUID | int
@@ -49,7 +53,7 @@ Versions: TypeAlias = frozenset[int] | None
 
 
 class Search(NamedTuple):
-    """The records of a resource whose fields have the given values; a tuple of values means any of them.
+    """The records of a resource whose fields have the given values; a tuple of values means any of them, None also.
 
     With ``any_field`` one of the fields is enough.
     """

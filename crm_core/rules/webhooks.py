@@ -6,6 +6,7 @@ from crm_core.errors import InvalidError, Problems
 from crm_core.input.drafts import Draft
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.events import same
 from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
 from crm_core.webhooks.conditions import condition_problems
 from crm_core.webhooks.entity import MODELS, Webhook
@@ -29,10 +30,13 @@ def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
         return values
     known = yield catalog_of(entity := MODELS[model][0], proposal.who)
     fields = fields_of_model(model, known.catalogs[entity])
-    # With another model everything is checked, else only what is written: the rest was sound when it was saved.
-    names = ("url", "headers", "conditions")
-    written = names if proposal.touches("model") else tuple(name for name in names if proposal.touches(name))
-    every = ((name, _problems(name, proposal.value(name), fields)) for name in written)
+    # With another model everything is checked, else only what changes: the rest was sound when it was saved.
+    before = proposal.before if model == getattr(proposal.before, "model", None) else None
+    every = (
+        (name, _problems(name, value, getattr(before, name, None), fields))
+        for name in ("url", "headers", "conditions")
+        if not same(value := proposal.value(name), getattr(before, name, None))
+    )
     if problems := {name: field_problems for name, field_problems in every if field_problems}:
         raise InvalidError(problems)
     return values
@@ -44,7 +48,8 @@ def switched_off(webhook: Webhook, *, url: str, reason: str) -> Draft:
     return Draft({"is_active": False, "disabled_reason": reason} if points_there and webhook.is_active else {})
 
 
-def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:
+def _problems(name: str, value: object, before: object, fields: frozenset[str]) -> Problems:
+    """Return the problems of what a field gets; single headers and conditions that were there are none."""
     if value is None:
         return ()
     if name == "url":
@@ -52,12 +57,15 @@ def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:
     if name == "headers" and isinstance(value, Mapping):
         if len(value) > MAX_HEADERS:  # a merge patch may have added to those that were there
             return (TOO_MANY_HEADERS,)
-        headers = ((header, placeholder_problems(template, fields)) for header, template in value.items())
+        known = before if isinstance(before, Mapping) else {}
+        new = ((header, template) for header, template in value.items() if template != known.get(header))
+        headers = ((header, placeholder_problems(template, fields)) for header, template in new)
         return {header: problems for header, problems in headers if problems}
     if isinstance(value, tuple):
         conditions = (
             (str(index), condition_problems(condition.field, condition.operator, condition.value, fields))
             for index, condition in enumerate(value)
+            if not (isinstance(before, tuple) and any(same(condition, known) for known in before))
         )
         return {index: problems for index, problems in conditions if problems}
     return ()

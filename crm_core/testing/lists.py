@@ -14,6 +14,7 @@ from crm_core.engine.cursors import write_cursor
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.errors import NotFoundError
+from crm_core.model.documents import parse_json
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -68,6 +69,21 @@ class ListFacts(Facts):
             assert not set(page) & set(ids)  # checked for each page, as a repeating list may never end
             ids += page
         return ids
+
+    @fact
+    async def test_numbers_are_compared_exactly(self, scene: Scene) -> None:
+        await scene.create(ATTRIBUTES, "client", name="size", label="Size", type="number")
+        texts = ("123456789123456.12344", "123456789123456.12345", "0.1", "0.10000000000000001", "1.10", "1E+2")
+        ids = [await scene.create(CLIENTS, name="a", attributes={"size": parse_json(text)}) for text in texts]
+
+        async def found(operator: str, value: str) -> list[int]:
+            return sorted(ids.index(id_) for id_ in await scene.found(CLIENTS, **{f"attributes.size{operator}": value}))
+
+        assert [await found("", text) for text in texts] == [[0], [1], [2], [3], [4], [5]]
+        assert await found("__gt", texts[0]) == [1]
+        assert await found("__lte", "0.1") == [2]
+        assert await found("__lt", "0.10000000000000001") == [2]
+        assert await found("__in", "1.1,100,123456789123456.12") == [4, 5]
 
     @fact
     async def test_the_last_page_says_that_it_is_the_last(self, scene: Scene) -> None:

@@ -46,7 +46,7 @@ from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.images import adding
 from crm_core.rules.needs import Key, Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
-from crm_core.testing.pairs import USERS, OpenPair, Operation, Pair
+from crm_core.testing.pairs import DISABLED_USER, USERS, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -58,7 +58,7 @@ from crm_core.testing.strategies import (
 )
 from crm_core.use_cases import records
 
-__all__ = ["USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
+__all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
 # Names are drawn instead of rows of the table, because reports of failures show what was drawn.
 _ALL: Final = tuple(RESOURCES)

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -131,9 +132,19 @@ def junk() -> SearchStrategy[object]:
 
 def json_values() -> SearchStrategy[object]:
     """Return a strategy for JSON values that stores must return unchanged."""
-    numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-    scalars = st.none() | st.booleans() | numbers | texts(8, min_length=0)
+    scalars = st.none() | st.booleans() | numbers() | texts(8, min_length=0)
     return scalars | st.lists(scalars, max_size=2) | st.dictionaries(texts(8, min_length=0), scalars, max_size=2)
+
+
+def numbers() -> SearchStrategy[object]:
+    """Return a strategy for numbers that stores must return with all their digits."""
+    floats = st.floats(allow_nan=False, allow_infinity=False)
+    decimals = st.decimals(-(10**15), 10**15, places=5) | st.sampled_from(list(map(Decimal, _DIGITS)))
+    return st.integers(-(2**53), 2**53) | st.integers(-2, 2) | floats | decimals
+
+
+#: What comes out as another number, or with other digits, where binary fractions or sixteen digits are used.
+_DIGITS: Final = ("123456789123456.12345", "1.10", "0.1", "-0.0", "1.0", "0.5", "1E+2", "1E-7", "1e-400", "1e308")
 
 
 def attribute_names() -> SearchStrategy[str]:
@@ -161,9 +172,7 @@ def _dates() -> SearchStrategy[str]:
 
 _ATTRIBUTE_VALUES: Final[Mapping[str, Callable[[Attribute], SearchStrategy[object]]]] = {
     "text": lambda _: texts(255, min_length=0),
-    "number": lambda _: (
-        st.integers(-(2**53), 2**53) | st.integers(-2, 2) | st.floats(-1e300, 1e300) | st.sampled_from([-0.0, 1.0, 0.5])
-    ),
+    "number": lambda _: numbers(),
     "date": lambda _: _dates(),
     "boolean": lambda _: st.booleans(),
     "list": _list_values,

@@ -17,7 +17,7 @@ from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
 from crm_core.model.accounts import Caller, require
-from crm_core.model.documents import plain
+from crm_core.model.documents import parse_json, plain
 from crm_core.model.events import EventKind
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
@@ -210,6 +210,6 @@ def _details(who: Caller, logged: LoggedDelivery, detail: DeliveryDetail) -> Map
         "method": detail.method,
         "url": detail.url,
         "headers": dict(detail.headers),
-        "body": json.loads(detail.body) if detail.body and may_view else None,
+        "body": parse_json(detail.body) if detail.body and may_view else None,
     }
     return {"request": request, "answer": detail.answer or None}

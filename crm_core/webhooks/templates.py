@@ -1,16 +1,17 @@
 """``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, decision 29)."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem, too_many_elements
 from crm_core.input.readers import RefusedError, text_problems
+from crm_core.model.documents import json_text
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
@@ -56,7 +57,7 @@ def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
     spellings = Counter(name.lower() for name in value)
     problems |= {name: [_TWICE] for name in value if spellings[name.lower()] > 1 and name not in problems}
     if problems:
-        raise RefusedError(problems)
+        raise RefusedError(problems, value)
     return {name: str(text) for name, text in value.items()}
 
 
@@ -146,10 +147,12 @@ def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
 
 
 def _as_text(value: object) -> str:
-    """Return a plain value as text: nothing for null, compact JSON for lists and objects."""
+    """Return a plain value as text: nothing for null, all digits of a number, compact JSON for lists and objects."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _is_sound(template: str) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
-from crm_core.input.readers import MAX_DEPTH
+from crm_core.input.readers import MAX_DEPTH, parse_decimal
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
 from crm_http.middleware import Limits
@@ -37,6 +37,8 @@ _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 MAX_BODY: Final = 1_000_000
 MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
+
+_decoder: Final = msgspec.json.Decoder(float_hook=parse_decimal)
 
 
 def header(request: AnyRequest, name: bytes) -> str:
@@ -83,7 +85,7 @@ async def read_login(request: AnyRequest) -> object:
 def decode_json(body: bytes) -> object:
     """Return JSON as plain values. Raises RequestError if it is nested deeper than ``MAX_DEPTH``."""
     try:
-        value = msgspec.json.decode(body)
+        value = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise _parse_error(_reason(body)) from None
     # Few brackets cannot nest deeply, so only other bodies are walked.
@@ -186,7 +188,7 @@ def _parse_error(reason: str) -> RequestError:
 def _reason(body: bytes) -> str:
     """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
     try:
-        json.loads(body.decode(), parse_constant=_refuse_constant)
+        json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
     except RecursionError:
         return "Too deeply nested"
     except UnicodeDecodeError:

@@ -21,6 +21,7 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
+from crm_core.input.readers import parse_decimal
 from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
@@ -66,9 +67,12 @@ def read_as(kind: type[E]) -> Callable[[httpx.Response], E]:
 
 
 def decode(response: httpx.Response, kind: type[E]) -> E:
-    """Return the body of an answer as a type. Raises AnswerError if it is anything else."""
+    """Return the body of an answer as a type. Raises AnswerError if it is anything else.
+
+    Numbers keep their digits: whole ones are int, those with a point or an exponent Decimal.
+    """
     try:
-        return msgspec.json.decode(response.content, type=kind)
+        return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AnswerError(response.status_code, f"The answer cannot be read. {error}") from error
 

@@ -20,6 +20,7 @@ from crm_adapters import documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
 from crm_adapters.memory.accounts import utc_now
 from crm_core import (
+    ACTIVE_USER,
     RECEIPTS_KEPT,
     Catalog,
     Changes,
@@ -50,7 +51,9 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _RECORDS_PER_PIECE: Final = 500
 _SCHEMA: Final = """
-create table if not exists record (resource text, id text, version integer, document text, primary key (resource, id));
+create table if not exists record (
+    resource text, id text, version integer, document text, hidden text, primary key (resource, id)
+);
 create table if not exists event (record text, version integer, event text, primary key (record, version));
 create table if not exists catalog (entity text primary key, version integer);
 create table if not exists receipt (
@@ -167,13 +170,18 @@ class SqliteDatabase:
         return Record(key, found.version, documents.decode(key.resource, found.body)) if found else None
 
     def _exists(self, key: Key) -> bool:
-        return self._accounts.has_user(key.id) if key.resource == "user" else self._document(key) is not None
+        if key.resource == "user":
+            return self._accounts.has_user(key.id)
+        if key.resource == ACTIVE_USER:
+            return self._accounts.has_active_user(key.id)
+        return self._document(key) is not None
 
     def _search(self, search: Search) -> tuple[Record, ...]:
         wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
-        fields = [" or ".join(["false", *("document ->> ? is ?" for _ in values)]) for _, values in wanted]
+        equal = "coalesce(document ->> ?, hidden ->> ?) is ?"
+        fields = [" or ".join(["false", *(equal for _ in values)]) for _, values in wanted]
         where = (" or " if search.any_field else " and ").join(f"({field})" for field in fields)
-        params = [each for name, values in wanted for value in values for each in (name, plain(value))]
+        params = [each for name, values in wanted for value in values for each in (name, name, plain(value))]
         return self._records(search.resource, where, *params)
 
     def _records(self, resource: str, where: str, *params: object) -> tuple[Record, ...]:
@@ -240,8 +248,10 @@ class SqliteDatabase:
         key, version = write.key, write.event.version
         watched = self._watched(key)
         if isinstance(write, Put):
-            body = documents.encode(write.value).decode()
-            self._rows("replace into record values (?, ?, ?, ?)", key.resource, str(key.id), version, body)
+            body, hidden = documents.encode(write.value).decode(), documents.encode(write.hidden).decode()
+            kept = "on conflict do update set version = ?3, document = ?4, hidden = json_patch(hidden, ?5)"
+            values = (key.resource, str(key.id), version, body, hidden)
+            self._rows(f"insert into record values (?1, ?2, ?3, ?4, ?5) {kept}", *values)
         else:
             self._rows("delete from record where resource = ? and id = ?", key.resource, str(key.id))
         event = documents.encode(write.event).decode()

@@ -1,6 +1,5 @@
 """The SQL of lists: filters, order, keyset pages."""
 
-import json
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
@@ -12,6 +11,7 @@ from psycopg import sql
 from crm_adapters.postgres.sql.statements import QUERIES
 from crm_core.engine.matching import simple_lower
 from crm_core.engine.queries import Cursor, Filter, Query
+from crm_core.model.documents import json_text
 from crm_core.resources import Resource
 
 _RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -146,9 +146,9 @@ def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
 
 
 def _holding(each: Filter, value: Any) -> Iterable[str]:
-    yield json.dumps({each.field: value})
+    yield json_text({each.field: value})
     if each.kind == "list":
-        yield json.dumps({each.field: [value]})
+        yield json_text({each.field: [value]})
 
 
 def _range(each: Filter, bind: _Binder) -> sql.Composable:

@@ -26,6 +26,10 @@ where record = %(record)s and version > %(since)s order by 1
 -- Which of the ids exist.
 select id from {table} where id = any(%(ids)b)
 
+-- name: active_users
+-- Which of the ids are those of users who are not disabled.
+select id from app_user where id = any(%(ids)b) and is_active
+
 -- name: page
 -- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
 -- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record.
@@ -53,9 +57,10 @@ select
 -- name: insert_records
 -- Insert records, their events and their deliveries, if the {guards} hold; returns the ids that were written.
 with put as (
-    insert into {table} (id, version, document)
-    select id, version, document::json
-    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    insert into {table} (id, version, document{hidden})
+    select id, version, document::json{hidden}
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
+        as new (id, version, document{hidden})
     where {guards}
     returning id
 ), appended as ({append_events}), deliveries as ({append_deliveries})
@@ -64,8 +69,9 @@ select id from put
 -- name: update_records
 -- Update records in the same way, where the stored version is the one before.
 with put as (
-    update {table} as stored set version = new.version, document = new.document::json
-    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    update {table} as stored set version = new.version, document = new.document::json{hidden_set}
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
+        as new (id, version, document{hidden})
     where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
 ), appended as ({append_events}), deliveries as ({append_deliveries})
@@ -77,8 +83,9 @@ select id from put
 with free as (
     select id, version from {table} where id = any(%(ids)b::uuid[]) for update skip locked
 ), put as (
-    update {table} as stored set version = new.version, document = new.document::json
-    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    update {table} as stored set version = new.version, document = new.document::json{hidden_set}
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
+        as new (id, version, document{hidden})
     join free on free.id = new.id and free.version = new.version - 1
     where stored.id = new.id and {guards}
     returning stored.id

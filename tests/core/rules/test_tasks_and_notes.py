@@ -60,7 +60,7 @@ def test_a_known_entry_keeps_its_author_and_date_created_whatever_is_sent() -> N
     sent = {"id": str(uid(1)), "task": "Call again", "completed": True, "date_created": "2030-01-01T00:00:00Z"}
     after = patched(list_of_tasks=[sent])
 
-    assert after.list_of_tasks == (evolve(CALL, task="Call again", completed=True, date=None),)
+    assert after.list_of_tasks == (evolve(CALL, task="Call again", completed=True),)
 
 
 def test_a_known_note_keeps_its_date_unless_one_is_sent() -> None:

@@ -117,7 +117,8 @@ def test_what_was_sound_once_may_stay_when_something_else_is_written() -> None:
 
     assert answered(without_definition.patch(WEBHOOKS, 2, {"is_active": False})) == evolve(SAVED, is_active=False)
     assert answered(without_definition.patch(WEBHOOKS, 2, {"url": "https://b.example/"})).url == "https://b.example/"
-    assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": SAVED.headers}).keys() == {"headers"}
+    assert not without_definition.patch(WEBHOOKS, 2, {"headers": SAVED.headers}).writes
+    assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": {"X": "{attributes.size}"}}).keys() == {"headers"}
 
 
 @pytest.mark.parametrize(
