@@ -31,8 +31,8 @@ def encode(value: object) -> bytes:
 
 
 def body_of(delivery: Delivery) -> bytes:
-    """Return the exact bytes of a delivery's body; empty if it has none."""
-    return b"" if delivery.body is None else encode(delivery.body)
+    """Return the exact bytes of a delivery's body."""
+    return encode(delivery.body)
 
 
 def decode(resource: str, document: bytes) -> Any:

@@ -10,6 +10,7 @@ from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     DuplicateRequestError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -82,6 +83,7 @@ from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result, Retries
 
 __all__ = [
@@ -120,6 +122,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "DeliveryDetail",
+    "DeliveryFinishedError",
     "DeliveryLog",
     "DeliveryState",
     "Document",
@@ -186,9 +189,11 @@ __all__ = [
     "Users",
     "VersionConflictError",
     "Webhook",
+    "WebhookRequest",
     "WebhookSender",
     "cursor_of",
     "flatten",
+    "make_attempt",
     "matches",
     "searched_text",
     "simple_lower",

@@ -7,6 +7,7 @@ CrmError
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
+├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
@@ -95,6 +96,10 @@ class UnknownUserError(NotFoundError):
 
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
+
+
+class DeliveryFinishedError(CrmError):
+    """The delivery cannot be cancelled because it is finished."""
 
 
 class VersionConflictError(CrmError):

@@ -52,7 +52,7 @@ class MemoryDatabase:
     def __init__(self, accounts: MemoryAccounts | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.accounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
-        self.outbox = MemoryOutbox(self._is_active, clock)
+        self.outbox = MemoryOutbox(self._webhook, clock)
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
@@ -192,9 +192,9 @@ class MemoryDatabase:
         if key.resource == "webhook" and isinstance(key.id, UUID):
             (self.outbox.add_webhook if row else self.outbox.remove_webhook)(key.id)
 
-    def _is_active(self, webhook: UUID) -> bool:
-        row = self._rows["webhook"].get(webhook)
-        return row is not None and row.value.is_active
+    def _webhook(self, id_: UUID) -> Webhook | None:
+        row = self._rows["webhook"].get(id_)
+        return row.value if row else None
 
 
 def _watched(value: object) -> tuple[str, ...]:

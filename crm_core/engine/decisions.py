@@ -60,7 +60,7 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
     """
     given: dict[str, object] = {"id": key.id, **dict.fromkeys(resource.defaults_to_now, who.now)}
     if "created_by" in resource.fields:
-        given["created_by"] = who.actor.user.id
+        given["created_by"] = None if who.actor is SYSTEM else who.actor.user.id
     if resource.parent is not None:
         given[resource.parent] = parent
         known = yield (owner := owner_needs(resource, parent))

@@ -54,7 +54,7 @@ class Field:
         output_only: returned to clients, never read from a request.
         refers_to: the name of the resource that its value is an id of, or ``user``.
         owner: the referenced record owns this one: deleting the owner deletes this record too (decision 13).
-        secret: its values are left out of events and redacted for callers who may not change the record.
+        redact: returns a value without what is secret in it: in events, and for callers who may not change the record.
         limits: bounds, by their JSON Schema keywords.
         item: the class of the list's items, if it is a list of objects.
         item_name: the field by which an item that is sent without an id is one that is there; empty for none.
@@ -67,7 +67,7 @@ class Field:
     output_only: bool = False
     refers_to: str | None = None
     owner: bool = False
-    secret: bool = False
+    redact: Callable[[Any], object] | None = None
     limits: Mapping[str, Any] = attrs.field(factory=dict)
     item: type | None = None
     item_name: str = ""
@@ -106,6 +106,7 @@ def text(
     default: object = REQUIRED,
     nullable: bool = False,
     pattern: str = "",
+    redact: Callable[[str], str] | None = None,
 ) -> Any:
     """Declare a text of 1 to ``max_length`` characters.
 
@@ -116,6 +117,7 @@ def text(
         default: the value if none is sent; without one the field is required.
         nullable: accept null.
         pattern: a regular expression that the whole text must match.
+        redact: returns the text without what is secret in it.
     """
     shape = re.compile(pattern) if pattern else None
 
@@ -133,7 +135,7 @@ def text(
     limits = (
         {"maxLength": max_length} | ({} if blank else {"minLength": 1}) | ({"pattern": f"^{pattern}$"} if shape else {})
     )
-    return _declare(Field(kind="text", read=read, default=default, nullable=nullable, limits=limits))
+    return _declare(Field(kind="text", read=read, default=default, nullable=nullable, limits=limits, redact=redact))
 
 
 def boolean(*, default: object = REQUIRED) -> Any:
@@ -276,13 +278,17 @@ def texts(
     )
 
 
-def mapping(read_values: Callable[[Mapping[str, object]], Mapping[str, object]], *, secret: bool = False) -> Any:
-    """Declare an object whose keys and values ``read_values`` checks; ``secret`` hides its values."""
+def mapping(
+    read_values: Callable[[Mapping[str, object]], Mapping[str, object]],
+    *,
+    redact: Callable[[Mapping[str, object]], object] | None = None,
+) -> Any:
+    """Declare an object whose keys and values ``read_values`` checks; ``redact`` returns it without secret values."""
 
     def read(value: object, _: ReadContext) -> Mapping[str, object]:
         return read_values(readers.read_mapping(value))
 
-    return _declare(Field(kind="mapping", read=read, default=dict, secret=secret))
+    return _declare(Field(kind="mapping", read=read, default=dict, redact=redact))
 
 
 def attribute_values() -> Any:

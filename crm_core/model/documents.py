@@ -12,7 +12,7 @@ import attrs
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import iso, parse_decimal
 
-#: Replaces every secret value; the names stay visible (decision 27).
+#: Replaces every secret (decision 27).
 REDACTED: Final = "********"
 
 
@@ -32,12 +32,12 @@ def plain(value: Any) -> Any:
 
 
 def redacted(entity: type, documents: bytes) -> bytes:
-    """Return JSON documents joined by commas, with the values of secret fields replaced by REDACTED."""
+    """Return JSON documents joined by commas, without the secrets in them."""
     decoded = parse_json(b"[%b]" % documents)
     for document in decoded:
         for name, field in fields_of(entity).items():
-            if field.secret:
-                document[name] = dict.fromkeys(document[name], REDACTED)
+            if field.redact is not None:
+                document[name] = field.redact(document[name])
     return json_text(decoded).encode()[1:-1]
 
 
@@ -63,5 +63,5 @@ def json_text(value: object) -> str:
 
 
 def has_secrets(entity: type) -> bool:
-    """Return whether an entity class has secret fields."""
-    return any(field.secret for field in fields_of(entity).values())
+    """Return whether an entity class has fields with secrets in them."""
+    return any(field.redact for field in fields_of(entity).values())

@@ -80,6 +80,11 @@ def validate_values(
     return values, problems
 
 
+def check_value(definition: Attribute, value: object) -> Problems:
+    """Return why an attribute cannot have a value, which is not null; empty if it can."""
+    return _CHECKS[definition.type](definition, value)
+
+
 def _with_exact_number(value: object) -> object:
     exact = exact_number(value) if isinstance(value, float) else None
     return value if exact is None else exact

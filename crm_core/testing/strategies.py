@@ -6,8 +6,8 @@ payloads also contain invalid and unusual values.
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -298,12 +298,33 @@ def _webhook_urls(_: Field, context: PayloadContext) -> SearchStrategy[object]:
 
 
 def _conditions(_: Field, context: PayloadContext) -> SearchStrategy[object]:
-    names = st.sampled_from([*_COMMON_FIELDS, "no such field"] if context.hostile else _COMMON_FIELDS)
-    operators = st.sampled_from([name for name in OPERATORS if name != "in"])
-    one = st.fixed_dictionaries({"field": names, "operator": operators, "value": json_values()})
-    of_lists = st.lists(json_values(), max_size=2)
-    any_of = st.fixed_dictionaries({"field": names, "operator": st.just("in"), "value": of_lists})
-    return st.lists(one | any_of, max_size=3)
+    """Return a strategy for conditions on fields that all models have; values are such as the fields read."""
+    good = st.one_of([_conditions_on(name, values) for name, values in _CONDITION_VALUES.items()])
+    bad = st.fixed_dictionaries(
+        {
+            "field": st.sampled_from([*_COMMON_FIELDS, "no such field"]),
+            "operator": st.sampled_from(list(OPERATORS)),
+            "value": json_values(),
+        }
+    )
+    return st.lists(good | bad if context.hostile else good, max_size=3)
+
+
+def _conditions_on(name: str, values: SearchStrategy[object]) -> SearchStrategy[Payload]:
+    def of(operators: Iterable[str], value: SearchStrategy[object]) -> SearchStrategy[Payload]:
+        parts = {"field": st.just(name), "operator": st.sampled_from(list(operators)), "value": value}
+        return st.fixed_dictionaries(parts)
+
+    values = values | st.none()
+    equalities = of(("=", "!=", "changed_to"), values) | of(("in",), st.lists(values, max_size=2))
+    return equalities | of(("changed",), json_values())
+
+
+_CONDITION_VALUES: Final[Mapping[str, SearchStrategy[object]]] = {
+    "id": st.uuids(version=4).map(lambda id_: str(id_).upper()),
+    "created_at": st.datetimes().filter(lambda time: 1 < time.year < 9999).map(datetime.isoformat),
+    "attributes": st.dictionaries(texts(8), st.integers(-2, 2) | st.booleans(), max_size=2),
+}
 
 
 _Make: TypeAlias = Callable[[Field, PayloadContext], SearchStrategy[Any]]

@@ -10,7 +10,7 @@ import attrs
 
 from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError
 from crm_core.model.accounts import Account, Actor, Caller, IssuedToken, UserChange
-from crm_core.ports import Passwords, Users
+from crm_core.ports import Database, Passwords, Users
 from crm_core.rules.accounts import (
     MAX_TEXTS,
     check_new_user,
@@ -21,6 +21,7 @@ from crm_core.rules.accounts import (
 )
 from crm_core.use_cases import accounts
 from crm_core.use_cases.callers import caller
+from crm_core.use_cases.webhooks import CreatedWebhook, active_webhooks
 
 
 class PasswordReset(NamedTuple):
@@ -84,9 +85,16 @@ async def list_users(users: Users) -> Sequence[Account]:
     return await users.list_users()
 
 
-async def disable_user(users: Users, username: str) -> None:
-    """Refuse a user's logins and tokens, from the next request on. Raises UnknownUserError."""
+async def disable_user(users: Users, username: str, db: Database | None = None) -> Sequence[CreatedWebhook]:
+    """Refuse a user's logins and tokens, from the next request on. Raises UnknownUserError.
+
+    Return the active webhooks that the user created, if ``db`` is given: they stay active.
+    """
     await change_user(users, username, UserChange(is_active=False))
+    if db is None:
+        return ()
+    account = await find_user(users, username)
+    return await active_webhooks(db, (account.user.id,))
 
 
 async def enable_user(users: Users, username: str) -> int:

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -67,6 +68,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     PermissionDeniedError: Refusal("The caller does not have the permission."),
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",

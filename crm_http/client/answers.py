@@ -8,6 +8,7 @@ import msgspec
 
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -112,8 +113,10 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: with a key a request in progress, without one (a delete) a record in use."""
-    return RequestInProgressError(detail) if "Idempotency-Key" in response.request.headers else InUseError(detail)
+    """Return which conflict it is: with a key a request in progress, else the delete of a delivery or of a record."""
+    if "Idempotency-Key" in response.request.headers:
+        return RequestInProgressError(detail)
+    return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)
 
 
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {

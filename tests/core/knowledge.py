@@ -63,7 +63,7 @@ def context(*, strict: bool = False) -> ReadContext:
 
 
 def calling(user: User = ANN) -> Caller:
-    return Caller(actor=Actor(user=user), now=NOW, new_id=context().new_id, request_id="r-1")
+    return Caller(actor=Actor(user=user, is_superuser=True), now=NOW, new_id=context().new_id, request_id="r-1")
 
 
 def made(entity: type, number: int, /, **values: object) -> Any:

@@ -45,6 +45,10 @@ class MemoryPeople:
         """Lock a user out, whose tokens stay."""
         self._run(disable_user(self._accounts, username))
 
+    def grant(self, group: str, *permissions: str) -> None:
+        """Give a group permissions; a group that is new is made."""
+        self._run(self._accounts.grant(group, permissions))
+
     @contextlib.contextmanager
     def without(self, group: str, permission: str) -> Iterator[None]:
         """Take a permission from a group for a while."""
@@ -71,6 +75,12 @@ class PostgresPeople:
 
     def disable(self, username: str) -> None:
         self._execute("update app_user set is_active = false where username = %s", username)
+
+    def grant(self, group: str, *permissions: str) -> None:
+        self._execute("insert into app_group (name) values (%s) on conflict do nothing", group)
+        for permission in permissions:
+            insert = "insert into group_permission (group_name, permission) values (%s, %s) on conflict do nothing"
+            self._execute(insert, group, permission)
 
     @contextlib.contextmanager
     def without(self, group: str, permission: str) -> Iterator[None]:

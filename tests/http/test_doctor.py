@@ -54,6 +54,8 @@ METADATA = ip_network("169.254.169.254/32")
         (database.migrations(["0004_receipts"]), "failed"),
         (database.superusers(["ann"]), "ok"),
         (database.superusers([]), "failed"),
+        (database.webhooks_of_disabled_users([]), "ok"),
+        (database.webhooks_of_disabled_users(["Notify (cat)"]), "warning"),
         (database.outbox(OUTBOX), "ok"),
         (database.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
         (database.outbox(OUTBOX | {"dead": 1.0}), "warning"),

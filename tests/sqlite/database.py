@@ -45,7 +45,7 @@ from crm_core import (
     sort_key,
 )
 from crm_core.model.documents import plain
-from crm_core.webhooks.entity import MODELS
+from crm_core.webhooks.entity import MODELS, Webhook
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -75,9 +75,9 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
-        self.outbox = MemoryOutbox(self._is_active, utc_now)
+        self._webhooks: dict[UUID, Webhook] = {}
+        self.outbox = MemoryOutbox(self._webhooks.get, utc_now)
         self._accounts = accounts
-        self._active_webhooks: set[UUID] = set()
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -272,13 +272,11 @@ class SqliteDatabase:
     def _tell(self, changes: Changes) -> None:
         for write in changes.writes:
             if write.key.resource == "webhook" and isinstance(write.key.id, UUID):
-                is_active = isinstance(write, Put) and getattr(write.value, "is_active", False)
-                (self._active_webhooks.add if is_active else self._active_webhooks.discard)(write.key.id)
+                self._webhooks.pop(write.key.id, None)
+                if isinstance(write, Put) and isinstance(write.value, Webhook):
+                    self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
-
-    def _is_active(self, webhook: UUID) -> bool:
-        return webhook in self._active_webhooks
 
 
 @contextmanager

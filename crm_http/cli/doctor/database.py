@@ -12,8 +12,9 @@ from crm_adapters.postgres.connection.pool import POOL_SIZE
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, outbox_statistics
 from crm_core.use_cases.users import list_users
+from crm_core.use_cases.webhooks import active_webhooks
 from crm_http.cli.doctor.checks import Check, State, failed, ok, run_probe, warning
-from crm_http.server.maintenance import manage_users, migrate
+from crm_http.server.maintenance import manage_users, manage_users_and_records, migrate
 from crm_http.settings import Settings
 
 #: Seconds by which clocks may differ before the administrator should know; beyond the second figure those who receive
@@ -106,6 +107,14 @@ def superusers(names: Collection[str]) -> Check:
     return ok("superusers", f"{len(names)} may do everything.")
 
 
+def webhooks_of_disabled_users(names: Collection[str]) -> Check:
+    """Check that no active webhook was created by a user who is disabled by now."""
+    if names:
+        advice = "Check where they send records; PATCH /api/webhooks/ID/ with is_active false stops one."
+        return warning("webhooks", f"Active, but created by disabled users: {', '.join(names)}.", advice)
+    return ok("webhooks", "No active one was created by a disabled user.")
+
+
 def outbox(figures: Mapping[str, float]) -> Check:
     """Check the deliveries that wait, and those that were given up."""
     oldest, dead = dt.timedelta(seconds=round(figures["oldest_seconds"])), int(figures["dead"])
@@ -137,6 +146,7 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
     probes: list[tuple[str, Callable[[], Awaitable[Sequence[Check]]]]] = [
         ("database", partial(_examine, url, settings)),
         ("superusers", partial(_superusers, url, settings)),
+        ("webhooks", partial(_webhooks, url, settings)),
         ("outbox", partial(_outbox, url)),
     ]
     if settings.database_replica_url is not None:
@@ -171,6 +181,14 @@ async def _superusers(url: str, settings: Settings) -> Sequence[Check]:
     async with manage_users(url, settings) as users:
         accounts = await list_users(users)
     return [superusers([account.user.username for account in accounts if account.is_superuser and account.is_active])]
+
+
+async def _webhooks(url: str, settings: Settings) -> Sequence[Check]:
+    async with manage_users_and_records(url, settings) as (users, db):
+        accounts = await list_users(users)
+        disabled = {account.user.id: account.user.username for account in accounts if not account.is_active}
+        webhooks = await active_webhooks(db, disabled)
+    return [webhooks_of_disabled_users([f"{each.name} ({disabled[each.created_by]})" for each in webhooks])]
 
 
 async def _outbox(url: str) -> Sequence[Check]:

@@ -108,5 +108,8 @@ PARAMS = {
     "errors": ["", ""],
     "answers": ["", ""],
     "blamed": [False] * 2,
+    "methods": [None] * 2,
+    "urls": [None] * 2,
+    "headers": [None] * 2,
     **RETENTION,
 }

@@ -12,6 +12,7 @@ from crm_core.model.documents import REDACTED, has_secrets, plain, redacted
 from crm_core.model.entities import Attribute, Client, Task
 from crm_core.resources import ATTRIBUTES, CLIENTS, RESOURCES, WEBHOOKS, Resource
 from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.templates import redacted_url
 from tests.core.drawn import values_of
 from tests.core.knowledge import NOW, made, uid
 
@@ -60,10 +61,12 @@ def joined(*values: object) -> bytes:
     return b",".join(map(encoded, values))
 
 
-def test_header_values_are_veiled_and_their_names_and_all_else_left() -> None:
+def test_header_values_and_paths_of_urls_are_veiled_and_all_else_left() -> None:
     shown = json.loads(b"[%b]" % redacted(WEBHOOKS.entity, joined(*HOOKS)))
 
-    assert shown == [plain(HOOKS[0]) | {"headers": {"Authorization": REDACTED, "X": REDACTED}}, plain(HOOKS[1])]
+    url = f"https://a.example/{REDACTED}"
+    headers = {"Authorization": REDACTED, "X": REDACTED}
+    assert shown == [plain(HOOKS[0]) | {"url": url, "headers": headers}, plain(HOOKS[1]) | {"url": url}]
 
 
 def test_every_veil_is_the_same_whatever_it_hides() -> None:
@@ -82,8 +85,9 @@ def test_what_is_veiled_is_compact_and_can_be_veiled_again() -> None:
 
 
 @given(st.lists(values_of(Webhook), max_size=3))
-def test_veiling_hides_the_values_of_headers_only(hooks: list[Webhook]) -> None:
-    expected = [plain(hook) | {"headers": dict.fromkeys(hook.headers, REDACTED)} for hook in hooks]
+def test_veiling_hides_headers_and_urls_only(hooks: list[Webhook]) -> None:
+    veils = [{"url": redacted_url(hook.url), "headers": dict.fromkeys(hook.headers, REDACTED)} for hook in hooks]
+    expected = [plain(hook) | veil for hook, veil in zip(hooks, veils, strict=True)]
 
     assert json.loads(b"[%b]" % redacted(WEBHOOKS.entity, joined(*hooks))) == expected
 
