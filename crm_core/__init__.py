@@ -5,7 +5,7 @@ the ports and are tested with ``crm_core.testing``.
 """
 
 from crm_core.engine.changes import Changes, Decide, Decision, Put, Remove
-from crm_core.engine.matching import cursor_of, matches, searched_text, simple_lower, sort_key
+from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
@@ -29,6 +29,7 @@ from crm_core.errors import (
     VersionConflictError,
     flatten,
 )
+from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import Account, Actor, Caller, Idempotency, IssuedToken, User, UserChange
 from crm_core.model.entities import (
     Attribute,
@@ -193,9 +194,10 @@ __all__ = [
     "WebhookSender",
     "cursor_of",
     "flatten",
+    "fold",
     "make_attempt",
     "matches",
     "searched_text",
-    "simple_lower",
     "sort_key",
+    "sorting_key",
 ]

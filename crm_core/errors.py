@@ -42,8 +42,9 @@ Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
 #: Problems that several rules find.
 IS_REQUIRED: Final = Problem("required", "This field is required.")
 NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
-BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 BLANK: Final = Problem("blank", "This field may not be blank.")
+EMPTY_LIST: Final = Problem("empty", "This list may not be empty.")
+BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 NOT_A_STRING: Final = Problem("invalid", "Not a valid string.")
 NOT_A_BOOLEAN: Final = Problem("invalid", "Must be a valid boolean.")
 NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")

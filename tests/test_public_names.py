@@ -21,7 +21,7 @@ PUBLIC: Mapping[str, str] = {
         RequestInProgressError Resource Result Retries Search Service Stage Steps StoredFile Task
         TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
         UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender cursor_of flatten
-        make_attempt matches searched_text simple_lower sort_key
+        fold make_attempt matches searched_text sort_key sorting_key
     """,
     "crm_core.use_cases": """
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads users webhooks

@@ -14,6 +14,7 @@ import attrs
 from crm_core.errors import BLANK, BREAKS_PATTERN, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
+from crm_core.input.texts import is_blank, normal
 
 _METADATA_KEY: Final = "crm_core.field"
 
@@ -102,18 +103,18 @@ def text(
     *,
     max_length: int = 255,
     blank: bool = False,
-    trim: bool = True,
+    verbatim: bool = False,
     default: object = REQUIRED,
     nullable: bool = False,
     pattern: str = "",
     redact: Callable[[str], str] | None = None,
 ) -> Any:
-    """Declare a text of 1 to ``max_length`` characters.
+    """Declare a text of 1 to ``max_length`` characters, in NFC and without white space at both ends.
 
     Args:
         max_length: the most characters.
-        blank: accept an empty text.
-        trim: remove white space at both ends.
+        blank: accept a text that shows nothing.
+        verbatim: keep the text as it is sent; blanks are characters like others.
         default: the value if none is sent; without one the field is required.
         nullable: accept null.
         pattern: a regular expression that the whole text must match.
@@ -122,15 +123,16 @@ def text(
     shape = re.compile(pattern) if pattern else None
 
     def read(value: object, _: ReadContext) -> str:
-        string = readers.read_text(value).strip() if trim else readers.read_text(value)
-        if not string and not blank:
+        sent = readers.read_text(value)
+        string = normal(sent).strip()
+        if not blank and (not sent if verbatim else is_blank(string)):
             raise RefusedError((BLANK,))
-        problems = readers.text_problems(string, max_length)
+        problems = readers.text_problems(normal(sent) if verbatim else string, max_length)
         if not problems and shape is not None and not shape.fullmatch(string):
             problems = [BREAKS_PATTERN]
         if problems:
             raise RefusedError(problems)
-        return string
+        return sent if verbatim else string
 
     limits = (
         {"maxLength": max_length} | ({} if blank else {"minLength": 1}) | ({"pattern": f"^{pattern}$"} if shape else {})
@@ -286,7 +288,7 @@ def mapping(
     """Declare an object whose keys and values ``read_values`` checks; ``redact`` returns it without secret values."""
 
     def read(value: object, _: ReadContext) -> Mapping[str, object]:
-        return read_values(readers.read_mapping(value))
+        return read_values(_with_normal_values(readers.read_mapping(value)))
 
     return _declare(Field(kind="mapping", read=read, default=dict, redact=redact))
 
@@ -304,6 +306,10 @@ def json_value() -> Any:
 def output_only(kind: FieldKind) -> Any:
     """Declare a value of the given kind that only the server sets."""
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
+
+
+def _with_normal_values(sent: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: normal(value) if isinstance(value, str) else value for name, value in sent.items()}
 
 
 def _declare(field: Field) -> Any:

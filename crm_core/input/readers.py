@@ -22,6 +22,7 @@ from crm_core.errors import (
     not_a_choice,
     too_many_elements,
 )
+from crm_core.input.texts import normal
 
 _MAX_BIGINT: Final = 2**63 - 1
 _MIN_BIGINT: Final = -(2**63)
@@ -359,14 +360,15 @@ def iso(value: datetime) -> str:
 
 
 def plain_text(value: object, max_length: int, options: Sequence[str] = ()) -> str:
-    """Return a text as it is: at most ``max_length`` characters, and one of ``options`` if any are given."""
+    """Return a text in NFC: at most ``max_length`` characters, and one of ``options`` if any are given."""
     if not isinstance(value, str):
         raise RefusedError((NOT_A_STRING,))
-    if problems := text_problems(value, max_length):
+    text = normal(value)
+    if problems := text_problems(text, max_length):
         raise RefusedError(problems)
-    if options and value not in options:
-        raise RefusedError((not_a_choice(value),))
-    return value
+    if options and text not in options:
+        raise RefusedError((not_a_choice(text),))
+    return text
 
 
 def _midnight(value: str) -> datetime | None:
@@ -401,23 +403,26 @@ def abbreviated(value: object) -> str:
 
 
 def read_plain(value: object) -> object:
-    """Return any JSON value that has at most ``MAX_DEPTH`` levels, numbers and texts that can be kept."""
+    """Return any JSON value that has at most ``MAX_DEPTH`` levels, numbers and texts that can be kept; texts in NFC."""
     level: Sequence[object] = [value]
     for _ in range(MAX_DEPTH):
         for part in level:
             _check_plain(part)
         level = [inner for part in level for inner in _parts_of(part)]
         if not level:
-            return _exactly(value)
+            return _as_kept(value)
     raise refuse("invalid", "Value must be valid JSON.")
 
 
-def _exactly(value: object) -> object:
+def _as_kept(value: object) -> object:
+    """Return a JSON value with exact numbers, and all texts in NFC, names of members too."""
+    if isinstance(value, str):
+        return normal(value)
     if isinstance(value, float):
         return exact_number(value)
     if isinstance(value, Mapping):
-        return {name: _exactly(member) for name, member in value.items()}
-    return [_exactly(item) for item in value] if isinstance(value, list | tuple) else value
+        return {normal(name): _as_kept(member) for name, member in value.items()}
+    return [_as_kept(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _check_plain(value: object) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page, Query
 from crm_core.errors import NotFoundError
 from crm_core.model.documents import parse_json
@@ -174,8 +175,15 @@ _NAMES: Final = (
     "σας",
     "straße",
     "STRASSE",
+    "Rene\u0301e",
+    "ren\u00c9E",
+    "a  b",
+    "A\u00a0B",
+    "\u0141\u00f8",
+    "\ufdfa" * 255,
     "\U0001f600",
 )
+_VALUES_OF_OPERATORS: Final = {"contains": ("renee", "B", "strasse", "lo"), "isnull": ("true", "false")}
 _LISTS: Final[Sequence[tuple[Resource, Mapping[str, str]]]] = [
     *((resource, {}) for resource in (CLIENTS, SERVICES, LEADS, PIPELINES, COHORTS, ENROLLMENTS, WEBHOOKS)),
     *(
@@ -184,7 +192,14 @@ _LISTS: Final[Sequence[tuple[Resource, Mapping[str, str]]]] = [
         for name in resource.ordering
         for sign in ("", "-")
     ),
-    *((CLIENTS, {"name": name}) for name in (*_NAMES, "\\", "%", "_", "s", "i", "\u03c3", "none such")),
+    *((CLIENTS, {"name": name}) for name in (*_NAMES, "\\", "%", "_", "s", "i", "\u03c3", "lo", " a b ", "none such")),
+    *(
+        (resource, {parameter: value})
+        for resource in RESOURCES.values()
+        if resource.parent is None
+        for parameter, (_, operator) in filter_parameters(resource).items()
+        for value in _VALUES_OF_OPERATORS.get(operator, ())
+    ),
     *((CLIENTS, {"search": term}) for term in (*_NAMES, "b a", '"a%b"', "red", "RED blue", "none such", "x\ny")),
     *((resource, {"search": "b"}) for resource in RESOURCES.values() if resource.parent is None),
     *((LEADS, {"stage": stage}) for stage in ("A", "a", "none such")),
@@ -217,8 +232,12 @@ _LISTS: Final[Sequence[tuple[Resource, Mapping[str, str]]]] = [
             ("list__contains", "x"),
             ("list__contains", "X"),
             ("file__contains", "EXAMPLE"),
+            ("text__in", '"Red", "none, such"'),
+            *((f"{name}__isnull", value) for name in ("text", "number", "list") for value in ("true", "false")),
         )
     ),
+    (CLIENTS, {"attributes[text]": " Red "}),
+    (CLIENTS, {"attributes[number][gte]": "2", "ordering": "name"}),
     (CLIENTS, {"attributes.text": "Red", "attributes.number__gte": "1", "name": "b", "search": "red"}),
     (CLIENTS, {"attributes.number__gte": "-1", "ordering": "name"}),
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +13,7 @@ from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, 
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
@@ -47,7 +49,8 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     keys = failure_keys(username, address)
     await _check_throttle(accounts, keys)
     credentials = await accounts.credentials(username)
-    if not await passwords.verify(password, credentials[1] if credentials else None) or credentials is None:
+    spelling = await _spelling(passwords, password, credentials[1] if credentials else None)
+    if spelling is None or credentials is None:
         await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
         raise _refused()
     user_id, password_hash = credentials
@@ -56,9 +59,21 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     token = await issue_token(accounts, user_id, if_hash=password_hash)
     if token is None:
         raise _refused()
-    if passwords.is_outdated(password_hash):
-        await accounts.set_password(user_id, await passwords.hash(password), if_hash=password_hash)
+    if spelling != normal(password) or passwords.is_outdated(password_hash):
+        await accounts.set_password(user_id, await passwords.hash(normal(password)), if_hash=password_hash)
     return token
+
+
+async def _spelling(passwords: Passwords, password: str, password_hash: str | None) -> str | None:
+    """Return the Unicode form of a password of which a hash is, or None.
+
+    Hashes are of NFC. Those of earlier releases are of what was sent then, as it is sent now or decomposed. How many
+    forms are tried depends on what is sent, not on the user, so that nobody can tell by the time which users exist.
+    """
+    for spelling in dict.fromkeys((normal(password), password, unicodedata.normalize("NFD", password))):
+        if await passwords.verify(spelling, password_hash):
+            return spelling
+    return None
 
 
 async def issue_token(accounts: Accounts, user_id: int, *, if_hash: str | None = None) -> str | None:
@@ -98,7 +113,7 @@ class Credentials:
     """The payload of a login."""
 
     username: str = text(max_length=MAX_NAME)
-    password: str = text(max_length=MAX_PASSWORD, trim=False)
+    password: str = text(max_length=MAX_PASSWORD, verbatim=True)
 
 
 def _refused() -> InvalidError:

@@ -18,6 +18,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
+from crm_core.engine.parameters import gather
 from crm_core.input.readers import MAX_DEPTH, parse_decimal
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
@@ -95,10 +96,10 @@ def decode_json(body: bytes) -> object:
 
 
 def read_query(request: AnyRequest) -> Mapping[str, str]:
-    """Return the query parameters; the last one counts where a name is repeated."""
+    """Return the query parameters; the last one counts where a name is repeated, but those of ``__in`` add up."""
     try:
         text = request.scope["query_string"].decode()
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
+        return gather(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
     except ValueError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query string cannot be read.") from error
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 import httpx
 
+from crm_core.engine.parameters import join_parts
 from crm_core.input.fields import fields_of
 from crm_core.model.documents import json_text, plain
 from crm_core.model.entities import ATTRIBUTE_PREFIX
@@ -210,5 +211,5 @@ def _sendable(value: object) -> object:
 
 def _parameter(value: object) -> str:
     if isinstance(value, tuple | list):
-        return ",".join(_parameter(item) for item in value)
+        return join_parts(_parameter(item) for item in value)
     return str(plain(value)).lower() if isinstance(value, bool) else str(plain(value))

@@ -9,7 +9,7 @@ CODES: Final[Mapping[str, str]] = {
     "blank": "This field may not be blank",
     "does_not_exist": 'Invalid pk "',
     "duplicate": "The items of this list must be distinct",
-    "empty": "This selection may not be empty|The submitted file is empty",
+    "empty": "This (selection|list) may not be empty|The submitted file is empty",
     "fixed": "This field cannot be changed",
     "forbidden": "This header cannot be set",
     "incorrect_type": "Incorrect type",
@@ -28,7 +28,10 @@ CODES: Final[Mapping[str, str]] = {
     "required": "This field is required",
     "surrogate_characters_not_allowed": "Surrogate characters are not allowed",
     "unique": "This field must be unique|This header is set twice|The fields .* must make a unique set",
-    "unknown": "This attribute is not defined|This (field|parameter) is not known",
+    "unknown": (
+        "This attribute is not defined|This (field|parameter|filter) is not known|Attributes are filtered by"
+        "|Lists cannot be filtered by this field|Pages have no numbers here"
+    ),
     "unknown_placeholder": "Unknown placeholder",
 }
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import shutil
@@ -444,6 +445,22 @@ def test_a_disabled_user_is_out(running: Server, crm: Crm) -> None:
     assert running.log_in("cat", "word") == 400
     assert "cat\t\t\t\t\tdisabled\n" in crm["user list"]
     assert crm("token", "issue", "cat").code == 1
+
+
+def test_the_active_webhooks_of_a_disabled_user_are_listed_and_the_doctor_warns_of_them(
+    running: Server, crm: Crm
+) -> None:
+    crm("user", "add", "cleo", "--superuser", "--password-stdin", given="word")
+    headers = {"Authorization": f"Token {running.token('cleo', 'word')}"}
+    sent = {"name": "on", "model": "Lead", "url": "https://a.example/"}
+    on = running.client.post("/api/webhooks/", json=sent, headers=headers).json()
+    off = running.client.post("/api/webhooks/", json=sent | {"name": "off", "is_active": False}, headers=headers)
+    assert off.status_code == 201
+
+    lines = crm["user disable cleo"].splitlines()
+    assert lines == ["Disabled cleo.", "1 active webhook that cleo created:", f"{on['id']}\tLead\ton"]
+    [check] = [each for each in json.loads(crm("doctor", "--json").out)["checks"] if each["name"] == "webhooks"]
+    assert (check["state"], check["found"]) == ("warning", "Active, but created by disabled users: on (cleo).")
 
 
 def test_an_enabled_user_is_in_again_with_the_earlier_tokens(running: Server, crm: Crm) -> None:

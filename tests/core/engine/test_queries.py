@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crm_core.engine.cursors import write_cursor
-from crm_core.engine.matching import cursor_of, matches, simple_lower, sort_key
+from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.parameters import known_parameters
 from crm_core.engine.queries import Cursor, Filter, Query
-from crm_core.engine.query_strings import known_parameters, parse_query, refuse_missing
+from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.errors import InvalidError
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
 from crm_core.resources import (
@@ -172,7 +173,8 @@ def test_problems_of_all_parameters_come_at_once() -> None:
 def test_empty_values_and_unknown_parameters_are_ignored() -> None:
     empty = dict.fromkeys([*known_parameters(LEADS), "attributes.number"], "")
 
-    assert parse_query(LEADS, {**empty, "colour": "red", "name": "x", "page": "2"}, DEFINITIONS) == parse(LEADS)
+    assert parse_query(LEADS, {**empty, "colour": "red", "page": "2", "offset": "2"}, DEFINITIONS) == parse(LEADS)
+    assert parse_query(LEADS, {"limit": "5", "page": "", "offset": " "}, {}) == parse(LEADS, limit="5")
     assert parse_query(COHORTS, {"attributes.x": "1"}, {}) == parse(COHORTS)
 
 
@@ -182,7 +184,8 @@ def test_strict_handling_names_unknown_parameters_and_what_exists(value: str) ->
         "colour": [f"This parameter is not known. There are: {', '.join(known_parameters(CLIENTS))}."]
     }
     assert known_parameters(CLIENTS) == (
-        "name", "created_by", "attributes.<name>", "search", "ordering", "limit", "cursor",
+        "name", "created_by", "created_at__isnull", "created_by__isnull", "attributes.<name>",
+        "search", "ordering", "limit", "cursor",
     )  # fmt: skip
 
 
@@ -214,6 +217,10 @@ def test_a_page_has_1_to_1000_records(limit: int) -> None:
         ("100% a_b #1 c:\\d", ("100%", "a_b", "#1", "c:\\d")),
         ('5" pipe', ('5"', "pipe")),
         ("İSTANBUL ΟΔΟΣ", ("istanbul", "οδοσ")),
+        ("Ærøskøbing Straße", ("aeroskobing", "strasse")),
+        ("Rene\u0301e\u00a0Müller", ("renee", "muller")),
+        ('"  Jane \u00a0 Doe "', ("jane doe",)),
+        ("\u0301", ()),
     ],
 )
 def test_search_terms_are_parted_by_blanks_and_commas_and_quotes_keep_phrases(value: str, terms: object) -> None:
@@ -346,10 +353,6 @@ def test_filters_that_name_nothing_are_refused_by_name() -> None:
     refuse_missing(query, lambda _: True)
     choice = ["Select a valid choice. That choice is not one of the available choices."]
     assert refused(refuse_missing, query, lambda key: key.resource != "user") == {"responsible": choice}
-
-
-def test_lower_case_looks_at_one_character_at_a_time() -> None:
-    assert simple_lower("ΟΔΟΣ İ ẞ") == "οδοσ i ß"
 
 
 def ordered(resource: Resource, ordering: str, cursor: Cursor) -> tuple[Query, str]:
