@@ -31,7 +31,7 @@ PUBLIC: Mapping[str, str] = {
         PayloadContext WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches
         payloads
     """,
-    "crm_adapters.documents": "body_of decode decode_list encode",
+    "crm_adapters.json_documents": "body_of decode decode_list encode",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
@@ -44,7 +44,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AnswerError AsyncClient Client DeliveryReport DryRunResult Me NoAnswerError RecordOperations
+        UnexpectedResponseError AsyncClient Client DeliveryReport DryRunResult Me NoResponseError RecordOperations
         RecordOperationsWithImages RecordOperationsWithTasks Retry UploadedImage WebhookOperations
         WebhookWithSecret version_of
     """,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.engine.changes import Changes, Decide, Decision, Put, Remove
@@ -175,8 +175,8 @@ class MemoryDatabase:
         if isinstance(write, Remove):
             return None
         before = self._rows[write.key.resource].get(write.key.id)
-        body = documents.encode(write.value)
-        value = documents.decode(write.key.resource, body)
+        body = json_documents.encode(write.value)
+        value = json_documents.decode(write.key.resource, body)
         if before is None:
             return _Row(1, body, value, write.hidden)
         return _Row(before.version + 1, body, value, {**before.hidden, **write.hidden})

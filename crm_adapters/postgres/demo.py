@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.demo import DEFINITIONS, PIPELINE, Company, Made
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
@@ -121,14 +121,14 @@ async def _copy(connection: Connection, resource: str, batch: Sequence[Made], st
 
 
 def _record(record: Any, hidden: Sequence[UUID]) -> bytes:
-    return _line(record.id, 1, documents.encode(record), *hidden)
+    return _line(record.id, 1, json_documents.encode(record), *hidden)
 
 
 def _event(resource: str, author: User, record: Any) -> bytes:
     who = Caller(actor=Actor(user=author), now=record.created_at, new_id=new_id, request_id=_REQUEST_ID)
     event = event_of(who, Key(resource, record.id), None, record)
     about = (event.resource, event.record, event.version, event.kind, event.actor, event.actor_name, event.request_id)
-    return _line(*about, event.at, documents.encode(event.changes))
+    return _line(*about, event.at, json_documents.encode(event.changes))
 
 
 def _line(*cells: object) -> bytes:

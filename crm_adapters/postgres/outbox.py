@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import SET_LOCAL, connect, is_behind_pooler, parameters
 from crm_adapters.postgres.connection.pool import Pool
@@ -81,7 +81,9 @@ class PostgresOutbox:
             "blamed": [result.is_endpoints_failure for result in results],
             "methods": [result.request and result.request.method for result in results],
             "urls": [result.request and result.request.url for result in results],
-            "headers": [result.request and documents.encode(result.request.headers).decode() for result in results],
+            "headers": [
+                result.request and json_documents.encode(result.request.headers).decode() for result in results
+            ],
         }
         rows = await self._pool.fetch(query("record_results"), params)
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}

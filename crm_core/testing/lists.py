@@ -15,7 +15,7 @@ from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page, Query
 from crm_core.errors import NotFoundError
-from crm_core.model.documents import parse_json
+from crm_core.model.plain_values import parse_json
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,

@@ -28,8 +28,8 @@ from crm_core.errors import (
 from crm_core.input.drafts import Edit, read_draft
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
-from crm_core.model.documents import has_secrets, redacted
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.plain_values import has_secrets, redacted
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Key, Needs, Versions, catalog_of

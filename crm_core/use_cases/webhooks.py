@@ -18,8 +18,8 @@ from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
 from crm_core.model.accounts import SYSTEM, Caller, require
-from crm_core.model.documents import parse_json, plain
 from crm_core.model.events import EventKind
+from crm_core.model.plain_values import parse_json, plain
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
 from crm_core.rules.needs import Key, Needs

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem, too_many_elements
 from crm_core.input.readers import RefusedError, text_problems
-from crm_core.model.documents import REDACTED, json_text
+from crm_core.model.plain_values import REDACTED, json_text
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from litestar.response.base import ASGIResponse
 
 from crm_core.engine.receipts import Document
-from crm_core.model.documents import json_text, plain
+from crm_core.model.plain_values import json_text, plain
 from crm_http.api.preconditions import entity_tag
 from crm_http.api.requests import JSON
 

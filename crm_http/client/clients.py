@@ -10,7 +10,6 @@ from crm_core.model import entities
 from crm_core.model.accounts import User
 from crm_core.model.entities import EntityWithAttributes
 from crm_core.webhooks import entity
-from crm_http.client.answers import decode
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
 from crm_http.client.records import (
@@ -21,6 +20,7 @@ from crm_http.client.records import (
     body_of,
     path_of,
 )
+from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
 from crm_http.client.webhooks import WebhookOperations, WebhookWithSecret
 

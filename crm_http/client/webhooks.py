@@ -11,9 +11,9 @@ import httpx
 from crm_core.model.events import EventKind
 from crm_core.webhooks import entity
 from crm_core.webhooks.deliveries import DeliveryState
-from crm_http.client.answers import decode
 from crm_http.client.operations import D_co, ListPage, Operation, listing, operation
 from crm_http.client.records import RecordOperations, below, body_of, page_at
+from crm_http.client.responses import decode
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -73,5 +73,5 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
 @cache
 def _load(name: str) -> tuple[bytes, str, str]:
     path, media_type = ASSETS[name]
-    content = files("crm_http.openapi.reference").joinpath(path).read_bytes()
+    content = files("crm_http.openapi.docs_page_assets").joinpath(path).read_bytes()
     return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"', media_type

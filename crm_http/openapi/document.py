@@ -14,10 +14,10 @@ from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Example
-from crm_http.openapi.answers import HEADERS, error_responses, errors, replies_of
 from crm_http.openapi.attributes import attribute_parameters, attribute_schemas
 from crm_http.openapi.components import component_schemas
 from crm_http.openapi.parameters import COMMON, HEADER_PARAMETERS, path_parameter, query_parameters
+from crm_http.openapi.responses import HEADERS, error_responses, errors, replies_of
 from crm_http.openapi.schemas import Schema, schema_of
 
 _DESCRIPTION: Final = """\

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from crm_http.server.bootstrap import ADMIN, bootstrap
 from crm_http.server.composition import check_files, exposed_metrics
 from crm_http.server.database import embedded_log, open_database
-from crm_http.server.port import claim_port, host_and_port
+from crm_http.server.listening_socket import claim_port, host_and_port
 from crm_http.server.signals import Stop
 from crm_http.server.workers import run_workers
 from crm_http.settings import Settings

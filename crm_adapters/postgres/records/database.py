@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import evolve
 from psycopg.pq import TransactionStatus
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
@@ -295,9 +295,9 @@ def _answer(decision: Decision) -> Document | None:
         return None
     for write in decision.changes.writes:
         if write.key == key:
-            return Document(write.event.version, documents.encode(getattr(write, "value", None)))
+            return Document(write.event.version, json_documents.encode(getattr(write, "value", None)))
     record = decision.known.records[key]
-    return Document(record.version, documents.encode(record.value)) if record else None
+    return Document(record.version, json_documents.encode(record.value)) if record else None
 
 
 async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from attrs import evolve
 from psycopg import sql
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.sql.statements import query, write
@@ -79,7 +79,7 @@ async def _send(decision: Decision, known: Known) -> None:
 def record_of(resource: str, row: Row) -> Record:
     """Return a record from a row of id, version and document."""
     id_, version, document = row
-    return Record(Key(resource, id_), version, documents.decode(resource, document))
+    return Record(Key(resource, id_), version, json_documents.decode(resource, document))
 
 
 class Lookups:
@@ -158,8 +158,8 @@ async def existing(connection: Connection, resource: str, ids: Sequence[Any]) ->
 async def read_catalog(connection: Connection, entity: str) -> Catalog:
     """Return the current catalog of an entity, read by one statement."""
     [(version, definitions, webhooks)] = await fetch(connection, query("read_definitions"), {"entity": entity})
-    attributes = documents.decode_list("attribute", definitions)
-    return Catalog(version, {each.name: each for each in attributes}, documents.decode_list("webhook", webhooks))
+    attributes = json_documents.decode_list("attribute", definitions)
+    return Catalog(version, {each.name: each for each in attributes}, json_documents.decode_list("webhook", webhooks))
 
 
 class Group(NamedTuple):
@@ -203,8 +203,8 @@ async def commit_group(
     params: dict[str, object] = {
         "ids": [event.record for event in events],
         "versions": [event.version for event in events],
-        "documents": [documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
-        "changes": [documents.encode(event.changes).decode() for event in events],
+        "documents": [json_documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
+        "changes": [json_documents.encode(event.changes).decode() for event in events],
         "resource": group.table,
         "kind": events[0].kind,
         "actors": [event.actor for event in events],
@@ -238,7 +238,7 @@ def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
     distinct = {id(each.body): each for each in deliveries}
     places = {key: place for place, key in enumerate(distinct, start=1)}
     return {
-        "bodies": [documents.body_of(each) for each in distinct.values()],
+        "bodies": [json_documents.body_of(each) for each in distinct.values()],
         "delivery_ids": [each.id for each in deliveries],
         "delivery_webhooks": [each.webhook for each in deliveries],
         "delivery_records": [each.record for each in deliveries],
@@ -246,7 +246,7 @@ def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
         "delivery_types": [each.type for each in deliveries],
         "delivery_methods": [each.method for each in deliveries],
         "delivery_urls": [each.url for each in deliveries],
-        "delivery_headers": [documents.encode(each.headers).decode() for each in deliveries],
+        "delivery_headers": [json_documents.encode(each.headers).decode() for each in deliveries],
         "delivery_bodies": [places[id(each.body)] for each in deliveries],
         "delivery_errors": [each.error for each in deliveries],
     }

@@ -6,7 +6,7 @@ An ``ImageReader`` reads a file in pieces and returns the pieces that are kept. 
     steps.py        the steps of a program, and the reader that runs it over pieces of any size
     jpeg.py  png.py  gif.py  webp.py    one format each: its segments, and which of them are metadata
     huffman.py      whether the last scan of a JPEG without an end mark is complete
-    exif.py         the orientation, read and written
+    exif_orientation.py    the EXIF with only the orientation
 """
 
 from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from crm_core.rules.image_files.exif import PREFIX, orientation_only
+from crm_core.rules.image_files.exif_orientation import PREFIX, orientation_only
 from crm_core.rules.image_files.jpeg_scans import FRAMES, Scans
 from crm_core.rules.image_files.steps import CutOffError, Give, Program, Step, Take, Window
 from crm_core.rules.images import check_pixels, not_an_image

@@ -4,7 +4,7 @@ import struct
 import zlib
 from typing import Final
 
-from crm_core.rules.image_files.exif import orientation_only
+from crm_core.rules.image_files.exif_orientation import orientation_only
 from crm_core.rules.image_files.steps import Give, Pass, Program, Take
 from crm_core.rules.images import not_an_image
 

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from crm_core.rules.image_files.exif import orientation_only
+from crm_core.rules.image_files.exif_orientation import orientation_only
 from crm_core.rules.image_files.steps import Give, Pass, Program, Step, Take
 from crm_core.rules.images import not_an_image
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from crm_core.model.documents import plain
 from crm_core.model.entities import Attribute
+from crm_core.model.plain_values import plain
 from crm_core.resources import WEBHOOKS
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import Knowledge, answered, made, refused

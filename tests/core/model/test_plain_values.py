@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.model.documents import REDACTED, has_secrets, plain, redacted
 from crm_core.model.entities import Attribute, Client, Task
+from crm_core.model.plain_values import REDACTED, has_secrets, plain, redacted
 from crm_core.resources import ATTRIBUTES, CLIENTS, RESOURCES, WEBHOOKS, Resource
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.templates import redacted_url
