@@ -50,6 +50,7 @@ from crm_core.model.entities import (
 from crm_core.model.events import Event, EventKind
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
+from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     Database,
@@ -78,7 +79,7 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search, Steps
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search, Steps
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState

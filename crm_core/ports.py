@@ -14,9 +14,10 @@ from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange
 from crm_core.model.files import OpenFile, StoredFile
+from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Key, Known, Needs
+from crm_core.rules.needs import Known, Needs
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery

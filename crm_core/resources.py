@@ -20,8 +20,9 @@ from crm_core.model.entities import (
     Service,
     TransferRequest,
 )
+from crm_core.model.records import Record
 from crm_core.rules import attributes, education, pipelines, webhooks
-from crm_core.rules.needs import Cascade, Proposal, Record, Validate, without_needs
+from crm_core.rules.needs import Cascade, Proposal, Validate, without_needs
 from crm_core.webhooks.entity import Webhook
 
 

@@ -18,7 +18,8 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500

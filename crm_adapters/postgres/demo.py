@@ -18,8 +18,9 @@ from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDa
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.engine.decisions import event_of
 from crm_core.model.accounts import Actor, Caller, User
+from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, PIPELINES, RESOURCES
-from crm_core.rules.needs import Key, Needs
+from crm_core.rules.needs import Needs
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
 

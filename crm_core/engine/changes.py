@@ -13,7 +13,8 @@ import attrs
 
 from crm_core.engine.receipts import ReceiptKey
 from crm_core.model.events import Event
-from crm_core.rules.needs import Key, Known, Needs, Steps
+from crm_core.model.records import Key
+from crm_core.rules.needs import Known, Needs, Steps
 from crm_core.webhooks.deliveries import Delivery
 
 

@@ -27,22 +27,11 @@ from crm_core.input.drafts import Draft, Edit, merged, with_defaults
 from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.events import Event, EventKind, differences
+from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import (
-    ACTIVE_USER,
-    Key,
-    Known,
-    Needs,
-    Proposal,
-    Record,
-    Search,
-    Steps,
-    Versions,
-    catalog_of,
-    without_needs,
-)
+from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Proposal, Search, Steps, catalog_of, without_needs
 from crm_core.webhooks.deliveries import Delivery, plan
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.model.records import Key
 from crm_core.resources import Resource
-from crm_core.rules.needs import Key
 
 _RANGES: Final = ("gt", "gte", "lt", "lte")
 

@@ -6,7 +6,8 @@ import attrs
 
 from crm_core.errors import ACROSS_FIELDS, invalid
 from crm_core.model.entities import EnrollmentDetail, Service
-from crm_core.rules.needs import Key, Needs, Proposal, Record, Search, Steps, without_needs
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import Needs, Proposal, Search, Steps, without_needs
 
 
 @without_needs

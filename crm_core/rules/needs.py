@@ -15,12 +15,12 @@ A rule yields all that it needs, whatever is known already; the store decides ho
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property, wraps
 from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
-from uuid import UUID
 
 import attrs
 
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
+from crm_core.model.records import Key, Record
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.index import WebhookIndex
 
@@ -30,26 +30,6 @@ T = TypeVar("T")
 
 #: The resource of users who are not disabled, in keys: only they can be newly referred to (decision 12).
 ACTIVE_USER: Final = "active_user"
-
-
-class Key(NamedTuple):
-    """The key of one record of one resource, or of one user (``user`` or ACTIVE_USER, and an integer)."""
-
-    resource: str
-    id: UUID | int
-
-
-@attrs.frozen
-class Record:
-    """A stored entity with its version, which is 1 at first and grows by 1 with each change."""
-
-    key: Key
-    version: int
-    value: Any
-
-
-#: The versions that a record may have when it is changed; None for any.
-Versions: TypeAlias = frozenset[int] | None
 
 
 class Search(NamedTuple):

@@ -22,6 +22,7 @@ from crm_core.errors import (
 )
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Idempotency, User
+from crm_core.model.records import Key
 from crm_core.resources import (
     CLIENTS,
     COHORTS,
@@ -33,7 +34,7 @@ from crm_core.resources import (
     TRANSFER_REQUESTS,
     Resource,
 )
-from crm_core.rules.needs import ACTIVE_USER, Key, Known, Needs, Search, Steps
+from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Search, Steps
 from crm_core.rules.tasks_and_notes import add_note
 from crm_core.testing.machine import DISABLED_USER, USERS
 from crm_core.testing.scene import Facts, Scene, at_once, deciding, fact, new_clients, put, writing

@@ -18,9 +18,9 @@ from uuid import UUID
 import pytest
 
 from crm_core.errors import InvalidError
+from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog, Outbox
 from crm_core.resources import LEADS, WEBHOOKS
-from crm_core.rules.needs import Key
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome

@@ -30,9 +30,10 @@ from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.plain_values import has_secrets, redacted
+from crm_core.model.records import Key, Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.needs import Key, Needs, Versions, catalog_of
+from crm_core.rules.needs import Needs, catalog_of
 
 #: The requests with an idempotency key that are in progress in this process, by user and key. This saves work only: the
 #: database ensures that no request takes effect twice.

@@ -20,9 +20,10 @@ from crm_core.input.readers import ReadContext, RefusedError, read_datetime, rea
 from crm_core.model.accounts import SYSTEM, Caller, require
 from crm_core.model.events import EventKind
 from crm_core.model.plain_values import parse_json, plain
+from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
-from crm_core.rules.needs import Key, Needs
+from crm_core.rules.needs import Needs
 from crm_core.rules.webhooks import view_permission
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_secret

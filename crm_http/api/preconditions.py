@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from crm_core.rules.needs import Versions
+from crm_core.model.records import Versions
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _VERSION = re.compile("[1-9][0-9]{0,9}")

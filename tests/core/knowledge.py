@@ -18,8 +18,9 @@ from crm_core.input.drafts import Edit, read_draft, with_defaults
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Attribute
+from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES, Resource
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.core.codes import code_of
 

@@ -11,8 +11,9 @@ from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
 from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.transactions import Lookups, existing, read_catalog, record_of
 from crm_adapters.postgres.sql.statements import query
+from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Record, Search
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Search
 
 V = TypeVar("V")
 

@@ -35,7 +35,8 @@ from crm_core.engine.changes import Changes, Decide, Decision
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError
-from crm_core.rules.needs import Key, Known, Needs
+from crm_core.model.records import Key
+from crm_core.rules.needs import Known, Needs
 
 logger = logging.getLogger("crm.postgres")
 

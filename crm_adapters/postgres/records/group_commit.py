@@ -10,7 +10,8 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.transactions import Group, commit_group, commit_whole_group
 from crm_core.errors import CrmError, UnavailableError
-from crm_core.rules.needs import Catalog, Record
+from crm_core.model.records import Record
+from crm_core.rules.needs import Catalog
 
 #: The statement that writes records of several requests at once, by the statement for one record: a single update,
 #: which shares its statement with others, runs ``update_free_records``. Other statements write one record alone.

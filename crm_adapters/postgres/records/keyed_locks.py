@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from crm_adapters.postgres.connection.errors import is_from_waiting
 from crm_adapters.postgres.connection.timeouts import MAX_TURN_WAIT, MAX_TURN_WITHOUT_END
 from crm_core.errors import UnavailableError
-from crm_core.rules.needs import Key
+from crm_core.model.records import Key
 
 
 class KeyedLocks:

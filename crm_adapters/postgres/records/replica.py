@@ -20,8 +20,8 @@ from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.statements import query
 from crm_core.errors import UnavailableError
+from crm_core.model.records import Key
 from crm_core.resources import RESOURCES
-from crm_core.rules.needs import Key
 
 logger = logging.getLogger("crm.postgres")
 

@@ -10,8 +10,8 @@ import pytest
 from crm_adapters import json_documents
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate, pending, steps
 from crm_core.errors import InvalidError
+from crm_core.model.records import Key
 from crm_core.resources import CLIENTS, RESOURCES, SERVICES
-from crm_core.rules.needs import Key
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Scene, fact
 from tests.adapters.postgres.on_postgres import OnPostgres
