@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
-from crm_core.engine.changes import Decide
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange
@@ -47,7 +47,7 @@ class Database(Protocol):
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
 
     async def change(self, decide: Decide) -> Document | None:
-        """Run a :class:`~crm_core.engine.changes.Decision` and commit its changes, all or nothing.
+        """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.
 
         The commit succeeds only if everything that was known is still true; otherwise another run begins. ``decide`` is
         pure: it may run several times, and in any thread. A record's new version is that of its event.

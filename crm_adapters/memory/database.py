@@ -11,7 +11,8 @@ import attrs
 from crm_adapters import json_documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Decide, Decision, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from crm_core.engine.changes import Changes, Decide, Put
+from crm_core.engine.changes import Changes, Put
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import Changes, Decide, Decision
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.errors import CrmError, InvalidError, Problems
 from crm_core.input.drafts import Edit, read_draft, with_defaults
 from crm_core.input.readers import ReadContext

@@ -31,7 +31,8 @@ from crm_adapters.postgres.records.transactions import (
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.changes import Changes, Decide, Decision
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError

@@ -14,7 +14,8 @@ from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.sql.statements import query, write
-from crm_core.engine.changes import Changes, Decision, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.decision_runs import Decision
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search

@@ -2,7 +2,8 @@
 
 import pytest
 
-from crm_core.engine.changes import Changes, Decision
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decision
 from crm_core.model.records import Key, Record
 from crm_core.rules.needs import Catalog, Known, Needs, Search, Steps, without_needs
 from tests.core.knowledge import uid
