@@ -13,7 +13,9 @@ from crm_core.model.permissions import permission
 from crm_core.rules.conditions import read_conditions
 from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
 from crm_core.webhooks.entity import MODELS, Webhook
-from crm_core.webhooks.templates import MAX_HEADERS, TOO_MANY_HEADERS, placeholder_problems, url_problems
+from crm_core.webhooks.headers import MAX_HEADERS, TOO_MANY_HEADERS
+from crm_core.webhooks.templates import placeholder_problems
+from crm_core.webhooks.urls import url_problems
 
 
 def view_permission(model: str) -> str:

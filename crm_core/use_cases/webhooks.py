@@ -30,8 +30,9 @@ from crm_core.use_cases.callers import caller, new_secret
 from crm_core.webhooks.deliveries import Delivery, DeliveryState, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.headers import redacted_headers
 from crm_core.webhooks.requests import WebhookRequest, filled_from_body
-from crm_core.webhooks.templates import redacted_headers, redacted_url
+from crm_core.webhooks.urls import redacted_url
 
 _PER_PAGE: Final = 100
 

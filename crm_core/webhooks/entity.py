@@ -22,6 +22,7 @@ from crm_core.input.fields import (
 from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
 from crm_core.webhooks import conditions, templates
+from crm_core.webhooks.headers import read_headers
 
 MAX_CONDITIONS: Final = 50
 #: How long the previous secrets of a webhook go on signing after a rotation.
@@ -56,7 +57,7 @@ class Webhook:
     model: str = choice(*MODELS)
     url: str = text(max_length=2_048, redact=templates.redacted_url)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
-    headers: Mapping[str, str] = mapping(templates.read_headers, redact=templates.redacted_headers)
+    headers: Mapping[str, str] = mapping(read_headers, redact=templates.redacted_headers)
     is_active: bool = boolean(default=True)
     conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")

@@ -17,7 +17,7 @@ from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.files import SITE_FILES
 from crm_core.webhooks import entity as webhook_entity
-from crm_core.webhooks import templates
+from crm_core.webhooks import headers
 from crm_http.api.endpoints import Input, Shape
 
 Schema = dict[str, Any]
@@ -208,9 +208,9 @@ _BY_KIND: Final[Mapping[str, Callable[[Field], Schema]]] = {
     "texts": _texts,
     "mapping": lambda _: {
         "type": "object",
-        "maxProperties": templates.MAX_HEADERS,
-        "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
-        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
+        "maxProperties": headers.MAX_HEADERS,
+        "propertyNames": {"pattern": f"^{headers.TOKEN.pattern}$"},
+        "additionalProperties": {"type": "string", "maxLength": headers.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
     },
     "json": lambda _: {},
     "attributes": lambda _: {},

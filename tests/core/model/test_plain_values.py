@@ -12,7 +12,7 @@ from crm_core.model.entities import Attribute, Client, Task
 from crm_core.model.plain_values import REDACTED, has_secrets, plain, redacted
 from crm_core.resources import ATTRIBUTES, CLIENTS, RESOURCES, WEBHOOKS, Resource
 from crm_core.webhooks.entity import Webhook
-from crm_core.webhooks.templates import redacted_url
+from crm_core.webhooks.urls import redacted_url
 from tests.core.drawn import values_of
 from tests.core.knowledge import NOW, made, uid
 
