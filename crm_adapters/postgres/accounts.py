@@ -13,7 +13,7 @@ from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row
 from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
-from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import authenticate, query
 from crm_core.errors import NotAuthenticatedError, UnavailableError

@@ -16,18 +16,10 @@ from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
-from crm_adapters.postgres.records.batched_reads import SharedReader
-from crm_adapters.postgres.records.group_commit import Commits
+from crm_adapters.postgres.records.commits import Commits, commit_whole_group, groups_of, unchanged_records
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
 from crm_adapters.postgres.records.replica import Replica
-from crm_adapters.postgres.records.transactions import (
-    LockingReader,
-    commit_whole_group,
-    complete,
-    groups_of,
-    read,
-    unchanged_records,
-)
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query

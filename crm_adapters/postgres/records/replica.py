@@ -16,7 +16,7 @@ from crm_adapters.postgres.connection.options import is_pooled, transaction
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG, REPLICA_ANSWER_LIFETIME
-from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.statements import query
 from crm_core.errors import UnavailableError

@@ -79,7 +79,7 @@ select id from put
 
 -- name: update_free_records
 -- Do the same, but skip records that another transaction has locked, so that they do not delay the others. It writes
--- the single updates of concurrent requests (records/group_commit.py).
+-- the single updates of concurrent requests (records/commits.py).
 with free as (
     select id, version from {table} where id = any(%(ids)b::uuid[]) for update skip locked
 ), put as (

@@ -1,27 +1,29 @@
-"""Reads what a decision needs, and commits its changes."""
+"""Reads what decisions need: shared with other requests (SharedReader), or under locks (LockingReader)."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, LiteralString, NamedTuple, Protocol
+from typing import Any, Final, LiteralString, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import evolve
 from psycopg import sql
 
 from crm_adapters import json_documents
-from crm_adapters.postgres.connection.errors import StaleError
+from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
-from crm_adapters.postgres.sql.statements import query, write
-from crm_core.engine.changes import Changes, Put, Remove
+from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
+from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.decision_runs import Decision
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
-from crm_core.webhooks.deliveries import Delivery
 
-_BATCH: Final = 500
+#: Records that are decoded or written before other tasks may run.
+BATCH: Final = 500
+
+
 _TABLES: Final = {"user": "app_user"}
 
 
@@ -72,7 +74,7 @@ async def complete(reader: Reader, decision: Decision, *, refresh: bool = False)
 
 async def _send(decision: Decision, known: Known) -> None:
     # A decision about thousands of children takes long; it is pure, so it can run in a thread.
-    if any(len(children) > _BATCH for more in (decision.known, known) for children in more.children.values()):
+    if any(len(children) > BATCH for more in (decision.known, known) for children in more.children.values()):
         await asyncio.to_thread(decision.send, known)
     else:
         decision.send(known)
@@ -99,8 +101,8 @@ class Lookups:
         """Return all records that a search finds, locked until the end of the transaction."""
         rows = await self._search("select id, version, document from {} where {} order by id for update", search)
         found: list[Record] = []
-        for start in range(0, len(rows), _BATCH):
-            found += [record_of(search.resource, row) for row in rows[start : start + _BATCH]]
+        for start in range(0, len(rows), BATCH):
+            found += [record_of(search.resource, row) for row in rows[start : start + BATCH]]
             await asyncio.sleep(0)  # lets other tasks run between batches
         return tuple(found)
 
@@ -164,102 +166,77 @@ async def read_catalog(connection: Connection, entity: str) -> Catalog:
     return Catalog(version, {each.name: each for each in attributes}, json_documents.decode_list("webhook", webhooks))
 
 
-class Group(NamedTuple):
-    """Writes of one kind to one table, which one statement makes."""
-
-    table: str
-    statement: str
-    writes: Sequence[Put | Remove]
-    deliveries: Sequence[Delivery]
-
-
-_STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
-
-
-def groups_of(changes: Changes) -> list[Group]:
-    """Return the groups of writes that changes consist of, in order."""
-    deliveries: defaultdict[UUID, list[Delivery]] = defaultdict(list)
-    for delivery in changes.deliveries:
-        deliveries[delivery.record].append(delivery)
-    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
-    return [
-        Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in deliveries[write.event.record]])
-        for (table, kind), writes in kinds
-        for batch in _batches(list(writes))
-    ]
-
-
-def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]:
-    """Return batches small enough that encoding one does not block the event loop for long."""
-    return (writes[start : start + _BATCH] for start in range(0, len(writes), _BATCH))
-
-
-async def commit_group(
-    connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
-) -> set[UUID]:
-    """Write one group, its events and its deliveries, only if ``unchanged`` records and the catalogs are as they were.
-
-    Return the ids of the records that were written; the others had changed.
-    """
-    events = [write.event for write in group.writes]
-    params: dict[str, object] = {
-        "ids": [event.record for event in events],
-        "versions": [event.version for event in events],
-        "documents": [json_documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
-        "changes": [json_documents.encode(event.changes).decode() for event in events],
-        "resource": group.table,
-        "kind": events[0].kind,
-        "actors": [event.actor for event in events],
-        "actor_names": [event.actor_name for event in events],
-        "request_ids": [event.request_id for event in events],
-        "ats": [event.at for event in events],
-        "entities": list(catalogs),
-        "catalog_versions": [catalog.version for catalog in catalogs.values()],
-    }
-    for name in RESOURCES[group.table].hidden:
-        params[f"hidden_{name}"] = [write.hidden.get(name) for write in group.writes if isinstance(write, Put)]
-    for index, record in enumerate(unchanged):
-        params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
-    if group.deliveries:
-        params |= _delivery_params(group.deliveries)
-    tables = tuple(record.key.resource for record in unchanged)
-    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
-    return {id_ for (id_,) in await fetch(connection, statement, params)}
-
-
-async def commit_whole_group(
-    connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
-) -> None:
-    """Write one group as `commit_group` does. Raises StaleError if not all records were written; some may be then."""
-    if len(await commit_group(connection, group, unchanged, catalogs)) != len(group.writes):
-        raise StaleError
-
-
-def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
-    # The deliveries of one event share its body, which may be large: so it is encoded and sent once.
-    distinct = {id(each.body): each for each in deliveries}
-    places = {key: place for place, key in enumerate(distinct, start=1)}
-    return {
-        "bodies": [json_documents.body_of(each) for each in distinct.values()],
-        "delivery_ids": [each.id for each in deliveries],
-        "delivery_webhooks": [each.webhook for each in deliveries],
-        "delivery_records": [each.record for each in deliveries],
-        "delivery_versions": [each.version for each in deliveries],
-        "delivery_types": [each.type for each in deliveries],
-        "delivery_methods": [each.method for each in deliveries],
-        "delivery_urls": [each.url for each in deliveries],
-        "delivery_headers": [json_documents.encode(each.headers).decode() for each in deliveries],
-        "delivery_bodies": [places[id(each.body)] for each in deliveries],
-        "delivery_errors": [each.error for each in deliveries],
-    }
-
-
-def unchanged_records(changes: Changes, known: Known) -> list[Record]:
-    """Return the records that a decision knew and does not write: they must not change before the commit."""
-    written = {write.key for write in changes.writes}
-    return [record for key, record in known.records.items() if record is not None and key not in written]
-
-
 def _by_resource(keys: Iterable[Key]) -> Iterable[tuple[str, list[Key]]]:
     for resource, group in groupby(sorted(keys, key=lambda key: (key.resource, str(key.id))), key=lambda k: k.resource):
         yield resource, list(group)
+
+
+V = TypeVar("V")
+
+#: Returns what is stored under those ids that exist; ids are UUIDs, or numbers for users.
+LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int, V]]]
+
+
+class SharedReader:
+    """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
+
+    holds_children: Final = False
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._rows = {name: Loader(self._load_rows(name), window=BATCH_WINDOW) for name in RESOURCES}
+        self._existing = {
+            name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user", ACTIVE_USER)
+        }
+        self._catalogs: dict[str, Catalog] = {}
+
+    def _load_rows(self, resource: str) -> LoadMany[Row]:
+        async def load(ids: list[UUID | int]) -> Mapping[UUID | int, Row]:
+            rows = await self._pool.fetch_again(query("read_records", resource), {"ids": ids})
+            return {row[0]: row for row in rows}
+
+        return load
+
+    def _load_existing(self, resource: str) -> LoadMany[bool]:
+        async def load(ids: list[UUID | int]) -> Mapping[UUID | int, bool]:
+            found = await self._pool.reading(lambda connection: existing(connection, resource, ids))
+            return dict.fromkeys(found, True)
+
+        return load
+
+    async def row(self, key: Key) -> Row | None:
+        """Return a record's row, or None; concurrent calls share one query."""
+        return await self._rows[key.resource].load(key.id)
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Return the records; None for those that do not exist."""
+        keys = list(keys)
+        rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
+        return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Return whether each key exists."""
+        keys = list(keys)
+        found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
+        return {key: bool(there) for key, there in zip(keys, found, strict=True)}
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """Raise AssertionError: children are read only under locks."""
+        raise AssertionError(search)
+
+    async def count(self, search: Search) -> int:
+        """Return how many records a search finds."""
+        return await self._pool.reading(lambda connection: Lookups(connection).count(search))
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:
+        """Return the cached catalog if its version is at least ``least``, else the current one."""
+        kept = self._catalogs.get(entity)
+        if kept is None or least is None or kept.version < least:
+            kept = await self._pool.reading(lambda connection: read_catalog(connection, entity))
+            self._catalogs[entity] = kept
+        return kept
+
+    def forget(self, known: Known) -> None:
+        """Drop the cached catalogs that a stale decision relied on."""
+        for entity in known.catalogs:
+            self._catalogs.pop(entity, None)
