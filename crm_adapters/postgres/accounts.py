@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import attrs
 import msgspec
 
-from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, Row
+from crm_adapters.postgres.connection.session import Connection, Row, transaction
 from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.replica import Replica

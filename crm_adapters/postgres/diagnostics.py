@@ -11,8 +11,8 @@ import attrs
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from crm_adapters.postgres.connection.errors import translated
-from crm_adapters.postgres.connection.options import Connection, connect, is_behind_pooler
-from crm_adapters.postgres.connection.session import fetch
+from crm_adapters.postgres.connection.options import Connection, connect
+from crm_adapters.postgres.connection.session import fetch, is_behind_pooler
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
 from crm_adapters.postgres.records.replica import PRIMARY_IS_AT, REPLICA_IS_AT
 from crm_adapters.postgres.sql import migrations

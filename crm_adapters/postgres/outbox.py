@@ -13,9 +13,9 @@ import psycopg
 
 from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import translated
-from crm_adapters.postgres.connection.options import SET_LOCAL, connect, is_behind_pooler, parameters
+from crm_adapters.postgres.connection.options import connect, parameters
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Row
+from crm_adapters.postgres.connection.session import SET_LOCAL, Row, is_behind_pooler
 from crm_adapters.postgres.sql.statements import log, query
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim

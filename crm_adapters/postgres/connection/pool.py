@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.connection.errors import translated
-from crm_adapters.postgres.connection.options import begin_session, parameters
-from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, fetch
+from crm_adapters.postgres.connection.options import parameters
+from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, begin_session, fetch
 from crm_adapters.postgres.connection.timeouts import (
     ANSWER_TIMEOUT,
     MAX_CHECK_WAIT,

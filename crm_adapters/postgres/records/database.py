@@ -12,9 +12,8 @@ from psycopg.pq import TransactionStatus
 
 from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
-from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.connection.session import Connection, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
 from crm_adapters.postgres.records.commits import Commits, commit_whole_group, groups_of, unchanged_records
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks

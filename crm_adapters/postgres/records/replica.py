@@ -12,9 +12,8 @@ from weakref import WeakKeyDictionary
 
 from psycopg.errors import QueryCanceled, SerializationFailure
 
-from crm_adapters.postgres.connection.options import is_pooled, transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.session import Connection, Row, fetch, is_pooled, transaction
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG, REPLICA_ANSWER_LIFETIME
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.sql import indexes

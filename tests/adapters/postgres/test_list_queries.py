@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from crm_adapters.postgres import demo
-from crm_adapters.postgres.connection.options import SETTINGS
+from crm_adapters.postgres.connection.session import SETTINGS
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.engine.queries import Cursor, Filter, Query
