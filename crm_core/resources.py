@@ -44,7 +44,7 @@ class Resource:
         name: its name in keys, tables and attribute definitions.
         path: its segment in URLs.
         entity: the class whose fields it has.
-        noun: its name in permissions.
+        model_name: its name in permissions, as Django names models.
         label: singular and plural for people.
         filters: query parameters besides its references, each with its operator, ``exact`` or ``contains``.
         ordering: fields by which lists can be ordered, besides the default, newest first.
@@ -59,7 +59,7 @@ class Resource:
     name: str
     path: str
     entity: type
-    noun: str
+    model_name: str
     label: tuple[str, str]
     filters: Mapping[str, str] = attrs.field(factory=dict)
     ordering: tuple[str, ...] = ()
@@ -97,14 +97,14 @@ class Resource:
 
     def permission(self, action: str) -> str:
         """Return the permission for view, add, change or delete."""
-        return permissions.permission(action, self.noun)
+        return permissions.permission(action, self.model_name)
 
 
 CLIENTS: Final = Resource(
     name="client",
     path="clients",
     entity=Client,
-    noun="client",
+    model_name="client",
     label=("client", "clients"),
     filters={"name": "contains"},
     ordering=("name", "created_at"),
@@ -115,7 +115,7 @@ SERVICES: Final = Resource(
     name="service",
     path="services",
     entity=Service,
-    noun="service",
+    model_name="service",
     label=("service", "services"),
     filters={"name": "contains"},
     ordering=("name", "created_at"),
@@ -127,7 +127,7 @@ PIPELINES: Final = Resource(
     name="pipeline",
     path="pipelines",
     entity=Pipeline,
-    noun="pipeline",
+    model_name="pipeline",
     label=("pipeline", "pipelines"),
     filters={"name": "contains"},
     ordering=("name",),
@@ -139,7 +139,7 @@ LEADS: Final = Resource(
     name="lead",
     path="leads",
     entity=Lead,
-    noun="lead",
+    model_name="lead",
     label=("lead", "leads"),
     filters={"name": "contains", "stage": "exact"},
     ordering=("name", "created_at"),
@@ -152,7 +152,7 @@ FOLLOW_UPS: Final = Resource(
     name="follow_up",
     path="follow-ups",
     entity=FollowUp,
-    noun="followup",
+    model_name="followup",
     label=("follow-up", "follow-ups"),
     ordering=("follow_up_date", "created_at"),
     search=("comment",),
@@ -163,7 +163,7 @@ COHORTS: Final = Resource(
     name="cohort",
     path="cohorts",
     entity=Cohort,
-    noun="cohort",
+    model_name="cohort",
     label=("cohort", "cohorts"),
     filters={"name_cohort": "contains"},
     ordering=("name_cohort", "start_date", "end_date"),
@@ -174,7 +174,7 @@ ENROLLMENTS: Final = Resource(
     name="enrollment",
     path="enrollments",
     entity=Enrollment,
-    noun="enrollment",
+    model_name="enrollment",
     label=("enrollment", "enrollments"),
     filters={"pathway_name": "contains"},
     ordering=("pathway_name",),
@@ -184,7 +184,7 @@ ENROLLMENT_DETAILS: Final = Resource(
     name="enrollment_detail",
     path="enrollment-details",
     entity=EnrollmentDetail,
-    noun="enrollmentdetail",
+    model_name="enrollmentdetail",
     label=("enrollment detail", "enrollment details"),
     validate=education.validate_enrollment_detail,
 )
@@ -192,7 +192,7 @@ TRANSFER_REQUESTS: Final = Resource(
     name="transfer_request",
     path="transfer-requests",
     entity=TransferRequest,
-    noun="transferrequest",
+    model_name="transferrequest",
     label=("transfer request", "transfer requests"),
     filters={"student_name": "contains"},
     ordering=("student_name", "cohort_request", "possible_transfer_date"),
@@ -203,7 +203,7 @@ ATTRIBUTES: Final = Resource(
     name="attribute",
     path="attributes",
     entity=Attribute,
-    noun="attribute",
+    model_name="attribute",
     label=("attribute", "attributes"),
     filters={"name": "contains", "type": "exact", "is_required": "exact"},
     ordering=("name", "label"),
@@ -215,7 +215,7 @@ WEBHOOKS: Final = Resource(
     name="webhook",
     path="webhooks",
     entity=Webhook,
-    noun="webhook",
+    model_name="webhook",
     label=("webhook", "webhooks"),
     filters={"name": "contains", "model": "exact", "is_active": "exact"},
     ordering=("name",),

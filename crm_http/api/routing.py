@@ -26,14 +26,14 @@ _ACTIONS: Final = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "chan
 _NO_PARAMETERS: Final = (Problem("unknown", "This parameter is not known. There are none here."),)
 
 
-def rights(noun: str, **actions: str) -> Mapping[str, str | Access]:
+def rights(model_name: str, **actions: str) -> Mapping[str, str | Access]:
     """Return the permission that each method of a path needs (decision 24).
 
     Args:
-        noun: the name of the resource in permissions.
+        model_name: the name of the resource in permissions.
         actions: the actions of methods that differ from the usual ones.
     """
-    return {method: permission(action, noun) for method, action in (_ACTIONS | actions).items()}
+    return {method: permission(action, model_name) for method, action in (_ACTIONS | actions).items()}
 
 
 def everybody(access: Access, **others: Access) -> Mapping[str, str | Access]:

@@ -50,7 +50,7 @@ def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
 
     return Endpoint(
         *("GET", f"{SITE_FILES}{resource.path}/{{id}}/{{name}}", serve),
-        access=rights(resource.noun) if images.is_private else everybody(Access.OPEN),
+        access=rights(resource.model_name) if images.is_private else everybody(Access.OPEN),
         id=f"{resource.path}_image",
         tag=tag_of(resource),
         summary=f"Retrieve an image of a {resource.label[0]}, or a range of its bytes",

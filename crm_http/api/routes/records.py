@@ -145,7 +145,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     def declare(operation: str, method: Method, path: str, handler: Handler, **declared: Any) -> Endpoint:
         return Endpoint(
             *(method, path, handler),
-            access=rights(resource.noun),
+            access=rights(resource.model_name),
             id=f"{name}_{operation}",
             tag=tag_of(resource),
             request_example=REQUEST_EXAMPLES.get((resource.name, operation)),

@@ -57,7 +57,7 @@ def task_and_note_endpoints(resource: Resource, db: Database) -> Iterator[Endpoi
         described = _DESCRIPTIONS[name]
         yield Endpoint(
             *("POST", f"/api/{resource.path}/{{id}}/{name}", _handler(resource, db, read, described.status)),
-            access=rights(resource.noun, POST="change"),
+            access=rights(resource.model_name, POST="change"),
             id=f"{resource.path}_{name.replace('-', '_')}",
             tag=tag_of(resource),
             summary=described.summary,

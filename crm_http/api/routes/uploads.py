@@ -39,7 +39,7 @@ def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoin
 
     return Endpoint(
         *("POST", f"/api/{resource.path}/{{id}}/files", upload),
-        access=rights(resource.noun, POST="change"),
+        access=rights(resource.model_name, POST="change"),
         id=f"{resource.path}_upload",
         tag=tag_of(resource),
         summary=f"Add an image to a {resource.label[0]}: JPEG, PNG, GIF or WebP",
