@@ -1,4 +1,4 @@
-"""The decisions to create, change and remove a record: generators that return the changes to commit.
+"""The decisions to create, change and delete a record: generators that return the changes to commit.
 
 Each decision reads from top to bottom, and yields :class:`~crm_core.rules.needs.Needs` where it needs data.
 """
@@ -62,7 +62,7 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
     return (yield from _put(resource, who, None, key, resource.entity(**shown), hidden))
 
 
-def alter(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object, expected: Versions) -> Steps[Changes]:
+def change(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object, expected: Versions) -> Steps[Changes]:
     """Decide to change a record. If nothing changes, there is no event.
 
     Raises InvalidError with every problem, NotFoundError, VersionConflictError, and the errors of ``edit``.
@@ -75,8 +75,8 @@ def alter(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object,
     return (yield from _put(resource, who, record, key, evolve(record.value, **shown), hidden))
 
 
-def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
-    """Decide to remove a record and the records that belong to it (decision 13).
+def delete(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
+    """Decide to delete a record and the records that belong to it (decision 13).
 
     Raises NotFoundError, VersionConflictError, InUseError if other records refer to it.
     """
@@ -89,7 +89,7 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: 
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
     children = [child for search in owned for child in known.children[search]]
-    return (yield from _changes(who, [_step(who, gone.key, gone, None) for gone in (*children, record)]))
+    return (yield from _changes(who, [_change_of(who, gone.key, gone, None) for gone in (*children, record)]))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -231,8 +231,8 @@ def _divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, A
     return shown, {name: value for name, value in values.items() if name in resource.hidden}
 
 
-class _Step(NamedTuple):
-    """One record's way from one value to the next, with its event; None stands for no record."""
+class _RecordChange(NamedTuple):
+    """The change of one record, with its event; None stands for no record."""
 
     key: Key
     before: object | None
@@ -244,30 +244,30 @@ class _Step(NamedTuple):
 _NOTHING: Final[Mapping[str, UUID]] = {}
 
 
-def _step(
+def _change_of(
     who: Caller, key: Key, before: Record | None, after: object | None, hidden: Mapping[str, UUID] = _NOTHING
-) -> _Step:
-    return _Step(key, before.value if before else None, after, event_of(who, key, before, after), hidden)
+) -> _RecordChange:
+    return _RecordChange(key, before.value if before else None, after, event_of(who, key, before, after), hidden)
 
 
 def _put(
     resource: Resource, who: Caller, before: Record | None, key: Key, after: object, hidden: Mapping[str, UUID]
 ) -> Steps[Changes]:
-    step = _step(who, key, before, after, hidden)
-    if before is not None and not step.event.changes:
+    first = _change_of(who, key, before, after, hidden)
+    if before is not None and not first.event.changes:
         return Changes(answer=key, receipt=_receipt(who))
-    cascade = yield from resource.cascade(step.before, after)
-    followers = [_step(who, record.key, record, value) for record, value in cascade]
-    return (yield from _changes(who, [step, *followers], answer=key))
+    cascade = yield from resource.cascade(first.before, after)
+    followers = [_change_of(who, record.key, record, value) for record, value in cascade]
+    return (yield from _changes(who, [first, *followers], answer=key))
 
 
-def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) -> Steps[Changes]:
+def _changes(who: Caller, changes: Sequence[_RecordChange], *, answer: Key | None = None) -> Steps[Changes]:
     """Return the changes of records as writes, with the deliveries to webhooks that follow (decision 26)."""
-    catalogs = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
+    catalogs = {each.key.resource for each in changes if RESOURCES[each.key.resource].has_catalog}
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
-    for key, before, after, event, hidden in steps:
+    for key, before, after, event, hidden in changes:
         writes.append(Remove(key, event) if after is None else Put(key, after, event, hidden))
         if key.resource in catalogs:
             index = known.catalogs[key.resource].webhook_index

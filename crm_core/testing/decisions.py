@@ -107,7 +107,7 @@ class DecisionFacts(Facts):
             yield Needs(records=frozenset({Key("client", id_)}))
             if not others:
                 others.append(asyncio.run_coroutine_threadsafe(scene.patch(CLIENTS, id_, name="b"), loop))
-            return (yield from decisions.alter(CLIENTS, who, Key("client", id_), edit, None, None))
+            return (yield from decisions.change(CLIENTS, who, Key("client", id_), edit, None, None))
 
         await scene.db.change(decide)
         await asyncio.wrap_future(others[0])

@@ -160,7 +160,7 @@ async def apply(
     """
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
-    decide = partial(decisions.alter, resource, who, key, edit, parent, expected)
+    decide = partial(decisions.change, resource, who, key, edit, parent, expected)
     async with _naming_changed_fields(db, key, expected):
         _, document = await _once(db, who, id_, lambda: db.change(decide))
     return document
@@ -175,7 +175,7 @@ async def delete(
     """
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
-    decide = partial(decisions.remove, resource, who, key, parent, expected)
+    decide = partial(decisions.delete, resource, who, key, parent, expected)
     async with _naming_changed_fields(db, key, expected):
         await db.change(decide)
 

@@ -111,11 +111,11 @@ class Knowledge:
 
     def apply(self, resource: Resource, number: int, edit: Edit, *, parent: object = None) -> Changes:
         key = Key(resource.name, uid(number))
-        return self.run(partial(decisions.alter, resource, calling(BOB), key, edit, parent, None))
+        return self.run(partial(decisions.change, resource, calling(BOB), key, edit, parent, None))
 
     def remove(self, resource: Resource, number: int, *, parent: object = None) -> Changes:
         key = Key(resource.name, uid(number))
-        return self.run(partial(decisions.remove, resource, calling(BOB), key, parent, None))
+        return self.run(partial(decisions.delete, resource, calling(BOB), key, parent, None))
 
     def run(self, decide: Decide) -> Changes:
         """Return what a decision changes; it runs twice, step by step, and both runs are the same: it is pure."""
