@@ -28,6 +28,7 @@ from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError
 from crm_core.model.records import Key
+from crm_core.resources import ATTRIBUTES
 from crm_core.rules.needs import Known, Needs
 
 logger = logging.getLogger("crm.postgres")
@@ -171,7 +172,8 @@ class PostgresDatabase:
     def _after(self, changes: Changes) -> None:
         if changes.deliveries:
             self._wake()
-        if any(indexes.concerns(write.event) for write in changes.writes):
+        definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
+        if any(map(indexes.concerns, definitions)):
             self.follow_definitions()
 
     def follow_definitions(self) -> None:

@@ -39,9 +39,9 @@ _WRITTEN: Final = (
 
 
 def concerns(event: Event) -> bool:
-    """Return whether an event is a change of a definition that may need an index, or no longer needs one."""
+    """Return whether a change of a definition adds or removes the need for an index."""
     change = event.changes.get("is_indexed")
-    return event.resource == "attribute" and isinstance(change, Mapping) and any(change.values())
+    return isinstance(change, Mapping) and any(change.values())
 
 
 async def follow_definitions(conninfo: str) -> None:
