@@ -71,12 +71,6 @@ def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
     return filled
 
 
-def _origin(url: str) -> str:
-    """Return scheme and authority of a URL, which end at the first single slash, question mark or hash."""
-    found = re.match(r"[^/?#]*(?://[^/?#]*)?", url)
-    return found[0] if found else ""
-
-
 def _dot_segments(url: str) -> int:
     """Count the segments ``.`` and ``..`` of a URL's path (RFC 3986, 3.3), which clients and servers remove."""
     return sum(segment in {".", ".."} for segment in _segments(url))

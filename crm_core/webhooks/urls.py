@@ -10,6 +10,13 @@ from crm_core.errors import NOT_A_URL, Problem
 from crm_core.model.plain_values import REDACTED
 from crm_core.webhooks.templates import PLACEHOLDER, placeholder_problems
 
+
+def _origin(url: str) -> str:
+    """Return scheme and authority of a URL, which end at the first single slash, question mark or hash."""
+    found = re.match(r"[^/?#]*(?://[^/?#]*)?", url)
+    return found[0] if found else ""
+
+
 _MAX_PORT: Final = 65_535
 
 
