@@ -28,6 +28,7 @@ from crm_core.errors import (
     UnknownUserError,
     UsernameTakenError,
     VersionConflictError,
+    WrongCredentialsError,
     flatten,
 )
 from crm_core.input.texts import fold, sorting_key
@@ -194,6 +195,7 @@ __all__ = [
     "Webhook",
     "WebhookRequest",
     "WebhookSender",
+    "WrongCredentialsError",
     "cursor_of",
     "flatten",
     "fold",

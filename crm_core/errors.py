@@ -2,6 +2,7 @@
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   ├── WrongCredentialsError     a login with a wrong name or password
 │   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
@@ -65,6 +66,13 @@ class InvalidError(CrmError):
     def __init__(self, problems: Mapping[str, Problems]) -> None:
         super().__init__(", ".join(flatten(problems)))
         self.problems = problems
+
+
+class WrongCredentialsError(InvalidError):
+    """A login with a wrong name or password, or of a disabled user; which of these is not said."""
+
+    def __init__(self) -> None:
+        super().__init__({ACROSS_FIELDS: (Problem("authorization", "Unable to log in with provided credentials."),)})
 
 
 class UsernameTakenError(InvalidError):

@@ -94,11 +94,20 @@ class Accounts(Protocol):
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
         """Return the failed logins counted against the keys."""
 
-    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more failure against the keys; a count older than ``forget_after`` begins again."""
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> Mapping[str, Failures]:
+        """Count one more failure against the keys and return the counts.
+
+        A count whose latest failure is older than ``forget_after`` begins again.
+        """
 
     async def forget_failures(self, key: str) -> None:
         """Delete the count of a key."""
+
+    async def remember_address(self, user_id: int, address: str, now: datetime, forget_after: timedelta) -> None:
+        """Keep that a user logged in from an address; those last used longer than ``forget_after`` ago are deleted."""
+
+    async def knows_address(self, username: str, address: str, since: datetime) -> bool:
+        """Return whether the user with this name has logged in from an address since then."""
 
 
 class Users(Accounts, Protocol):

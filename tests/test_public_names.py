@@ -20,8 +20,9 @@ PUBLIC: Mapping[str, str] = {
         PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove
         RequestInProgressError Resource Result Retries Search Service Stage Steps StoredFile Task
         TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
-        UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender cursor_of flatten
-        fold make_attempt matches searched_text sort_key sorting_key
+        UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender
+        WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text
+        sort_key sorting_key
     """,
     "crm_core.use_cases": """
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads users webhooks

@@ -154,7 +154,9 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
 async def _read_bytes(request: AnyRequest) -> bytes:
     with _reading():
         async with asyncio.timeout(_limits(request).body_seconds):
-            return await request.body()
+            body = await request.body()
+    check_encoding(request)
+    return body
 
 
 def _limits(request: AnyRequest) -> Limits:
@@ -174,6 +176,14 @@ def _reading() -> Iterator[None]:
             raise
         # The client disconnected, or what it sent is not HTTP.
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
+
+
+def check_encoding(request: AnyRequest) -> None:
+    """Raise RequestError for a body in a content encoding, such as gzip (RFC 9110, 8.4); no route takes one."""
+    sent = header(request, b"content-encoding")
+    if {coding.strip().lower() for coding in sent.split(",")} - {"", "identity"}:
+        detail = f'Unsupported content encoding "{sent[:100]}" in request.'
+        raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
 
 
 def unsupported(request: AnyRequest) -> RequestError:

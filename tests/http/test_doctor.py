@@ -30,6 +30,7 @@ SETTINGS = {
 }
 OUTBOX = {"waiting": 3.0, "oldest_seconds": 10.0, "dead": 0.0}
 WIDE = Settings(webhook_allow=(ip_network("0.0.0.0/0"),))
+SERVED = Settings(host="::")
 METADATA = ip_network("169.254.169.254/32")
 
 
@@ -54,6 +55,16 @@ METADATA = ip_network("169.254.169.254/32")
         (database.migrations(["0004_receipts"]), "failed"),
         (database.superusers(["ann"]), "ok"),
         (database.superusers([]), "failed"),
+        (database.addresses({}, SERVED), "ok"),
+        (database.addresses({"10.0.0.1": 1}, SERVED), "ok"),
+        (database.addresses({"10.0.0.1": 2, "8.8.8.8": 1}, SERVED), "ok"),
+        (database.addresses({"8.8.8.8": 5}, SERVED), "ok"),
+        (database.addresses({"127.0.0.1": 5}, Settings()), "ok"),
+        (database.addresses({"10.0.0.1": 2}, SERVED), "warning"),
+        (database.addresses({"127.0.0.1": 2}, SERVED), "warning"),
+        (database.addresses({"fd00::/64": 2}, SERVED), "warning"),
+        (database.addresses({"": 2}, SERVED), "warning"),
+        (database.addresses({"10.0.0.1": 2}, Settings(host="::", trusted_proxies=(METADATA,))), "warning"),
         (database.webhooks_of_disabled_users([]), "ok"),
         (database.webhooks_of_disabled_users(["Notify (cat)"]), "warning"),
         (database.outbox(OUTBOX), "ok"),

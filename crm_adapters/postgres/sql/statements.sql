@@ -209,9 +209,23 @@ select key, 1, %(now)s from unnest(%(keys)s::text[]) as new (key) order by key
 on conflict (key) do update set
     count = case when kept.latest < %(now)s - %(forget_after)s then 1 else kept.count + 1 end,
     latest = %(now)s
+returning key, count, latest
 
 -- name: forget_failures
 delete from failed_login where key = %(key)s
+
+-- name: remember_address
+-- Keep the time of a login from an address; those of the user that are forgotten anyway go.
+with gone as (
+    delete from login_address
+    where user_id = %(user_id)s and address <> %(address)s and latest < %(now)s - %(forget_after)s
+)
+insert into login_address (user_id, address, latest) values (%(user_id)s, %(address)s, %(now)s)
+on conflict (user_id, address) do update set latest = excluded.latest
+
+-- name: knows_address
+select 1 from login_address join app_user on app_user.id = user_id
+where username = %(username)s and address = %(address)s and latest >= %(since)s
 
 -- name: add_user
 insert into app_user (username, password_hash, first_name, last_name, email, is_superuser)

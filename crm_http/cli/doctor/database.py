@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import ipaddress
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -23,6 +24,8 @@ _CLOCK_SECONDS: Final = 2.0
 _MAX_CLOCK_SECONDS: Final = 300.0
 #: How long a delivery may wait. If an endpoint is down, its deliveries wait longer, and an administrator should know.
 _OUTBOX_SECONDS: Final = 3_600.0
+#: This many users from one address are probably behind a proxy.
+_MIN_LOGINS: Final = 2
 #: Those of requests, those of the outbox, and the one that listens for deliveries.
 _CONNECTIONS_OF_A_WORKER: Final = POOL_SIZE + OUTBOX_CONNECTIONS + 1
 _NAME_A_STANDBY: Final = "Let CRM_DATABASE_REPLICA_URL name a standby, or unset it."
@@ -107,6 +110,31 @@ def superusers(names: Collection[str]) -> Check:
     return ok("superusers", f"{len(names)} may do everything.")
 
 
+def addresses(users: Mapping[str, int], settings: Settings) -> Check:
+    """Check that logins come from the addresses of clients, and not all from that of a proxy.
+
+    Args:
+        users: the number of users who logged in, by address; IPv6 by network.
+        settings: which proxies are trusted.
+    """
+    logins = sum(users.values())
+    if settings.zero_setup or logins < _MIN_LOGINS or len(users) > 1 or not all(map(_is_private, users)):
+        return ok("addresses", f"Users logged in from {len(users)} of them.")
+    [proxy] = users
+    if settings.trusted_proxies:
+        advice = f"Let the proxy at {proxy} append the client's address to X-Forwarded-For, or write Forwarded."
+    else:
+        advice = "If that is a proxy, name its network in CRM_TRUSTED_PROXIES: wrong passwords of one slow all down."
+    return warning("addresses", f"All {logins} users logged in from {proxy}.", advice)
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_network(address).is_private
+    except ValueError:
+        return True
+
+
 def webhooks_of_disabled_users(names: Collection[str]) -> Check:
     """Check that no active webhook was created by a user who is disabled by now."""
     if names:
@@ -146,6 +174,7 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
     probes: list[tuple[str, Callable[[], Awaitable[Sequence[Check]]]]] = [
         ("database", partial(_examine, url, settings)),
         ("superusers", partial(_superusers, url, settings)),
+        ("addresses", partial(_addresses, url, settings)),
         ("webhooks", partial(_webhooks, url, settings)),
         ("outbox", partial(_outbox, url)),
     ]
@@ -181,6 +210,10 @@ async def _superusers(url: str, settings: Settings) -> Sequence[Check]:
     async with manage_users(url, settings) as users:
         accounts = await list_users(users)
     return [superusers([account.user.username for account in accounts if account.is_superuser and account.is_active])]
+
+
+async def _addresses(url: str, settings: Settings) -> Sequence[Check]:
+    return [addresses(await diagnostics.login_addresses(url), settings)]
 
 
 async def _webhooks(url: str, settings: Settings) -> Sequence[Check]:
