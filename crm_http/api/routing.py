@@ -27,12 +27,7 @@ _NO_PARAMETERS: Final = (Problem("unknown", "This parameter is not known. There 
 
 
 def rights(model_name: str, **actions: str) -> Mapping[str, str | Access]:
-    """Return the permission that each method of a path needs (decision 24).
-
-    Args:
-        model_name: the name of the resource in permissions.
-        actions: the actions of methods that differ from the usual ones.
-    """
+    """Return the permission that each method of a path needs; ``actions`` are the unusual ones (decision 24)."""
     return {method: permission(action, model_name) for method, action in (_ACTIONS | actions).items()}
 
 

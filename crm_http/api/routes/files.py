@@ -1,6 +1,5 @@
 """Serve images, whole or in part (RFC 9110, 13 and 14)."""
 
-import re
 from http import HTTPStatus
 from typing import Final
 
@@ -19,8 +18,8 @@ from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
+from crm_http.byte_ranges import requested_range
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 #: Pages of other sites may show images too. Their URLs cannot be guessed, so no other image is exposed.
 _CROSS_ORIGIN: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
 #: A key is never used again, so what was served under it never changes.
@@ -77,7 +76,8 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
     }
     if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    start, end = _part(request, file.size, tag)
+    is_same = header(request, b"if-range").strip() in ("", tag)
+    start, end = requested_range(header(request, b"range") if is_same else "", file.size)
     if start >= end:
         refusal = {"Content-Range": f"bytes */{file.size}"}
         return ASGIResponse(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=refusal)
@@ -91,16 +91,3 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         media_type=media_type(key),
         headers=headers | {"Content-Length": str(end - start)},
     )
-
-
-def _part(request: AnyRequest, size: int, tag: str) -> tuple[int, int]:
-    """Return where the requested range begins and ends; several ranges are answered by the whole file."""
-    match = _RANGE.fullmatch(header(request, b"range").strip())
-    if not match or not any(match.groups()) or header(request, b"if-range").strip() not in ("", tag):
-        return 0, size
-    first, last = match.groups()
-    if not first:  # the last bytes of the file
-        return max(size - int(last), 0), size
-    if last and int(last) < int(first):  # an invalid range
-        return 0, size
-    return int(first), min(int(last) + 1, size) if last else size
