@@ -269,9 +269,9 @@ def _changes(who: Caller, changes: Sequence[_RecordChange], *, answer: Key | Non
     deliveries: list[Delivery] = []
     for key, before, after, event, hidden in changes:
         writes.append(Remove(key, event) if after is None else Put(key, after, event, hidden))
-        if key.resource in catalogs:
-            index = known.catalogs[key.resource].webhook_index
-            deliveries += plan(index.candidates(before if after is None else after), event, before, after)
+        if key.resource in catalogs and (catalog := known.catalogs[key.resource]).webhooks:
+            candidates = catalog.webhook_index.candidates(before if after is None else after)
+            deliveries += plan(candidates, event, before, after)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
 

@@ -10,8 +10,6 @@ from crm_core.input.readers import RefusedError, text_problems
 from crm_core.model.plain_values import REDACTED
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-
-
 #: Headers that the sender sets, or on which framing and signing depend; webhooks cannot set them.
 _RESERVED: Final = frozenset(
     {
@@ -28,20 +26,10 @@ _RESERVED: Final = frozenset(
         "upgrade",
     }
 )
-
-
 _RESERVED_PREFIXES: Final = ("webhook-", "proxy-")
-
-
 MAX_HEADERS: Final = 50
-
-
 TOO_MANY_HEADERS: Final = too_many_elements(MAX_HEADERS)
-
-
 _TWICE: Final = Problem("unique", "This header is set twice.")
-
-
 MAX_HEADER_LENGTH: Final = 4_096
 
 

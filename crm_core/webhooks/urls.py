@@ -10,22 +10,9 @@ from crm_core.errors import NOT_A_URL, Problem
 from crm_core.model.plain_values import REDACTED
 from crm_core.webhooks.templates import PLACEHOLDER, placeholder_problems
 
-
-def _origin(url: str) -> str:
-    """Return scheme and authority of a URL, which end at the first single slash, question mark or hash."""
-    found = re.match(r"[^/?#]*(?://[^/?#]*)?", url)
-    return found[0] if found else ""
-
-
 _MAX_PORT: Final = 65_535
-
-
 _MAX_HOST_LENGTH: Final = 253
-
-
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-
-
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 
 
@@ -76,3 +63,9 @@ def _is_host(host: str) -> bool:
         return False
     last = name.rpartition(".")[2]
     return len(name) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
+
+
+def _origin(url: str) -> str:
+    """Return scheme and authority of a URL, which end at the first single slash, question mark or hash."""
+    found = re.match(r"[^/?#]*(?://[^/?#]*)?", url)
+    return found[0] if found else ""

@@ -31,7 +31,7 @@ def record_response(
 
 
 def link_to_next(path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
-    """Return the ``Link`` header (RFC 8288) of the next page of a list, which begins at the cursor; no header without one."""
+    """Return the ``Link`` header (RFC 8288) of the next page, which begins at the cursor; no header without one."""
     if cursor is None:
         return {}
     return {"Link": f'<{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}
