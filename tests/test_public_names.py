@@ -45,9 +45,28 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        UnexpectedResponseError AsyncClient Client DeliveryReport DryRunResult Me NoResponseError RecordOperations
-        RecordOperationsWithImages RecordOperationsWithTasks Retry UploadedImage WebhookOperations
-        WebhookWithSecret version_of
+        UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
+        ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
+        Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp
+        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoResponseError
+        NotAuthenticatedError NotFoundError Note NoteInput PermissionDeniedError Pipeline Problem Problems
+        RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError Retry
+        Service SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant
+        TeachingAssistantInput ThrottledError TransferRequest UnavailableError UnreadableEventError
+        UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations
+        WebhookReceiver WebhookWithSecret version_of
+    """,
+    "crm_http.client.resources": """
+        AttributeCreate AttributeFilters AttributeMerge AttributeOperations AttributeUpdate ClientCreate
+        ClientFilters ClientMerge ClientOperations ClientUpdate CohortCreate CohortFilters CohortMerge
+        CohortOperations CohortUpdate EnrollmentCreate EnrollmentDetailCreate EnrollmentDetailFilters
+        EnrollmentDetailMerge EnrollmentDetailOperations EnrollmentDetailUpdate EnrollmentFilters
+        EnrollmentMerge EnrollmentOperations EnrollmentUpdate FollowUpCreate FollowUpFilters FollowUpMerge
+        FollowUpOperations FollowUpUpdate LeadCreate LeadFilters LeadMerge LeadOperations LeadUpdate
+        PipelineCreate PipelineFilters PipelineMerge PipelineOperations PipelineUpdate ServiceCreate
+        ServiceFilters ServiceMerge ServiceOperations ServiceUpdate TransferRequestCreate TransferRequestFilters
+        TransferRequestMerge TransferRequestOperations TransferRequestUpdate WebhookCreate WebhookFilters
+        WebhookMerge WebhookRecordOperations WebhookUpdate
     """,
 }
 

@@ -4,11 +4,15 @@ A method marked with ``operation`` builds an ``Operation``. Called on a group wi
 value in the answer; with an asynchronous driver it returns an awaitable of the value. The type checker knows which.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, Concatenate, Final, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import attrs
 import httpx
+
+from crm_http.client.signatures import bound_signature, show_fields
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,22 +50,11 @@ class Operation(Generic[T_co]):
         return _REPEATABILITY.get(self.method, "none")
 
 
-@attrs.frozen
-class ListPage(Generic[T_co]):
-    """A page of a list, and the operation that gets the next page."""
-
-    items: tuple[T_co, ...]
-    following: "Operation[ListPage[T_co]] | None"
-
-
 class Driver(Protocol):
     """Sends operations and blocks until they are answered."""
 
     def run(self, operation: Operation[T]) -> T:
         """Return the value in the answer. Raises CrmError."""
-
-    def pages(self, first: Operation[ListPage[T]]) -> Iterator[T]:
-        """Yield all items of a page and the following pages. Raises CrmError."""
 
 
 class AsyncDriver(Protocol):
@@ -70,23 +63,25 @@ class AsyncDriver(Protocol):
     def run(self, operation: Operation[T]) -> Awaitable[T]:
         """Return an awaitable of the value in the answer, which raises CrmError."""
 
-    def pages(self, first: Operation[ListPage[T]]) -> AsyncIterator[T]:
-        """Yield all items of a page and the following pages. Raises CrmError."""
-
 
 @attrs.define(slots=False, eq=False)
 class OperationGroup(Generic[D_co]):
     """Operations of one part of the API, with the driver that sends them."""
 
-    driver: D_co
+    driver: D_co = attrs.field(repr=False)
 
 
 class operation(Generic[P, T]):  # noqa: N801  # it is used as a decorator, as property is
     """Turn a method that builds an operation into one that sends it (a decorator)."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Operation[T]]) -> None:
+        show_fields(build)
         self._build = build
+        self._signatures = {False: bound_signature(build), True: bound_signature(build, Awaitable)}
         self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Callable[..., Operation[T]]: ...
 
     @overload
     def __get__(self, group: OperationGroup[Driver], owner: type) -> Callable[P, T]: ...
@@ -94,22 +89,14 @@ class operation(Generic[P, T]):  # noqa: N801  # it is used as a decorator, as p
     @overload
     def __get__(self, group: OperationGroup[AsyncDriver], owner: type) -> Callable[P, Awaitable[T]]: ...
 
-    def __get__(self, group: OperationGroup[Any], owner: type) -> Callable[P, object]:
-        return lambda *args, **kwargs: group.driver.run(self._build(group, *args, **kwargs))
+    def __get__(self, group: OperationGroup[Any] | None, owner: type) -> Callable[..., object]:
+        if group is None:
+            return self._build
+        bound = self._build.__get__(group)
 
+        @wraps(bound)
+        def send(*args: P.args, **kwargs: P.kwargs) -> object:
+            return group.driver.run(bound(*args, **kwargs))
 
-class listing(Generic[P, T]):  # noqa: N801  # as above
-    """Turn a method that builds the operation of a first page into one that yields all items (a decorator)."""
-
-    def __init__(self, build: Callable[Concatenate[Any, P], Operation[ListPage[T]]]) -> None:
-        self._build = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, group: OperationGroup[Driver], owner: type) -> Callable[P, Iterator[T]]: ...
-
-    @overload
-    def __get__(self, group: OperationGroup[AsyncDriver], owner: type) -> Callable[P, AsyncIterator[T]]: ...
-
-    def __get__(self, group: OperationGroup[Any], owner: type) -> Callable[P, object]:
-        return lambda *args, **kwargs: group.driver.pages(self._build(group, *args, **kwargs))
+        send.__signature__ = self._signatures[iscoroutinefunction(group.driver.run)]  # type: ignore[attr-defined]
+        return send

@@ -48,7 +48,7 @@ class NoResponseError(CrmError):
 
 def version_of(record: object) -> int | None:
     """Return the version that a record had when it was read; None for a record from a list, which has no versions."""
-    version: int | None = vars(record).get(_VERSION)
+    version: int | None = getattr(record, "__dict__", {}).get(_VERSION)
     return version
 
 

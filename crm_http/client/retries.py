@@ -48,7 +48,7 @@ class RetryState:
         self.request: dict[str, Any] = {
             "method": operation.method,
             "url": operation.path,
-            "headers": {**body_type, **operation.headers, **key},
+            "headers": {**body_type, **key, **operation.headers},
             **operation.options,
         }
         self._repeat = operation.repeat

@@ -459,7 +459,7 @@ def test_the_active_webhooks_of_a_disabled_user_are_listed_and_the_doctor_warns_
 
     lines = crm["user disable cleo"].splitlines()
     assert lines == ["Disabled cleo.", "1 active webhook that cleo created:", f"{on['id']}\tLead\ton"]
-    [check] = [each for each in json.loads(crm("doctor", "--json").out)["checks"] if each["name"] == "webhooks"]
+    [check] = [each for each in json.loads(crm("doctor", "--json").out)["checks"] if each["name"] == "creators"]
     assert (check["state"], check["found"]) == ("warning", "Active, but created by disabled users: on (cleo).")
 
 
