@@ -42,7 +42,7 @@ _IMPORTS: Final[Mapping[str, str]] = {
     "UUID": "from uuid import UUID",
     **{each.__name__: f"from {each.__module__} import {{}}" for each in _ITEMS},
     **{row.entity.__name__: f"from {row.entity.__module__} import {{}}" for row in RESOURCES.values()},
-    "WebhookWithSecret": "from crm_http.client.webhook_answers import {}",
+    "WebhookWithSecret": "from crm_http.client.webhook_responses import {}",
     **dict.fromkeys(
         (*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue"), "from crm_http.client.inputs import {}"
     ),

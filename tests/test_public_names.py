@@ -32,23 +32,23 @@ PUBLIC: Mapping[str, str] = {
         PayloadContext WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches
         payloads
     """,
-    "crm_adapters.documents": "body_of decode decode_list encode",
+    "crm_adapters.json_documents": "body_of decode decode_list encode",
+    "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
     "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFileStore MemoryOutbox RecordingSender",
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase EmbeddedServerError Pool PostgresAccounts PostgresDatabase PostgresOutbox
-        UnfitDatabaseError embedded_server migrate
+        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresOutbox UnfitDatabaseError migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AnswerError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
+        UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
         ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
         Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp
-        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoAnswerError
+        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoResponseError
         NotAuthenticatedError NotFoundError Note NoteInput PermissionDeniedError Pipeline Problem Problems
         RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError Retry
         Service SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant

@@ -1,4 +1,4 @@
-"""An endpoint, declared once: what answers it, who may call it, and what the OpenAPI document says about it.
+"""Declares an endpoint once: its handler, its permissions, and its description in the OpenAPI document.
 
 The routes are mounted from these declarations (``routing``), and ``crm_http.openapi`` derives the document from them.
 """
@@ -15,11 +15,11 @@ from crm_core.resources import Resource
 from crm_http.api.auth import Access
 from crm_http.api.requests import JSON, AnyRequest
 
-#: Answers a request whose caller may make it.
+#: Handles a request after the permission was checked.
 Handler = Callable[[AnyRequest], Awaitable[ASGIResponse]]
 
-#: What a body holds: a Python type, an object as a mapping from each of its members to a shape, a named schema of the
-#: document (``ClientCreate``), or in requests an ``Input``.
+#: The shape of a body: a Python type; an object, as a mapping from its members to shapes; a named schema of the
+#: document (``ClientCreate``); or in requests an ``Input``.
 Shape: TypeAlias = object
 
 
@@ -36,9 +36,9 @@ class Input:
 
     Attributes:
         of: the class; its fields describe the members.
-        required: the members that must be there, if those are others than the fields say.
-        any_of: members of which at least one must be there.
-        aliases: further names of members, by the name in the class; either must be there.
+        required: the required members, if the fields say otherwise.
+        any_of: members of which at least one is required.
+        aliases: other names of members, by the name in the class; one of both is required.
     """
 
     of: type
@@ -49,14 +49,14 @@ class Input:
 
 @attrs.frozen
 class Reply:
-    """An answer that is no error.
+    """A successful response.
 
     Attributes:
-        meaning: one sentence, for the document.
-        body: what it holds; None where it has no body.
-        headers: the names of its headers, beside those that every answer has.
+        meaning: one sentence for the document.
+        body: the shape of its body; None for no body.
+        headers: the names of its headers, besides those of every response.
         media_types: the media types that it may have.
-        links: the operations that take the ``id`` of the answer, by a name for the link.
+        links: the operations that take the ``id`` of the response, by the name of the link.
     """
 
     meaning: str
@@ -78,12 +78,12 @@ class Endpoint:
         id: the operation's name, in the document and in generated clients.
         tag: the heading under which the document lists it.
         summary: what it does, as an imperative sentence.
-        replies: the answers that are no errors, by status.
-        errors: statuses of errors beside those that follow from the other attributes.
-        headers: the names of the request headers that have a meaning here alone.
+        replies: the successful responses by status.
+        errors: statuses of errors, besides those that follow from the other attributes.
+        headers: the names of the request headers that only some endpoints read.
         query: the resource whose list it is, or the class whose fields its query parameters are; None for none.
         path_parameters: JSON Schemas of the parameters in the path that are not ids.
-        body: what the body of a request holds, by media type; empty for no body.
+        body: the shape of the request body by media type; empty for no body.
         max_body: the most bytes of a body; None for the usual limit.
         request_example: an example of the body.
         response_example: an example of the first reply.
@@ -108,12 +108,12 @@ class Endpoint:
 
     @property
     def needs(self) -> str | Access:
-        """Return the permission that this method needs, or whom it lets in."""
+        """Return the permission or access that this method needs."""
         return self.access[self.method]
 
     @property
     def serves_json(self) -> bool:
-        """Return whether every answer is JSON, which the client must then accept."""
+        """Return whether every response is JSON, which the client must then accept."""
         return all(reply.body is None or reply.media_types == (JSON,) for reply in self.replies.values())
 
 

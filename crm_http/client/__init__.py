@@ -4,9 +4,9 @@ All that a consumer of the API needs can be imported from here. Records are the 
 ``Client``, a company, is named ``ClientRecord`` here, as ``Client`` is the connection. The fields that operations take
 are in ``crm_http.client.resources``. Requests of webhooks are read by ``WebhookReceiver``.
 
-Errors are those of ``crm_core.errors``, under ``CrmError``; four more exist only here: ``NoAnswerError`` and
-``AnswerError`` of requests, ``SignatureError`` and ``UnreadableEventError`` of webhooks. The server's own dependencies
-are not needed.
+Errors are those of ``crm_core.errors``, under ``CrmError``; four more exist only here: ``NoResponseError`` and
+``UnexpectedResponseError`` of requests, ``SignatureError`` and ``UnreadableEventError`` of webhooks. The server's own
+dependencies are not needed.
 
 Failed requests are retried with growing waits if a repetition cannot do anything twice: reads; creating and changing
 records, with an ``Idempotency-Key`` that the client makes; deletes, where a record that is already gone counts as
@@ -50,7 +50,6 @@ from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.events import EventKind
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
-from crm_http.client.answers import AnswerError, NoAnswerError, version_of
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.inputs import (
     ConditionInput,
@@ -69,9 +68,10 @@ from crm_http.client.records import (
     RecordOperationsWithTasks,
     UploadedImage,
 )
+from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
-from crm_http.client.webhook_answers import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhook_operations import WebhookOperations
+from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
     FieldChange,
     ItemChanges,
@@ -83,7 +83,6 @@ from crm_http.client.webhooks import (
 )
 
 __all__ = [
-    "AnswerError",
     "AsyncClient",
     "AsyncDriver",
     "AsyncListing",
@@ -114,7 +113,7 @@ __all__ = [
     "ListPage",
     "Listing",
     "Me",
-    "NoAnswerError",
+    "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",
     "Note",
@@ -140,6 +139,7 @@ __all__ = [
     "ThrottledError",
     "TransferRequest",
     "UnavailableError",
+    "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",
     "User",

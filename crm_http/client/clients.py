@@ -12,7 +12,6 @@ from crm_core.model import entities
 from crm_core.model.accounts import User
 from crm_core.model.entities import EntityWithAttributes
 from crm_core.webhooks.entity import Webhook
-from crm_http.client.answers import decode
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
 from crm_http.client.records import below, body_of, path_of
@@ -28,9 +27,10 @@ from crm_http.client.resources import (
     ServiceOperations,
     TransferRequestOperations,
 )
+from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
-from crm_http.client.webhook_answers import WebhookWithSecret
 from crm_http.client.webhook_operations import WebhookOperations
+from crm_http.client.webhook_responses import WebhookWithSecret
 
 _TOKENS: Final = "/api-token-auth/"
 _RETRY: Final = Retry()

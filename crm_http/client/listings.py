@@ -11,9 +11,9 @@ import httpx
 from attrs.validators import ge, optional
 
 from crm_core.engine.parameters import join_parts
-from crm_core.model.documents import plain
-from crm_http.client.answers import decode
+from crm_core.model.plain_values import plain
 from crm_http.client.operations import AsyncDriver, Driver, Operation, OperationGroup
+from crm_http.client.responses import decode
 from crm_http.client.signatures import bound_signature, show_fields
 
 P = ParamSpec("P")

@@ -8,13 +8,13 @@ from uuid import UUID
 import attrs
 
 from crm_core.input.fields import fields_of
-from crm_core.model.documents import json_text, plain
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
-from crm_http.client.answers import decode, read_as, version_of
 from crm_http.client.inputs import NoteInput, TaskChange, TaskInput
 from crm_http.client.listings import ListQuery
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
+from crm_http.client.responses import decode, read_as, version_of
 
 E = TypeVar("E")
 
@@ -165,7 +165,7 @@ class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
 
     @operation
     def upload(self, id_: UUID | str, content: bytes | BinaryIO, /) -> Operation[UploadedImage]:
-        """Add an image. It is not retried after a lost answer (NoAnswerError), and may have been added then."""
+        """Add an image. It is not retried after a lost answer (NoResponseError), and may have been added then."""
         return Operation(
             method="POST",
             path=below(self.place, id_, "files"),

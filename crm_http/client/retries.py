@@ -9,8 +9,8 @@ import attrs
 import httpx
 
 from crm_core.errors import CrmError
-from crm_http.client.answers import NoAnswerError, error_of, retry_after_of
 from crm_http.client.operations import Operation
+from crm_http.client.responses import NoResponseError, error_of, retry_after_of
 
 #: Errors that occur before anything is sent.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -95,6 +95,6 @@ def _leaves_uncertain(outcome: httpx.Response | httpx.RequestError) -> bool:
 def _error(outcome: httpx.Response | httpx.RequestError) -> CrmError:
     if isinstance(outcome, httpx.Response):
         return error_of(outcome)
-    error = NoAnswerError(str(outcome) or type(outcome).__name__)
+    error = NoResponseError(str(outcome) or type(outcome).__name__)
     error.__cause__ = outcome
     return error

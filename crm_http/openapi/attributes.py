@@ -1,4 +1,4 @@
-"""The part of the document that users define: the attributes of records, as they are defined at this moment."""
+"""The part of the document that users define: the attributes of records, as they are defined now."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -6,15 +6,16 @@ from typing import Final
 from crm_core.engine.queries import OPERATORS_OF_TYPE
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
+from crm_core.rules.attributes import MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_http.openapi.schemas import NOT_BLANK, WEB_URL, Schema, attributes_name, nullable
 
 _TYPES: Final[Mapping[str, Schema]] = {
-    "text": {"type": "string", "maxLength": 1_000_000},
+    "text": {"type": "string", "maxLength": MAX_TEXT_LENGTH},
     "number": {"type": "number"},
     "date": {"type": "string", "format": "date"},
     "boolean": {"type": "boolean"},
     "list": {"type": "string"},
-    "file": {"type": "string", "maxLength": 2_048, "pattern": WEB_URL},
+    "file": {"type": "string", "maxLength": MAX_URL_LENGTH, "pattern": WEB_URL},
 }
 #: What operators compare with, except those that compare with a value of the attribute's type.
 _OPERANDS: Final[Mapping[str, Schema]] = {

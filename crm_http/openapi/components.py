@@ -8,8 +8,8 @@ from crm_core.model.accounts import User
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_http.api.routes.webhooks import FIRST_SECRET, REQUEST
-from crm_http.openapi.answers import ERROR_SCHEMAS
 from crm_http.openapi.attributes import attribute_schemas
+from crm_http.openapi.responses import ERROR_SCHEMAS
 from crm_http.openapi.schemas import Schema, input_schema, item_schemas, nullable, output_schema, reference, schema_of
 
 _LOGGED: Final = output_schema(LoggedDelivery)

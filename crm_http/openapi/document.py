@@ -1,7 +1,7 @@
 """The OpenAPI document, derived from the endpoints as they are declared.
 
-It is our own and not Litestar's generator: a route takes every method of its path, so that 401 and 403 come before 405,
-and bodies are read from bytes, so the framework sees no types that it could describe.
+Litestar's generator is not used: a route handles every method of its path, so that 401 and 403 come before 405, and
+bodies are read from bytes, so the framework sees no types that it could describe.
 """
 
 import re
@@ -14,10 +14,10 @@ from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Example
-from crm_http.openapi.answers import HEADERS, error_responses, errors, replies_of
 from crm_http.openapi.attributes import attribute_parameters, attribute_schemas
 from crm_http.openapi.components import component_schemas
 from crm_http.openapi.parameters import COMMON, HEADER_PARAMETERS, path_parameter, query_parameters
+from crm_http.openapi.responses import HEADERS, error_responses, errors, replies_of
 from crm_http.openapi.schemas import Schema, schema_of
 
 _DESCRIPTION: Final = """\
@@ -64,7 +64,7 @@ def with_attributes(document: Mapping[str, Any], definitions: Mapping[str, Itera
 
     Args:
         document: what ``describe`` returned; it stays as it is.
-        definitions: the attributes that are defined, by entity.
+        definitions: the defined attributes by entity.
     """
     schemas = dict(document["components"]["schemas"])
     for name, attributes in definitions.items():
@@ -134,13 +134,13 @@ def _parameters(endpoint: Endpoint) -> list[Schema]:
 
 
 def _is_required(body: Schema) -> bool:
-    """Return whether a body must be there, because it has members that must."""
+    """Return whether a body is required, because it has required members."""
     name = body.get("$ref", "").rpartition("/")[2]
     return not {"required", "anyOf"}.isdisjoint(component_schemas()[name] if name else body)
 
 
 def _error_statuses(endpoint: Endpoint) -> frozenset[int]:
-    """Return the errors that an endpoint declares, and those that follow from whom it lets in and what it reads."""
+    """Return the errors that an endpoint declares, and those that follow from its access and its input."""
     statuses = {*endpoint.errors, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE}
     if "{" in endpoint.path:
         statuses.add(HTTPStatus.NOT_FOUND)

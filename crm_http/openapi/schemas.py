@@ -1,6 +1,6 @@
-"""JSON Schemas: of what answers hold, from types, and of what requests hold, from the fields of a class.
+"""JSON Schemas: of responses, from types; of requests, from the fields of a class.
 
-Requests are described with the conversions of decision 4: a name may be sent as a number, too.
+The schemas of requests include the conversions of decision 4: a name may also be sent as a number.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.files import SITE_FILES
 from crm_core.webhooks import entity as webhook_entity
-from crm_core.webhooks import templates
+from crm_core.webhooks import headers
 from crm_http.api.endpoints import Input, Shape
 
 Schema = dict[str, Any]
@@ -31,7 +31,7 @@ _INTEGER: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
 #: A URL of the web.
 WEB_URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\@]+([/?#][^\s\\]*)?$"
 _HEADER_VALUE: Final = r"^([^\r\n{}]|\{[a-z_.]+\})*$"
-#: The URLs of webhooks that are always accepted; some others are too.
+#: URLs of webhooks that are always accepted; some other URLs are accepted too.
 _WEBHOOK_URL: Final = (
     r"^https?://[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?(\.[a-z]{2,10}){1,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_.~/=-]*)?"
 )
@@ -62,7 +62,7 @@ def nullable(schema: Schema) -> Schema:
 
 
 def schema_of(shape: Shape) -> Schema:
-    """Return the schema of what an endpoint declares that a body holds."""
+    """Return the schema of the shape that an endpoint declares for a body."""
     if isinstance(shape, str):
         return reference(shape)
     if isinstance(shape, Input):
@@ -87,7 +87,7 @@ def _input_body(declared: Input) -> Schema:
 
 
 def output_schema(entity: type) -> Schema:
-    """Return the schema of an entity in answers, which always have all of its fields."""
+    """Return the schema of an entity in responses, which always have all fields."""
     fields = fields_of(entity)
     members = {member.name: _output_member(entity, member, fields.get(member.name)) for member in attrs.fields(entity)}
     return {"type": "object", "properties": members, "required": list(members)}
@@ -128,8 +128,8 @@ def input_schema(entity: type, *, require_all: bool = False, merge: bool = False
 
     Args:
         entity: the class whose fields describe it.
-        require_all: the required fields must be there.
-        merge: it is a merge patch, in which null removes a value.
+        require_all: whether required fields are required, as in a create.
+        merge: whether it is a merge patch, in which null removes a value.
     """
     fields = {name: field for name, field in fields_of(entity).items() if not field.output_only}
     members = {name: _input_member(entity, name, field, merge=merge) for name, field in fields.items()}
@@ -208,15 +208,15 @@ _BY_KIND: Final[Mapping[str, Callable[[Field], Schema]]] = {
     "texts": _texts,
     "mapping": lambda _: {
         "type": "object",
-        "maxProperties": templates.MAX_HEADERS,
-        "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
-        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
+        "maxProperties": headers.MAX_HEADERS,
+        "propertyNames": {"pattern": f"^{headers.TOKEN.pattern}$"},
+        "additionalProperties": {"type": "string", "maxLength": headers.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
     },
     "json": lambda _: {},
     "attributes": lambda _: {},
 }
 
-#: The schemas of fields whose rules say more than their kinds.
+#: The schemas of fields with rules beyond their kind.
 _PATTERNS: Final[Mapping[tuple[type, str], Schema]] = {
     (entities.Attribute, "name"): {
         "type": "string",

@@ -26,7 +26,7 @@ from crm_core import (
     VersionConflictError,
 )
 from crm_core.model import entities
-from crm_http.client import AnswerError, AsyncClient, Client, NoAnswerError, Retry, version_of
+from crm_http.client import AsyncClient, Client, NoResponseError, Retry, UnexpectedResponseError, version_of
 from tests.http.conftest import PASSWORD, Api, Server
 from tests.pictures import png
 
@@ -307,7 +307,7 @@ def test_what_could_be_done_twice_is_not_sent_again(url: str, postgres_api: Api)
     with crm:
         made = crm.clients.create(name="a")
         transport.faults = [lost]
-        with pytest.raises(NoAnswerError, match="the connection was lost"):
+        with pytest.raises(NoResponseError, match="the connection was lost"):
             crm.clients.upload(made.id, png())
         assert len(crm.clients.retrieve(made.id).list_of_images) == 1
 
@@ -318,9 +318,9 @@ def test_what_could_be_done_twice_is_not_sent_again(url: str, postgres_api: Api)
         (refused(503), UnavailableError, 5),
         (refused(503, Retry_After="21"), UnavailableError, 1),
         (refused(429, Retry_After="21"), ThrottledError, 1),
-        (refused(502), AnswerError, 5),
-        (refused(500), AnswerError, 1),
-        (lost, NoAnswerError, 5),
+        (refused(502), UnexpectedResponseError, 5),
+        (refused(500), UnexpectedResponseError, 1),
+        (lost, NoResponseError, 5),
     ],
 )
 def test_patience_ends(fault: Callable[[httpx.Response], httpx.Response], error: type[CrmError], asked: int) -> None:
@@ -331,13 +331,16 @@ def test_patience_ends(fault: Callable[[httpx.Response], httpx.Response], error:
 
 
 def test_a_server_that_is_not_there_is_an_error_of_the_same_tree() -> None:
-    with Client("http://127.0.0.1:9", retry=Retry(attempts=2, first=0.0)) as crm, pytest.raises(NoAnswerError):
+    with Client("http://127.0.0.1:9", retry=Retry(attempts=2, first=0.0)) as crm, pytest.raises(NoResponseError):
         crm.clients.create(name="a")
 
 
 def test_an_answer_of_something_else_is_an_error_that_says_so() -> None:
     transport = Faulty(sends=False)
-    with Client("http://crm.example", transport=transport) as crm, pytest.raises(AnswerError, match="cannot be read"):
+    with (
+        Client("http://crm.example", transport=transport) as crm,
+        pytest.raises(UnexpectedResponseError, match="cannot be read"),
+    ):
         crm.me()
 
 

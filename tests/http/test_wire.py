@@ -15,7 +15,7 @@ import pytest
 
 from crm_adapters.memory import MemoryDatabase
 from crm_core.engine.receipts import Document
-from crm_core.rules.needs import Key
+from crm_core.model.records import Key
 from tests.http.conftest import PASSWORD, Api, on_memory
 
 #: Rows of the conventions that cannot occur here, and why.

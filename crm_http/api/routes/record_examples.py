@@ -1,11 +1,11 @@
-"""The examples of the bodies of records, as ``docs/api.md`` has them (a test holds them equal)."""
+"""The examples of record bodies, from ``docs/api.md``; a test compares both."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from crm_http.api.endpoints import Example
 
-#: Stands where a real request has the id of a record.
+#: Replaces the id of a record in examples.
 EXAMPLE_ID: Final = "01890000-0000-7000-8000-000000000000"
 
 _ATTRIBUTE: Final = Example("Update Attribute", {"label": "Industry Group", "is_required": False})

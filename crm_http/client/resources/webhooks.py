@@ -12,7 +12,7 @@ from crm_http.client.inputs import ConditionInput
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import PAGE_SIZE, RecordOperations
-from crm_http.client.webhook_answers import WebhookWithSecret
+from crm_http.client.webhook_responses import WebhookWithSecret
 
 
 class WebhookCreate(TypedDict, total=False):

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.sql import migrations
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.engine.matching import searched_text
@@ -193,7 +193,7 @@ def test_every_record_is_searched_and_sorted_folded_afterwards(url: str) -> None
         [[folded, searched, document]] = connection.execute(
             "select name_folded, searched, document::text from client"
         ).fetchall()
-    record = documents.decode("client", document.encode())
+    record = json_documents.decode("client", document.encode())
 
     assert folded == fold(record.name)
     assert sorted(searched.split("\n")) == sorted(searched_text(RESOURCES["client"], record).split("\n"))
