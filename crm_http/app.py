@@ -1,4 +1,4 @@
-"""The app: every endpoint, mounted on the ports. It does not know which adapters stand behind them."""
+"""The app: all endpoints on the ports. It is independent of the adapters."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -60,7 +60,7 @@ def create_app(
         ready: returns whether requests can be answered now.
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
-        observers: are called after each request.
+        observers: functions that are called after each request.
     """
     endpoints = [
         *account_endpoints(accounts, passwords),
@@ -72,7 +72,7 @@ def create_app(
     app = Litestar(
         route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),
-        exception_handlers=EXCEPTION_HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
+        exception_handlers=EXCEPTION_HANDLERS,  # type: ignore[arg-type]  # each handler takes the class of its key
         lifespan=list(lifespan),
         openapi_config=None,
         logging_config=None,

@@ -23,10 +23,10 @@ from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.entities import Attribute
 from crm_core.model.files import SITE_FILES
-from crm_core.rules.attributes import ENTITIES
+from crm_core.rules.attributes import ENTITIES, MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks import entity as webhook_entity
-from crm_core.webhooks import templates
+from crm_core.webhooks import headers
 from crm_http.api.endpoints import Endpoint, Input
 from crm_http.api.routing import ENDPOINTS
 from crm_http.app import create_app
@@ -124,9 +124,9 @@ _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
     "uuid": _uuid,
     "mapping": lambda _: {
         "type": "object",
-        "maxProperties": templates.MAX_HEADERS,
-        "propertyNames": {"pattern": f"^{templates.TOKEN.pattern}$"},
-        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
+        "maxProperties": headers.MAX_HEADERS,
+        "propertyNames": {"pattern": f"^{headers.TOKEN.pattern}$"},
+        "additionalProperties": {"type": "string", "maxLength": headers.MAX_HEADER_LENGTH, "pattern": _HEADER_VALUE},
     },
 }
 #: The schemas of fields whose rules say more than their kinds.
@@ -176,9 +176,9 @@ def _body(declared: Input, schema: Schema) -> Schema:
 def _attribute(definition: Attribute) -> Schema:
     visible: Schema = {"pattern": _NOT_BLANK} if definition.is_required else {}
     if definition.type == "file":
-        return {"type": "string", "maxLength": 2_048, "pattern": _WEB_URL}
+        return {"type": "string", "maxLength": MAX_URL_LENGTH, "pattern": _WEB_URL}
     if definition.type == "text":
-        return {"type": "string", "maxLength": 1_000_000} | visible
+        return {"type": "string", "maxLength": MAX_TEXT_LENGTH} | visible
     if definition.type != "list" or definition.list_values:
         return PLAIN.attribute(definition)
     item: Schema = {"type": "string"}

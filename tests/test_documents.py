@@ -74,7 +74,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
     },
-    "docs/how-to/webhooks.md": {"Create a webhook and inspect its deliveries 1": FOLLOWED},
+    "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
+    "docs/how-to/webhooks.md": {
+        "Create a webhook and inspect its deliveries 1": FOLLOWED,
+        "Write a receiver 1": "tests/http/test_webhook_receiver.py",
+    },
     "docs/how-to/write-an-adapter.md": {
         "A Database, in seven steps 1": FOLLOWED,
         "Compare it 1": FOLLOWED,

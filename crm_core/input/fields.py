@@ -25,7 +25,7 @@ class _Required(enum.Enum):
 
 REQUIRED: Final = _Required.REQUIRED
 
-#: The kinds of fields. What keys on them is exhaustive: a new kind shows by mypy and tests where it is still missing.
+#: The kinds of fields. Every match on the kind is exhaustive; mypy reports a missing case.
 FieldKind: TypeAlias = Literal[
     "text",
     "integer",

@@ -33,15 +33,15 @@ from crm_core.model.files import read_image_url
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
 
-#: Tasks, notes, images and other items in one list.
+#: The most items in any one list of a record.
 MAX_ENTRIES: Final = 1_000
 MAX_STAGES: Final = 100
-#: Characters in a task or note.
+#: The most characters of a task or note.
 MAX_ENTRY_LENGTH: Final = 10_000
-#: Characters in an attribute's name.
+#: The most characters of an attribute's name.
 MAX_ATTRIBUTE_NAME_LENGTH: Final = 100
 
-#: What stands before an attribute's name where fields are named: in queries, conditions and placeholders.
+#: The prefix of an attribute's name in queries, conditions and placeholders.
 ATTRIBUTE_PREFIX: Final = "attributes."
 
 

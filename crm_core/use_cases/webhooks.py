@@ -18,19 +18,21 @@ from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
 from crm_core.model.accounts import SYSTEM, Caller, require
-from crm_core.model.documents import parse_json, plain
 from crm_core.model.events import EventKind
+from crm_core.model.plain_values import parse_json, plain
+from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
-from crm_core.rules.needs import Key, Needs
+from crm_core.rules.needs import Needs
 from crm_core.rules.webhooks import view_permission
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_secret
 from crm_core.webhooks.deliveries import Delivery, DeliveryState, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.headers import redacted_headers
 from crm_core.webhooks.requests import WebhookRequest, filled_from_body
-from crm_core.webhooks.templates import redacted_headers, redacted_url
+from crm_core.webhooks.urls import redacted_url
 
 _PER_PAGE: Final = 100
 

@@ -21,7 +21,9 @@ from crm_core.input.fields import (
 )
 from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
-from crm_core.webhooks import conditions, templates
+from crm_core.webhooks import conditions
+from crm_core.webhooks.headers import read_headers, redacted_headers
+from crm_core.webhooks.urls import redacted_url
 
 MAX_CONDITIONS: Final = 50
 #: How long the previous secrets of a webhook go on signing after a rotation.
@@ -75,9 +77,9 @@ class Webhook:
     id: UUID = identity()
     name: str = text()
     model: str = choice(*MODELS)
-    url: str = text(max_length=2_048, redact=templates.redacted_url)
+    url: str = text(max_length=2_048, redact=redacted_url)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
-    headers: Mapping[str, str] = mapping(templates.read_headers, redact=templates.redacted_headers)
+    headers: Mapping[str, str] = mapping(read_headers, redact=redacted_headers)
     is_active: bool = boolean(default=True)
     conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")

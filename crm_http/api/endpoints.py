@@ -1,4 +1,4 @@
-"""An endpoint, declared once: what answers it, who may call it, and what the OpenAPI document says about it.
+"""Declares an endpoint once: its handler, its permissions, and its description in the OpenAPI document.
 
 The routes are mounted from these declarations (``routing``), and ``crm_http.openapi`` derives the document from them.
 """
@@ -15,7 +15,7 @@ from crm_core.resources import Resource
 from crm_http.api.auth import Access
 from crm_http.api.requests import JSON, AnyRequest
 
-#: Answers a request whose caller may make it.
+#: Handles a request after the permission was checked.
 Handler = Callable[[AnyRequest], Awaitable[ASGIResponse]]
 
 #: What a body holds: a Python type, a named schema of the document (``ClientCreate``), or in requests an ``Input``.
@@ -52,14 +52,14 @@ class Input:
 
 @attrs.frozen
 class Reply:
-    """An answer that is no error.
+    """A successful response.
 
     Attributes:
-        meaning: one sentence, for the document.
-        body: what it holds; None where it has no body.
-        headers: the names of its headers, beside those that every answer has.
+        meaning: one sentence for the document.
+        body: the shape of its body; None for no body.
+        headers: the names of its headers, besides those of every response.
         media_types: the media types that it may have.
-        links: the operations that take the ``id`` of the answer, by a name for the link.
+        links: the operations that take the ``id`` of the response, by the name of the link.
     """
 
     meaning: str
@@ -118,12 +118,12 @@ class Endpoint:
 
     @property
     def needs(self) -> str | Access:
-        """Return the permission that this method needs, or whom it lets in."""
+        """Return the permission or access that this method needs."""
         return self.access[self.method]
 
     @property
     def serves_json(self) -> bool:
-        """Return whether every answer is JSON, which the client must then accept."""
+        """Return whether every response is JSON, which the client must then accept."""
         return all(reply.body is None or reply.media_types == (JSON,) for reply in self.replies.values())
 
 

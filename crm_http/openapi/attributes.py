@@ -1,4 +1,4 @@
-"""The part of the document that users define: the attributes of records, as they are defined at this moment."""
+"""The part of the document that users define: the attributes of records, as they are defined now."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final

@@ -11,10 +11,10 @@ from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
 from crm_http.api import bodies
 from crm_http.api.endpoints import Endpoint, Input
-from crm_http.openapi.answers import ERROR_SCHEMAS
 from crm_http.openapi.attributes import attribute_schemas
 from crm_http.openapi.events import EVENT_TYPES, event_schemas
 from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
+from crm_http.openapi.responses import ERROR_SCHEMAS
 from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
 
 _BODIES: Final[tuple[type, ...]] = tuple(

@@ -1,4 +1,4 @@
-"""``/schema/openapi.json``: the document, with what users defined for callers who may know it."""
+"""``/schema/openapi.json``: the document, with the attributes that users defined if the caller may view them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -23,7 +23,7 @@ from crm_http.openapi.document import describe, with_attributes
 def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoint:
     """Return the endpoint that describes ``endpoints`` and itself.
 
-    It is for everybody. Callers who may view attributes see those that users defined, too.
+    It is public. Callers who may view attributes also see those that users defined.
     """
 
     async def retrieve(request: AnyRequest) -> ASGIResponse:

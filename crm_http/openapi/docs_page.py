@@ -1,4 +1,4 @@
-"""``/docs/``: the document as a page to read and to try, served from this package alone."""
+"""``/docs/``: the document as an interactive page; all its files are in this package."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.errors import NotFoundError
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.preconditions import names
+from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routing import everybody
 
@@ -79,7 +79,7 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
         raise NotFoundError
     content, tag, media_type = _load(name)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
-    if names(header(request, b"if-none-match"), tag):
+    if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return ASGIResponse(body=content, media_type=media_type, headers=headers)
 
@@ -87,5 +87,5 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
 @cache
 def _load(name: str) -> tuple[bytes, str, str]:
     path, media_type = ASSETS[name]
-    content = files("crm_http.openapi.reference").joinpath(path).read_bytes()
+    content = files("crm_http.openapi.docs_page_assets").joinpath(path).read_bytes()
     return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"', media_type

@@ -1,7 +1,7 @@
 """The OpenAPI document, derived from the endpoints as they are declared.
 
-It is our own and not Litestar's generator: a route takes every method of its path, so that 401 and 403 come before 405,
-and bodies are read from bytes, so the framework sees no types that it could describe.
+Litestar's generator is not used: a route handles every method of its path, so that 401 and 403 come before 405, and
+bodies are read from bytes, so the framework sees no types that it could describe.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,6 @@ from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.routes.record_examples import EXAMPLE_IDS
-from crm_http.openapi.answers import HEADERS, error_responses
 from crm_http.openapi.attributes import attribute_parameters, attribute_schemas, sample_values
 from crm_http.openapi.components import component_schemas
 from crm_http.openapi.events import described_webhooks
@@ -21,6 +20,7 @@ from crm_http.openapi.examples import with_values
 from crm_http.openapi.inputs import PLAIN, Form
 from crm_http.openapi.operations import ATTRIBUTES_OF, described_operations
 from crm_http.openapi.parameters import COMMON
+from crm_http.openapi.responses import HEADERS, error_responses
 from crm_http.openapi.schemas import Schema
 from crm_http.openapi.tags import TAGS
 

@@ -13,7 +13,8 @@ import attrs
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.model.entities import Attribute
 from crm_core.model.sentences import field_sentences
-from crm_core.webhooks import templates
+from crm_core.rules.attributes import MAX_TEXT_LENGTH, MAX_URL_LENGTH
+from crm_core.webhooks import headers
 from crm_http.api.endpoints import Input, Shape
 from crm_http.openapi.schemas import Schema, attributes_name, described, nullable, reference, schema_of
 
@@ -106,8 +107,8 @@ _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
     "texts": _texts,
     "mapping": lambda _: {
         "type": "object",
-        "maxProperties": templates.MAX_HEADERS,
-        "additionalProperties": {"type": "string", "maxLength": templates.MAX_HEADER_LENGTH},
+        "maxProperties": headers.MAX_HEADERS,
+        "additionalProperties": {"type": "string", "maxLength": headers.MAX_HEADER_LENGTH},
     },
     "json": lambda _: {},
     "attributes": lambda _: {},
@@ -121,11 +122,11 @@ def _plain_body(declared: Input, schema: Schema) -> Schema:
 
 
 _OF_ATTRIBUTE: Final[Mapping[str, Schema]] = {
-    "text": {"type": "string", "maxLength": 1_000_000},
+    "text": {"type": "string", "maxLength": MAX_TEXT_LENGTH},
     "number": {"type": "number"},
     "date": {"type": "string", "format": "date"},
     "boolean": {"type": "boolean"},
-    "file": {"type": "string", "maxLength": 2_048},
+    "file": {"type": "string", "maxLength": MAX_URL_LENGTH},
 }
 
 

@@ -10,11 +10,11 @@ import attrs
 from crm_core.resources import RESOURCES, Resource
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint
-from crm_http.openapi.answers import errors, replies_of
 from crm_http.openapi.attributes import FREE_FILTERS
 from crm_http.openapi.examples import request_examples, response_examples
 from crm_http.openapi.inputs import Form, body_schema
 from crm_http.openapi.parameters import COMMON, HEADER_PARAMETERS, path_parameter, query_parameters
+from crm_http.openapi.responses import errors, replies_of
 from crm_http.openapi.schemas import Schema
 
 #: Marks the lists, creations and changes of an entity with attributes.
@@ -116,7 +116,7 @@ def _parameters(endpoint: Endpoint, form: Form) -> Iterator[Schema]:
 
 
 def _error_statuses(endpoint: Endpoint) -> frozenset[int]:
-    """Return the errors that an endpoint declares, and those that follow from whom it lets in and what it reads."""
+    """Return the errors that an endpoint declares, and those that follow from its access and its input."""
     statuses = {*endpoint.errors, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE}
     if "{" in endpoint.path:
         statuses.add(HTTPStatus.NOT_FOUND)

@@ -1,4 +1,4 @@
-"""Attribute definitions, which share one path: an entity's name lists and creates, an id does the rest (decision 1)."""
+"""The endpoints of attribute definitions: one path takes an entity's name or an attribute's id (decision 1)."""
 
 from collections.abc import Iterator
 from typing import Final

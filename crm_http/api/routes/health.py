@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can answer requests."""
+"""The endpoints of liveness and readiness."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus

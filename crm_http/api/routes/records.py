@@ -14,6 +14,7 @@ from litestar.types import Method
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import records
@@ -26,6 +27,7 @@ from crm_http.api.responses import link_to_next, record_response
 from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
 from crm_http.api.routing import path_id, rights
 from crm_http.fairness import Share
+from crm_http.statuses import STATUSES
 
 #: Runs after the removal of a record, with its id. It raises nothing.
 AfterDelete = Callable[[UUID], Awaitable[None]]
@@ -44,13 +46,13 @@ class RecordRoutes:
     """The handlers of one resource.
 
     Attributes:
-        resource: the row.
+        resource: the resource.
         db: where its records are stored.
         place: the path of the collection, with the name of the field of the parent in braces for the parent's id.
         read_parent: returns the parent that the path names; raises NotFoundError.
-        list_path: the path of the list, where that is another.
-        shown_once: adds to a new record what only its creator is shown.
-        created: the shape of the answer to a create, where that is not the record.
+        list_path: the path of the list, if it is another one.
+        shown_once: adds values to a new record that only its creator sees.
+        created: the shape of the response to a create, if that is not the record.
         after_delete: runs in the background after a record was deleted.
         name: the beginning of its operation ids; the resource's path if empty.
         is_deprecated: there is another path, which clients should take.
@@ -150,7 +152,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     def declare(operation: str, method: Method, path: str, handler: Handler, **declared: Any) -> Endpoint:
         return Endpoint(
             *(method, path, handler),
-            access=rights(resource.noun),
+            access=rights(resource.model_name),
             id=f"{name}_{operation}",
             tag=tag_of(resource),
             is_deprecated=routes.is_deprecated,
@@ -205,7 +207,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             description="What belongs to the record goes with it. What others refer to cannot be deleted.",
             headers=("If-Match",),
             replies={204: Reply(f"The {one} is deleted.")},
-            errors=frozenset({409}),
+            errors=frozenset({STATUSES[InUseError]}),
         ),
     ]
 
@@ -225,7 +227,7 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
 
 
 async def _array(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Return pieces as a JSON array. The first is awaited here, while the answer can still become an error."""
+    """Return pieces as a JSON array. The first is awaited here, while an error response is still possible."""
     first = await anext(pieces, b"")
 
     async def stream() -> AsyncIterator[bytes]:

@@ -97,7 +97,7 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         RecordRoutes(WEBHOOKS, db, _PATH, shown_once=with_secret, created="WebhookCreated"),
     )
     routes = WebhookRoutes(db, log)
-    access = rights(WEBHOOKS.noun, POST="change", DELETE="change")
+    access = rights(WEBHOOKS.model_name, POST="change", DELETE="change")
     declare = partial(Endpoint, access=access, tag=tag_of(WEBHOOKS))
     yield declare(
         *("POST", f"{_ONE}/dry-run", routes.dry_run),

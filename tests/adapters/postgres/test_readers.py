@@ -2,8 +2,9 @@
 
 import psycopg
 
+from crm_core.model.records import Key
 from crm_core.resources import CLIENTS, SERVICES
-from crm_core.rules.needs import Key, Needs, Search
+from crm_core.rules.needs import Needs, Search
 from crm_core.testing.scene import Scene, fact
 from tests.adapters.postgres.on_postgres import OnPostgres
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_adapters import documents
-from crm_core.model.documents import plain
+from crm_adapters import json_documents
 from crm_core.model.entities import Lead
 from crm_core.model.events import differences
+from crm_core.model.plain_values import plain
 from crm_core.resources import RESOURCES, Resource
 from tests.core.drawn import values_of
 
@@ -18,7 +18,7 @@ from tests.core.drawn import values_of
 @given(data=st.data())
 def test_plain_values_are_the_document_that_clients_see(resource: Resource, data: st.DataObject) -> None:
     value = data.draw(values_of(resource.entity))
-    document = json.loads(documents.encode(value))
+    document = json.loads(json_documents.encode(value))
 
     assert plain(value) == document
     # Once more as text: the order of the members counts, and true is not 1.
@@ -28,4 +28,4 @@ def test_plain_values_are_the_document_that_clients_see(resource: Resource, data
 @given(st.none() | values_of(Lead), values_of(Lead))
 def test_plain_changes_are_what_an_event_stores(before: Lead | None, after: Lead) -> None:
     for changes in (differences(before, after), differences(after, before), differences(after, None)):
-        assert plain(changes) == json.loads(documents.encode(changes))
+        assert plain(changes) == json.loads(json_documents.encode(changes))

@@ -1,6 +1,6 @@
-"""The file in a multipart form, streamed: no more of the body is held than what arrived last.
+"""Reads the file in a multipart form as a stream: only the latest piece of the body is held.
 
-Whether a file is taken is decided by its content. Of its wrapping only what is needed to find it is read.
+The content decides whether a file is accepted. Of the form, only what is needed to find the file is read.
 """
 
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ _Events: TypeAlias = AsyncIterator[PartEvent]
 async def read_upload(request: AnyRequest, pieces: AsyncIterator[bytes]) -> Upload:
     """Return the one file of a form, which arrives in pieces.
 
-    What is wrong before the file is raised here, what is wrong in it or after it by its content.
+    Errors before the file are raised here; later ones while its content is read.
     """
     events = _events(request, pieces)
     async for event in events:
@@ -40,7 +40,7 @@ async def read_upload(request: AnyRequest, pieces: AsyncIterator[bytes]) -> Uplo
 
 
 async def _content(first: PartEvent, events: _Events, request: AnyRequest) -> AsyncIterator[bytes]:
-    """Yield the file's bytes; then make sure that no other file comes behind it."""
+    """Yield the bytes of the file, then check that no other file follows."""
     event = first
     while isinstance(event, bytes):
         yield event
@@ -55,7 +55,7 @@ async def _content(first: PartEvent, events: _Events, request: AnyRequest) -> As
 
 
 async def _events(request: AnyRequest, pieces: AsyncIterator[bytes]) -> _Events:
-    """Yield what happens in the form."""
+    """Yield the events of the form."""
     parser = None
     try:
         async for piece in pieces:
@@ -79,7 +79,7 @@ def _parser(request: AnyRequest) -> MultipartParser:
 
 
 def _is_field(part: PartHead, request: AnyRequest) -> bool:
-    """Return whether a part is the field that files come in; others are passed over, or refused if asked to."""
+    """Return whether a part is the field of the file; other fields are ignored, or refused with strict handling."""
     name = _disposition(part).get("name", "")
     if name != FIELD and is_strict(request):
         raise InvalidError({name: (Problem("unknown", f"This field is not known. There is only {FIELD}."),)})

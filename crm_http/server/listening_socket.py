@@ -1,4 +1,4 @@
-"""The port that a server listens on."""
+"""Binds the TCP port that a server listens on."""
 
 import errno
 import socket
@@ -9,8 +9,8 @@ from crm_http.server.errors import FailedError
 def claim_port(host: str, port: int) -> socket.socket:
     """Bind the port, so that no other process can listen there, and return the socket. Raises FailedError.
 
-    The workers share the port by SO_REUSEPORT, and so could another server of ours, without anybody noticing. So it is
-    bound without that option at first. The socket stays bound, but never listens.
+    The workers share the port by SO_REUSEPORT, so a second server could share it unnoticed. Therefore the port is first
+    bound without that option. The socket stays bound, but never listens.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -32,5 +32,5 @@ def claim_port(host: str, port: int) -> socket.socket:
 
 
 def host_and_port(host: str, port: int) -> str:
-    """Return them as a URL has them: an IPv6 address in brackets."""
+    """Return host and port as in a URL, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

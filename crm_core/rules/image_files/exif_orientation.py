@@ -1,12 +1,12 @@
-"""The orientation of a photo: the one thing of its EXIF that people need to see it upright (TIFF 6.0, EXIF 2.32)."""
+"""Builds the EXIF that replaces the EXIF of a photo: its orientation and nothing else (TIFF 6.0, EXIF 2.32)."""
 
 import struct
 from typing import Final
 
-#: What JPEG writes before the TIFF structure, and some writers of WebP too.
+#: Stands before the TIFF structure in JPEG, and in some WebP files.
 PREFIX: Final = b"Exif\0\0"
 
-#: The picture is upright as it is.
+#: The orientation of a picture that is shown as it is stored.
 UPRIGHT: Final = 1
 _ORIENTATIONS: Final = range(UPRIGHT, 9)
 _ORIENTATION_TAG: Final = 0x0112
@@ -15,10 +15,10 @@ _ENTRY_BYTES: Final = 12
 
 
 def orientation_only(exif: bytes) -> bytes:
-    """Return a TIFF structure with nothing but the orientation of this one; empty where that is upright or unknown.
+    """Return a TIFF structure with only the orientation of this one; empty if it is upright or unknown.
 
     Args:
-        exif: a TIFF structure, or as much of its beginning as is there; with or without ``PREFIX``.
+        exif: a TIFF structure or its beginning, with or without ``PREFIX``.
     """
     orientation = _orientation(exif.removeprefix(PREFIX))
     if orientation == UPRIGHT:

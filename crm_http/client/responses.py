@@ -1,4 +1,4 @@
-"""HTTP answers become values, and error answers become the errors of ``crm_core.errors`` with the same meaning."""
+"""Reads values from responses, and raises the errors of ``crm_core.errors`` for error responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -30,7 +30,7 @@ E = TypeVar("E")
 _VERSION: Final = "version of the record"
 
 
-class AnswerError(CrmError):
+class UnexpectedResponseError(CrmError):
     """The answer has an unexpected status, or its body cannot be read.
 
     Attributes:
@@ -42,13 +42,13 @@ class AnswerError(CrmError):
         self.status = status
 
 
-class NoAnswerError(CrmError):
+class NoResponseError(CrmError):
     """There was no answer: no server, or the connection was lost. The request may have been carried out."""
 
 
 def version_of(record: object) -> int | None:
     """Return the version that a record had when it was read; None for a record from a list, which has no versions."""
-    version: int | None = vars(record).get(_VERSION)
+    version: int | None = getattr(record, "__dict__", {}).get(_VERSION)
     return version
 
 
@@ -68,14 +68,14 @@ def read_as(kind: type[E]) -> Callable[[httpx.Response], E]:
 
 
 def decode(response: httpx.Response, kind: type[E]) -> E:
-    """Return the body of an answer as a type. Raises AnswerError if it is anything else.
+    """Return the body of an answer as a type. Raises UnexpectedResponseError if it is anything else.
 
     Numbers keep their digits: whole ones are int, those with a point or an exponent Decimal.
     """
     try:
         return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise AnswerError(response.status_code, f"The answer cannot be read. {error}") from error
+        raise UnexpectedResponseError(response.status_code, f"The answer cannot be read. {error}") from error
 
 
 def version_in(response: httpx.Response) -> int:
@@ -109,7 +109,7 @@ def error_of(response: httpx.Response) -> CrmError:
 
 
 def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    return AnswerError(response.status_code, detail)
+    return UnexpectedResponseError(response.status_code, detail)
 
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:

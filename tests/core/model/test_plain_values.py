@@ -1,4 +1,4 @@
-"""Entities as plain values are the documents that clients see; secrets are redacted, ruling 27."""
+"""Entities as plain values are the documents that clients see; secrets are redacted, decision 27."""
 
 import datetime as dt
 import json
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.model.documents import REDACTED, has_secrets, plain, redacted
 from crm_core.model.entities import Attribute, Client, Task
+from crm_core.model.plain_values import REDACTED, has_secrets, plain, redacted
 from crm_core.resources import ATTRIBUTES, CLIENTS, RESOURCES, WEBHOOKS, Resource
 from crm_core.webhooks.entity import Webhook
-from crm_core.webhooks.templates import redacted_url
+from crm_core.webhooks.urls import redacted_url
 from tests.core.drawn import values_of
 from tests.core.knowledge import NOW, made, uid
 

@@ -1,6 +1,6 @@
-"""Encoding and decoding of records, for every adapter.
+"""Encodes and decodes records as JSON, for every adapter.
 
-The documents are stored as clients see them, so this is the only place where values become bytes and bytes values.
+Documents are stored as clients see them, so this is the only module that converts between values and bytes.
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_it_was_rea
 
 
 def encode(value: object) -> bytes:
-    """Return a record, or anything made of plain values, as compact JSON."""
+    """Return a record or plain values as compact JSON."""
     return _encoder.encode(value)
 
 

@@ -1,4 +1,4 @@
-"""Concurrent look-ups of single keys, answered by few queries for many (the DataLoader pattern).
+"""Loader: concurrent look-ups of single keys, answered by few queries for many (the DataLoader pattern).
 
 A look-up waits for the end of the event loop's current round, or for a query under way, and is then sent together with
 all that wait by then. It never joins a query that was already sent, so no caller reads what is older than its request.

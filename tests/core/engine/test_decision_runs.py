@@ -2,8 +2,10 @@
 
 import pytest
 
-from crm_core.engine.changes import Changes, Decision
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search, Steps, without_needs
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decision
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import Catalog, Known, Needs, Search, Steps, without_needs
 from tests.core.knowledge import uid
 
 ONE, TWO = Key("client", uid(1)), Key("client", uid(2))

@@ -1,4 +1,4 @@
-"""The answers of operations: those that endpoints declare, and errors in the form of Django REST Framework."""
+"""The responses of operations: those that endpoints declare, and errors in the form of Django REST Framework."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from crm_http.statuses import STATUSES
 _TEXT: Final[Schema] = {"type": "string"}
 _PARAMETER = re.compile(r"{(\w+)}")
 
-#: The headers of answers.
+#: The headers of responses.
 HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-ID": {"description": "The id of the request in logs and events.", "required": True},
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
@@ -75,7 +75,7 @@ def error_responses() -> Mapping[str, Schema]:
 
 
 def replies_of(endpoint: Endpoint) -> Mapping[str, Schema]:
-    """Return the answers of an endpoint that are no errors, by status."""
+    """Return the successful responses of an endpoint by status."""
     return {str(int(status)): _reply(endpoint, reply) for status, reply in endpoint.replies.items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.records.loader import Loader
 from crm_core.errors import UnavailableError
 
 
