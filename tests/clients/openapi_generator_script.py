@@ -39,7 +39,7 @@ names, cursor = [], None
 while True:
     page = clients.clients_list_with_http_info(name="Epsilon", limit=1, cursor=cursor)
     names += [each.name for each in page.data]
-    found = re.search("cursor=([^&>]+)", (page.headers or {}).get("Link", ""))
+    found = re.search("cursor=([^&>]+)", (page.headers or {}).get("link", ""))
     if not found:
         break
     cursor = found[1]
