@@ -109,6 +109,12 @@ def test_attributes_without_a_token_are_an_open_object_to_read_write_and_filter(
     (free,) = [each for each in document["paths"]["/api/clients/"]["get"]["parameters"] if each.get("explode")]
     assert (free["name"], free["style"], free["schema"]["type"]) == ("attributes", "deepObject", "object")
 
+    memory_api.make("/api/attributes/client/", name="size", label="Size", type="number")
+    for size in (5, 15):
+        memory_api.make("/api/clients/", name=str(size), attributes={"size": size})
+    for query, found in {"attributes[size]=5": ["5"], "attributes[size__gte]=10": ["15"]}.items():
+        assert [each["name"] for each in memory_api.get(f"/api/clients/?{query}").json()] == found
+
 
 def test_inputs_leave_room_for_attributes_that_are_made_later(memory_api: Api) -> None:
     memory_api.make("/api/attributes/client/", name="size", label="Size", type="number")
