@@ -27,12 +27,13 @@ from crm_core.rules.attributes import ENTITIES, MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks import entity as webhook_entity
 from crm_core.webhooks import headers
-from crm_http.api.endpoints import Endpoint, Input
+from crm_http.api.endpoints import Endpoint
 from crm_http.api.routing import ENDPOINTS
 from crm_http.app import create_app
 from crm_http.openapi.document import describe, with_attributes
 from crm_http.openapi.inputs import PLAIN, Form, one_or_many
 from crm_http.openapi.schemas import Schema
+from crm_http.payloads.shapes import Input
 from tests.http.test_routes import NoPasswords
 
 _MAX_INTEGER: Final = 2**63 - 1

@@ -4,8 +4,7 @@ The routes are mounted from these declarations (``routing``), and ``crm_http.ope
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import GenericAlias
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import attrs
 from litestar.response.base import ASGIResponse
@@ -14,40 +13,10 @@ from litestar.types import Method
 from crm_core.resources import Resource
 from crm_http.api.auth import Access
 from crm_http.api.requests import JSON, AnyRequest
+from crm_http.payloads.shapes import Example, Shape
 
 #: Handles a request after the permission was checked.
 Handler = Callable[[AnyRequest], Awaitable[ASGIResponse]]
-
-#: What a body holds: a Python type, a named schema of the document (``ClientCreate``), or in requests an ``Input``.
-Shape: TypeAlias = object
-
-
-class Example(NamedTuple):
-    """The body of a request or an answer in ``docs/api.md``, with the heading that it has there."""
-
-    heading: str
-    value: object
-
-
-@attrs.frozen
-class Input:
-    """A body that is read by the fields of a class.
-
-    ``aliases``, and what ``any_of`` leaves open, are not described to clients, for whom one plain form is enough.
-
-    Attributes:
-        of: the class; its fields describe the members.
-        name: its name in the document.
-        required: the members that must be there, if those are others than the fields say.
-        any_of: members of which at least one must be there.
-        aliases: further names of members, by the name in the class; either must be there.
-    """
-
-    of: type
-    name: str
-    required: tuple[str, ...] | None = None
-    any_of: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -125,8 +94,3 @@ class Endpoint:
     def serves_json(self) -> bool:
         """Return whether every response is JSON, which the client must then accept."""
         return all(reply.body is None or reply.media_types == (JSON,) for reply in self.replies.values())
-
-
-def array(of: type) -> Shape:
-    """Return the shape of a list."""
-    return GenericAlias(tuple, (of, ...))

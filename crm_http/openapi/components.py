@@ -9,13 +9,14 @@ from crm_core.model.accounts import User
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
-from crm_http.api import bodies
-from crm_http.api.endpoints import Endpoint, Input
+from crm_http.api.endpoints import Endpoint
 from crm_http.openapi.attributes import attribute_schemas
 from crm_http.openapi.events import EVENT_TYPES, event_schemas
 from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
 from crm_http.openapi.responses import ERROR_SCHEMAS
 from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
+from crm_http.payloads import bodies
+from crm_http.payloads.shapes import Input
 
 _BODIES: Final[tuple[type, ...]] = tuple(
     each for each in vars(bodies).values() if isinstance(each, type) and attrs.has(each)

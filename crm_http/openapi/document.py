@@ -12,7 +12,6 @@ from typing import Any, Final
 from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES
 from crm_http.api.endpoints import Endpoint
-from crm_http.api.routes.record_examples import EXAMPLE_IDS
 from crm_http.openapi.attributes import attribute_parameters, attribute_schemas, sample_values
 from crm_http.openapi.components import component_schemas
 from crm_http.openapi.events import described_webhooks
@@ -23,6 +22,7 @@ from crm_http.openapi.parameters import COMMON
 from crm_http.openapi.responses import HEADERS, error_responses
 from crm_http.openapi.schemas import Schema
 from crm_http.openapi.tags import TAGS
+from crm_http.payloads.record_examples import EXAMPLE_IDS
 
 _BEARER: Final[Schema] = {
     "type": "http",

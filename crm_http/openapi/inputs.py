@@ -15,8 +15,8 @@ from crm_core.model.entities import Attribute
 from crm_core.model.sentences import field_sentences
 from crm_core.rules.attributes import MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_core.webhooks import headers
-from crm_http.api.endpoints import Input, Shape
 from crm_http.openapi.schemas import Schema, attributes_name, described, nullable, reference, schema_of
+from crm_http.payloads.shapes import Input, Shape
 
 
 @attrs.frozen

@@ -8,9 +8,9 @@ from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import Resource
-from crm_http.api.routes.record_examples import EXAMPLE_ID, EXAMPLE_IDS
 from crm_http.openapi.inputs import PLAIN, Form
 from crm_http.openapi.schemas import Schema
+from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
 
 _ID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXT: Final[Schema] = {"type": "string"}

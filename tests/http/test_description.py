@@ -10,9 +10,9 @@ from openapi_schema_validator import OAS31Validator
 
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import RESOURCES
-from crm_http.api.routes.record_examples import EXAMPLE_IDS
 from crm_http.openapi.events import EVENT_TYPES
 from crm_http.openapi.tags import TAGS
+from crm_http.payloads.record_examples import EXAMPLE_IDS
 from tests.http.conftest import Api
 from tests.lenient import lenient_document
 

@@ -13,9 +13,9 @@ from openapi_spec_validator import validate
 
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_http.api.endpoints import Endpoint
-from crm_http.api.routes.record_examples import EXAMPLE_ID
 from crm_http.openapi.examples import DOCUMENTED
 from crm_http.openapi.operations import documented, documented_path
+from crm_http.payloads.record_examples import EXAMPLE_ID
 from crm_http.statuses import STATUSES
 from tests.http.conftest import Api, Server
 from tests.lenient import mounted_endpoints

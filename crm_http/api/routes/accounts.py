@@ -10,11 +10,12 @@ from crm_core.model.accounts import User
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.auth import Access, caller, token_of
-from crm_http.api.bodies import Me, Token
-from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, array
+from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.requests import FORM, JSON, MAX_LOGIN_BODY, MULTIPART, AnyRequest, is_strict, read_login
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody, rights
+from crm_http.payloads.bodies import Me, Token
+from crm_http.payloads.shapes import Example, Input, array
 
 #: The group that each list of users shows, by the last part of its path.
 _USER_LISTS: Final[Mapping[str, str]] = {

@@ -6,11 +6,11 @@ from http import HTTPStatus
 from litestar.response.base import ASGIResponse
 
 from crm_http.api.auth import Access
-from crm_http.api.bodies import Health
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.requests import AnyRequest
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody
+from crm_http.payloads.bodies import Health
 
 
 def health_endpoints(ready: Callable[[], Awaitable[bool]]) -> Iterator[Endpoint]:

@@ -19,14 +19,15 @@ from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_http.api.auth import caller, idempotent_caller
-from crm_http.api.endpoints import Endpoint, Handler, Reply, Shape, array
+from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.api.responses import link_to_next, record_response
-from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
 from crm_http.api.routing import path_id, rights
 from crm_http.fairness import Share
+from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
+from crm_http.payloads.shapes import Shape, array
 from crm_http.statuses import STATUSES
 
 #: Runs after the removal of a record, with its id. It raises nothing.

@@ -14,13 +14,14 @@ from crm_core.resources import Resource
 from crm_core.rules.tasks_and_notes import OPERATIONS, EntryId, TaskUpdate
 from crm_core.use_cases import records
 from crm_http.api.auth import idempotent_caller
-from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, Shape
+from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.preconditions import expected_versions
 from crm_http.api.requests import JSON, AnyRequest, header, is_strict
 from crm_http.api.responses import record_response
-from crm_http.api.routes.record_examples import EXAMPLE_ID, EXAMPLE_NOTE, EXAMPLE_TASK
 from crm_http.api.routes.records import body_or, tag_of
 from crm_http.api.routing import path_id, rights
+from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_NOTE, EXAMPLE_TASK
+from crm_http.payloads.shapes import Example, Input, Shape
 
 
 class _Description(NamedTuple):

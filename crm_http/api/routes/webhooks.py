@@ -13,13 +13,14 @@ from crm_core.resources import WEBHOOKS
 from crm_core.use_cases import records, webhooks
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_http.api.auth import caller
-from crm_http.api.bodies import DryRunResult, Recovered, WebhookSecret
-from crm_http.api.endpoints import Endpoint, Input, Reply, array
+from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.requests import JSON, AnyRequest, is_strict, read_query
 from crm_http.api.responses import json_response, link_to_next
-from crm_http.api.routes.record_examples import example_id
 from crm_http.api.routes.records import RecordRoutes, body_or, record_endpoints, tag_of
 from crm_http.api.routing import path_id, rights
+from crm_http.payloads.bodies import DryRunResult, Recovered, WebhookSecret
+from crm_http.payloads.record_examples import example_id
+from crm_http.payloads.shapes import Input, array
 
 _PATH: Final = "/api/webhooks"
 _ONE: Final = f"{_PATH}/{{id}}"

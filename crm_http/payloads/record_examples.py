@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from crm_core.resources import RESOURCES
-from crm_http.api.endpoints import Example
+from crm_http.payloads.shapes import Example
 
 _PATHS: Final = tuple(resource.path for resource in RESOURCES.values())
 
