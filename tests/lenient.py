@@ -138,6 +138,15 @@ _OF_FIELD: Final[Mapping[tuple[type, str], Schema]] = {
         "maxLength": entities.MAX_ATTRIBUTE_NAME_LENGTH,
         "pattern": r"^\s*(?!.*__)[\w-]+\s*$",
     },
+    (entities.Attribute, "list_values"): {
+        "type": "array",
+        "items": {
+            "type": "string",
+            "maxLength": fields_of(entities.Attribute)["list_values"].limits["maxLength"],
+            "pattern": _NOT_BLANK,
+        },
+        "maxItems": fields_of(entities.Attribute)["list_values"].limits["maxItems"],
+    },
     **{
         (entity, "list_of_images"): {
             "type": "array",
