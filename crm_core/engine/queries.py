@@ -55,7 +55,7 @@ class Query:
     Attributes:
         resource: the resource of the records.
         filters: the conditions, all of which must be met.
-        terms: folded texts, all of which the record must contain (`crm_core.input.texts.fold`).
+        terms: folded texts, all of which the record must contain (``crm_core.fold``).
         order_by: a field, or None for the order of creation. Texts are ordered folded, then unfolded.
         descending: whether the order is reversed; newest first is the default.
         after: the last record of the page before.
