@@ -55,6 +55,7 @@ FREE_FILTERS: Final[Schema] = {
     "style": "deepObject",
     "explode": True,
     "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "example": {},  # the page would fill in invented attributes, which are refused
 }
 
 
