@@ -60,7 +60,7 @@ def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries:
 
 @cache
 def authenticate(*, with_written: bool) -> bytes:
-    """Return the statement that reads the users of tokens, on demand with the last transaction in which each wrote."""
+    """Return the statement that reads tokens, on demand with the last transaction in which each one's user wrote."""
     written = sql.SQL(QUERIES["written"] if with_written else "0")
     return sql.SQL(QUERIES["authenticate"]).format(written=written).as_bytes()
 

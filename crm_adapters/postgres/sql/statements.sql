@@ -130,21 +130,26 @@ on conflict (user_id, key) do update set
 returning key
 
 -- name: authenticate
--- The users of tokens, what they may do, the catalogs' versions, and what they wrote last, all of one moment.
+-- The users of tokens by number, the version of the directory that says who they are, and what they wrote last, all of
+-- one moment.
+select token.hash, user_id, directory.version, {written}, last_used_at < now() - interval '1 minute'
+from token, directory
+where token.hash = any(%(hashes)b) and last_used_at > now() - make_interval(days => %(token_days)s)
+
+-- name: sessions
+-- Users, what they may do, and the catalogs' versions, with the version of the directory, all of one moment.
 select
-    token.hash, app_user.id, username, first_name, last_name, email, is_active, is_superuser,
+    app_user.id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id),
     array(select distinct permission from membership join group_permission using (group_name)
           where user_id = app_user.id),
     (select json_object_agg(entity, version) from catalog),
-    {written},
-    last_used_at < now() - interval '1 minute'
-from token join app_user on app_user.id = token.user_id
-where token.hash = any(%(hashes)b) and last_used_at > now() - make_interval(days => %(token_days)s)
+    directory.version
+from app_user, directory where app_user.id = any(%(users)b)
 
 -- name: written
 -- Part of the one above where there is a replica: the last transaction that left an event of the user's.
-coalesce((select xid::text::bigint from event where actor = app_user.id order by xid desc limit 1), 0)
+coalesce((select xid::text::bigint from event where actor = token.user_id order by xid desc limit 1), 0)
 
 -- name: touch_tokens
 -- Remember that tokens were used, at most once a minute each.
