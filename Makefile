@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults browser check docs bench format constraints clean
+.PHONY: help run test coverage pythons mutants faults browser check docs bench format hooks constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,8 +21,21 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL in .crm/
 	$(BIN)/crm serve
 
-test: $(VENV)/.installed ## all tests; T=tests/core selects some
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
+# The core's own tests run once, under coverage; T runs what it selects without.
+test: $(VENV)/.installed $(if $(T),,coverage) ## all tests; T=tests/core selects some
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(or $(T),--ignore tests/core)
+
+coverage: $(VENV)/.installed ## the core's tests, which must reach 98 % of its lines and branches
+	$(BIN)/coverage run -m pytest -n 0 tests/core
+	$(BIN)/coverage report
+
+pythons: ## all tests on each supported Python that is found, and which those were
+	@T="$(T)" .ci/pythons
+
+# mutmut and what it alone needs are installed here: libcst needs another package on Python 3.13 than elsewhere.
+mutants: $(VENV)/.installed ## change the pure rules in small ways: do the core's tests notice? tests/mutants/equivalent.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r tests/mutants/constraints.txt
+	$(BIN)/python -m tests.mutants.run
 
 faults: $(VENV)/.installed ## kill, freeze, fill and cut off for ten minutes, as root; tests/faults/README.md
 	$(BIN)/python -m pytest -s tests/faults
@@ -47,10 +60,14 @@ format: $(VENV)/.installed ## write the code as the formatter likes it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+hooks: $(VENV)/.installed ## have git run `make check` before each commit (needs pre-commit)
+	pre-commit install
+
+# On the oldest Python that is supported (Debian 12 has 3.11.2): a newer one pins what that cannot install.
 constraints: ## pin every dependency anew (needs pip-tools)
 	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --no-annotate --no-header --strip-extras --extra dev --output-file constraints.txt pyproject.toml
 	sed -i -e '/^crm-core @/d' -e '/^# /d' constraints.txt
 
 clean: ## remove what the targets made, but for the data in .crm/
-	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* mutants .coverage docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,12 +8,21 @@ from typing import Any
 
 import msgspec
 
+from crm_core.input.readers import Number, parse_decimal
 from crm_core.resources import RESOURCES
 from crm_core.webhooks.deliveries import Delivery
 
 __all__ = ["body_of", "decode", "decode_list", "encode"]
 
-_encoder = msgspec.json.Encoder()
+
+def _as_it_was_read(value: object) -> object:
+    if isinstance(value, Number):
+        return msgspec.Raw(str(value).encode())
+    raise NotImplementedError(type(value).__name__)
+
+
+# Numbers keep their digits: those with a point or an exponent are Decimals on the way in and out.
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_it_was_read)
 
 
 def encode(value: object) -> bytes:
@@ -22,8 +31,8 @@ def encode(value: object) -> bytes:
 
 
 def body_of(delivery: Delivery) -> bytes:
-    """Return the exact bytes of a delivery's body; empty if it has none."""
-    return b"" if delivery.body is None else encode(delivery.body)
+    """Return the exact bytes of a delivery's body."""
+    return encode(delivery.body)
 
 
 def decode(resource: str, document: bytes) -> Any:
@@ -33,7 +42,7 @@ def decode(resource: str, document: bytes) -> Any:
 
 @cache
 def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(RESOURCES[resource].entity)
+    return msgspec.json.Decoder(RESOURCES[resource].entity, float_hook=parse_decimal)
 
 
 def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
@@ -44,4 +53,4 @@ def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
 @cache
 def _list_decoder(resource: str) -> msgspec.json.Decoder[tuple[Any, ...]]:
     entity: Any = RESOURCES[resource].entity
-    return msgspec.json.Decoder(tuple[entity, ...])
+    return msgspec.json.Decoder(tuple[entity, ...], float_hook=parse_decimal)

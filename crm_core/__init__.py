@@ -5,11 +5,12 @@ the ports and are tested with ``crm_core.testing``.
 """
 
 from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
-from crm_core.engine.matching import cursor_of, matches, searched_text, simple_lower, sort_key
+from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -25,8 +26,10 @@ from crm_core.errors import (
     UnknownUserError,
     UsernameTakenError,
     VersionConflictError,
+    WrongCredentialsError,
     flatten,
 )
+from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import Account, Actor, Caller, Idempotency, IssuedToken, User, UserChange
 from crm_core.model.entities import (
     Attribute,
@@ -75,15 +78,17 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search, Steps
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search, Steps
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result, Retries
 
 __all__ = [
+    "ACTIVE_USER",
     "ATTRIBUTES",
     "CLIENTS",
     "COHORTS",
@@ -118,6 +123,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "DeliveryDetail",
+    "DeliveryFinishedError",
     "DeliveryLog",
     "DeliveryState",
     "Document",
@@ -184,11 +190,15 @@ __all__ = [
     "Users",
     "VersionConflictError",
     "Webhook",
+    "WebhookRequest",
     "WebhookSender",
+    "WrongCredentialsError",
     "cursor_of",
     "flatten",
+    "fold",
+    "make_attempt",
     "matches",
     "searched_text",
-    "simple_lower",
     "sort_key",
+    "sorting_key",
 ]

@@ -2,11 +2,13 @@
 
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
+│   ├── WrongCredentialsError     a login with a wrong name or password
 │   └── UsernameTakenError        another user has that name
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
+├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key has not ended yet
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
@@ -39,8 +41,9 @@ Problems: TypeAlias = "Sequence[Problem] | Mapping[str, Problems]"
 #: Problems that several rules find.
 IS_REQUIRED: Final = Problem("required", "This field is required.")
 NOT_UNIQUE: Final = Problem("unique", "This field must be unique.")
-BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 BLANK: Final = Problem("blank", "This field may not be blank.")
+EMPTY_LIST: Final = Problem("empty", "This list may not be empty.")
+BREAKS_PATTERN: Final = Problem("invalid", "This value does not match the required pattern.")
 NOT_A_STRING: Final = Problem("invalid", "Not a valid string.")
 NOT_A_BOOLEAN: Final = Problem("invalid", "Must be a valid boolean.")
 NOT_A_DATE: Final = Problem("invalid", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
@@ -61,6 +64,13 @@ class InvalidError(CrmError):
     def __init__(self, problems: Mapping[str, Problems]) -> None:
         super().__init__(", ".join(flatten(problems)))
         self.problems = problems
+
+
+class WrongCredentialsError(InvalidError):
+    """A login with a wrong name or password, or of a disabled user; which of these is not said."""
+
+    def __init__(self) -> None:
+        super().__init__({ACROSS_FIELDS: (Problem("authorization", "Unable to log in with provided credentials."),)})
 
 
 class UsernameTakenError(InvalidError):
@@ -93,6 +103,10 @@ class UnknownUserError(NotFoundError):
 
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
+
+
+class DeliveryFinishedError(CrmError):
+    """The delivery cannot be cancelled because it is finished."""
 
 
 class VersionConflictError(CrmError):

@@ -93,11 +93,20 @@ class Accounts(Protocol):
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
         """Return the failed logins counted against the keys."""
 
-    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more failure against the keys; a count whose latest is older than ``forget_after`` begins again."""
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> Mapping[str, Failures]:
+        """Count one more failure against the keys and return the counts.
+
+        A count whose latest failure is older than ``forget_after`` begins again.
+        """
 
     async def forget_failures(self, key: str) -> None:
         """Delete the count of a key."""
+
+    async def remember_address(self, user_id: int, address: str, now: datetime, forget_after: timedelta) -> None:
+        """Keep that a user logged in from an address; those last used longer than ``forget_after`` ago are deleted."""
+
+    async def knows_address(self, username: str, address: str, since: datetime) -> bool:
+        """Return whether the user with this name has logged in from an address since then."""
 
 
 class Users(Accounts, Protocol):
@@ -167,6 +176,8 @@ class Outbox(Protocol):
     async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
         """Return attempts that are due, each under a lease within which no other worker is given it.
 
+        Attempts are made by ``make_attempt`` from the webhooks as they are now.
+
         Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
         endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
 
@@ -180,6 +191,7 @@ class Outbox(Protocol):
         """Record the results of attempts and return the health of the webhooks that failed.
 
         A result whose claim is not the latest changes nothing: its lease was over, and another worker has the delivery.
+        One that was cancelled during the attempt stays so unless it was accepted.
         """
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
@@ -210,11 +222,20 @@ class DeliveryLog(Protocol):
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Send a delivery again from its first attempt on; does nothing while it is being sent."""
 
+    async def cancel(self, webhook: UUID, delivery: UUID) -> None:
+        """Finish a delivery that waits; the record's next one becomes due. Does nothing to a finished one.
+
+        An attempt under way goes on: if it succeeds the delivery is ``delivered``, else it stays ``cancelled``.
+        """
+
     async def recover(self, webhook: UUID, since: datetime) -> int:
         """Send all deliveries again that died since then; return how many."""
 
     async def secret(self, webhook: UUID) -> str | None:
         """Return the secret that a webhook's requests are signed with."""
+
+    async def first_secret(self, webhook: UUID) -> str | None:
+        """Return the secret that a webhook was created with; None if it has been replaced."""
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
         """Sign with a new secret, and for a day (``entity.SECRET_OVERLAP``) also with the earlier ones."""

@@ -49,6 +49,7 @@ class Resource:
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
+        hidden: ids that are kept beside each record and never shown, which its rule sets and searches can name.
         defaults_to_now: fields that are the time of creation unless they are sent.
         validate: its own rule for a record that is written.
         cascade: its rule for the records that change with one of its own.
@@ -63,6 +64,7 @@ class Resource:
     ordering: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     parent: str | None = None
+    hidden: tuple[str, ...] = ()
     defaults_to_now: tuple[str, ...] = ()
     validate: Validate = _validate_nothing
     cascade: Cascade = _cascade_nothing
@@ -114,6 +116,7 @@ SERVICES: Final = Resource(
     entity=Service,
     noun="service",
     label=("service", "services"),
+    filters={"name": "contains"},
     ordering=("name", "created_at"),
     search=("name",),
     defaults_to_now=("created_at",),
@@ -125,6 +128,7 @@ PIPELINES: Final = Resource(
     entity=Pipeline,
     noun="pipeline",
     label=("pipeline", "pipelines"),
+    filters={"name": "contains"},
     ordering=("name",),
     search=("name",),
     validate=pipelines.validate_pipeline,
@@ -136,9 +140,10 @@ LEADS: Final = Resource(
     entity=Lead,
     noun="lead",
     label=("lead", "leads"),
-    filters={"stage": "exact"},
+    filters={"name": "contains", "stage": "exact"},
     ordering=("name", "created_at"),
     search=("name",),
+    hidden=("stage_id",),
     defaults_to_now=("created_at",),
     validate=pipelines.validate_lead,
 )
@@ -159,6 +164,7 @@ COHORTS: Final = Resource(
     entity=Cohort,
     noun="cohort",
     label=("cohort", "cohorts"),
+    filters={"name_cohort": "contains"},
     ordering=("name_cohort", "start_date", "end_date"),
     search=("name_cohort",),
     validate=education.validate_cohort,
@@ -169,6 +175,7 @@ ENROLLMENTS: Final = Resource(
     entity=Enrollment,
     noun="enrollment",
     label=("enrollment", "enrollments"),
+    filters={"pathway_name": "contains"},
     ordering=("pathway_name",),
     search=("pathway_name",),
 )
@@ -186,6 +193,7 @@ TRANSFER_REQUESTS: Final = Resource(
     entity=TransferRequest,
     noun="transferrequest",
     label=("transfer request", "transfer requests"),
+    filters={"student_name": "contains"},
     ordering=("student_name", "cohort_request", "possible_transfer_date"),
     search=("student_name", "cohort_request"),
     validate=education.validate_transfer_request,
@@ -196,7 +204,7 @@ ATTRIBUTES: Final = Resource(
     entity=Attribute,
     noun="attribute",
     label=("attribute", "attributes"),
-    filters={"type": "exact", "is_required": "exact"},
+    filters={"name": "contains", "type": "exact", "is_required": "exact"},
     ordering=("name", "label"),
     search=("name", "label"),
     parent="entity",
@@ -208,7 +216,7 @@ WEBHOOKS: Final = Resource(
     entity=Webhook,
     noun="webhook",
     label=("webhook", "webhooks"),
-    filters={"model": "exact", "is_active": "exact"},
+    filters={"name": "contains", "model": "exact", "is_active": "exact"},
     ordering=("name",),
     search=("name",),
     validate=webhooks.validate_webhook,

@@ -15,7 +15,11 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import ReceiveMessage
 from msgspec.json import encode
 
-from crm_core.errors import UnavailableError
+from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
+from crm_http.client_address import ClientAddresses
+from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS, MAX_TURN_WAIT, Guests, Places, Share, Turns, hash_in
+from crm_http.rate_limit import TokenRates
+from crm_http.settings import Network, RateLimit
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -37,6 +41,9 @@ _DEFAULT_HEADERS: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
+#: Seconds that a user who has more than a share is kept waiting for a refusal while others are there. Most clients try
+#: again at once, and answering that would take the time that the others need.
+_REFUSAL_DELAY: Final = 0.5
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
 _CLIENT_CLOSED: Final = 499
 
@@ -46,16 +53,21 @@ class Limits:
     """Limits that protect a worker from a flood of requests, and from clients that are slow on purpose.
 
     Attributes:
-        requests: the most requests in flight; further ones are refused at once.
+        requests: the most requests in flight; further ones are refused at once, but for users who have less than an
+            equal share of them.
         body_seconds: for a body that is read at once, and for each piece of one that is streamed.
         pieces_seconds: for the whole of a streamed body.
         send_seconds: for a client to accept a piece of a long answer.
+        rate: how many requests one token may make; None for any number.
+        trusted_proxies: the networks of proxies that tell the addresses of clients, by which logins are limited.
     """
 
     requests: int = 256
     body_seconds: float = 30.0
     pieces_seconds: float = 600.0
     send_seconds: float = 30.0
+    rate: RateLimit | None = None
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 class AbandonedError(Exception):
@@ -69,16 +81,23 @@ class RequestMiddleware:
         app: answers the requests.
         limits: the limits of requests.
         observers: are called after each request.
-
-    Attributes:
-        in_flight: how many requests are being answered; those whose body has not arrived are not counted.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
         self.limits = limits or Limits()
-        self.in_flight = 0
+        self.places = Places(self.limits.requests)
+        self._guests = Guests()
+        self._turns = Turns(self._guests)
+        self.running = Turns(self._guests, math.inf, MAX_RUNNING_BESIDE_OTHERS)
+        self._addresses = ClientAddresses(self.limits.trusted_proxies)
+        self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
         self._observers = observers
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many requests are being answered; those whose body has not arrived are not counted."""
+        return self.places.taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -90,36 +109,58 @@ class RequestMiddleware:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
+        state["client_address"] = address = self._addresses.of(scope)
+        state["share"] = share = self._share(scope, address)
         method = state["method"] = scope["method"]
         if method not in _ROUTED:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
-        max_in_flight = math.inf if scope["path"] in _NEVER_REFUSED else self.limits.requests
-        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", max_in_flight=max_in_flight)
-        self.in_flight += 1
+        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", share=share)
+        self.places.enter(share.guest)
         try:
             await self._serve(scope, request)
         finally:
-            self.in_flight -= 1
+            self.places.leave(share.guest)
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"
                 route, seconds = scope.get("path_template", "-"), time.perf_counter() - began
                 for observe in self._observers:
                     observe(name, route, request.status, seconds, scope)
 
+    def _share(self, scope: HTTPScope, address: str) -> Share:
+        token = hash_in(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
+        guest = None if scope["path"] in _NEVER_REFUSED else self._guests.welcome(token, address)
+        return Share(token, guest, self._guests, self._turns)
+
     async def _serve(self, scope: HTTPScope, request: "_RequestScope") -> None:
         try:
-            if self.in_flight > request.max_in_flight:
-                await _refuse(request.send)
-            else:
+            if refusal := self._refusal(scope, request.share):
+                if isinstance(refusal, UnavailableError) and self._guests.has_others(request.share.guest):
+                    with self.places.away(request.share.guest):
+                        await asyncio.sleep(_REFUSAL_DELAY)
+                await _refuse(request.send, refusal)
+            elif await request.begins():
                 await self._app(scope, request.receive, request.send)
+            else:
+                await _refuse(request.send, UnavailableError())
         except Exception as error:
             # The app has answered every other error. The server would log the error's text, which may hold values.
             if not request.is_stalled:
                 request_id = scope["state"]["request_id"]
                 logger.error("request %s was answered in part", request_id, exc_info=error)  # noqa: TRY400
             raise AbandonedError from None
+
+    def _refusal(self, scope: HTTPScope, share: Share) -> CrmError | None:
+        """Return why a request is refused before it is routed, if it is."""
+        if share.guest is None:
+            return None
+        if self.places.is_beyond(share.guest):
+            return UnavailableError()
+        if not _is_canonical(scope):
+            return NotFoundError()
+        wait = self._rates.seconds_to_wait(share.token) if self._rates and share.token else 0
+        return ThrottledError(wait) if wait else None
 
 
 class _RequestScope:
@@ -129,12 +170,13 @@ class _RequestScope:
         "_is_begun",
         "_is_head",
         "_is_read",
+        "_is_running",
         "_middleware",
         "_receive",
         "_request_id",
         "_send",
         "is_stalled",
-        "max_in_flight",
+        "share",
         "status",
     )
 
@@ -146,17 +188,33 @@ class _RequestScope:
         request_id: bytes,
         *,
         is_head: bool,
-        max_in_flight: float,
+        share: Share,
     ) -> None:
         self._middleware = middleware
         self._receive = receive
         self._send = send
         self._request_id = request_id
         self._is_head = is_head
-        self._is_begun = self._is_read = False
-        self.max_in_flight = max_in_flight
+        self._is_begun = self._is_read = self._is_running = False
+        self.share = share
         self.is_stalled = False
         self.status = _CLIENT_CLOSED
+
+    async def begins(self) -> bool:
+        """Wait until the request may be worked on; return False if that takes too long."""
+        if self.share.guest is not None:
+            try:
+                await self._middleware.running.take(self.share.guest, MAX_TURN_WAIT)
+            except UnavailableError:
+                return False
+            self._is_running = True
+        return True
+
+    def ends(self) -> None:
+        """Let others be worked on: the answer begins, or the rest depends on the client."""
+        if self._is_running:
+            self._is_running = False
+            self._middleware.running.give_back(self.share.guest)
 
     async def receive(self) -> ReceiveMessage:
         """Return a piece of the body. The request is not counted as in flight while it waits.
@@ -165,12 +223,11 @@ class _RequestScope:
         """
         if self._is_read or self.status != _CLIENT_CLOSED:
             return await self._receive()
-        self._middleware.in_flight -= 1
-        try:
+        places, guest = self._middleware.places, self.share.guest
+        self.ends()
+        with places.away(guest):
             message = await self._receive()
-        finally:
-            self._middleware.in_flight += 1
-        if not self._is_begun and self._middleware.in_flight > self.max_in_flight:
+        if not self._is_begun and guest is not None and (places.is_beyond(guest) or not await self.begins()):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")
         return message
@@ -179,6 +236,7 @@ class _RequestScope:
         """Send the head of the answer, or a piece of its body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.ends()
             present = {name for name, _ in message["headers"]}
             added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
             message["headers"] = [*message["headers"], *added, (b"x-request-id", self._request_id)]
@@ -198,12 +256,23 @@ class _RequestScope:
             raise
 
 
-async def _refuse(send: Send) -> None:
-    """Answer 503 without reading the request."""
-    error = UnavailableError()
-    headers = [(b"content-type", b"application/json"), (b"retry-after", b"%d" % error.retry_after)]
-    await send({"type": "http.response.start", "status": STATUSES[UnavailableError], "headers": headers})
+async def _refuse(send: Send, error: CrmError) -> None:
+    """Answer with an error without reading the request."""
+    headers = [(b"content-type", b"application/json")]
+    if isinstance(error, UnavailableError | ThrottledError):
+        wait = error.wait if isinstance(error, ThrottledError) else error.retry_after
+        headers.append((b"retry-after", b"%d" % wait))
+    await send({"type": "http.response.start", "status": STATUSES[type(error)], "headers": headers})
     await send({"type": "http.response.body", "body": encode({"detail": str(error)}), "more_body": False})
+
+
+def _is_canonical(scope: HTTPScope) -> bool:
+    """Return whether the path has one spelling. The router would drop empty parts, and take ``%2F`` for a slash.
+
+    What a proxy in front allows or refuses by path could then be reached by another spelling of it.
+    """
+    path = scope.get("raw_path") or scope["path"].encode()
+    return b"//" not in path and b"%2f" not in path and b"%2F" not in path
 
 
 def _request_id(scope: HTTPScope) -> bytes:

@@ -4,7 +4,6 @@ A setting is a field of `Settings`, with its default, its meaning and the texts 
 field's name in capitals after ``CRM_``.
 """
 
-import difflib
 import ipaddress
 import math
 import re
@@ -19,11 +18,11 @@ import attrs
 from crm_core.errors import InvalidError
 from crm_core.rules.accounts import check_password
 from crm_core.webhooks.retries import DELAYS
-
-PREFIX: Final = "CRM_"
-_TEST_PREFIX: Final = "CRM_TEST_"
+from crm_http.environment import PREFIX, meant_by, variables_of
 
 Network: TypeAlias = IPv4Network | IPv6Network
+
+_PERIODS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -31,6 +30,18 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 class SettingError(Exception):
     """A setting is wrong; one line that says which, why, and what it takes."""
+
+
+class RateLimit(NamedTuple):
+    """How many requests may be made: so many at once, and then so many in each period.
+
+    Attributes:
+        requests: how many.
+        seconds: the length of the period.
+    """
+
+    requests: int
+    seconds: int
 
 
 class Kind(NamedTuple):
@@ -150,12 +161,21 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def _rate(text: str) -> RateLimit:
+    match = re.fullmatch(r"([0-9]{1,9}) ?/ ?([a-z]+)", text)
+    seconds = next((seconds for name, seconds in _PERIODS.items() if match and match[2] in (name, name[0])), None)
+    if match is None or seconds is None or int(match[1]) < 1:
+        raise ValueError("is not a number of requests in a time")
+    return RateLimit(int(match[1]), seconds)
+
+
 def _log_format(text: str) -> str:
     if text not in {"text", "json"}:
         raise ValueError("is not a format")
     return text
 
 
+_RATE: Final = Kind("requests a second, minute, hour or day, such as 10/second", _rate)
 _FLAG: Final = Kind("1 or 0", _flag)
 _DATABASE: Final = Kind("a libpq URL, postgresql://user@host/name", _database)
 _HOST_NAME: Final = Kind("an address or the name of this host, such as 0.0.0.0", _host)
@@ -189,6 +209,12 @@ class Settings:
     )
     host: str = _setting(_HOST_NAME, "127.0.0.1", "address that the server listens on")
     port: int = _setting(_PORT, 8000, "port that the server listens on")
+    trusted_proxies: tuple[Network, ...] = _setting(
+        _NETWORKS, (), "networks of proxies whose `Forwarded` or `X-Forwarded-For` is believed"
+    )
+    rate_limit: RateLimit | None = _setting(  # noqa: RUF009 - a NamedTuple is frozen
+        _RATE, None, "requests that one token may make, such as `10/second` or `600/minute`; further ones are 429"
+    )
     workers: int = _setting(_integer(1, 64), 1, "number of worker processes")
     admin_password: str | None = _setting(_PASSWORD, None, "password of the first user", is_secret=True)
     token_days: int = _setting(_integer(1, 3_650), 30, "a token expires after so many days without use")
@@ -231,12 +257,16 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings of an environment; an empty variable is the same as an unset one. Raises SettingError."""
-        given = {name: text for name, text in environ.items() if _is_ours(name) and text.strip()}
+        """Return the settings of an environment; an empty variable is the same as an unset one.
+
+        Raises SettingError for a wrong value, and for a name that is probably a misspelt setting. ``unknown_names``
+        returns the other names that are no setting.
+        """
+        given = variables_of(environ)
         known = {setting.variable: setting for setting in described()}
         for name in sorted(given.keys() - known.keys()):
-            raise SettingError(_unknown(name))
-        return cls(**{_field_of(name): _read(known[name], text) for name, text in given.items()})
+            _refuse_misspelt(name)
+        return cls(**{_field_of(name): _read(known[name], text) for name, text in given.items() if name in known})
 
     @property
     def is_embedded(self) -> bool:
@@ -260,6 +290,11 @@ def described() -> Sequence[Setting]:
     ]
 
 
+def unknown_names(environ: Mapping[str, str]) -> Sequence[str]:
+    """Return the names of variables that begin with ``CRM_`` and are no settings, sorted."""
+    return sorted(variables_of(environ).keys() - {setting.variable for setting in described()})
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a field of `Settings`."""
     return PREFIX + name.upper()
@@ -269,14 +304,10 @@ def _field_of(name: str) -> str:
     return name.removeprefix(PREFIX).lower()
 
 
-def _is_ours(name: str) -> bool:
-    return name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX)
-
-
-def _unknown(name: str) -> str:
-    public = [setting.variable for setting in described() if not setting.is_internal]
-    nearest = difflib.get_close_matches(name, public, n=1, cutoff=0.0)[0]
-    return f"{name} is no setting: did you mean {nearest}? If not, unset it."
+def _refuse_misspelt(name: str) -> None:
+    nearest = meant_by(name, [setting.variable for setting in described() if not setting.is_internal])
+    if nearest is not None:
+        raise SettingError(f"{name} is no setting: did you mean {nearest}? If not, unset it.")
 
 
 def _read(setting: Setting, text: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Final
 
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -25,6 +26,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     InUseError: HTTPStatus.CONFLICT,
+    DeliveryFinishedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

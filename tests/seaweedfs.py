@@ -61,7 +61,7 @@ def running(place: pathlib.Path) -> Iterator[S3]:
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                *(_WEED, "server", f"-dir={place}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options(ports)),
+                *(str(_WEED), "server", f"-dir={place}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options(ports)),
                 *("-filer", "-s3", f"-s3.config={config}", "-volume.max=100", "-master.volumeSizeLimitMB=64"),
             ],
             stdout=log,

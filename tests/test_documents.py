@@ -11,9 +11,9 @@ import pytest
 
 import crm_core
 import crm_core.testing
-from crm_http.api.errors import STATUSES
 from crm_http.cli.main import crm
 from crm_http.settings import Settings, described, variable
+from crm_http.statuses import STATUSES
 from tests.markdown import ROOT, blocks
 
 README = ROOT / "README.md"
@@ -24,6 +24,8 @@ DOCS = [
 PAGES = [
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     *(page for page in DOCS if page != "docs/api.md"),
     *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/**/*.md")),
 ]
@@ -38,6 +40,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Embedding 1": FOLLOWED,
         "Three packages 1": "not run: a picture",
     },
+    "CONTRIBUTING.md": {"Set up 1": "not run: .ci/run runs both"},
     "docs/tutorial.md": {
         "Start the server 1": FOLLOWED,
         "Start the server 2": FOLLOWED,

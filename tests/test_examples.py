@@ -14,7 +14,7 @@ from litestar.testing import AsyncTestClient
 
 from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres import migrate
-from crm_core import LEADS, WEBHOOKS, FileStore, User, WebhookSender
+from crm_core import LEADS, WEBHOOKS, Attempt, FileStore, User, WebhookSender
 from crm_core.testing import FileStoreContract, Scene
 from tests.examples import on_memory, own_transaction, queue_sender, sqlite_files
 
@@ -73,7 +73,7 @@ class TestSqliteFileStore(FileStoreContract):
 def test_deliveries_come_to_the_queue_and_one_that_is_full_is_an_outcome() -> None:
     async def deliver() -> list[object]:
         scene = Scene(db := MemoryDatabase())
-        queue = asyncio.Queue(1)
+        queue: asyncio.Queue[Attempt] = asyncio.Queue(1)
         sender: WebhookSender = queue_sender.QueueSender(queue)
         await scene.create(WEBHOOKS, name="w", model="Lead", url="https://example.com/leads")
         async with queue_sender.delivering(db, db.outbox, queue):

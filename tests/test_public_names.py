@@ -11,23 +11,26 @@ PUBLIC: Mapping[str, str] = {
     "crm_core": """
         ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
         PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Account Accounts Actor Attempt
-        Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
-        Decision Delivery DeliveryDetail DeliveryLog DeliveryState Document DuplicateRequestError Enrollment
+        ACTIVE_USER Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
+        Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        DuplicateRequestError Enrollment
         EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
         IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
         LoggedDelivery Needs NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome Page Passwords
         PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove
         RequestInProgressError Resource Result Retries Search Service Stage Steps StoredFile Task
         TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
-        UserChange UsernameTakenError Users VersionConflictError Webhook WebhookSender cursor_of flatten
-        matches searched_text simple_lower sort_key
+        UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender
+        WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text
+        sort_key sorting_key
     """,
     "crm_core.use_cases": """
         DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads users webhooks
     """,
     "crm_core.testing": """
-        USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene PayloadContext
-        WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches payloads
+        DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene
+        PayloadContext WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches
+        payloads
     """,
     "crm_adapters.documents": "body_of decode decode_list encode",
     "crm_adapters.image_headers": "read_header",

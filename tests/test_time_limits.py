@@ -12,11 +12,12 @@ from crm_adapters import s3
 from crm_adapters.postgres.connection import options, pool, timeouts
 from crm_adapters.webhooks import HttpWebhookSender, egress, sender
 from crm_core.engine.receipts import RECEIPTS_KEPT
-from crm_core.rules.login_throttle import FAILURE_WINDOW
+from crm_core.rules.login_throttle import ADDRESS_MEMORY, FAILURE_WINDOW
 from crm_core.use_cases import DeliveryWorker
 from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_http import fairness
 from crm_http.middleware import Limits
 from crm_http.server import composition, workers
 from crm_http.settings import Settings
@@ -42,6 +43,7 @@ SECONDS: Final = {
     "receiving a body, or one piece of an upload": Limits().body_seconds,
     "receiving a whole upload": Limits().pieces_seconds,
     "sending one piece of a long answer": Limits().send_seconds,
+    "waiting for one's turn beside others": fairness.MAX_TURN_WAIT,
     "waiting for the database in `/readyz`": composition._READY_SECONDS,
     "waiting for a free connection of the pool": pool.Pool("")._pool.timeout,
     "opening a connection, for each host": of_libpq("connect_timeout"),
@@ -80,6 +82,7 @@ LONGER: Final = {
     "a finished delivery": RETENTION["delivered"],
     "a dead delivery": RETENTION["dead"],
     "counted failures of a login": FAILURE_WINDOW,
+    "an address from which a user logged in": ADDRESS_MEMORY,
 }
 
 

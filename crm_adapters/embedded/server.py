@@ -51,7 +51,9 @@ _SOCKET_ROOT = Path("/tmp")  # noqa: S108 - mkdtemp makes it private; short, and
 _READY_SECONDS = 30.0
 # Together with the ten seconds for the workers, they must stay below 15.
 _FAST_STOP_SECONDS, _IMMEDIATE_STOP_SECONDS = 3.0, 1.0
-_MAX_DEATHS, _DEATHS_SECONDS = 5, 60.0
+#: So often in a row a server may end before it answers; then it is not started again.
+_MAX_FAILED_STARTS = 5
+_FIRST_PAUSE = 0.1
 _LOG_CHECK_INTERVAL = 60.0
 
 _SETTINGS = (
@@ -69,11 +71,11 @@ def _do_nothing() -> None:
 def embedded_server(data_dir: Path, *, on_failure: Callable[[], None] = _do_nothing) -> Iterator[str]:
     """Yield the libpq URL of a running server that keeps its cluster in `data_dir/postgres`.
 
-    The first process starts it, restarts it when it dies and stops it on exit; others attach.
+    The first process starts it, starts it again whenever it ends, and stops it on exit; others attach.
 
     Args:
         data_dir: The application's data directory; created for this user alone when missing.
-        on_failure: Called once, in another thread, when the server dies too often to be restarted.
+        on_failure: Called once, in another thread, when the server ends too often before it answers.
     """
     with contextlib.ExitStack() as stack:
         with _one_clear_line(data_dir):
@@ -206,6 +208,15 @@ def _wait_gone(cluster: Path, seconds: float) -> bool:
     return not running
 
 
+def pause_before_start(failed_starts: int) -> float:
+    """Return the seconds to wait before the server is started again.
+
+    Args:
+        failed_starts: how often in a row it ended before it answered.
+    """
+    return _FIRST_PAUSE * 3 ** (failed_starts - 1) if failed_starts else 0.0
+
+
 class _Server:
     """The child and its supervision."""
 
@@ -258,18 +269,27 @@ class _Server:
                 rotate(self._layout.log)
 
     def _supervise(self) -> None:
-        deaths: list[float] = []
+        """Start the server again when it ends: at once if it had answered, else after longer and longer pauses."""
+        failed_starts = 0
         while True:
-            code, now = self._process.wait(), time.monotonic()
+            code = self._process.wait()
             if self._stopping.is_set():
                 return
-            deaths = [*(then for then in deaths if now - then < _DEATHS_SECONDS), now]
-            if len(deaths) >= _MAX_DEATHS or not self._still_ours():
+            if failed_starts >= _MAX_FAILED_STARTS or not self._still_ours():
                 _log.error("PostgreSQL ended (%s) and is not started again; see %s", code, self._layout.log)
                 self._on_failure()
                 return
             _log.warning("PostgreSQL ended (%s): starting it again", code)
-            self._restart(after=0.1 * 3 ** (len(deaths) - 1))
+            self._restart(after=pause_before_start(failed_starts))
+            failed_starts = 0 if self._has_answered() else failed_starts + 1
+
+    def _has_answered(self) -> bool:
+        """Wait until the server answers or has ended; return whether it answered."""
+        while self._process.poll() is None and not self._stopping.is_set():
+            if _answers(self._sockets):
+                return True
+            self._stopping.wait(0.02)
+        return False
 
     def _restart(self, *, after: float) -> None:
         self._stopping.wait(after)
@@ -278,7 +298,7 @@ class _Server:
                 return
             try:
                 self._process = self._spawn()
-            except (OSError, EmbeddedServerError):  # the old process stays, so this counts as one more death
+            except (OSError, EmbeddedServerError):  # the old process stays, so this counts as a failed start
                 _log.exception("PostgreSQL could not be started again")
 
     def stop(self) -> None:

@@ -50,6 +50,7 @@ class MemoryAccounts:
         self._groups: dict[str, frozenset[str]] = dict(GROUPS)
         self._tokens: dict[bytes, _TokenEntry] = {}
         self._failures: dict[str, Failures] = {}
+        self._addresses: dict[int, dict[str, datetime]] = {}
 
     # What requests and logins need
 
@@ -97,16 +98,29 @@ class MemoryAccounts:
         """Return the failed logins counted against the keys."""
         return {key: self._failures[key] for key in keys if key in self._failures}
 
-    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more failure against the keys."""
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> Mapping[str, Failures]:
+        """Count one more failure against the keys and return the counts."""
         self._forget_failures_before(now - forget_after)
         for key in keys:
             before = self._failures.pop(key, None)
             self._failures[key] = Failures(before.count + 1 if before else 1, now)
+        return {key: self._failures[key] for key in keys}
 
     async def forget_failures(self, key: str) -> None:
         """Delete the count of a key."""
         self._failures.pop(key, None)
+
+    async def remember_address(self, user_id: int, address: str, now: datetime, forget_after: timedelta) -> None:
+        """Keep that a user logged in from an address, and delete those that are too long unused."""
+        known = self._addresses.setdefault(user_id, {})
+        known[address] = now
+        self._addresses[user_id] = {place: at for place, at in known.items() if at >= now - forget_after}
+
+    async def knows_address(self, username: str, address: str, since: datetime) -> bool:
+        """Return whether the user with this name has logged in from an address since then."""
+        entry = self._find(username)
+        at = self._addresses.get(entry.account.user.id, {}).get(address) if entry else None
+        return at is not None and at >= since
 
     # What administrators do
 
@@ -194,6 +208,10 @@ class MemoryAccounts:
     def has_user(self, user_id: object) -> bool:
         """Return whether there is a user with this id, disabled or not."""
         return user_id in self._entries
+
+    def has_active_user(self, user_id: object) -> bool:
+        """Return whether there is a user with this id who is not disabled."""
+        return any(entry.account.user.id == user_id for entry in self._entries.values() if entry.account.is_active)
 
     def _actor(self, account: Account) -> Actor:
         return Actor(

@@ -1,7 +1,7 @@
 """Records in memory."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,7 @@ from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500
@@ -28,6 +28,11 @@ class _Row:
     version: int
     body: bytes
     value: Any
+    hidden: Mapping[str, object]
+
+    def get(self, name: str) -> object:
+        """Return a field, or what is kept beside the document."""
+        return getattr(self.value, name) if hasattr(self.value, name) else self.hidden.get(name)
 
 
 class MemoryDatabase:
@@ -46,7 +51,7 @@ class MemoryDatabase:
     def __init__(self, accounts: MemoryAccounts | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.accounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
-        self.outbox = MemoryOutbox(self._is_active, clock)
+        self.outbox = MemoryOutbox(self._webhook, clock)
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
@@ -122,6 +127,8 @@ class MemoryDatabase:
     def _exists(self, key: Key) -> bool:
         if key.resource == "user":
             return self.accounts.has_user(key.id)
+        if key.resource == ACTIVE_USER:
+            return self.accounts.has_active_user(key.id)
         return key.id in self._rows[key.resource]
 
     def _search(self, search: Search) -> tuple[Record, ...]:
@@ -131,7 +138,7 @@ class MemoryDatabase:
         return tuple(
             Record(Key(search.resource, id_), row.version, row.value)
             for id_, row in sorted(self._rows[search.resource].items())
-            if combine(getattr(row.value, name) in values for name, values in conditions)
+            if combine(row.get(name) in values for name, values in conditions)
         )
 
     def _catalog(self, entity: str) -> Catalog:
@@ -166,9 +173,12 @@ class MemoryDatabase:
     def _row(self, write: Put | Remove) -> _Row | None:
         if isinstance(write, Remove):
             return None
-        before = self._document(write.key)
+        before = self._rows[write.key.resource].get(write.key.id)
         body = documents.encode(write.value)
-        return _Row(before.version + 1 if before else 1, body, documents.decode(write.key.resource, body))
+        value = documents.decode(write.key.resource, body)
+        if before is None:
+            return _Row(1, body, value, write.hidden)
+        return _Row(before.version + 1, body, value, {**before.hidden, **write.hidden})
 
     def _keep(self, key: Key, row: _Row | None) -> None:
         rows = self._rows[key.resource]
@@ -181,9 +191,9 @@ class MemoryDatabase:
         if key.resource == "webhook" and isinstance(key.id, UUID):
             (self.outbox.add_webhook if row else self.outbox.remove_webhook)(key.id)
 
-    def _is_active(self, webhook: UUID) -> bool:
-        row = self._rows["webhook"].get(webhook)
-        return row is not None and row.value.is_active
+    def _webhook(self, id_: UUID) -> Webhook | None:
+        row = self._rows["webhook"].get(id_)
+        return row.value if row else None
 
 
 def _watched(value: object) -> tuple[str, ...]:

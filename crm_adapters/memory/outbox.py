@@ -15,13 +15,15 @@ from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Atte
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
-from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_core.webhooks.entity import SECRET_OVERLAP, Webhook
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 
 @attrs.define(kw_only=True)
 class _Row:
     delivery: Delivery
+    request: WebhookRequest
     body: bytes
     state: DeliveryState
     next_at: datetime
@@ -33,6 +35,18 @@ class _Row:
     answer: str = ""
     attempted_at: datetime | None = None
     finished_at: datetime | None = None
+
+    def record(self, result: Result, now: datetime) -> None:
+        """Record the result of the last attempt. A cancelled delivery that was accepted after all is delivered."""
+        self.attempted_at, self.request = now, result.request or self.request
+        self.status, self.error, self.answer = result.outcome.status, result.outcome.error, result.outcome.answer
+        if self.state == "cancelled" and result.state != "delivered":
+            return
+        self.state = result.state
+        if result.state == "pending":
+            self.next_at = now + timedelta(seconds=result.wait)
+        else:
+            self.finished_at = now
 
 
 @attrs.define(kw_only=True)
@@ -51,12 +65,12 @@ class MemoryOutbox:
     """Deliveries in memory (``crm_core.ports.Outbox`` and ``DeliveryLog``).
 
     Args:
-        is_active: returns whether a webhook exists and is active.
+        webhook: returns a webhook, or None if there is none with that id.
         clock: returns the time in UTC.
     """
 
-    def __init__(self, is_active: Callable[[UUID], bool], clock: Callable[[], datetime]) -> None:
-        self._is_active = is_active
+    def __init__(self, webhook: Callable[[UUID], Webhook | None], clock: Callable[[], datetime]) -> None:
+        self._webhook = webhook
         self._clock = clock
         self._rows: dict[UUID, _Row] = {}
         self._endpoints: dict[UUID, _Endpoint] = {}
@@ -72,6 +86,7 @@ class MemoryOutbox:
         for delivery in deliveries:
             self._rows[delivery.id] = _Row(
                 delivery=delivery,
+                request=WebhookRequest(delivery.method, delivery.url, delivery.headers),
                 body=documents.body_of(delivery),
                 state="dead" if delivery.error else "pending",
                 error=delivery.error,
@@ -102,26 +117,22 @@ class MemoryOutbox:
                 for webhook in self._secrets
             }
         )
-        claimed: list[_Row] = []
+        claimed: list[tuple[_Row, Webhook]] = []
         for row in self._first_of_each_record():
-            if row.next_at <= now and room[row.delivery.webhook] > 0 and len(claimed) < limit:
-                room[row.delivery.webhook] -= 1
+            webhook = self._webhook(row.delivery.webhook)
+            if webhook and row.next_at <= now and room[webhook.id] > 0 and len(claimed) < limit:
+                room[webhook.id] -= 1
                 row.state, row.next_at = "sending", now + LEASE
                 row.attempts, row.claims = row.attempts + 1, row.claims + 1
-                claimed.append(row)
-        return Claim([self._attempt(row, now) for row in claimed], len(claimed) == limit)
+                claimed.append((row, webhook))
+        return Claim([self._attempt(row, webhook, now) for row, webhook in claimed], len(claimed) == limit)
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Record the results of attempts and return the health of the webhooks that failed."""
         now = self._clock()
         settled = [(row, each) for each in results if (row := self._claimed(each.delivery, each.claim))]
         for row, each in settled:
-            row.state, row.attempted_at = each.state, now
-            row.status, row.error, row.answer = each.outcome.status, each.outcome.error, each.outcome.answer
-            if each.state == "pending":
-                row.next_at = now + timedelta(seconds=each.wait)
-            else:
-                row.finished_at = now
+            row.record(each, now)
         delivered = {row.delivery.webhook for row, each in settled if each.state == "delivered"}
         for webhook in delivered:
             self._endpoints.pop(webhook, None)
@@ -131,7 +142,7 @@ class MemoryOutbox:
     async def release(self, attempts: Sequence[Attempt]) -> None:
         """Give back attempts that were begun and have not ended."""
         for each in attempts:
-            if row := self._claimed(each.delivery, each.claim):
+            if (row := self._claimed(each.delivery, each.claim)) and row.state == "sending":
                 row.state, row.next_at = "pending", self._clock()
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
@@ -176,14 +187,20 @@ class MemoryOutbox:
         row = self._row(webhook, delivery)
         if row is None:
             return None
-        sent = row.delivery
-        return _logged(row), DeliveryDetail(sent.method, sent.url, sent.headers, row.body, row.answer)
+        return _logged(row), DeliveryDetail(row.request, row.body, row.answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Send a delivery again from its first attempt on."""
         row = self._row(webhook, delivery)
         if row and row.state != "sending":
             self._restart([row])
+
+    async def cancel(self, webhook: UUID, delivery: UUID) -> None:
+        """Finish a delivery that is not finished, without another attempt."""
+        row = self._row(webhook, delivery)
+        if row and row.finished_at is None:
+            row.state, row.finished_at = "cancelled", self._clock()
+            self._wake()
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
         """Send all deliveries again that died since then; return how many."""
@@ -197,6 +214,11 @@ class MemoryOutbox:
         """Return the secret that a webhook's requests are signed with."""
         found = self._secrets.get(webhook)
         return found[0].secret if found else None
+
+    async def first_secret(self, webhook: UUID) -> str | None:
+        """Return the secret that a webhook was created with; None once it has another."""
+        secrets = self._secrets.get(webhook, [])
+        return secrets[0].secret if len(secrets) == 1 else None
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
         """Sign with a new secret, and for a while also with the earlier ones."""
@@ -215,7 +237,7 @@ class MemoryOutbox:
 
     def _claimed(self, delivery: UUID, claim: int) -> _Row | None:
         row = self._rows.get(delivery)
-        return row if row and row.claims == claim and row.state == "sending" else None
+        return row if row and row.claims == claim and row.state in ("sending", "cancelled") else None
 
     def _first_of_each_record(self) -> list[_Row]:
         first: dict[tuple[UUID, UUID], _Row] = {}
@@ -227,24 +249,22 @@ class MemoryOutbox:
 
     def _slots(self, webhook: UUID, now: datetime, *, idle_only: bool) -> int:
         endpoint = self._endpoints.get(webhook)
-        if not self._is_active(webhook) or (endpoint and (idle_only or endpoint.paused_until > now)):
+        found = self._webhook(webhook)
+        if found is None or not found.is_active or (endpoint and (idle_only or endpoint.paused_until > now)):
             return 0
         return 1 if endpoint or idle_only else MAX_CONCURRENCY_PER_ENDPOINT
 
-    def _attempt(self, row: _Row, now: datetime) -> Attempt:
-        delivery = row.delivery
-        return Attempt(
-            delivery=delivery.id,
-            webhook=delivery.webhook,
+    def _attempt(self, row: _Row, webhook: Webhook, now: datetime) -> Attempt:
+        secrets = self._secrets[webhook.id]
+        return make_attempt(
+            row.claims,
+            delivery=row.delivery.id,
+            webhook=webhook.id,
             number=row.attempts,
-            claim=row.claims,
-            method=delivery.method,
-            url=delivery.url,
-            headers=delivery.headers,
+            templates=webhook,
             body=row.body,
-            secrets=tuple(
-                each.secret for each in self._secrets[delivery.webhook] if each.until is None or each.until > now
-            ),
+            earlier=row.request,
+            secrets=tuple(each.secret for each in secrets if each.until is None or each.until > now),
         )
 
     def _fail(self, webhook: UUID, failures: int, now: datetime) -> Health:
@@ -253,7 +273,7 @@ class MemoryOutbox:
         return Health(failures=endpoint.failures, failing_for=now - endpoint.failing_since)
 
     def _restart(self, rows: Iterable[_Row]) -> int:
-        restarted = [row for row in rows if row.delivery.url]
+        restarted = list(rows)
         for row in restarted:
             row.state, row.attempts, row.next_at, row.finished_at = "pending", 0, self._clock(), None
             self._wake()

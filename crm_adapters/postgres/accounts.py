@@ -74,13 +74,25 @@ class PostgresAccounts:
         rows = await self._pool.fetch_again(query("failures"), {"keys": list(keys)})
         return {key: Failures(count, latest) for key, count, latest in rows}
 
-    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> None:
-        """Count one more failure against the keys."""
-        await self._pool.fetch(query("add_failure"), {"keys": list(keys), "now": now, "forget_after": forget_after})
+    async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> Mapping[str, Failures]:
+        """Count one more failure against the keys and return the counts."""
+        params = {"keys": list(keys), "now": now, "forget_after": forget_after}
+        rows = await self._pool.fetch(query("add_failure"), params)
+        return {key: Failures(count, latest) for key, count, latest in rows}
 
     async def forget_failures(self, key: str) -> None:
         """Delete the count of a key."""
         await self._pool.fetch(query("forget_failures"), {"key": key})
+
+    async def remember_address(self, user_id: int, address: str, now: datetime, forget_after: timedelta) -> None:
+        """Keep that a user logged in from an address, and delete those that are too long unused."""
+        params = {"user_id": user_id, "address": address, "now": now, "forget_after": forget_after}
+        await self._pool.fetch(query("remember_address"), params)
+
+    async def knows_address(self, username: str, address: str, since: datetime) -> bool:
+        """Return whether the user with this name has logged in from an address since then."""
+        params = {"username": normal_username(username), "address": address, "since": since}
+        return bool(await self._pool.fetch_again(query("knows_address"), params))
 
     # What administrators do
 

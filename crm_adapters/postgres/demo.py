@@ -1,9 +1,10 @@
 """Demo data in bulk: what the app would have written one by one, by COPY, in one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
+from uuid import UUID
 
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
@@ -17,7 +18,7 @@ from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDa
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.engine.decisions import event_of
 from crm_core.model.accounts import Actor, Caller, User
-from crm_core.resources import ATTRIBUTES, PIPELINES
+from crm_core.resources import ATTRIBUTES, PIPELINES, RESOURCES
 from crm_core.rules.needs import Key, Needs
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
@@ -74,10 +75,12 @@ async def _load(connection: Connection, company: Company, tell: Callable[[int, i
     database = PostgresDatabase.on(connection)
     who = caller(Actor(user=company.users[0], is_superuser=True), request_id=_REQUEST_ID)
     pipeline, _ = await records.create(database, who, PIPELINES, PIPELINE)
+    known = await database.known(Needs(records=frozenset({key := Key("pipeline", pipeline)})))
+    stage_ids = {stage.name: stage.id for stage in getattr(known.value(key), "stages", ())}
     total, done = sum(company.counts.values()), 0
     for resource, made in company.records(pipeline):
         for batch in _batches(made):
-            await _copy(connection, resource, batch)
+            await _copy(connection, resource, batch, stage_ids)
             done += len(batch)
             tell(done, total)
     # At last, as nobody else can define attributes until this is committed.
@@ -105,14 +108,20 @@ def _batches(made: Iterable[Made]) -> Iterator[Sequence[Made]]:
         yield batch
 
 
-async def _copy(connection: Connection, resource: str, batch: Sequence[Made]) -> None:
-    """Write records and their events."""
-    copy = sql.SQL("copy {} (id, version, document) from stdin").format(sql.Identifier(resource))
+async def _copy(connection: Connection, resource: str, batch: Sequence[Made], stage_ids: Mapping[str, UUID]) -> None:
+    """Write records and their events, and beside leads the ids of their stages."""
+    hidden = RESOURCES[resource].hidden
+    columns = sql.SQL(", ").join(map(sql.Identifier, ("id", "version", "document", *hidden)))
+    copy = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(resource), columns)
     async with connection.cursor() as cursor:
         async with cursor.copy(copy) as rows:
-            await rows.write(b"".join(_line(each.id, 1, documents.encode(each)) for _, each in batch))
+            await rows.write(b"".join(_record(each, [stage_ids[each.stage] for _ in hidden]) for _, each in batch))
         async with cursor.copy(_EVENT) as rows:
             await rows.write(b"".join(_event(resource, author, each) for author, each in batch))
+
+
+def _record(record: Any, hidden: Sequence[UUID]) -> bytes:
+    return _line(record.id, 1, documents.encode(record), *hidden)
 
 
 def _event(resource: str, author: User, record: Any) -> bytes:

@@ -25,6 +25,7 @@ _SETTINGS: Final = (
 #: The values with which a session begins, before our own settings.
 _READ_SETTINGS: Final = b"select name, reset_val from pg_settings where name = any(%(names)s)"
 _NOW: Final = b"select extract(epoch from clock_timestamp())::float8"
+_LOGIN_ADDRESSES: Final = b"select address, count(*) from login_address group by address"
 _POLL_INTERVAL: Final = 0.05
 
 
@@ -100,6 +101,13 @@ async def role(conninfo: str) -> str:
     except UnavailableError:
         return "gone"
     return "standby" if is_standby else "primary"
+
+
+async def login_addresses(conninfo: str) -> Mapping[str, int]:
+    """Return the addresses from which users have logged in, with the number of users. Raises UnavailableError."""
+    with translated():
+        async with await connect(conninfo, autocommit=True) as connection:
+            return dict(await fetch(connection, _LOGIN_ADDRESSES, {}))
 
 
 async def seconds_behind(primary: str, replica: str) -> float | None:

@@ -5,12 +5,13 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
 
+from crm_adapters import documents
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import SET_LOCAL, connect, is_behind_pooler, parameters
 from crm_adapters.postgres.connection.pool import Pool
@@ -21,6 +22,7 @@ from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Atte
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_core.webhooks.requests import WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 logger = logging.getLogger("crm.postgres")
@@ -75,6 +77,9 @@ class PostgresOutbox:
             "errors": [result.outcome.error for result in results],
             "answers": [result.outcome.answer for result in results],
             "blamed": [result.is_endpoints_failure for result in results],
+            "methods": [result.request and result.request.method for result in results],
+            "urls": [result.request and result.request.url for result in results],
+            "headers": [result.request and documents.encode(result.request.headers).decode() for result in results],
         }
         rows = await self._pool.fetch(query("record_results"), params)
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
@@ -119,11 +124,16 @@ class PostgresOutbox:
             return None
         logged = LoggedDelivery(**dict(zip(_LOGGED, rows[0], strict=False)))
         method, url, headers, body, answer = rows[0][len(_LOGGED) :]
-        return logged, DeliveryDetail(method, url, msgspec.json.decode(headers), body, answer)
+        return logged, DeliveryDetail(WebhookRequest(method, url, msgspec.json.decode(headers)), body, answer)
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Send a delivery again from its first attempt on."""
         await self._pool.fetch(query("redeliver"), {"webhook": webhook, "id": delivery})
+        self.wake()
+
+    async def cancel(self, webhook: UUID, delivery: UUID) -> None:
+        """Finish a delivery that is not finished, without another attempt."""
+        await self._pool.fetch(query("cancel"), {"webhook": webhook, "id": delivery})
         self.wake()
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
@@ -140,6 +150,11 @@ class PostgresOutbox:
     async def secret(self, webhook: UUID) -> str | None:
         """Return the secret that a webhook's requests are signed with."""
         rows = await self._pool.fetch_again(query("secret"), {"webhook": webhook})
+        return rows[0][0] if rows else None
+
+    async def first_secret(self, webhook: UUID) -> str | None:
+        """Return the secret that a webhook was created with; None once it has another."""
+        rows = await self._pool.fetch_again(query("first_secret"), {"webhook": webhook})
         return rows[0][0] if rows else None
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
@@ -204,18 +219,23 @@ def outbox_statistics(url: str) -> Mapping[str, float]:
 
 
 def _attempt(row: Row) -> Attempt:
-    _, id_, webhook, number, claim, method, url, headers, body, secrets = row
-    return Attempt(
+    _, id_, webhook, number, claim, body, *requests, secrets = row
+    earlier, templates = _request(requests[:3]), _request(requests[3:])
+    return make_attempt(
+        claim,
         delivery=id_,
         webhook=webhook,
         number=number,
-        claim=claim,
-        method=method,
-        url=url,
-        headers=msgspec.json.decode(headers),
+        templates=templates,
         body=body,
+        earlier=earlier,
         secrets=tuple(secrets),
     )
+
+
+def _request(cells: Sequence[Any]) -> WebhookRequest:
+    method, url, headers = cells
+    return WebhookRequest(method, url, msgspec.json.decode(headers))
 
 
 _LOGGED: Final = (

@@ -5,8 +5,9 @@ what it needs, and commits its changes all or nothing, provided that what was kn
 decision again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
+from uuid import UUID
 
 import attrs
 
@@ -18,11 +19,20 @@ from crm_core.webhooks.deliveries import Delivery
 
 @attrs.frozen
 class Put:
-    """A record to be written, with the event that tells of it."""
+    """A record to be written, with the event that tells of it.
+
+    Attributes:
+        key: its key.
+        value: the entity.
+        event: the change.
+        hidden: values that are kept beside the document and never shown, by their names (``Resource.hidden``):
+            searches can name them. Those that are not here stay as they are.
+    """
 
     key: Key
     value: object
     event: Event
+    hidden: Mapping[str, UUID] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -4,19 +4,29 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
 from crm_core.input.fields import FieldKind
 from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
+from crm_core.input.texts import sorting_key
 from crm_core.resources import Resource
+
+#: What stands after a field whose texts are ordered folded.
+_FOLDED: Final = "~"
 
 
 def write_cursor(query: Query, cursor: Cursor) -> str:
     """Return a cursor as an opaque text for URLs."""
-    order = ("-" if query.descending else "") + (query.order_by or "")
+    order = _order(query.resource, query.order_by, descending=query.descending)
     return pack(order, cursor.value, str(cursor.id))
+
+
+def _order(resource: Resource, name: str | None, *, descending: bool) -> str:
+    """Return the order that a cursor belongs to. Release 0.1.0 ordered texts by code point, without the mark."""
+    mark = _FOLDED if name and resource.fields[name].kind == "text" else ""
+    return f"{'-' * descending}{name or ''}{mark}"
 
 
 def pack(*parts: str | None) -> str:
@@ -50,7 +60,7 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
     """Return a cursor that belongs to the order of the query. Raises InvalidError."""
     order, cursor = ordered
     name = query.get("order_by")
-    if order == ("-" if query.get("descending", True) else "") + (name or ""):
+    if order == _order(query["resource"], name, descending=query.get("descending", True)):
         field = query["resource"].fields[name] if name else None
         try:
             if cursor.value is None and (field is None or field.nullable):
@@ -64,7 +74,7 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
 
 
 def ordering_value(kind: FieldKind, value: str) -> Any:
-    """Return a value of an ordering field from its text on the wire. Raises RefusedError."""
+    """Return what an ordering field sorts by, from its text on the wire. Raises RefusedError."""
     if kind == "datetime":
         time = read_datetime(value)
         if iso(time) != value:  # no document shows it like this
@@ -72,4 +82,4 @@ def ordering_value(kind: FieldKind, value: str) -> Any:
         return time
     if kind == "date":
         return read_full_date(value)
-    return value
+    return sorting_key(value)

@@ -6,13 +6,14 @@ Each decision reads from top to bottom; it yields :class:`~crm_core.rules.needs.
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from attrs import evolve
 
 from crm_core.engine.changes import Changes, Put, Remove
 from crm_core.engine.receipts import ReceiptKey
+from crm_core.engine.unchanged import settled
 from crm_core.errors import (
     ACROSS_FIELDS,
     InUseError,
@@ -29,7 +30,18 @@ from crm_core.model.events import Event, EventKind, differences
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import Key, Known, Needs, Proposal, Record, Search, Steps, catalog_of, without_needs
+from crm_core.rules.needs import (
+    ACTIVE_USER,
+    Key,
+    Known,
+    Needs,
+    Proposal,
+    Record,
+    Search,
+    Steps,
+    catalog_of,
+    without_needs,
+)
 from crm_core.webhooks.deliveries import Delivery, plan
 
 #: The versions that a record may have when it is changed; None for any.
@@ -50,7 +62,7 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
     """
     given: dict[str, object] = {"id": key.id, **dict.fromkeys(resource.defaults_to_now, who.now)}
     if "created_by" in resource.fields:
-        given["created_by"] = who.actor.user.id
+        given["created_by"] = None if who.actor is SYSTEM else who.actor.user.id
     if resource.parent is not None:
         given[resource.parent] = parent
         known = yield (owner := owner_needs(resource, parent))
@@ -59,7 +71,8 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
     values = with_defaults(resource.entity, {**given, **draft.values})
     sent = {name: value for name, value in values.items() if name not in draft.problems}
     validated = yield from _validate(resource, Proposal(who=who, before=None, sent=sent), draft)
-    return (yield from _put(resource, who, None, key, resource.entity(**validated)))
+    shown, hidden = _divided(resource, validated)
+    return (yield from _put(resource, who, None, key, resource.entity(**shown), hidden))
 
 
 def alter(
@@ -70,10 +83,11 @@ def alter(
     Raises InvalidError with every problem, NotFoundError, VersionConflictError, and whatever ``edit`` raises.
     """
     record = yield from _expected_record(resource, who, key, parent, expected)
-    draft = edit(record.value)
+    draft = settled(edit(record.value), record.value)
     proposal = Proposal(who=who, before=record.value, sent=draft.values)
     validated = yield from _validate(resource, proposal, draft)
-    return (yield from _put(resource, who, record, key, evolve(record.value, **validated)))
+    shown, hidden = _divided(resource, validated)
+    return (yield from _put(resource, who, record, key, evolve(record.value, **shown), hidden))
 
 
 def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
@@ -179,9 +193,14 @@ def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, A
 
 
 def _referenced(resource: Resource, proposal: Proposal) -> Mapping[str, Key]:
+    """Return what is newly referred to; what was referred to already may be sent back (decision 12)."""
     named = ((name, to, proposal.sent.get(name)) for name, to in resource.references.items())
-    fields = resource.fields
-    return {name: Key(to, id_) for name, to, id_ in named if id_ is not None and not fields[name].output_only}
+    fields, before = resource.fields, proposal.before
+    return {
+        name: Key(ACTIVE_USER if to == "user" else to, id_)
+        for name, to, id_ in named
+        if id_ is not None and not fields[name].output_only and id_ != getattr(before, name, None)
+    }
 
 
 def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[Mapping[str, object]]:
@@ -221,6 +240,12 @@ def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Map
     return resource.validate(proposal)
 
 
+def _divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values of the record's fields, and those that are kept beside it."""
+    shown = {name: value for name, value in values.items() if name in resource.fields}
+    return shown, {name: value for name, value in values.items() if name in resource.hidden}
+
+
 class _Step(NamedTuple):
     """One record's way from one value to the next, with its event; None stands for no record."""
 
@@ -228,14 +253,22 @@ class _Step(NamedTuple):
     before: object | None
     after: object | None
     event: Event
+    hidden: Mapping[str, UUID]
 
 
-def _step(who: Caller, key: Key, before: Record | None, after: object | None) -> _Step:
-    return _Step(key, before.value if before else None, after, event_of(who, key, before, after))
+_NOTHING: Final[Mapping[str, UUID]] = {}
 
 
-def _put(resource: Resource, who: Caller, before: Record | None, key: Key, after: object) -> Steps[Changes]:
-    step = _step(who, key, before, after)
+def _step(
+    who: Caller, key: Key, before: Record | None, after: object | None, hidden: Mapping[str, UUID] = _NOTHING
+) -> _Step:
+    return _Step(key, before.value if before else None, after, event_of(who, key, before, after), hidden)
+
+
+def _put(
+    resource: Resource, who: Caller, before: Record | None, key: Key, after: object, hidden: Mapping[str, UUID]
+) -> Steps[Changes]:
+    step = _step(who, key, before, after, hidden)
     if before is not None and not step.event.changes:
         return Changes(answer=key, receipt=_receipt(who))
     cascade = yield from resource.cascade(step.before, after)
@@ -249,8 +282,8 @@ def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) 
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
-    for key, before, after, event in steps:
-        writes.append(Remove(key, event) if after is None else Put(key, after, event))
+    for key, before, after, event, hidden in steps:
+        writes.append(Remove(key, event) if after is None else Put(key, after, event, hidden))
         if key.resource in catalogs:
             index = known.catalogs[key.resource].webhook_index
             deliveries += plan(index.candidates(before if after is None else after), event, before, after)

@@ -2,29 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from crm_core.engine.cursors import ordering_value
 from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.input.readers import iso
+from crm_core.input.texts import fold
 from crm_core.resources import Resource
 
 
-def simple_lower(value: str) -> str:
-    """Return a text in lower case, character by character as databases do; Python looks at neighbours of some."""
-    return value.lower() if value.isascii() else "".join(_LOWER.get(c) or c.lower() for c in value)
-
-
-_LOWER: Final = {"\u0130": "i"}
-
-
 def searched_text(resource: Resource, record: object) -> str:
-    """Return the lower-case text that a search looks through: the searched fields, and all texts of attributes."""
+    """Return the folded text that a search looks through: the searched fields, and all texts of attributes.
+
+    Each is on a line of its own; terms have no line breaks, so none is found across two texts.
+    """
     parts: list[str] = [getattr(record, name) or "" for name in resource.search]
     for value in getattr(record, "attributes", {}).values():
         parts += [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return simple_lower("\n".join(parts))
+    return "\n".join(map(fold, parts))
 
 
 def matches(query: Query, record: Any) -> bool:
@@ -37,13 +34,15 @@ def matches(query: Query, record: Any) -> bool:
 def _holds(condition: Filter, record: Any) -> bool:
     is_attribute, operator, name = condition.is_attribute, condition.operator, condition.field
     value = record.attributes.get(name) if is_attribute else getattr(record, name)
+    if operator == "isnull":
+        return (value is None) is condition.value
     if value is None or (is_attribute and not _is_of_type(condition.kind, value)):
         return False
     options: Iterable[object] = condition.value if operator == "in" else (condition.value,)
     if condition.kind == "list":  # a single text stands for a list of one
         return any(option in (value if isinstance(value, list) else [value]) for option in options)
     if operator == "contains":
-        return simple_lower(condition.value) in simple_lower(value)
+        return fold(condition.value) in fold(value)
     if operator in {"exact", "in"}:
         return value in options
     return bool(_COMPARE[operator](value, condition.value))
@@ -54,7 +53,7 @@ def _is_of_type(kind: str, value: object) -> bool:
     if kind == "boolean":
         return isinstance(value, bool)
     if kind == "number":
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     return isinstance(value, str) or (kind == "list" and isinstance(value, list))
 
 

@@ -28,8 +28,8 @@ class Filter:
 
     Attributes:
         field: a field's name, or an attribute's with ``is_attribute``.
-        operator: exact, in, contains, gt, gte, lt or lte.
-        value: what to compare with, of the field's type; a tuple for ``in``.
+        operator: exact, in, contains, gt, gte, lt, lte or isnull. On texts ``contains`` compares them folded.
+        value: what to compare with, of the field's type; a tuple for ``in``, a boolean for ``isnull``.
         kind: the field's kind, or the attribute's type.
         is_attribute: whether the field is a user-defined attribute.
     """
@@ -55,8 +55,8 @@ class Query:
     Attributes:
         resource: the resource of the records.
         filters: conditions of which all hold.
-        terms: lower-case texts, each of which the record contains.
-        order_by: a field, or None for the order of creation.
+        terms: folded texts, each of which the record contains (`crm_core.input.texts.fold`).
+        order_by: a field, or None for the order of creation. Texts are ordered folded, then as they are.
         descending: whether the order is reversed; newest first is the default.
         after: the last record of the page before.
         limit: the largest number of records, or None for all.
@@ -76,7 +76,7 @@ class Query:
         return {
             condition.field: Key(to[condition.field], condition.value)
             for condition in self.filters
-            if not condition.is_attribute and condition.field in to
+            if not condition.is_attribute and condition.operator == "exact" and condition.field in to
         }
 
 

@@ -1,20 +1,37 @@
 """Reading the query parameters of a list (decision 9)."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, assert_never
 from uuid import UUID
 
 from crm_core.engine.cursors import check_cursor, read_cursor
-from crm_core.engine.matching import simple_lower
+from crm_core.engine.parameters import (
+    OPERATOR_MARK,
+    counting_problems,
+    dotted,
+    filter_parameters,
+    is_known,
+    refuse_unknown,
+    split_parts,
+)
 from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.fields import Field
-from crm_core.input.readers import RefusedError, read_boolean, read_full_date, read_uuid, refuse, text_problems
+from crm_core.input.readers import (
+    RefusedError,
+    exact_number,
+    read_boolean,
+    read_full_date,
+    read_uuid,
+    refuse,
+    text_problems,
+)
+from crm_core.input.texts import fold, is_blank, normal
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
-from crm_core.rules.attributes import NOT_DEFINED, normal_name
+from crm_core.rules.attributes import NOT_DEFINED
 from crm_core.rules.needs import Key
 
 MAX_PAGE_SIZE: Final = 1_000
@@ -31,36 +48,29 @@ _NOT_A_CHOICE: Final = Problem(
 def parse_query(
     resource: Resource, params: Mapping[str, str], definitions: Mapping[str, Attribute], *, strict: bool = False
 ) -> Query:
-    """Return the query that parameters ask for; empty values are ignored. Raises InvalidError by parameter."""
+    """Return the query that parameters ask for; blank values are ignored. Raises InvalidError by parameter."""
     query: dict[str, Any] = {"resource": resource}
     filters: list[Filter] = []
-    problems: dict[str, Problems] = {}
-    for name, value in params.items():
+    problems: dict[str, Problems] = {**counting_problems(params)}
+    for sent_name, sent in params.items():
+        name, value = dotted(sent_name), normal(sent)
+        is_asked = not is_blank(value)
         try:
-            if not _is_known(resource, name):
-                _refuse_unknown(resource, strict=strict)
-            elif not value:
-                continue
+            if not is_known(resource, name):
+                refuse_unknown(resource, name, is_asked=is_asked, strict=strict)
             elif value_problems := text_problems(value, len(value)):
-                problems[name] = value_problems
-            elif name in _CONTROLS:
-                query |= _CONTROLS[name](resource, value)
-            else:
+                problems[sent_name] = value_problems
+            elif is_asked and name in _CONTROLS:
+                query |= _CONTROLS[name](resource, value.strip())
+            elif is_asked:
                 filters.append(_read_filter(resource, name, value, definitions))
         except RefusedError as error:
-            problems[name] = error.problems
+            problems[sent_name] = error.problems
     if problems:
         raise InvalidError(problems)
     if (ordered := query.pop("cursor", None)) is not None:
         query["after"] = check_cursor(ordered, query)
     return Query(filters=tuple(filters), **query)
-
-
-def known_parameters(resource: Resource) -> tuple[str, ...]:
-    """Return the names of a list's query parameters; ``attributes.<name>`` stands for any attribute."""
-    named = (*resource.filters, *(name for name in resource.references if name != resource.parent))
-    attribute = (f"{ATTRIBUTE_PREFIX}<name>",) if "attributes" in resource.fields else ()
-    return (*named, *attribute, *_CONTROLS)
 
 
 def refuse_missing(query: Query, exists: Callable[[Key], bool]) -> None:
@@ -93,7 +103,7 @@ def read_limit(value: str) -> int:
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
     """Return the terms of a search: blanks and commas separate them, quotes keep a phrase together."""
     terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
-    distinct = dict.fromkeys(simple_lower(term).replace("\n", " ") for term in terms if term)
+    distinct = dict.fromkeys(folded for term in terms if (folded := fold(term).strip()))
     if len(distinct) > _MAX_TERMS:
         raise refuse("max_length", f"Ensure this value has no more than {_MAX_TERMS} terms.")
     return {"terms": tuple(distinct)}
@@ -107,37 +117,42 @@ _CONTROLS: Final[Mapping[str, Callable[[Resource, str], Mapping[str, object]]]] 
 }
 
 
-def _is_known(resource: Resource, name: str) -> bool:
-    is_attribute = name.startswith(ATTRIBUTE_PREFIX) and "attributes" in resource.fields
-    return is_attribute or name in known_parameters(resource)
-
-
-def _refuse_unknown(resource: Resource, *, strict: bool) -> None:
-    if strict:
-        raise refuse("unknown", f"This parameter is not known. There are: {', '.join(known_parameters(resource))}.")
-
-
 def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
     if name.startswith(ATTRIBUTE_PREFIX):
         return _read_attribute_filter(name.removeprefix(ATTRIBUTE_PREFIX), value, definitions)
-    field = resource.fields[name]
-    return Filter(name, resource.filters.get(name, "exact"), _read_value(field, value), field.kind)
+    field_name, operator = filter_parameters(resource)[name]
+    field, trimmed = resource.fields[field_name], value.strip()
+    operand = read_boolean(trimmed) if operator == "isnull" else _read_value(field, trimmed)
+    return Filter(field_name, operator, operand, field.kind)
 
 
 def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attribute]) -> Filter:
     # Names never have two "_" in a row, but may end in one: the last two belong to the operator.
-    bare, _, operator = name.rpartition("__") if "__" in name else (name, "", "exact")
-    definition = definitions.get(normal_name(bare))
+    bare, _, operator = name.rpartition(OPERATOR_MARK) if OPERATOR_MARK in name else (name, "", "exact")
+    definition = definitions.get(normal(bare))
     if definition is None:
         raise RefusedError((NOT_DEFINED,))
-    if operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
+    if operator != "isnull" and operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
+    operator, operand = _read_operand(definition, operator, value)
+    return Filter(definition.name, operator, operand, definition.type, is_attribute=True)
+
+
+def _read_operand(definition: Attribute, operator: str, value: str) -> tuple[str, object]:
+    """Return the operator and the value to compare an attribute with."""
+    if operator == "isnull":
+        return operator, read_boolean(value)
     read = _ATTRIBUTE_READERS.get(definition.type, str)
-    parts = value.split(",") if operator == "in" else [value]
+    trimmed = value.strip()
+    if operator == "exact" and read is str and trimmed != value:
+        # Values of attributes may have blanks at their ends, unlike those of fields: both are asked for.
+        return "in", (trimmed, value)
+    if operator != "in":
+        return operator, read(trimmed)
+    parts = split_parts(value)
     if len(parts) > _MAX_VALUES:
         raise refuse("max_length", f"Ensure this value has no more than {_MAX_VALUES} items.")
-    operand = tuple(read(part) for part in parts) if operator == "in" else read(value)
-    return Filter(definition.name, operator, operand, definition.type, is_attribute=True)
+    return operator, tuple(read(part) for part in parts)
 
 
 def _read_value(field: Field, value: str) -> object:
@@ -178,11 +193,15 @@ def _read_choice(field: Field, value: str) -> str:
     return value
 
 
-def _read_number(value: str) -> int | float:
-    number = float(value) if _NUMBER.fullmatch(value) else math.nan
-    if not math.isfinite(number):
+def _read_number(value: str) -> int | Decimal:
+    parsed = (
+        exact_number(int(value) if value.lstrip("-").isdigit() else Decimal(value))
+        if _NUMBER.fullmatch(value)
+        else None
+    )
+    if parsed is None:
         raise refuse("invalid", "Enter a number.")
-    return int(value) if value.lstrip("-").isdigit() else number
+    return parsed
 
 
 def _read_day(value: str) -> str:

@@ -1,13 +1,15 @@
 """Drafts: a plain mapping is read field by field, and all problems are reported at once."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem, Problems
 from crm_core.input.fields import REQUIRED, Field, fields_of
-from crm_core.input.readers import ReadContext, RefusedError, read_items, read_list
+from crm_core.input.readers import ReadContext, RefusedError, json_type, read_items, read_list
+
+_NOT_NULL: Final = Problem("null", "This field may not be null.")
 
 
 @attrs.frozen
@@ -18,11 +20,34 @@ class Draft:
         values: checked values of the valid fields that were sent.
         problems: the problems of the other fields, by field.
         merges: the fields whose objects change only the members that they name (RFC 7396).
+        sent: what was read.
+        items: what was read of lists whose items have ids, by field.
+        parts: what was read of other lists and objects that have problems, by field (``RefusedError.parts``).
     """
 
     values: Mapping[str, object]
     problems: Mapping[str, Problems] = attrs.field(factory=dict)
     merges: frozenset[str] = frozenset()
+    sent: Mapping[str, object] = attrs.field(factory=dict)
+    items: Mapping[str, "Sequence[ItemDraft]"] = attrs.field(factory=dict)
+    parts: Mapping[str, Sequence[object] | Mapping[str, object]] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class ItemDraft:
+    """The input for one item of a list after reading; it gets its id before any decision, which may run twice.
+
+    Attributes:
+        values: checked values of the valid fields that were sent, and an id.
+        problems: the problems of the others, as of a new item.
+        sent: what was read.
+        is_new: whether no id was sent.
+    """
+
+    values: Mapping[str, object]
+    problems: Problems = ()
+    sent: Mapping[str, object] = attrs.field(factory=dict)
+    is_new: bool = False
 
 
 def read_draft(entity: type, data: object, context: ReadContext, *, require_all: bool, merge: bool = False) -> Draft:
@@ -48,6 +73,8 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
         return Draft({}, {ACROSS_FIELDS: (_not_a_mapping(data),)})
     values: dict[str, object] = {}
     problems: dict[str, Problems] = _unexpected(entity, data) if context.strict else {}
+    items: dict[str, Sequence[ItemDraft]] = {}
+    parts: dict[str, Sequence[object] | Mapping[str, object]] = {}
     for name, field in fields_of(entity).items():
         if field.output_only:
             continue
@@ -56,11 +83,40 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
                 problems[name] = (IS_REQUIRED,)
             continue
         try:
-            values[name] = _read_merged(field, data[name], context) if merge else _read(field, data[name], context)
+            if field.item is not None and _are_given_ids(field.item) and data[name] is not None:
+                items[name] = _read_item_drafts(field, field.item, data[name], context)
+                values[name] = _items_of(field.item, items[name])
+            else:
+                values[name] = _read_merged(field, data[name], context) if merge else _read(field, data[name], context)
         except RefusedError as error:
             problems[name] = error.problems
-    objects = (name for name in values if merge and isinstance(data[name], Mapping))
-    return Draft(values, problems, frozenset(objects))
+            if error.parts is not None:
+                parts[name] = error.parts
+    objects = (name for name in (values | parts) if merge and isinstance(data[name], Mapping))
+    return Draft(values, problems, frozenset(objects), data, items, parts)
+
+
+def _are_given_ids(item: type) -> bool:
+    own = fields_of(item).get("id")
+    return own is not None and not own.required
+
+
+def _read_item_drafts(field: Field, entity: type, sent: object, context: ReadContext) -> Sequence[ItemDraft]:
+    def read_one(item: object) -> ItemDraft:
+        draft = read_draft(entity, item, context, require_all=True)
+        is_new = "id" not in draft.problems and draft.values.get("id") is None
+        values = {**draft.values, "id": context.new_id()} if is_new else draft.values
+        return ItemDraft(values, draft.problems, draft.sent, is_new)
+
+    is_null = ItemDraft({}, (_NOT_NULL,))
+    return [is_null if item is None else read_one(item) for item in read_list(sent, field.limits["maxItems"])]
+
+
+def _items_of(entity: type, drafts: Sequence[ItemDraft]) -> tuple[Any, ...]:
+    """Return new items; raise RefusedError with the problems of all bad ones by index."""
+    if problems := {str(index): draft.problems for index, draft in enumerate(drafts) if draft.problems}:
+        raise RefusedError(problems)
+    return tuple(entity(**with_defaults(entity, draft.values)) for draft in drafts)
 
 
 def read_payload(entity: type, data: object, context: ReadContext) -> Mapping[str, Any]:
@@ -101,7 +157,7 @@ def _read(field: Field, value: object, context: ReadContext) -> object:
             return read
     elif field.nullable:
         return None
-    raise RefusedError((Problem("null", "This field may not be null."),))
+    raise RefusedError((_NOT_NULL,))
 
 
 def _read_merged(field: Field, value: object, context: ReadContext) -> object:
@@ -130,7 +186,7 @@ def merged(before: Mapping[str, object], patch: Mapping[str, object]) -> dict[st
 def _not_a_mapping(data: object) -> Problem:
     if data is None:
         return Problem("null", "No data provided")
-    return Problem("invalid", f"Invalid data. Expected a dictionary, but got {type(data).__name__}.")
+    return Problem("invalid", f"Invalid data. Expected a dictionary, but got {json_type(data)}.")
 
 
 def _unexpected(entity: type, data: Mapping[str, object]) -> dict[str, Problems]:

@@ -14,6 +14,7 @@ import attrs
 from crm_core.errors import BLANK, BREAKS_PATTERN, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
+from crm_core.input.texts import is_blank, normal
 
 _METADATA_KEY: Final = "crm_core.field"
 
@@ -54,9 +55,10 @@ class Field:
         output_only: returned to clients, never read from a request.
         refers_to: the name of the resource that its value is an id of, or ``user``.
         owner: the referenced record owns this one: deleting the owner deletes this record too (decision 13).
-        secret: its values are left out of events and redacted for callers who may not change the record.
+        redact: returns a value without what is secret in it: in events, and for callers who may not change the record.
         limits: bounds, by their JSON Schema keywords.
         item: the class of the list's items, if it is a list of objects.
+        item_name: the field by which an item that is sent without an id is one that is there; empty for none.
     """
 
     kind: FieldKind
@@ -66,9 +68,10 @@ class Field:
     output_only: bool = False
     refers_to: str | None = None
     owner: bool = False
-    secret: bool = False
+    redact: Callable[[Any], object] | None = None
     limits: Mapping[str, Any] = attrs.field(factory=dict)
     item: type | None = None
+    item_name: str = ""
 
     @property
     def required(self) -> bool:
@@ -100,38 +103,41 @@ def text(
     *,
     max_length: int = 255,
     blank: bool = False,
-    trim: bool = True,
+    verbatim: bool = False,
     default: object = REQUIRED,
     nullable: bool = False,
     pattern: str = "",
+    redact: Callable[[str], str] | None = None,
 ) -> Any:
-    """Declare a text of 1 to ``max_length`` characters.
+    """Declare a text of 1 to ``max_length`` characters, in NFC and without white space at both ends.
 
     Args:
         max_length: the most characters.
-        blank: accept an empty text.
-        trim: remove white space at both ends.
+        blank: accept a text that shows nothing.
+        verbatim: keep the text as it is sent; blanks are characters like others.
         default: the value if none is sent; without one the field is required.
         nullable: accept null.
         pattern: a regular expression that the whole text must match.
+        redact: returns the text without what is secret in it.
     """
     shape = re.compile(pattern) if pattern else None
 
     def read(value: object, _: ReadContext) -> str:
-        string = readers.read_text(value).strip() if trim else readers.read_text(value)
-        if not string and not blank:
+        sent = readers.read_text(value)
+        string = normal(sent).strip()
+        if not blank and (not sent if verbatim else is_blank(string)):
             raise RefusedError((BLANK,))
-        problems = readers.text_problems(string, max_length)
+        problems = readers.text_problems(normal(sent) if verbatim else string, max_length)
         if not problems and shape is not None and not shape.fullmatch(string):
             problems = [BREAKS_PATTERN]
         if problems:
             raise RefusedError(problems)
-        return string
+        return sent if verbatim else string
 
     limits = (
         {"maxLength": max_length} | ({} if blank else {"minLength": 1}) | ({"pattern": f"^{pattern}$"} if shape else {})
     )
-    return _declare(Field(kind="text", read=read, default=default, nullable=nullable, limits=limits))
+    return _declare(Field(kind="text", read=read, default=default, nullable=nullable, limits=limits, redact=redact))
 
 
 def boolean(*, default: object = REQUIRED) -> Any:
@@ -237,9 +243,16 @@ def integer(*, default: object = REQUIRED) -> Any:
     return _declare(Field(kind="integer", read=lambda value, _: readers.read_integer(value), default=default))
 
 
-def items(of: type, *, max_items: int) -> Any:
-    """Declare a list of at most ``max_items`` objects, whose fields are those of the class ``of``."""
-    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits={"maxItems": max_items}, item=of))
+def items(of: type, *, max_items: int, name: str = "") -> Any:
+    """Declare a list of objects.
+
+    Args:
+        of: the class whose fields they have.
+        max_items: the most objects.
+        name: the field by which one that is sent without an id is one that is there.
+    """
+    limits = {"maxItems": max_items}
+    return _declare(Field(kind="items", read=readers.read_nothing, default=(), limits=limits, item=of, item_name=name))
 
 
 def texts(
@@ -267,13 +280,17 @@ def texts(
     )
 
 
-def mapping(read_values: Callable[[Mapping[str, object]], Mapping[str, object]], *, secret: bool = False) -> Any:
-    """Declare an object whose keys and values ``read_values`` checks; ``secret`` hides its values."""
+def mapping(
+    read_values: Callable[[Mapping[str, object]], Mapping[str, object]],
+    *,
+    redact: Callable[[Mapping[str, object]], object] | None = None,
+) -> Any:
+    """Declare an object whose keys and values ``read_values`` checks; ``redact`` returns it without secret values."""
 
     def read(value: object, _: ReadContext) -> Mapping[str, object]:
-        return read_values(readers.read_mapping(value))
+        return read_values(_with_normal_values(readers.read_mapping(value)))
 
-    return _declare(Field(kind="mapping", read=read, default=dict, secret=secret))
+    return _declare(Field(kind="mapping", read=read, default=dict, redact=redact))
 
 
 def attribute_values() -> Any:
@@ -289,6 +306,10 @@ def json_value() -> Any:
 def output_only(kind: FieldKind) -> Any:
     """Declare a value of the given kind that only the server sets."""
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
+
+
+def _with_normal_values(sent: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: normal(value) if isinstance(value, str) else value for name, value in sent.items()}
 
 
 def _declare(field: Field) -> Any:

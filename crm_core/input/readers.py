@@ -3,16 +3,17 @@
 Conversions and messages are those of Django REST Framework, for which ``api.md`` was written.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from typing import Any, Final
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Self
 from uuid import UUID
 
 import attrs
 
 from crm_core.errors import NOT_A_BOOLEAN, NOT_A_DATE, NOT_A_STRING, InvalidError, Problem, Problems, not_a_choice
+from crm_core.input.texts import normal
 
 _MAX_BIGINT: Final = 2**63 - 1
 _MIN_BIGINT: Final = -(2**63)
@@ -20,6 +21,10 @@ _MIN_BIGINT: Final = -(2**63)
 MAX_DEPTH: Final = 32
 #: The largest finite number of IEEE 754 binary64, which every JSON parser can read.
 MAX_NUMBER: Final = 1.7976931348623157e308
+#: Significant digits of a number that is no whole number, and its digits after the point.
+MAX_DIGITS: Final = 400
+#: Characters of a number that can be kept for sure if it has no exponent.
+_MAX_SHORT_LENGTH: Final = 100
 _UUID = re.compile(
     r"(?:urn:uuid:)?\{?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.ASCII | re.IGNORECASE
 )
@@ -34,11 +39,18 @@ _MAX_NUMERAL_LENGTH: Final = 1_000
 
 
 class RefusedError(Exception):
-    """A value cannot be read; carries its problems, which the caller files under the field's name."""
+    """A value cannot be read; carries its problems, which the caller files under the field's name.
 
-    def __init__(self, problems: Problems) -> None:
+    Attributes:
+        problems: of the value, or of its items by index or its members by name.
+        parts: the items or members as they were read, where the problems are those of some of them; the others of
+            these parts have no meaning.
+    """
+
+    def __init__(self, problems: Problems, parts: Sequence[object] | Mapping[str, object] | None = None) -> None:
         super().__init__(problems)
         self.problems = problems
+        self.parts = parts
 
 
 def refuse(code: str, message: str) -> RefusedError:
@@ -68,14 +80,99 @@ def read_nothing(_: object, __: ReadContext) -> object:
     raise AssertionError("this field is not read by itself")
 
 
-def read_text(value: object) -> str:
-    """Return a text as it is, or a number as text; raise RefusedError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise RefusedError((NOT_A_STRING,))
+class Number(Decimal):
+    """A number with a point or an exponent that is written as it was read, such as ``1.10`` or ``1E2``.
+
+    It compares by its value.
+
+    >>> str(Number("1E2")), Number("1E2") == 100
+    ('1E2', True)
+    """
+
+    __slots__ = ("_text",)
+
+    def __new__(cls, text: str) -> Self:
+        """Return the number that a JSON number is. Raises InvalidOperation."""
+        number = super().__new__(cls, text)
+        number._text = text
+        return number
+
+    _text: str
+
+    def __str__(self) -> str:
+        """Return the number as it was read."""
+        return self._text
+
+    def __copy__(self) -> Self:
+        """Return the number itself, which never changes."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Return the number itself, which never changes."""
+        return self
+
+    def __reduce__(self) -> tuple[type["Number"], tuple[str]]:
+        """Return how it is made, for pickle."""
+        return Number, (self._text,)
+
+
+def exact_number(value: object) -> int | Decimal | None:
+    """Return a number with all its digits; None for what is no number that can be kept.
+
+    Kept are numbers up to MAX_NUMBER; those with a point or an exponent have at most MAX_DIGITS digits.
+
+    >>> exact_number(1.1), exact_number(Decimal("1.10")), exact_number(float("nan")), exact_number(True)
+    (Decimal('1.1'), Decimal('1.10'), None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_NUMBER else None
+    number = _as_written(repr(value)) if isinstance(value, float) else value
+    if number.is_finite() and len(text := str(number)) <= _MAX_SHORT_LENGTH and "E" not in text and "e" not in text:
+        return number
+    _, digits, exponent = number.as_tuple()
+    # What is not finite has a letter for an exponent.
+    is_kept = isinstance(exponent, int) and len(digits) <= MAX_DIGITS and exponent >= -MAX_DIGITS
+    return number if is_kept and number.copy_abs() <= MAX_NUMBER else None
+
+
+def _as_written(text: str) -> Decimal:
+    """Return a number that is written as ``text``; Decimal alone does for most, and is quicker."""
+    number = Decimal(text)
+    return number if str(number) == text else Number(text)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the number that a JSON parser found, with all its digits. Raises ValueError where it cannot be kept."""
+    if len(text) <= _MAX_SHORT_LENGTH and "e" not in text and "E" not in text:
+        return _as_written(text)
     try:
+        number = exact_number(_as_written(text))
+    except InvalidOperation:  # the exponent is beyond what Decimal counts
+        number = None
+    if not isinstance(number, Decimal):
+        raise ValueError("Number out of range")  # noqa: TRY004  # parsers turn a ValueError into their own error
+    return number
+
+
+def json_type(value: object) -> str:
+    """Return the name of a plain value's type for messages, as Django REST Framework has it."""
+    return "float" if isinstance(value, Decimal) else type(value).__name__
+
+
+def read_text(value: object) -> str:
+    """Return a text as it is, or a number as text with all its digits; raise RefusedError for anything else.
+
+    >>> read_text(Decimal("1.10")), read_text(Decimal("1e-7"))
+    ('1.10', '0.0000001')
+    """
+    if isinstance(value, str):
         return str(value)
-    except ValueError:  # an integer with more digits than Python converts (sys.int_info)
-        raise RefusedError((NOT_A_STRING,)) from None
+    number = exact_number(value)
+    if number is None:
+        raise RefusedError((NOT_A_STRING,))
+    return f"{number:f}" if isinstance(number, Decimal) else str(number)
 
 
 def text_problems(value: str, max_length: int) -> list[Problem]:
@@ -97,7 +194,7 @@ def read_boolean(value: object) -> bool:
     >>> read_boolean("Yes"), read_boolean(0)
     (True, False)
     """
-    if value in (True, False) and isinstance(value, bool | int | float):
+    if value in (True, False) and isinstance(value, bool | int | float | Decimal):
         return bool(value)
     if isinstance(value, str):
         word = value.strip().lower()
@@ -185,7 +282,7 @@ def read_uuid(value: object) -> UUID:
     if isinstance(value, str) and _UUID.fullmatch(value):
         return UUID(value)
     # JSON has one kind of number: 5.0 is 5.
-    number = _as_integer(value) if isinstance(value, int | float) else None
+    number = _as_integer(value) if isinstance(value, int | float | Decimal) else None
     if number is not None and 0 <= number < 1 << 128:
         return UUID(int=number)
     raise refuse("invalid", "Must be a valid UUID.")
@@ -209,14 +306,14 @@ def read_user(value: object) -> int | None:
         return None
     number = _as_integer(value)
     if number is None:
-        raise refuse("incorrect_type", f"Incorrect type. Expected pk value, received {type(value).__name__}.")
+        raise refuse("incorrect_type", f"Incorrect type. Expected pk value, received {json_type(value)}.")
     return number
 
 
 def read_list(value: object, max_items: int) -> Sequence[object]:
     """Read a list of at most ``max_items`` items; the items are not read."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise refuse("not_a_list", f'Expected a list of items but got type "{type(value).__name__}".')
+        raise refuse("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
     if len(value) > max_items:
         raise refuse("max_length", f"Ensure this field has no more than {max_items} elements.")
     return value
@@ -225,7 +322,7 @@ def read_list(value: object, max_items: int) -> Sequence[object]:
 def read_mapping(value: object) -> Mapping[str, object]:
     """Read an object; its values are not read."""
     if not isinstance(value, Mapping):
-        raise refuse("not_a_dict", f'Expected a dictionary of items but got type "{type(value).__name__}".')
+        raise refuse("not_a_dict", f'Expected a dictionary of items but got type "{json_type(value)}".')
     if not all(isinstance(name, str) for name in value):
         raise refuse("invalid", "Value must be valid JSON.")
     return value
@@ -234,18 +331,17 @@ def read_mapping(value: object) -> Mapping[str, object]:
 def read_items(items: Sequence[object], read_one: Callable[[object], Any]) -> tuple[Any, ...]:
     """Read every item; raise RefusedError with the problems of all bad ones by index. Null is refused."""
     problems: dict[str, Problems] = {}
-    values = []
+    values: list[Any] = []
     for index, item in enumerate(items):
         try:
             if item is None:
                 raise refuse("null", "This field may not be null.")
             values.append(read_one(item))
-        except RefusedError as error:
+        except (RefusedError, InvalidError) as error:
             problems[str(index)] = error.problems
-        except InvalidError as error:
-            problems[str(index)] = error.problems
+            values.append(None)
     if problems:
-        raise RefusedError(problems)
+        raise RefusedError(problems, values)
     return tuple(values)
 
 
@@ -255,14 +351,15 @@ def iso(value: datetime) -> str:
 
 
 def plain_text(value: object, max_length: int, options: Sequence[str] = ()) -> str:
-    """Return a text as it is: at most ``max_length`` characters, and one of ``options`` if any are given."""
+    """Return a text in NFC: at most ``max_length`` characters, and one of ``options`` if any are given."""
     if not isinstance(value, str):
         raise RefusedError((NOT_A_STRING,))
-    if problems := text_problems(value, max_length):
+    text = normal(value)
+    if problems := text_problems(text, max_length):
         raise RefusedError(problems)
-    if options and value not in options:
-        raise RefusedError((not_a_choice(value),))
-    return value
+    if options and text not in options:
+        raise RefusedError((not_a_choice(text),))
+    return text
 
 
 def _midnight(value: str) -> datetime | None:
@@ -277,8 +374,9 @@ def _as_integer(value: object) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        return int(value)
+    if isinstance(value, float | Decimal):
+        number = exact_number(value)
+        return int(number) if number is not None and number == int(number) else None
     if isinstance(value, str) and len(value) <= _MAX_NUMERAL_LENGTH:
         try:
             return int(_TRAILING_ZEROS.sub("", value))
@@ -296,24 +394,34 @@ def abbreviated(value: object) -> str:
 
 
 def read_plain(value: object) -> object:
-    """Return any JSON value that has at most ``MAX_DEPTH`` levels, finite numbers and storable texts."""
+    """Return any JSON value that has at most ``MAX_DEPTH`` levels, numbers and texts that can be kept; texts in NFC."""
     level: Sequence[object] = [value]
     for _ in range(MAX_DEPTH):
         for part in level:
             _check_plain(part)
         level = [inner for part in level for inner in _parts_of(part)]
         if not level:
-            return value
+            return _as_kept(value)
     raise refuse("invalid", "Value must be valid JSON.")
+
+
+def _as_kept(value: object) -> object:
+    """Return a JSON value with exact numbers, and all texts in NFC, names of members too."""
+    if isinstance(value, str):
+        return normal(value)
+    if isinstance(value, float):
+        return exact_number(value)
+    if isinstance(value, Mapping):
+        return {normal(name): _as_kept(member) for name, member in value.items()}
+    return [_as_kept(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _check_plain(value: object) -> None:
     if isinstance(value, str):
         if problems := text_problems(value, len(value)):
             raise RefusedError(problems)
-    elif isinstance(value, int | float):
-        # The comparison is exact for integers of any size, and false for numbers that are not finite.
-        if not abs(value) <= MAX_NUMBER:
+    elif isinstance(value, int | float | Decimal):
+        if not isinstance(value, bool) and exact_number(value) is None:
             raise refuse("invalid", "Value must be valid JSON.")
     elif isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):

@@ -1,7 +1,6 @@
 """Users: as lists show them, as administrators manage them, and as callers with what they may do at this moment."""
 
 import datetime as dt
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -9,11 +8,12 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import PermissionDeniedError
+from crm_core.input.texts import normal
 
 
 def normal_username(username: str) -> str:
     """Return a username in the one Unicode form (NFC) in which usernames are kept and compared."""
-    return unicodedata.normalize("NFC", username)
+    return normal(username)
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -1,17 +1,18 @@
-"""Documents: entities as plain JSON values, and the redaction of secret fields."""
+"""Documents: entities as plain JSON values, JSON with exact numbers, and the redaction of secret fields."""
 
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 import attrs
 
 from crm_core.input.fields import fields_of
-from crm_core.input.readers import iso
+from crm_core.input.readers import iso, parse_decimal
 
-#: Replaces every secret value; the names stay visible (decision 27).
+#: Replaces every secret (decision 27).
 REDACTED: Final = "********"
 
 
@@ -31,15 +32,36 @@ def plain(value: Any) -> Any:
 
 
 def redacted(entity: type, documents: bytes) -> bytes:
-    """Return JSON documents joined by commas, with the values of secret fields replaced by REDACTED."""
-    decoded = json.loads(b"[%b]" % documents)
+    """Return JSON documents joined by commas, without the secrets in them."""
+    decoded = parse_json(b"[%b]" % documents)
     for document in decoded:
         for name, field in fields_of(entity).items():
-            if field.secret:
-                document[name] = dict.fromkeys(document[name], REDACTED)
-    return json.dumps(decoded, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
+            if field.redact is not None:
+                document[name] = field.redact(document[name])
+    return json_text(decoded).encode()[1:-1]
+
+
+def parse_json(document: bytes | str) -> Any:
+    """Return JSON as plain values; numbers with a point or an exponent are Decimals."""
+    return json.loads(document, parse_float=parse_decimal)
+
+
+def json_text(value: object) -> str:
+    """Return a plain value as compact JSON; the json module does not know Decimals.
+
+    >>> json_text({"a": [Decimal("1.10"), None, "é"]})
+    '{"a":[1.10,null,"é"]}'
+    """
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        members = (f"{json.dumps(name, ensure_ascii=False)}:{json_text(member)}" for name, member in value.items())
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(json_text, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def has_secrets(entity: type) -> bool:
-    """Return whether an entity class has secret fields."""
-    return any(field.secret for field in fields_of(entity).values())
+    """Return whether an entity class has fields with secrets in them."""
+    return any(field.redact for field in fields_of(entity).values())

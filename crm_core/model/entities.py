@@ -116,7 +116,7 @@ class Pipeline:
     id: UUID = identity()
     name: str = text()
     description: str | None = text(max_length=10_000, blank=True, default="", nullable=True)
-    stages: tuple[Stage, ...] = items(Stage, max_items=MAX_STAGES)
+    stages: tuple[Stage, ...] = items(Stage, max_items=MAX_STAGES, name="name")
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -1,13 +1,14 @@
 """Events: which change of a record was made, and by whom. They are stored in the transaction of the change."""
 
+import operator
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import attrs
 
-from crm_core.input.fields import fields_of
+from crm_core.input.fields import Field, fields_of
 
 #: The kinds of events.
 EventKind: TypeAlias = Literal["created", "updated", "deleted"]
@@ -54,8 +55,8 @@ def differences(before: object | None, after: object | None) -> Mapping[str, obj
         old, new = getattr(before, name, None), getattr(after, name, None)
         if before is not None and after is not None and same(old, new):
             continue
-        if field.secret:
-            changes[name] = {"from": sorted(old or ()), "to": sorted(new or ())}
+        if field.redact is not None:
+            changes[name] = _ends(before, after, _without_secrets(field, old), _without_secrets(field, new))
         elif field.item is not None and before is not None and after is not None and "id" in fields_of(field.item):
             changes[name] = _item_differences(old or (), new or ())
         else:
@@ -69,7 +70,14 @@ def same(old: object, new: object) -> bool:
     >>> same(1, 1.0), same(1, True)
     (True, False)
     """
-    return old is new or (old == new and _booleans(old) == _booleans(new))
+    if old is new:
+        return True
+    return old == new and (isinstance(old, str) or _are_identical(old, new) or _booleans(old) == _booleans(new))
+
+
+def _are_identical(old: object, new: object) -> bool:
+    """Return whether two equal tuples hold the same objects, as those of unchanged items do: no need to look inside."""
+    return isinstance(old, tuple) and isinstance(new, tuple) and all(map(operator.is_, old, new))
 
 
 def _booleans(value: object) -> object:
@@ -81,6 +89,13 @@ def _booleans(value: object) -> object:
     if attrs.has(type(value)):
         return [_booleans(member) for member in vars(value).values()]
     return isinstance(value, bool)
+
+
+def _without_secrets(field: Field, value: Any) -> object:
+    """Return a value of a field without its secrets; of an object the names."""
+    if field.kind == "mapping":
+        return sorted(value or ())
+    return value if value is None or field.redact is None else field.redact(value)
 
 
 def _ends(before: object | None, after: object | None, old: object, new: object) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from crm_core.errors import BLANK, InvalidError, NotFoundError, Problem, invalid
 from crm_core.input.readers import text_problems
+from crm_core.input.texts import is_blank, normal
 from crm_core.model.accounts import normal_username
 from crm_core.model.permissions import PERMISSIONS
 
@@ -40,9 +41,9 @@ def read_permission(permission: str) -> str:
 
 
 def check_password(password: str) -> str:
-    """Return the password unchanged if it has 1 to 1,024 characters that can be stored. Raises InvalidError."""
+    """Return the password in NFC if it has 1 to 1,024 characters that can be stored. Raises InvalidError."""
     _raise_if({"password": password_problems(password)})
-    return password
+    return normal(password)
 
 
 def check_user_texts(texts: Mapping[str, str]) -> None:
@@ -70,19 +71,19 @@ def check_groups(names: Iterable[str], known: Collection[str]) -> None:
 
 def name_problems(name: str) -> list[Problem]:
     """Return what is wrong with the name of a user or group."""
-    normal = normal_username(name)
-    problems = text_problems(normal, MAX_NAME)
-    return problems if normal and normal == normal.strip() else [*problems, _OUTER_BLANKS]
+    username = normal_username(name)
+    problems = text_problems(username, MAX_NAME)
+    return [*problems, _OUTER_BLANKS] if is_blank(username) or username != username.strip() else problems
 
 
 def password_problems(password: str) -> list[Problem]:
     """Return what is wrong with a password."""
-    return text_problems(password, MAX_PASSWORD) if password else [BLANK]
+    return text_problems(normal(password), MAX_PASSWORD) if password else [BLANK]
 
 
 def text_problems_of(texts: Mapping[str, str]) -> dict[str, list[Problem]]:
     """Return what is wrong with the other texts of a user, by field."""
-    return {field: text_problems(text, MAX_TEXTS[field]) for field, text in texts.items()}
+    return {field: text_problems(normal(text), MAX_TEXTS[field]) for field, text in texts.items()}
 
 
 def _raise_if(problems: Mapping[str, list[Problem]]) -> None:

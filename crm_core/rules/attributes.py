@@ -1,11 +1,15 @@
 """The dynamic schema: attributes that users define, and what records may hold under them (decisions 19 to 22)."""
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, get_args
 
+import attrs
+
 from crm_core.errors import (
+    BLANK,
     BREAKS_PATTERN,
+    EMPTY_LIST,
     IS_REQUIRED,
     NOT_A_BOOLEAN,
     NOT_A_DATE,
@@ -18,7 +22,8 @@ from crm_core.errors import (
     Problems,
     not_a_choice,
 )
-from crm_core.input.readers import MAX_NUMBER, RefusedError, read_full_date, text_problems
+from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
+from crm_core.input.texts import is_blank, normal
 from crm_core.input.urls import is_web_url
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
@@ -36,11 +41,6 @@ _MAX_URL_LENGTH: Final = 2_048
 NOT_DEFINED: Final = Problem("unknown", "This attribute is not defined.")
 
 
-def normal_name(name: str) -> str:
-    """Return an attribute's name in the one Unicode form in which names are kept and compared."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
-
-
 def is_sound_name(name: str) -> bool:
     """Return whether a name has letters of any script, digits, ``_`` and ``-`` only.
 
@@ -56,21 +56,21 @@ def validate_values(
     *,
     merge: bool = False,
 ) -> tuple[Mapping[str, object], Mapping[str, Problems]]:
-    """Return the values that a record will hold, and the problems of those that it may not.
+    """Return the values that a record will hold, texts in NFC, and the problems of those that it may not.
 
     Args:
         definitions: the attributes defined for the entity, by name.
-        before: the values that the record holds.
+        before: the values that the record holds; sent back unchanged, none is a problem.
         sent: the values that are written, null meaning absent.
         merge: ``sent`` changes only the names that it mentions, as a merge patch does; the others stay untouched.
     """
-    named = {normal_name(name): value for name, value in sent.items()}
+    named = {normal(name): _as_kept(value) for name, value in sent.items()}
     kept = dict(before) if merge else {}
     values = {name: value for name, value in (kept | named).items() if value is not None}
     written = named.keys() if merge else values.keys()
     problems: dict[str, Problems] = {}
     for name in written & values.keys():
-        if value_problems := _problems(definitions.get(name), name, values[name], before):
+        if value_problems := _problems(definitions.get(name), values[name], before.get(name)):
             problems[name] = value_problems
     for name, definition in definitions.items():
         if definition.is_required and name not in values:
@@ -78,24 +78,43 @@ def validate_values(
     return values, problems
 
 
-def _problems(definition: Attribute | None, name: str, value: object, before: Mapping[str, object]) -> Problems:
-    if definition is not None:
-        return _CHECKS[definition.type](definition, value)
-    # A value whose definition was deleted may be sent back as it is (decision 22).
-    if name in before and same(before[name], value):
+def check_value(definition: Attribute, value: object) -> Problems:
+    """Return why an attribute cannot have a value, which is not null; empty if it can."""
+    return _CHECKS[definition.type](definition, value)
+
+
+def _as_kept(value: object) -> object:
+    """Return a value with texts in NFC, and a number with all its digits."""
+    if isinstance(value, str):
+        return normal(value)
+    if isinstance(value, list | tuple):
+        return [normal(item) if isinstance(item, str) else item for item in value]
+    exact = exact_number(value) if isinstance(value, float) else None
+    return value if exact is None else exact
+
+
+def _problems(definition: Attribute | None, value: object, before: object) -> Problems:
+    # What a definition no longer allows, or whose definition was deleted, may be sent back as it is (decisions 20, 22).
+    if before is not None and same(before, value):
         return ()
-    return (NOT_DEFINED,)
+    if definition is None:
+        return (NOT_DEFINED,)
+    if definition.type == "list" and definition.list_values:
+        items = (before,) if isinstance(before, str) else before if isinstance(before, list | tuple) else ()
+        definition = attrs.evolve(definition, list_values=(*definition.list_values, *items))
+    return _CHECKS[definition.type](definition, value)
 
 
-def _check_text(_: Attribute, value: object) -> Problems:
-    return text_problems(value, _MAX_TEXT_LENGTH) if isinstance(value, str) else (NOT_A_STRING,)
+def _check_text(definition: Attribute, value: object) -> Problems:
+    if not isinstance(value, str):
+        return (NOT_A_STRING,)
+    if definition.is_required and is_blank(value):
+        return (BLANK,)
+    return text_problems(value, _MAX_TEXT_LENGTH)
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return (_NOT_A_NUMBER,)
-    # Comparing is exact for whole numbers of any size, and false for what is not finite.
-    return () if abs(value) <= MAX_NUMBER else (_NOT_A_NUMBER,)
+    return (_NOT_A_NUMBER,) if exact_number(value) is None else ()
 
 
 def _check_date(_: Attribute, value: object) -> Problems:
@@ -111,10 +130,13 @@ def _check_boolean(_: Attribute, value: object) -> Problems:
 
 
 def _check_list(definition: Attribute, value: object) -> Problems:
+    if not isinstance(value, str | list | tuple):
+        return (Problem("not_a_list", f'Expected a list of items but got type "{json_type(value)}".'),)
+    items = (value,) if isinstance(value, str) else value
+    if definition.is_required and all(isinstance(item, str) and is_blank(item) for item in items):
+        return (EMPTY_LIST,)
     if isinstance(value, str):
         return _item_problems(definition, value)
-    if not isinstance(value, list | tuple):
-        return (Problem("not_a_list", f'Expected a list of items but got type "{type(value).__name__}".'),)
     every = ((str(index), _item_problems(definition, item)) for index, item in enumerate(value))
     problems = {index: item_problems for index, item_problems in every if item_problems}
     if problems:
@@ -148,7 +170,10 @@ _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
 
 
 def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
-    """Require a sound and unique name, and that name and type stay as they are (decision 19); return the name."""
+    """Require a sound and unique name, list values that differ, and that name and type stay as they are (decision 19).
+
+    Return the list values without blanks at their ends.
+    """
     if (entity := proposal.value("entity")) not in ENTITIES:
         raise NotFoundError
     known = yield catalog_of(entity, proposal.who)
@@ -156,14 +181,34 @@ def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
         problems = _changes_of_fixed(proposal)
     else:
         problems = _name_problems(proposal.sent.get("name"), known.catalogs[entity].definitions)
+    values, list_problems = _list_values(proposal)
+    if list_problems:
+        problems = {**problems, "list_values": list_problems}
     if problems:
         raise InvalidError(problems)
-    name = proposal.sent.get("name")
-    return {"name": normal_name(name)} if name else {}
+    return values
+
+
+def _list_values(proposal: Proposal) -> tuple[Mapping[str, object], Problems]:
+    """Return the list values that were sent, trimmed, and the problems of blank and repeated ones by index."""
+    sent: Sequence[str] | None = proposal.sent.get("list_values")
+    # Those that are there already may be sent back as they are: earlier releases checked less.
+    if sent is None or (proposal.before is not None and sent == proposal.before.list_values):
+        return {}, ()
+    trimmed = tuple(value.strip() for value in sent)
+    problems: dict[str, Problems] = {}
+    seen: set[str] = set()
+    for index, value in enumerate(trimmed):
+        if is_blank(value):
+            problems[str(index)] = (BLANK,)
+        elif value in seen:
+            problems[str(index)] = (NOT_UNIQUE,)
+        seen.add(value)
+    return {"list_values": trimmed}, problems
 
 
 def _changes_of_fixed(proposal: Proposal) -> Mapping[str, Problems]:
-    values = {"name": normal_name(proposal.value("name")), "type": proposal.value("type")}
+    values = {"name": proposal.value("name"), "type": proposal.value("type")}
     changed = (name for name, value in values.items() if value != getattr(proposal.before, name))
     return {name: (Problem("fixed", "This field cannot be changed."),) for name in changed}
 
@@ -171,8 +216,8 @@ def _changes_of_fixed(proposal: Proposal) -> Mapping[str, Problems]:
 def _name_problems(name: str | None, definitions: Mapping[str, Attribute]) -> Mapping[str, Problems]:
     if name is None:
         return {}
-    if problems := text_problems(normal_name(name), MAX_ATTRIBUTE_NAME_LENGTH):
+    if problems := text_problems(name, MAX_ATTRIBUTE_NAME_LENGTH):
         return {"name": problems}
     if not is_sound_name(name):
         return {"name": (BREAKS_PATTERN,)}
-    return {"name": (NOT_UNIQUE,)} if normal_name(name) in definitions else {}
+    return {"name": (NOT_UNIQUE,)} if name in definitions else {}

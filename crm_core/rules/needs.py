@@ -14,7 +14,7 @@ How a store finds the answers is no concern of the rule, nor is what is known al
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property, wraps
-from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -28,8 +28,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+#: Names the users who are not disabled, in keys of references: only they can be newly referred to (decision 12).
+ACTIVE_USER: Final = "active_user"
+
+
 class Key(NamedTuple):
-    """Names one record of one resource, or one user (``user`` and a whole number)."""
+    """Names one record of one resource, or one user (``user`` or ACTIVE_USER, and a whole number)."""
 
     resource: str
     id: UUID | int
@@ -45,7 +49,7 @@ class Record:
 
 
 class Search(NamedTuple):
-    """The records of a resource whose fields have the given values; a tuple of values means any of them.
+    """The records of a resource whose fields have the given values; a tuple of values means any of them, None also.
 
     With ``any_field`` one of the fields is enough.
     """

@@ -1,15 +1,24 @@
-"""Webhooks: the rules for saving one (``api.md`` 13, decisions 28 and 29)."""
+"""Webhooks: the rules for saving one (``api.md`` 13, decisions 27 to 29)."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from crm_core.errors import InvalidError, Problems
 from crm_core.input.drafts import Draft
 from crm_core.input.fields import fields_of
+from crm_core.input.readers import RefusedError
+from crm_core.model.accounts import require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.permissions import permission
+from crm_core.rules.conditions import read_conditions
 from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
-from crm_core.webhooks.conditions import condition_problems
 from crm_core.webhooks.entity import MODELS, Webhook
 from crm_core.webhooks.templates import MAX_HEADERS, TOO_MANY_HEADERS, placeholder_problems, url_problems
+
+
+def view_permission(model: str) -> str:
+    """Return the permission to view the records that a webhook of a model sends."""
+    return permission("view", model.lower())
 
 
 def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
@@ -21,19 +30,27 @@ def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
 def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Require a sound URL, and conditions and placeholders that name fields of the model.
 
-    Return that there is no reason for being disabled, where the webhook is switched on.
+    What the webhook has already may stay, though it could not be written today; with another model it may not. Return
+    the conditions with their values read, and that there is no reason for being disabled where it is switched on.
+
+    Raises InvalidError, PermissionDeniedError if the caller may not view the records of the model, before or after.
     """
     model = proposal.value("model")
-    values = {"disabled_reason": None} if proposal.sent.get("is_active") else {}
+    _require_view(proposal, model)
+    values: dict[str, object] = {"disabled_reason": None} if proposal.sent.get("is_active") else {}
     if model is None or not proposal.touches("model", "url", "headers", "conditions"):
         return values
     known = yield catalog_of(entity := MODELS[model][0], proposal.who)
-    fields = fields_of_model(model, known.catalogs[entity])
-    # With another model everything is checked, else only what is written: the rest was sound when it was saved.
-    names = ("url", "headers", "conditions")
-    written = names if proposal.touches("model") else tuple(name for name in names if proposal.touches(name))
-    every = ((name, _problems(name, proposal.value(name), fields)) for name in written)
-    if problems := {name: field_problems for name, field_problems in every if field_problems}:
+    catalog = known.catalogs[entity]
+    before = proposal.before if getattr(proposal.before, "model", None) == model else None
+    problems = _template_problems(proposal, before, fields_of_model(model, catalog))
+    read = partial(read_conditions, model, catalog.definitions)
+    if proposal.touches("model", "conditions") and proposal.value("conditions") is not None:
+        try:
+            values["conditions"] = read(proposal.value("conditions"), getattr(before, "conditions", ()))
+        except RefusedError as error:
+            problems["conditions"] = error.problems
+    if problems:
         raise InvalidError(problems)
     return values
 
@@ -44,20 +61,21 @@ def switched_off(webhook: Webhook, *, url: str, reason: str) -> Draft:
     return Draft({"is_active": False, "disabled_reason": reason} if points_there and webhook.is_active else {})
 
 
-def _problems(name: str, value: object, fields: frozenset[str]) -> Problems:
-    if value is None:
-        return ()
-    if name == "url":
-        return url_problems(str(value), fields)
-    if name == "headers" and isinstance(value, Mapping):
-        if len(value) > MAX_HEADERS:  # a merge patch may have added to those that were there
-            return (TOO_MANY_HEADERS,)
-        headers = ((header, placeholder_problems(template, fields)) for header, template in value.items())
-        return {header: problems for header, problems in headers if problems}
-    if isinstance(value, tuple):
-        conditions = (
-            (str(index), condition_problems(condition.field, condition.operator, condition.value, fields))
-            for index, condition in enumerate(value)
-        )
-        return {index: problems for index, problems in conditions if problems}
-    return ()
+def _require_view(proposal: Proposal, model: str | None) -> None:
+    for each in {model, getattr(proposal.before, "model", None)} - {None}:
+        require(proposal.who.actor, view_permission(str(each)))
+
+
+def _template_problems(proposal: Proposal, before: Webhook | None, fields: frozenset[str]) -> dict[str, Problems]:
+    """Return the problems of URL and headers that the webhook does not have already."""
+    problems: dict[str, Problems] = {}
+    url, headers = proposal.value("url"), proposal.value("headers") or {}
+    if url is not None and (before is None or url != before.url):
+        problems["url"] = url_problems(str(url), fields)
+    if len(headers) > MAX_HEADERS:  # a merge patch may have added to those that were there
+        problems["headers"] = (TOO_MANY_HEADERS,)
+    else:
+        old = before.headers if before else {}
+        new = ((name, template) for name, template in headers.items() if old.get(name) != template)
+        problems["headers"] = {name: wrong for name, text in new if (wrong := placeholder_problems(text, fields))}
+    return {name: wrong for name, wrong in problems.items() if wrong}

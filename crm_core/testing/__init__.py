@@ -29,7 +29,7 @@ pytest.register_assert_rewrite(
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
 from crm_core.testing.contract import DatabaseContract  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
-from crm_core.testing.machine import USERS, OpenPair, assert_agreement  # noqa: E402
+from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
 from crm_core.testing.senders import WebhookSenderContract  # noqa: E402
@@ -43,6 +43,7 @@ from crm_core.testing.strategies import (  # noqa: E402
 )
 
 __all__ = [
+    "DISABLED_USER",
     "USERS",
     "AccountsContract",
     "DatabaseContract",

@@ -359,3 +359,37 @@ class AccountsContract(OnOneLoop):
         await asyncio.gather(*(users.add_failure(["a", "b"], _NOW, _WINDOW) for _ in range(10)))
 
         assert await users.failures(["a", "b"]) == {"a": Failures(10, _NOW), "b": Failures(10, _NOW)}
+
+    @fact
+    async def test_a_count_is_returned_as_it_is_after_the_failure(self, users: Users) -> None:
+        assert await users.add_failure(["a"], _NOW, _WINDOW) == {"a": Failures(1, _NOW)}
+        assert await users.add_failure(["a", "b"], _NOW, _WINDOW) == {"a": Failures(2, _NOW), "b": Failures(1, _NOW)}
+        counts = await asyncio.gather(*(users.add_failure(["a"], _NOW, _WINDOW) for _ in range(5)))
+        assert sorted(counted["a"].count for counted in counts) == [3, 4, 5, 6, 7]
+
+    # Addresses of logins
+
+    @fact
+    async def test_an_address_is_known_to_the_user_who_logged_in_from_it(self, users: Users) -> None:
+        ann, bob = await users.add_user("ann", "hash"), await users.add_user("bob", "hash")
+        assert ann
+        assert bob
+        await users.remember_address(ann, "10.0.0.1", _NOW, _WINDOW)
+        await users.remember_address(ann, "10.0.0.1", _NOW + _WINDOW, _WINDOW)
+
+        assert await users.knows_address("ann", "10.0.0.1", _NOW)
+        assert not await users.knows_address("ann", "10.0.0.1", _NOW + 2 * _WINDOW)
+        assert not await users.knows_address("ann", "10.0.0.2", _NOW)
+        assert not await users.knows_address("bob", "10.0.0.1", _NOW)
+        assert not await users.knows_address("nobody", "10.0.0.1", _NOW)
+
+    @fact
+    async def test_addresses_unused_for_too_long_are_forgotten_at_the_next_login(self, users: Users) -> None:
+        ann = await users.add_user("ann", "hash")
+        assert ann
+        await users.remember_address(ann, "10.0.0.1", _NOW, _WINDOW)
+        await users.remember_address(ann, "10.0.0.2", _NOW + timedelta(seconds=1), _WINDOW)
+        await users.remember_address(ann, "10.0.0.3", _NOW + _WINDOW + timedelta(seconds=1), _WINDOW)
+
+        known = [place for place in ("1", "2", "3") if await users.knows_address("ann", f"10.0.0.{place}", _NOW)]
+        assert known == ["2", "3"]

@@ -16,15 +16,26 @@ from crm_core.engine.receipts import Document, ReceiptKey
 from crm_core.errors import IdempotencyKeyReusedError, InUseError, InvalidError, VersionConflictError
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Idempotency, User
-from crm_core.resources import CLIENTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS
-from crm_core.rules.needs import Key, Known, Needs, Search, Steps
+from crm_core.resources import (
+    CLIENTS,
+    COHORTS,
+    ENROLLMENTS,
+    LEADS,
+    PIPELINES,
+    RESOURCES,
+    SERVICES,
+    TRANSFER_REQUESTS,
+    Resource,
+)
+from crm_core.rules.needs import ACTIVE_USER, Key, Known, Needs, Search, Steps
 from crm_core.rules.tasks_and_notes import add_note
-from crm_core.testing.machine import USERS
+from crm_core.testing.machine import DISABLED_USER, USERS
 from crm_core.testing.scene import Facts, Scene, at_once, deciding, fact, new_clients, put, writing
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
 _A_USER: Final = Key("user", USERS[0])
+_STAGES: Final = [{"name": "A", "order": 1}, {"name": "B", "order": 2}]
 _NO_USERS: Final = [Key("user", 0), Key("user", -1), Key("user", 2**31), Key("user", 2**63 - 1), Key("user", 10**30)]
 
 
@@ -102,10 +113,12 @@ class DecisionFacts(Facts):
     async def test_references_tell_whether_records_and_users_exist(self, scene: Scene) -> None:
         client = Key("client", await scene.create(CLIENTS, name="a"))
         missing = {Key("client", new_id()), Key("lead", client.id), *_NO_USERS}
-        needs = Needs(references=frozenset({client, _A_USER, *missing}))
+        missing |= {Key(ACTIVE_USER, key.id) for key in (*_NO_USERS, Key("user", DISABLED_USER))}
+        there = {client, _A_USER, Key("user", DISABLED_USER), Key(ACTIVE_USER, USERS[0])}
+        needs = Needs(references=frozenset({*there, *missing}))
         known = await scene.db.known(needs)
 
-        assert dict(known.references) == {client: True, _A_USER: True} | dict.fromkeys(missing, False)
+        assert dict(known.references) == dict.fromkeys(there, True) | dict.fromkeys(missing, False)
         assert not known.lacks(needs)
 
     @fact
@@ -169,6 +182,66 @@ class DecisionFacts(Facts):
         assert await scene.found(LEADS, stage="B") == [made["lead"]]
         assert await scene.version(LEADS, made["lead"]) == 2
         assert await scene.version(LEADS, elsewhere) == 1
+
+    @fact
+    async def test_a_rename_moves_exactly_the_leads_that_were_in_the_stage(self, scene: Scene) -> None:
+        """A lead whose stage is gone stays out of what happens to another stage that gets its name."""
+        pipeline = await scene.create(PIPELINES, name="p", stages=_STAGES)
+        orphan = await scene.create(LEADS, name="orphan", pipeline=pipeline, stage="A")
+        moving = await scene.create(LEADS, name="moving", pipeline=pipeline, stage="B")
+        moved = await scene.create(LEADS, name="moved", pipeline=pipeline, stage="A")
+        await scene.patch(LEADS, moved, stage="B")
+        _, b = (await scene.value(PIPELINES, pipeline)).stages
+        await scene.patch(PIPELINES, pipeline, stages=[{"id": str(b.id), "name": "B"}])
+        for name in ("A", "B", "C"):
+            await scene.patch(PIPELINES, pipeline, stages=[{"id": str(b.id), "name": name}])
+            late = await scene.create(LEADS, name="late", pipeline=pipeline)
+
+            for lead in (moving, moved, late):
+                assert (await scene.value(LEADS, lead)).stage == name
+            assert (await scene.value(LEADS, orphan)).stage == "A"
+            assert await scene.version(LEADS, orphan) == 1
+
+    @fact
+    async def test_a_stage_without_an_id_is_the_stage_of_its_name(self, scene: Scene) -> None:
+        pipeline = await scene.create(PIPELINES, name="p", stages=_STAGES)
+        before = (await scene.value(PIPELINES, pipeline)).stages
+        shown = await scene.patch(PIPELINES, pipeline, stages=_STAGES)
+        lead = await scene.create(LEADS, name="l", pipeline=pipeline, stage="B")
+        await scene.patch(PIPELINES, pipeline, stages=[{"name": "A"}, {"id": str(before[1].id), "name": "Won"}])
+
+        assert shown.version == 1
+        assert (await scene.value(LEADS, lead)).stage == "Won"
+
+    @fact
+    async def test_a_disabled_user_cannot_be_newly_referred_to(self, scene: Scene) -> None:
+        cohort = await scene.create(COHORTS, name_cohort="c")
+        for resource, field, values in (
+            (LEADS, "responsible", {"name": "l"}),
+            (COHORTS, "instructor", {"name_cohort": "c"}),
+            (ENROLLMENTS, "instructor", {"pathway_name": "p", "cohort": cohort}),
+        ):
+            with pytest.raises(InvalidError, match=f'Invalid pk "{DISABLED_USER}" - object does not exist.'):
+                await scene.create(resource, **values, **{field: DISABLED_USER})
+            id_ = await scene.create(resource, **values, **{field: USERS[0]})
+            with pytest.raises(InvalidError):
+                await scene.patch(resource, id_, **{field: DISABLED_USER})
+            await self._refer(scene, resource, id_, field)
+
+            assert (await scene.patch(resource, id_, **{field: DISABLED_USER})).version == 2
+            assert await scene.found(resource, **{field: str(DISABLED_USER)}) == [id_]
+
+    async def _refer(self, scene: Scene, resource: Resource, id_: UUID, field: str) -> None:
+        """Write a reference to the disabled user, as it was before they were disabled."""
+        key = Key(resource.name, id_)
+
+        def decide() -> Steps[Changes]:
+            record = (yield Needs(records=frozenset({key}))).records[key]
+            assert record is not None
+            value = attrs.evolve(record.value, **{field: DISABLED_USER})
+            return Changes(writes=(put(scene.who, record, value),), answer=key)
+
+        await scene.db.change(decide)
 
     @fact
     async def test_a_renamed_student_is_renamed_in_transfer_requests(self, scene: Scene) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page, Query
 from crm_core.errors import NotFoundError
+from crm_core.model.documents import parse_json
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -68,6 +70,21 @@ class ListFacts(Facts):
             assert not set(page) & set(ids)  # checked for each page, as a repeating list may never end
             ids += page
         return ids
+
+    @fact
+    async def test_numbers_are_compared_exactly(self, scene: Scene) -> None:
+        await scene.create(ATTRIBUTES, "client", name="size", label="Size", type="number")
+        texts = ("123456789123456.12344", "123456789123456.12345", "0.1", "0.10000000000000001", "1.10", "1E+2")
+        ids = [await scene.create(CLIENTS, name="a", attributes={"size": parse_json(text)}) for text in texts]
+
+        async def found(operator: str, value: str) -> list[int]:
+            return sorted(ids.index(id_) for id_ in await scene.found(CLIENTS, **{f"attributes.size{operator}": value}))
+
+        assert [await found("", text) for text in texts] == [[0], [1], [2], [3], [4], [5]]
+        assert await found("__gt", texts[0]) == [1]
+        assert await found("__lte", "0.1") == [2]
+        assert await found("__lt", "0.10000000000000001") == [2]
+        assert await found("__in", "1.1,100,123456789123456.12") == [4, 5]
 
     @fact
     async def test_the_last_page_says_that_it_is_the_last(self, scene: Scene) -> None:
@@ -158,8 +175,15 @@ _NAMES: Final = (
     "σας",
     "straße",
     "STRASSE",
+    "Rene\u0301e",
+    "ren\u00c9E",
+    "a  b",
+    "A\u00a0B",
+    "\u0141\u00f8",
+    "\ufdfa" * 255,
     "\U0001f600",
 )
+_VALUES_OF_OPERATORS: Final = {"contains": ("renee", "B", "strasse", "lo"), "isnull": ("true", "false")}
 _LISTS: Final[Sequence[tuple[Resource, Mapping[str, str]]]] = [
     *((resource, {}) for resource in (CLIENTS, SERVICES, LEADS, PIPELINES, COHORTS, ENROLLMENTS, WEBHOOKS)),
     *(
@@ -168,7 +192,14 @@ _LISTS: Final[Sequence[tuple[Resource, Mapping[str, str]]]] = [
         for name in resource.ordering
         for sign in ("", "-")
     ),
-    *((CLIENTS, {"name": name}) for name in (*_NAMES, "\\", "%", "_", "s", "i", "\u03c3", "none such")),
+    *((CLIENTS, {"name": name}) for name in (*_NAMES, "\\", "%", "_", "s", "i", "\u03c3", "lo", " a b ", "none such")),
+    *(
+        (resource, {parameter: value})
+        for resource in RESOURCES.values()
+        if resource.parent is None
+        for parameter, (_, operator) in filter_parameters(resource).items()
+        for value in _VALUES_OF_OPERATORS.get(operator, ())
+    ),
     *((CLIENTS, {"search": term}) for term in (*_NAMES, "b a", '"a%b"', "red", "RED blue", "none such", "x\ny")),
     *((resource, {"search": "b"}) for resource in RESOURCES.values() if resource.parent is None),
     *((LEADS, {"stage": stage}) for stage in ("A", "a", "none such")),
@@ -201,8 +232,12 @@ _LISTS: Final[Sequence[tuple[Resource, Mapping[str, str]]]] = [
             ("list__contains", "x"),
             ("list__contains", "X"),
             ("file__contains", "EXAMPLE"),
+            ("text__in", '"Red", "none, such"'),
+            *((f"{name}__isnull", value) for name in ("text", "number", "list") for value in ("true", "false")),
         )
     ),
+    (CLIENTS, {"attributes[text]": " Red "}),
+    (CLIENTS, {"attributes[number][gte]": "2", "ordering": "name"}),
     (CLIENTS, {"attributes.text": "Red", "attributes.number__gte": "1", "name": "b", "search": "red"}),
     (CLIENTS, {"attributes.number__gte": "-1", "ordering": "name"}),
 ]

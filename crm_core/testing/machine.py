@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from crm_core.engine.cursors import write_cursor
+from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import PermissionDeniedError
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
-from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.ports import Database
 from crm_core.resources import (
@@ -45,23 +46,25 @@ from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.images import adding
 from crm_core.rules.needs import Key, Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS, Edit
-from crm_core.testing.pairs import USERS, OpenPair, Operation, Pair
+from crm_core.testing.pairs import DISABLED_USER, USERS, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
     json_values,
     list_parameters,
+    near_equal,
     patches,
     payloads,
     texts,
 )
 from crm_core.use_cases import records
 
-__all__ = ["USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
+__all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
 # Names are drawn instead of rows of the table, because reports of failures show what was drawn.
 _ALL: Final = tuple(RESOURCES)
 _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
+_CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
 
@@ -117,13 +120,13 @@ class DatabasesAgree(RuleBasedStateMachine):
         for entity, type_ in itertools.product(("client", "lead"), ATTRIBUTE_TYPES):
             self._create(ATTRIBUTES, {"name": type_, "label": type_, "type": type_}, entity)
         self._create(WEBHOOKS, {"name": "w", "model": "Lead", "url": "https://example.com/{id}", "headers": {"X": "s"}})
-        for name in ("a", "B", "%"):
+        for name in ("a", "A", "%", "\u00e9"):
             activity = {"list_of_tasks": [{"task": name}], "list_of_notes": [{"note": name}]}
             client = self._create(CLIENTS, {"name": name, "attributes": {"text": name, "number": 1}, **activity})
             cohort = self._create(COHORTS, {"name_cohort": name})
             self._begin_student({"name": name, "client": client, "actual_cohort": cohort})
             pipeline = self._create(PIPELINES, {"name": name, "stages": [{"name": "A"}, {"name": name + "B"}]})
-            self._create(LEADS, {"name": name, "pipeline": pipeline, **activity})
+            self._create(LEADS, {"name": name, "pipeline": pipeline, "attributes": {"text": f"{name} "}, **activity})
 
     def _begin_student(self, student: Mapping[str, object]) -> None:
         service = self._create(SERVICES, student)
@@ -247,6 +250,19 @@ class DatabasesAgree(RuleBasedStateMachine):
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
         self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent, strict=strict))
+
+    @precondition(lambda self: self._any_of(_CATALOGED))
+    @rule(data=st.data())
+    def list_by_near_equal(self, data: st.DataObject) -> None:
+        """List by a text of a record, and by those that a store may take for it."""
+        resource, id_ = self._any_record(data, _CATALOGED)
+        record = self._value(resource, id_)
+        if asked := record and _texts_of(resource, record):
+            parameter, text = data.draw(st.sampled_from(asked))
+            parent = getattr(record, resource.parent) if resource.parent else None
+            for near in near_equal(text):
+                params = {parameter: near}
+                self._pair.both(partial(_whole_list, resource=resource, params=params, parent=parent))
 
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
@@ -416,6 +432,14 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
+
+
+def _texts_of(resource: Resource, record: Any) -> Sequence[tuple[str, str]]:
+    """Return the texts of a record by the parameters that lists are filtered by them with."""
+    filtered = ((name, getattr(record, field)) for name, (field, _) in filter_parameters(resource).items())
+    own = [(name, value) for name, value in filtered if resource.fields.get(name) and isinstance(value, str)]
+    values = getattr(record, "attributes", {})
+    return [*own, *((f"{ATTRIBUTE_PREFIX}{name}", value) for name, value in values.items() if isinstance(value, str))]
 
 
 def _entries(record: object) -> Sequence[Any]:

@@ -25,8 +25,9 @@ from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
 from crm_core.webhooks.deliveries import DeliveryState
-from crm_core.webhooks.delivery_log import RETENTION, LoggedDelivery, LogQuery
+from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP
+from crm_core.webhooks.requests import WebhookRequest
 from crm_core.webhooks.retries import Result
 
 TAKEN = Outcome(status=200, answer="thank you")
@@ -195,6 +196,60 @@ class OutboxContract(OnOneLoop):
         assert [attempt.number for attempt in await post.claim()] == [1]
         dead = [each for each in await post.outbox.find(hook, LogQuery(9)) if each.state == "dead"]
         assert [each.error for each in dead] == ["The URL is too long."]
+
+    @fact
+    async def test_a_webhook_that_is_changed_is_changed_for_what_waits(self, post: Post) -> None:
+        hook = await post.hook(headers={"Authorization": "old"})
+        lead = await post.lead("Jane")
+        await post.patch(LEADS, lead, name="later")
+        await post.patch(WEBHOOKS, hook, url="https://b.example/{name}", headers={"X-Id": "{id}"}, method="PUT")
+
+        attempt = await post.claim_one()
+        assert (attempt.method, attempt.url, attempt.headers) == ("PUT", "https://b.example/Jane", {"X-Id": str(lead)})
+        await post.settle(attempt, "pending")
+        await post.patch(WEBHOOKS, hook, url="https://c.example/", headers={})
+        again = await post.claim_one()
+        assert (again.delivery, again.url, again.headers) == (attempt.delivery, "https://c.example/", {})
+        assert again.body == attempt.body
+
+    @fact
+    async def test_a_webhook_may_become_get_and_post_again_for_what_waits(self, post: Post) -> None:
+        hook = await post.hook(method="GET", url="https://a.example/{name}")
+        await post.lead("Jane")
+
+        for method in ("GET", "POST", "GET", "DELETE"):
+            await post.patch(WEBHOOKS, hook, method=method)
+            attempt = await post.claim_one()
+            assert (attempt.method, attempt.url) == (method, "https://a.example/Jane")
+            assert (attempt.body == b"") is (method == "GET")
+            assert method == "GET" or sent_body(attempt)["data"]["name"] == "Jane"
+            await post.outbox.release([attempt])
+
+    @fact
+    async def test_a_delivery_that_the_webhook_cannot_be_filled_for_says_why(self, post: Post) -> None:
+        hook = await post.hook()
+        await post.lead()
+        await post.patch(WEBHOOKS, hook, url="https://a.example/{stage}/x")
+
+        attempt = await post.claim_one()
+        assert (attempt.url, attempt.error) == ("", "A segment of the URL's path would be empty: {stage}.")
+        await post.patch(WEBHOOKS, hook, url="https://a.example/{name}/x")
+        await post.outbox.release([attempt])
+        assert (await post.claim_one()).url == "https://a.example/John/x"
+
+    @fact
+    async def test_what_has_an_empty_segment_is_dead_and_can_be_sent_when_the_webhook_is_corrected(
+        self, post: Post
+    ) -> None:
+        hook = await post.hook(url="https://a.example/{stage}/x", method="GET")
+        await post.lead()
+        [dead] = await post.outbox.find(hook, LogQuery(9))
+        assert (dead.state, dead.error) == ("dead", "A segment of the URL's path would be empty: {stage}.")
+        assert await post.claim() == []
+
+        await post.patch(WEBHOOKS, hook, url="https://a.example/{name}/x")
+        await post.outbox.redeliver(hook, dead.id)
+        assert (await post.claim_one()).url == "https://a.example/John/x"
 
     # Claiming
 
@@ -452,7 +507,8 @@ class OutboxContract(OnOneLoop):
 
         assert (found.record, found.type, found.state, found.attempts) == (lead, "lead.created", "delivered", 2)
         assert (found.status, found.error) == (200, "")
-        whole = "POST", f"https://a.example/{lead}", {"X-A": "b"}, attempt.body, "thank you"
+        request = WebhookRequest("POST", f"https://a.example/{lead}", {"X-A": "b"})
+        whole = DeliveryDetail(request, attempt.body, "thank you")
         assert await post.outbox.get(hook, attempt.delivery) == (found, whole)
         assert found.next_attempt_at is None
         assert found.attempted_at == found.finished_at
@@ -517,15 +573,18 @@ class OutboxContract(OnOneLoop):
     @fact
     async def test_what_is_finished_is_kept_for_a_time_and_then_cleaned_away(self, post: Post) -> None:
         hook = await post.hook()
-        for name in ("delivered", "dead", "pending"):
+        for name in ("delivered", "dead", "cancelled", "pending"):
             await post.lead(name)
         for attempt in await post.claim():
             state = sent_body(attempt)["data"]["name"]
+            if state == "cancelled":
+                await post.outbox.cancel(hook, attempt.delivery)
+                continue
             await post.settle(attempt, state, wait=timedelta(days=99).total_seconds())
 
         for time, states in (
-            (timedelta(), ["dead", "delivered", "pending"]),
-            (RETENTION["delivered"], ["dead", "pending"]),
+            (timedelta(), ["cancelled", "dead", "delivered", "pending"]),
+            (RETENTION["delivered"], ["cancelled", "dead", "pending"]),
             (RETENTION["dead"] - RETENTION["delivered"], ["pending"]),
         ):
             await self.elapse(time)
@@ -533,7 +592,108 @@ class OutboxContract(OnOneLoop):
                 pass
             assert sorted(each.state for each in await post.outbox.find(hook, LogQuery(9))) == states
 
+    @fact
+    async def test_the_log_has_the_request_of_the_last_attempt(self, post: Post) -> None:
+        hook = await post.hook(headers={"X-A": "{name}"})
+        await post.lead()
+        await post.patch(WEBHOOKS, hook, url="https://b.example/", method="PATCH", headers={"X-B": "{name}"})
+        attempt = await post.claim_one()
+        request = WebhookRequest(attempt.method, attempt.url, attempt.headers)
+        done = Result(
+            delivery=attempt.delivery, claim=attempt.claim, state="delivered", wait=0, outcome=TAKEN, request=request
+        )
+        await post.outbox.record_results([done])
+
+        found = await post.outbox.get(hook, attempt.delivery)
+        assert found is not None
+        assert found[1].request == WebhookRequest("PATCH", "https://b.example/", {"X-B": "John"})
+
+    # Cancelling
+
+    @fact
+    async def test_a_cancelled_delivery_is_not_sent_and_the_next_of_its_record_is_due(self, post: Post) -> None:
+        hook = await post.hook()
+        lead = await post.lead("a")
+        for name in "bc":
+            await post.patch(LEADS, lead, name=name)
+        stuck = await post.claim_one()
+        await post.settle(stuck, "pending", wait=3600)
+        await post.outbox.reset_health(hook)
+        assert await post.claim() == []
+
+        await post.outbox.cancel(hook, stuck.delivery)
+        await post.outbox.cancel(hook, stuck.delivery)
+        found = await post.logged(hook, stuck.delivery)
+        assert (found.state, found.attempts, found.next_attempt_at) == ("cancelled", 1, None)
+        assert found.finished_at is not None
+        assert [each.id for each in await post.outbox.find(hook, LogQuery(9, "cancelled"))] == [stuck.delivery]
+        assert sent_body(await post.claim_one())["data"]["name"] == "b"
+        assert await post.outbox.recover(hook, self.now() - timedelta(days=1)) == 0
+
+    @fact
+    async def test_one_that_waits_behind_another_can_be_cancelled(self, post: Post) -> None:
+        hook = await post.hook()
+        lead = await post.lead("a")
+        for name in "bc":
+            await post.patch(LEADS, lead, name=name)
+        [_, behind, _] = await post.outbox.find(hook, LogQuery(9))
+        await post.outbox.cancel(hook, behind.id)
+
+        await post.deliver(await post.claim_one())
+        assert sent_body(await post.claim_one())["data"]["name"] == "c"
+
+    @fact
+    async def test_one_that_is_cancelled_while_it_is_sent_is_delivered_or_cancelled(self, post: Post) -> None:
+        hook = await post.hook()
+        states: list[tuple[DeliveryState, DeliveryState]] = [
+            ("pending", "cancelled"),
+            ("dead", "cancelled"),
+            ("delivered", "delivered"),
+        ]
+        for ending, state in states:
+            await post.lead()
+            await post.outbox.reset_health(hook)
+            attempt = await post.claim_one()
+            await post.outbox.cancel(hook, attempt.delivery)
+            await post.settle(attempt, ending, TAKEN if ending == "delivered" else BROKEN)
+            assert (await post.logged(hook, attempt.delivery)).state == state
+            await self.elapse(LEASE + timedelta(seconds=1))
+            await post.outbox.reset_health(hook)
+            assert await post.claim() == []
+
+    @fact
+    async def test_what_is_finished_cannot_be_cancelled_and_what_is_cancelled_can_be_sent_again(
+        self, post: Post
+    ) -> None:
+        hook, other = await post.hook(), await post.hook(model="Client")
+        await post.lead()
+        attempt = await post.claim_one()
+        await post.outbox.cancel(other, attempt.delivery)
+        await post.deliver(attempt)
+        await post.outbox.cancel(hook, attempt.delivery)
+        assert (await post.logged(hook, attempt.delivery)).state == "delivered"
+
+        await post.outbox.redeliver(hook, attempt.delivery)
+        await post.outbox.cancel(hook, attempt.delivery)
+        assert await post.claim() == []
+        await post.outbox.redeliver(hook, attempt.delivery)
+        assert (await post.claim_one()).number == 1
+
     # Secrets
+
+    @fact
+    async def test_the_first_secret_is_known_until_it_is_replaced(self, post: Post) -> None:
+        hook = await post.hook()
+        first = await post.outbox.secret(hook)
+
+        assert await post.outbox.first_secret(hook) == first
+        await post.outbox.rotate(hook, new_secret())
+        assert await post.outbox.first_secret(hook) is None
+        await self.elapse(SECRET_OVERLAP * 2)
+        await post.outbox.rotate(hook, new_secret())
+        assert await post.outbox.first_secret(hook) is None
+        await post.delete(WEBHOOKS, hook)
+        assert await post.outbox.first_secret(hook) is None
 
     @fact
     async def test_each_webhook_has_a_secret_of_its_own(self, post: Post) -> None:

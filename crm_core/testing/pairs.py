@@ -26,6 +26,8 @@ Operation: TypeAlias = Callable[[Database, Caller], Awaitable[object]]
 
 #: The ids of the users that both databases must have; operations are theirs by turns.
 USERS: Final = (1, 2)
+#: The user who is disabled in the databases that contracts open.
+DISABLED_USER: Final = 3
 
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -154,7 +154,9 @@ class Facts(OnOneLoop):
     """A class of tests of a database, which a subclass opens."""
 
     def open(self) -> AbstractAsyncContextManager[Database]:
-        """Return a context manager of an empty database with exactly the users ``crm_core.testing.USERS``.
+        """Return a context manager of an empty database with exactly the users ``crm_core.testing.USERS`` and one more.
+
+        The one more is ``crm_core.testing.DISABLED_USER``, who is disabled.
 
         It is entered and exited in different tasks of one event loop.
         """

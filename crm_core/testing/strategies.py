@@ -6,8 +6,10 @@ payloads also contain invalid and unusual values.
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -16,9 +18,11 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from crm_core.engine.parameters import filter_parameters, join_parts
 from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import ReadContext
+from crm_core.input.texts import fold, is_blank, normal
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
 from crm_core.rules.attributes import ENTITIES, is_sound_name
@@ -32,9 +36,13 @@ Ids: TypeAlias = Mapping[str, Sequence[UUID | int]]
 
 _MAX_BIGINT: Final = 2**63 - 1
 #: Letters that change their number or kind with their case, wildcards, quotes, and what text may hide.
-_TRICKY_LETTERS_LETTERS: Final = "aAzZ09 %_\\'\"{}<>,.-äÄßẞİıſΣσςﬁ中́\u202e\u2028\U0001f600"
-_PLAIN_CHARACTERS: Final = st.sampled_from(_TRICKY_LETTERS_LETTERS) | st.characters(
-    codec="utf-8", exclude_characters="\x00"
+_TRICKY_LETTERS: Final = "aAzZ09 %_\\'\"{}<>,.-äÄßẞİıſΣσςﬁ中́\u202e\u2028\U0001f600"
+_PLAIN_CHARACTERS: Final = st.sampled_from(_TRICKY_LETTERS) | st.characters(codec="utf-8", exclude_characters="\x00")
+#: Texts that a store may take for one another: by case, accents, Unicode form, blanks, or letters like others. They are
+#: few, so that they meet.
+_NEAR_EQUAL: Final = (
+    *("a", "A", "\u00e9", "e\u0301", "e", "\u00c9", "a ", " a", "\u00a0a", "a  b", "a b", "a\u00a0b"),
+    *("\u00df", "ss", "SS", "\u00f8", "o", "\u03c3", "\u03c2", "\u0131", "i", "\u0130", "\ufb01", "fi"),
 )
 #: Fields that all models of webhooks have.
 _COMMON_FIELDS: Final = sorted(set.intersection(*(set(fields_of(entity)) for _, entity in MODELS.values())))
@@ -95,8 +103,28 @@ def texts(max_length: int = 255, *, min_length: int = 1, hostile: bool = False) 
     """Return a strategy for valid texts; with ``hostile`` also for too long ones, U+0000 and lone surrogates."""
     brief = st.text(_PLAIN_CHARACTERS, max_size=min(max_length, 8))
     limit = st.sampled_from("xé中").map(lambda c: c * max_length)
-    good = st.one_of(brief, brief, limit).filter(lambda text: len(text.strip()) >= min_length)
+    near = st.sampled_from(_NEAR_EQUAL).filter(lambda text: len(text) <= max_length)
+    good = st.one_of(brief, near, brief, limit).filter(lambda text: _fits(text, min_length, max_length))
     return good | _hostile_texts(max_length) if hostile else good
+
+
+def near_equal(text: str) -> Sequence[str]:
+    """Return a text and others that a store may take for it: in other case or form, without accents, with blanks."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    others = (
+        text.strip(),
+        text.swapcase(),
+        unicodedata.normalize("NFD", text),
+        bare,
+        f"{text} ",
+        f" {text}",
+        fold(text),
+    )
+    return tuple(dict.fromkeys((text, *others)))
+
+
+def _fits(text: str, min_length: int, max_length: int) -> bool:
+    return len(normal(text)) <= max_length and not (min_length and is_blank(text))
 
 
 def _hostile_texts(max_length: int) -> SearchStrategy[str]:
@@ -131,9 +159,19 @@ def junk() -> SearchStrategy[object]:
 
 def json_values() -> SearchStrategy[object]:
     """Return a strategy for JSON values that stores must return unchanged."""
-    numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-    scalars = st.none() | st.booleans() | numbers | texts(8, min_length=0)
+    scalars = st.none() | st.booleans() | numbers() | texts(8, min_length=0)
     return scalars | st.lists(scalars, max_size=2) | st.dictionaries(texts(8, min_length=0), scalars, max_size=2)
+
+
+def numbers() -> SearchStrategy[object]:
+    """Return a strategy for numbers that stores must return with all their digits."""
+    floats = st.floats(allow_nan=False, allow_infinity=False)
+    decimals = st.decimals(-(10**15), 10**15, places=5) | st.sampled_from(list(map(Decimal, _DIGITS)))
+    return st.integers(-(2**53), 2**53) | st.integers(-2, 2) | floats | decimals
+
+
+#: What comes out as another number, or with other digits, where binary fractions or sixteen digits are used.
+_DIGITS: Final = ("123456789123456.12345", "1.10", "0.1", "-0.0", "1.0", "0.5", "1E+2", "1E-7", "1e-400", "1e308")
 
 
 def attribute_names() -> SearchStrategy[str]:
@@ -147,8 +185,9 @@ def attribute_values(definition: Attribute) -> SearchStrategy[object]:
 
 
 def _list_values(definition: Attribute) -> SearchStrategy[object]:
-    one = st.sampled_from(definition.list_values) if definition.list_values else texts(8, min_length=0)
-    return one | st.lists(one, max_size=3, unique=True)
+    required = int(definition.is_required)
+    one = st.sampled_from(definition.list_values) if definition.list_values else texts(8, min_length=required)
+    return one | st.lists(one, min_size=required, max_size=3, unique_by=normal)
 
 
 def _urls() -> SearchStrategy[str]:
@@ -160,10 +199,8 @@ def _dates() -> SearchStrategy[str]:
 
 
 _ATTRIBUTE_VALUES: Final[Mapping[str, Callable[[Attribute], SearchStrategy[object]]]] = {
-    "text": lambda _: texts(255, min_length=0),
-    "number": lambda _: (
-        st.integers(-(2**53), 2**53) | st.integers(-2, 2) | st.floats(-1e300, 1e300) | st.sampled_from([-0.0, 1.0, 0.5])
-    ),
+    "text": lambda definition: texts(255, min_length=int(definition.is_required)),
+    "number": lambda _: numbers(),
     "date": lambda _: _dates(),
     "boolean": lambda _: st.booleans(),
     "list": _list_values,
@@ -270,7 +307,12 @@ def _items(field: Field, context: PayloadContext) -> SearchStrategy[Sequence[Pay
 def _text_lists(field: Field, context: PayloadContext) -> SearchStrategy[Sequence[str]]:
     options = field.limits.get("enum")
     one = st.sampled_from(options) if options else texts(field.limits["maxLength"], hostile=context.hostile)
-    return st.lists(one, min_size=1 if options else 0, max_size=3)  # a selection of options must not be empty
+    # A selection of options must not be empty, and list values must differ.
+    return st.lists(one, min_size=1 if options else 0, max_size=3, unique_by=None if options else _trimmed)
+
+
+def _trimmed(text: str) -> str:
+    return normal(text).strip()
 
 
 def _images(_: Field, __: PayloadContext) -> SearchStrategy[Sequence[str]]:
@@ -289,12 +331,33 @@ def _webhook_urls(_: Field, context: PayloadContext) -> SearchStrategy[object]:
 
 
 def _conditions(_: Field, context: PayloadContext) -> SearchStrategy[object]:
-    names = st.sampled_from([*_COMMON_FIELDS, "no such field"] if context.hostile else _COMMON_FIELDS)
-    operators = st.sampled_from([name for name in OPERATORS if name != "in"])
-    one = st.fixed_dictionaries({"field": names, "operator": operators, "value": json_values()})
-    of_lists = st.lists(json_values(), max_size=2)
-    any_of = st.fixed_dictionaries({"field": names, "operator": st.just("in"), "value": of_lists})
-    return st.lists(one | any_of, max_size=3)
+    """Return a strategy for conditions on fields that all models have; values are such as the fields read."""
+    good = st.one_of([_conditions_on(name, values) for name, values in _CONDITION_VALUES.items()])
+    bad = st.fixed_dictionaries(
+        {
+            "field": st.sampled_from([*_COMMON_FIELDS, "no such field"]),
+            "operator": st.sampled_from(list(OPERATORS)),
+            "value": json_values(),
+        }
+    )
+    return st.lists(good | bad if context.hostile else good, max_size=3)
+
+
+def _conditions_on(name: str, values: SearchStrategy[object]) -> SearchStrategy[Payload]:
+    def of(operators: Iterable[str], value: SearchStrategy[object]) -> SearchStrategy[Payload]:
+        parts = {"field": st.just(name), "operator": st.sampled_from(list(operators)), "value": value}
+        return st.fixed_dictionaries(parts)
+
+    values = values | st.none()
+    equalities = of(("=", "!=", "changed_to"), values) | of(("in",), st.lists(values, max_size=2))
+    return equalities | of(("changed",), json_values())
+
+
+_CONDITION_VALUES: Final[Mapping[str, SearchStrategy[object]]] = {
+    "id": st.uuids(version=4).map(lambda id_: str(id_).upper()),
+    "created_at": st.datetimes().filter(lambda time: 1 < time.year < 9999).map(datetime.isoformat),
+    "attributes": st.dictionaries(texts(8), st.integers(-2, 2) | st.booleans(), max_size=2),
+}
 
 
 _Make: TypeAlias = Callable[[Field, PayloadContext], SearchStrategy[Any]]
@@ -332,12 +395,16 @@ _OF_FIELD: Final[Mapping[tuple[str, str], _Make]] = {
 
 def list_parameters(resource: Resource, context: PayloadContext = _NO_CONTEXT) -> SearchStrategy[dict[str, str]]:
     """Return a strategy for the query parameters of a list, except ``limit`` and ``cursor``."""
-    named = {name: _filter_values(field, context) for name, field in _filterable(resource).items()}
+    named = {
+        parameter: _PRESENCE if operator == "isnull" else _filter_values(resource.fields[name], context)
+        for parameter, (name, operator) in filter_parameters(resource).items()
+    }
     if resource.has_catalog:
         named |= {
-            f"{ATTRIBUTE_PREFIX}{name}{operator}": _attribute_filter_values(definition, operator)
+            spelling.format(name, operator): _attribute_filter_values(definition, operator)
             for name, definition in context.definitions.items()
             for operator in _OPERATORS_OF_TYPE[definition.type]
+            for spelling in _SPELLINGS
         }
     if resource.ordering:
         named["ordering"] = st.builds(str.__add__, st.sampled_from(["", "-"]), st.sampled_from(resource.ordering))
@@ -346,19 +413,16 @@ def list_parameters(resource: Resource, context: PayloadContext = _NO_CONTEXT) -
     return good | st.dictionaries(st.sampled_from([*named, "x"]), _hostile_parameters()) if context.hostile else good
 
 
+_SPELLINGS: Final = (ATTRIBUTE_PREFIX + "{}{}", "attributes[{}{}]")
+_PRESENCE: Final = st.sampled_from(["true", "false"])
 _OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
-    "text": ("", "__in", "__contains", "__gt", "__lte"),
-    "number": ("", "__in", "__gte", "__lt"),
-    "date": ("", "__in", "__gte", "__lt"),
-    "boolean": ("",),
-    "list": ("", "__in", "__contains"),
-    "file": ("", "__in", "__contains"),
+    "text": ("", "__in", "__contains", "__gt", "__lte", "__isnull"),
+    "number": ("", "__in", "__gte", "__lt", "__isnull"),
+    "date": ("", "__in", "__gte", "__lt", "__isnull"),
+    "boolean": ("", "__isnull"),
+    "list": ("", "__in", "__contains", "__isnull"),
+    "file": ("", "__in", "__contains", "__isnull"),
 }
-
-
-def _filterable(resource: Resource) -> Mapping[str, Field]:
-    names = {*resource.filters, *resource.references} - {resource.parent}
-    return {name: field for name, field in resource.fields.items() if name in names}
 
 
 def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]:
@@ -373,12 +437,14 @@ def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]
 
 def _searches() -> SearchStrategy[str]:
     """Return a strategy for search terms of one or two characters, so that they match records."""
-    return st.text(st.sampled_from(_TRICKY_LETTERS_LETTERS), min_size=1, max_size=2)
+    return st.text(st.sampled_from(_TRICKY_LETTERS), min_size=1, max_size=2) | st.sampled_from(_NEAR_EQUAL)
 
 
 def _attribute_filter_values(definition: Attribute, operator: str) -> SearchStrategy[str]:
+    if operator == "__isnull":
+        return _PRESENCE
     one = attribute_values(definition).filter(lambda value: not isinstance(value, list)).map(_parameter)
-    return st.lists(one, max_size=2).map(",".join) if operator == "__in" else one
+    return st.lists(one, max_size=2).map(join_parts) if operator == "__in" else one
 
 
 def _parameter(value: object) -> str:
@@ -412,7 +478,7 @@ def _distinct(entries: Sequence[Payload]) -> Sequence[Payload]:
 
 
 def _clash(one: Payload, other: Payload, name: str) -> bool:
-    return one.get(name) is not None and str(one[name]).strip() == str(other.get(name)).strip()
+    return one.get(name) is not None and _trimmed(str(one[name])) == _trimmed(str(other.get(name)))
 
 
 def _in_order(sent: Payload) -> Payload:

@@ -1,23 +1,36 @@
 """Logging in and out, authenticating requests, and describing the caller."""
 
 import hashlib
+import logging
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 
-from crm_core.errors import ACROSS_FIELDS, InvalidError, NotAuthenticatedError, ThrottledError, invalid
+from crm_core.errors import NotAuthenticatedError, ThrottledError, WrongCredentialsError
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
 from crm_core.rules.accounts import MAX_NAME, MAX_PASSWORD
-from crm_core.rules.login_throttle import FAILURE_WINDOW, failure_keys, seconds_to_wait
+from crm_core.rules.login_throttle import (
+    ADDRESS_MEMORY,
+    FAILURE_WINDOW,
+    account_key,
+    counted_address,
+    failure_keys,
+    newly_throttled,
+    seconds_to_wait,
+)
 from crm_core.use_cases.callers import caller, new_id
+
+logger = logging.getLogger("crm.logins")
 
 #: How many first characters of a token are kept, so that its owner can tell it from others.
 _PREFIX_LENGTH: Final = 8
@@ -41,24 +54,46 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     """Return a new token for a username and password; it is shown nowhere again.
 
     Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.
-    Raises InvalidError, or ThrottledError after too many failures from one address.
+    Raises WrongCredentialsError, InvalidError for other problems, and ThrottledError after too many failures.
+
+    Args:
+        accounts: where users, tokens and failures are stored.
+        passwords: verifies the password.
+        data: the payload of the login.
+        address: of the client; failures from it are counted.
+        strict: whether unknown members of the payload are problems.
     """
     username, password = _credentials(data, strict=strict)
-    keys = failure_keys(username, address)
-    await _check_throttle(accounts, keys)
+    address, now = counted_address(address), datetime.now(UTC)
+    keys = {**failure_keys(username, address), "account": account_key(username)}
+    await _check_throttle(accounts, keys, username, address, now)
     credentials = await accounts.credentials(username)
-    if not await passwords.verify(password, credentials[1] if credentials else None) or credentials is None:
-        await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
-        raise _refused()
+    spelling = await _spelling(passwords, password, credentials[1] if credentials else None)
+    if spelling is None or credentials is None:
+        await _count_failure(accounts, keys, address, credentials and credentials[0])
+        raise WrongCredentialsError
     user_id, password_hash = credentials
     await accounts.forget_failures(keys["user"])
     # If the password is changed at the same moment, the old one gives no token and its hash is not written back.
     token = await issue_token(accounts, user_id, if_hash=password_hash)
     if token is None:
-        raise _refused()
-    if passwords.is_outdated(password_hash):
-        await accounts.set_password(user_id, await passwords.hash(password), if_hash=password_hash)
+        raise WrongCredentialsError
+    await accounts.remember_address(user_id, address, now, ADDRESS_MEMORY)
+    if spelling != normal(password) or passwords.is_outdated(password_hash):
+        await accounts.set_password(user_id, await passwords.hash(normal(password)), if_hash=password_hash)
     return token
+
+
+async def _spelling(passwords: Passwords, password: str, password_hash: str | None) -> str | None:
+    """Return the Unicode form of a password of which a hash is, or None.
+
+    Hashes are of NFC. Those of earlier releases are of what was sent then, as it is sent now or decomposed. How many
+    forms are tried depends on what is sent, not on the user, so that nobody can tell by the time which users exist.
+    """
+    for spelling in dict.fromkeys((normal(password), password, unicodedata.normalize("NFD", password))):
+        if await passwords.verify(spelling, password_hash):
+            return spelling
+    return None
 
 
 async def issue_token(accounts: Accounts, user_id: int, *, if_hash: str | None = None) -> str | None:
@@ -98,11 +133,7 @@ class Credentials:
     """The payload of a login."""
 
     username: str = text(max_length=MAX_NAME)
-    password: str = text(max_length=MAX_PASSWORD, trim=False)
-
-
-def _refused() -> InvalidError:
-    return invalid(ACROSS_FIELDS, "authorization", "Unable to log in with provided credentials.")
+    password: str = text(max_length=MAX_PASSWORD, verbatim=True)
 
 
 def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
@@ -110,8 +141,25 @@ def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
     return values["username"], values["password"]
 
 
-async def _check_throttle(accounts: Accounts, keys: Mapping[str, str]) -> None:
+async def _check_throttle(
+    accounts: Accounts, keys: Mapping[str, str], username: str, address: str, now: datetime
+) -> None:
     counted = await accounts.failures(list(keys.values()))
     by_kind = {kind: counted[key] for kind, key in keys.items() if key in counted}
-    if wait := seconds_to_wait(by_kind, datetime.now(UTC)):
+    account = by_kind.pop("account", None)
+    wait = seconds_to_wait(by_kind, now)
+    slowed = seconds_to_wait({"account": account}, now) if account else 0
+    if slowed > wait and not await accounts.knows_address(username, address, now - ADDRESS_MEMORY):
+        wait = slowed
+    if wait:
         raise ThrottledError(wait)
+
+
+async def _count_failure(accounts: Accounts, keys: Mapping[str, str], address: str, user_id: int | None) -> None:
+    counted = await accounts.add_failure(list(keys.values()), datetime.now(UTC), FAILURE_WINDOW)
+    for kind in newly_throttled({kind: counted[key] for kind, key in keys.items()}):
+        # Not the name that was sent: people type passwords into the wrong field.
+        user = "an unknown user" if user_id is None else f"user {user_id}"
+        whose = {"user": f"as {user} from {address}", "address": f"from {address}", "account": f"as {user}"}[kind]
+        count = counted[keys[kind]].count
+        logger.warning("logins %s have to wait after %d failures, the latest from %s", whose, count, address or "-")

@@ -150,6 +150,8 @@ class DeliveryWorker:
     async def _attempt(self, attempt: Attempt) -> None:
         if self._retries.is_used_up(attempt.number):
             outcome = Outcome(error="Every attempt ended without a result.", is_hopeless=True)
+        elif attempt.error:
+            outcome = Outcome(error=attempt.error, is_hopeless=True)
         else:
             try:
                 outcome = await self._sender.send(attempt)

@@ -15,6 +15,7 @@ from attrs import evolve
 from crm_core.engine import decisions
 from crm_core.engine.changes import DuplicateRequestError
 from crm_core.engine.decisions import Versions
+from crm_core.engine.parameters import dotted
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import Document
@@ -229,7 +230,7 @@ async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> 
 async def _needed_definitions(
     db: Database, who: Caller, resource: Resource, params: Mapping[str, str]
 ) -> Mapping[str, Attribute]:
-    if not resource.has_catalog or not any(name.startswith(ATTRIBUTE_PREFIX) for name in params):
+    if not resource.has_catalog or not any(dotted(name).startswith(ATTRIBUTE_PREFIX) for name in params):
         return {}
     return (await db.known(catalog_of(resource.name, who))).catalogs[resource.name].definitions
 

@@ -4,13 +4,14 @@ No caller is checked here: whoever reaches these functions administers the store
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
 from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Account, Actor, Caller, IssuedToken, UserChange
-from crm_core.ports import Passwords, Users
+from crm_core.ports import Database, Passwords, Users
 from crm_core.rules.accounts import (
     MAX_TEXTS,
     check_new_user,
@@ -21,6 +22,7 @@ from crm_core.rules.accounts import (
 )
 from crm_core.use_cases import accounts
 from crm_core.use_cases.callers import caller
+from crm_core.use_cases.webhooks import CreatedWebhook, active_webhooks
 
 
 class PasswordReset(NamedTuple):
@@ -51,9 +53,9 @@ async def add_user(
 
     Raises InvalidError with the problems of every field, UsernameTakenError, NotFoundError for an unknown group.
     """
-    texts = {"first_name": first_name, "last_name": last_name, "email": email}
+    texts = {"first_name": normal(first_name), "last_name": normal(last_name), "email": normal(email)}
     name = check_new_user(username, password, texts)
-    password_hash = await passwords.hash(password)
+    password_hash = await passwords.hash(normal(password))
     id_ = await users.add_user(name, password_hash, is_superuser=is_superuser, groups=tuple(groups), **texts)
     if id_ is None:
         raise UsernameTakenError
@@ -66,9 +68,10 @@ async def change_user(users: Users, username: str, change: UserChange) -> None:
     Raises InvalidError with the problems of every field, UnknownUserError, NotFoundError for an unknown group.
     """
     values = attrs.asdict(change, recurse=False)
-    check_user_texts({field: values[field] for field in MAX_TEXTS if values[field] is not None})
+    texts: dict[str, Any] = {field: normal(values[field]) for field in MAX_TEXTS if values[field] is not None}
+    check_user_texts(texts)
     account = await find_user(users, username)
-    await users.change_user(account.user.id, change)
+    await users.change_user(account.user.id, attrs.evolve(change, **texts))
 
 
 async def find_user(users: Users, username: str) -> Account:
@@ -84,9 +87,16 @@ async def list_users(users: Users) -> Sequence[Account]:
     return await users.list_users()
 
 
-async def disable_user(users: Users, username: str) -> None:
-    """Refuse a user's logins and tokens, from the next request on. Raises UnknownUserError."""
+async def disable_user(users: Users, username: str, db: Database | None = None) -> Sequence[CreatedWebhook]:
+    """Refuse a user's logins and tokens, from the next request on. Raises UnknownUserError.
+
+    Return the active webhooks that the user created, if ``db`` is given: they stay active.
+    """
     await change_user(users, username, UserChange(is_active=False))
+    if db is None:
+        return ()
+    account = await find_user(users, username)
+    return await active_webhooks(db, (account.user.id,))
 
 
 async def enable_user(users: Users, username: str) -> int:
@@ -97,9 +107,9 @@ async def enable_user(users: Users, username: str) -> int:
 
 async def reset_password(users: Users, passwords: Passwords, username: str, password: str) -> PasswordReset:
     """Give a user another password and end all their tokens. Raises InvalidError, UnknownUserError."""
-    check_password(password)
+    checked = check_password(password)
     account = await find_user(users, username)
-    ended = await users.reset_password(account.user.id, await passwords.hash(password))
+    ended = await users.reset_password(account.user.id, await passwords.hash(checked))
     return PasswordReset(ended, account.is_active)
 
 

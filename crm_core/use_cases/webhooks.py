@@ -1,7 +1,7 @@
 """Webhook administration: dry runs, the delivery log, redelivery, and secrets."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, get_args
 from uuid import UUID
@@ -10,23 +10,27 @@ import attrs
 
 from crm_core.engine.cursors import pack, unpack
 from crm_core.engine.decisions import does_not_exist, event_of
+from crm_core.engine.queries import Page
 from crm_core.engine.query_strings import read_limit
 from crm_core.engine.receipts import Document
-from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, NotFoundError, invalid
+from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
-from crm_core.model.accounts import Caller, require
-from crm_core.model.documents import plain
+from crm_core.model.accounts import SYSTEM, Caller, require
+from crm_core.model.documents import parse_json, plain
 from crm_core.model.events import EventKind
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
 from crm_core.rules.needs import Key, Needs
+from crm_core.rules.webhooks import view_permission
 from crm_core.use_cases import records
-from crm_core.use_cases.callers import new_secret
+from crm_core.use_cases.callers import caller, new_secret
 from crm_core.webhooks.deliveries import Delivery, DeliveryState, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.requests import WebhookRequest, filled_from_body
+from crm_core.webhooks.templates import redacted_headers, redacted_url
 
 _PER_PAGE: Final = 100
 
@@ -55,6 +59,15 @@ class Recovery:
     since: datetime | None = datetime_value()
 
 
+class CreatedWebhook(NamedTuple):
+    """A webhook, and the id of the user who created it."""
+
+    id: UUID
+    name: str
+    model: str
+    created_by: int
+
+
 class LogPage(NamedTuple):
     """A page of the delivery log: deliveries as plain values, and the cursor of the next page if there is one."""
 
@@ -71,10 +84,7 @@ async def dry_run(
     need not be active. Raises PermissionDeniedError, NotFoundError, InvalidError.
     """
     require(who.actor, WEBHOOKS.permission("change"))
-    key = Key(WEBHOOKS.name, webhook_id)
-    webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
-    if not isinstance(webhook, Webhook):
-        raise NotFoundError
+    webhook = await _look_up(db, webhook_id)
     request = read_payload(DryRunRequest, data, ReadContext(who.new_id, strict))
     resource = RESOURCES[MODELS[webhook.model][0]]
     require(who.actor, resource.permission("view"))
@@ -105,15 +115,14 @@ async def find(
 async def get(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID) -> Mapping[str, object]:
     """Return one delivery as plain values, with its request and the receiver's answer.
 
-    ``request`` and ``answer`` are null unless the caller may change webhooks; the request's ``body`` is null unless
-    the caller may also view the record in it. Raises PermissionDeniedError, NotFoundError.
+    The request is that of the last attempt, or for a delivery that waits the one that would be sent now. ``request``
+    and ``answer`` are null unless the caller may change webhooks; whatever shows the record in them is left out unless
+    the caller may also view it. Raises PermissionDeniedError, NotFoundError.
     """
     require(who.actor, WEBHOOKS.permission("view"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
-    logged = await log.get(webhook_id, delivery_id)
-    if logged is None:
-        raise NotFoundError
-    return _with_details(who, *logged)
+    webhook = await _look_up(db, webhook_id)
+    logged, detail = await _look_up_delivery(log, webhook_id, delivery_id)
+    return {**_summary(logged), **_details(who, webhook, logged, detail)}
 
 
 async def redeliver(
@@ -121,17 +130,32 @@ async def redeliver(
 ) -> Mapping[str, object]:
     """Send a delivery again from its first attempt, under the same id; return it as ``get`` does.
 
-    Raises what ``get`` does, and InvalidError if the delivery has no URL.
+    Raises what ``get`` does, and InvalidError if the webhook as it is now cannot be filled for it.
+    """
+    webhook = await _look_up_own(db, who, webhook_id)
+    logged, detail = await _look_up_delivery(log, webhook_id, delivery_id)
+    require(who.actor, _view_permission(logged))
+    _, error = filled_from_body(webhook, detail.body, detail.request)
+    if error:
+        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {error}")
+    await log.redeliver(webhook_id, delivery_id)
+    logged, detail = await log.get(webhook_id, delivery_id) or (logged, detail)
+    return {**_summary(logged), **_details(who, webhook, logged, detail)}
+
+
+async def cancel(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, delivery_id: UUID) -> None:
+    """Finish a delivery that waits, without another attempt; the record's next one becomes due.
+
+    An attempt under way goes on, and no other follows. Cancelling twice is cancelling once.
+
+    Raises PermissionDeniedError, NotFoundError, DeliveryFinishedError if it was delivered or is dead.
     """
     require(who.actor, WEBHOOKS.permission("change"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
-    logged = await log.get(webhook_id, delivery_id)
-    if logged is None:
-        raise NotFoundError
-    if not logged[1].url:
-        raise invalid(ACROSS_FIELDS, "invalid", f"This delivery cannot be sent. {logged[0].error}")
-    await log.redeliver(webhook_id, delivery_id)
-    return _with_details(who, *(await log.get(webhook_id, delivery_id) or logged))
+    await _look_up(db, webhook_id)
+    await log.cancel(webhook_id, delivery_id)
+    logged, _ = await _look_up_delivery(log, webhook_id, delivery_id)
+    if logged.state != "cancelled":
+        raise DeliveryFinishedError(f"This delivery is {logged.state}, so there is nothing to cancel.")
 
 
 async def recover(
@@ -141,8 +165,7 @@ async def recover(
 
     Raises PermissionDeniedError, NotFoundError, InvalidError.
     """
-    require(who.actor, WEBHOOKS.permission("change"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
+    await _look_up_own(db, who, webhook_id)
     since = read_payload(Recovery, data, ReadContext(who.new_id, strict))["since"]
     if since is None:
         raise InvalidError({"since": (IS_REQUIRED,)})
@@ -150,9 +173,27 @@ async def recover(
 
 
 async def with_secret(log: DeliveryLog, webhook_id: UUID, document: Document) -> Document:
-    """Return a new webhook's document with its secret, which is never returned again."""
-    secret = json.dumps(await log.secret(webhook_id))
+    """Return a new webhook's document with its secret, which is returned again only when the request is repeated.
+
+    Then it is null if the webhook has another secret by now, or is gone.
+    """
+    secret = json.dumps(await log.first_secret(webhook_id))
     return document._replace(body=document.body[:-1] + b',"secret":%b}' % secret.encode())
+
+
+async def active_webhooks(db: Database, created_by: Collection[int]) -> Sequence[CreatedWebhook]:
+    """Return the active webhooks that some users created, newest first.
+
+    They go on sending records that their creators may not view any more. No caller is checked here.
+    """
+    _, pieces = await records.find(db, caller(SYSTEM), WEBHOOKS, {"is_active": "true"})
+    assert not isinstance(pieces, Page)  # noqa: S101  # without a limit lists are whole
+    documents = json.loads(b"[%b]" % b"".join([piece async for piece in pieces]))
+    return [
+        CreatedWebhook(UUID(document["id"]), document["name"], document["model"], document["created_by"])
+        for document in documents
+        if document["created_by"] in created_by
+    ]
 
 
 async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID) -> str:
@@ -160,10 +201,35 @@ async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id:
 
     Raises PermissionDeniedError, NotFoundError.
     """
-    require(who.actor, WEBHOOKS.permission("change"))
-    await records.look_up(db, WEBHOOKS, webhook_id)
+    await _look_up_own(db, who, webhook_id)
     await log.rotate(webhook_id, secret := new_secret())
     return secret
+
+
+async def _look_up(db: Database, webhook_id: UUID) -> Webhook:
+    """Return a webhook. Raises NotFoundError."""
+    key = Key(WEBHOOKS.name, webhook_id)
+    webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
+    if not isinstance(webhook, Webhook):
+        raise NotFoundError
+    return webhook
+
+
+async def _look_up_own(db: Database, who: Caller, webhook_id: UUID) -> Webhook:
+    """Return a webhook that the caller may change, and whose records they may view (decision 27)."""
+    require(who.actor, WEBHOOKS.permission("change"))
+    webhook = await _look_up(db, webhook_id)
+    require(who.actor, view_permission(webhook.model))
+    return webhook
+
+
+async def _look_up_delivery(
+    log: DeliveryLog, webhook_id: UUID, delivery_id: UUID
+) -> tuple[LoggedDelivery, DeliveryDetail]:
+    logged = await log.get(webhook_id, delivery_id)
+    if logged is None:
+        raise NotFoundError
+    return logged
 
 
 def _read_query(params: Mapping[str, str], context: ReadContext) -> LogQuery:
@@ -198,18 +264,23 @@ def _summary(logged: LoggedDelivery) -> Mapping[str, object]:
     return {**members, "error": logged.error or None}
 
 
-def _with_details(who: Caller, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
-    return {**_summary(logged), **_details(who, logged, detail)}
-
-
-def _details(who: Caller, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
+def _details(who: Caller, webhook: Webhook, logged: LoggedDelivery, detail: DeliveryDetail) -> Mapping[str, object]:
     if not who.actor.may(WEBHOOKS.permission("change")):
         return {"request": None, "answer": None}
-    may_view = who.actor.may(RESOURCES[logged.type.partition(".")[0]].permission("view"))
-    request = {
-        "method": detail.method,
-        "url": detail.url,
-        "headers": dict(detail.headers),
-        "body": json.loads(detail.body) if detail.body and may_view else None,
-    }
-    return {"request": request, "answer": detail.answer or None}
+    request = detail.request
+    if logged.state == "pending":
+        request, _ = filled_from_body(webhook, detail.body, request)
+    if not who.actor.may(_view_permission(logged)):
+        return {"request": _without_record(request), "answer": None}
+    body = parse_json(detail.body) if detail.body and request.method != "GET" else None
+    return {"request": attrs.asdict(request) | {"body": body}, "answer": detail.answer or None}
+
+
+def _without_record(request: WebhookRequest) -> Mapping[str, object]:
+    """Return a request for those who may not view the record, whose values may be anywhere in it (decision 27)."""
+    url = redacted_url(request.url) if request.url else ""
+    return {"method": request.method, "url": url, "headers": redacted_headers(request.headers), "body": None}
+
+
+def _view_permission(logged: LoggedDelivery) -> str:
+    return RESOURCES[logged.type.partition(".")[0]].permission("view")

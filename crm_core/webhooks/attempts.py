@@ -33,6 +33,7 @@ class Attempt:
         headers: the webhook's own headers, with values filled in.
         body: the exact bytes to send and sign; empty for GET.
         secrets: the secrets to sign with, ``whsec_…``, the newest first.
+        error: why it cannot be sent, so that the delivery is dead; empty if it can.
     """
 
     delivery: UUID
@@ -44,6 +45,7 @@ class Attempt:
     headers: Mapping[str, str]
     body: bytes
     secrets: tuple[str, ...]
+    error: str = ""
 
 
 def _storable(text: str) -> str:

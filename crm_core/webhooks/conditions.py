@@ -1,15 +1,16 @@
 """The conditions under which a webhook fires (``api.md`` 13, decision 28)."""
 
-import json
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
-from crm_core.errors import Problem, Problems, not_a_choice
+from crm_core.errors import Problem, Problems
 from crm_core.input.readers import FULL_DATE
+from crm_core.model.documents import json_text
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
 
@@ -123,7 +124,7 @@ def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object,
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _as_datetime(value: object) -> datetime | None:
@@ -173,22 +174,10 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 _EQUALITIES: Final = ("=", "changed_to")
 
 
-def condition_problems(field: str, operator_: str, value: object, fields: frozenset[str]) -> Mapping[str, Problems]:
-    """Return the problems of a condition by its own fields: ``field``, ``operator``, ``value``.
-
-    Args:
-        field: the field that the condition names.
-        operator_: a key of OPERATORS.
-        value: the JSON value to compare with.
-        fields: the fields and attributes that the model has.
-    """
-    problems: dict[str, Problems] = {}
-    if field not in fields:
-        problems["field"] = (not_a_choice(field),)
-    if len(json.dumps(value)) > _MAX_VALUE_LENGTH:
-        problems["value"] = (
-            Problem("max_length", f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."),
-        )
-    elif problem := OPERATORS[operator_].problem(value):
-        problems["value"] = (Problem("invalid", problem),)
-    return problems
+def value_problems(rule: Rule) -> Mapping[str, Problems]:
+    """Return what is wrong with a condition's value, whatever its field is, under ``value``; empty if nothing is."""
+    if len(json_text(rule.value)) > _MAX_VALUE_LENGTH:
+        message = f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."
+        return {"value": (Problem("max_length", message),)}
+    problem = OPERATORS[rule.operator].problem(rule.value)
+    return {"value": (Problem("invalid", problem),)} if problem else {}

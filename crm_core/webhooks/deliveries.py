@@ -12,10 +12,11 @@ from crm_core.model.documents import plain
 from crm_core.model.events import Event
 from crm_core.webhooks.conditions import field_of, holds
 from crm_core.webhooks.entity import Webhook
-from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
+from crm_core.webhooks.requests import filled, placeholders_of
 
-#: The states of a delivery: it waits for an attempt, is in an attempt, was accepted, or was given up.
-DeliveryState: TypeAlias = Literal["pending", "sending", "delivered", "dead"]
+#: The states of a delivery: it waits for an attempt, is in an attempt, was accepted, was given up, or was
+#: cancelled before it was accepted.
+DeliveryState: TypeAlias = Literal["pending", "sending", "delivered", "dead", "cancelled"]
 
 
 @attrs.frozen(kw_only=True)
@@ -28,10 +29,11 @@ class Delivery:
         record: the id of the record that changed.
         version: the version that the change made; a record's deliveries are sent in this order.
         type: the type of the event, such as ``lead.updated``.
-        method: the HTTP method.
+        method: the HTTP method at the time of the change, as all of the request but the body; see ``requests``.
         url: the receiver's URL; empty if there is none, and ``error`` says why.
         headers: the webhook's own headers, with values filled in.
-        body: the JSON body as plain values and entities; None for GET.
+        body: the JSON body as plain values and entities. It is kept for GET, too, which does not send it: the
+            templates of the webhook are filled from it.
         error: why the delivery cannot be sent; empty if it can.
     """
 
@@ -43,7 +45,7 @@ class Delivery:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: Mapping[str, object] | None
+    body: Mapping[str, object]
     error: str = ""
 
 
@@ -82,23 +84,18 @@ def body_of(event: Event, record: object) -> Mapping[str, object]:
 
 def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object]) -> Delivery:
     """Return the delivery of an event to a webhook; ``body`` is what ``body_of`` returned."""
-    names = [name for template in (webhook.url, *webhook.headers.values()) for name in placeholders(template)]
-    value_of = partial(field_of, _plain_fields(names, record))
-    url, error = "", ""
-    try:
-        url = fill_url(webhook.url, value_of)
-    except UnfillableError as unfillable:
-        error = str(unfillable)
+    value_of = partial(field_of, _plain_fields(placeholders_of(webhook), record))
+    request, error = filled(webhook, value_of)
     return Delivery(
         id=uuid5(webhook.id, f"{event.record}/{event.version}"),
         webhook=webhook.id,
         record=event.record,
         version=event.version,
         type=f"{event.resource}.{event.kind}",
-        method=webhook.method,
-        url=url,
-        headers={name: fill_header(value, value_of) for name, value in webhook.headers.items()},
-        body=None if webhook.method == "GET" else body,
+        method=request.method,
+        url=request.url,
+        headers=request.headers,
+        body=body,
         error=error,
     )
 

@@ -8,9 +8,14 @@ from uuid import UUID
 import attrs
 
 from crm_core.webhooks.deliveries import DeliveryState
+from crm_core.webhooks.requests import WebhookRequest
 
 #: How long finished deliveries stay in the log, by state.
-RETENTION: Final[Mapping[str, timedelta]] = {"delivered": timedelta(days=7), "dead": timedelta(days=30)}
+RETENTION: Final[Mapping[str, timedelta]] = {
+    "delivered": timedelta(days=7),
+    "dead": timedelta(days=30),
+    "cancelled": timedelta(days=30),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +33,7 @@ class LoggedDelivery:
         created_at: when the change was committed.
         attempted_at: when the last attempt ended.
         next_attempt_at: when the next attempt is due; None if the delivery is finished.
-        finished_at: when the delivery succeeded or died.
+        finished_at: when the delivery succeeded, died or was cancelled.
     """
 
     id: UUID
@@ -48,16 +53,12 @@ class DeliveryDetail(NamedTuple):
     """The request of a delivery, and the beginning of the receiver's last answer.
 
     Attributes:
-        method: the HTTP method.
-        url: the receiver's URL; empty if the delivery cannot be sent.
-        headers: the webhook's own headers, with values filled in.
-        body: the bytes of the body; empty for GET.
+        request: the request of the last attempt; before one, the request at the time of the change.
+        body: the bytes of the body, even if the request does not send them; empty only for GET in release 0.1.0.
         answer: at most 1,024 characters; empty if there was no answer.
     """
 
-    method: str
-    url: str
-    headers: Mapping[str, str]
+    request: WebhookRequest
     body: bytes
     answer: str
 

@@ -17,6 +17,7 @@ from crm_core.input.fields import (
     output_only,
     text,
     texts,
+    user,
 )
 from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
@@ -53,11 +54,12 @@ class Webhook:
     id: UUID = identity()
     name: str = text()
     model: str = choice(*MODELS)
-    url: str = text(max_length=2_048)
+    url: str = text(max_length=2_048, redact=templates.redacted_url)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
-    headers: Mapping[str, str] = mapping(templates.read_headers, secret=True)
+    headers: Mapping[str, str] = mapping(templates.read_headers, redact=templates.redacted_headers)
     is_active: bool = boolean(default=True)
     conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")
     events: tuple[str, ...] = texts(max_items=len(_EVENT_KINDS), options=_EVENT_KINDS)
     disabled_reason: str | None = output_only("text")
+    created_by: int | None = user(output_only=True)

@@ -10,6 +10,7 @@ import attrs
 
 from crm_core.webhooks.attempts import Attempt, Outcome
 from crm_core.webhooks.deliveries import DeliveryState
+from crm_core.webhooks.requests import WebhookRequest
 
 #: Seconds before each further attempt.
 DELAYS: Final = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
@@ -32,6 +33,7 @@ class Result:
         state: ``delivered``, ``dead``, or ``pending`` if another attempt follows.
         wait: seconds until that attempt.
         outcome: the outcome of the attempt.
+        request: the request of the attempt, for the log; None leaves the one before.
     """
 
     delivery: UUID
@@ -39,6 +41,7 @@ class Result:
     state: DeliveryState
     wait: float
     outcome: Outcome
+    request: WebhookRequest | None = None
 
     @property
     def is_endpoints_failure(self) -> bool:
@@ -70,7 +73,14 @@ class Retries:
             chance: a random number from 0 to 1, which spreads the waits by 20 % (jitter).
         """
         state, wait = self._next_state(attempt.number, outcome, chance)
-        return Result(delivery=attempt.delivery, claim=attempt.claim, state=state, wait=wait, outcome=outcome)
+        return Result(
+            delivery=attempt.delivery,
+            claim=attempt.claim,
+            state=state,
+            wait=wait,
+            outcome=outcome,
+            request=WebhookRequest(attempt.method, attempt.url, attempt.headers),
+        )
 
     def is_used_up(self, number: int) -> bool:
         """Return whether the schedule has no attempt of this number: the earlier ones ended without a result."""

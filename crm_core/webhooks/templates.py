@@ -1,16 +1,17 @@
 """``{field}`` placeholders in the URLs and header values of webhooks (``api.md`` 13, decision 29)."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from crm_core.errors import NOT_A_STRING, NOT_A_URL, Problem
 from crm_core.input.readers import RefusedError, text_problems
+from crm_core.model.documents import REDACTED, json_text
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
@@ -56,8 +57,22 @@ def read_headers(value: Mapping[str, object]) -> Mapping[str, str]:
     spellings = Counter(name.lower() for name in value)
     problems |= {name: [_TWICE] for name in value if spellings[name.lower()] > 1 and name not in problems}
     if problems:
-        raise RefusedError(problems)
+        raise RefusedError(problems, value)
     return {name: str(text) for name, text in value.items()}
+
+
+def redacted_headers(headers: Mapping[str, object]) -> Mapping[str, str]:
+    """Return headers by their names alone, as values hold tokens (decision 27)."""
+    return dict.fromkeys(headers, REDACTED)
+
+
+def redacted_url(url: str) -> str:
+    """Return scheme and host of a URL alone, as paths and queries hold keys (decision 27).
+
+    >>> redacted_url("https://hooks.example.com/services/T0/B0/key")
+    'https://hooks.example.com/********'
+    """
+    return f"{_origin(url)}/{REDACTED}"
 
 
 def is_reserved_header(name: str) -> bool:
@@ -89,10 +104,8 @@ def placeholder_problems(template: str, fields: frozenset[str]) -> list[Problem]
 
 def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
     """Return the problems of a webhook's URL: it must be http(s), with placeholders only in path and query."""
-    # The authority ends at the first slash, question mark or hash; up to there the URL must be literal.
-    head = re.match(r"[^/?#]*(?://[^/?#]*)?", template)
     fragment = template.partition("#")[2]
-    if _PLACEHOLDER.search((head[0] if head else "") + fragment):
+    if _PLACEHOLDER.search(_origin(template) + fragment):
         return [
             Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
         ]
@@ -112,11 +125,14 @@ def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
         value_of: returns the plain value of a field by its name.
 
     Raises:
-        UnfillableError: the URL is too long, or a segment of its path consists of dots.
+        UnfillableError: the URL is too long, or a segment of its path is empty or consists of dots.
     """
+    values = {name: _as_text(value_of(name))[:_MAX_VALUE_LENGTH_IN_URL] for name in placeholders(template)}
+    if segment := _empty_segment(template, values):
+        raise UnfillableError(f"A segment of the URL's path would be empty: {segment}.")
 
     def fill(placeholder: re.Match[str]) -> str:
-        text = _as_text(value_of(placeholder[1]))[:_MAX_VALUE_LENGTH_IN_URL]
+        text = values[placeholder[1]]
         # Dots need no encoding, but clients take a segment of dots for a step up.
         return quote(text, safe="", errors="replace") if text.strip(".") else "%2E" * len(text)
 
@@ -128,10 +144,25 @@ def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
     return filled
 
 
+def _origin(url: str) -> str:
+    """Return scheme and authority of a URL, which end at the first single slash, question mark or hash."""
+    found = re.match(r"[^/?#]*(?://[^/?#]*)?", url)
+    return found[0] if found else ""
+
+
 def _dot_segments(url: str) -> int:
     """Count the segments ``.`` and ``..`` of a URL's path (RFC 3986, 3.3), which clients and servers remove."""
-    path = re.split(r"[?#]", url, maxsplit=1)[0]
-    return sum(segment in {".", ".."} for segment in path.split("/"))
+    return sum(segment in {".", ".."} for segment in _segments(url))
+
+
+def _empty_segment(template: str, values: Mapping[str, str]) -> str:
+    """Return a segment of placeholders without values, which would address another resource; empty if there is none."""
+    filled = ((segment, _PLACEHOLDER.sub(lambda found: values[found[1]], segment)) for segment in _segments(template))
+    return next((segment for segment, text in filled if segment and not text), "")
+
+
+def _segments(url: str) -> list[str]:
+    return re.split(r"[?#]", url, maxsplit=1)[0].split("/")
 
 
 def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
@@ -146,10 +177,12 @@ def fill_header(template: str, value_of: Callable[[str], Any]) -> str:
 
 
 def _as_text(value: object) -> str:
-    """Return a plain value as text: nothing for null, compact JSON for lists and objects."""
+    """Return a plain value as text: nothing for null, all digits of a number, compact JSON for lists and objects."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _is_sound(template: str) -> bool:

@@ -57,6 +57,7 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
         state = connection.scope["state"]
         token = read_token(header)
         state["who"] = who = await use_cases.authenticate(accounts, token, request_id=state.get("request_id", ""))
+        state["share"].belongs_to(who.actor.user.id)
         if isinstance(needed, str):
             require(who.actor, needed)
         elif not isinstance(needed, Access):

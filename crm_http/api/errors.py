@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -67,6 +68,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     PermissionDeniedError: Refusal("The caller does not have the permission."),
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",
@@ -79,7 +81,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
         "The `Idempotency-Key` was used before, for another request.",
         detail="This Idempotency-Key was used for another request.",
     ),
-    ThrottledError: Refusal("There were too many attempts.", "Retry-After", lambda error: str(error.wait)),
+    ThrottledError: Refusal("There were too many attempts or requests.", "Retry-After", lambda error: str(error.wait)),
     UnavailableError: Refusal(
         "The server cannot answer at the moment. Try again later.", "Retry-After", lambda error: str(error.retry_after)
     ),
@@ -90,15 +92,16 @@ REQUEST_REFUSALS: Final[Mapping[HTTPStatus, Refusal]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: Refusal("The path does not have this method.", "Allow"),
     HTTPStatus.NOT_ACCEPTABLE: Refusal("The client does not accept JSON."),
     HTTPStatus.REQUEST_TIMEOUT: Refusal("The body took too long to arrive."),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Refusal("The body has a media type that this path does not accept."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Refusal("The media type or encoding is not accepted.", "Accept-Encoding"),
 }
 
 
-def answer_crm_error(_: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
+def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
     """Return the answer to an error of the core."""
-    status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
+    request.scope["state"]["error"] = type(error)  # for the metrics
     if isinstance(error, InvalidError):
-        return _answer(status, render(error.problems))
+        return _answer(STATUSES[InvalidError], render(error.problems))
+    status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
     body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
         body["changed_fields"] = list(error.fields)

@@ -11,7 +11,7 @@ from crm_core.errors import InvalidError, Problem, invalid
 from crm_core.rules.images import FIELD, not_a_file
 from crm_core.use_cases.uploads import Upload
 from crm_http.api.errors import RequestError
-from crm_http.api.requests import MULTIPART, AnyRequest, header, is_strict, media_type, unsupported
+from crm_http.api.requests import MULTIPART, AnyRequest, check_encoding, header, is_strict, media_type, unsupported
 from crm_http.multipart.base64 import decode_base64
 from crm_http.multipart.parser import MalformedFormError, MultipartParser, PartEnd, PartEvent, PartHead
 from crm_http.multipart.part_headers import file_name, parameters
@@ -71,6 +71,7 @@ async def _events(request: AnyRequest, pieces: AsyncIterator[bytes]) -> _Events:
 def _parser(request: AnyRequest) -> MultipartParser:
     if media_type(request) != MULTIPART:
         raise unsupported(request)
+    check_encoding(request)
     boundary = parameters(header(request, b"content-type")).get("boundary")
     if not boundary:
         raise _parse_error("Invalid boundary in multipart: None")

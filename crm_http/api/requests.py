@@ -18,7 +18,8 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
-from crm_core.input.readers import MAX_DEPTH
+from crm_core.engine.parameters import gather
+from crm_core.input.readers import MAX_DEPTH, parse_decimal
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
 from crm_http.middleware import Limits
@@ -37,6 +38,8 @@ _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 MAX_BODY: Final = 1_000_000
 MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
+
+_decoder: Final = msgspec.json.Decoder(float_hook=parse_decimal)
 
 
 def header(request: AnyRequest, name: bytes) -> str:
@@ -83,7 +86,7 @@ async def read_login(request: AnyRequest) -> object:
 def decode_json(body: bytes) -> object:
     """Return JSON as plain values. Raises RequestError for what is nested deeper than ``MAX_DEPTH``."""
     try:
-        value = msgspec.json.decode(body)
+        value = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise _parse_error(_reason(body)) from None
     # Few brackets cannot nest deeply, so only other bodies are walked.
@@ -93,10 +96,10 @@ def decode_json(body: bytes) -> object:
 
 
 def read_query(request: AnyRequest) -> Mapping[str, str]:
-    """Return the query parameters; the last one counts where a name is repeated."""
+    """Return the query parameters; the last one counts where a name is repeated, but those of ``__in`` add up."""
     try:
         text = request.scope["query_string"].decode()
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
+        return gather(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
     except ValueError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query string cannot be read.") from error
 
@@ -151,7 +154,9 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
 async def _read_bytes(request: AnyRequest) -> bytes:
     with _reading():
         async with asyncio.timeout(_limits(request).body_seconds):
-            return await request.body()
+            body = await request.body()
+    check_encoding(request)
+    return body
 
 
 def _limits(request: AnyRequest) -> Limits:
@@ -173,6 +178,14 @@ def _reading() -> Iterator[None]:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
 
 
+def check_encoding(request: AnyRequest) -> None:
+    """Raise RequestError for a body in a content encoding, such as gzip (RFC 9110, 8.4); no route takes one."""
+    sent = header(request, b"content-encoding")
+    if {coding.strip().lower() for coding in sent.split(",")} - {"", "identity"}:
+        detail = f'Unsupported content encoding "{sent[:100]}" in request.'
+        raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
+
+
 def unsupported(request: AnyRequest) -> RequestError:
     """Return the refusal of a body for its content type."""
     sent = header(request, b"content-type")[:100]
@@ -186,7 +199,7 @@ def _parse_error(reason: str) -> RequestError:
 def _reason(body: bytes) -> str:
     """Return why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
     try:
-        json.loads(body.decode(), parse_constant=_refuse_constant)
+        json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
     except RecursionError:
         return "Too deeply nested"
     except UnicodeDecodeError:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-import msgspec
 from litestar.response.base import ASGIResponse
 
 from crm_core.engine.receipts import Document
+from crm_core.model.documents import json_text, plain
 from crm_http.api.preconditions import entity_tag
 from crm_http.api.requests import JSON
 
@@ -15,8 +15,8 @@ from crm_http.api.requests import JSON
 def json_response(
     value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> ASGIResponse:
-    """Return plain values as JSON."""
-    body = msgspec.json.encode(value)
+    """Return entities and plain values as JSON; numbers keep their digits."""
+    body = json_text(plain(value)).encode()
     return ASGIResponse(body=body, status_code=status, media_type=JSON, headers=dict(headers or {}))
 
 

@@ -22,7 +22,7 @@ from crm_http.cli.arguments import (
     examples,
     name_argument,
 )
-from crm_http.cli.connecting import with_users
+from crm_http.cli.connecting import with_users, with_users_and_records
 from crm_http.cli.terminal import count, say, show, shown_moment
 from crm_http.server.errors import FailedError
 from crm_http.server.maintenance import open_passwords
@@ -150,9 +150,15 @@ def _reset_password(name: str, *, password_stdin: bool) -> None:
 @user.command("disable", epilog=examples("crm user disable ann"))
 @name_argument
 def _disable_user(name: str) -> None:
-    """Refuse a user's logins and tokens, from the next request on."""
-    with_users(lambda users: use_cases.disable_user(users, name))
+    """Refuse a user's logins and tokens, from the next request on.
+
+    Active webhooks that the user created go on sending; they are listed.
+    """
+    webhooks = with_users_and_records(lambda users, db: use_cases.disable_user(users, name, db))
     say(f"Disabled {name}.")
+    if webhooks:
+        say(f"{count(len(webhooks), 'active webhook')} that {name} created:")
+        show(("Webhook", "Model", "Name"), [(str(each.id), each.model, each.name) for each in webhooks])
 
 
 @user.command("enable", epilog=examples("crm user enable ann"))

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from crm_core.errors import UnknownUserError, UsernameTakenError
-from crm_core.ports import Users
+from crm_core.ports import Database, Users
 from crm_http.cli.terminal import FAILED
 from crm_http.server.database import open_database
 from crm_http.server.errors import FailedError
-from crm_http.server.maintenance import manage_users, migrate
+from crm_http.server.maintenance import manage_users_and_records, migrate
 from crm_http.server.signals import Stop
 from crm_http.settings import Settings
 
@@ -20,12 +20,17 @@ _T = TypeVar("_T")
 
 def with_users(work: Callable[[Users], Awaitable[_T]]) -> _T:
     """Return what ``work`` returns when it is called with the users of the database. Raises FailedError."""
+    return with_users_and_records(lambda users, _: work(users))
+
+
+def with_users_and_records(work: Callable[[Users, Database], Awaitable[_T]]) -> _T:
+    """Return what ``work`` returns when it is called with the users and the records. Raises FailedError."""
     settings = Settings.from_env(os.environ)
 
     async def run(url: str) -> _T:
-        async with manage_users(url, settings) as users:
+        async with manage_users_and_records(url, settings) as (users, db):
             with _advice():
-                return await work(users)
+                return await work(users, db)
 
     return on_database(settings, run)
 

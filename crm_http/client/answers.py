@@ -8,6 +8,7 @@ import msgspec
 
 from crm_core.errors import (
     CrmError,
+    DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -21,6 +22,7 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
+from crm_core.input.readers import parse_decimal
 from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
@@ -66,9 +68,12 @@ def read_as(kind: type[E]) -> Callable[[httpx.Response], E]:
 
 
 def decode(response: httpx.Response, kind: type[E]) -> E:
-    """Return the body of an answer as a type. Raises AnswerError if it is anything else."""
+    """Return the body of an answer as a type. Raises AnswerError if it is anything else.
+
+    Numbers keep their digits: whole ones are int, those with a point or an exponent Decimal.
+    """
     try:
-        return msgspec.json.decode(response.content, type=kind)
+        return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AnswerError(response.status_code, f"The answer cannot be read. {error}") from error
 
@@ -108,8 +113,10 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: with a key a request in progress, without one (a delete) a record in use."""
-    return RequestInProgressError(detail) if "Idempotency-Key" in response.request.headers else InUseError(detail)
+    """Return which conflict it is: with a key a request in progress, else the delete of a delivery or of a record."""
+    if "Idempotency-Key" in response.request.headers:
+        return RequestInProgressError(detail)
+    return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)
 
 
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {

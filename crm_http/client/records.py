@@ -8,8 +8,9 @@ from uuid import UUID
 import attrs
 import httpx
 
+from crm_core.engine.parameters import join_parts
 from crm_core.input.fields import fields_of
-from crm_core.model.documents import plain
+from crm_core.model.documents import json_text, plain
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.resources import RESOURCES
 from crm_http.client.answers import decode, read_as, version_of
@@ -167,8 +168,8 @@ def below(place: str, *names: UUID | str) -> str:
 
 
 def body_of(values: Mapping[str, object]) -> Mapping[str, Any]:
-    """Return a JSON body for httpx; output-only fields of entities among the values are left out."""
-    return {"json": _sendable(values)}
+    """Return a JSON body for httpx, which keeps the digits of Decimals; output-only fields of entities are left out."""
+    return {"content": json_text(_sendable(values))}
 
 
 def page_at(path: str, entity: type[E], params: Mapping[str, object] | None = None) -> Operation[ListPage[E]]:
@@ -210,5 +211,5 @@ def _sendable(value: object) -> object:
 
 def _parameter(value: object) -> str:
     if isinstance(value, tuple | list):
-        return ",".join(_parameter(item) for item in value)
+        return join_parts(_parameter(item) for item in value)
     return str(plain(value)).lower() if isinstance(value, bool) else str(plain(value))

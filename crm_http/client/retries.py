@@ -44,10 +44,11 @@ class RetryState:
 
     def __init__(self, operation: Operation[object], retry: Retry) -> None:
         key = {"Idempotency-Key": str(uuid4())} if operation.repeat == "keyed" else {}
+        body_type = {"Content-Type": "application/json"} if "content" in operation.options else {}
         self.request: dict[str, Any] = {
             "method": operation.method,
             "url": operation.path,
-            "headers": {**operation.headers, **key},
+            "headers": {**body_type, **operation.headers, **key},
             **operation.options,
         }
         self._repeat = operation.repeat

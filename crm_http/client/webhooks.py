@@ -18,7 +18,7 @@ from crm_http.client.records import RecordOperations, below, body_of, page_at
 
 @attrs.frozen(kw_only=True, slots=False)
 class WebhookWithSecret(entity.Webhook):
-    """A webhook; its ``secret`` is present only in the answer to ``create``."""
+    """A webhook; its ``secret`` is present only in the answer to ``create``, and only while it is the webhook's."""
 
     secret: str | None = None
 
@@ -95,6 +95,12 @@ class WebhookOperations(RecordOperations[D_co, WebhookWithSecret]):
     def delivery(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[DeliveryReport]:
         """Return one delivery with its request and the receiver's answer."""
         return Operation(method="GET", path=below(self.place, id_, "deliveries", delivery_id), read=_read_delivery)
+
+    @operation
+    def cancel_delivery(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[None]:
+        """Cancel a delivery that waits."""
+        path = below(self.place, id_, "deliveries", delivery_id)
+        return Operation(method="DELETE", path=path, read=lambda _: None)
 
     @operation
     def redeliver(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[DeliveryReport]:

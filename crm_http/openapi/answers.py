@@ -18,6 +18,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
     "Location": {"description": "The path of the new record, or the URL of the file."},
     "Link": {"description": 'With `limit`: the next page, `<…>; rel="next"`, if there is one.'},
+    "Accept-Encoding": {"description": "`identity`, if the body had a content encoding."},
     "Allow": {"description": "The methods that the path has."},
     "WWW-Authenticate": {"description": "The scheme of authentication: `Token`."},
     "Retry-After": {"description": "The number of seconds after which to try again."},

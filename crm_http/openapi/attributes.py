@@ -1,12 +1,12 @@
 """The part of the document that users define: the attributes of records, as they are defined at this moment."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from crm_core.engine.queries import OPERATORS_OF_TYPE
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
-from crm_http.openapi.schemas import WEB_URL, Schema, attributes_name, nullable
+from crm_http.openapi.schemas import NOT_BLANK, WEB_URL, Schema, attributes_name, nullable
 
 _TYPES: Final[Mapping[str, Schema]] = {
     "text": {"type": "string", "maxLength": 1_000_000},
@@ -15,6 +15,12 @@ _TYPES: Final[Mapping[str, Schema]] = {
     "boolean": {"type": "boolean"},
     "list": {"type": "string"},
     "file": {"type": "string", "maxLength": 2_048, "pattern": WEB_URL},
+}
+#: What operators compare with, except those that compare with a value of the attribute's type.
+_OPERANDS: Final[Mapping[str, Schema]] = {
+    "in": {"type": "string"},
+    "contains": {"type": "string"},
+    "isnull": {"type": "boolean"},
 }
 _UNKNOWN: Final = "Callers with a token who may view attributes see here which ones are defined."
 _KNOWN: Final = "The attributes as they are defined now. Values of deleted attributes may be sent back unchanged."
@@ -51,10 +57,10 @@ def attribute_parameters(definitions: Iterable[Attribute]) -> list[Schema]:
             "in": "query",
             "description": f"{attribute.label}: {operator}.",
             "allowEmptyValue": True,
-            "schema": {"type": "string"} if operator in {"in", "contains"} else _plain(attribute.type),
+            "schema": _OPERANDS.get(operator) or _plain(attribute.type),
         }
         for attribute in definitions
-        for operator in OPERATORS_OF_TYPE[attribute.type]
+        for operator in (*OPERATORS_OF_TYPE[attribute.type], "isnull")
     ]
 
 
@@ -63,12 +69,16 @@ def _titled(definition: Attribute, schema: Schema) -> Schema:
 
 
 def _input(definition: Attribute) -> Schema:
+    visible: Schema = {"pattern": NOT_BLANK} if definition.is_required else {}
+    if definition.type == "text":
+        return _TYPES["text"] | visible
     if definition.type != "list":
         return dict(_TYPES[definition.type])
-    item: dict[str, Any] = {"type": "string"}
+    limits: Schema = {"minItems": 1} if definition.is_required else {}
     if definition.list_values:
-        item["enum"] = list(definition.list_values)
-    return _one_or_many(item)
+        return _one_or_many({"type": "string", "enum": list(definition.list_values)}, limits)
+    item = {"type": "string"}
+    return _one_or_many(item | visible, limits | {"items": item} | ({"contains": visible} if visible else {}))
 
 
 def _output(definition: Attribute) -> Schema:
@@ -76,8 +86,8 @@ def _output(definition: Attribute) -> Schema:
     return _one_or_many(_plain("list")) if definition.type == "list" else _plain(definition.type)
 
 
-def _one_or_many(item: Schema) -> Schema:
-    return {"anyOf": [item, {"type": "array", "items": item, "uniqueItems": True}]}
+def _one_or_many(item: Schema, limits: Schema | None = None) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item, "uniqueItems": True} | (limits or {})]}
 
 
 def _plain(type_: str) -> Schema:

@@ -7,7 +7,7 @@ from typing import Final
 from crm_core.model.accounts import User
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
-from crm_http.api.routes.webhooks import REQUEST, SECRET
+from crm_http.api.routes.webhooks import FIRST_SECRET, REQUEST
 from crm_http.openapi.answers import ERROR_SCHEMAS
 from crm_http.openapi.attributes import attribute_schemas
 from crm_http.openapi.schemas import Schema, input_schema, item_schemas, nullable, output_schema, reference, schema_of
@@ -26,7 +26,7 @@ def component_schemas() -> Mapping[str, Schema]:
         User.__name__: output_schema(User),
         LoggedDelivery.__name__: _LOGGED,
         "Delivery": {"allOf": [reference(LoggedDelivery.__name__), _DETAIL]},
-        "WebhookCreated": {"allOf": [reference("Webhook"), schema_of(SECRET)]},
+        "WebhookCreated": {"allOf": [reference("Webhook"), schema_of(FIRST_SECRET)]},
         **dict(item_schemas()),
         **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource).items()},
     }

@@ -147,7 +147,8 @@ def _error_statuses(endpoint: Endpoint) -> frozenset[int]:
     if endpoint.serves_json:
         statuses.add(HTTPStatus.NOT_ACCEPTABLE)
     if endpoint.needs is not Access.OPEN:
-        statuses.add(HTTPStatus.UNAUTHORIZED)
+        # 429: a token may be limited to so many requests (CRM_RATE_LIMIT).
+        statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
     if isinstance(endpoint.needs, str):
         statuses.add(HTTPStatus.FORBIDDEN)
     if endpoint.body:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
 from crm_core.resources import Resource
@@ -67,8 +68,8 @@ def query_parameters(of: Resource | type) -> Iterator[Schema]:
 
 
 def _list_parameters(resource: Resource) -> Iterator[Schema]:
-    for name in (*resource.filters, *(name for name in resource.references if name != resource.parent)):
-        yield _filter(resource, name)
+    for parameter, (name, operator) in filter_parameters(resource).items():
+        yield query_parameter(parameter, *_filter(resource.fields[name], name, operator))
     searched = [*resource.search, *(["text attributes"] if "attributes" in resource.fields else [])]
     yield query_parameter("search", _TEXT, _SEARCH.format(", ".join(searched) or "nothing"))
     if options := [sign + name for name in resource.ordering for sign in ("", "-")]:
@@ -76,10 +77,13 @@ def _list_parameters(resource: Resource) -> Iterator[Schema]:
     yield from _PAGING.values()
 
 
-def _filter(resource: Resource, name: str) -> Schema:
-    if resource.filters.get(name) == "contains":
-        return query_parameter(name, _TEXT, f"Only those whose `{name}` contains this text; case is ignored.")
-    return query_parameter(name, _exact(resource.fields[name]), f"Only those with this `{name}`.")
+def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
+    """Return the schema and the description of a filter."""
+    if operator == "contains":
+        return _TEXT, f"Only those whose `{name}` contains this text; case and accents are ignored."
+    if operator == "isnull":
+        return {"type": "boolean"}, f"Only those without `{name}`, or with `false` those that have one."
+    return _exact(field), f"Only those with this `{name}`."
 
 
 def _exact(field: Field) -> Schema:

@@ -13,6 +13,7 @@ import attrs
 
 from crm_core.input.fields import Field, fields_of
 from crm_core.input.readers import FALSE, TRUE
+from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.files import SITE_FILES
 from crm_core.webhooks import entity as webhook_entity
@@ -22,8 +23,10 @@ from crm_http.api.endpoints import Input, Shape
 Schema = dict[str, Any]
 
 _MAX_INTEGER: Final = 2**63 - 1
-#: A text that is not blank, as Python understands blank.
-_NOT_BLANK: Final = r"[^\s\x1c-\x1f\x85]"
+#: A text that is not blank: it has a character that shows.
+NOT_BLANK: Final = "[^{}]".format(
+    "".join(c if c == "-" or c > "\uffff" else f"\\u{ord(c):04x}" for c in BLANKS + INVISIBLE)
+)
 _INTEGER: Final = r"^\s*[+-]?\d{1,18}(\.0*)?\s*$"
 #: A URL of the web.
 WEB_URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\@]+([/?#][^\s\\]*)?$"
@@ -150,7 +153,7 @@ def _text(field: Field) -> Schema:
     limits = dict(field.limits)
     if "pattern" in limits:
         return {"type": "string", **limits}
-    blank = {} if "minLength" not in limits else {"pattern": _NOT_BLANK}
+    blank = {} if "minLength" not in limits else {"pattern": NOT_BLANK}
     return {"type": ["string", "number"], **limits, **blank}
 
 

@@ -43,6 +43,7 @@ def app() -> "RequestMiddleware":
     """Return the app on the database that the environment names; every worker makes its own."""
     # The other commands need not wait for the web framework.
     from crm_http.app import create_app  # noqa: PLC0415
+    from crm_http.middleware import Limits  # noqa: PLC0415
 
     settings = Settings.from_env(os.environ)
     adapters = _Adapters.of(settings)
@@ -61,6 +62,7 @@ def app() -> "RequestMiddleware":
         images,
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
+        limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
         observers=adapters.observers.all,
     )
     return served

@@ -14,7 +14,7 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
-from crm_core.ports import Passwords, Users
+from crm_core.ports import Database, Passwords, Users
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
 from crm_http.server.composition import OUTBOX_CONNECTIONS, delivering, file_store
@@ -31,12 +31,19 @@ async def migrate(url: str) -> Sequence[str]:
 @asynccontextmanager
 async def manage_users(url: str, settings: Settings) -> AsyncIterator[Users]:
     """Yield users, groups and tokens, on a connection of their own. Raises FailedError."""
+    async with manage_users_and_records(url, settings) as (users, _):
+        yield users
+
+
+@asynccontextmanager
+async def manage_users_and_records(url: str, settings: Settings) -> AsyncIterator[tuple[Users, Database]]:
+    """Yield what ``manage_users`` yields, and the records. Raises FailedError."""
     with command_errors():
         await _check_migrated(url)
         async with Pool(url, size=1) as pool:
             users = PostgresAccounts(pool, token_days=settings.token_days)
             try:
-                yield users
+                yield users, PostgresDatabase(pool)
             finally:
                 await users.close()
 

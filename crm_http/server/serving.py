@@ -1,6 +1,7 @@
 """`crm serve` from start to end: one process holds the port and the embedded server, and supervises the workers."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -11,8 +12,10 @@ from crm_http.server.database import embedded_log, open_database
 from crm_http.server.port import claim_port, host_and_port
 from crm_http.server.signals import Stop
 from crm_http.server.workers import run_workers
-from crm_http.settings import Settings
+from crm_http.settings import Settings, unknown_names
 from crm_http.telemetry.logs import configure_logging
+
+logger = logging.getLogger("crm.serving")
 
 
 def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> None:
@@ -23,6 +26,8 @@ def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> N
         welcome: shows the addresses, places and login, by label.
     """
     configure_logging(settings)
+    if unknown := unknown_names(os.environ):
+        logger.warning("no settings, so they have no effect: %s", ", ".join(unknown))
     check_files(settings)
     stop = Stop()
     with claim_port(settings.host, settings.port) as claim, open_database(settings, stop) as url:

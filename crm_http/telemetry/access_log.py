@@ -1,11 +1,11 @@
-"""The access log: a line for each request, with the user and the route but nothing that was sent."""
+"""The access log: a line for each request, with the client's address, the user and the route, and nothing of bodies."""
 
 import sys
 import time
 from asyncio import get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from litestar.types import HTTPScope
 
@@ -19,7 +19,8 @@ _FAILED: Final = 500
 class AccessLog:
     """Writes a line for each request; an observer of the `RequestMiddleware`.
 
-    Nothing in a line needs escaping: request ids have only safe characters, and everything else is made by the server.
+    Nothing in a line needs escaping: request ids have only safe characters, addresses are in their usual form, and
+    everything else is made by the server.
 
     Args:
         style: ``text`` or ``json``.
@@ -39,7 +40,7 @@ class AccessLog:
         state = scope["state"]
         who = state.get("who")
         user = who.actor.user.id if who else None
-        line = self._line(self._time(), state["request_id"], method, route, user, status, seconds * 1_000)
+        line = self._line(self._time(), state, method, route, user, status, seconds * 1_000)
         if self._size + len(line) > _ATOMIC_SIZE:
             self.flush()
         if not self._lines:
@@ -65,18 +66,21 @@ class AccessLog:
         return f"{self._day}{int((now - second) * 1_000):03}"
 
 
-def _text(at: str, id_: str, method: str, route: str, user: int | None, status: int, ms: float) -> str:
-    who = "-" if user is None else user
+def _text(at: str, state: Mapping[str, Any], method: str, route: str, user: int | None, status: int, ms: float) -> str:
+    who, client = "-" if user is None else user, state["client_address"] or "-"
     return (
-        f"{at} INFO crm.access: request_id={id_} method={method} route={route} user={who} status={status} ms={ms:.1f}\n"
+        f"{at} INFO crm.access: request_id={state['request_id']} client={client} method={method} route={route} "
+        f"user={who} status={status} ms={ms:.1f}\n"
     )
 
 
-def _json(at: str, id_: str, method: str, route: str, user: int | None, status: int, ms: float) -> str:
+def _json(at: str, state: Mapping[str, Any], method: str, route: str, user: int | None, status: int, ms: float) -> str:
     who = "null" if user is None else user
+    client = f'"{state["client_address"]}"' if state["client_address"] else "null"
     return (
-        f'{{"time": "{at}+00:00", "level": "INFO", "logger": "crm.access", "request_id": "{id_}", '
-        f'"method": "{method}", "route": "{route}", "user": {who}, "status": {status}, "ms": {ms:.1f}}}\n'
+        f'{{"time": "{at}+00:00", "level": "INFO", "logger": "crm.access", "request_id": "{state["request_id"]}", '
+        f'"client": {client}, "method": "{method}", "route": "{route}", "user": {who}, "status": {status}, '
+        f'"ms": {ms:.1f}}}\n'
     )
 
 

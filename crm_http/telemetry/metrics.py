@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from crm_core.errors import UnavailableError
+from crm_core.errors import ThrottledError, UnavailableError, WrongCredentialsError
 from crm_core.ports import WebhookSender
 from crm_core.webhooks.attempts import Attempt, Outcome
 
@@ -26,6 +26,8 @@ from crm_core.webhooks.attempts import Attempt, Outcome
 _DIRECTORY_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAMPLE_INTERVAL: Final = 1.0
+#: How logins fail, by the error; the app raises these for nothing else.
+_FAILED_LOGINS: Final[Mapping[object, str]] = {WrongCredentialsError: "refused", ThrottledError: "throttled"}
 
 #: Returns the values of a gauge by label.
 Sample = Callable[[], Mapping[str, float]]
@@ -45,10 +47,18 @@ class Metrics:
         self._attempts = Counter(
             "crm_webhook_attempts", "Attempts to deliver to webhooks, by result.", ["result"], registry=None
         )
+        self._failed_logins = Counter(
+            "crm_failed_logins",
+            "Logins with wrong credentials (refused) or too soon (throttled).",
+            ["result"],
+            registry=None,
+        )
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
 
-    def __call__(self, method: str, route: str, status: int, seconds: float, _: HTTPScope) -> None:
+    def __call__(self, method: str, route: str, status: int, seconds: float, scope: HTTPScope) -> None:
         """Count a request."""
+        if result := _FAILED_LOGINS.get(scope["state"].get("error")):
+            self._failed_logins.labels(result).inc()
         key = (method, route, status)
         if (histogram := self._by_request.get(key)) is None:
             histogram = self._by_request[key] = self._seconds.labels(method, route, str(status))

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from crm_adapters.postgres.sql.migrations import migrate
-from crm_core.testing.machine import USERS
+from crm_core.testing.machine import DISABLED_USER, USERS
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +16,9 @@ def url(new_database: Callable[[], str]) -> str:
     url = new_database()
     asyncio.run(migrate(url))
     with psycopg.connect(url) as connection:
-        for number in USERS:
-            connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))
+        for number in (*USERS, DISABLED_USER):
+            connection.execute(
+                "insert into app_user (username, password_hash, is_active) values (%s, '!', %s)",
+                (f"user {number}", number != DISABLED_USER),
+            )
     return url

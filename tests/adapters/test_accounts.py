@@ -1,9 +1,11 @@
 """The stores of users of both adapters: one contract, and the use cases on them."""
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import psycopg
 import pytest
@@ -108,6 +110,59 @@ def test_a_user_who_was_added_can_log_in(store: MemoryAccounts, passwords: Argon
         assert (who.actor.user.id, who.actor.user.username, who.actor.groups) == (id_, "Zo\u00eb", ("Sales",))
 
     asyncio.run(facts())
+
+
+@pytest.mark.parametrize("kept", ["pässword 한", "pa\u0308ssword \u1112\u1161\u11ab", "pässword \u1112\u1161\u11ab"])
+@pytest.mark.parametrize("sent", ["NFC", "NFD"])
+def test_a_password_is_the_same_in_every_form(
+    store: MemoryAccounts, passwords: Argon2Passwords, kept: str, sent: Literal["NFC", "NFD"]
+) -> None:
+    async def facts() -> None:
+        await users.add_user(store, passwords, "ann", kept)
+        await accounts.log_in(store, passwords, data, address="192.0.2.1")
+        await users.reset_password(store, passwords, "ann", f"new {kept}")
+        await accounts.log_in(store, passwords, {**data, "password": f"new {data['password']}"}, address="192.0.2.1")
+
+    data = {"username": "ann", "password": unicodedata.normalize(sent, kept)}
+    asyncio.run(facts())
+
+
+@pytest.mark.parametrize("kept", ["NFC", "NFD", "mixed"])
+def test_a_hash_of_an_earlier_release_keeps_working_and_is_replaced(
+    store: MemoryAccounts, passwords: Argon2Passwords, kept: str
+) -> None:
+    composed, decomposed = "\u00e9t\u00e9", "e\u0301te\u0301"
+    password = {"NFC": composed, "NFD": decomposed, "mixed": "\u00e9te\u0301"}[kept]
+
+    async def facts() -> None:
+        await store.add_user("ann", await passwords.hash(password))  # of what was sent, as release 0.1.0 kept it
+        for sent in (password, composed, decomposed):
+            await accounts.log_in(store, passwords, {"username": "ann", "password": sent}, address="192.0.2.1")
+        credentials = await store.credentials("ann")
+        assert credentials
+        assert await passwords.verify(composed, credentials[1])
+
+    asyncio.run(facts())
+
+
+def test_names_of_users_are_kept_in_nfc(store: MemoryAccounts, passwords: Argon2Passwords) -> None:
+    async def facts() -> None:
+        await users.add_user(store, passwords, "ann", "x", first_name="Rene\u0301e")
+        await users.change_user(store, "ann", UserChange(last_name="Mu\u0308ller"))
+        user = (await users.find_user(store, "ann")).user
+        assert (user.first_name, user.last_name) == ("Ren\u00e9e", "M\u00fcller")
+
+    asyncio.run(facts())
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "\u3164", "ann "])
+def test_a_username_shows_something_and_has_no_blanks_around_it(
+    store: MemoryAccounts, passwords: Argon2Passwords, name: str
+) -> None:
+    with pytest.raises(InvalidError) as caught:
+        asyncio.run(users.add_user(store, passwords, name, "x"))
+
+    assert problems_of(caught.value) == ["username: A name is not blank, and has no blanks around it."]
 
 
 def test_every_problem_of_a_new_user_is_reported_at_once(store: MemoryAccounts, passwords: Argon2Passwords) -> None:

@@ -11,7 +11,7 @@ from crm_adapters.postgres import Pool, PostgresDatabase
 from crm_core import Changes, Database, Decide, Document, Steps
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, SERVICES
 from crm_core.testing.scene import Facts, Scene, fact
-from tests.conftest import empty
+from tests.postgresql import empty
 
 
 class Runs:

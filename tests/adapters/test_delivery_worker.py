@@ -337,12 +337,50 @@ def test_gone_counts_beside_successes_of_the_same_moment() -> None:
     run(story)
 
 
+def test_what_waits_goes_where_the_webhook_points_by_now() -> None:
+    async def story(office: Office) -> None:
+        sender = answering(200)
+        hook = await office.post.hook(url="https://old.example/{id}", headers={"Authorization": "old"})
+        await office.post.lead("Jane")
+        await office.post.patch(WEBHOOKS, hook, url="https://new.example/{name}", headers={"Authorization": "new"})
+        async with office.working(sender):
+            await until(lambda: _equals(office.states(hook), [("delivered", 1)]))
+        [sent] = sender.attempts
+        assert (sent.url, sent.headers) == ("https://new.example/Jane", {"Authorization": "new"})
+        [logged] = await office.outbox.find(hook, LogQuery(9))
+        found = await office.outbox.get(hook, logged.id)
+        assert found is not None
+        assert found[1].request.url == "https://new.example/Jane"
+
+    run(story)
+
+
+def test_what_the_webhook_can_no_longer_be_filled_for_is_dead_at_once_and_says_why() -> None:
+    async def story(office: Office) -> None:
+        sender = answering(200)
+        hook = await office.post.hook()
+        lead = await office.post.lead()
+        await office.post.patch(WEBHOOKS, hook, url="https://a.example/{stage}")
+        await office.post.patch(LEADS, lead, stage="Won")
+        async with office.working(sender):
+            await until(lambda: _equals(office.states(hook), [("delivered", 1), ("dead", 1)]))
+        [_, dead] = await office.outbox.find(hook, LogQuery(9))
+        assert dead.error == "A segment of the URL's path would be empty: {stage}."
+        assert [each.url for each in sender.attempts] == ["https://a.example/Won"]
+
+    run(story)
+
+
 def test_a_webhook_that_points_elsewhere_by_now_is_not_switched_off_by_its_old_place() -> None:
     async def story(office: Office) -> None:
         hook = await office.post.hook(url="https://old.example/{id}")
         await office.post.lead()
-        await office.post.patch(WEBHOOKS, hook, url="https://new.example/{id}")
-        async with office.working(answering(410)):
+
+        async def answer(_: Attempt) -> Outcome:
+            await office.post.patch(WEBHOOKS, hook, url="https://new.example/{id}")
+            return Outcome(status=410)
+
+        async with office.working(RecordingSender(answer)):
             await until(lambda: _equals(office.states(hook), [("dead", 1)]))
         assert (await office.post.value(WEBHOOKS, hook)).is_active
 

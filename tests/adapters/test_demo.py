@@ -65,6 +65,15 @@ def test_there_may_be_leads_without_clients_and_nothing_at_all() -> None:
     assert made(Company(clients=0, leads=0, seed=1, users=users)) == []
 
 
+def test_every_lead_is_kept_with_the_id_of_its_stage(url: str) -> None:
+    together = "lead join pipeline on pipeline.id = lead.pipeline"
+    known = rows(url, f"select lead.stage, stage_id::text, pipeline.document from {together}")
+
+    assert known
+    for stage, stage_id, pipeline in known:
+        assert stage_id in {each["id"] for each in pipeline["stages"] if each["name"] == stage}
+
+
 @pytest.mark.parametrize("name", COUNTS)
 def test_every_document_is_its_entity_encoded_and_has_its_event(url: str, name: str) -> None:
     found = rows(url, f"select document::text, version from {name} order by id")

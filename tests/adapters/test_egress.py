@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
 
 import httpcore
 import httpx
@@ -132,12 +133,12 @@ def connections_of(listener: socket.socket) -> int:
         count += 1
 
 
-def status_of(url: str, **options: object) -> int:
+def status_of(url: str, **options: Any) -> int:
     """The status that a GET gets."""
     return statuses_of([url], **options)[0]
 
 
-def statuses_of(urls: list[str], look_up: GetAddrInfo | None = None, **options: object) -> list[int]:
+def statuses_of(urls: list[str], look_up: GetAddrInfo | None = None, **options: Any) -> list[int]:
     async def ask() -> list[int]:
         egress = Egress(policy_of(**options), getaddrinfo=look_up)
         try:

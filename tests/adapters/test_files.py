@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ class TestS3FileStore(FileStoreContract):
         ({"is_private": True}, "/files/"),
     ],
 )
-def test_addresses_are_as_documented(options: dict[str, str], expected: str) -> None:
+def test_addresses_are_as_documented(options: dict[str, Any], expected: str) -> None:
     store = S3FileStore("bucket", **options)
 
     assert store.url(key := any_key()) == expected + key

@@ -111,6 +111,24 @@ def test_a_login_costs_the_same_for_known_unknown_and_disabled_users(
     assert asyncio.run(costs()) == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("password", "forms"), [("wrong", 1), ("\u00e9", 2), ("\u00e9e\u0301", 3)])
+def test_a_wrong_password_costs_as_many_hashes_as_it_has_forms_whoever_the_user_is(
+    passwords: Argon2Passwords, hasher: CountingHasher, password: str, forms: int
+) -> None:
+    async def costs() -> list[int]:
+        accounts = MemoryAccounts()
+        await accounts.add_user("known", await passwords.hash("right"))
+        found = []
+        for name in ("known", "unknown"):
+            before = hasher.computations
+            with pytest.raises(InvalidError):
+                await log_in(accounts, passwords, {"username": name, "password": password}, address="192.0.2.1")
+            found.append(hasher.computations - before)
+        return found
+
+    assert asyncio.run(costs()) == [forms, forms]
+
+
 def test_the_recommended_parameters_are_used() -> None:
     passwords = Argon2Passwords()
     made = asyncio.run(passwords.hash("secret"))

@@ -20,7 +20,7 @@ from crm_core.testing.scene import Scene
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.sweeping import Finding, Missing, Orphan, sweep
 from crm_core.use_cases.uploads import Images, Upload, add_image
-from tests.adapters.test_memory import memory
+from tests.adapters.memory.test_database import memory
 from tests.pictures import png
 
 
@@ -113,8 +113,7 @@ class FailingDatabase(MemoryDatabase):
     fault = ""
 
     async def change(self, decide: Decide) -> Document | None:
-        if self.fault != "refuses":
-            document = await super().change(decide)
+        document = None if self.fault == "refuses" else await super().change(decide)
         if self.fault:
             raise UnavailableError
         return document

@@ -63,7 +63,7 @@ DEADLINE = 0.4
 LOOPBACK = policy_of(allow_loopback=True)
 
 
-def attempt(receiver: Receiver, **changes: object) -> Attempt:
+def attempt(receiver: Receiver, **changes: Any) -> Attempt:
     return attrs.evolve(ATTEMPT, **{"url": receiver.url(), **changes})
 
 
@@ -198,7 +198,7 @@ def test_the_webhook_s_own_headers_are_sent_in_utf_8() -> None:
     request = received(headers={"Authorization": "Bearer x", "X-Name": "Žofie 💐"})
 
     assert request.header("authorization") == "Bearer x"
-    assert request.header("x-name").encode("latin-1").decode() == "Žofie 💐"
+    assert (request.header("x-name") or "").encode("latin-1").decode() == "Žofie 💐"
 
 
 @pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE", "User-Agent", "USER-AGENT"])
@@ -259,8 +259,10 @@ def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with Receiver() as receiver:
         send(attempt(receiver, headers={"Authorization": "Bearer s3cret"}))
 
+    signature = receiver.requests[0].header("webhook-signature")
     assert "s3cret" not in caplog.text
-    assert receiver.requests[0].header("webhook-signature") not in caplog.text
+    assert signature
+    assert signature not in caplog.text
 
 
 # What is made of answers
@@ -621,7 +623,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], pat
     def make(name: str) -> pathlib.Path:
         file = folder / f"{name}.pem"
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                   "-keyout", file, "-out", f"{file}.crt", "-subj", f"/CN={name}",
+                   "-keyout", str(file), "-out", f"{file}.crt", "-subj", f"/CN={name}",
                    "-addext", f"subjectAltName={'IP' if name[0].isdigit() else 'DNS'}:{name}"]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True)
         file.write_bytes(file.read_bytes() + pathlib.Path(f"{file}.crt").read_bytes())

@@ -88,12 +88,14 @@ def receive(place: "Synchronized[int]", count: "Synchronized[int]") -> None:
         rest = b""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.WriteTransport)
             self.transport = transport
 
         def data_received(self, data: bytes) -> None:
             self.rest += data
             head, found, body = self.rest.partition(b"\r\n\r\n")
-            length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1]) if found else 0
+            stated = re.search(rb"(?i)content-length: *(\d+)", head)
+            length = int(stated[1]) if stated else 0
             if found and len(body) >= length:
                 self.rest = body[length:]
                 count.value += 1

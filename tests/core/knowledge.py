@@ -19,11 +19,13 @@ from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES, Resource
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
 from crm_core.rules.tasks_and_notes import Edit
 from crm_core.webhooks.entity import MODELS, Webhook
+from tests.core.codes import code_of
 
 NOW = datetime(2025, 1, 15, 10, tzinfo=UTC)
+_USERS = {(kind, id_) for kind in ("user", ACTIVE_USER) for id_ in (1, 2)}
 ANN = User(id=1, username="ann", first_name="Ann", last_name="Lee")
 BOB = User(id=2, username="bob")
 
@@ -62,7 +64,7 @@ def context(*, strict: bool = False) -> ReadContext:
 
 
 def calling(user: User = ANN) -> Caller:
-    return Caller(actor=Actor(user=user), now=NOW, new_id=context().new_id, request_id="r-1")
+    return Caller(actor=Actor(user=user, is_superuser=True), now=NOW, new_id=context().new_id, request_id="r-1")
 
 
 def made(entity: type, number: int, /, **values: object) -> Any:
@@ -71,9 +73,11 @@ def made(entity: type, number: int, /, **values: object) -> Any:
 
 
 def texts(problems: Problems) -> Any:
-    """Problems as clients read them, nested as they are."""
+    """Problems as clients read them, nested as they are; each has the code of its text."""
     if isinstance(problems, Mapping):
         return {name: texts(inner) for name, inner in problems.items()}
+    for problem in problems:
+        assert problem.code == code_of(problem.message), problem
     return [problem.message for problem in problems]
 
 
@@ -91,6 +95,9 @@ class Knowledge:
         names = {resource.entity: resource.name for resource in RESOURCES.values()}
         keys = [Key(names[type(value)], value.id) for value in values]
         self.records = {key: Record(key, 3, value) for key, value in zip(keys, values, strict=True)}
+
+        # The ids of the stages that leads are in, by lead, where it is not the one of that name.
+        self.stage_ids: dict[UUID, UUID] = {}
 
     def create(self, resource: Resource, data: object, *, parent: object = None, who: Caller | None = None) -> Changes:
         draft = read_draft(resource.entity, data, context(), require_all=True)
@@ -134,7 +141,7 @@ class Knowledge:
     def answer(self, needs: Needs) -> Known:
         return Known(
             records={key: self.records.get(key) for key in needs.records},
-            references={key: key in self.records or key in {("user", 1), ("user", 2)} for key in needs.references},
+            references={key: key in self.records or key in _USERS for key in needs.references},
             children={search: self._find(search) for search in needs.children},
             counts={search: len(self._find(search)) for search in needs.counts},
             catalogs={name: Catalog(1, self._definitions(name), self._webhooks(name)) for name in needs.catalogs},
@@ -142,11 +149,19 @@ class Knowledge:
 
     def _find(self, search: Search) -> tuple[Record, ...]:
         def suits(record: Record) -> bool:
-            pairs = ((getattr(record.value, name), wanted) for name, wanted in search.where)
+            pairs = ((self._field(record.value, name), wanted) for name, wanted in search.where)
             enough = any if search.any_field else all
             return enough(found in wanted if isinstance(wanted, tuple) else found == wanted for found, wanted in pairs)
 
         return tuple(each for each in self.records.values() if each.key.resource == search.resource and suits(each))
+
+    def _field(self, value: Any, name: str) -> object:
+        """A field; or the id of a lead's stage, which is kept beside it: the one of that name, unless told."""
+        if name != "stage_id":
+            return getattr(value, name)
+        pipeline = self.records.get(Key("pipeline", value.pipeline))
+        ids = {stage.name: stage.id for stage in pipeline.value.stages} if pipeline else {}
+        return self.stage_ids.get(value.id, ids.get(value.stage))
 
     def _definitions(self, entity: str) -> Mapping[str, Attribute]:
         values = [record.value for record in self.records.values()]

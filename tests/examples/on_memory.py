@@ -5,6 +5,7 @@ python on_memory.py
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from crm_adapters.memory import MemoryDatabase
 from crm_core import ATTRIBUTES, CLIENTS, Actor, InvalidError, User, flatten
@@ -28,6 +29,7 @@ async def main() -> None:
     print("changed", document.version, b'"task":"Call"' in document.body)
 
     _, pieces = await records.find(db, caller(me), CLIENTS, {"attributes.city": "Lyon"})
+    assert isinstance(pieces, AsyncIterator)  # without a limit, a list comes in pieces
     print("found", b"".join([piece async for piece in pieces]) == document.body)
 
     try:

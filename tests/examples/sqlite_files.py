@@ -43,8 +43,9 @@ class SqliteFileStore:
 
         async def read(start: int, end: int) -> AsyncIterator[bytes]:
             with self._connection.blobopen("file", "content", rowid, readonly=True) as blob:
-                for at in range(start, end, _PIECE):
-                    yield blob[at : min(at + _PIECE, end)]
+                blob.seek(start)
+                while piece := blob.read(min(_PIECE, end - blob.tell())):
+                    yield piece
 
         return OpenFile(size, read)
 

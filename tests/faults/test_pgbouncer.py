@@ -28,14 +28,14 @@ from crm_core.model.accounts import Actor, User
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, WEBHOOKS
 from crm_core.testing.contract import DatabaseContract
-from crm_core.testing.machine import USERS
+from crm_core.testing.machine import DISABLED_USER, USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.webhooks.attempts import Attempt, Outcome
-from tests.conftest import empty
 from tests.faults.servers import Postgres, pgbouncer, primary
 from tests.http.conftest import Api, serving
+from tests.postgresql import empty
 
 SETTINGS = b"select name, setting from pg_settings where name = any(%(names)s) order by name"
 IN_FORCE = [
@@ -69,9 +69,10 @@ def pooled(server: Postgres, folder: pathlib.Path) -> Iterator[str]:
         url = f"postgresql://postgres@127.0.0.1:{port}/crm"
         asyncio.run(migrations.migrate(url))
         with psycopg.connect(url) as connection:
-            for number in USERS:
+            for number in (*USERS, DISABLED_USER):
                 connection.execute(
-                    "insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",)
+                    "insert into app_user (username, password_hash, is_active) values (%s, '!', %s)",
+                    (f"user {number}", number != DISABLED_USER),
                 )
         yield url
 

@@ -104,13 +104,13 @@ class Scene(NamedTuple):
 async def opened(main: Postgres, copy: Postgres) -> AsyncIterator[Scene]:
     here, elsewhere = Process(main, copy), Process(main, copy)
     async with here.pool, elsewhere.pool, here.replica, elsewhere.replica:
-        tokens = [await token_of_new_user(here.accounts) for _ in range(2)]
-        who = await here.caller(tokens[0])
+        writer, other = [await token_of_new_user(here.accounts) for _ in range(2)]
+        who = await here.caller(writer)
         client, _ = await records.create(here.database, who, CLIENTS, {"name": "old"})
         await here.reads_from_replica()
         await elsewhere.reads_from_replica()
         await asyncio.to_thread(caught_up, main, copy)
-        yield Scene(here, elsewhere, *tokens, client)
+        yield Scene(here, elsewhere, writer, other, client)
 
 
 def run(main: Postgres, copy: Postgres, fact: Callable[[Scene], Awaitable[None]]) -> None:

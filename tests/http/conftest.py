@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
@@ -24,7 +24,7 @@ from crm_core.ports import FileStore
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.users import disable_user
 from crm_http.app import create_app
-from tests.conftest import empty as empty_records
+from tests.postgresql import empty as empty_records
 
 PASSWORD = "an-admin-password"
 _CRM = pathlib.Path(sys.executable).parent / "crm"
@@ -36,13 +36,18 @@ class MemoryPeople:
     def __init__(self, run: Callable[..., Any], accounts: MemoryAccounts, password_hash: str) -> None:
         self._run, self._accounts, self._hash = run, accounts, password_hash
 
-    def add(self, username: str, *groups: str, **names: str) -> int:
+    def add(self, username: str, *groups: str, **names: Any) -> int:
         """A new user's id; the password is ``PASSWORD``."""
-        return self._run(self._accounts.add_user(username, self._hash, groups=groups, **names))
+        added: int = self._run(self._accounts.add_user(username, self._hash, groups=groups, **names))
+        return added
 
     def disable(self, username: str) -> None:
         """Lock a user out, whose tokens stay."""
         self._run(disable_user(self._accounts, username))
+
+    def grant(self, group: str, *permissions: str) -> None:
+        """Give a group permissions; a group that is new is made."""
+        self._run(self._accounts.grant(group, permissions))
 
     @contextlib.contextmanager
     def without(self, group: str, permission: str) -> Iterator[None]:
@@ -66,10 +71,16 @@ class PostgresPeople:
             )
             [[id_]] = connection.execute(insert, (username, self._hash, first_name, last_name, email)).fetchall()
             connection.execute("insert into membership select %s, unnest(%s::text[])", (id_, list(groups)))
-        return id_
+        return int(id_)
 
     def disable(self, username: str) -> None:
         self._execute("update app_user set is_active = false where username = %s", username)
+
+    def grant(self, group: str, *permissions: str) -> None:
+        self._execute("insert into app_group (name) values (%s) on conflict do nothing", group)
+        for permission in permissions:
+            insert = "insert into group_permission (group_name, permission) values (%s, %s) on conflict do nothing"
+            self._execute(insert, group, permission)
 
     @contextlib.contextmanager
     def without(self, group: str, permission: str) -> Iterator[None]:
@@ -119,7 +130,8 @@ class Api:
         """Create a record that must succeed."""
         answer = self.post(path, values)
         assert answer.status_code == 201, answer.text
-        return answer.json()
+        record: dict[str, Any] = answer.json()
+        return record
 
     def as_user(self, username: str, password: str = PASSWORD) -> "Api":
         answer = Api(self._send).post("/api-token-auth/", {"username": username, "password": password})
@@ -235,7 +247,7 @@ def on_memory(
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
         app = create_app(records, accounts, passwords, records.outbox, images)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)
         yield Api(lambda *given, **named: runner.run(client.request(*given, **named)), people=people).as_user("admin")
@@ -252,4 +264,5 @@ def memory_api() -> Iterator[Api]:
 @pytest.fixture(params=["memory", "postgres"])
 def api(request: pytest.FixtureRequest) -> Api:
     """The administrator, once on memory and once on PostgreSQL."""
-    return request.getfixturevalue(f"{request.param}_api")
+    api: Api = request.getfixturevalue(f"{request.param}_api")
+    return api

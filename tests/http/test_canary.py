@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
@@ -61,7 +61,8 @@ def logs() -> Iterator[Logs]:
         finally:
             process.terminate()
             process.wait(30)
-        yield Logs(*((data_dir / name).read_text() for name in ("out", "err", "postgres.log")), figures)
+        read = [(data_dir / name).read_text() for name in ("out", "err", "postgres.log")]
+        yield Logs._make([*read, figures])
 
 
 def is_ready(client: httpx.Client) -> bool:
@@ -146,8 +147,12 @@ def deliver(api: Api) -> None:
         receiver.wait_for(2, 20)
     webhooks = api.get("/api/webhooks/").json()
     for webhook in webhooks:
-        path = f"/api/webhooks/{webhook['id']}/deliveries/"
-        until(lambda path=path: all(each["attempts"] for each in api.get(path).json()))
+        wait_for_attempts(api, webhook)
+
+
+def wait_for_attempts(api: Api, webhook: Mapping[str, Any]) -> None:
+    path = f"/api/webhooks/{webhook['id']}/deliveries/"
+    until(lambda: all(each["attempts"] for each in api.get(path).json()))
 
 
 def fail_in_the_database(api: Api, url: str) -> None:

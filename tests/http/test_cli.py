@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 import pytest
@@ -213,7 +214,7 @@ def first_run(data_dir: Path) -> FirstRun:
 
 def read_welcome(server: Server) -> str:
     assert server.process.stdout
-    lines = []
+    lines: list[str] = []
     while not lines or not lines[-1].startswith("Password"):
         lines.append(server.process.stdout.readline())
         assert lines[-1], "the welcome has no password"
@@ -257,7 +258,7 @@ def running(first_run: FirstRun, data_dir: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def crm(running: Server, data_dir: Path) -> Crm:
     """Commands beside the running server."""
-    assert running
+    assert running.process.poll() is None
     return Crm(data_dir)
 
 
@@ -335,13 +336,17 @@ def test_a_killed_worker_is_replaced(running: Server) -> None:
     until(lambda: worker not in running.workers() and running.is_ready())
 
 
+def wait_until_gone(running: Server, worker: int) -> None:
+    until(lambda: worker not in running.workers())
+
+
 @LINUX_ONLY
 def test_workers_killed_one_after_the_other_are_replaced_too(running: Server) -> None:
     for _ in range(2):
         until(lambda: len(running.workers()) == 1 and running.is_ready())
         [worker] = running.workers()
         os.kill(worker, signal.SIGKILL)
-        until(lambda worker=worker: worker not in running.workers())
+        wait_until_gone(running, worker)
     until(lambda: len(running.workers()) == 1 and running.is_ready())
 
 
@@ -366,8 +371,8 @@ def test_a_database_of_ones_own_is_migrated_when_told_to(external: Crm) -> None:
 def test_the_first_password_can_be_given_and_is_not_shown_and_workers_end_with_a_killed_server(
     external: Crm, data_dir: Path
 ) -> None:
-    settings = {"CRM_DATABASE_URL": external.environment["CRM_DATABASE_URL"], "CRM_ADMIN_PASSWORD": "given word"}
-    with Server(data_dir / "unused", **settings) as server:
+    url = external.environment["CRM_DATABASE_URL"]
+    with Server(data_dir / "unused", CRM_DATABASE_URL=url, CRM_ADMIN_PASSWORD="given word") as server:
         assert server.wait().log_in("admin", "given word") == 200
         children = server.children()
         server.process.kill()
@@ -440,6 +445,22 @@ def test_a_disabled_user_is_out(running: Server, crm: Crm) -> None:
     assert running.log_in("cat", "word") == 400
     assert "cat\t\t\t\t\tdisabled\n" in crm["user list"]
     assert crm("token", "issue", "cat").code == 1
+
+
+def test_the_active_webhooks_of_a_disabled_user_are_listed_and_the_doctor_warns_of_them(
+    running: Server, crm: Crm
+) -> None:
+    crm("user", "add", "cleo", "--superuser", "--password-stdin", given="word")
+    headers = {"Authorization": f"Token {running.token('cleo', 'word')}"}
+    sent = {"name": "on", "model": "Lead", "url": "https://a.example/"}
+    on = running.client.post("/api/webhooks/", json=sent, headers=headers).json()
+    off = running.client.post("/api/webhooks/", json=sent | {"name": "off", "is_active": False}, headers=headers)
+    assert off.status_code == 201
+
+    lines = crm["user disable cleo"].splitlines()
+    assert lines == ["Disabled cleo.", "1 active webhook that cleo created:", f"{on['id']}\tLead\ton"]
+    [check] = [each for each in json.loads(crm("doctor", "--json").out)["checks"] if each["name"] == "webhooks"]
+    assert (check["state"], check["found"]) == ("warning", "Active, but created by disabled users: on (cleo).")
 
 
 def test_an_enabled_user_is_in_again_with_the_earlier_tokens(running: Server, crm: Crm) -> None:
@@ -545,7 +566,7 @@ def test_a_sweep_tells_of_orphans_and_missing_files_and_deletes_the_former(
     running: Server, crm: Crm, data_dir: Path
 ) -> None:
     crm("user", "add", "hal", "--superuser", "--password-stdin", given="word")
-    sent = {"headers": {"Authorization": f"Token {crm['token issue hal'].strip()}"}}
+    sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue hal'].strip()}"}}
     client = running.client.post("/api/clients/", json={"name": "a"}, **sent).json()["id"]
     place = f"/api/clients/{client}/"
     gone, orphan = (

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import pytest
 
 from crm_core import (
     CrmError,
+    DeliveryFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,
@@ -155,6 +157,11 @@ def test_webhooks_have_their_secret_and_their_log(crm: Client) -> None:
         assert shown.request["url"] == "http://127.0.0.1:9/"
         assert crm.webhooks.redeliver(hook.id, listed.id).id == listed.id
         assert crm.webhooks.recover(hook.id, since=date(2026, 1, 1)) in (0, 1)
+        with suppress(DeliveryFinishedError):  # it may be dead by now
+            crm.webhooks.cancel_delivery(hook.id, listed.id)
+            assert crm.webhooks.delivery(hook.id, listed.id).state == "cancelled"
+        with pytest.raises(NotFoundError):
+            crm.webhooks.cancel_delivery(hook.id, hook.id)
 
 
 def test_users_are_listed_and_one_knows_who_one_is(url: str, postgres_api: Api) -> None:

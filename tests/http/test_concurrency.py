@@ -113,7 +113,7 @@ def versions(database_url: str, record: str) -> list[int]:
 def count(database_url: str, statement: str, *values: object) -> int:
     with psycopg.connect(database_url) as connection:
         [[number]] = connection.execute(statement.encode(), values).fetchall()
-    return number
+    return int(number)
 
 
 class TestOneRecord:
@@ -289,7 +289,7 @@ class TestStages:
             ]
 
         async def work(crowd: Crowd) -> list[list[httpx.Response]]:
-            return await asyncio.gather(rename(crowd), create(crowd, 0), create(crowd, 0), create(crowd, 1))
+            return list(await asyncio.gather(rename(crowd), create(crowd, 0), create(crowd, 0), create(crowd, 1)))
 
         renames, *created = scene.run(work)
 
@@ -495,9 +495,8 @@ class TestBursts:
                 await crowd.request("POST", "/api/clients/", {"name": f"other {number}"})
 
         async def work(crowd: Crowd) -> list[Any]:
-            return await asyncio.gather(
-                read(crowd, "name"), read(crowd, "-created_at"), read(crowd, ""), add(crowd), add(crowd)
-            )
+            lists = (read(crowd, "name"), read(crowd, "-created_at"), read(crowd, ""))
+            return list(await asyncio.gather(*lists, add(crowd), add(crowd)))
 
         for found in scene.run(work)[:3]:
             assert len(found) == len(set(found))

@@ -45,7 +45,8 @@ def hook(api: Api, receiver: Receiver, **values: Any) -> dict[str, Any]:
 def log(api: Api, webhook: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
     answer = api.get(f"/api/webhooks/{webhook['id']}/deliveries/", params=params)
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    deliveries: list[dict[str, Any]] = answer.json()
+    return deliveries
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -207,6 +208,29 @@ def test_gone_switches_a_webhook_off_and_says_why(postgres_api: Api, receiver: R
     assert (shown["is_active"], shown["disabled_reason"]) == (True, None)
     assert postgres_api.post(f"{place}recover/", {"since": "2026-01-01"}).json() == {"recovered": 1}
     until(lambda: [each["state"] for each in log(postgres_api, webhook)] == ["delivered"])
+
+
+def test_a_webhook_that_is_corrected_sends_what_waits_to_the_new_address(postgres_api: Api, receiver: Receiver) -> None:
+    """By default in five seconds, 75 hours at last; here at once."""
+    receiver.then(answers(500))
+    webhook = hook(postgres_api, receiver, url=receiver.url("/old/{id}"), headers={"Authorization": "old"})
+    place = f"/api/webhooks/{webhook['id']}/"
+    postgres_api.patch(place, {"is_active": False})
+    assert postgres_api.patch(place, {"is_active": True}).status_code == 200
+    lead = postgres_api.make("/api/leads/", name="Jane")
+    receiver.wait_for(1, SECONDS)
+    corrected = {"url": receiver.url("/new/{name}"), "headers": {"Authorization": "new"}, "method": "PUT"}
+    assert postgres_api.patch(place, corrected).status_code == 200
+    postgres_api.patch(f"/api/leads/{lead['id']}/", {"name": "Ann"})
+
+    until(lambda: [each["state"] for each in log(postgres_api, webhook)] == ["delivered"] * 2)
+    [jane, ann] = receiver.requests[-2:]
+    assert [(each.method, each.path, each.header("Authorization")) for each in (jane, ann)] == [
+        ("PUT", "/new/Jane", "new"),
+        ("PUT", "/new/Ann", "new"),
+    ]
+    shown = postgres_api.get(f"{place}deliveries/{jane.header('webhook-id')}/").json()
+    assert (shown["request"]["url"], shown["request"]["method"]) == (receiver.url("/new/Jane"), "PUT")
 
 
 def test_what_died_can_be_sent_anew_one_by_one_or_all(postgres_api: Api, receiver: Receiver) -> None:

@@ -30,6 +30,7 @@ SETTINGS = {
 }
 OUTBOX = {"waiting": 3.0, "oldest_seconds": 10.0, "dead": 0.0}
 WIDE = Settings(webhook_allow=(ip_network("0.0.0.0/0"),))
+SERVED = Settings(host="::")
 METADATA = ip_network("169.254.169.254/32")
 
 
@@ -54,6 +55,18 @@ METADATA = ip_network("169.254.169.254/32")
         (database.migrations(["0004_receipts"]), "failed"),
         (database.superusers(["ann"]), "ok"),
         (database.superusers([]), "failed"),
+        (database.addresses({}, SERVED), "ok"),
+        (database.addresses({"10.0.0.1": 1}, SERVED), "ok"),
+        (database.addresses({"10.0.0.1": 2, "8.8.8.8": 1}, SERVED), "ok"),
+        (database.addresses({"8.8.8.8": 5}, SERVED), "ok"),
+        (database.addresses({"127.0.0.1": 5}, Settings()), "ok"),
+        (database.addresses({"10.0.0.1": 2}, SERVED), "warning"),
+        (database.addresses({"127.0.0.1": 2}, SERVED), "warning"),
+        (database.addresses({"fd00::/64": 2}, SERVED), "warning"),
+        (database.addresses({"": 2}, SERVED), "warning"),
+        (database.addresses({"10.0.0.1": 2}, Settings(host="::", trusted_proxies=(METADATA,))), "warning"),
+        (database.webhooks_of_disabled_users([]), "ok"),
+        (database.webhooks_of_disabled_users(["Notify (cat)"]), "warning"),
         (database.outbox(OUTBOX), "ok"),
         (database.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
         (database.outbox(OUTBOX | {"dead": 1.0}), "warning"),
@@ -160,11 +173,12 @@ def test_no_secret_is_told_whatever_is_wrong(tmp_path: Path) -> None:
         "AWS_ACCESS_KEY_ID": SECRET,
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }
-    for words in (["doctor"], ["doctor", "--json"]):
-        ran = Crm(tmp_path, **gone)(*words)
+    crm = Crm(tmp_path, **gone)
+    plain, as_json = crm("doctor"), crm("doctor", "--json")
+    for ran in (plain, as_json):
         assert ran.code == 1
         assert SECRET not in ran.out + ran.err
-    assert [name for name, state in states(ran).items() if state == "failed"] == ["database", "files"]
+    assert [name for name, state in states(as_json).items() if state == "failed"] == ["database", "files"]
 
 
 def test_every_wrong_setting_is_told_at_once_without_a_secret(tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ class Example(NamedTuple):
 
 def _read() -> tuple[list[Example], list[tuple[str, str]]]:
     """Every example, and every documented line of method and path."""
-    examples, lines, block = [], [], None
+    examples: list[Example] = []
+    lines: list[tuple[str, str]] = []
+    block: list[str] | None = None
     method = path = heading = label = ""
     for line in DOCUMENTATION.read_text().splitlines():
         if block is not None:

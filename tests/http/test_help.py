@@ -51,7 +51,8 @@ def is_taken(line: str) -> bool:
         line.partition("<")[0].partition(">")[0].partition("|")[0].removeprefix('eval "$('), comments=True
     )
     assert words.pop(0) == "crm"
-    command, parent = main.crm, click.Context(main.crm)
+    command: click.Command = main.crm
+    parent = click.Context(command)
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
         parent = click.Context(command, parent=parent)

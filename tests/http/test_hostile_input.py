@@ -65,7 +65,7 @@ class World:
             self.api.make(f"/api/attributes/{entity}/", name=f"a-{type_}", label="L", type=type_)
 
     def make(self, name: str, entity: str = "") -> str:
-        return self.api.make(self.collection(name, entity), **self.valid(name))["id"]
+        return str(self.api.make(self.collection(name, entity), **self.valid(name))["id"])
 
     def valid(self, name: str) -> dict[str, Any]:
         """The values of a record that can be made."""
@@ -192,9 +192,12 @@ BAD_ATTRIBUTES: Mapping[str, list[Any]] = {
 
 
 _NO_LISTS = [5, True, "x", {}, {"0": {}}, [5], [[]], [None], [True], [{}], [["x"]]]
-_NO_HEADERS = [
+_NO_HEADERS: list[dict[str, Any]] = [
     *({name: "x"} for name in ("a b", "X:", "", "é", "X\x00", "X\r\nY", "Host", "content-length", "webhook-id")),
-    *({"X": value} for value in (5, None, {}, "a\x00", "a\r\nB: c", "{nothing}", "{", "x" * 5_000)),
+    {"X": 5},
+    {"X": None},
+    {"X": {}},
+    *({"X": value} for value in ("a\x00", "a\r\nB: c", "{nothing}", "{", "x" * 5_000)),
     {f"X-{number}": "" for number in range(51)},
 ]
 #: What no field of a kind takes.
@@ -369,7 +372,7 @@ class TestValues:
             for name, _, fields in resources():
                 for key, field in fields.items():
                     if field.kind in {"items", "texts"}:
-                        one = ITEMS[field.item.__name__] if field.item else "https://a.example/"
+                        one: Any = ITEMS[field.item.__name__] if field.item else "https://a.example/"
                         sent = [{**one, "name": str(n)} if key == "stages" else one for n in range(1_001)]
                         yield Sent("PATCH", world.record(name), {key: sent[: field.limits["maxItems"] + 1]})
 
@@ -393,7 +396,7 @@ class TestValues:
         assert_refused(world, requests(), 400)
 
     def test_atomic_operations_refuse_what_is_wrong(self, world: World) -> None:
-        bad = [
+        bad: list[Any] = [
             None,
             [],
             5,
@@ -835,7 +838,7 @@ class TestMethods:
 
 
 class TestLogins:
-    JSON = (
+    JSON: tuple[dict[str, Any], ...] = (
         {"username": "admin\x00", "password": PASSWORD},
         {"username": "\x00", "password": "\x00"},
         {"username": "admin", "password": f"{PASSWORD}\x00"},

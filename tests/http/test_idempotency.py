@@ -48,6 +48,19 @@ def test_a_webhook_that_is_made_again_has_its_secret(api: Api) -> None:
     assert first.json()["secret"].startswith("whsec_")
 
 
+@pytest.mark.parametrize("after", ["rotate-secret", "delete"])
+def test_a_repeated_creation_shows_no_secret_but_the_one_that_it_made(api: Api, after: str) -> None:
+    sent = {"name": "w", "model": "Lead", "url": "https://a.example/"}
+    first = api.post("/api/webhooks/", sent, headers=KEYED)
+    if after == "delete":
+        assert api.delete(first.headers["Location"]).status_code == 204
+    else:
+        assert api.post(f"{first.headers['Location']}rotate-secret/").status_code == 200
+
+    again = api.post("/api/webhooks/", sent, headers=KEYED)
+    assert (again.status_code, again.json()) == (201, first.json() | {"secret": None})
+
+
 @pytest.mark.parametrize(
     ("method", "path", "sent"),
     [

@@ -171,7 +171,7 @@ def test_the_server_s_version_is_nobody_s_business(server: Server) -> None:
 async def fail_midway(_: Scope, __: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     try:
-        {}[CANARY]
+        dict[str, str]()[CANARY]
     except KeyError as error:
         raise ExceptionGroup(CANARY, [ValueError(CANARY)]) from error
 

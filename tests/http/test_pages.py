@@ -177,7 +177,7 @@ def test_the_page_for_adapters_is_a_test_that_passes(tmp_path: pathlib.Path) -> 
     (tmp_path / "test_pasted.py").write_text(
         f"{code}\n\ndef test_there_is_an_app() -> None:\n    assert callable(app())\n"
     )
-    facts = "every_record_is_its_document or what_is_not_there or agree or app"
+    facts = "every_record_is_its_document or a_missing_record_is_none or agree or app"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", facts, str(tmp_path)]
 
     done = subprocess.run(

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from crm_core.input.texts import sorting_key
 from crm_core.resources import RESOURCES
 from tests.http.conftest import Api
 
@@ -93,7 +94,8 @@ class World:
     def shown(self, name: str, id_: str) -> dict[str, Any]:
         answer = self.api.get(self.place(name, id_))
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        record: dict[str, Any] = answer.json()
+        return record
 
     def ids(self, name: str, query: str = "") -> list[str]:
         answer = self.api.get(self.collection(name) + query)
@@ -165,7 +167,7 @@ def test_follow_ups_are_at_both_their_paths_and_inside_their_service(world: Worl
     assert [each["id"] for each in api.get(long).json()] == world.ids("follow_up")
     assert api.get(f"/services/{other}/follow-ups/").json() == []
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        sent = {"json": {}} if method.startswith("P") else {}
+        sent: dict[str, Any] = {"json": {}} if method.startswith("P") else {}
         assert api.request(method, f"/services/{other}/follow-ups/{follow_up['id']}/", **sent).status_code == 404
     assert api.post(f"/services/{NOWHERE}/follow-ups/", {}).status_code == 404
 
@@ -312,7 +314,10 @@ def test_pages_in_every_order_hold_each_record_once_while_others_are_written(nam
             _five(world, name, field)
         path = f"{world.collection(name)}?ordering={ordering}"
         whole = world.api.get(path).json()
-        keys = [((record[field] is not None, record[field] or "") if field else (), record["id"]) for record in whole]
+        keys = [
+            ((record[field] is not None, sorting_key(record[field] or "")) if field else (), record["id"])
+            for record in whole
+        ]
         assert keys == sorted(keys, reverse=not ordering or ordering.startswith("-")), (name, ordering)
 
         turned = list(pages(world.api, f"{path}&limit=3", lambda: world.make(name)))
@@ -322,6 +327,47 @@ def test_pages_in_every_order_hold_each_record_once_while_others_are_written(nam
         assert len(found) == len(set(found))
         before = {record["id"] for record in whole}
         assert [id_ for id_ in found if id_ in before] == [record["id"] for record in whole], (name, ordering)
+
+
+def test_texts_are_looked_up_and_sorted_without_case_accents_and_forms(world: World) -> None:
+    names = ["Zebra", "anna", "Ärger", "Rene\u0301e", "ΟΔΟΣ", "Łódź STRASSE", "a\u00a0 b"]
+    made = {name: world.make("client", name=name)["id"] for name in names}
+
+    def found(query: str) -> list[str]:
+        return [
+            each["name"] for each in world.api.get(f"/api/clients/?ordering=name&{query}").json() if each["id"] in ids
+        ]
+
+    ids = set(made.values())
+    assert found("") == ["a\u00a0 b", "anna", "Ärger", "Łódź STRASSE", "Ren\u00e9e", "Zebra", "ΟΔΟΣ"]
+    for query in ("name=Ren%C3%A9e", "name=Rene%CC%81e", "name=RENEE%20", "search=renee"):
+        assert found(query) == ["Ren\u00e9e"]
+    for query in ("name=οδος", "search=%CE%BF%CE%B4%CE%BF%CF%82"):
+        assert found(query) == ["ΟΔΟΣ"]
+    assert found("name=lodz%20stra%C3%9Fe") == ["Łódź STRASSE"]
+    assert found("name=A%20B") == ["a\u00a0 b"]
+    assert found("name=%20") == found("")
+
+
+def test_filters_that_would_do_nothing_are_refused_and_brackets_are_read(world: World) -> None:
+    world.api.make("/api/attributes/lead/", name="industry", label="Industry", type="text")
+    lead = world.make("lead", name="x", attributes={"industry": "Paris, Texas"})["id"]
+
+    def found(query: str) -> bool:
+        return lead in [each["id"] for each in world.api.get(f"/api/leads/?{query}").json()]
+
+    assert not found("attributes[industry]=Nope")
+    assert found("attributes%5Bindustry%5D=Paris,%20Texas")
+    assert found("attributes.industry__in=Lyon&attributes.industry__in=%22Paris,%20Texas%22&limit=1000")
+    assert found("responsible__isnull=true&attributes.industry__isnull=false")
+    for query, name in (
+        ("attributes__industry=x", "attributes__industry"),
+        ("name__foo=x", "name__foo"),
+        ("limit=5&offset=5", "offset"),
+        ("limit=5&page=2", "page"),
+    ):
+        answer = world.api.get(f"/api/leads/?{query}")
+        assert (answer.status_code, list(answer.json())) == (400, [name])
 
 
 def test_a_page_that_holds_everything_has_no_link(world: World) -> None:
@@ -335,7 +381,7 @@ def test_a_page_that_holds_everything_has_no_link(world: World) -> None:
     assert ([each["id"] for each in following.json()], following.links) == ([made[0]], {})
 
 
-VALUES = {
+VALUES: dict[str, tuple[str, list[Any]]] = {
     "text": ("t", ["alpha", "Beta", "beta 2", None]),
     "number": ("n", [1, 2.5, -3, None]),
     "date": ("d", ["2025-01-01", "2025-06-01", "2026-01-01", None]),
@@ -549,7 +595,7 @@ def test_a_renamed_stage_takes_its_leads_along(world: World) -> None:
 
 def test_a_lead_s_stage_is_one_of_its_pipeline(world: World) -> None:
     def pipeline(*names: str) -> str:
-        return world.make("pipeline", stages=[{"name": name, "order": i} for i, name in enumerate(names)])["id"]
+        return str(world.make("pipeline", stages=[{"name": name, "order": i} for i, name in enumerate(names)])["id"])
 
     ours, theirs, empty = pipeline("New", "Won"), pipeline("Open", "Won"), pipeline()
     lead = world.make("lead", pipeline=ours)
@@ -680,7 +726,7 @@ NOT_OF_THE_TYPE = {
     "list": [5, True, {}, ["a", "a"], "z", ["a", "z"], [5]],
     "file": ["nonsense", "ftp://a.example/", 5, ""],
 }
-OF_THE_TYPE = {
+OF_THE_TYPE: dict[str, list[Any]] = {
     "text": ["", " a ", "x" * 1_000],
     "number": [0, -1.5, 10**15],
     "date": ["2025-01-05"],
@@ -713,7 +759,8 @@ def test_required_and_unknown_attributes_are_named(world: World) -> None:
     refused = {"attributes": {"program": REQUIRED}}
     path, payload = "/api/services/", world.payload("service")
 
-    for sent in ({}, {"attributes": {}}, {"attributes": {"program": None}}):
+    without: list[dict[str, Any]] = [{}, {"attributes": {}}, {"attributes": {"program": None}}]
+    for sent in without:
         assert problems(world.api.post(path, payload | sent)) == refused
     assert problems(world.api.post(path, {"attributes": {"x": 1}})) == {
         "name": REQUIRED,

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from crm_http.settings import SettingError, Settings, variable
+from crm_http.settings import RateLimit, SettingError, Settings, unknown_names, variable
 
 SECRET = "s3cret-word"
 
@@ -15,6 +15,14 @@ def refusal(environ: dict[str, str]) -> str:
     with pytest.raises(SettingError) as caught:
         Settings.from_env(environ)
     return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("5/s", (5, 1)), ("5 / second", (5, 1)), ("600/minute", (600, 60)), ("1/h", (1, 3_600)), ("9/day", (9, 86_400))],
+)
+def test_a_rate_is_a_number_of_requests_in_a_period(text: str, limit: tuple[int, int]) -> None:
+    assert Settings.from_env({"CRM_RATE_LIMIT": text}).rate_limit == limit
 
 
 def test_nothing_needs_to_be_set() -> None:
@@ -38,6 +46,8 @@ def test_every_setting_is_read() -> None:
             "CRM_DATA_DIR": "/srv/crm",
             "CRM_HOST": "::",
             "CRM_PORT": " 80 ",
+            "CRM_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "CRM_RATE_LIMIT": "10/second",
             "CRM_WORKERS": "4",
             "CRM_ADMIN_PASSWORD": " blanks count ",
             "CRM_TOKEN_DAYS": "7",
@@ -62,6 +72,8 @@ def test_every_setting_is_read() -> None:
         data_dir=Path("/srv/crm"),
         host="::",
         port=80,
+        trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1")),
+        rate_limit=RateLimit(10, 1),
         workers=4,
         admin_password=" blanks count ",
         token_days=7,
@@ -88,6 +100,12 @@ def test_every_setting_is_read() -> None:
         ("CRM_PORT", "65536"),
         ("CRM_PORT", "8_000"),
         ("CRM_PORT", "٨٠"),
+        ("CRM_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("CRM_TRUSTED_PROXIES", "proxy.example.org"),
+        ("CRM_RATE_LIMIT", "10"),
+        ("CRM_RATE_LIMIT", "0/second"),
+        ("CRM_RATE_LIMIT", "10/fortnight"),
+        ("CRM_RATE_LIMIT", "/second"),
         ("CRM_WORKERS", "0"),
         ("CRM_WORKERS", "-1"),
         ("CRM_TOKEN_DAYS", "1.5"),
@@ -153,6 +171,39 @@ def test_an_unknown_variable_is_an_error_that_names_the_nearest(name: str, neare
     said = refusal({name: SECRET})
 
     assert said == f"{name} is no setting: did you mean {nearest}? If not, unset it."
+
+
+@pytest.mark.parametrize(
+    "name", ["CRM_GIT_SHA", "CRM_RELEASE", "CRM_BACKUP_DIR", "CRM_LOG_LEVEL", "CRM_", "CRM_EXTRA_1"]
+)
+def test_an_unknown_variable_near_no_setting_is_passed_over_and_can_be_named(name: str) -> None:
+    assert Settings.from_env({name: "x"}) == Settings()
+    assert unknown_names({name: "x", "CRM_PORT": "80", "PATH": "/bin"}) == [name]
+
+
+KUBERNETES = {
+    "CRM_SERVICE_HOST": "10.96.0.7",
+    "CRM_SERVICE_PORT": "8000",
+    "CRM_SERVICE_PORT_HTTP": "8000",
+    "CRM_PORT": "tcp://10.96.0.7:8000",
+    "CRM_PORT_8000_TCP": "tcp://10.96.0.7:8000",
+    "CRM_PORT_8000_TCP_PROTO": "tcp",
+    "CRM_PORT_8000_TCP_PORT": "8000",
+    "CRM_PORT_8000_TCP_ADDR": "10.96.0.7",
+    # Services beside it, one with a port for each protocol, one with an IPv6 address.
+    "CRM_METRICS_SERVICE_HOST": "fd00::7",
+    "CRM_METRICS_PORT": "tcp://[fd00::7]:9100",
+    "CRM_METRICS_PORT_9100_TCP_ADDR": "fd00::7",
+    "CRM_DNS_PORT": "udp://10.96.0.8:53",
+    "CRM_DNS_PORT_53_UDP_PROTO": "udp",
+    "CRM_DATABASE_SERVICE_PORT_POSTGRES": "5432",
+}
+
+
+def test_what_kubernetes_sets_for_services_is_passed_over() -> None:
+    assert Settings.from_env(KUBERNETES) == Settings()
+    assert unknown_names(KUBERNETES) == []
+    assert Settings.from_env(KUBERNETES | {"CRM_PORT": "80"}).port == 80
 
 
 def test_variables_of_the_tests_are_let_be() -> None:

@@ -4,6 +4,7 @@ The rows are those of Django REST Framework's conventions (the documented API wa
 say where this API differs.
 """
 
+import gzip
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -234,6 +235,11 @@ WEBHOOK = "PATCH /api/webhooks/{webhook}/"
 MAX_BIGINT = 2**63 - 1
 
 
+def anything(values: list[Any]) -> list[Any]:
+    """Return values that have no type in common; without this, there would be nothing to call theirs."""
+    return values
+
+
 def stage_order(value: Any, problems: list[str]) -> Row:
     return invalid(STAGES, {"name": "P", "stages": [{"name": "S", "order": value}]}, stages={"0": {"order": problems}})
 
@@ -243,17 +249,17 @@ def task(**values: Any) -> dict[str, Any]:
 
 
 FIELDS = [
-    *(invalid(CLIENT, {"name": value}, name=NO_TEXT) for value in (True, [], {})),
+    *(invalid(CLIENT, {"name": value}, name=NO_TEXT) for value in anything([True, [], {}])),
     invalid(CLIENT, {"name": None}, name=NULL),
     *(invalid(CLIENT, {"name": value}, name=BLANK) for value in ("", "  \t")),
     invalid(CLIENT, {"name": "x" * 256}, name=["Ensure this field has no more than 255 characters."]),
     invalid(CLIENT, {"name": "a\0b"}, name=["Null characters are not allowed."]),
-    *(stage_order(value, NO_INTEGER) for value in (True, "x", 1.5, "1.5", [], "")),
+    *(stage_order(value, NO_INTEGER) for value in anything([True, "x", 1.5, "1.5", [], ""])),
     stage_order(MAX_BIGINT + 1, [f"Ensure this value is less than or equal to {MAX_BIGINT}."]),
     stage_order("1" * 1001, ["String value too large."]),
     *(
         invalid(CLIENT, task(completed=value), list_of_tasks={"0": {"completed": NO_BOOLEAN}})
-        for value in ("maybe", 2, [], "")
+        for value in anything(["maybe", 2, [], ""])
     ),
     invalid(CLIENT, task(completed=None), list_of_tasks={"0": {"completed": NULL}}),
     *(
@@ -272,7 +278,7 @@ FIELDS = [
     invalid(CLIENT, {"attributes": "x"}, attributes=['Expected a dictionary of items but got type "str".']),
     invalid(CLIENT, {"attributes": None}, attributes=NULL),
     invalid(WEBHOOK, {"headers": []}, headers=['Expected a dictionary of items but got type "list".']),
-    *(invalid(CLIENT, task(id=value), list_of_tasks={"0": {"id": NO_UUID}}) for value in ("x", True, [], -1)),
+    *(invalid(CLIENT, task(id=value), list_of_tasks={"0": {"id": NO_UUID}}) for value in anything(["x", True, [], -1])),
     invalid("POST /api/clients/{client}/update-task/", {"task_id": "x"}, task_id=NO_UUID, completed=REQUIRED),
     invalid(LEAD, {"responsible": 999}, responsible=['Invalid pk "999" - object does not exist.']),
     invalid(LEAD, {"responsible": 10**30}, responsible=[f'Invalid pk "{10**30}" - object does not exist.']),
@@ -582,6 +588,58 @@ def test_paths_work_with_and_without_their_last_slash(api: Api, ids: dict[str, s
         assert api.post(path, {"username": "admin", "password": PASSWORD}).status_code == 200
     for path in ("add-note", "add-note/"):
         assert api.post(f"/api/clients/{ids['client']}/{path}", {"note": "n"}).status_code == 201
+
+
+def test_a_path_with_empty_parts_or_an_encoded_slash_is_none(api: Api, ids: dict[str, str]) -> None:
+    id_ = ids["client"]
+    for method, path in (
+        ("GET", "http://127.0.0.1//api/clients/"),
+        ("GET", "http://127.0.0.1//api-token-auth/"),
+        ("GET", "http://127.0.0.1///healthz"),
+        ("GET", "/api//clients/"),
+        ("GET", "/api/clients//"),
+        ("GET", f"/api/clients//{id_}/"),
+        ("GET", f"/api/clients/{id_}//"),
+        ("POST", "/api/clients//"),
+        ("DELETE", f"/api//clients/{id_}/"),
+        ("GET", f"//services/{ids['service']}/follow-ups/"),
+        ("GET", "/api%2Fclients/"),
+        ("GET", "/api/clients%2f"),
+        ("GET", "/%2Fapi/clients/"),
+        ("GET", f"/api/clients%2F{id_}/"),
+        ("PATCH", f"/api/clients/{id_}%2F"),
+        ("GET", f"/api/clients%5C{id_}/"),
+        ("GET", "/api/%2e/clients/"),
+        ("GET", "/x/%2e%2e/api/clients/"),
+    ):
+        answer = api.request(method, path, json={"name": "x"})
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Not found."}), path
+    assert api.get(f"/api/%63lients/{id_}/", params={"x": "//%2F"}).status_code == 200
+
+
+def test_a_body_in_a_content_encoding_is_refused_wherever_there_is_a_body(api: Api, ids: dict[str, str]) -> None:
+    body = gzip.compress(b'{"name": "x"}')
+    for method, path, kind in (
+        ("POST", "/api/clients/", "application/json"),
+        ("PUT", f"/api/clients/{ids['client']}/", "application/json"),
+        ("PATCH", f"/api/clients/{ids['client']}/", "application/merge-patch+json"),
+        ("POST", f"/api/clients/{ids['client']}/add-note/", "application/json"),
+        ("POST", f"/api/clients/{ids['client']}/update-task/", "application/json"),
+        ("POST", "/api/attributes/lead/", "application/json"),
+        ("POST", "/api-token-auth/", "application/json"),
+        ("POST", "/api-token-auth/", "application/x-www-form-urlencoded"),
+        ("POST", "/api-token-auth/", "multipart/form-data; boundary=b"),
+        ("POST", f"/api/clients/{ids['client']}/files/", "multipart/form-data; boundary=b"),
+    ):
+        for coding in ("gzip", "GZIP", "br", "identity, gzip", "x-no-such"):
+            answer = api.request(method, path, content=body, headers={"Content-Type": kind, "Content-Encoding": coding})
+            assert answer.status_code == 415, (path, kind, coding)
+            assert answer.json() == {"detail": f'Unsupported content encoding "{coding}" in request.'}
+            assert answer.headers["Accept-Encoding"] == "identity"
+    for coding in ("identity", "Identity", ""):
+        assert api.post("/api/clients/", {"name": "x"}, headers={"Content-Encoding": coding}).status_code == 201
+    missing = f"/api/clients/{UUID(int=7)}/"
+    assert api.patch(missing, content=body, headers={"Content-Encoding": "gzip"}).status_code == 404
 
 
 def test_ids_in_paths_may_be_spelled_in_any_way(api: Api, ids: dict[str, str]) -> None:

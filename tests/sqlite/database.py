@@ -7,6 +7,7 @@ sorted in Python: right at any size, quick at a few thousand records.
 
 import asyncio
 import json
+import operator
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from crm_adapters import documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
 from crm_adapters.memory.accounts import utc_now
 from crm_core import (
+    ACTIVE_USER,
     RECEIPTS_KEPT,
     Catalog,
     Changes,
@@ -43,13 +45,15 @@ from crm_core import (
     sort_key,
 )
 from crm_core.model.documents import plain
-from crm_core.webhooks.entity import MODELS
+from crm_core.webhooks.entity import MODELS, Webhook
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _RECORDS_PER_PIECE: Final = 500
 _SCHEMA: Final = """
-create table if not exists record (resource text, id text, version integer, document text, primary key (resource, id));
+create table if not exists record (
+    resource text, id text, version integer, document text, hidden text, primary key (resource, id)
+);
 create table if not exists event (record text, version integer, event text, primary key (record, version));
 create table if not exists catalog (entity text primary key, version integer);
 create table if not exists receipt (
@@ -71,9 +75,9 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
-        self.outbox = MemoryOutbox(self._is_active, utc_now)
+        self._webhooks: dict[UUID, Webhook] = {}
+        self.outbox = MemoryOutbox(self._webhooks.get, utc_now)
         self._accounts = accounts
-        self._active_webhooks: set[UUID] = set()
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -166,13 +170,18 @@ class SqliteDatabase:
         return Record(key, found.version, documents.decode(key.resource, found.body)) if found else None
 
     def _exists(self, key: Key) -> bool:
-        return self._accounts.has_user(key.id) if key.resource == "user" else self._document(key) is not None
+        if key.resource == "user":
+            return self._accounts.has_user(key.id)
+        if key.resource == ACTIVE_USER:
+            return self._accounts.has_active_user(key.id)
+        return self._document(key) is not None
 
     def _search(self, search: Search) -> tuple[Record, ...]:
         wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
-        fields = [" or ".join(["false", *("document ->> ? is ?" for _ in values)]) for _, values in wanted]
+        equal = "coalesce(document ->> ?, hidden ->> ?) is ?"
+        fields = [" or ".join(["false", *(equal for _ in values)]) for _, values in wanted]
         where = (" or " if search.any_field else " and ").join(f"({field})" for field in fields)
-        params = [each for name, values in wanted for value in values for each in (name, plain(value))]
+        params = [each for name, values in wanted for value in values for each in (name, name, plain(value))]
         return self._records(search.resource, where, *params)
 
     def _records(self, resource: str, where: str, *params: object) -> tuple[Record, ...]:
@@ -198,8 +207,8 @@ class SqliteDatabase:
         cursors = [cursor_of(query, value) for value in values if matches(query, value)]
         if (after := query.after) is not None:
             least = sort_key(query, after)
-            later = (lambda place: place < least) if query.descending else (lambda place: place > least)
-            cursors = [each for each in cursors if later(sort_key(query, each))]
+            is_later = operator.lt if query.descending else operator.gt
+            cursors = [each for each in cursors if is_later(sort_key(query, each), least)]
         return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
 
     async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
@@ -239,8 +248,10 @@ class SqliteDatabase:
         key, version = write.key, write.event.version
         watched = self._watched(key)
         if isinstance(write, Put):
-            body = documents.encode(write.value).decode()
-            self._rows("replace into record values (?, ?, ?, ?)", key.resource, str(key.id), version, body)
+            body, hidden = documents.encode(write.value).decode(), documents.encode(write.hidden).decode()
+            kept = "on conflict do update set version = ?3, document = ?4, hidden = json_patch(hidden, ?5)"
+            values = (key.resource, str(key.id), version, body, hidden)
+            self._rows(f"insert into record values (?1, ?2, ?3, ?4, ?5) {kept}", *values)
         else:
             self._rows("delete from record where resource = ? and id = ?", key.resource, str(key.id))
         event = documents.encode(write.event).decode()
@@ -261,13 +272,11 @@ class SqliteDatabase:
     def _tell(self, changes: Changes) -> None:
         for write in changes.writes:
             if write.key.resource == "webhook" and isinstance(write.key.id, UUID):
-                is_active = isinstance(write, Put) and getattr(write.value, "is_active", False)
-                (self._active_webhooks.add if is_active else self._active_webhooks.discard)(write.key.id)
+                self._webhooks.pop(write.key.id, None)
+                if isinstance(write, Put) and isinstance(write.value, Webhook):
+                    self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
-
-    def _is_active(self, webhook: UUID) -> bool:
-        return webhook in self._active_webhooks
 
 
 @contextmanager

@@ -10,14 +10,16 @@ from hypothesis import settings
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_core import Database
-from crm_core.testing import USERS, DatabaseContract, assert_agreement
+from crm_core.model.accounts import UserChange
+from crm_core.testing import DISABLED_USER, USERS, DatabaseContract, assert_agreement
 from tests.sqlite.database import SqliteDatabase
 
 
 async def users() -> MemoryAccounts:
     accounts = MemoryAccounts()
-    for number in USERS:
+    for number in (*USERS, DISABLED_USER):
         await accounts.add_user(f"user {number}", "!")
+    await accounts.change_user(DISABLED_USER, UserChange(is_active=False))
     return accounts
 
 

@@ -12,7 +12,7 @@ from crm_adapters.postgres.records.batching import Loader
 from crm_adapters.postgres.records.transactions import Lookups, existing, read_catalog, record_of
 from crm_adapters.postgres.sql.statements import query
 from crm_core.resources import RESOURCES
-from crm_core.rules.needs import Catalog, Key, Known, Record, Search
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Record, Search
 
 V = TypeVar("V")
 
@@ -28,7 +28,9 @@ class SharedReader:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._rows = {name: Loader(self._load_rows(name), window=BATCH_WINDOW) for name in RESOURCES}
-        self._existing = {name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user")}
+        self._existing = {
+            name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user", ACTIVE_USER)
+        }
         self._catalogs: dict[str, Catalog] = {}
 
     def _load_rows(self, resource: str) -> LoadMany[Row]:

@@ -15,10 +15,12 @@ from crm_adapters.postgres.connection.errors import StaleError
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.sql.statements import query, write
 from crm_core.engine.changes import Changes, Decision, Put, Remove
-from crm_core.rules.needs import Catalog, Key, Known, Needs, Record, Search
+from crm_core.resources import RESOURCES
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
 from crm_core.webhooks.deliveries import Delivery
 
 _BATCH: Final = 500
+_TABLES: Final = {"user": "app_user"}
 
 
 class Reader(Protocol):
@@ -102,15 +104,19 @@ class Lookups:
 
     async def _search(self, statement: LiteralString, search: Search) -> Sequence[Row]:
         conditions = [
-            sql.SQL("{} = any({})" if isinstance(value, tuple) else "{} = {}").format(
-                sql.Identifier(name), sql.Placeholder(name)
-            )
+            sql.SQL(_condition(value)).format(sql.Identifier(name), sql.Placeholder(name))
             for name, value in search.where
         ]
         together = sql.SQL(" or " if search.any_field else " and ")
         composed = sql.SQL(statement).format(sql.Identifier(search.resource), together.join(conditions))
         params = {name: list(value) if isinstance(value, tuple) else value for name, value in search.where}
         return await fetch(self.connection, composed, params)
+
+
+def _condition(value: object) -> LiteralString:
+    if not isinstance(value, tuple):
+        return "{} = {}"
+    return "({0} = any({1}) or {0} is null)" if None in value else "{} = any({})"
 
 
 class LockingReader(Lookups):
@@ -144,9 +150,9 @@ class LockingReader(Lookups):
 
 async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
     """Which ids of a resource, or of users, exist."""
-    table = "app_user" if resource == "user" else resource
+    statement = query("active_users") if resource == ACTIVE_USER else query("existing", _TABLES.get(resource, resource))
     storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
-    return {id_ for (id_,) in await fetch(connection, query("existing", table), {"ids": storable})}
+    return {id_ for (id_,) in await fetch(connection, statement, {"ids": storable})}
 
 
 async def read_catalog(connection: Connection, entity: str) -> Catalog:
@@ -208,6 +214,8 @@ async def commit_group(
         "entities": list(catalogs),
         "catalog_versions": [catalog.version for catalog in catalogs.values()],
     }
+    for name in RESOURCES[group.table].hidden:
+        params[f"hidden_{name}"] = [write.hidden.get(name) for write in group.writes if isinstance(write, Put)]
     for index, record in enumerate(unchanged):
         params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
     if group.deliveries:

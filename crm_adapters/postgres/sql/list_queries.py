@@ -1,7 +1,6 @@
 """The SQL of lists: filters, order, keyset pages."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -10,8 +9,9 @@ from attrs import evolve
 from psycopg import sql
 
 from crm_adapters.postgres.sql.statements import QUERIES
-from crm_core.engine.matching import simple_lower
 from crm_core.engine.queries import Cursor, Filter, Query
+from crm_core.input.texts import MAX_SORTED_LENGTH, fold
+from crm_core.model.documents import json_text
 from crm_core.resources import Resource
 
 _RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -55,10 +55,10 @@ def _unfiltered(shape: Query) -> bytes:
 
 
 def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed:
-    value = ordering_expression(query.resource, query.order_by)
-    conditions = [*conditions, *_after(query, value)]
+    values = ordering_expressions(query.resource, query.order_by)
+    conditions = [*conditions, *_after(query, values)]
     direction = sql.SQL("desc" if query.descending else "asc")
-    order = [sql.SQL("{} {}").format(each, direction) for each in (value, sql.Identifier("id")) if each is not None]
+    order = [sql.SQL("{} {}").format(each, direction) for each in (*values, sql.Identifier("id"))]
     return sql.SQL(QUERIES["page"]).format(
         value=_wire_value(query),
         order=sql.SQL(", ").join(order),
@@ -67,14 +67,23 @@ def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed
     )
 
 
-def ordering_expression(resource: Resource, name: str | None) -> sql.Composable | None:
-    """Return the indexed expression that a list is ordered by; None for the order of creation, which is by id."""
+def ordering_expressions(resource: Resource, name: str | None) -> Sequence[sql.Composable]:
+    """Return the indexed expressions that a list is ordered by before the id; none for the order of creation."""
     if name is None:
-        return None
+        return ()
     field, column = resource.fields[name], sql.Identifier(name)
     if field.kind == "text":
-        return sql.SQL('{} collate "C"').format(column)
-    return sql.SQL("coalesce({}, '-infinity')").format(column) if field.nullable else column
+        return [_sorted_part(_folded(name)), sql.SQL('{} collate "C"').format(column)]
+    return [sql.SQL("coalesce({}, '-infinity')").format(column) if field.nullable else column]
+
+
+def _folded(field: str) -> sql.Composable:
+    """The column that has a text folded."""
+    return sql.Identifier(f"{field}_folded")
+
+
+def _sorted_part(folded: sql.Composable) -> sql.Composable:
+    return sql.SQL('left({}, {}) collate "C"').format(folded, sql.Literal(MAX_SORTED_LENGTH))
 
 
 def _wire_value(query: Query) -> sql.Composable:
@@ -83,23 +92,25 @@ def _wire_value(query: Query) -> sql.Composable:
     return sql.SQL("document ->> {}").format(sql.Literal(query.order_by))
 
 
-def _after(query: Query, value: sql.Composable | None) -> Iterable[sql.Composable]:
+def _after(query: Query, values: Sequence[sql.Composable]) -> Iterable[sql.Composable]:
     if query.after is None:
         return
     sign = sql.SQL("<" if query.descending else ">")
-    if value is None:
+    if not values:
         yield sql.SQL("id {} %(after_id)s").format(sign)
-    else:
-        yield sql.SQL("({}, id) {} ({}, %(after_id)s)").format(value, sign, _cursor_value(query, query.after))
+        return
+    comma = sql.SQL(", ")
+    place, after = comma.join(values), comma.join(_cursor_values(query, query.after))
+    yield sql.SQL("({}, id) {} ({}, %(after_id)s)").format(place, sign, after)
 
 
-def _cursor_value(query: Query, after: Cursor) -> sql.Composable:
+def _cursor_values(query: Query, after: Cursor) -> Sequence[sql.Composable]:
     kind = query.resource.fields[query.order_by or ""].kind
     if kind == "datetime":
-        return sql.SQL("crm_moment(%(after_value)s)")
+        return [sql.SQL("crm_moment(%(after_value)s)")]
     if kind == "date":
-        return sql.SQL("crm_day(%(after_value)s)" if after.value else "'-infinity'::date")
-    return sql.SQL("%(after_value)s::text")
+        return [sql.SQL("crm_day(%(after_value)s)" if after.value else "'-infinity'::date")]
+    return [_sorted_part(sql.SQL("crm_fold(%(after_value)s::text)")), sql.SQL("%(after_value)s::text")]
 
 
 def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composable]:
@@ -127,17 +138,22 @@ class _Binder:
 
 def _condition(each: Filter, bind: _Binder) -> sql.Composable:
     column = sql.Identifier(each.field)
+    if each.operator == "isnull":
+        return sql.SQL("{} is null" if each.value else "{} is not null").format(column)
     if each.operator == "contains":
-        return _contains(sql.SQL("lower({})").format(column), each.value, bind)
+        return _contains(_folded(each.field), each.value, bind)
     return sql.SQL("{} = {}").format(column, bind(each.value))
 
 
 def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
     if each.operator in _RANGES:
         return _range(each, bind)
+    if each.operator == "isnull":
+        name = sql.Literal(each.field)
+        return sql.SQL("not attributes ? {}" if each.value else "attributes ? {}").format(name)
     if each.operator == "contains" and each.kind != "list":
         # The column searched holds every text of the record, and has a trigram index.
-        own = sql.SQL("lower(crm_text(attributes, {}))").format(sql.Literal(each.field))
+        own = sql.SQL("crm_fold(crm_text(attributes, {}))").format(sql.Literal(each.field))
         everywhere = _contains(sql.Identifier("searched"), each.value, bind)
         return sql.SQL("{} and {}").format(everywhere, _contains(own, each.value, bind))
     values = each.value if each.operator == "in" else (each.value,)
@@ -146,9 +162,9 @@ def _attribute_condition(each: Filter, bind: _Binder) -> sql.Composable:
 
 
 def _holding(each: Filter, value: Any) -> Iterable[str]:
-    yield json.dumps({each.field: value})
+    yield json_text({each.field: value})
     if each.kind == "list":
-        yield json.dumps({each.field: [value]})
+        yield json_text({each.field: [value]})
 
 
 def _range(each: Filter, bind: _Binder) -> sql.Composable:
@@ -170,8 +186,8 @@ def _range(each: Filter, bind: _Binder) -> sql.Composable:
 
 
 def _contains(text: sql.Composable, part: str, bind: _Binder) -> sql.Composable:
-    """Return the condition that a lower-case text contains another."""
-    part = simple_lower(part)
+    """Return the condition that a folded text contains another one, once that is folded too."""
+    part = fold(part)
     if len(part) < _MIN_INDEXED_LENGTH:
         return sql.SQL("strpos({}, {}) > 0").format(text, bind(part))
     return sql.SQL("{} like {}").format(text, bind(_pattern(part)))

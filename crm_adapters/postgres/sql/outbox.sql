@@ -18,8 +18,9 @@ join put on put.id = record
 
 -- name: claim
 -- Claim due deliveries, taking one of each endpoint per round, and return them with the webhooks of which some due
--- deliveries wait behind an earlier one of the same record: those are for put_off. Rows are updated by arrays of ids, so
--- that the planner uses the primary key whatever it estimates.
+-- deliveries wait behind an earlier one of the same record: those are for put_off. With each comes its last request, and
+-- its webhook as it is now. Rows are updated by arrays of ids, so that the planner uses the primary key whatever it
+-- estimates.
 with endpoints as (
     select
         webhook.id, coalesce(failures, 0) > 0 as is_failing,
@@ -55,10 +56,11 @@ with endpoints as (
     update delivery
     set state = 'sending', attempts = attempts + 1, claims = claims + 1, next_at = now() + %(lease)s::interval
     where id = any(array(select id from locked))
-    returning id, webhook, attempts, claims, method, url, headers, body
+    returning id, webhook, attempts, claims, body, method, url, headers
 )
 select
     array(select distinct webhook from candidates where not is_first), claimed.*,
+    webhook.document ->> 'method', webhook.document ->> 'url', webhook.document -> 'headers',
     array(select webhook.secret union all select old from unnest(old_secrets, old_until) as o (old, until)
           where until > now() limit 10)
 from (select) as always
@@ -87,19 +89,27 @@ returning id
 
 -- name: record_results
 -- Record the results of claims that are still the latest. When a delivery ends, the next one of its record becomes due.
+-- A delivery that was cancelled during its attempt stays so, unless it was accepted.
 -- A success resets the health of its endpoint; other failures are counted, in one order, so that processes do not
 -- deadlock. Returns the health of the endpoints that failed.
 with recorded as (
     update delivery set
-        state = new.state, status = new.status, error = new.error, answer = new.answer, attempted_at = now(),
+        state = case when delivery.state = 'sending' or new.state = 'delivered' then new.state else delivery.state end,
+        status = new.status, error = new.error, answer = new.answer, attempted_at = now(),
+        method = coalesce(new.method, delivery.method), url = coalesce(new.url, delivery.url),
+        headers = coalesce(new.headers::json, delivery.headers),
         next_at = case new.state when 'pending' then now() + make_interval(secs => wait) else next_at end,
-        finished_at = case new.state when 'pending' then null else now() end
+        finished_at = case
+            when delivery.state = 'sending' and new.state = 'pending' then null
+            when delivery.state = 'sending' or new.state = 'delivered' then now()
+            else delivery.finished_at end
     from unnest(
         %(ids)b::uuid[], %(claims)b::integer[], %(states)b::text[], %(waits)b::float8[], %(statuses)b::integer[],
-        %(errors)b::text[], %(answers)b::text[], %(blamed)b::boolean[]
-    ) as new (id, claims, state, wait, status, error, answer, is_blamed)
+        %(errors)b::text[], %(answers)b::text[], %(blamed)b::boolean[],
+        %(methods)b::text[], %(urls)b::text[], %(headers)b::text[]
+    ) as new (id, claims, state, wait, status, error, answer, is_blamed, method, url, headers)
     where delivery.id = any(%(ids)b::uuid[]) and delivery.id = new.id
-        and delivery.claims = new.claims and delivery.state = 'sending'
+        and delivery.claims = new.claims and delivery.state in ('sending', 'cancelled')
     returning webhook, lane, version, delivery.state, is_blamed
 ), following as (
     select next.id
@@ -157,6 +167,9 @@ with recursive webhooks (id) as (
 ), old_dead as (
     select id from delivery
     where state = 'dead' and finished_at < now() - %(dead)s::interval limit %(limit)s for update skip locked
+), old_cancelled as (
+    select id from delivery
+    where state = 'cancelled' and finished_at < now() - %(cancelled)s::interval limit %(limit)s for update skip locked
 ), orphans as (
     select theirs.id
     from webhooks cross join lateral (
@@ -164,7 +177,7 @@ with recursive webhooks (id) as (
     ) as theirs
     where not exists (select from webhook where webhook.id = webhooks.id)
 ), expired as (
-    select id from old_delivered union all select id from old_dead union all select id from orphans
+    select id from old_delivered union all select id from old_dead union all select id from old_cancelled union all select id from orphans
 ), receipts as (
     delete from receipt where created_at < now() - %(receipts)s::interval
 ), orphaned_endpoints as (
@@ -193,24 +206,47 @@ select
 from delivery where webhook = %(webhook)s and id = %(id)s
 
 -- name: redeliver
--- Send a delivery again from its first attempt on, unless it cannot be sent at all or is being sent.
+-- Send a delivery again from its first attempt on, unless it is being sent, or has neither a body nor a URL (release
+-- 0.1.0) and so cannot be sent at all.
 update delivery set state = 'pending', attempts = 0, next_at = now(), finished_at = null
-where webhook = %(webhook)s and id = %(id)s and state <> 'sending' and url <> ''
+where webhook = %(webhook)s and id = %(id)s and state <> 'sending' and (url <> '' or body <> '')
 
 -- name: recover
 -- Do the same for some of those that died between two moments.
 update delivery set state = 'pending', attempts = 0, next_at = now(), finished_at = null
 where id = any(array(
     select id from delivery
-    where webhook = %(webhook)s and state = 'dead' and finished_at between %(since)s and %(until)s and url <> ''
+    where webhook = %(webhook)s and state = 'dead' and finished_at between %(since)s and %(until)s
+        and (url <> '' or body <> '')
     limit %(limit)s for update skip locked))
 returning id
+
+-- name: cancel
+-- Finish a delivery that is not finished; the next one of its record becomes due.
+with cancelled as (
+    update delivery set state = 'cancelled', finished_at = now()
+    where webhook = %(webhook)s and id = %(id)s and finished_at is null
+    returning lane, version
+), following as (
+    select next.id
+    from cancelled cross join lateral (
+        select id, state, attempts from delivery as later
+        where later.lane = cancelled.lane and later.version > cancelled.version and finished_at is null
+        order by later.version limit 1
+    ) as next
+    where next.state = 'pending' and next.attempts = 0
+)
+update delivery set next_at = now() where id = any(array(select id from following)) and state = 'pending'
 
 -- name: moment
 select now()
 
 -- name: secret
 select secret from webhook where id = %(webhook)s
+
+-- name: first_secret
+-- The secret that a webhook was created with; a rotation keeps the one before until the next.
+select secret from webhook where id = %(webhook)s and cardinality(old_secrets) = 0
 
 -- name: rotate_secret
 -- Set a new secret; the earlier ones go on signing until they expire.

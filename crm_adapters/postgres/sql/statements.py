@@ -7,6 +7,8 @@ from typing import Final, LiteralString, cast
 
 from psycopg import sql
 
+from crm_core.resources import RESOURCES
+
 _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -50,12 +52,24 @@ def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries:
         sql.SQL(QUERIES[name])
         .format(
             table=sql.Identifier(table),
+            **_hidden(RESOURCES[table].hidden),
             guards=sql.SQL(" and ").join(guards),
             append_events=sql.SQL(QUERIES["append_events"]),
             append_deliveries=sql.SQL(QUERIES["append_deliveries"] if with_deliveries else "select"),
         )
         .as_bytes()
     )
+
+
+def _hidden(names: tuple[str, ...]) -> dict[str, sql.Composable]:
+    """Return the parts of a statement that write what is kept beside documents; what is null there stays."""
+    columns = [sql.Identifier(name) for name in names]
+    every = [sql.SQL(", {0} = coalesce(new.{0}, stored.{0})").format(column) for column in columns]
+    return {
+        "hidden": sql.Composed([sql.SQL(", {}").format(column) for column in columns]),
+        "hidden_set": sql.Composed(every),
+        "hidden_values": sql.SQL("").join(sql.SQL(f", %(hidden_{name})b::uuid[]") for name in names),
+    }
 
 
 @cache

@@ -26,6 +26,10 @@ where record = %(record)s and version > %(since)s order by 1
 -- Which of the ids exist.
 select id from {table} where id = any(%(ids)b)
 
+-- name: active_users
+-- Which of the ids are those of users who are not disabled.
+select id from app_user where id = any(%(ids)b) and is_active
+
 -- name: page
 -- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
 -- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record.
@@ -53,9 +57,10 @@ select
 -- name: insert_records
 -- Insert records, their events and their deliveries, if the {guards} hold; returns the ids that were written.
 with put as (
-    insert into {table} (id, version, document)
-    select id, version, document::json
-    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    insert into {table} (id, version, document{hidden})
+    select id, version, document::json{hidden}
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
+        as new (id, version, document{hidden})
     where {guards}
     returning id
 ), appended as ({append_events}), deliveries as ({append_deliveries})
@@ -64,8 +69,9 @@ select id from put
 -- name: update_records
 -- Write the next versions of records, likewise, where the stored version is the one before.
 with put as (
-    update {table} as stored set version = new.version, document = new.document::json
-    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    update {table} as stored set version = new.version, document = new.document::json{hidden_set}
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
+        as new (id, version, document{hidden})
     where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
 ), appended as ({append_events}), deliveries as ({append_deliveries})
@@ -76,8 +82,9 @@ select id from put
 with free as (
     select id, version from {table} where id = any(%(ids)b::uuid[]) for update skip locked
 ), put as (
-    update {table} as stored set version = new.version, document = new.document::json
-    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]) as new (id, version, document)
+    update {table} as stored set version = new.version, document = new.document::json{hidden_set}
+    from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
+        as new (id, version, document{hidden})
     join free on free.id = new.id and free.version = new.version - 1
     where stored.id = new.id and {guards}
     returning stored.id
@@ -206,9 +213,23 @@ select key, 1, %(now)s from unnest(%(keys)s::text[]) as new (key) order by key
 on conflict (key) do update set
     count = case when kept.latest < %(now)s - %(forget_after)s then 1 else kept.count + 1 end,
     latest = %(now)s
+returning key, count, latest
 
 -- name: forget_failures
 delete from failed_login where key = %(key)s
+
+-- name: remember_address
+-- Keep the time of a login from an address; those of the user that are forgotten anyway go.
+with gone as (
+    delete from login_address
+    where user_id = %(user_id)s and address <> %(address)s and latest < %(now)s - %(forget_after)s
+)
+insert into login_address (user_id, address, latest) values (%(user_id)s, %(address)s, %(now)s)
+on conflict (user_id, address) do update set latest = excluded.latest
+
+-- name: knows_address
+select 1 from login_address join app_user on app_user.id = user_id
+where username = %(username)s and address = %(address)s and latest >= %(since)s
 
 -- name: add_user
 insert into app_user (username, password_hash, first_name, last_name, email, is_superuser)

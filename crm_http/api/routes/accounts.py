@@ -31,9 +31,7 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
     """Return the endpoints of logins and users."""
 
     async def log_in(request: AnyRequest) -> ASGIResponse:
-        client = request.scope["client"]
-        address = client[0] if client else ""
-        data = await read_login(request)
+        data, address = await read_login(request), request.scope["state"]["client_address"]
         token = await use_cases.log_in(accounts, passwords, data, address=address, strict=is_strict(request))
         return json_response({"token": token})
 

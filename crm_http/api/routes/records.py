@@ -25,6 +25,7 @@ from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_stri
 from crm_http.api.responses import link_to_next, record_response
 from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES
 from crm_http.api.routing import path_id, rights
+from crm_http.fairness import Share
 
 #: Runs after the removal of a record, with its id. It raises nothing.
 AfterDelete = Callable[[UUID], Awaitable[None]]
@@ -65,15 +66,15 @@ class RecordRoutes:
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a page of records and a link to the next, or with all records, streamed."""
         parent, params = self.read_parent(request), read_query(request)
-        query, listed = await records.find(
-            self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request)
+        query, listed = await Share.of(request.scope).in_turn(
+            records.find(self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request))
         )
         if isinstance(listed, Page):
             path = (self.list_path or self.place).format(parent=parent)
             cursor = None if listed.next is None else write_cursor(query, listed.next)
             headers = link_to_next(path, params, cursor)
             return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
-        return ASGIStreamingResponse(iterator=await _array(listed), media_type=JSON)
+        return ASGIStreamingResponse(iterator=await _array(Share.of(request.scope).pieces(listed)), media_type=JSON)
 
     async def create(self, request: AnyRequest) -> ASGIResponse:
         """Create a record; answer with it and its path."""

@@ -24,6 +24,8 @@ _ONE: Final = f"{_PATH}/{{id}}"
 #: The request of a delivery.
 REQUEST: Final = {"method": str, "url": str, "headers": Mapping[str, str], "body": object}
 SECRET: Final = {"secret": str}
+#: The secret of a new webhook; null in the answer to a repeated request, if the webhook has another secret by now.
+FIRST_SECRET: Final = {"secret": str | None}
 _DRY_RUN: Final = {"would_fire": bool, "request": REQUEST, "error": str | None}
 
 
@@ -46,6 +48,8 @@ class WebhookRoutes:
             self.db, caller(request), path_id(request), data, strict=is_strict(request)
         )
         sent = {name: getattr(delivery, name) for name in ("method", "url", "headers", "body")}
+        if delivery.method == "GET":
+            sent["body"] = None
         return json_response({"would_fire": would_fire, "request": sent, "error": delivery.error or None})
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
@@ -59,6 +63,12 @@ class WebhookRoutes:
         """Answer with one delivery."""
         ids = path_id(request), path_id(request, "delivery")
         return json_response(await webhooks.get(self.db, self.log, caller(request), *ids))
+
+    async def cancel(self, request: AnyRequest) -> ASGIResponse:
+        """Cancel a delivery that waits."""
+        ids = path_id(request), path_id(request, "delivery")
+        await webhooks.cancel(self.db, self.log, caller(request), *ids)
+        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
 
     async def redeliver(self, request: AnyRequest) -> ASGIResponse:
         """Send a delivery again; answer with it."""
@@ -91,7 +101,8 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         RecordRoutes(WEBHOOKS, db, _PATH, shown_once=with_secret, created="WebhookCreated"),
     )
     routes = WebhookRoutes(db, log)
-    declare = partial(Endpoint, access=rights(WEBHOOKS.noun, POST="change"), tag=tag_of(WEBHOOKS))
+    access = rights(WEBHOOKS.noun, POST="change", DELETE="change")
+    declare = partial(Endpoint, access=access, tag=tag_of(WEBHOOKS))
     yield declare(
         *("POST", f"{_ONE}/dry-run", routes.dry_run),
         id="webhooks_dry_run",
@@ -124,6 +135,13 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         id="webhooks_delivery",
         summary="Retrieve a delivery",
         replies={200: Reply("The delivery, with its request and the answer to it.", "Delivery")},
+    )
+    yield declare(
+        *("DELETE", f"{_ONE}/deliveries/{{delivery}}", routes.cancel),
+        id="webhooks_cancel_delivery",
+        summary="Cancel a delivery that waits",
+        replies={204: Reply("The delivery is cancelled. It stays in the log.")},
+        errors=frozenset({409}),
     )
     yield declare(
         *("POST", f"{_ONE}/deliveries/{{delivery}}/redeliver", routes.redeliver),

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import ipaddress
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,8 +11,9 @@ from typing import Final
 from crm_adapters.postgres import diagnostics
 from crm_adapters.postgres.outbox import outbox_statistics
 from crm_core.use_cases.users import list_users
+from crm_core.use_cases.webhooks import active_webhooks
 from crm_http.cli.doctor.checks import Check, State, failed, looked, ok, warning
-from crm_http.server.maintenance import manage_users, migrate
+from crm_http.server.maintenance import manage_users, manage_users_and_records, migrate
 from crm_http.settings import Settings
 
 #: Seconds by which clocks may differ before the administrator should know; beyond the second figure those who receive
@@ -20,6 +22,8 @@ _CLOCK_SECONDS: Final = 2.0
 _MAX_CLOCK_SECONDS: Final = 300.0
 #: How long a delivery may wait. One endpoint that is down makes some wait longer, and is worth a look.
 _OUTBOX_SECONDS: Final = 3_600.0
+#: So many users from one address are probably behind a proxy.
+_MIN_LOGINS: Final = 2
 _CONNECTIONS_OF_A_WORKER: Final = 20
 #: If one of these fails, the rest cannot be looked at.
 _FIRST: Final = frozenset({"database", "fitness", "migrations"})
@@ -102,6 +106,39 @@ def superusers(names: Collection[str]) -> Check:
     return ok("superusers", f"{len(names)} may do everything.")
 
 
+def addresses(users: Mapping[str, int], settings: Settings) -> Check:
+    """Check that logins come from the addresses of clients, and not all from that of a proxy.
+
+    Args:
+        users: the number of users who logged in, by address; IPv6 by network.
+        settings: which proxies are trusted.
+    """
+    logins = sum(users.values())
+    if settings.zero_setup or logins < _MIN_LOGINS or len(users) > 1 or not all(map(_is_private, users)):
+        return ok("addresses", f"Users logged in from {len(users)} of them.")
+    [proxy] = users
+    if settings.trusted_proxies:
+        advice = f"Let the proxy at {proxy} append the client's address to X-Forwarded-For, or write Forwarded."
+    else:
+        advice = "If that is a proxy, name its network in CRM_TRUSTED_PROXIES: wrong passwords of one slow all down."
+    return warning("addresses", f"All {logins} users logged in from {proxy}.", advice)
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_network(address).is_private
+    except ValueError:
+        return True
+
+
+def webhooks_of_disabled_users(names: Collection[str]) -> Check:
+    """Check that no active webhook was created by a user who is disabled by now."""
+    if names:
+        advice = "Check where they send records; PATCH /api/webhooks/ID/ with is_active false stops one."
+        return warning("webhooks", f"Active, but created by disabled users: {', '.join(names)}.", advice)
+    return ok("webhooks", "No active one was created by a disabled user.")
+
+
 def outbox(figures: Mapping[str, float]) -> Check:
     """Check the deliveries that wait, and those that were given up."""
     oldest, dead = dt.timedelta(seconds=round(figures["oldest_seconds"])), int(figures["dead"])
@@ -133,6 +170,8 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
     looks: list[tuple[str, Callable[[], Awaitable[Sequence[Check]]]]] = [
         ("database", partial(_examine, url, settings)),
         ("superusers", partial(_superusers, url, settings)),
+        ("addresses", partial(_addresses, url, settings)),
+        ("webhooks", partial(_webhooks, url, settings)),
         ("outbox", partial(_outbox, url)),
     ]
     if settings.database_replica_url is not None:
@@ -167,6 +206,18 @@ async def _superusers(url: str, settings: Settings) -> Sequence[Check]:
     async with manage_users(url, settings) as users:
         accounts = await list_users(users)
     return [superusers([account.user.username for account in accounts if account.is_superuser and account.is_active])]
+
+
+async def _addresses(url: str, settings: Settings) -> Sequence[Check]:
+    return [addresses(await diagnostics.login_addresses(url), settings)]
+
+
+async def _webhooks(url: str, settings: Settings) -> Sequence[Check]:
+    async with manage_users_and_records(url, settings) as (users, db):
+        accounts = await list_users(users)
+        disabled = {account.user.id: account.user.username for account in accounts if not account.is_active}
+        webhooks = await active_webhooks(db, disabled)
+    return [webhooks_of_disabled_users([f"{each.name} ({disabled[each.created_by]})" for each in webhooks])]
 
 
 async def _outbox(url: str) -> Sequence[Check]:

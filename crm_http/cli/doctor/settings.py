@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from crm_http.cli.doctor.checks import Check, failed, ok
+from crm_http.cli.doctor.checks import Check, failed, ok, warning
+from crm_http.environment import variables_of
 from crm_http.server.composition import check_files
 from crm_http.server.database import check_database
-from crm_http.settings import PREFIX, SettingError, Settings
+from crm_http.settings import SettingError, Settings, unknown_names
 
 
 def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
@@ -28,5 +29,8 @@ def _check_together(settings: Settings, environ: Mapping[str, str]) -> Iterator[
     except SettingError as error:
         yield failed("settings", str(error))
         return
-    given = [name for name in sorted(environ) if name.startswith(PREFIX) and environ[name].strip()]
+    unknown = unknown_names(environ)
+    given = sorted(variables_of(environ).keys() - set(unknown))
     yield ok("settings", f"{', '.join(given) or 'None'} set, the rest by default.")
+    if unknown:
+        yield warning("settings", f"{', '.join(unknown)} are no settings.", "Unset them, or correct their names.")

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, Phase, settings
 from crm_adapters.memory import MemoryDatabase
 from crm_core.engine.changes import Changes
 from crm_core.engine.queries import Query
+from crm_core.model.accounts import UserChange
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
 from crm_core.rules.needs import Known, Needs, Steps
 from crm_core.testing.contract import DatabaseContract
-from crm_core.testing.machine import USERS, assert_agreement
+from crm_core.testing.machine import DISABLED_USER, USERS, assert_agreement
 from crm_core.testing.scene import Scene
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,8 +24,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 async def memory() -> MemoryDatabase:
     database = MemoryDatabase()
-    for number in USERS:
+    for number in (*USERS, DISABLED_USER):
         await database.accounts.add_user(f"user {number}", "!")
+    await database.accounts.change_user(DISABLED_USER, UserChange(is_active=False))
     return database
 
 

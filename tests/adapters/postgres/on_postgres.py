@@ -9,7 +9,7 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_core.ports import Database
 from crm_core.testing.scene import Facts
-from tests.conftest import empty
+from tests.postgresql import empty
 
 
 @asynccontextmanager

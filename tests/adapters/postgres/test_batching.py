@@ -90,7 +90,7 @@ async def test_a_key_that_many_ask_for_is_queried_once() -> None:
 async def test_a_key_without_a_value_is_none_for_its_callers_alone() -> None:
     loader: Loader[int, int] = Loader(at_once)
 
-    assert await asyncio.gather(loader.load(-1), loader.load(2), loader.load(-1)) == [None, 4, None]
+    assert list(await asyncio.gather(loader.load(-1), loader.load(2), loader.load(-1))) == [None, 4, None]
 
 
 @on_a_loop

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -16,7 +17,7 @@ from crm_core.errors import NotAuthenticatedError
 from crm_core.ports import Database
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, WEBHOOKS
 from crm_core.testing.scene import Facts, Scene, fact, new_clients, writing
-from tests.conftest import empty
+from tests.postgresql import empty
 
 SECONDS = 10
 
@@ -72,7 +73,8 @@ class TestCommits(Facts):
     async def test_a_record_that_cannot_be_written_leaves_the_others_alone(self, scene: Scene) -> None:
         good = new_clients(10, scene.who)
         [bad] = new_clients(1, scene.who)
-        bad = Put(bad.key, evolve(bad.value, created_by=999_999), bad.event)
+        client: Any = bad.value
+        bad = Put(bad.key, evolve(client, created_by=999_999), bad.event)
         results = await asyncio.gather(
             *(scene.db.change(writing(each)) for each in (*good[:5], bad, *good[5:])), return_exceptions=True
         )

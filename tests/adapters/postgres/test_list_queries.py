@@ -111,7 +111,8 @@ def test_what_only_old_leads_have_is_found_without_passing_the_newer_ones(connec
 
 
 def rows(connection: Any, statement: str) -> list[Any]:
-    return connection.execute(statement.encode()).fetchall()
+    found: list[Any] = connection.execute(statement.encode()).fetchall()
+    return found
 
 
 def assert_reads_little(connection: Any, query: Query) -> None:
@@ -132,4 +133,4 @@ def walk(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def read_by(node: Mapping[str, Any]) -> int:
     """How many rows a part of a plan looked at."""
     filtered = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return (node["Actual Rows"] + filtered) * node["Actual Loops"]
+    return int((node["Actual Rows"] + filtered) * node["Actual Loops"])

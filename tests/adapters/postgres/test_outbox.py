@@ -18,7 +18,7 @@ from crm_core.testing.outboxes import Opened, OutboxContract, Post
 from crm_core.testing.scene import fact
 from crm_core.webhooks.attempts import LEASE
 from crm_core.webhooks.delivery_log import RETENTION
-from tests.conftest import empty
+from tests.postgresql import empty
 
 
 class TestPostgresOutbox(OutboxContract):
@@ -108,5 +108,8 @@ PARAMS = {
     "errors": ["", ""],
     "answers": ["", ""],
     "blamed": [False] * 2,
+    "methods": [None] * 2,
+    "urls": [None] * 2,
+    "headers": [None] * 2,
     **RETENTION,
 }

@@ -185,7 +185,9 @@ def test_what_belongs_to_a_record_goes_with_it_first_and_each_has_its_event() ->
 
 
 def hook(number: int, model: str, **more: Any) -> Webhook:
-    return made(Webhook, number, name="w", model=model, url="https://a.example/{id}", events=("deleted",), **more)
+    url = "https://a.example/{id}"
+    webhook: Webhook = made(Webhook, number, name="w", model=model, url=url, events=("deleted",), **more)
+    return webhook
 
 
 def told(changes: Changes) -> list[tuple[UUID, UUID, str, int]]:

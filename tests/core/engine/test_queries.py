@@ -11,11 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crm_core.engine.cursors import write_cursor
-from crm_core.engine.matching import cursor_of, matches, simple_lower, sort_key
+from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.parameters import known_parameters
 from crm_core.engine.queries import Cursor, Filter, Query
-from crm_core.engine.query_strings import known_parameters, parse_query, refuse_missing
+from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.errors import InvalidError
-from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead
+from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -23,6 +24,7 @@ from crm_core.resources import (
     ENROLLMENTS,
     FOLLOW_UPS,
     LEADS,
+    PIPELINES,
     RESOURCES,
     SERVICES,
     TRANSFER_REQUESTS,
@@ -120,8 +122,10 @@ def test_an_attribute_is_matched_by_its_declared_type(name: str, value: str, ope
         (LEADS, "responsible", "ann", NOT_A_NUMBER),
         (LEADS, "responsible", "1.5", NOT_A_NUMBER),
         (LEADS, "responsible", "9" * 30, NOT_A_NUMBER),
+        (LEADS, "responsible", "\N{ARABIC-INDIC DIGIT TWO}", NOT_A_NUMBER),
         (LEADS, "stage", "a\x00", ["Null characters are not allowed."]),
         (LEADS, "stage", "a\ud800", ["Surrogate characters are not allowed: U+D800."]),
+        (WEBHOOKS, "model", "x" * 200, [f"Select a valid choice. {'x' * 100} is not one of the available choices."]),
         (WEBHOOKS, "model", "lead", ["Select a valid choice. lead is not one of the available choices."]),
         (WEBHOOKS, "is_active", "maybe", ["Must be a valid boolean."]),
         (LEADS, "attributes.ghost", "1", UNDEFINED),
@@ -169,7 +173,8 @@ def test_problems_of_all_parameters_come_at_once() -> None:
 def test_empty_values_and_unknown_parameters_are_ignored() -> None:
     empty = dict.fromkeys([*known_parameters(LEADS), "attributes.number"], "")
 
-    assert parse_query(LEADS, {**empty, "colour": "red", "name": "x", "page": "2"}, DEFINITIONS) == parse(LEADS)
+    assert parse_query(LEADS, {**empty, "colour": "red", "page": "2", "offset": "2"}, DEFINITIONS) == parse(LEADS)
+    assert parse_query(LEADS, {"limit": "5", "page": "", "offset": " "}, {}) == parse(LEADS, limit="5")
     assert parse_query(COHORTS, {"attributes.x": "1"}, {}) == parse(COHORTS)
 
 
@@ -179,7 +184,8 @@ def test_strict_handling_names_unknown_parameters_and_what_exists(value: str) ->
         "colour": [f"This parameter is not known. There are: {', '.join(known_parameters(CLIENTS))}."]
     }
     assert known_parameters(CLIENTS) == (
-        "name", "created_by", "attributes.<name>", "search", "ordering", "limit", "cursor",
+        "name", "created_by", "created_at__isnull", "created_by__isnull", "attributes.<name>",
+        "search", "ordering", "limit", "cursor",
     )  # fmt: skip
 
 
@@ -211,6 +217,10 @@ def test_a_page_has_1_to_1000_records(limit: int) -> None:
         ("100% a_b #1 c:\\d", ("100%", "a_b", "#1", "c:\\d")),
         ('5" pipe', ('5"', "pipe")),
         ("İSTANBUL ΟΔΟΣ", ("istanbul", "οδοσ")),
+        ("Ærøskøbing Straße", ("aeroskobing", "strasse")),
+        ("Rene\u0301e\u00a0Müller", ("renee", "muller")),
+        ('"  Jane \u00a0 Doe "', ("jane doe",)),
+        ("\u0301", ()),
     ],
 )
 def test_search_terms_are_parted_by_blanks_and_commas_and_quotes_keep_phrases(value: str, terms: object) -> None:
@@ -305,6 +315,32 @@ def test_an_absent_value_matches_nothing() -> None:
     assert not matches(parse(FOLLOW_UPS, search="x"), made(FollowUp, 1, service=uid(2), comment=None))
 
 
+def test_a_record_without_attributes_can_be_searched_too() -> None:
+    assert matches(parse(PIPELINES, search="sales"), made(Pipeline, 1, name="Sales"))
+    assert not matches(parse(PIPELINES, search="x"), made(Pipeline, 1, name="Sales"))
+
+
+def test_a_search_looks_into_each_text_by_itself() -> None:
+    lead = made(Lead, 1, name="ab", attributes={"text": "cd"})
+
+    assert not matches(parse(LEADS, search="xx"), lead)
+    assert not matches(parse(LEADS, search="bc"), lead)
+
+
+def test_a_single_text_of_a_list_attribute_is_matched_whole() -> None:
+    lead = made(Lead, 1, name="a", attributes={"list": "green"})
+
+    assert matches(attribute("list", "green"), lead)
+    assert not matches(attribute("list", "gree"), lead)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("text", ["2025-01-15"]), ("list", 5), ("date", ["2025-01-15"])])
+def test_a_value_of_an_earlier_type_matches_nothing(name: str, kept: object) -> None:
+    lead = made(Lead, 1, name="a", attributes={name: kept})
+
+    assert not matches(attribute(name, "2025-01-15"), lead)
+
+
 def test_true_is_not_the_number_1() -> None:
     assert not matches(attribute("number", "1"), made(Lead, 1, name="Jane", attributes={"number": True}))
     assert not matches(attribute("boolean", "1"), made(Lead, 1, name="Jane", attributes={"boolean": 1}))
@@ -317,10 +353,6 @@ def test_filters_that_name_nothing_are_refused_by_name() -> None:
     refuse_missing(query, lambda _: True)
     choice = ["Select a valid choice. That choice is not one of the available choices."]
     assert refused(refuse_missing, query, lambda key: key.resource != "user") == {"responsible": choice}
-
-
-def test_lower_case_looks_at_one_character_at_a_time() -> None:
-    assert simple_lower("ΟΔΟΣ İ ẞ") == "οδοσ i ß"
 
 
 def ordered(resource: Resource, ordering: str, cursor: Cursor) -> tuple[Query, str]:

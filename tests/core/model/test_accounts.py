@@ -10,7 +10,14 @@ from crm_core.errors import PermissionDeniedError, ThrottledError
 from crm_core.model.accounts import Actor, User, require
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.resources import RESOURCES
-from crm_core.rules.login_throttle import FAILURE_WINDOW, Failures, failure_keys, seconds_to_wait
+from crm_core.rules.login_throttle import (
+    FAILURE_WINDOW,
+    Failures,
+    account_key,
+    counted_address,
+    failure_keys,
+    seconds_to_wait,
+)
 from tests.core.knowledge import NOW
 
 ALL_NOUNS = {
@@ -119,6 +126,30 @@ def test_nobody_can_lock_somebody_else_out_from_another_address() -> None:
     assert set(mine.values()).isdisjoint(theirs.values())
     assert failure_keys("bob", "10.0.0.1")["address"] == mine["address"]
     assert failure_keys("bob", "10.0.0.1")["user"] != mine["user"]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
+        ("2001:DB8:0:1::", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_ipv6_addresses_count_by_the_network_of_their_customer(address: str, counted: str) -> None:
+    assert counted_address(address) == counted
+
+
+def test_an_account_is_slowed_for_a_minute_at_most() -> None:
+    assert seconds_to_wait({"account": Failures(49, NOW)}, NOW) == 0
+    assert seconds_to_wait({"account": Failures(50, NOW)}, NOW) == 1
+    assert seconds_to_wait({"account": Failures(10**6, NOW)}, NOW) == 60
+    assert account_key("Re\u0301ne") == account_key("R\u00e9ne")
 
 
 @pytest.mark.parametrize(("wait", "unit"), [(1, "second"), (12, "seconds")])

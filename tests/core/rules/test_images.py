@@ -92,7 +92,7 @@ def test_other_headers_are_refused(header: ImageHeader | None, code: str) -> Non
 
 
 def client(*images: str) -> Client:
-    return Client(id=ID, name="a", list_of_images=images, created_at=datetime(2026, 1, 1, tzinfo=UTC), created_by=None)  # type: ignore[arg-type]
+    return Client(id=ID, name="a", list_of_images=images, created_at=datetime(2026, 1, 1, tzinfo=UTC), created_by=None)
 
 
 def test_an_image_is_appended() -> None:

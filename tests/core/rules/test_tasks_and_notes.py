@@ -60,7 +60,7 @@ def test_a_known_entry_keeps_its_author_and_date_created_whatever_is_sent() -> N
     sent = {"id": str(uid(1)), "task": "Call again", "completed": True, "date_created": "2030-01-01T00:00:00Z"}
     after = patched(list_of_tasks=[sent])
 
-    assert after.list_of_tasks == (evolve(CALL, task="Call again", completed=True, date=None),)
+    assert after.list_of_tasks == (evolve(CALL, task="Call again", completed=True),)
 
 
 def test_a_known_note_keeps_its_date_unless_one_is_sent() -> None:
@@ -119,6 +119,12 @@ def test_update_task_changes_one_task_and_leaves_its_author(sent: dict[str, obje
     assert edited("update-task", {"task_id": str(uid(1)), **sent}).list_of_tasks == (after, MAIL)
 
 
+def test_update_task_leaves_the_others_in_their_places() -> None:
+    edit = {"task_id": str(uid(2)), "completed": True}
+
+    assert edited("update-task", edit).list_of_tasks == (CALL, evolve(MAIL, completed=True))
+
+
 @pytest.mark.parametrize(
     ("data", "problems"),
     [
@@ -163,12 +169,15 @@ def test_entries_are_deleted_by_id() -> None:
     assert edited("delete-note", {"id": str(uid(1))}).list_of_notes == ()
     assert edited("delete-task", {"id": str(uid(1))}).list_of_tasks == (MAIL,)
     assert edited("delete-task", {"task_id": str(uid(2))}).list_of_tasks == (CALL,)
+    assert edited("delete-task", {"task_id": str(uid(2)), "why": "done"}).list_of_tasks == (CALL,)
+    assert edited("delete-task", {"id": str(uid(1)), "task_id": str(uid(2))}).list_of_tasks == (MAIL,)
 
 
 @pytest.mark.parametrize("operation", ["delete-note", "delete-task"])
 def test_what_is_deleted_must_be_named(operation: str) -> None:
     assert refused(edited, operation, {}) == {"id": REQUIRED}
     assert refused(edited, operation, {"id": "x"}) == {"id": ["Must be a valid UUID."]}
+    assert refused(edited, operation, 5) == {"non_field_errors": ["Invalid data. Expected a dictionary, but got int."]}
 
 
 def test_one_entry_is_added_at_the_end_with_the_caller_as_author() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from crm_core.model.documents import plain
 from crm_core.model.entities import Attribute
 from crm_core.resources import WEBHOOKS
 from crm_core.webhooks.entity import Condition, Webhook
@@ -40,6 +41,7 @@ def test_defaults_are_those_of_ruling_28() -> None:
         conditions=(),
         condition_logic="AND",
         events=("created", "updated", "deleted"),
+        created_by=1,
     )
 
 
@@ -117,7 +119,13 @@ def test_what_was_sound_once_may_stay_when_something_else_is_written() -> None:
 
     assert answered(without_definition.patch(WEBHOOKS, 2, {"is_active": False})) == evolve(SAVED, is_active=False)
     assert answered(without_definition.patch(WEBHOOKS, 2, {"url": "https://b.example/"})).url == "https://b.example/"
-    assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": SAVED.headers}).keys() == {"headers"}
+    assert answered(without_definition.patch(WEBHOOKS, 2, plain(evolve(SAVED, name="x")))) == evolve(SAVED, name="x")
+    more = {**SAVED.headers, "X-New": "{attributes.size}"}
+    assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": more}) == {
+        "headers": {"X-New": ['Unknown placeholder "{attributes.size}".']}
+    }
+    assert not without_definition.patch(WEBHOOKS, 2, {"headers": SAVED.headers}).writes
+    assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": {"X": "{attributes.size}"}}).keys() == {"headers"}
 
 
 @pytest.mark.parametrize(

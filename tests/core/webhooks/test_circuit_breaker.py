@@ -29,6 +29,11 @@ def test_an_endpoint_that_asks_for_a_pause_has_it(status: int, seconds: float) -
     assert pause(health(1), Outcome(status=status, retry_after=100.0)) == seconds
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_endpoint_that_asks_for_none_has_no_pause_before_its_fifth_failure(status: int) -> None:
+    assert pause(health(4), Outcome(status=status)) == 0
+
+
 def test_no_pause_that_is_asked_for_is_longer_than_a_quarter_of_an_hour() -> None:
     assert pause(health(1), Outcome(status=429, retry_after=10.0**6)) == 900
 

@@ -2,7 +2,8 @@
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -10,16 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_core.webhooks.conditions import OPERATORS, condition_problems, field_of, holds
+from crm_core.webhooks.conditions import OPERATORS, field_of, holds, required_value, value_problems
 from crm_core.webhooks.entity import Condition
 from tests.core.knowledge import texts
 
-FIELDS = frozenset({"stage", "attributes.size"})
 OF_THE_DOCUMENTATION = ["=", "!=", ">", "<", ">=", "<=", "in", "contains"]
 
 
 def problems_of(field: str, operator: str, value: object) -> Any:
-    return texts(condition_problems(field, operator, value, FIELDS))
+    return texts(value_problems(Condition(field=field, operator=operator, value=value)))
 
 
 def test_the_operators_are_those_of_the_documentation_and_two_more() -> None:
@@ -42,13 +42,37 @@ def test_in_takes_nothing_else(value: object) -> None:
     assert problems_of("stage", "in", value) == {"value": ["The operator in takes a list."]}
 
 
-@pytest.mark.parametrize("field", ["Stage", "size", "attributes.ghost", "stage.name"])
-def test_a_field_that_the_model_has_not_is_refused(field: str) -> None:
-    assert problems_of(field, "=", 1) == {"field": [f'"{field}" is not a valid choice.']}
+def test_a_value_has_at_most_10_000_characters_as_json() -> None:
+    assert not problems_of("stage", "=", "x" * 9_998)
+    assert problems_of("stage", "=", "x" * 9_999) == {"value": ["Ensure this value has no more than 10000 characters."]}
 
 
-def test_both_problems_come_at_once() -> None:
-    assert problems_of("ghost", "in", 1).keys() == {"field", "value"}
+@pytest.mark.parametrize(
+    ("logic", "operator", "value", "text"),
+    [
+        ("AND", "=", "Won", "Won"),
+        ("AND", "changed_to", "Won", "Won"),
+        ("AND", "!=", "Won", None),
+        ("AND", "contains", "Won", None),
+        ("AND", "changed", "Won", None),
+        ("OR", "=", "Won", None),
+        ("AND", "=", "", None),
+        ("AND", "=", 1, None),
+        ("AND", "=", None, None),
+        ("AND", "=", "2025-01-05", None),
+        ("AND", "=", "2025-01-05T10:00:00Z", None),
+        ("AND", "=", "20250105", "20250105"),
+    ],
+)
+def test_a_value_is_required_where_only_that_text_can_meet_all_conditions(
+    logic: str, operator: str, value: object, text: str | None
+) -> None:
+    rules = [
+        Condition(field="name", operator="changed", value=None),
+        Condition(field="stage", operator=operator, value=value),
+    ]
+
+    assert required_value(rules, logic) == (None if text is None else ("stage", text))
 
 
 def is_met(name: str, now: object, value: object, before: object = None) -> bool:
@@ -326,7 +350,8 @@ def plain_time(value: object) -> int | None:
 
 
 def kind_of(value: object) -> str:
-    for kind, types in {"truth": bool, "number": (int, float), "text": str, "list": list, "object": dict}.items():
+    kinds = {"truth": (bool,), "number": (int, float), "text": (str,), "list": (list,), "object": (dict,)}
+    for kind, types in kinds.items():
         if isinstance(value, types):
             return kind
     return "null"
@@ -443,3 +468,19 @@ def test_a_time_is_the_same_in_every_spelling(moment: datetime, one: Any, other:
     assert is_met(">=", now, value)
     assert is_met("<", now, later)
     assert is_met(">", later, now)
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process is in New York."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_time_without_an_offset_is_utc_wherever_the_server_is() -> None:
+    assert is_met("=", "2025-01-05T10:00:00", "2025-01-05T10:00:00Z")
+    assert is_met("=", "2025-01-05", "2025-01-05T00:00:00Z")

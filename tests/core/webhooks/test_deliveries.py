@@ -33,7 +33,7 @@ HOOK = made(
 
 def event(was: Lead | None, now: Lead | None, **more: Any) -> Event:
     kind: EventKind = "created" if was is None else "deleted" if now is None else "updated"
-    values = {
+    values: dict[str, Any] = {
         "resource": "lead",
         "record": uid(9),
         "version": 4,
@@ -119,8 +119,8 @@ def test_every_method_but_get_has_the_body(method: str) -> None:
     assert (found.method, found.body) == (method, delivery().body)
 
 
-def test_get_has_no_body_and_all_else() -> None:
-    assert delivery(hook=evolve(HOOK, method="GET")) == evolve(delivery(), method="GET", body=None)
+def test_get_keeps_the_body_from_which_its_request_is_filled() -> None:
+    assert delivery(hook=evolve(HOOK, method="GET")) == evolve(delivery(), method="GET")
 
 
 def test_composing_is_pure() -> None:

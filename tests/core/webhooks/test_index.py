@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.model.entities import Client
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventKind
 from crm_core.webhooks.deliveries import fires
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_core.webhooks.index import WebhookIndex
@@ -49,17 +49,30 @@ def hook(*conditions: Condition, logic: str = "AND") -> Webhook:
 
 def client(name: str, attributes: dict[str, object], images: list[str]) -> Client:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    made = {"id": UUID(int=1), "created_at": now, "created_by": 1, "list_of_images": tuple(images)}
-    return Client(name=name, attributes=attributes, **made)
+    return Client(
+        id=UUID(int=1), created_at=now, created_by=1, name=name, attributes=attributes, list_of_images=tuple(images)
+    )
 
 
-def event(kind: str) -> Event:
-    about = {"resource": "client", "record": UUID(int=1), "version": 1, "actor": None, "actor_name": ""}
-    return Event(kind=kind, request_id="", at=datetime(2026, 1, 1, tzinfo=UTC), changes={}, **about)
+def event(kind: EventKind) -> Event:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Event(
+        resource="client",
+        record=UUID(int=1),
+        version=1,
+        kind=kind,
+        actor=None,
+        actor_name="",
+        request_id="",
+        at=now,
+        changes={},
+    )
 
 
 @given(st.lists(WEBHOOKS, max_size=4), CLIENTS, CLIENTS, st.sampled_from(["created", "updated", "deleted"]))
-def test_webhooks_that_fire_are_candidates_in_order(hooks: list[Webhook], was: Client, now: Client, kind: str) -> None:
+def test_webhooks_that_fire_are_candidates_in_order(
+    hooks: list[Webhook], was: Client, now: Client, kind: EventKind
+) -> None:
     before, after = None if kind == "created" else was, None if kind == "deleted" else now
     candidates = WebhookIndex.of(hooks).candidates(after or before)
 

@@ -93,3 +93,17 @@ def test_tries_are_used_up_after_the_last_delay() -> None:
     assert [QUICK.is_used_up(number) for number in (1, 2, 3, 4)] == [False, False, False, True]
     assert after(3, QUICK, status=500).state == "dead"
     assert after(1, Retries(()), status=500).state == "dead"
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(199, "pending"), (200, "delivered"), (299, "delivered"), (300, "pending")]
+)
+def test_success_begins_at_200_and_ends_at_299(status: int, state: str) -> None:
+    assert after(1, status=status).state == state
+
+
+@pytest.mark.parametrize("outcome", [{"status": 200}, {"status": 410}, {"status": 500, "is_hopeless": True}])
+def test_what_is_over_waits_for_nothing_and_belongs_to_its_attempt(outcome: dict[str, Any]) -> None:
+    result = after(3, **outcome)
+
+    assert (result.delivery, result.claim, result.wait, result.outcome) == (uid(1), 3, 0.0, Outcome(**outcome))

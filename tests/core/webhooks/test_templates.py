@@ -58,6 +58,7 @@ def test_placeholders_may_stand_in_path_and_query(url: str) -> None:
         ("https://{name}.a.example/", NOT_THERE),
         ("https://a.example{id}", NOT_THERE),
         ("https://a.example:{id}/", NOT_THERE),
+        ("https://a.example/#{id}", NOT_THERE),
         ("https://{id}@a.example/", NOT_THERE),
         ("a.example/{id}", NOT_A_URL),
         ("/hooks/{id}", NOT_A_URL),
@@ -102,6 +103,20 @@ def test_a_url_is_refused_when_the_webhook_is_saved(url: str, problems: object) 
     assert texts(url_problems(url, FIELDS)) == problems
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example:1/",
+        "https://a.example:65535/",
+        f"https://{'a.' * 126}a/",
+        f"https://{'a' * 63}.example/",
+        "https://a.example./",
+    ],
+)
+def test_a_url_may_go_to_the_limits(url: str) -> None:
+    assert not url_problems(url, FIELDS)
+
+
 def test_a_template_names_its_placeholders_in_order() -> None:
     assert list(placeholders("{id} and {attributes.größe}, {id}")) == ["id", "attributes.größe", "id"]
 
@@ -115,7 +130,7 @@ def test_a_header_is_set_once_however_it_is_spelled() -> None:
     with pytest.raises(RefusedError) as caught:
         read_headers({"X-A": "1", "x-a": "2", "X-B": "3"})
 
-    assert {name: texts(found) for name, found in dict(caught.value.problems).items()} == {
+    assert texts(caught.value.problems) == {
         "X-A": ["This header is set twice."],
         "x-a": ["This header is set twice."],
     }
@@ -163,6 +178,13 @@ def test_a_header_is_refused_under_its_name(name: str, value: object, problems: 
     assert texts(caught.value.problems) == {name: problems}
 
 
+def test_a_problem_stands_under_the_first_256_characters_of_a_long_name() -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_headers({"x" * 300: ""})
+
+    assert texts(caught.value.problems) == {"x" * 256: NOT_A_NAME}
+
+
 def test_there_are_at_most_50_headers() -> None:
     assert len(read_headers({f"X-{n}": "" for n in range(50)})) == 50
     with pytest.raises(RefusedError) as caught:
@@ -197,11 +219,10 @@ HOSTILE_VALUES = [
     pytest.param("{b}", "%7Bb%7D", id="a placeholder"),
     pytest.param("{a.__class__}", "%7Ba.__class__%7D", id="str.format"),
     pytest.param("\u202e", "%E2%80%AE", id="U+202E"),
+    pytest.param("X.X", "X.X", id="letters around a dot"),
     pytest.param("\x00", "%00", id="NUL"),
     pytest.param("a b+c~", "a%20b%2Bc~", id="blank and plus"),
     pytest.param("x" * 10_000, "x" * 1_024, id="10 kB"),
-    pytest.param("", "", id="empty"),
-    pytest.param(None, "", id="null"),
     pytest.param(True, "true", id="true"),
     pytest.param(False, "false", id="false"),
     pytest.param(0, "0", id="0"),
@@ -210,6 +231,9 @@ HOSTILE_VALUES = [
     pytest.param(["a/b", None, "é"], "%5B%22a%2Fb%22%2Cnull%2C%22%C3%A9%22%5D", id="list"),
     pytest.param({"a": 1}, "%7B%22a%22%3A1%7D", id="object"),
 ]
+
+
+EMPTY_VALUES = [pytest.param("", id="empty"), pytest.param(None, id="null")]
 
 
 def filled(template: str, **values: object) -> str:
@@ -246,6 +270,38 @@ def test_values_are_percent_encoded_and_stay_where_they_are_put(value: object, e
 
     assert url == f"https://a.example:8443/hooks/{encoded}/x?q={encoded}&r=1"
     assert_keeps_the_shape(url, HOOK)
+
+
+@pytest.mark.parametrize("value", EMPTY_VALUES)
+@pytest.mark.parametrize(
+    ("template", "segment"),
+    [
+        ("https://a.example/{a}", "{a}"),
+        ("https://a.example/clients/{a}/leads", "{a}"),
+        ("https://a.example/clients/{a}{a}/", "{a}{a}"),
+        ("https://a.example//{b}/{a}?q={b}", "{a}"),
+        ("https://a.example/{b}/{a}#f", "{a}"),
+    ],
+)
+def test_a_path_segment_that_a_value_would_leave_empty_cannot_be_filled(
+    template: str, segment: str, value: object
+) -> None:
+    with pytest.raises(UnfillableError) as caught:
+        filled(template, a=value, b="b")
+
+    assert str(caught.value) == f"A segment of the URL's path would be empty: {segment}."
+
+
+@pytest.mark.parametrize("value", EMPTY_VALUES)
+def test_an_empty_value_may_stand_elsewhere(value: object) -> None:
+    for template in (
+        "https://a.example?{a}",
+        "https://a.example/?q={a}&r=/{a}/",
+        "https://a.example/x-{a}/{b}{a}//",
+    ):
+        url = filled(template, a=value, b="b")
+        assert url == template.replace("{a}", "").replace("{b}", "b")
+        assert_keeps_the_shape(url, template)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +342,23 @@ def test_literal_dots_that_values_leave_alone_are_no_step_up_either(template: st
         assert_keeps_the_shape(filled(template, a=value), template)
 
 
-@given(ANY_TEXT, ANY_TEXT)
+def test_what_cannot_be_encoded_becomes_a_question_mark() -> None:
+    assert filled("https://a.example/{a}", a="x\ud800") == "https://a.example/x%3F"
+
+
+@pytest.mark.parametrize("end", ["?{a}/..", "#/../..", "?/..#/.."])
+def test_dots_after_the_path_are_no_steps(end: str) -> None:
+    assert filled(f"https://a.example/x{end}", a="") == f"https://a.example/x{end}".replace("{a}", "")
+
+
+def test_a_segment_that_would_be_dots_alone_is_refused() -> None:
+    with pytest.raises(UnfillableError, match=r"^A segment of the URL's path would be dots alone\.$"):
+        filled("https://a.example/{a}..", a="")
+    # A step that the template has itself stays.
+    assert filled("https://a.example/../{a}", a="x") == "https://a.example/../x"
+
+
+@given(ANY_TEXT.filter(bool), ANY_TEXT)
 def test_any_text_keeps_the_shape_and_comes_out_as_it_went_in(one: str, other: str) -> None:
     found = assert_keeps_the_shape(filled(HOOK, a=one, b=other), HOOK)
 
@@ -324,7 +396,7 @@ def test_values_are_not_expanded_again(fill: Any) -> None:
 
 @pytest.mark.parametrize("name", ["a.__class__", "a!r", "a:>999999999", "a[0]", "", "0"])
 def test_a_placeholder_is_a_name_and_nothing_else(name: str) -> None:
-    assert filled(f"https://a.example/{{{name}}}/", a="x") == "https://a.example//"
+    assert filled(f"https://a.example/?{{{name}}}/", a="x") == "https://a.example/?/"
     assert filled(f"https://a.example/{{{name}}}/", **{name: "x"}) == "https://a.example/x/"
     assert header(f"{{{name}}}", **{name: "x"}) == "x"
 

@@ -1,0 +1,145 @@
+"""The names of a list's query parameters, and parameters that hold several values (decision 9)."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from crm_core.errors import Problem
+from crm_core.input.fields import Field
+from crm_core.input.readers import refuse
+from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.resources import Resource
+
+#: What parts a field from an operator in the name of a parameter. Attributes' names never have it.
+OPERATOR_MARK: Final = "__"
+#: The parameters that are no filters.
+CONTROLS: Final = ("search", "ordering", "limit", "cursor")
+
+_BRACKETS: Final = re.compile(r"attributes\[([^\[\]]*)\](?:\[([^\[\]]*)\])?")
+_AFTER_FIELD: Final = re.compile(r"__|\[|\.")
+_DATES: Final = frozenset({"date", "datetime", "date_or_datetime"})
+_COUNTED: Final = ("offset", "page")
+#: A part between quotes, in which quotes are doubled; or one without. Each ends with a comma.
+_PART: Final = re.compile(r"""\s*"((?:[^"]|"")*)"\s*,|\s*'((?:[^']|'')*)'\s*,|([^,]*),""")
+
+
+def filter_parameters(resource: Resource) -> Mapping[str, tuple[str, str]]:
+    """Return the field and operator of every filter by a field of a resource's own, by the parameter's name."""
+    named = (*resource.filters, *(name for name in resource.references if name != resource.parent))
+    plain = {name: (name, resource.filters.get(name, "exact")) for name in named}
+    nullable = (name for name, field in resource.fields.items() if _may_be_absent(resource, name, field))
+    return plain | {f"{name}{OPERATOR_MARK}isnull": (name, "isnull") for name in nullable}
+
+
+def _may_be_absent(resource: Resource, name: str, field: Field) -> bool:
+    is_asked = field.refers_to is not None or field.kind in _DATES or (field.nullable and name in resource.filters)
+    return is_asked and name != resource.parent
+
+
+def known_parameters(resource: Resource) -> tuple[str, ...]:
+    """Return the names of a list's query parameters; ``attributes.<name>`` stands for any attribute."""
+    attribute = (f"{ATTRIBUTE_PREFIX}<name>",) if "attributes" in resource.fields else ()
+    return (*filter_parameters(resource), *attribute, *CONTROLS)
+
+
+def dotted(name: str) -> str:
+    """Return a parameter's name with the attribute in brackets, as many clients write it, after a dot.
+
+    >>> dotted("attributes[city]"), dotted("attributes[size][gte]"), dotted("attributes[city][]")
+    ('attributes.city', 'attributes.size__gte', 'attributes.city__in')
+    """
+    found = _BRACKETS.fullmatch(name)
+    if found is None:
+        return name
+    operator = "" if found[2] is None else f"{OPERATOR_MARK}{found[2] or 'in'}"
+    return f"{ATTRIBUTE_PREFIX}{found[1]}{operator}"
+
+
+def is_known(resource: Resource, name: str) -> bool:
+    """Return whether a dotted name is that of a parameter of the resource's list."""
+    is_attribute = name.startswith(ATTRIBUTE_PREFIX) and "attributes" in resource.fields
+    return is_attribute or name in CONTROLS or name in filter_parameters(resource)
+
+
+def refuse_unknown(resource: Resource, name: str, *, is_asked: bool, strict: bool) -> None:
+    """Raise RefusedError for an unknown parameter that names a field, as to ignore it would give the whole list.
+
+    Others are ignored, unless ``strict``.
+
+    Args:
+        resource: the resource of the list.
+        name: the parameter's name, dotted.
+        is_asked: it has a value.
+        strict: refuse every unknown parameter (decision 4).
+    """
+    if strict:
+        raise refuse("unknown", f"This parameter is not known. There are: {', '.join(known_parameters(resource))}.")
+    field = _AFTER_FIELD.split(name, maxsplit=1)[0]
+    if field not in resource.fields or name == resource.parent or (name == field and not is_asked):
+        return
+    if field == "attributes":
+        raise refuse("unknown", f"Attributes are filtered by {ATTRIBUTE_PREFIX}<name>, such as {_example(name)}.")
+    there = [parameter for parameter, (filtered, _) in filter_parameters(resource).items() if filtered == field]
+    if there:
+        raise refuse("unknown", f"This filter is not known. By this field there are: {', '.join(there)}.")
+    raise refuse("unknown", "Lists cannot be filtered by this field.")
+
+
+def _example(name: str) -> str:
+    words = re.findall(r"[^\W_]+(?:_[^\W_]+)*", name.removeprefix("attributes")[:100])
+    return f"{ATTRIBUTE_PREFIX}{words[0] if words else 'city'}"
+
+
+def counting_problems(params: Mapping[str, str]) -> Mapping[str, Sequence[Problem]]:
+    """Return the problems of ``offset`` and ``page`` beside ``limit``: pages have cursors instead of numbers."""
+    if not params.get("limit", "").strip():
+        return {}
+    text = "Pages have no numbers here. Follow the Link header of each page to the next, or send its cursor."
+    return {name: (Problem("unknown", text),) for name in _COUNTED if params.get(name, "").strip()}
+
+
+# Several values
+
+
+def gather(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return parameters by name. Of one that is repeated the last counts; but the values of ``__in`` add up.
+
+    >>> gather([("limit", "5"), ("limit", "7"), ("attributes.city__in", "Lyon"), ("attributes.city__in", "Paris")])
+    {'limit': '7', 'attributes.city__in': 'Lyon,Paris'}
+    """
+    params: dict[str, str] = {}
+    for name, value in pairs:
+        adds_up = name in params and dotted(name).endswith(f"{OPERATOR_MARK}in")
+        params[name] = join_parts([*split_parts(params[name]), *split_parts(value)]) if adds_up else value
+    return params
+
+
+def split_parts(text: str) -> Sequence[str]:
+    """Return the texts between commas without blanks at their ends. Quotes keep one together, as it is.
+
+    >>> split_parts('Lyon, "Paris, Texas"')
+    ['Lyon', 'Paris, Texas']
+    """
+    return [_unquoted(*found) for found in _PART.findall(f"{text},")] if text else []
+
+
+def _unquoted(double: str, single: str, plain: str) -> str:
+    return double.replace('""', '"') or single.replace("''", "'") or plain.strip()
+
+
+def join_parts(parts: Iterable[str]) -> str:
+    """Return texts as one that `split_parts` takes apart again.
+
+    >>> join_parts(["Lyon", "Paris, Texas"])
+    'Lyon,"Paris, Texas"'
+    """
+    return ",".join(_quoted(part) if _needs_quotes(part) else part for part in parts)
+
+
+def _needs_quotes(part: str) -> bool:
+    return part != part.strip() or "," in part or part[:1] in {'"', "'"}
+
+
+def _quoted(part: str) -> str:
+    doubled = part.replace('"', '""')
+    return f'"{doubled}"'

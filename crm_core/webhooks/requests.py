@@ -1,0 +1,119 @@
+"""The requests of deliveries: the templates of a webhook, filled from the record as it was in the change (decision 26).
+
+The webhook is that of the attempt, so a webhook that is corrected is correct for the deliveries that wait.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
+from uuid import UUID
+
+import attrs
+
+from crm_core.model.documents import parse_json
+from crm_core.webhooks.attempts import Attempt
+from crm_core.webhooks.conditions import field_of
+from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
+
+
+class Templates(Protocol):
+    """The part of a webhook that makes a request."""
+
+    @property
+    def method(self) -> str:
+        """Return the HTTP method."""
+
+    @property
+    def url(self) -> str:
+        """Return the URL, with placeholders."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers, with placeholders in their values."""
+
+
+@attrs.frozen
+class WebhookRequest:
+    """A request without its body; as ``Templates`` with placeholders, else filled.
+
+    Attributes:
+        method: the HTTP method.
+        url: the receiver's URL; empty if it could not be filled.
+        headers: the webhook's own headers.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+
+def placeholders_of(templates: Templates) -> list[str]:
+    """Return the names of the fields in a webhook's URL and headers."""
+    return [name for template in (templates.url, *templates.headers.values()) for name in placeholders(template)]
+
+
+def filled(templates: Templates, value_of: Callable[[str], Any]) -> tuple[WebhookRequest, str]:
+    """Return the request of a webhook for one record, and why it cannot be sent; an empty text if it can.
+
+    Args:
+        templates: the webhook.
+        value_of: returns the plain value of a field by its name.
+    """
+    headers = {name: fill_header(template, value_of) for name, template in templates.headers.items()}
+    try:
+        return WebhookRequest(templates.method, fill_url(templates.url, value_of), headers), ""
+    except UnfillableError as error:
+        return WebhookRequest(templates.method, "", headers), str(error)
+
+
+def filled_from_body(templates: Templates, body: bytes, earlier: WebhookRequest) -> tuple[WebhookRequest, str]:
+    """Return what ``filled`` does, for the record in the body of a delivery.
+
+    Args:
+        templates: the webhook as it is now.
+        body: the body, composed in the change. Release 0.1.0 kept none for GET.
+        earlier: the delivery's last request. Without a body it is repeated where the webhook now needs a record.
+    """
+    names = placeholders_of(templates)
+    if not body and (names or templates.method != "GET"):
+        return earlier, "" if earlier.url else "The record as it was in the change was not kept."
+    record = parse_json(body)["data"] if names else {}
+    return filled(templates, partial(field_of, record))
+
+
+def make_attempt(
+    claim: int,
+    *,
+    delivery: UUID,
+    webhook: UUID,
+    number: int,
+    templates: Templates,
+    body: bytes,
+    earlier: WebhookRequest,
+    secrets: tuple[str, ...],
+) -> Attempt:
+    """Return an attempt at a delivery, by the webhook as it is now. Every Outbox makes its attempts with this function.
+
+    Args:
+        claim: a number that no other attempt of the delivery has.
+        delivery: the delivery's id.
+        webhook: the webhook's id.
+        number: the number of the attempt, from 1.
+        templates: the webhook's method, URL and headers as they are now.
+        body: the delivery's body.
+        earlier: the delivery's last request.
+        secrets: the secrets to sign with, the newest first.
+    """
+    request, error = filled_from_body(templates, body, earlier)
+    return Attempt(
+        delivery=delivery,
+        webhook=webhook,
+        number=number,
+        claim=claim,
+        method=request.method,
+        url=request.url,
+        headers=request.headers,
+        body=b"" if request.method == "GET" else body,
+        secrets=secrets,
+        error=error,
+    )

@@ -1,0 +1,196 @@
+"""Texts of earlier releases come over into NFC (migration 0005)."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from crm_adapters import documents
+from crm_adapters.postgres.sql import migrations
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.engine.matching import searched_text
+from crm_core.input.texts import fold, normal
+from crm_core.resources import RESOURCES
+
+BEFORE: Final = ("0001_initial", "0002_deliveries", "0003_growth", "0004_receipts")
+COMPOSED, DECOMPOSED = "\u00e9t\u00e9", "e\u0301te\u0301"
+AT: Final = "2025-01-15T10:00:00Z"
+
+
+def release_0_1_0(url: str) -> None:
+    """Make the schema of release 0.1.0, and a user."""
+    folder = Path(migrations.__file__).parent
+    with psycopg.connect(url) as connection:
+        connection.execute("create table migration (name text primary key, applied_at timestamptz default now())")
+        for name in BEFORE:
+            connection.execute((folder / f"{name}.sql").read_text("utf-8").encode())
+            connection.execute("insert into migration (name) values (%s)", (name,))
+        connection.execute(
+            "insert into app_user (username, password_hash, first_name) values ('u', '!', %s)", (DECOMPOSED,)
+        )
+
+
+def uid(number: int) -> str:
+    return str(UUID(int=number))
+
+
+def client(number: int, **values: object) -> dict[str, Any]:
+    empty: dict[str, Any] = {"list_of_tasks": [], "list_of_notes": [], "list_of_images": []}
+    fixed = {"id": uid(number), "name": "x", "attributes": {}}
+    return {**fixed, **empty, "created_at": AT, "created_by": 1, **values}
+
+
+def put(url: str, table: str, *records: Mapping[str, Any]) -> None:
+    with psycopg.connect(url) as connection:
+        for record in records:
+            document = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+            statement = f"insert into {table} (id, version, document) values (%s, 3, %s)"
+            connection.execute(statement.encode(), (record["id"], document))
+
+
+def shown(url: str, table: str) -> dict[str, tuple[int, Any]]:
+    """Versions and documents by id, as clients see them."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(f"select id::text, version, document::text from {table}".encode()).fetchall()
+    return {id_: (version, json.loads(document)) for id_, version, document in rows}
+
+
+@pytest.fixture
+def url(new_database: Callable[[], str]) -> str:
+    url = new_database()
+    release_0_1_0(url)
+    return url
+
+
+def test_every_text_of_a_document_comes_over_and_its_version_grows(url: str) -> None:
+    old, new = (
+        client(
+            1,
+            name=text,
+            # A mark after an escape in JSON, or after a quote, belongs to no letter.
+            attributes={
+                "list": [text, "a"],
+                "text": f'"\n\u0301{text}\\\u0301',
+                "n": 1.50,
+                "big": 12345678901234567890,
+            },
+            list_of_notes=[{"id": uid(5), "user_id": 1, "user_name": text, "date": AT, "note": text}],
+        )
+        for text in (DECOMPOSED, COMPOSED)
+    )
+    put(url, "client", old, client(2, name=COMPOSED), client(3, name="ASCII"))
+    asyncio.run(migrate(url))
+    found = shown(url, "client")
+
+    assert found[uid(1)] == (4, new)
+    assert list(found[uid(1)][1]) == list(old), "fields stay in their order"
+    assert [found[uid(number)][0] for number in (2, 3)] == [3, 3]
+
+
+def test_bytes_of_documents_that_are_in_nfc_stay(url: str) -> None:
+    put(url, "client", client(1, name=COMPOSED, attributes={"a": 1.50, "b": "\u2028"}))
+    with psycopg.connect(url) as connection:
+        [[before]] = connection.execute("select document::text from client").fetchall()
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select document::text from client").fetchall() == [(before,)]
+
+
+def test_values_that_become_the_same_break_nothing(url: str) -> None:
+    """Stages both stay, with their ids; of list values, tags and names of members one of each is left."""
+    stages = [
+        {"id": uid(10 + place), "name": name, "color": "#6c6f73", "order": place}
+        for place, name in enumerate((COMPOSED, DECOMPOSED, "b"))
+    ]
+    put(url, "pipeline", {"id": uid(1), "name": "p", "description": "", "stages": stages})
+    lead = {name: value for name, value in client(2).items() if name not in {"created_by", "list_of_images"}}
+    nothing = dict.fromkeys(("responsible", "possible_client", "moodle_course_id"))
+    put(url, "lead", lead | nothing | {"pipeline": uid(1), "stage": DECOMPOSED})
+    definition = {"id": uid(3), "name": "tags", "label": "x", "type": "list", "is_required": False}
+    put(
+        url,
+        "attribute",
+        definition | {"list_values": [DECOMPOSED, "b", COMPOSED, "b "], "is_indexed": False, "entity": "client"},
+    )
+    put(url, "client", client(4, attributes={"tags": [COMPOSED, DECOMPOSED, "b"], COMPOSED: 1, DECOMPOSED: 2}))
+    asyncio.run(migrate(url))
+
+    pipeline = shown(url, "pipeline")[uid(1)][1]
+    assert [(stage["id"], stage["name"]) for stage in pipeline["stages"]] == [
+        (uid(10), COMPOSED),
+        (uid(11), COMPOSED),
+        (uid(12), "b"),
+    ]
+    assert shown(url, "lead")[uid(2)][1]["stage"] == COMPOSED
+    assert shown(url, "attribute")[uid(3)][1]["list_values"] == [COMPOSED, "b", "b "]
+    assert shown(url, "client")[uid(4)][1]["attributes"] == {"tags": [COMPOSED, "b"], COMPOSED: 2}
+
+
+def test_a_name_that_is_too_long_in_nfc_stays_as_it_is(url: str) -> None:
+    put(url, "client", client(1, name="\u0958" * 255), client(2, name=DECOMPOSED))
+    asyncio.run(migrate(url))
+
+    found = shown(url, "client")
+    assert found[uid(1)] == (3, client(1, name="\u0958" * 255))
+    assert found[uid(2)] == (4, client(2, name=COMPOSED))
+
+
+def test_a_text_that_folds_to_more_than_an_index_takes_is_kept(url: str) -> None:
+    asyncio.run(migrate(url))
+    put(url, "client", client(1, name="\ufdfa" * 255), client(2, name="\U0001d49c" * 255))
+
+    assert len(shown(url, "client")) == 2
+
+
+def test_names_of_users_come_over_and_events_keep_what_they_say(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        statement = """insert into event (resource, record, version, kind, actor_name, request_id, at, changes)
+            values ('client', %s, 1, 'created', 'u', '', now(), %s)"""
+        connection.execute(statement, (uid(1), json.dumps({"name": [None, DECOMPOSED]})))
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select first_name from app_user").fetchall() == [(COMPOSED,)]
+        [[changes]] = connection.execute("select changes from event").fetchall()
+    assert changes == {"name": [None, DECOMPOSED]}
+
+
+def test_an_old_catalog_is_read_anew_when_its_definitions_or_webhooks_came_over(url: str) -> None:
+    webhook: dict[str, Any] = {
+        "id": uid(1),
+        "name": DECOMPOSED,
+        "model": "Client",
+        "url": "https://a.example",
+        "method": "POST",
+    }
+    webhook |= {"headers": {}, "is_active": True, "conditions": [], "condition_logic": "AND"}
+    put(url, "webhook", webhook | {"events": ["created"], "disabled_reason": None})
+    with psycopg.connect(url) as connection:
+        [[before]] = connection.execute("select version from catalog where entity = 'client'").fetchall()
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        [[after]] = connection.execute("select version from catalog where entity = 'client'").fetchall()
+
+    assert after > before
+
+
+def test_every_record_is_searched_and_sorted_folded_afterwards(url: str) -> None:
+    put(
+        url,
+        "client",
+        client(1, name=f"  {DECOMPOSED} STRA\u00dfE", attributes={"a": ["\u0141", "x\ny"], "b": 5, "c": "\u00c9"}),
+    )
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        [[folded, searched, document]] = connection.execute(
+            "select name_folded, searched, document::text from client"
+        ).fetchall()
+    record = documents.decode("client", document.encode())
+
+    assert folded == fold(record.name)
+    assert sorted(searched.split("\n")) == sorted(searched_text(RESOURCES["client"], record).split("\n"))
+    assert normal(document) == document

@@ -1,0 +1,44 @@
+"""A real PostgreSQL for the tests: the server, databases on it, and how to empty one."""
+
+import contextlib
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+import psycopg
+
+from crm_adapters.embedded.server import embedded_server
+from crm_core.resources import RESOURCES
+
+
+@contextlib.contextmanager
+def running(place: pathlib.Path) -> Iterator[str]:
+    """Yield the URL of a running server: CRM_TEST_DATABASE_URL, or an embedded one with its data below a folder."""
+    if url := os.environ.get("CRM_TEST_DATABASE_URL"):
+        yield url
+        return
+    with embedded_server(place) as url:
+        yield url
+
+
+def maker_of_databases(server_url: str) -> Callable[[], str]:
+    """Return what makes an empty database on a server and returns its URL."""
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"crm_test_{os.getpid()}_{next(numbers)}"
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"create database {name} template template0".encode())
+            # No test pulls the plug on this server; those about durability start their own.
+            connection.execute(f"alter database {name} set synchronous_commit = off".encode())
+        return server_url.replace("/crm?", f"/{name}?")
+
+    return make
+
+
+def empty(url: str) -> None:
+    """Take all records away. Deleting is quicker than truncating, which makes new files for every index."""
+    with psycopg.connect(url) as connection:
+        for table in (*reversed(list(RESOURCES)), "event", "delivery", "endpoint", "receipt"):
+            connection.execute(f"delete from {table}".encode())
