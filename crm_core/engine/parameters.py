@@ -37,9 +37,10 @@ def _may_be_absent(resource: Resource, name: str, field: Field) -> bool:
 
 
 def known_parameters(resource: Resource) -> tuple[str, ...]:
-    """Return the names of a list's query parameters; ``attributes.<name>`` stands for any attribute."""
+    """Return the names of a list's query parameters, without operators; ``attributes.<name>`` is any attribute."""
+    fields = (name for name in filter_parameters(resource) if OPERATOR_MARK not in name)
     attribute = (f"{ATTRIBUTE_PREFIX}<name>",) if "attributes" in resource.fields else ()
-    return (*filter_parameters(resource), *attribute, *CONTROLS)
+    return (*fields, *attribute, *CONTROLS)
 
 
 def dotted(name: str) -> str:

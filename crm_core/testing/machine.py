@@ -120,7 +120,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         for entity, type_ in itertools.product(("client", "lead"), ATTRIBUTE_TYPES):
             self._create(ATTRIBUTES, {"name": type_, "label": type_, "type": type_}, entity)
         self._create(WEBHOOKS, {"name": "w", "model": "Lead", "url": "https://example.com/{id}", "headers": {"X": "s"}})
-        for name in ("a", "A", "%", "\u00e9"):
+        for name in ("a", "B", "%", "\u00e9"):
             activity = {"list_of_tasks": [{"task": name}], "list_of_notes": [{"note": name}]}
             client = self._create(CLIENTS, {"name": name, "attributes": {"text": name, "number": 1}, **activity})
             cohort = self._create(COHORTS, {"name_cohort": name})

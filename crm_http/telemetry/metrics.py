@@ -57,7 +57,7 @@ class Metrics:
 
     def __call__(self, method: str, route: str, status: int, seconds: float, scope: HTTPScope) -> None:
         """Count a request."""
-        if result := _FAILED_LOGINS.get(scope["state"].get("error")):
+        if result := _FAILED_LOGINS.get(scope["state"].get("error", object)):
             self._failed_logins.labels(result).inc()
         key = (method, route, status)
         if (histogram := self._by_request.get(key)) is None:

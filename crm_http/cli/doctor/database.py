@@ -135,8 +135,8 @@ def webhooks_of_disabled_users(names: Collection[str]) -> Check:
     """Check that no active webhook was created by a user who is disabled by now."""
     if names:
         advice = "Check where they send records; PATCH /api/webhooks/ID/ with is_active false stops one."
-        return warning("webhooks", f"Active, but created by disabled users: {', '.join(names)}.", advice)
-    return ok("webhooks", "No active one was created by a disabled user.")
+        return warning("creators", f"Active, but created by disabled users: {', '.join(names)}.", advice)
+    return ok("creators", "No active one was created by a disabled user.")
 
 
 def outbox(figures: Mapping[str, float]) -> Check:
@@ -171,7 +171,7 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
         ("database", partial(_examine, url, settings)),
         ("superusers", partial(_superusers, url, settings)),
         ("addresses", partial(_addresses, url, settings)),
-        ("webhooks", partial(_webhooks, url, settings)),
+        ("creators", partial(_webhooks, url, settings)),
         ("outbox", partial(_outbox, url)),
     ]
     if settings.database_replica_url is not None:

@@ -184,8 +184,7 @@ def test_strict_handling_names_unknown_parameters_and_what_exists(value: str) ->
         "colour": [f"This parameter is not known. There are: {', '.join(known_parameters(CLIENTS))}."]
     }
     assert known_parameters(CLIENTS) == (
-        "name", "created_by", "created_at__isnull", "created_by__isnull", "attributes.<name>",
-        "search", "ordering", "limit", "cursor",
+        "name", "created_by", "attributes.<name>", "search", "ordering", "limit", "cursor",
     )  # fmt: skip
 
 
