@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage pythons mutants faults browser check docs bench format hooks constraints clean
+.PHONY: help run test coverage pythons mutants faults browser clients check docs bench format hooks constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -44,6 +44,11 @@ browser: $(VENV)/.installed ## try /docs/ in a headless Chromium, which must be 
 	@command -v chromium >/dev/null || { echo "make browser needs chromium on the PATH: apt-get install chromium"; exit 1; }
 	$(BIN)/python -m pytest -n 0 tests/browser
 
+# Not part of `make test`: it installs packages of npm, and takes minutes. It needs node, and Java for one of the tools.
+clients: $(VENV)/.installed ## generate clients in other languages, compile and run them; tests/clients/README.md
+	@command -v npm >/dev/null || { echo "make clients needs npm on the PATH: apt-get install npm"; exit 1; }
+	$(BIN)/python -m tests.clients.run
+
 check: $(VENV)/.installed ## format, lint, types, import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -70,4 +75,4 @@ constraints: ## pin every dependency anew (needs pip-tools)
 	sed -i -e '/^crm-core @/d' -e '/^# /d' constraints.txt
 
 clean: ## remove what the targets made, but for the data in .crm/
-	rm -rf $(VENV) .venv-* mutants .coverage docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .clients mutants .coverage docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

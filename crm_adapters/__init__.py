@@ -1,1 +1,1 @@
-"""Adapters: the ports of the core on real things, and in memory."""
+"""Adapters: implementations of the ports of the core, on real systems and in memory."""

@@ -1,4 +1,4 @@
-"""Demo data: the records of a made-up training company, as many as asked for. The same seed gives the same records."""
+"""Makes demo data: the records of a fictional training company. The same seed gives the same records."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +13,10 @@ import attrs
 from crm_core.model.accounts import User
 from crm_core.model.entities import Client, FollowUp, Lead, Note, Service, Task
 
-#: What is told of each record: its author, and itself, which has a ``created_at``.
+#: A record with its author; the record has a ``created_at``.
 Made: TypeAlias = tuple[User, Any]
 
-#: Clients were won in this year, students and leads came in the next.
+#: Clients are created in this year, students and leads in the next.
 _FOUNDED: Final = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 _YEAR: Final = dt.timedelta(days=365)
 
@@ -67,13 +67,13 @@ DEFINITIONS: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 
 @attrs.frozen(kw_only=True, slots=False)
 class Company:
-    """Whose records they are.
+    """A fictional company with its records.
 
     Attributes:
-        clients: how many clients; a student comes with every fifth.
+        clients: how many clients; there is one student for every five.
         leads: how many leads.
-        seed: another one gives other records.
-        users: who made the records, and is responsible for leads; at least one.
+        seed: each seed gives other records.
+        users: the authors of the records, who are also responsible for leads; at least one.
     """
 
     clients: int
@@ -83,19 +83,19 @@ class Company:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many records of each resource there are."""
+        """Return how many records of each resource there are."""
         services = self.clients // 5
         return {"client": self.clients, "service": services, "follow_up": services // 5, "lead": self.leads}
 
     def records(self, pipeline: UUID) -> Iterator[tuple[str, Iterator[Made]]]:
-        """All records with their authors by resource, what others refer to first."""
+        """Yield all records with their authors by resource; referenced resources come first."""
         yield "client", self._clients()
         yield "service", self._services()
         yield "follow_up", self._follow_ups()
         yield "lead", self._leads(pipeline)
 
     def identity(self, resource: str, number: int) -> UUID:
-        """The UUIDv7 of a record; ascending as its number."""
+        """Return the UUIDv7 of a record; ids ascend with the number."""
         digest = blake2b(f"{self.seed} {resource} {number}".encode(), digest_size=10).digest()
         random = int.from_bytes(digest) & ~(0xF << 76 | 0b11 << 62)
         milliseconds = int(self._moment(resource, number).timestamp() * 1_000)
@@ -130,7 +130,7 @@ class Company:
     def _services(self) -> Iterator[Made]:
         chance = self._chance("service")
         for number in range(self.counts["service"]):
-            # One client in every ten students' case is the large one.
+            # A tenth of the students are from the first client, the only large one.
             client = 0 if chance.random() < 0.1 else chance.randrange(self.clients)  # noqa: PLR2004
             service = Service(
                 id=self.identity("service", number),
@@ -182,7 +182,7 @@ class Company:
             yield author, lead
 
     def _chance(self, resource: str) -> Random:
-        return Random(f"{self.seed} {resource}")  # noqa: S311 - the same again is what is wanted
+        return Random(f"{self.seed} {resource}")  # noqa: S311 - it must be reproducible
 
     def _tasks(self, resource: str, number: int, author: User, at: dt.datetime) -> tuple[Task, ...]:
         if number % 10:

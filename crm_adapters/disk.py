@@ -1,4 +1,4 @@
-"""Writing files of this machine in threads while their content arrives."""
+"""Writes files of this machine in threads while their content arrives."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ BLOCK: Final = 2**18
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the core's error for the system's, such as a full disk or missing permissions."""
+    """Raise UnavailableError for errors of the operating system, such as a full disk or missing permissions."""
     try:
         yield
     except OSError as error:
@@ -33,5 +33,5 @@ async def write_all(threads: Threads, file: FileIO, content: AsyncIterator[bytes
 
 @translated()
 def _write(file: FileIO, block: bytes) -> None:
-    while block:  # a disk that is nearly full takes only a part
+    while block:  # a nearly full disk accepts only a part
         block = block[file.write(block) :]

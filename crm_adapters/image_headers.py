@@ -1,6 +1,6 @@
-"""What files say of themselves, read by `filetype` and `imagesize`, which look at bytes and decode nothing.
+"""Reads the kind and size of images by `filetype` and `imagesize`, which read headers and decode no pixels.
 
-Pillow would do both, but on opening a WebP it reads the file whole and makes room for all of its pixels, twice.
+Pillow could do both, but to open a WebP it reads the whole file and allocates memory for all of its pixels twice.
 """
 
 from io import BytesIO
@@ -18,7 +18,7 @@ _EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_T
 
 
 def read_header(head: bytes) -> ImageHeader | None:
-    """The kind of image and its size in pixels, by its first bytes; None for what is no image of ours."""
+    """Return the kind and size of an image by its first bytes; None if it is not an image of an accepted kind."""
     extension = _EXTENSIONS.get(filetype.guess_mime(head) or "")
     if extension is None:
         return None

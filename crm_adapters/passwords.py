@@ -1,4 +1,4 @@
-"""Password hashes by Argon2id, computed in threads of their own so that the event loop is not blocked."""
+"""Hashes passwords by Argon2id in separate threads, so that the event loop is not blocked."""
 
 import secrets
 from collections.abc import Callable
@@ -44,11 +44,11 @@ class Argon2Passwords:
         return await self._run(self._hasher.hash, password)
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Return whether the hash is of the password. None takes the same time and is never right."""
+        """Return whether the hash is of the password. None takes the same time and returns False."""
         return await self._run(self._is_of, password, password_hash)
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Return whether the hash was made with other parameters than the present ones."""
+        """Return whether the hash was made with other parameters than the current ones."""
         try:
             return self._hasher.check_needs_rehash(password_hash)
         except InvalidHashError:
@@ -65,7 +65,7 @@ class Argon2Passwords:
             except VerifyMismatchError:
                 return False
             except (InvalidHashError, VerificationError):
-                pass  # it is no hash, such as the "!" of users without a password
+                pass  # not a hash, such as the "!" of users without a password
         with suppress(VerifyMismatchError):
             self._hasher.verify(self._dummy, password)
         return False
@@ -73,5 +73,5 @@ class Argon2Passwords:
     async def _run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return await self._threads.run(work, *args, **kwargs)
-        except Argon2Error as error:  # there was no memory
+        except Argon2Error as error:  # out of memory
             raise UnavailableError from error

@@ -61,7 +61,7 @@ class S3FileStore:
         bucket: the bucket's name.
         endpoint_url: the endpoint of an S3 other than Amazon's.
         public_url: the prefix of the URLs of files, if it is not the bucket's own address.
-        is_private: whether files are served through the app only, to those who may see them.
+        is_private: whether files are served only by the app, to users who may view the record.
 
     Raises ValueError for an invalid endpoint or invalid settings of AWS.
     """
@@ -191,7 +191,7 @@ async def _answer(future: "Future[_T]") -> _T:
 
 
 def _with_s3_errors(work: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Return the same function, but raising the core's error for boto3's and logging the reason."""
+    """Return a function that raises UnavailableError for errors of boto3, and logs the reason (a decorator)."""
 
     def do(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         with _translated():
@@ -211,7 +211,7 @@ def _translated() -> Iterator[None]:
 
 @translated()
 def _temporary_file() -> FileIO:
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # its owner is an ExitStack
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # an ExitStack closes it
     assert isinstance(file, FileIO)  # noqa: S101  # for the types alone
     return file
 

@@ -30,7 +30,7 @@ class Threads:
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
 
     async def finish(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run short work in a thread and wait for its end, even when cancelled, so that it does not go on unseen."""
+        """Run short work in a thread and wait for its end, even when cancelled, so that it does not continue alone."""
         future = asyncio.wrap_future(self.submit(work, *args, **kwargs))
         try:
             return await asyncio.shield(future)

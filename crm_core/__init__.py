@@ -4,13 +4,15 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
-from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     CrmError,
     DeliveryFinishedError,
+    DuplicateRequestError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -50,6 +52,7 @@ from crm_core.model.entities import (
 from crm_core.model.events import Event, EventKind
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
+from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     Database,
@@ -78,7 +81,7 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search, Steps
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search, Steps
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState

@@ -10,12 +10,14 @@ CrmError
 ├── InUseError                    other records refer to the record to delete
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
-├── RequestInProgressError        a request with the same idempotency key has not ended yet
+├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
 ├── NotAuthenticatedError         credentials are missing or wrong
 ├── PermissionDeniedError         the caller lacks a permission
 ├── ThrottledError                too many attempts; has the seconds to wait
 └── UnavailableError              the store cannot answer now; has the seconds to wait
+
+DuplicateRequestError             a store says that another request with the same key was committed first
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +76,7 @@ class WrongCredentialsError(InvalidError):
 
 
 class UsernameTakenError(InvalidError):
-    """Another user has the name that a new user was to have."""
+    """The name of a new user belongs to another user."""
 
     def __init__(self) -> None:
         super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
@@ -124,7 +126,7 @@ class VersionConflictError(CrmError):
 
 
 class RequestInProgressError(CrmError):
-    """A request with the same idempotency key has not ended yet."""
+    """A request with the same idempotency key is in progress."""
 
     def __init__(self, detail: str = "A request with this idempotency key is still in progress.") -> None:
         super().__init__(detail)
@@ -135,6 +137,10 @@ class IdempotencyKeyReusedError(CrmError):
 
     def __init__(self, detail: str = "This idempotency key was used for another request.") -> None:
         super().__init__(detail)
+
+
+class DuplicateRequestError(Exception):
+    """Another request with the same idempotency key was committed first. Stores raise it; no use case does."""
 
 
 class NotAuthenticatedError(CrmError):
@@ -192,8 +198,13 @@ def flatten(problems: Problems, path: str = "") -> Iterable[str]:
 
 
 def not_a_choice(value: str) -> Problem:
-    """Return the problem of a text that is none of the allowed ones."""
+    """Return the problem of a text that is not one of the allowed ones."""
     return Problem("invalid_choice", f'"{value}" is not a valid choice.')
+
+
+def too_many_elements(limit: int) -> Problem:
+    """Return the problem of a list or object with more than ``limit`` elements."""
+    return Problem("max_length", f"Ensure this field has no more than {limit} elements.")
 
 
 def invalid(field: str, code: str, message: str) -> InvalidError:

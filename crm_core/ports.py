@@ -1,4 +1,4 @@
-"""What the core asks of the world. Adapters need not import these to conform; mypy checks that they do.
+"""Ports: the interfaces that adapters implement. Adapters need not import them; mypy checks that they conform.
 
 ``docs/how-to/write-an-adapter.md`` goes through writing a Database; ``crm_core.testing`` has the facts that each
 adapter must show.
@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
-from crm_core.engine.changes import Decide
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange
 from crm_core.model.files import OpenFile, StoredFile
+from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import Key, Known, Needs
+from crm_core.rules.needs import Known, Needs
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
@@ -24,61 +25,61 @@ from crm_core.webhooks.retries import Result
 
 
 class Database(Protocol):
-    """Keeps records. Every method may raise UnavailableError, and nothing else of the store's own.
+    """Keeps records. Every method may raise UnavailableError, and no other error of the store's own.
 
-    Where a ``reader`` is named, the id of the user who asks, they see all that they wrote before, but what others
-    wrote may be some seconds late; else all is seen that is committed.
+    ``reader`` is the id of the user who reads. With it, a read shows everything that this user wrote, but changes of
+    others may be some seconds late; without it, a read shows everything that is committed.
     """
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
-        """The record as clients see it, or None."""
+        """Return the record as clients see it, or None."""
 
     async def known(self, needs: Needs) -> Known:
-        """Read what is needed, without any intent to change it."""
+        """Read what is needed, without an intention to change it."""
 
     async def page(self, query: Query, *, reader: int | None = None) -> Page:
-        """One page of a list: at most ``query.limit`` records, which must be given."""
+        """Return one page of a list: at most ``query.limit`` records, which must be given."""
 
     def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
-        """A whole list as documents joined by commas, in pieces of bounded size."""
+        """Yield a whole list as documents joined by commas, in pieces of bounded size."""
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
-        """The names of the fields that the changes of a record after a version touched, in alphabetical order."""
+        """Return the names of the fields that changed after a version of a record, in alphabetical order."""
 
     async def change(self, decide: Decide) -> Document | None:
-        """Run a :class:`~crm_core.engine.changes.Decision` and commit its changes, all or nothing.
+        """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.
 
-        The commit holds only if all that was known still does; otherwise another run begins. ``decide`` is pure: it
-        may be run often, and in any thread. A record's new version is that of its event.
+        The commit succeeds only if everything that was known is still true; otherwise another run begins. ``decide`` is
+        pure: it may run several times, and in any thread. A record's new version is that of its event.
 
-        Returns the record that the changes name as their answer, as it is then. What the decision raises passes
-        through and leaves nothing behind. Raises DuplicateRequestError for a receipt that another request has left.
+        Returns the record that the changes name as their answer, as it is after the commit. Errors of the decision pass
+        through, and nothing is written. Raises DuplicateRequestError if another request has left the receipt.
         """
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        """The receipt of a request of the last ``changes.RECEIPTS_KEPT`` with this idempotency key."""
+        """Return the receipt of a request with this key, if it is not older than ``receipts.RECEIPTS_KEPT``."""
 
 
 class Accounts(Protocol):
-    """Authenticates requests and logins. Methods may raise UnavailableError, and nothing else of the store's own."""
+    """Authenticates requests and logins. Methods may raise UnavailableError, and no other error of the store's own."""
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
         """Return the user whose token has this hash, and the catalog version of every entity at this moment.
 
-        None if the token is unknown, revoked or too long unused. A disabled user raises NotAuthenticatedError.
+        None if the token is unknown, revoked or expired. Raises NotAuthenticatedError for a disabled user.
         """
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user, whose name may be in any Unicode form."""
 
     async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
-        """Keep a new password hash; tokens stay. With ``if_hash`` only if that is the present hash."""
+        """Keep a new password hash; tokens stay. With ``if_hash`` only if that is the current hash."""
 
     async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
         """Keep a token of an active user; return whether it was kept.
 
         Args:
-            user_id: whose token it is.
+            user_id: the user's id.
             token: its hash, 32 bytes.
             prefix: its first characters.
             if_hash: keep it only if this is still the hash of the user's password.
@@ -110,7 +111,7 @@ class Accounts(Protocol):
 
 
 class Users(Accounts, Protocol):
-    """Manages users, groups and tokens: what administrators do, beside all of Accounts.
+    """Manages users, groups and tokens for administrators; includes Accounts.
 
     A new store has no users and the groups of ``crm_core.model.permissions.GROUPS``. Names are checked by the use
     cases (``crm_core.use_cases.users``); those of users may be in any Unicode form and are kept in NFC.
@@ -142,7 +143,7 @@ class Users(Accounts, Protocol):
         """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
 
     async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
-        """Return the tokens of a user that are not too long unused, the oldest first."""
+        """Return the tokens of a user that have not expired, the oldest first."""
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
@@ -151,27 +152,27 @@ class Users(Accounts, Protocol):
         """Return the permissions of every group."""
 
     async def grant(self, group: str, permissions: Iterable[str]) -> bool:
-        """Give a group permissions; return whether the group is new and was made."""
+        """Give a group permissions; return whether the group was created by this."""
 
     async def revoke(self, group: str, permissions: Iterable[str]) -> None:
         """Take permissions from a group. Raises NotFoundError for an unknown group."""
 
 
 class Passwords(Protocol):
-    """Hashes passwords, outside the event loop. Raises UnavailableError when too many wait."""
+    """Hashes passwords outside the event loop. Raises UnavailableError if too many calls wait."""
 
     async def hash(self, password: str) -> str:
         """Return a salted hash of a password."""
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Return whether the hash is of the password. None takes the same time, and is never right."""
+        """Return whether the hash is of the password. None takes the same time and returns False."""
 
     def is_outdated(self, password_hash: str) -> bool:
         """Return whether the hash was made with other parameters than today's."""
 
 
 class Outbox(Protocol):
-    """Keeps deliveries until they are sent, for workers. Time is the store's own. May raise UnavailableError."""
+    """Keeps deliveries until they are sent, for workers. The clock is that of the store. May raise UnavailableError."""
 
     async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
         """Return attempts that are due, each under a lease within which no other worker is given it.
@@ -191,7 +192,7 @@ class Outbox(Protocol):
         """Record the results of attempts and return the health of the webhooks that failed.
 
         A result whose claim is not the latest changes nothing: its lease was over, and another worker has the delivery.
-        One that was cancelled during the attempt stays so unless it was accepted.
+        A delivery that was cancelled during the attempt stays cancelled unless the receiver accepted it.
         """
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
@@ -245,44 +246,44 @@ class WebhookSender(Protocol):
     """Sends requests to webhooks' receivers."""
 
     async def send(self, attempt: Attempt) -> Outcome:
-        """Try once, within a total deadline. The outcome says what went wrong; nothing is raised."""
+        """Try once, within a total deadline, and return the outcome, which says what went wrong. Raises nothing."""
 
 
 class FileStore(Protocol):
-    """Keeps files by their keys (``crm_core.rules.images``), written once, whole or not at all, and never changed.
+    """Keeps files by their keys (``crm_core.model.files``), written once, completely or not at all, and never changed.
 
-    Methods may raise UnavailableError, and nothing else of the store's own.
+    Methods may raise UnavailableError, and no other error of the store's own.
     """
 
     def url(self, key: str) -> str:
-        """The address of a file, under which clients find it for as long as it is kept."""
+        """Return the URL of a file, which is valid as long as the file is kept."""
 
     def key(self, url: str) -> str | None:
-        """The key of the file whose address this is; None for an address that is none of this store's."""
+        """Return the key of the file with this URL; None for a URL of another store."""
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
         """Keep a file.
 
-        What ``content`` raises passes through. Then, and when the caller is cancelled, nothing is kept.
+        Errors of ``content`` pass through. After an error or a cancellation nothing is kept.
 
         Args:
             key: a key that was never used.
-            content: the bytes, in pieces; they are read as fast as they can be kept.
-            name: what people call the file, which a store may tell those who download it.
+            content: the bytes in pieces; they are read as fast as they can be stored.
+            name: a name for people, which a store may offer to those who download the file.
         """
 
     async def open(self, key: str) -> OpenFile | str | None:
-        """A file, or a URL under which anybody finds it for some minutes; None where it is known not to be there."""
+        """Return the file, or a URL that works for anybody for some minutes; None if it is known not to exist."""
 
     async def delete(self, key: str) -> None:
-        """Forget a file, if it is there."""
+        """Delete a file, if it exists."""
 
     def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
-        """What is kept in the folder ``prefix``, which ends with a slash, or everywhere; in no order.
+        """Yield the files in the folder ``prefix``, which ends with a slash, or all files; in no order.
 
-        What is left of interrupted writes comes too, under keys that are longer than those of files.
+        Remains of interrupted writes are included, under keys that are longer than those of files.
         """
 
 
-#: Tells what kind of image a file is by its first bytes; None for anything that is no image of ours.
+#: Returns the kind of an image by its first bytes; None if it is not an image of an accepted kind.
 ReadHeader: TypeAlias = Callable[[bytes], ImageHeader | None]

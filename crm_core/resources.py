@@ -1,4 +1,4 @@
-"""The table of resources. They share one engine; what differs is a row here, and the pure rules that the row names."""
+"""The table of resources. They share one engine; each row has what differs, with the pure rules of the resource."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -20,8 +20,9 @@ from crm_core.model.entities import (
     Service,
     TransferRequest,
 )
+from crm_core.model.records import Record
 from crm_core.rules import attributes, education, pipelines, webhooks
-from crm_core.rules.needs import Cascade, Proposal, Record, Validate, without_needs
+from crm_core.rules.needs import Cascade, Proposal, Validate, without_needs
 from crm_core.webhooks.entity import Webhook
 
 
@@ -43,22 +44,22 @@ class Resource:
         name: its name in keys, tables and attribute definitions.
         path: its segment in URLs.
         entity: the class whose fields it has.
-        noun: its name in permissions.
+        model_name: its name in permissions, as Django names models.
         label: singular and plural for people.
-        filters: query parameters beside its references, with how they match: ``exact`` or ``contains``.
+        filters: query parameters besides its references, each with its operator, ``exact`` or ``contains``.
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
-        hidden: ids that are kept beside each record and never shown, which its rule sets and searches can name.
-        defaults_to_now: fields that are the time of creation unless they are sent.
-        validate: its own rule for a record that is written.
-        cascade: its rule for the records that change with one of its own.
+        hidden: ids that are stored beside each record and never shown; its rule sets them, and searches can use them.
+        defaults_to_now: fields whose default is the time of creation.
+        validate: its own rule for a record that is created or changed.
+        cascade: its rule for other records that change together with one of its records.
     """
 
     name: str
     path: str
     entity: type
-    noun: str
+    model_name: str
     label: tuple[str, str]
     filters: Mapping[str, str] = attrs.field(factory=dict)
     ordering: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class Resource:
 
     @cached_property
     def references(self) -> Mapping[str, str]:
-        """Return which resource each of its references names, by field."""
+        """Return the name of the resource that each reference refers to, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
 
     @property
@@ -96,14 +97,14 @@ class Resource:
 
     def permission(self, action: str) -> str:
         """Return the permission for view, add, change or delete."""
-        return permissions.permission(action, self.noun)
+        return permissions.permission(action, self.model_name)
 
 
 CLIENTS: Final = Resource(
     name="client",
     path="clients",
     entity=Client,
-    noun="client",
+    model_name="client",
     label=("client", "clients"),
     filters={"name": "contains"},
     ordering=("name", "created_at"),
@@ -114,7 +115,7 @@ SERVICES: Final = Resource(
     name="service",
     path="services",
     entity=Service,
-    noun="service",
+    model_name="service",
     label=("service", "services"),
     filters={"name": "contains"},
     ordering=("name", "created_at"),
@@ -126,7 +127,7 @@ PIPELINES: Final = Resource(
     name="pipeline",
     path="pipelines",
     entity=Pipeline,
-    noun="pipeline",
+    model_name="pipeline",
     label=("pipeline", "pipelines"),
     filters={"name": "contains"},
     ordering=("name",),
@@ -138,7 +139,7 @@ LEADS: Final = Resource(
     name="lead",
     path="leads",
     entity=Lead,
-    noun="lead",
+    model_name="lead",
     label=("lead", "leads"),
     filters={"name": "contains", "stage": "exact"},
     ordering=("name", "created_at"),
@@ -151,7 +152,7 @@ FOLLOW_UPS: Final = Resource(
     name="follow_up",
     path="follow-ups",
     entity=FollowUp,
-    noun="followup",
+    model_name="followup",
     label=("follow-up", "follow-ups"),
     ordering=("follow_up_date", "created_at"),
     search=("comment",),
@@ -162,7 +163,7 @@ COHORTS: Final = Resource(
     name="cohort",
     path="cohorts",
     entity=Cohort,
-    noun="cohort",
+    model_name="cohort",
     label=("cohort", "cohorts"),
     filters={"name_cohort": "contains"},
     ordering=("name_cohort", "start_date", "end_date"),
@@ -173,7 +174,7 @@ ENROLLMENTS: Final = Resource(
     name="enrollment",
     path="enrollments",
     entity=Enrollment,
-    noun="enrollment",
+    model_name="enrollment",
     label=("enrollment", "enrollments"),
     filters={"pathway_name": "contains"},
     ordering=("pathway_name",),
@@ -183,7 +184,7 @@ ENROLLMENT_DETAILS: Final = Resource(
     name="enrollment_detail",
     path="enrollment-details",
     entity=EnrollmentDetail,
-    noun="enrollmentdetail",
+    model_name="enrollmentdetail",
     label=("enrollment detail", "enrollment details"),
     validate=education.validate_enrollment_detail,
 )
@@ -191,7 +192,7 @@ TRANSFER_REQUESTS: Final = Resource(
     name="transfer_request",
     path="transfer-requests",
     entity=TransferRequest,
-    noun="transferrequest",
+    model_name="transferrequest",
     label=("transfer request", "transfer requests"),
     filters={"student_name": "contains"},
     ordering=("student_name", "cohort_request", "possible_transfer_date"),
@@ -202,7 +203,7 @@ ATTRIBUTES: Final = Resource(
     name="attribute",
     path="attributes",
     entity=Attribute,
-    noun="attribute",
+    model_name="attribute",
     label=("attribute", "attributes"),
     filters={"name": "contains", "type": "exact", "is_required": "exact"},
     ordering=("name", "label"),
@@ -214,7 +215,7 @@ WEBHOOKS: Final = Resource(
     name="webhook",
     path="webhooks",
     entity=Webhook,
-    noun="webhook",
+    model_name="webhook",
     label=("webhook", "webhooks"),
     filters={"name": "contains", "model": "exact", "is_active": "exact"},
     ordering=("name",),
@@ -222,7 +223,7 @@ WEBHOOKS: Final = Resource(
     validate=webhooks.validate_webhook,
 )
 
-#: All resources by name, what others refer to first.
+#: All resources by name; referenced resources come first.
 RESOURCES: Final[Mapping[str, Resource]] = {
     resource.name: resource
     for resource in (
@@ -244,7 +245,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
 def referring(resource: Resource, *, owned: bool) -> tuple[tuple[Resource, str], ...]:
     """Return each resource and field that refers to this one's records (decision 13).
 
-    With ``owned`` those whose records belong to the one that they refer to, else the others.
+    With ``owned`` only fields that refer to the owner of their record, else only the others.
     """
     return tuple(
         (other, name)

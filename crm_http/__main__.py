@@ -1,4 +1,4 @@
-"""The entry point of the `crm` command: it says what to install if packages that it needs are missing."""
+"""The entry point of the `crm` command; it reports which packages to install if some are missing."""
 
 import sys
 from typing import Final
@@ -9,7 +9,7 @@ _PACKAGES: Final = ("crm_core", "crm_adapters", "crm_http")
 def main() -> int:
     """Run the command of this process; return the exit code."""
     try:
-        from crm_http.cli import main  # noqa: PLC0415  # it needs what may be missing
+        from crm_http.cli import main  # noqa: PLC0415  # it imports packages that may be missing
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in _PACKAGES:
             raise

@@ -1,4 +1,4 @@
-"""The app: every endpoint, mounted on the ports. It does not know which adapters stand behind them."""
+"""The app: all endpoints on the ports. It is independent of the adapters."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +19,7 @@ from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
+from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
@@ -59,7 +60,7 @@ def create_app(
         ready: returns whether requests can be answered now.
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
-        observers: are called after each request.
+        observers: functions that are called after each request.
     """
     endpoints = [
         *account_endpoints(accounts, passwords),
@@ -67,10 +68,11 @@ def create_app(
         *health_endpoints(ready),
         *page_endpoints(),
     ]
+    endpoints += root_endpoints(endpoints)
     app = Litestar(
         route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),
-        exception_handlers=EXCEPTION_HANDLERS,  # type: ignore[arg-type]  # each takes the kind of error that it stands under
+        exception_handlers=EXCEPTION_HANDLERS,  # type: ignore[arg-type]  # each handler takes the class of its key
         lifespan=list(lifespan),
         openapi_config=None,
         logging_config=None,
@@ -98,9 +100,10 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:
     """Return the endpoints of follow-ups, documented without ``/api`` and expected with it (decision 1)."""
     for prefix, name in (("", "follow_ups"), ("/api", "api_follow_ups")):
-        place = f"{prefix}/services/{{parent}}/{FOLLOW_UPS.path}"
-        yield from record_endpoints(RecordRoutes(FOLLOW_UPS, db, place, _parent_id, name=name))
+        place = f"{prefix}/services/{{service}}/{FOLLOW_UPS.path}"
+        routes = RecordRoutes(FOLLOW_UPS, db, place, _service_id, name=name, is_deprecated=bool(prefix))
+        yield from record_endpoints(routes)
 
 
-def _parent_id(request: AnyRequest) -> UUID:
-    return path_id(request, "parent")
+def _service_id(request: AnyRequest) -> UUID:
+    return path_id(request, "service")

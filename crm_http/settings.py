@@ -1,6 +1,6 @@
 """The settings of the CRM, read from environment variables and checked.
 
-A setting is a field of `Settings`, with its default, its meaning and the texts that it takes. Its variable is the
+A setting is a field of `Settings`, with its default, its meaning and the accepted texts. Its variable is the
 field's name in capitals after ``CRM_``.
 """
 
@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from crm_core.errors import InvalidError
+from crm_core.model.accounts import TOKEN_DAYS
 from crm_core.rules.accounts import check_password
+from crm_core.rules.images import MAX_IMAGE_BYTES
 from crm_core.webhooks.retries import DELAYS
 from crm_http.environment import PREFIX, meant_by, variables_of
 
@@ -217,7 +219,7 @@ class Settings:
     )
     workers: int = _setting(_integer(1, 64), 1, "number of worker processes")
     admin_password: str | None = _setting(_PASSWORD, None, "password of the first user", is_secret=True)
-    token_days: int = _setting(_integer(1, 3_650), 30, "a token expires after so many days without use")
+    token_days: int = _setting(_integer(1, 3_650), TOKEN_DAYS, "a token expires after this many days without use")
     s3_bucket: str | None = _setting(_BUCKET_NAME, None, "bucket for files")
     s3_endpoint_url: str | None = _setting(
         _WEB_ADDRESS, None, "URL of an S3 server that is not Amazon's", is_secret=True
@@ -230,7 +232,9 @@ class Settings:
         default=False,
         meaning="`1`: only users who may view the record can read its images, wherever files are stored",
     )
-    upload_mb: int = _setting(_integer(1, 1_000), 10, "maximum size of an image, in units of 1,048,576 bytes")
+    upload_mb: int = _setting(
+        _integer(1, 1_000), MAX_IMAGE_BYTES // 2**20, "maximum size of an image, in units of 1,048,576 bytes"
+    )
     upload_keep_metadata: bool = _setting(
         _FLAG,
         default=False,

@@ -24,6 +24,7 @@ BEYOND_SCHEMAS = re.compile(
     | list_of_images\.\d+:\ Enter\ a\ valid\ URL\.  # an address has more rules than a pattern can tell
     | cursor:\ Invalid\ cursor
     | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
+    | [^:]*:\ Ensure\ this\ field\ has\ no\ more\ than\ \d+\ characters\.  # a number that is sent as a text: its digits
     | [^:]*:\ Datetime\ value\ out\ of\ range\.  # its year has no four digits in UTC
     """,
     re.VERBOSE | re.DOTALL,

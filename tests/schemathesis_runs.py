@@ -1,13 +1,16 @@
-"""Schemathesis, as ``schemathesis.toml`` sets it up, over a server."""
+"""Schemathesis, as ``schemathesis.toml`` sets it up, over a server, with all that the server takes."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NamedTuple
 
 from tests.http.conftest import Server
+from tests.lenient import definitions, lenient_document
 
 ROOT = pathlib.Path(__file__).parents[1]
 _SCHEMATHESIS = pathlib.Path(sys.executable).parent / "schemathesis"
@@ -20,23 +23,28 @@ class Result(NamedTuple):
     output: str
 
 
-def run(server: Server, token: str, *options: str) -> Result:
-    """Run it with a token, or with none."""
+def run(server: Server, token: str, *options: str, knows_attributes: bool = False) -> Result:
+    """Run it with a token, or with none; with the attributes that are defined, or without."""
     second = server.api().token
+    document = lenient_document(definitions(server.api().get) if knows_attributes else None)
     begun = time.monotonic()
-    done = subprocess.run(
-        [
-            _SCHEMATHESIS,
-            *("run", f"http://127.0.0.1:{server.port}/schema/openapi.json", "--warnings", "off", "--no-color"),
-            *(("-H", f"Authorization: Token {token}") if token else ()),
-            *options,
-        ],
-        cwd=ROOT,
-        env=os.environ | {"CRM_SECOND_TOKEN": second},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as description:
+        json.dump(document, description)
+        description.flush()
+        done = subprocess.run(
+            [
+                _SCHEMATHESIS,
+                *("run", description.name, "--url", f"http://127.0.0.1:{server.port}"),
+                *("--warnings", "off", "--no-color"),
+                *(("-H", f"Authorization: Token {token}") if token else ()),
+                *options,
+            ],
+            cwd=ROOT,
+            env=os.environ | {"CRM_SECOND_TOKEN": second},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     print(f"Schemathesis took {time.monotonic() - begun:.1f} s: {done.stdout.strip().splitlines()[-1:]}")
     return Result(done.returncode, done.stdout + done.stderr)
 

@@ -14,6 +14,7 @@ import crm_core.testing
 from crm_http.cli.main import crm
 from crm_http.settings import Settings, described, variable
 from crm_http.statuses import STATUSES
+from tests.fields_page import PAGE, page
 from tests.markdown import ROOT, blocks
 
 README = ROOT / "README.md"
@@ -73,7 +74,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
     },
-    "docs/how-to/webhooks.md": {"Create a webhook and inspect its deliveries 1": FOLLOWED},
+    "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
+    "docs/how-to/webhooks.md": {
+        "Create a webhook and inspect its deliveries 1": FOLLOWED,
+        "Write a receiver 1": "tests/http/test_webhook_receiver.py",
+    },
     "docs/how-to/write-an-adapter.md": {
         "A Database, in seven steps 1": FOLLOWED,
         "Compare it 1": FOLLOWED,
@@ -136,12 +141,14 @@ def files_named(page: str) -> Iterator[str]:
     text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
     text += "".join(f"`{module.replace('.', '/')}.py`" for module in re.findall(r"python -m (tests[\w.]+)", text))
     for name in re.findall(r"`([\w./-]+)`", text):
-        is_file = re.search(r"\.(py|md|toml|json|jsonl|txt)$", name) or re.match(rf"({'|'.join(FOLDERS)})/", name)
+        is_file = re.search(r"\.(py|md|toml|json|jsonl|txt)$", name) or re.match(
+            rf"({'|'.join(map(re.escape, FOLDERS))})/", name
+        )
         if is_file and name not in ELSEWHERE:
             yield name
 
 
-FOLDERS = [path.name for folder in (ROOT, ROOT / "tests") for path in folder.iterdir() if path.is_dir()]
+FOLDERS = [re.escape(path.name) for folder in (ROOT, ROOT / "tests") for path in folder.iterdir() if path.is_dir()]
 
 
 def places(page: str, name: str) -> Iterator[pathlib.Path]:
@@ -296,3 +303,7 @@ def test_the_glossary_explains_the_names_that_are_our_own() -> None:
     assert {"Needs", "Known", "Changes", "catalog", "claim", "lease", "receipt", "caller", "actor"} <= set(terms)
     assert terms == sorted(terms, key=str.lower)
     assert names <= {name for module in (crm_core, crm_core.testing) for name in module.__all__}
+
+
+def test_the_page_of_fields_is_what_the_entities_say() -> None:
+    assert PAGE.read_text("utf-8") == page()

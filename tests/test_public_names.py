@@ -32,22 +32,41 @@ PUBLIC: Mapping[str, str] = {
         PayloadContext WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches
         payloads
     """,
-    "crm_adapters.documents": "body_of decode decode_list encode",
+    "crm_adapters.json_documents": "body_of decode decode_list encode",
+    "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
     "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFileStore MemoryOutbox RecordingSender",
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase EmbeddedServerError Pool PostgresAccounts PostgresDatabase PostgresOutbox
-        UnfitDatabaseError embedded_server migrate
+        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresOutbox UnfitDatabaseError migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AnswerError AsyncClient Client DeliveryReport DryRunResult Me NoAnswerError RecordOperations
-        RecordOperationsWithImages RecordOperationsWithTasks Retry UploadedImage WebhookOperations
-        WebhookWithSecret version_of
+        UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
+        ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
+        Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp
+        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoResponseError
+        NotAuthenticatedError NotFoundError Note NoteInput PermissionDeniedError Pipeline Problem Problems
+        RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError Retry
+        Service SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant
+        TeachingAssistantInput ThrottledError TransferRequest UnavailableError UnreadableEventError
+        UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations
+        WebhookReceiver WebhookWithSecret version_of
+    """,
+    "crm_http.client.resources": """
+        AttributeCreate AttributeFilters AttributeMerge AttributeOperations AttributeUpdate ClientCreate
+        ClientFilters ClientMerge ClientOperations ClientUpdate CohortCreate CohortFilters CohortMerge
+        CohortOperations CohortUpdate EnrollmentCreate EnrollmentDetailCreate EnrollmentDetailFilters
+        EnrollmentDetailMerge EnrollmentDetailOperations EnrollmentDetailUpdate EnrollmentFilters
+        EnrollmentMerge EnrollmentOperations EnrollmentUpdate FollowUpCreate FollowUpFilters FollowUpMerge
+        FollowUpOperations FollowUpUpdate LeadCreate LeadFilters LeadMerge LeadOperations LeadUpdate
+        PipelineCreate PipelineFilters PipelineMerge PipelineOperations PipelineUpdate ServiceCreate
+        ServiceFilters ServiceMerge ServiceOperations ServiceUpdate TransferRequestCreate TransferRequestFilters
+        TransferRequestMerge TransferRequestOperations TransferRequestUpdate WebhookCreate WebhookFilters
+        WebhookMerge WebhookRecordOperations WebhookUpdate
     """,
 }
 

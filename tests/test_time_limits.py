@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from crm_adapters import s3
-from crm_adapters.postgres.connection import options, pool, timeouts
+from crm_adapters.postgres.connection import options, pool, session, timeouts
 from crm_adapters.webhooks import HttpWebhookSender, egress, sender
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.rules.login_throttle import ADDRESS_MEMORY, FAILURE_WINDOW
@@ -32,7 +32,7 @@ def default(function: Callable[..., object], parameter: str) -> object:
 
 
 def of_postgres(setting: str) -> float:
-    return float(options.SETTINGS[setting].removesuffix("s"))
+    return float(session.SETTINGS[setting].removesuffix("s"))
 
 
 def of_libpq(parameter: str) -> float:

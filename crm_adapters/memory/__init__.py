@@ -1,7 +1,7 @@
-"""Everything in memory: for embedding without a database, for trying things out, for fast tests.
+"""All ports in memory: for embedding without a database, for experiments, and for fast tests.
 
-It behaves as a store of documents does: what is read back has been through its JSON. Nothing here awaits between
-reading and committing, so within one event loop nothing can come in between; threads must not share a database.
+Records are stored as JSON documents, as in a database. Nothing is awaited between reading and committing, so changes
+are isolated within one event loop; threads must not share a database.
 """
 
 from crm_adapters.memory.accounts import MemoryAccounts

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
 from crm_core.model.permissions import GROUPS
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
 from crm_core.rules.attributes import ENTITIES
@@ -34,15 +34,15 @@ class MemoryAccounts:
     """Keeps users, groups and tokens in memory (``crm_core.ports.Users``, and so ``Accounts``).
 
     Args:
-        token_days: after how many days without use a token ends.
+        token_days: after how many days without use a token expires.
         clock: returns the time, UTC.
 
     Attributes:
-        catalog_versions: the version of every entity's attributes and webhooks; the database that keeps those
-            moves it, and it comes with every authentication.
+        catalog_versions: the version of every entity's attributes and webhooks. Their database increments it, and every
+            authentication returns it.
     """
 
-    def __init__(self, *, token_days: int = 30, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, *, token_days: int = TOKEN_DAYS, clock: Callable[[], datetime] = utc_now) -> None:
         self.catalog_versions = dict.fromkeys(ENTITIES, 1)
         self._unused_for = timedelta(days=token_days)
         self._clock = clock
@@ -71,7 +71,7 @@ class MemoryAccounts:
         return (entry.account.user.id, entry.password_hash) if entry and entry.account.is_active else None
 
     async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
-        """Keep another hash, with ``if_hash`` only if that is the present one; tokens stay."""
+        """Keep another hash, with ``if_hash`` only if that is the current one; tokens stay."""
         entry = self._entries[user_id]
         if if_hash in (None, entry.password_hash):
             self._entries[user_id] = attrs.evolve(entry, password_hash=password_hash)
@@ -174,7 +174,7 @@ class MemoryAccounts:
         return await self.revoke_tokens(user_id)
 
     async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
-        """Return the tokens of a user that are not too long unused, the oldest first."""
+        """Return the tokens of a user that have not expired, the oldest first."""
         return [
             entry.token for entry in self._tokens.values() if entry.user_id == user_id and not self._is_unused(entry)
         ]
@@ -195,7 +195,7 @@ class MemoryAccounts:
         return dict(self._groups)
 
     async def grant(self, group: str, permissions: Iterable[str]) -> bool:
-        """Give a group permissions; return whether the group is new and was made."""
+        """Give a group permissions; return whether the group was created by this."""
         is_new = group not in self._groups
         self._groups[group] = self._groups.get(group, frozenset()) | set(permissions)
         return is_new

@@ -8,16 +8,19 @@ from uuid import UUID
 
 import attrs
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500
@@ -40,11 +43,11 @@ class MemoryDatabase:
 
     Args:
         accounts: whose users records may refer to.
-        clock: gives the time by which deliveries are due, UTC.
+        clock: returns the time by which deliveries are due, UTC.
 
     Attributes:
         accounts: whose users records may refer to.
-        events: what happened, in order.
+        events: all events, in order.
         outbox: the deliveries to webhooks.
     """
 
@@ -87,7 +90,7 @@ class MemoryDatabase:
         return sorted({name for event in later for name in event.changes})
 
     async def change(self, decide: Decide) -> Document | None:
-        """Read, decide and commit; nothing can come in between."""
+        """Read, decide and commit; no other change runs in between."""
         decision = Decision(decide)
         while decision.needs:
             decision.send(self._read(decision.needs))
@@ -163,7 +166,7 @@ class MemoryDatabase:
         return [row for _, row in sorted(placed, reverse=query.descending)]
 
     def _commit(self, changes: Changes) -> None:
-        # All documents are made before the first is kept: should one fail, nothing has changed.
+        # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
         rows = {write.key: self._row(write) for write in changes.writes}
         for key, row in rows.items():
             self._keep(key, row)
@@ -174,8 +177,8 @@ class MemoryDatabase:
         if isinstance(write, Remove):
             return None
         before = self._rows[write.key.resource].get(write.key.id)
-        body = documents.encode(write.value)
-        value = documents.decode(write.key.resource, body)
+        body = json_documents.encode(write.value)
+        value = json_documents.decode(write.key.resource, body)
         if before is None:
             return _Row(1, body, value, write.hidden)
         return _Row(before.version + 1, body, value, {**before.hidden, **write.hidden})

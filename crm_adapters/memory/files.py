@@ -14,30 +14,30 @@ class MemoryFileStore:
         self._files: dict[str, tuple[bytes, datetime]] = {}
 
     def url(self, key: str) -> str:
-        """The address of a file, at the app itself."""
+        """Return the URL of a file, at the app itself."""
         return SITE_FILES + key
 
     def key(self, url: str) -> str | None:
-        """The key of the file whose address this is."""
+        """Return the key of the file with this URL."""
         return key_in(url, SITE_FILES)
 
-    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # nobody asks
-        """Keep a file."""
+    async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # not needed here
+        """Store a file."""
         self._files[key] = b"".join([piece async for piece in content]), datetime.now(UTC)
 
     async def open(self, key: str) -> OpenFile | None:
-        """A file."""
+        """Return a file, or None."""
         if key not in self._files:
             return None
         content, _ = self._files[key]
         return OpenFile(len(content), partial(_part, content))
 
     async def delete(self, key: str) -> None:
-        """Forget a file."""
+        """Delete a file, if it exists."""
         self._files.pop(key, None)
 
     async def stored(self, prefix: str = "") -> AsyncIterator[StoredFile]:
-        """What is kept under keys that begin with ``prefix``."""
+        """Yield the files whose keys begin with ``prefix``."""
         for key, (_, modified) in tuple(self._files.items()):
             if key.startswith(prefix):
                 yield StoredFile(key, modified)

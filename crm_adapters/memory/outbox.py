@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
 from crm_core.webhooks.circuit_breaker import Health
@@ -87,7 +87,7 @@ class MemoryOutbox:
             self._rows[delivery.id] = _Row(
                 delivery=delivery,
                 request=WebhookRequest(delivery.method, delivery.url, delivery.headers),
-                body=documents.body_of(delivery),
+                body=json_documents.body_of(delivery),
                 state="dead" if delivery.error else "pending",
                 error=delivery.error,
                 next_at=now,

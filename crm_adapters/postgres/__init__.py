@@ -1,6 +1,5 @@
-"""PostgreSQL 15 or later: records, accounts, migrations, and the embedded server."""
+"""PostgreSQL 15 or later: records, accounts, the outbox and migrations."""
 
-from crm_adapters.embedded.server import EmbeddedServerError, embedded_server
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import PostgresOutbox
@@ -9,12 +8,10 @@ from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate
 
 __all__ = [
     "ConnectedDatabase",
-    "EmbeddedServerError",
     "Pool",
     "PostgresAccounts",
     "PostgresDatabase",
     "PostgresOutbox",
     "UnfitDatabaseError",
-    "embedded_server",
     "migrate",
 ]

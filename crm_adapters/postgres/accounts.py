@@ -6,14 +6,13 @@ from typing import Any
 
 import attrs
 
-from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, Row
+from crm_adapters.postgres.connection.session import Connection, Row, transaction
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import query
 from crm_adapters.postgres.tokens import Tokens
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
 
@@ -23,11 +22,11 @@ class PostgresAccounts:
 
     Args:
         pool: where connections come from.
-        token_days: after how many days without use a token ends.
-        replica: what must know which transaction of a user was the last.
+        token_days: after how many days without use a token expires.
+        replica: is told the last transaction of each user.
     """
 
-    def __init__(self, pool: Pool, *, token_days: int = 30, replica: Replica | None = None) -> None:
+    def __init__(self, pool: Pool, *, token_days: int = TOKEN_DAYS, replica: Replica | None = None) -> None:
         self._pool = pool
         self._token_days = token_days
         self._tokens = Tokens(pool, token_days=token_days, replica=replica)
@@ -51,7 +50,7 @@ class PostgresAccounts:
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
-        """Keep another hash, with ``if_hash`` only if that is the present one; tokens stay."""
+        """Keep another hash, with ``if_hash`` only if that is the current one; tokens stay."""
         params = {"user_id": user_id, "password_hash": password_hash, "if_hash": if_hash}
         await self._pool.fetch(query("set_password"), params)
 
@@ -152,7 +151,7 @@ class PostgresAccounts:
             return len(await cursor.fetchall())
 
     async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
-        """Return the tokens of a user that are not too long unused, the oldest first."""
+        """Return the tokens of a user that have not expired, the oldest first."""
         params = {"user_id": user_id, "token_days": self._token_days}
         return [IssuedToken(*row) for row in await self._pool.fetch(query("list_tokens"), params)]
 
@@ -166,7 +165,7 @@ class PostgresAccounts:
         return {name: frozenset(permissions) for name, permissions in rows}
 
     async def grant(self, group: str, permissions: Iterable[str]) -> bool:
-        """Give a group permissions; return whether the group is new and was made."""
+        """Give a group permissions; return whether the group was created by this."""
         async with self._pool.connect() as connection, transaction(connection):
             cursor = await connection.execute(query("add_group"), {"name": group})
             is_new = await cursor.fetchone() is not None

@@ -1,4 +1,4 @@
-"""Demo data in bulk: what the app would have written one by one, by COPY, in one transaction."""
+"""Loads demo data in bulk, by COPY in one transaction; the rows are those that the app would write."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.demo import DEFINITIONS, PIPELINE, Company, Made
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
@@ -18,8 +18,9 @@ from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDa
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.engine.decisions import event_of
 from crm_core.model.accounts import Actor, Caller, User
+from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, PIPELINES, RESOURCES
-from crm_core.rules.needs import Key, Needs
+from crm_core.rules.needs import Needs
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
 
@@ -27,7 +28,7 @@ _BATCH: Final = 5_000
 _USERS: Final = b"select id, username, first_name, last_name, email from app_user where is_active order by id"
 _EVENT: Final = b"""
 copy event (resource, record, version, kind, actor, actor_name, request_id, at, changes) from stdin"""
-#: What GIN indexes put off grows large, so that they are brought up to date a few times instead of all the time.
+#: The pending list of GIN indexes grows large, so that they are updated a few times instead of all the time.
 _SETTINGS: Final = b"select set_config('gin_pending_list_limit', '64MB', true)"
 _REQUEST_ID: Final = "crm demo"
 
@@ -36,25 +37,25 @@ class DemoError(Exception):
     """Demo data cannot be loaded; one line that says what to do."""
 
 
-async def load(conninfo: str, *, clients: int, leads: int, seed: int, tell: Callable[[int, int], None]) -> Company:
-    """Load demo data, all or nothing; gives whose it is. Raises DemoError.
+async def load(conninfo: str, *, clients: int, leads: int, seed: int, progress: Callable[[int, int], None]) -> Company:
+    """Load demo data, all or nothing; return the company. Raises DemoError.
 
     Args:
         conninfo: a migrated database with at least one user.
-        clients: how many clients; a student comes with every fifth.
+        clients: how many clients; there is one student for every five.
         leads: how many leads.
-        seed: another one gives other records.
-        tell: called again and again with the records that were loaded, and how many they will be.
+        seed: each seed gives other records.
+        progress: is called repeatedly with the number of records loaded so far and the number of all.
     """
     with translated():
         try:
             async with await connect(conninfo, application_name="crm demo") as connection:
                 users = await _users(connection)
                 company = Company(clients=clients, leads=leads, seed=seed, users=users)
-                await _load(connection, company, tell)
+                await _load(connection, company, progress)
         except UniqueViolation:
             raise DemoError("Demo data of this seed and size is there already: choose another --seed.") from None
-        await _settle(conninfo, tuple(company.counts))
+        await _analyze(conninfo, tuple(company.counts))
     await follow_definitions(conninfo)
     return company
 
@@ -70,7 +71,7 @@ async def _users(connection: Connection) -> Sequence[User]:
     return users
 
 
-async def _load(connection: Connection, company: Company, tell: Callable[[int, int], None]) -> None:
+async def _load(connection: Connection, company: Company, progress: Callable[[int, int], None]) -> None:
     await connection.execute(_SETTINGS)
     database = PostgresDatabase.on(connection)
     who = caller(Actor(user=company.users[0], is_superuser=True), request_id=_REQUEST_ID)
@@ -82,8 +83,8 @@ async def _load(connection: Connection, company: Company, tell: Callable[[int, i
         for batch in _batches(made):
             await _copy(connection, resource, batch, stage_ids)
             done += len(batch)
-            tell(done, total)
-    # At last, as nobody else can define attributes until this is committed.
+            progress(done, total)
+    # Last, because other transactions cannot define attributes until this one is committed.
     await _define(database, who)
 
 
@@ -121,18 +122,18 @@ async def _copy(connection: Connection, resource: str, batch: Sequence[Made], st
 
 
 def _record(record: Any, hidden: Sequence[UUID]) -> bytes:
-    return _line(record.id, 1, documents.encode(record), *hidden)
+    return _line(record.id, 1, json_documents.encode(record), *hidden)
 
 
 def _event(resource: str, author: User, record: Any) -> bytes:
     who = Caller(actor=Actor(user=author), now=record.created_at, new_id=new_id, request_id=_REQUEST_ID)
     event = event_of(who, Key(resource, record.id), None, record)
     about = (event.resource, event.record, event.version, event.kind, event.actor, event.actor_name, event.request_id)
-    return _line(*about, event.at, documents.encode(event.changes))
+    return _line(*about, event.at, json_documents.encode(event.changes))
 
 
 def _line(*cells: object) -> bytes:
-    """A row in COPY's text format."""
+    """Return a row in the text format of COPY."""
     return b"\t".join(_escaped(each if isinstance(each, bytes) else str(each).encode()) for each in cells) + b"\n"
 
 
@@ -141,9 +142,9 @@ def _escaped(cell: bytes) -> bytes:
     return escaped if cell.isalnum() else escaped.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
 
 
-async def _settle(conninfo: str, tables: Sequence[str]) -> None:
-    """Have the planner know what is there, and indexes hold what they put off."""
+async def _analyze(conninfo: str, tables: Sequence[str]) -> None:
+    """Run ANALYZE, and flush the pending lists of GIN indexes."""
     async with await connect(conninfo, autocommit=True) as connection:
         for table in (*tables, "event"):
-            with suppress(InsufficientPrivilege):  # then the server does so by and by
+            with suppress(InsufficientPrivilege):  # then autovacuum does it later
                 await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))

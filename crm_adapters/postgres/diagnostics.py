@@ -1,4 +1,4 @@
-"""Diagnostics of the database servers for administrators, on connections of their own."""
+"""Examines the database servers for administrators, on separate connections."""
 
 import asyncio
 import math
@@ -11,8 +11,8 @@ import attrs
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from crm_adapters.postgres.connection.errors import translated
-from crm_adapters.postgres.connection.options import Connection, connect, is_behind_pooler
-from crm_adapters.postgres.connection.session import fetch
+from crm_adapters.postgres.connection.options import Connection, connect
+from crm_adapters.postgres.connection.session import fetch, is_behind_pooler
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
 from crm_adapters.postgres.records.replica import PRIMARY_IS_AT, REPLICA_IS_AT
 from crm_adapters.postgres.sql import migrations
@@ -36,9 +36,9 @@ class Examination:
     Attributes:
         place: host, port and database.
         version: the version as a number, 150004 for 15.4.
-        is_pooled: whether a pooler stands in between.
+        is_pooled: whether a pooler is in between.
         settings: some of the server's settings by name, in its own units.
-        clock_ahead: by how many seconds the server's clock is ahead of ours, as far as the round trip tells.
+        clock_ahead: by how many seconds the server's clock is ahead of ours, exact to the round-trip time.
         unfit: why this database cannot hold the CRM; empty if it can.
         pending: the names of the migrations that are missing.
     """
@@ -113,7 +113,7 @@ async def login_addresses(conninfo: str) -> Mapping[str, int]:
 async def seconds_behind(primary: str, replica: str) -> float | None:
     """Return the seconds until a replica has what the primary has now.
 
-    It is infinite beyond MAX_REPLICA_LAG, and None for a server that is no replica. Raises UnavailableError.
+    It is infinite beyond MAX_REPLICA_LAG, and None if the server is not a replica. Raises UnavailableError.
     """
     with translated():
         async with (

@@ -1,4 +1,4 @@
-"""PostgresOutbox: the deliveries that commits leave, for workers to send, and their log."""
+"""PostgresOutbox: the deliveries that commits leave for workers, and their log."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import translated
-from crm_adapters.postgres.connection.options import SET_LOCAL, connect, is_behind_pooler, parameters
+from crm_adapters.postgres.connection.options import connect, parameters
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Row
+from crm_adapters.postgres.connection.session import SET_LOCAL, Row, is_behind_pooler
 from crm_adapters.postgres.sql.statements import log, query
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
@@ -28,6 +28,8 @@ from crm_core.webhooks.retries import Result
 logger = logging.getLogger("crm.postgres")
 
 _BATCH: Final = 1000
+#: Connections of an outbox's own pool: if it waited behind requests, leases would run out.
+OUTBOX_CONNECTIONS: Final = 3
 #: Seconds between two notifications to other processes, and before listening again after a failure.
 _NOTIFY_INTERVAL: Final = 0.05
 _RETRY_INTERVAL: Final = 2.0
@@ -79,7 +81,9 @@ class PostgresOutbox:
             "blamed": [result.is_endpoints_failure for result in results],
             "methods": [result.request and result.request.method for result in results],
             "urls": [result.request and result.request.url for result in results],
-            "headers": [result.request and documents.encode(result.request.headers).decode() for result in results],
+            "headers": [
+                result.request and json_documents.encode(result.request.headers).decode() for result in results
+            ],
         }
         rows = await self._pool.fetch(query("record_results"), params)
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
@@ -167,8 +171,8 @@ class PostgresOutbox:
     def wake(self) -> None:
         """Wake the worker of this process and notify other processes; called after each commit.
 
-        A NOTIFY inside the transactions would make all commits of the server wait for one another. Here one
-        notification stands for all commits of a moment.
+        A NOTIFY inside the transactions would serialize all commits of the server. Here one notification is sent for
+        all commits within an interval.
         """
         self._wakeup.set()
         self._pending_notify = True
@@ -176,7 +180,7 @@ class PostgresOutbox:
             self._notifying = asyncio.create_task(self._notify())
 
     async def close(self) -> None:
-        """Stop what runs in the background; the pool is its owner's to close."""
+        """Stop the background tasks. The owner of the pool closes the pool."""
         tasks = [task for task in (self._notifying, self._listening) if task is not None]
         for task in tasks:
             task.cancel()

@@ -15,7 +15,7 @@ import msgspec
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Row
 from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
-from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import authenticate, query
 from crm_core.errors import UnavailableError
@@ -39,8 +39,8 @@ class Tokens:
 
     Args:
         pool: where connections come from.
-        token_days: after how many days without use a token ends.
-        replica: what must know which transaction of a user was the last.
+        token_days: after how many days without use a token expires.
+        replica: is told the last transaction of each user.
     """
 
     def __init__(self, pool: Pool, *, token_days: int, replica: Replica | None) -> None:
@@ -83,7 +83,7 @@ class Tokens:
         return found | read
 
     def _touch(self, hashes: list[bytes]) -> None:
-        """Record the use beside the request, not within it: it may fail, and may have to wait for the row."""
+        """Record the use in the background, because it may fail or have to wait for a lock."""
 
         async def touch() -> None:
             with suppress(UnavailableError):  # the next use records it

@@ -1,4 +1,4 @@
-"""Sending of webhooks by HTTP, to addresses that may be called."""
+"""Sends webhooks by HTTP, to allowed addresses only."""
 
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from crm_adapters.webhooks.egress import Egress
 from crm_adapters.webhooks.failure_texts import UnsendableError, outcome_of
 from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_core.webhooks.templates import is_reserved_header
+from crm_core.webhooks.headers import is_reserved_header
 
 _USER_AGENT: Final = b"crm-webhooks/1"
 _MAX_READ: Final = 65_536

@@ -1,1 +1,1 @@
-"""How a change is decided, and how a list is asked for."""
+"""The engine of all resources: decisions about changes, and queries of lists."""

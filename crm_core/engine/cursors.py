@@ -1,4 +1,4 @@
-"""Cursors: where a page of a list ends, as an opaque text for URLs."""
+"""Cursors: the end of a page of a list, as an opaque text for URLs."""
 
 import base64
 import binascii
@@ -77,7 +77,7 @@ def ordering_value(kind: FieldKind, value: str) -> Any:
     """Return what an ordering field sorts by, from its text on the wire. Raises RefusedError."""
     if kind == "datetime":
         time = read_datetime(value)
-        if iso(time) != value:  # no document shows it like this
+        if iso(time) != value:  # documents never have this form
             raise refuse("invalid", "Invalid cursor")
         return time
     if kind == "date":

@@ -1,12 +1,12 @@
-"""How a record is created, changed and removed: from what is known to the changes that are committed.
+"""The decisions to create, change and delete a record: generators that return the changes to commit.
 
-Each decision reads from top to bottom; it yields :class:`~crm_core.rules.needs.Needs` where it must know something.
+Each decision reads from top to bottom, and yields :class:`~crm_core.rules.needs.Needs` where it needs data.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from attrs import evolve
@@ -23,39 +23,26 @@ from crm_core.errors import (
     Problems,
     VersionConflictError,
 )
-from crm_core.input.drafts import Draft, merged, with_defaults
+from crm_core.input.drafts import Draft, Edit, merged, with_defaults
 from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.events import Event, EventKind, differences
+from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import (
-    ACTIVE_USER,
-    Key,
-    Known,
-    Needs,
-    Proposal,
-    Record,
-    Search,
-    Steps,
-    catalog_of,
-    without_needs,
-)
+from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Proposal, Search, Steps, catalog_of, without_needs
 from crm_core.webhooks.deliveries import Delivery, plan
-
-#: The versions that a record may have when it is changed; None for any.
-Versions: TypeAlias = frozenset[int] | None
 
 
 def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object) -> Steps[Changes]:
-    """Decide a new record.
+    """Decide to create a record.
 
     Args:
-        resource: its row.
-        who: the caller, who becomes its author where it has one.
-        key: its id.
-        draft: what was sent.
+        resource: the resource of the record.
+        who: the caller, who becomes the author if the resource has authors.
+        key: the key of the new record.
+        draft: the input.
         parent: the value of the field that comes with the path, if the resource has one.
 
     Raises InvalidError with every problem, NotFoundError for a parent that does not exist.
@@ -75,12 +62,10 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
     return (yield from _put(resource, who, None, key, resource.entity(**shown), hidden))
 
 
-def alter(
-    resource: Resource, who: Caller, key: Key, edit: tasks_and_notes.Edit, parent: object, expected: Versions
-) -> Steps[Changes]:
-    """Decide a change of a record; one that changes nothing makes no event.
+def change(resource: Resource, who: Caller, key: Key, edit: Edit, parent: object, expected: Versions) -> Steps[Changes]:
+    """Decide to change a record. If nothing changes, there is no event.
 
-    Raises InvalidError with every problem, NotFoundError, VersionConflictError, and whatever ``edit`` raises.
+    Raises InvalidError with every problem, NotFoundError, VersionConflictError, and the errors of ``edit``.
     """
     record = yield from _expected_record(resource, who, key, parent, expected)
     draft = settled(edit(record.value), record.value)
@@ -90,10 +75,10 @@ def alter(
     return (yield from _put(resource, who, record, key, evolve(record.value, **shown), hidden))
 
 
-def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
-    """Decide the removal of a record and of what belongs to it (decision 13).
+def delete(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
+    """Decide to delete a record and the records that belong to it (decision 13).
 
-    Raises NotFoundError, VersionConflictError, InUseError while others refer to it.
+    Raises NotFoundError, VersionConflictError, InUseError if other records refer to it.
     """
     record = yield from _expected_record(resource, who, key, parent, expected)
     owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
@@ -104,7 +89,7 @@ def remove(resource: Resource, who: Caller, key: Key, parent: object, expected: 
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
     children = [child for search in owned for child in known.children[search]]
-    return (yield from _changes(who, [_step(who, gone.key, gone, None) for gone in (*children, record)]))
+    return (yield from _changes(who, [_change_of(who, gone.key, gone, None) for gone in (*children, record)]))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -113,7 +98,7 @@ def key_of(resource: Resource, id_: UUID) -> Key:
 
 
 def existing_record(resource: Resource, key: Key, parent: object, known: Known) -> Record:
-    """Return a needed record. Raises NotFoundError when it does not exist, or not inside its parent."""
+    """Return a needed record. Raises NotFoundError if it does not exist, or not inside its parent."""
     record = known.records[key]
     if record is None or (parent is not None and getattr(record.value, resource.parent or "") != parent):
         raise NotFoundError
@@ -121,9 +106,9 @@ def existing_record(resource: Resource, key: Key, parent: object, known: Known) 
 
 
 def owner_needs(resource: Resource, parent: object) -> Needs:
-    """Return the need to know whether the record that owns this one exists, where a record does.
+    """Return the need to know whether the owner of a record exists, if the parent in the path is an owner.
 
-    Raises NotFoundError when none is named.
+    Raises NotFoundError if no owner is named.
     """
     owner = resource.references.get(resource.parent or "")
     if owner is None:
@@ -141,7 +126,7 @@ def does_not_exist(key: Key) -> Problems:
 def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
     """Return the event that takes a record from one value to the next; None stands for no record."""
     kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
-    assert isinstance(key.id, UUID)  # noqa: S101  # users, whose ids are numbers, are no records
+    assert isinstance(key.id, UUID)  # noqa: S101  # users have integers, but they are not records
     return Event(
         resource=key.resource,
         record=key.id,
@@ -168,8 +153,8 @@ def _catalog_needs(resource: Resource, who: Caller) -> Needs:
 
 
 def _validate(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dict[str, Any]]:
-    """Return the values to write, by every rule. Raises InvalidError with the problems of all of them."""
-    if ACROSS_FIELDS in draft.problems:  # what was sent is no object, so it has no fields
+    """Return the values to write, after all rules. Raises InvalidError with the problems of all of them."""
+    if ACROSS_FIELDS in draft.problems:  # the input is not an object, so it has no fields
         raise InvalidError(draft.problems)
     keys = _referenced(resource, proposal)
     known = yield Needs(references=frozenset(keys.values())) | _catalog_needs(resource, proposal.who)
@@ -187,7 +172,7 @@ def _validate(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
 
 
 def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
-    # Attributes are merged with their definitions at hand, which say what of them is checked.
+    # Attributes are merged by ``validate_values``, which needs their definitions.
     names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
     return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
 
@@ -226,7 +211,7 @@ def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, _: Draft) 
     for name in ("list_of_tasks", "list_of_notes"):
         if resource.has_tasks_and_notes and proposal.touches(name):
             try:
-                values[name] = tasks_and_notes.file_entries(
+                values[name] = tasks_and_notes.assign_authors(
                     getattr(proposal.before, name, ()), proposal.sent[name], proposal.who
                 )
             except InvalidError as error:
@@ -241,13 +226,13 @@ def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Map
 
 
 def _divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the values of the record's fields, and those that are kept beside it."""
+    """Return the values of the record's fields, and those that are stored beside it."""
     shown = {name: value for name, value in values.items() if name in resource.fields}
     return shown, {name: value for name, value in values.items() if name in resource.hidden}
 
 
-class _Step(NamedTuple):
-    """One record's way from one value to the next, with its event; None stands for no record."""
+class _RecordChange(NamedTuple):
+    """The change of one record, with its event; None stands for no record."""
 
     key: Key
     before: object | None
@@ -259,34 +244,34 @@ class _Step(NamedTuple):
 _NOTHING: Final[Mapping[str, UUID]] = {}
 
 
-def _step(
+def _change_of(
     who: Caller, key: Key, before: Record | None, after: object | None, hidden: Mapping[str, UUID] = _NOTHING
-) -> _Step:
-    return _Step(key, before.value if before else None, after, event_of(who, key, before, after), hidden)
+) -> _RecordChange:
+    return _RecordChange(key, before.value if before else None, after, event_of(who, key, before, after), hidden)
 
 
 def _put(
     resource: Resource, who: Caller, before: Record | None, key: Key, after: object, hidden: Mapping[str, UUID]
 ) -> Steps[Changes]:
-    step = _step(who, key, before, after, hidden)
-    if before is not None and not step.event.changes:
+    first = _change_of(who, key, before, after, hidden)
+    if before is not None and not first.event.changes:
         return Changes(answer=key, receipt=_receipt(who))
-    cascade = yield from resource.cascade(step.before, after)
-    followers = [_step(who, record.key, record, value) for record, value in cascade]
-    return (yield from _changes(who, [step, *followers], answer=key))
+    cascade = yield from resource.cascade(first.before, after)
+    followers = [_change_of(who, record.key, record, value) for record, value in cascade]
+    return (yield from _changes(who, [first, *followers], answer=key))
 
 
-def _changes(who: Caller, steps: Sequence[_Step], *, answer: Key | None = None) -> Steps[Changes]:
-    """Return the steps as writes, with the deliveries to webhooks that follow from them (decision 26)."""
-    catalogs = {step.key.resource for step in steps if RESOURCES[step.key.resource].has_catalog}
+def _changes(who: Caller, changes: Sequence[_RecordChange], *, answer: Key | None = None) -> Steps[Changes]:
+    """Return the changes of records as writes, with the deliveries to webhooks that follow (decision 26)."""
+    catalogs = {each.key.resource for each in changes if RESOURCES[each.key.resource].has_catalog}
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
-    for key, before, after, event, hidden in steps:
+    for key, before, after, event, hidden in changes:
         writes.append(Remove(key, event) if after is None else Put(key, after, event, hidden))
-        if key.resource in catalogs:
-            index = known.catalogs[key.resource].webhook_index
-            deliveries += plan(index.candidates(before if after is None else after), event, before, after)
+        if key.resource in catalogs and (catalog := known.catalogs[key.resource]).webhooks:
+            candidates = catalog.webhook_index.candidates(before if after is None else after)
+            deliveries += plan(candidates, event, before, after)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
 

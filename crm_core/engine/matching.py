@@ -1,4 +1,4 @@
-"""Filters and order of lists in plain Python. Every adapter must agree with it."""
+"""Matches, searches and sorts records in plain Python. The lists of every adapter must be the same."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime

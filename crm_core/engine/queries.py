@@ -6,12 +6,12 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.model.records import Key
 from crm_core.resources import Resource
-from crm_core.rules.needs import Key
 
 _RANGES: Final = ("gt", "gte", "lt", "lte")
 
-#: By which operators a filter can compare attributes of each type.
+#: The operators of filters by the type of the attribute.
 OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("exact", "in", "contains", *_RANGES),
     "number": ("exact", "in", *_RANGES),
@@ -42,7 +42,7 @@ class Filter:
 
 
 class Cursor(NamedTuple):
-    """The last record of a page: its value in the list's order, as the wire shows it, and its id."""
+    """The last record of a page: its value in the order of the list, as in JSON, and its id."""
 
     value: str | None
     id: UUID
@@ -54,9 +54,9 @@ class Query:
 
     Attributes:
         resource: the resource of the records.
-        filters: conditions of which all hold.
-        terms: folded texts, each of which the record contains (`crm_core.input.texts.fold`).
-        order_by: a field, or None for the order of creation. Texts are ordered folded, then as they are.
+        filters: the conditions, all of which must be met.
+        terms: folded texts, all of which the record must contain (``crm_core.fold``).
+        order_by: a field, or None for the order of creation. Texts are ordered folded, then unfolded.
         descending: whether the order is reversed; newest first is the default.
         after: the last record of the page before.
         limit: the largest number of records, or None for all.
@@ -81,7 +81,7 @@ class Query:
 
 
 class Page(NamedTuple):
-    """Some records of a list: their documents joined by commas, and where the next page starts, if there is one."""
+    """A page of a list: documents joined by commas, and the cursor of the next page if there is one."""
 
     body: bytes
     next: Cursor | None

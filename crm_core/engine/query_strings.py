@@ -1,4 +1,4 @@
-"""Reading the query parameters of a list (decision 9)."""
+"""Reads the query parameters of a list: filters, search, ordering, pages (decisions 8, 9, 33 to 35)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -30,9 +30,9 @@ from crm_core.input.readers import (
 )
 from crm_core.input.texts import fold, is_blank, normal
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.records import Key
 from crm_core.resources import Resource
 from crm_core.rules.attributes import NOT_DEFINED
-from crm_core.rules.needs import Key
 
 MAX_PAGE_SIZE: Final = 1_000
 _MAX_TERMS: Final = 20

@@ -1,4 +1,4 @@
-"""Documents as clients see them, and receipts: what is kept of a request so that it can be repeated (idempotency)."""
+"""Documents as clients see them, and receipts, by which a repeated request gets the same answer (idempotency)."""
 
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from crm_core.model.accounts import Idempotency
 class Document(NamedTuple):
     """A record as clients see it: JSON bytes, and the version that they show.
 
-    With ``is_replayed`` it is the answer to an earlier request with the same idempotency key.
+    ``is_replayed`` says that it is the answer to an earlier request with the same idempotency key.
     """
 
     version: int
@@ -23,7 +23,7 @@ RECEIPTS_KEPT: Final = timedelta(hours=24)
 
 
 class ReceiptKey(NamedTuple):
-    """The id of the user who made a request, and the idempotency of that request."""
+    """The key of a receipt: the id of the user who made the request, and its idempotency."""
 
     user: int
     idempotency: Idempotency

@@ -8,8 +8,8 @@ import attrs
 from crm_core.errors import Problems
 from crm_core.input.drafts import Draft, ItemDraft, with_defaults
 from crm_core.input.fields import Field, fields_of
-from crm_core.model.documents import plain
 from crm_core.model.events import same
+from crm_core.model.plain_values import plain
 
 #: A value, and the problems for which it is refused.
 _Read: TypeAlias = tuple[object, Problems]

@@ -1,7 +1,7 @@
 """Drafts: a plain mapping is read field by field, and all problems are reported at once."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -48,6 +48,10 @@ class ItemDraft:
     problems: Problems = ()
     sent: Mapping[str, object] = attrs.field(factory=dict)
     is_new: bool = False
+
+
+#: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
+Edit: TypeAlias = Callable[[Any], Draft]
 
 
 def read_draft(entity: type, data: object, context: ReadContext, *, require_all: bool, merge: bool = False) -> Draft:

@@ -25,7 +25,7 @@ class _Required(enum.Enum):
 
 REQUIRED: Final = _Required.REQUIRED
 
-#: The kinds of fields. What keys on them is exhaustive: a new kind shows by mypy and tests where it is still missing.
+#: The kinds of fields. Every match on the kind is exhaustive; mypy reports a missing case.
 FieldKind: TypeAlias = Literal[
     "text",
     "integer",
@@ -303,9 +303,10 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: FieldKind) -> Any:
-    """Declare a value of the given kind that only the server sets."""
-    return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True))
+def output_only(kind: FieldKind, *, options: Sequence[str] = ()) -> Any:
+    """Declare a value of the given kind that only the server sets; ``options`` are the only texts that it sets."""
+    limits = {"enum": list(options)} if options else {}
+    return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True, limits=limits))
 
 
 def _with_normal_values(sent: Mapping[str, object]) -> Mapping[str, object]:

@@ -12,7 +12,16 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.errors import NOT_A_BOOLEAN, NOT_A_DATE, NOT_A_STRING, InvalidError, Problem, Problems, not_a_choice
+from crm_core.errors import (
+    NOT_A_BOOLEAN,
+    NOT_A_DATE,
+    NOT_A_STRING,
+    InvalidError,
+    Problem,
+    Problems,
+    not_a_choice,
+    too_many_elements,
+)
 from crm_core.input.texts import normal
 
 _MAX_BIGINT: Final = 2**63 - 1
@@ -315,7 +324,7 @@ def read_list(value: object, max_items: int) -> Sequence[object]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
         raise refuse("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
     if len(value) > max_items:
-        raise refuse("max_length", f"Ensure this field has no more than {max_items} elements.")
+        raise RefusedError((too_many_elements(max_items),))
     return value
 
 

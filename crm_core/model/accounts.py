@@ -1,4 +1,4 @@
-"""Users: as lists show them, as administrators manage them, and as callers with what they may do at this moment."""
+"""Users: as lists show them, as administrators manage them, and as callers with their current permissions."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -18,7 +18,15 @@ def normal_username(username: str) -> str:
 
 @attrs.frozen(kw_only=True, slots=False)
 class User:
-    """A person who can log in, as the user lists show one (decision 10)."""
+    """A person who can log in, as the user lists show one (decision 10).
+
+    Attributes:
+        id: the id of the user, a number.
+        username: the name to log in with.
+        first_name: the first name; may be empty.
+        last_name: the last name; may be empty.
+        email: the e-mail address; may be empty.
+    """
 
     id: int
     username: str
@@ -70,9 +78,9 @@ class IssuedToken:
     """A token as administrators see one.
 
     Attributes:
-        prefix: its first characters; the token itself is kept nowhere.
+        prefix: its first characters; the token itself is not stored.
         created_at: when it was issued, UTC.
-        last_used_at: when a request came with it, UTC, exact to a minute.
+        last_used_at: when it was last used, UTC, exact to a minute.
     """
 
     prefix: str
@@ -82,7 +90,7 @@ class IssuedToken:
 
 @attrs.frozen(kw_only=True)
 class Actor:
-    """The user who acts: who they are and what they may do at this moment."""
+    """The user who makes a request, with their current permissions."""
 
     user: User
     groups: tuple[str, ...] = ()
@@ -94,12 +102,14 @@ class Actor:
         return self.is_superuser or needed in self.permissions
 
 
+#: After how many days without use a token expires by default (decision 23).
+TOKEN_DAYS: Final = 30
 #: The system itself as an actor: it is not a user, and events name it without an id.
 SYSTEM: Final = Actor(user=User(id=0, username="system"), is_superuser=True)
 
 
 class Idempotency(NamedTuple):
-    """What identifies a request when it is sent again: the key that the client chose, and a hash of its content."""
+    """Identifies a repeated request: the key that the client chose, and a hash of the request."""
 
     key: str
     fingerprint: bytes
@@ -107,15 +117,15 @@ class Idempotency(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class Caller:
-    """The actor of a request, with what the pure core may not fetch for itself: the time and new ids.
+    """The actor of a request, with the time and new ids, which the pure core cannot get itself.
 
     Attributes:
         actor: the user.
         now: the time of the request, UTC.
         new_id: a source of new ids, ascending.
-        request_id: the name of the request in logs and events.
-        catalogs: the catalog versions read together with the credentials; entities not named are looked up.
-        idempotency: what identifies the request when it is sent again, if the client wants that.
+        request_id: the id of the request in logs and events.
+        catalogs: catalog versions that were read with the credentials; others are read when needed.
+        idempotency: identifies the request if it is repeated; None if the client sent no key.
     """
 
     actor: Actor

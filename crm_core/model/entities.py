@@ -6,7 +6,7 @@ msgspec writes slotted attrs classes in another order.
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
 import attrs
@@ -33,21 +33,31 @@ from crm_core.model.files import read_image_url
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
 
-#: Tasks, notes, images and other items in one list.
+#: The most items in any one list of a record.
 MAX_ENTRIES: Final = 1_000
 MAX_STAGES: Final = 100
-#: Characters in a task or note.
+#: The most characters of a task or note.
 MAX_ENTRY_LENGTH: Final = 10_000
-#: Characters in an attribute's name.
+#: The most characters of an attribute's name.
 MAX_ATTRIBUTE_NAME_LENGTH: Final = 100
 
-#: What stands before an attribute's name where fields are named: in queries, conditions and placeholders.
+#: The prefix of an attribute's name in queries, conditions and placeholders.
 ATTRIBUTE_PREFIX: Final = "attributes."
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Task:
-    """A task of a record (``api.md`` 5, decision 16)."""
+    """A task of a record (``api.md`` 5, decision 16).
+
+    Attributes:
+        id: the id of the task; a task that is sent with a known id is that task, one without an id is new.
+        task: what is to be done.
+        date: the day on which it is due.
+        completed: whether it is done.
+        date_created: when the task was created.
+        user_id: the id of the user who created the task.
+        user_name: the name of that user at that time.
+    """
 
     id: UUID = item_id()
     task: str = text(max_length=MAX_ENTRY_LENGTH)
@@ -60,7 +70,15 @@ class Task:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Note:
-    """A note of a record; its ``date`` is a date or a date with a time, as it was sent (decision 16)."""
+    """A note of a record; its ``date`` is a date or a date with a time, as it was sent (decision 16).
+
+    Attributes:
+        id: the id of the note; a note that is sent with a known id is that note, one without an id is new.
+        date: a date, or a date with a time, as it was sent; the time of creation if none was.
+        note: the text.
+        user_id: the id of the user who wrote the note.
+        user_name: the name of that user at that time.
+    """
 
     id: UUID = item_id()
     date: str | None = date_or_datetime_value()
@@ -71,7 +89,19 @@ class Note:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Client:
-    """A company or person that buys (``api.md`` 2)."""
+    """A company or person that buys (``api.md`` 2).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name: the name of the company or person.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+        created_at: when the record was created.
+        created_by: the id of the user who created the record.
+    """
 
     id: UUID = identity()
     name: str = text()
@@ -85,7 +115,21 @@ class Client:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Service:
-    """A student, for whom a client bought training (``api.md`` 3)."""
+    """A student, for whom a client bought training (``api.md`` 3).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name: the name of the student.
+        client: the id of the client who bought the training.
+        actual_cohort: the id of the cohort that the student is in now.
+        origin_cohort: the id of the cohort that the student started in.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+        created_at: when the record was created.
+    """
 
     id: UUID = identity()
     name: str = text()
@@ -101,7 +145,14 @@ class Service:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Stage:
-    """A stage of a pipeline (decision 14)."""
+    """A stage of a pipeline (decision 14).
+
+    Attributes:
+        id: the id of the stage; send it to keep the stage, for instance to rename it.
+        name: the name, unique within the pipeline.
+        color: the color in which to show the stage, such as ``#007bff``.
+        order: the position; stages are sorted by it.
+    """
 
     id: UUID = item_id()
     name: str = text()
@@ -111,7 +162,14 @@ class Stage:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Pipeline:
-    """A sales pipeline: the stages that leads go through (``api.md`` 4)."""
+    """A sales pipeline: the stages that leads go through (``api.md`` 4).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name: the name of the pipeline.
+        description: what the pipeline is for.
+        stages: the stages, sorted by ``order``; a list that is sent replaces the whole list.
+    """
 
     id: UUID = identity()
     name: str = text()
@@ -121,7 +179,22 @@ class Pipeline:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Lead:
-    """A prospective client (``api.md`` 5)."""
+    """A prospective client (``api.md`` 5).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name: the name of the prospective client.
+        responsible: the id of the user who is responsible for the lead.
+        pipeline: the id of the pipeline that the lead goes through.
+        possible_client: the id of the client that the lead may belong to.
+        moodle_course_id: the id of a course in Moodle.
+        stage: the name of the present stage; with a pipeline, one of its stages.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        created_at: when the record was created.
+    """
 
     id: UUID = identity()
     name: str = text()
@@ -138,7 +211,17 @@ class Lead:
 
 @attrs.frozen(kw_only=True, slots=False)
 class FollowUp:
-    """A contact with a student after the sale (``api.md`` 6)."""
+    """A contact with a student after the sale (``api.md`` 6).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        service: the id of the service (student) that was contacted, which the path names.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        follow_up_date: when the contact took place; the time of creation if none is sent.
+        comment: what was said or done.
+        created_at: when the record was created.
+    """
 
     id: UUID = identity()
     service: UUID = reference("service", owner=True, output_only=True)
@@ -150,7 +233,15 @@ class FollowUp:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Cohort:
-    """A group of students who start together (``api.md`` 7)."""
+    """A group of students who start together (``api.md`` 7).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name_cohort: the name of the cohort.
+        start_date: the first day.
+        end_date: the last day, not before the first.
+        instructor: the id of the user who teaches the cohort.
+    """
 
     id: UUID = identity()
     name_cohort: str = text()
@@ -161,7 +252,12 @@ class Cohort:
 
 @attrs.frozen(kw_only=True, slots=False)
 class TeachingAssistant:
-    """A teaching assistant in an enrollment: plain JSON, not checked to be a user (``api.md`` 8)."""
+    """A teaching assistant in an enrollment: plain JSON, not checked to be a user (``api.md`` 8).
+
+    Attributes:
+        id: the id of the assistant, which need not be a user.
+        name: the name, as it was sent.
+    """
 
     id: int = integer()
     name: str | None = text(blank=True, default="", nullable=True)
@@ -169,7 +265,15 @@ class TeachingAssistant:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Enrollment:
-    """A pathway taught to a cohort (``api.md`` 8)."""
+    """A pathway taught to a cohort (``api.md`` 8).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        cohort: the id of the cohort.
+        instructor: the id of the user who teaches the pathway.
+        pathway_name: the name of the educational pathway.
+        teaching_assistants: the teaching assistants; a list that is sent replaces the whole list.
+    """
 
     id: UUID = identity()
     cohort: UUID = reference("cohort")
@@ -180,7 +284,13 @@ class Enrollment:
 
 @attrs.frozen(kw_only=True, slots=False)
 class EnrollmentDetail:
-    """One student in one enrollment (``api.md`` 9)."""
+    """One student in one enrollment (``api.md`` 9).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        enrollment: the id of the enrollment.
+        student: the id of the service (student); once per enrollment.
+    """
 
     id: UUID = identity()
     enrollment: UUID = reference("enrollment", owner=True)
@@ -189,7 +299,15 @@ class EnrollmentDetail:
 
 @attrs.frozen(kw_only=True, slots=False)
 class TransferRequest:
-    """A student's request to move to another cohort (``api.md`` 10)."""
+    """A student's request to move to another cohort (``api.md`` 10).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        student: the id of the service (student) who asks to move.
+        student_name: the name of the student.
+        cohort_request: the name of the cohort that the student asks for.
+        possible_transfer_date: the day on which the student could move.
+    """
 
     id: UUID = identity()
     student: UUID = reference("service", owner=True)
@@ -203,7 +321,19 @@ ATTRIBUTE_TYPES: Final = ("text", "number", "date", "boolean", "list", "file")
 
 @attrs.frozen(kw_only=True, slots=False)
 class Attribute:
-    """The definition of one attribute of one entity (``api.md`` 1, decisions 19 to 22)."""
+    """The definition of one attribute of one entity (``api.md`` 1, decisions 19 to 22).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
+            cannot be changed.
+        label: the name for people.
+        type: the type of the values; it cannot be changed.
+        is_required: whether records must have a value when their attributes are written.
+        list_values: the values that a ``list`` may have; for other types, suggestions for a form.
+        is_indexed: whether range filters on the attribute are fast.
+        entity: the kind of record that has the attribute.
+    """
 
     id: UUID = identity()
     name: str = text(max_length=MAX_ATTRIBUTE_NAME_LENGTH)
@@ -212,4 +342,4 @@ class Attribute:
     is_required: bool = boolean(default=False)
     list_values: tuple[str, ...] = texts(max_items=MAX_ENTRIES)
     is_indexed: bool = boolean(default=False)
-    entity: str = output_only("text")
+    entity: str = output_only("text", options=get_args(EntityWithAttributes))

@@ -1,4 +1,4 @@
-"""Events: which change of a record was made, and by whom. They are stored in the transaction of the change."""
+"""Events: the changes of records and their authors. They are stored in the transaction of the change."""
 
 import operator
 from collections.abc import Iterable, Mapping
@@ -81,7 +81,7 @@ def _are_identical(old: object, new: object) -> bool:
 
 
 def _booleans(value: object) -> object:
-    """Return where a value holds booleans, which in Python equal 0 and 1."""
+    """Return the places of the booleans in a value, because in Python they equal 0 and 1."""
     if isinstance(value, Mapping):
         return {key: _booleans(member) for key, member in value.items()}
     if isinstance(value, tuple | list):

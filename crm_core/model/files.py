@@ -25,8 +25,8 @@ _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 #: The key of an image: the resource's path, the record's id, and a random UUID, so that it cannot be guessed.
 KEY: Final = re.compile(rf"([a-z-]{{1,40}})/({_UUID})/{_UUID}\.({'|'.join(MEDIA_TYPES)})")
 
-#: How the URL of a stored file begins where its store has no address of its own. Records keep it as it is, relative to
-#: the site (RFC 3986, 4.2).
+#: The prefix of the URL of a stored file if its store has no public address of its own. Records contain it as it is,
+#: relative to the site (RFC 3986, 4.2).
 SITE_FILES: Final = "/files/"
 
 _MAX_NAME_LENGTH: Final = 100

@@ -6,7 +6,7 @@ from typing import Final
 ACTIONS: Final = ("view", "add", "change", "delete")
 
 
-NOUNS: Final = (
+MODEL_NAMES: Final = (
     "client",
     "service",
     "lead",
@@ -22,21 +22,21 @@ NOUNS: Final = (
 )
 
 
-def permission(action: str, noun: str) -> str:
+def permission(action: str, model: str) -> str:
     """Return a permission as Django names it: ``app.add_lead``."""
-    return f"app.{action}_{noun}"
+    return f"app.{action}_{model}"
 
 
-#: Every permission there is.
-PERMISSIONS: Final = frozenset(permission(action, noun) for noun in NOUNS for action in ACTIONS)
+#: All permissions.
+PERMISSIONS: Final = frozenset(permission(action, model) for model in MODEL_NAMES for action in ACTIONS)
 
 
-def _all_of(*nouns: str, actions: Iterable[str] = ACTIONS) -> frozenset[str]:
-    return frozenset(permission(action, noun) for noun in nouns for action in actions)
+def _all_of(*models: str, actions: Iterable[str] = ACTIONS) -> frozenset[str]:
+    return frozenset(permission(action, model) for model in models for action in actions)
 
 
-def _view_all_but(*nouns: str) -> frozenset[str]:
-    return _all_of(*(noun for noun in NOUNS if noun not in nouns), actions=("view",))
+def _view_all_but(*models: str) -> frozenset[str]:
+    return _all_of(*(model for model in MODEL_NAMES if model not in models), actions=("view",))
 
 
 _TEACHING = _view_all_but("webhook", "lead", "client") | _all_of("followup", actions=("add", "change"))
@@ -44,8 +44,8 @@ _TEACHING = _view_all_but("webhook", "lead", "client") | _all_of("followup", act
 
 #: The groups that exist from the start (decision 24).
 #:
-#: A store gets them when it is first set up; from then on they are the administrator's. So a permission that is added
-#: here reaches new databases only: a migration step must grant it in existing ones, or say that `crm group grant` does.
+#: A store gets them when it is first set up; from then on administrators change them. So a permission that is added
+#: here reaches only new databases: a migration must grant it in existing ones, or say that `crm group grant` does.
 GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "Sales": _all_of("client", "lead", "followup")
     | _all_of("service", actions=("view", "add", "change"))

@@ -1,1 +1,1 @@
-"""What holds: pure rules, which say what they must know by the needs that they yield."""
+"""Business rules: pure generators that yield the data they need."""

@@ -1,4 +1,4 @@
-"""What may be the name of a user or group, a password, a user's other texts, and a permission."""
+"""Rules for the names of users and groups, passwords, the other texts of users, and permissions."""
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
@@ -10,10 +10,10 @@ from crm_core.input.texts import is_blank, normal
 from crm_core.model.accounts import normal_username
 from crm_core.model.permissions import PERMISSIONS
 
-#: The most characters that the name of a user or of a group has.
+#: The most characters of the name of a user or group.
 MAX_NAME: Final = 150
 MAX_PASSWORD: Final = 1_024
-#: The most characters that the other texts of a user have, by field.
+#: The most characters of the other texts of a user, by field.
 MAX_TEXTS: Final[Mapping[str, int]] = {"first_name": 150, "last_name": 150, "email": 254}
 
 _OUTER_BLANKS: Final = Problem("invalid", "A name is not blank, and has no blanks around it.")
@@ -32,7 +32,7 @@ def read_group_name(name: str) -> str:
 
 
 def read_permission(permission: str) -> str:
-    """Return the full name of a permission, which may lack its ``app.``. Raises InvalidError that names the nearest."""
+    """Return the full name of a permission, which may lack its ``app.``. Raises InvalidError, naming a similar one."""
     full = f"app.{permission.removeprefix('app.')}"
     if full not in PERMISSIONS:
         nearest = difflib.get_close_matches(full, sorted(PERMISSIONS), n=1, cutoff=0.0)[0]

@@ -34,8 +34,8 @@ ENTITIES: Final[tuple[str, ...]] = get_args(EntityWithAttributes)
 
 #: Letters, the marks that some scripts write letters with, and decimal digits.
 _IN_NAMES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})
-_MAX_TEXT_LENGTH: Final = 1_000_000
-_MAX_URL_LENGTH: Final = 2_048
+MAX_TEXT_LENGTH: Final = 1_000_000
+MAX_URL_LENGTH: Final = 2_048
 
 #: The problem of a name for which there is no definition.
 NOT_DEFINED: Final = Problem("unknown", "This attribute is not defined.")
@@ -110,7 +110,7 @@ def _check_text(definition: Attribute, value: object) -> Problems:
         return (NOT_A_STRING,)
     if definition.is_required and is_blank(value):
         return (BLANK,)
-    return text_problems(value, _MAX_TEXT_LENGTH)
+    return text_problems(value, MAX_TEXT_LENGTH)
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
@@ -149,13 +149,13 @@ def _item_problems(definition: Attribute, value: object) -> Problems:
         return (NOT_A_STRING,)
     if definition.list_values and value not in definition.list_values:
         return (not_a_choice(value[:100]),)
-    return text_problems(value, _MAX_TEXT_LENGTH)
+    return text_problems(value, MAX_TEXT_LENGTH)
 
 
 def _check_file(_: Attribute, value: object) -> Problems:
     if not isinstance(value, str):
         return (NOT_A_STRING,)
-    return text_problems(value, _MAX_URL_LENGTH) or (() if is_web_url(value) else (NOT_A_URL,))
+    return text_problems(value, MAX_URL_LENGTH) or (() if is_web_url(value) else (NOT_A_URL,))
 
 
 _NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")

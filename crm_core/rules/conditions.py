@@ -20,9 +20,9 @@ from crm_core.input.readers import (
     read_text,
     read_uuid,
 )
-from crm_core.model.documents import plain
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.events import same
+from crm_core.model.plain_values import plain
 from crm_core.rules.attributes import check_value
 from crm_core.webhooks.conditions import value_problems
 from crm_core.webhooks.entity import MODELS, Condition

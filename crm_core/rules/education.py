@@ -6,7 +6,8 @@ import attrs
 
 from crm_core.errors import ACROSS_FIELDS, invalid
 from crm_core.model.entities import EnrollmentDetail, Service
-from crm_core.rules.needs import Key, Needs, Proposal, Record, Search, Steps, without_needs
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import Needs, Proposal, Search, Steps, without_needs
 
 
 @without_needs
@@ -19,7 +20,7 @@ def validate_cohort(proposal: Proposal) -> Mapping[str, object]:
 
 
 def validate_enrollment_detail(proposal: Proposal) -> Steps[Mapping[str, object]]:
-    """Require that a student is in an enrollment once."""
+    """Require that a student is only once in an enrollment."""
     before: EnrollmentDetail | None = proposal.before
     pair = (proposal.value("enrollment"), proposal.value("student"))
     if None in pair or (before is not None and pair == (before.enrollment, before.student)):

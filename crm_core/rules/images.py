@@ -1,40 +1,33 @@
-"""Images: what a file must show to be one, and the edit that appends it to a record (decision 18)."""
+"""Images: the checks of an uploaded file, and the edit that appends its URL to a record (decision 18)."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
 from crm_core.errors import InvalidError, invalid
-from crm_core.input.drafts import Draft
+from crm_core.input.drafts import Draft, Edit
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import RefusedError, read_list
 from crm_core.model import files
 
-#: The field of a form that a file comes in.
+#: The field under which the problems of an uploaded file are reported.
 FIELD: Final = "file"
-
-
-#: The most bytes of an image, unless somebody says otherwise.
+#: The most bytes of an image by default.
 MAX_IMAGE_BYTES: Final = 10 * 2**20
-
-
-#: The most pixels: what a picture takes when it is shown has nothing to do with the bytes of its file. The largest
-#: photos of telephones fit that can have so few bytes: 8,160 x 6,144 ("50 MP") and 12,032 x 9,024 ("108 MP"). Shown,
-#: they take 440 MB.
+#: The most pixels of an image. Decoded memory is independent of file size: at this limit it is 440 MB. The largest
+#: photos of telephones are within it: 8,160 x 6,144 ("50 MP") and 12,032 x 9,024 ("108 MP").
 MAX_PIXELS: Final = 110_000_000
-
 
 _TAKEN: Final = f"{', '.join(files.KINDS[:-1])} and {files.KINDS[-1]} are taken."
 
 
 @attrs.frozen
 class ImageHeader:
-    """What the first bytes of a file say of the image.
+    """What the first bytes of a file say about the image.
 
     Attributes:
         extension: the kind of image, one of ``MEDIA_TYPES``.
-        width: pixels; 0 where the bytes do not reach so far.
+        width: pixels; 0 if the first bytes do not contain it.
         height: the same.
     """
 
@@ -46,7 +39,7 @@ class ImageHeader:
 def check_header(header: ImageHeader | None) -> ImageHeader:
     """Return the header of an image that may be kept; raise InvalidError for any other.
 
-    A JPEG may have any number of descriptions in front of its size, which then is checked when it comes.
+    A JPEG may have any number of metadata segments before its dimensions; then they are checked later.
     """
     if header is None:
         raise not_an_image()
@@ -64,7 +57,7 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def not_an_image() -> InvalidError:
-    """Return the refusal of a file that is no image, or not a whole one."""
+    """Return the error for a file that is not an image, or an incomplete one."""
     return invalid(
         FIELD,
         "invalid_image",
@@ -73,12 +66,12 @@ def not_an_image() -> InvalidError:
 
 
 def not_a_file() -> InvalidError:
-    """Return the refusal of a text in the place of a file."""
+    """Return the error for a text that was sent instead of a file, with the text of Django REST Framework."""
     return invalid(FIELD, "invalid", "The submitted data was not a file. Check the encoding type on the form.")
 
 
-def adding(url: str) -> Callable[[Any], Draft]:
-    """The edit of a record that appends an image."""
+def adding(url: str) -> Edit:
+    """Return the edit of a record that appends an image."""
 
     def edit(record: Any) -> Draft:
         most = fields_of(type(record))["list_of_images"].limits["maxItems"]

@@ -1,4 +1,4 @@
-"""How failed logins slow down further ones (decision 23)."""
+"""How failed logins slow down further ones (decision 52)."""
 
 import datetime as dt
 import ipaddress
@@ -16,7 +16,7 @@ class Failures:
     """Failed logins counted against one key.
 
     Attributes:
-        count: how many since the count last began.
+        count: how many since the count last began again.
         latest: when the latest one was, UTC.
     """
 
@@ -32,25 +32,25 @@ class Limit(NamedTuple):
     """A limit of failed logins of one kind.
 
     Attributes:
-        free: so many failures slow nothing down.
-        max_wait: the longest wait after further ones.
+        free: how many failures have no wait.
+        max_wait: the longest wait after further failures.
     """
 
     free: int
     max_wait: dt.timedelta
 
 
-#: The limits by kind of key. The one of an account is for guesses that come from many addresses. It never makes anybody
-#: wait long, since anybody can bring it about, and does not hold for an address from which the user has logged in.
+#: The limits by kind of key. That of an account slows down guesses from many addresses. Its wait is short, as anybody
+#: can cause it, and it does not apply to an address from which the user has logged in.
 LIMITS: Final[Mapping[str, Limit]] = {
     "user": Limit(10, FAILURE_WINDOW),
     "address": Limit(100, FAILURE_WINDOW),
     "account": Limit(50, dt.timedelta(minutes=1)),
 }
 
-#: How long an address is remembered from which a user logged in.
+#: How long the addresses from which a user logged in are remembered.
 ADDRESS_MEMORY: Final = dt.timedelta(days=90)
-#: An IPv6 customer has at least this network for themselves, and so as many addresses as they like.
+#: A customer with IPv6 has at least a network of this prefix, and so any number of addresses.
 _IPV6_PREFIX: Final = 64
 
 
@@ -85,7 +85,7 @@ def account_key(username: str) -> str:
 
 
 def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
-    """Return whole seconds until the next attempt: 0 for a few failures, then doubling up to the longest wait.
+    """Return whole seconds until the next attempt: 0 up to the limit, then doubling up to its ``max_wait``.
 
     Args:
         failures: what is counted, by kind of key.
@@ -95,7 +95,7 @@ def seconds_to_wait(failures: Mapping[str, Failures], now: dt.datetime) -> int:
 
 
 def newly_throttled(failures: Mapping[str, Failures]) -> Sequence[str]:
-    """Return the kinds of key whose latest failure is the one from which on further ones have to wait."""
+    """Return the kinds of key whose latest failure is the first after which attempts have to wait."""
     return [kind for kind, counted in failures.items() if counted.count == LIMITS[kind].free]
 
 

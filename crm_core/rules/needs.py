@@ -1,7 +1,7 @@
-"""Needs and Known: how rules and decisions say what they must know, and how they get it.
+"""Needs and Known: how rules and decisions get the data that they need.
 
-A rule is a generator function that reads from top to bottom. Where it must know something it yields :class:`Needs`, and
-it is sent :class:`Known`, which answers these needs and all earlier ones of the same decision.
+A rule is a generator function that reads from top to bottom. Where it needs data it yields :class:`Needs`, and is sent
+:class:`Known`, which has the answers to these needs and to all earlier ones of the same decision.
 
 .. code-block:: python
 
@@ -9,18 +9,18 @@ it is sent :class:`Known`, which answers these needs and all earlier ones of the
         known = yield Needs(records=frozenset({student := Key("service", proposal.sent["student"])}))
         return {"student_name": known.value(student).name}
 
-How a store finds the answers is no concern of the rule, nor is what is known already: it yields all that it needs.
+A rule yields all that it needs, whatever is known already; the store decides how to find the answers.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property, wraps
 from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
-from uuid import UUID
 
 import attrs
 
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
+from crm_core.model.records import Key, Record
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.index import WebhookIndex
 
@@ -28,24 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-#: Names the users who are not disabled, in keys of references: only they can be newly referred to (decision 12).
+#: The resource of users who are not disabled, in keys: only they can be newly referred to (decision 12).
 ACTIVE_USER: Final = "active_user"
-
-
-class Key(NamedTuple):
-    """Names one record of one resource, or one user (``user`` or ACTIVE_USER, and a whole number)."""
-
-    resource: str
-    id: UUID | int
-
-
-@attrs.frozen
-class Record:
-    """A stored entity with its version: 1 when new, one more with each change."""
-
-    key: Key
-    version: int
-    value: Any
 
 
 class Search(NamedTuple):
@@ -61,7 +45,7 @@ class Search(NamedTuple):
 
 @attrs.frozen
 class Catalog:
-    """What users defined for one entity: attributes and active webhooks, as of one version of them."""
+    """The attributes and active webhooks that users defined for one entity, at one version."""
 
     version: int
     definitions: Mapping[str, Attribute]
@@ -69,21 +53,21 @@ class Catalog:
 
     @cached_property
     def webhook_index(self) -> WebhookIndex:
-        """Return the webhooks, arranged once for all events."""
+        """Return an index of the webhooks, built once for all events."""
         return WebhookIndex.of(self.webhooks)
 
 
 @attrs.frozen(kw_only=True)
 class Needs:
-    """What a decision must know. It is true when there is anything.
+    """The data that a decision needs. It is false if there is none.
 
     Attributes:
-        records: whole records; the commit holds only if each still has the version that was read.
-        references: ids of which it matters only whether they exist.
-        children: all records that a search finds. They are read under locks on ``records``, so that none is missed.
+        records: whole records; the commit succeeds only if each still has the version that was read.
+        references: keys for which only existence matters.
+        children: all records that a search finds; they are read under locks on ``records``, so that none is missed.
         counts: how many records a search finds.
-        catalogs: entities whose definitions and webhooks matter, with the least version that is fresh enough
-            (seen with the caller's credentials), or None to look.
+        catalogs: entities whose definitions and webhooks are needed, each with the lowest version that is fresh enough
+            (the one read with the caller's credentials), or None for the current version.
     """
 
     records: frozenset[Key] = frozenset()
@@ -108,7 +92,7 @@ class Needs:
 
 @attrs.frozen(kw_only=True)
 class Known:
-    """The answers to needs; what was looked for and is not there is None."""
+    """The answers to needs; None for a record that does not exist."""
 
     records: Mapping[Key, Record | None] = attrs.field(factory=dict)
     references: Mapping[Key, bool] = attrs.field(factory=dict)
@@ -117,7 +101,7 @@ class Known:
     catalogs: Mapping[str, Catalog] = attrs.field(factory=dict)
 
     def __or__(self, other: "Known") -> "Known":
-        """Return what either knows."""
+        """Return the answers of both as one."""
         return Known(
             records={**self.records, **other.records},
             references={**self.references, **other.references},
@@ -137,25 +121,25 @@ class Known:
         )
 
     def exists(self, key: Key) -> bool:
-        """Return whether a needed reference is there."""
+        """Return whether a needed reference exists."""
         if key in self.records:
             return self.records[key] is not None
         return self.references[key]
 
     def value(self, key: Key) -> object | None:
-        """Return the entity of a needed record; None when it is not there."""
+        """Return the entity of a needed record; None if it does not exist."""
         record = self.records[key]
         return record.value if record else None
 
 
 @attrs.frozen(kw_only=True)
 class Proposal:
-    """A record as a caller wants it, which the rules of a resource accept or refuse.
+    """A record as the caller wants it to be; the rules of a resource accept or refuse it.
 
     Attributes:
         who: the caller.
-        before: the record as it is, or None for a new one.
-        sent: checked values of the fields that are to be set, already without those that had problems.
+        before: the current record, or None for a new one.
+        sent: checked values of the fields to set, without those that had problems.
     """
 
     who: Caller
@@ -163,27 +147,27 @@ class Proposal:
     sent: Mapping[str, Any]
 
     def value(self, name: str) -> Any:
-        """Return a field as it would become; None when a new record has no such value yet."""
+        """Return the new value of a field; None if a new record has no value for it yet."""
         return self.sent[name] if name in self.sent else getattr(self.before, name, None)
 
     def touches(self, *names: str) -> bool:
-        """Return whether any of the fields is to be set."""
+        """Return whether any of the fields is set."""
         return any(name in self.sent for name in names)
 
 
-#: The steps of a rule or a decision: it yields what it must know, is sent what is known, and returns a T.
+#: The steps of a rule or a decision: it yields the data that it needs, is sent what is known, and returns a T.
 Steps: TypeAlias = Generator[Needs, Known, T]
 
 #: A rule of a resource: returns more values to set. Raises InvalidError or NotFoundError.
 Validate: TypeAlias = Callable[[Proposal], Steps[Mapping[str, object]]]
 
-#: What else changes when a record has changed from one value to the next (None stands for no record): other records
-#: that the rule needed as children, each with its new value.
+#: A rule of a resource: returns the other records that change with a record, each with its new value. Its arguments are
+#: the values before and after (None for no record); it needs the other records as children.
 Cascade: TypeAlias = Callable[[Any, Any], Steps[Sequence[tuple[Record, object]]]]
 
 
 def without_needs(rule: Callable[P, T]) -> Callable[P, Steps[T]]:
-    """Return a plain function as the steps of a rule that must know nothing."""
+    """Turn a plain function into a rule that needs no data (a decorator)."""
 
     @wraps(rule)
     def steps(*args: P.args, **kwargs: P.kwargs) -> Steps[T]:

@@ -7,7 +7,8 @@ import attrs
 
 from crm_core.errors import NOT_UNIQUE, InvalidError, Problems, not_a_choice
 from crm_core.model.entities import Lead, Pipeline, Stage
-from crm_core.rules.needs import Key, Needs, Proposal, Record, Search, Steps, without_needs
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import Needs, Proposal, Search, Steps, without_needs
 
 
 @without_needs

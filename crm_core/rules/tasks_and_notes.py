@@ -9,8 +9,8 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, invalid
-from crm_core.input.drafts import Draft, read_draft, read_item, read_payload
+from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, too_many_elements
+from crm_core.input.drafts import Draft, Edit, read_draft, read_item, read_payload
 from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller
@@ -18,13 +18,8 @@ from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
 
 Entry = TypeVar("Entry", Task, Note)
 
-#: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
-Edit = Callable[[Any], Draft]
 
-_FULL: Final = f"Ensure this field has no more than {MAX_ENTRIES} elements."
-
-
-def file_entries(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
+def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) -> tuple[Entry, ...]:
     """Return a list that was sent as it is stored: known entries keep their author, new ones get the caller.
 
     Raises InvalidError, keyed by index, when an id comes twice.
@@ -62,7 +57,14 @@ def _file(known: Entry | None, entry: Entry, who: Caller) -> Entry:
 
 @attrs.frozen
 class TaskUpdate:
-    """The body of ``update-task``."""
+    """The body of ``update-task``.
+
+    Attributes:
+        task_id: the id of the task to change.
+        completed: whether it is done.
+        task: what is to be done.
+        date: the day on which it is due; null for none.
+    """
 
     task_id: UUID = uuid()
     completed: bool = boolean()
@@ -72,7 +74,11 @@ class TaskUpdate:
 
 @attrs.frozen
 class EntryId:
-    """The body of ``delete-note``."""
+    """The body of ``delete-task`` and ``delete-note``.
+
+    Attributes:
+        id: the id of the task or note.
+    """
 
     id: UUID = uuid()
 
@@ -119,7 +125,7 @@ def add_note(data: object, context: ReadContext) -> Edit:
     return _add("list_of_notes", Note, data, context)
 
 
-#: The atomic operations by the last part of their path.
+#: The atomic operations by name.
 OPERATIONS: Final[Mapping[str, Callable[[object, ReadContext], Edit]]] = {
     "update-task": update_task,
     "delete-task": delete_task,
@@ -148,7 +154,7 @@ def _add(field: str, entity: type[Task] | type[Note], data: object, context: Rea
         if any(other.id == entry.id for other in entries):
             raise InvalidError({"id": (NOT_UNIQUE,)})
         if len(entries) >= MAX_ENTRIES:
-            raise invalid(field, "max_length", _FULL)
+            raise InvalidError({field: (too_many_elements(MAX_ENTRIES),)})
         return Draft({field: (*entries, entry)})
 
     return edit

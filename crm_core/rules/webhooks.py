@@ -1,4 +1,4 @@
-"""Webhooks: the rules for saving one (``api.md`` 13, decisions 27 to 29)."""
+"""The rules for saving a webhook (``api.md`` 13, decisions 27 to 29); ``crm_core.webhooks`` is what one does."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,7 +13,9 @@ from crm_core.model.permissions import permission
 from crm_core.rules.conditions import read_conditions
 from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
 from crm_core.webhooks.entity import MODELS, Webhook
-from crm_core.webhooks.templates import MAX_HEADERS, TOO_MANY_HEADERS, placeholder_problems, url_problems
+from crm_core.webhooks.headers import MAX_HEADERS, TOO_MANY_HEADERS
+from crm_core.webhooks.templates import placeholder_problems
+from crm_core.webhooks.urls import url_problems
 
 
 def view_permission(model: str) -> str:
@@ -30,8 +32,8 @@ def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
 def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Require a sound URL, and conditions and placeholders that name fields of the model.
 
-    What the webhook has already may stay, though it could not be written today; with another model it may not. Return
-    the conditions with their values read, and that there is no reason for being disabled where it is switched on.
+    Current values may stay even if they could not be written today, unless the model changes. Return the conditions
+    with their values read, and clear ``disabled_reason`` when ``is_active`` is set to true.
 
     Raises InvalidError, PermissionDeniedError if the caller may not view the records of the model, before or after.
     """

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from crm_core.errors import NotAuthenticatedError, NotFoundError
-from crm_core.model.accounts import Account, Actor, User, UserChange
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, User, UserChange
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
 from crm_core.rules.attributes import ENTITIES
@@ -32,8 +32,6 @@ from crm_core.rules.login_throttle import Failures
 from crm_core.testing.scene import OnOneLoop, fact
 from crm_core.use_cases.accounts import hash_token
 
-#: After how many days without use the tokens of an opened store must end.
-TOKEN_DAYS = 30
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _WINDOW = timedelta(minutes=15)
 
@@ -54,7 +52,7 @@ async def add_token(users: Users, user_id: int, token: str = "token") -> bytes: 
 
 
 async def actor_of(users: Users, token: bytes) -> Actor:
-    """Return the user whom a token lets in."""
+    """Return the user of a token."""
     session = await users.authenticate(token)
     assert session is not None
     return session[0]
@@ -64,7 +62,7 @@ class AccountsContract(OnOneLoop):
     """All facts about Accounts and Users."""
 
     def open(self) -> AbstractAsyncContextManager[Users]:
-        """Return an empty store: no users, the groups of ``GROUPS``, tokens that end after ``TOKEN_DAYS`` unused.
+        """Return an empty store: no users, the groups of ``GROUPS``, tokens that expire after ``TOKEN_DAYS`` unused.
 
         It is entered and left in different tasks of one event loop.
         """

@@ -8,8 +8,9 @@ from uuid import UUID
 from crm_core.engine.receipts import Document
 from crm_core.errors import InUseError, InvalidError
 from crm_core.input.readers import ReadContext
+from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, ENROLLMENT_DETAILS, FOLLOW_UPS, LEADS, PIPELINES, SERVICES
-from crm_core.rules.needs import Key, Needs, Search
+from crm_core.rules.needs import Needs, Search
 from crm_core.rules.tasks_and_notes import add_note
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.use_cases import records

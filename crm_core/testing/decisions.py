@@ -1,4 +1,4 @@
-"""Facts about deciding: what decisions are sent, and that what they say is done."""
+"""Facts about decisions: what they are sent, and that their changes are committed."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
@@ -11,11 +11,18 @@ import attrs
 import pytest
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import Changes, DuplicateRequestError
+from crm_core.engine.changes import Changes
 from crm_core.engine.receipts import Document, ReceiptKey
-from crm_core.errors import IdempotencyKeyReusedError, InUseError, InvalidError, VersionConflictError
+from crm_core.errors import (
+    DuplicateRequestError,
+    IdempotencyKeyReusedError,
+    InUseError,
+    InvalidError,
+    VersionConflictError,
+)
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Idempotency, User
+from crm_core.model.records import Key
 from crm_core.resources import (
     CLIENTS,
     COHORTS,
@@ -27,7 +34,7 @@ from crm_core.resources import (
     TRANSFER_REQUESTS,
     Resource,
 )
-from crm_core.rules.needs import ACTIVE_USER, Key, Known, Needs, Search, Steps
+from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Search, Steps
 from crm_core.rules.tasks_and_notes import add_note
 from crm_core.testing.machine import DISABLED_USER, USERS
 from crm_core.testing.scene import Facts, Scene, at_once, deciding, fact, new_clients, put, writing
@@ -100,7 +107,7 @@ class DecisionFacts(Facts):
             yield Needs(records=frozenset({Key("client", id_)}))
             if not others:
                 others.append(asyncio.run_coroutine_threadsafe(scene.patch(CLIENTS, id_, name="b"), loop))
-            return (yield from decisions.alter(CLIENTS, who, Key("client", id_), edit, None, None))
+            return (yield from decisions.change(CLIENTS, who, Key("client", id_), edit, None, None))
 
         await scene.db.change(decide)
         await asyncio.wrap_future(others[0])
@@ -142,7 +149,7 @@ class DecisionFacts(Facts):
             assert known.counts[search] == len(ids)
 
     async def _put_stage(self, scene: Scene, lead: UUID, stage: str) -> None:
-        """A lead that is in a stage which its pipeline no longer has."""
+        """Put a lead into a stage that its pipeline does not have."""
         key = Key("lead", lead)
 
         def decide() -> Steps[Changes]:

@@ -15,7 +15,8 @@ from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page, Query
 from crm_core.errors import NotFoundError
-from crm_core.model.documents import parse_json
+from crm_core.model.plain_values import parse_json
+from crm_core.model.records import Key
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -30,7 +31,7 @@ from crm_core.resources import (
     WEBHOOKS,
     Resource,
 )
-from crm_core.rules.needs import Key, Needs
+from crm_core.rules.needs import Needs
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Facts, Scene, fact, ids_of, new_clients, writing
 from crm_core.use_cases import records

@@ -21,10 +21,12 @@ from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import PermissionDeniedError
+from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
 from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
+from crm_core.model.records import Key
 from crm_core.ports import Database
 from crm_core.resources import (
     ATTRIBUTES,
@@ -44,8 +46,8 @@ from crm_core.resources import (
 )
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.images import adding
-from crm_core.rules.needs import Key, Needs
-from crm_core.rules.tasks_and_notes import OPERATIONS, Edit
+from crm_core.rules.needs import Needs
+from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
     PayloadContext,

@@ -18,9 +18,9 @@ from uuid import UUID
 import pytest
 
 from crm_core.errors import InvalidError
+from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog, Outbox
 from crm_core.resources import LEADS, WEBHOOKS
-from crm_core.rules.needs import Key
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
@@ -53,15 +53,15 @@ class Post(Scene):
         self.outbox = opened.outbox
 
     async def hook(self, **values: object) -> UUID:
-        """A webhook for leads."""
+        """Create a webhook for leads."""
         return await self.create(WEBHOOKS, **{"name": "w", "model": "Lead", "url": "https://a.example/{id}"} | values)
 
     async def lead(self, name: str = "John") -> UUID:
-        """A new lead."""
+        """Create a lead."""
         return await self.create(LEADS, name=name)
 
     async def claim(self, limit: int = 100, in_flight: dict[UUID, int] | None = None) -> Sequence[Attempt]:
-        """What is due, however many claims that takes."""
+        """Claim all attempts that are due, by as many claims as that takes."""
         attempts: list[Attempt] = []
         more = True
         while more and len(attempts) < limit:
@@ -72,29 +72,29 @@ class Post(Scene):
         return attempts
 
     async def claim_one(self) -> Attempt:
-        """The only one that is due."""
+        """Claim the only attempt that is due."""
         [attempt] = await self.claim()
         return attempt
 
     async def settle(
         self, attempt: Attempt, state: DeliveryState, outcome: Outcome = BROKEN, wait: float = 0.0
     ) -> None:
-        """Write down what came of an attempt."""
+        """Record the result of an attempt."""
         await self.outbox.record_results([result(attempt, state, outcome, wait)])
 
     async def deliver(self, attempt: Attempt) -> None:
-        """Write down that an attempt succeeded."""
+        """Record that an attempt succeeded."""
         await self.settle(attempt, "delivered", TAKEN)
 
     async def logged(self, webhook: UUID, delivery: UUID) -> LoggedDelivery:
-        """A delivery that is there."""
+        """Return a delivery from the log, which must exist."""
         found = await self.outbox.get(webhook, delivery)
         assert found is not None
         return found[0]
 
 
 def result(attempt: Attempt, state: DeliveryState, outcome: Outcome = BROKEN, wait: float = 0.0) -> Result:
-    """What an attempt made of its delivery."""
+    """Return the result of an attempt."""
     return Result(delivery=attempt.delivery, claim=attempt.claim, state=state, wait=wait, outcome=outcome)
 
 
@@ -108,23 +108,23 @@ def sent_body(attempt: Attempt) -> Any:
 
 
 class OutboxContract(OnOneLoop):
-    """Everything that is asked of an Outbox and a DeliveryLog."""
+    """All facts about Outbox and DeliveryLog."""
 
     def open_both(self) -> AbstractAsyncContextManager[Opened]:
-        """An empty database, as of ``Facts.open``, with its outbox."""
+        """Return a context manager of an empty database, as ``Facts.open`` does, with its outbox."""
         raise NotImplementedError
 
     async def elapse(self, time: timedelta) -> None:
-        """Let time pass for everything that the outbox holds."""
+        """Let time pass in the outbox."""
         raise NotImplementedError
 
     def now(self) -> datetime:
-        """The time there, which may not have passed but for what it holds."""
+        """Return the time of the outbox."""
         return datetime.now(UTC)
 
     @pytest.fixture
     def post(self) -> Iterator[Post]:
-        """An empty database with its outbox, and who uses it."""
+        """Open an empty database with its outbox."""
         yield from map(Post, self.opened(self.open_both()))
 
     # What commits leave

@@ -16,9 +16,9 @@ import pytest
 from crm_core.errors import NotFoundError
 from crm_core.input.readers import iso, parse_decimal
 from crm_core.input.texts import normal
-from crm_core.model.documents import parse_json
+from crm_core.model.plain_values import parse_json
+from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES
-from crm_core.rules.needs import Key
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.testing.strategies import near_equal
 from crm_core.use_cases.callers import new_id

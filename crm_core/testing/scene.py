@@ -10,16 +10,18 @@ from uuid import UUID
 
 import pytest
 
-from crm_core.engine.changes import Changes, Decide, Put
+from crm_core.engine.changes import Changes, Put
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Client
 from crm_core.model.events import Event, differences
+from crm_core.model.records import Key, Record
 from crm_core.ports import Database
 from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, RESOURCES, SERVICES, Resource
-from crm_core.rules.needs import Catalog, Key, Needs, Record, without_needs
+from crm_core.rules.needs import Catalog, Needs, without_needs
 from crm_core.testing.machine import USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id

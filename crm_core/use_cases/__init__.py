@@ -1,6 +1,6 @@
-"""The use cases: the asynchronous part of the core. Each reads, calls a pure function that decides, and stores.
+"""The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
-``records`` has the five use cases of every resource; ``accounts`` logs users in, ``users`` manages them; ``webhooks``,
+``records`` has the use cases of every resource; ``accounts`` logs users in, ``users`` manages them; ``webhooks``,
 ``uploads`` and ``sweeping`` have the others. ``caller`` makes callers with a real clock and real ids, and
 ``DeliveryWorker`` sends webhook deliveries.
 """

@@ -32,7 +32,7 @@ from crm_core.use_cases.callers import caller, new_id
 
 logger = logging.getLogger("crm.logins")
 
-#: How many first characters of a token are kept, so that its owner can tell it from others.
+#: How many first characters of a token are stored, so that its owner can recognize it.
 _PREFIX_LENGTH: Final = 8
 
 
@@ -42,7 +42,7 @@ def hash_token(token: str) -> bytes:
 
 
 async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") -> Caller:
-    """Return the caller whose token this is, with the rights of this moment. Raises NotAuthenticatedError."""
+    """Return the caller with this token and their current permissions. Raises NotAuthenticatedError."""
     session = await accounts.authenticate(hash_token(token)) if token.isascii() else None
     if session is None:
         raise NotAuthenticatedError("Invalid token.")
@@ -51,7 +51,7 @@ async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") 
 
 
 async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = False) -> str:
-    """Return a new token for a username and password; it is shown nowhere again.
+    """Return a new token for a username and password; it cannot be shown again.
 
     Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.
     Raises WrongCredentialsError, InvalidError for other problems, and ThrottledError after too many failures.
@@ -130,7 +130,12 @@ def describe(actor: Actor) -> Mapping[str, object]:
 
 @attrs.frozen
 class Credentials:
-    """The payload of a login."""
+    """The payload of a login.
+
+    Attributes:
+        username: the username.
+        password: the password, exactly as it was set.
+    """
 
     username: str = text(max_length=MAX_NAME)
     password: str = text(max_length=MAX_PASSWORD, verbatim=True)

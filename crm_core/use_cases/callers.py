@@ -1,4 +1,4 @@
-"""The clock and the randomness of the core: callers with the current time, ids and secrets."""
+"""Makes callers with the current time and new ids, and secrets: the clock and the randomness of the core."""
 
 import base64
 import secrets

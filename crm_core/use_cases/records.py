@@ -1,4 +1,4 @@
-"""The five use cases that serve every resource: find, get, create, apply, delete.
+"""The use cases that serve every resource: find, get, create, patch, apply, delete.
 
 ``parent`` is the value that comes with the path for resources that live inside others: the service of a follow-up,
 the entity of an attribute.
@@ -13,31 +13,30 @@ from uuid import UUID
 from attrs import evolve
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import DuplicateRequestError
-from crm_core.engine.decisions import Versions
 from crm_core.engine.parameters import dotted
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
+    DuplicateRequestError,
     IdempotencyKeyReusedError,
     InvalidError,
     NotFoundError,
     RequestInProgressError,
     VersionConflictError,
 )
-from crm_core.input.drafts import read_draft
+from crm_core.input.drafts import Edit, read_draft
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
-from crm_core.model.documents import has_secrets, redacted
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.plain_values import has_secrets, redacted
+from crm_core.model.records import Key, Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.needs import Key, Needs, catalog_of
-from crm_core.rules.tasks_and_notes import Edit
+from crm_core.rules.needs import Needs, catalog_of
 
-#: Requests with an idempotency key that this process carries out now, by user and key. It saves the work of carrying
-#: one out twice at once; the database makes sure that none has its effect twice.
+#: The requests with an idempotency key that are in progress in this process, by user and key. This saves work only: the
+#: database ensures that no request takes effect twice.
 _in_progress: Final[set[tuple[int, str]]] = set()
 
 
@@ -136,9 +135,9 @@ async def patch(
         resource: the record's resource.
         id_: the record's id.
         data: plain values.
-        parent: the value that came with the path.
+        parent: the value of the parent field in the path.
         merge: ``data`` is a merge patch (RFC 7396).
-        strict: refuse what would be ignored.
+        strict: refuse unknown and output-only fields instead of ignoring them.
         expected: the versions that the record may have; None for any.
     """
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=False, merge=merge)
@@ -155,13 +154,13 @@ async def apply(
     parent: object = None,
     expected: Versions = None,
 ) -> Document:
-    """Change a record by a pure function of its present value. Every change of a record goes this way.
+    """Change a record by a pure function of its current value. Every change of a record uses this function.
 
-    Raises PermissionDeniedError, NotFoundError, InvalidError, VersionConflictError, and whatever ``edit`` raises.
+    Raises PermissionDeniedError, NotFoundError, InvalidError, VersionConflictError, and the errors of ``edit``.
     """
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
-    decide = partial(decisions.alter, resource, who, key, edit, parent, expected)
+    decide = partial(decisions.change, resource, who, key, edit, parent, expected)
     async with _naming_changed_fields(db, key, expected):
         _, document = await _once(db, who, id_, lambda: db.change(decide))
     return document
@@ -176,7 +175,7 @@ async def delete(
     """
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
-    decide = partial(decisions.remove, resource, who, key, parent, expected)
+    decide = partial(decisions.delete, resource, who, key, parent, expected)
     async with _naming_changed_fields(db, key, expected):
         await db.change(decide)
 
@@ -184,9 +183,9 @@ async def delete(
 async def _once(
     db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
 ) -> tuple[UUID, Document]:
-    """Make a change; return the record's id, and the answer, or the earlier answer to the same request.
+    """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
 
-    Raises IdempotencyKeyReusedError or RequestInProgressError, and whatever the change raises.
+    Raises IdempotencyKeyReusedError or RequestInProgressError, and the errors of the change.
     """
     if who.idempotency is None:
         return id_, _written(await change())
@@ -218,7 +217,7 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
 
 @asynccontextmanager
 async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
-    """Have a VersionConflictError name the fields that changed since the latest version that was expected."""
+    """Add to a VersionConflictError the fields that changed since the latest expected version."""
     try:
         yield
     except VersionConflictError as error:

@@ -1,4 +1,4 @@
-"""The sweep: finding files that no record names, and files that records name but are missing."""
+"""The sweep: finds files that no record names, and files that records name but that are missing."""
 
 import datetime as dt
 import json

@@ -2,7 +2,7 @@
 
 An upload is streamed. ``add_image`` pulls pieces from the request, and the store pulls them through the checks::
 
-    request body -> Upload.content -> _read_head (what image is it?) -> _checked (size, truncation) -> FileStore.put
+    request body -> Upload.content -> _read_head (what image is it?) -> _kept (size, truncation) -> FileStore.put
 """
 
 import asyncio
@@ -37,8 +37,8 @@ class Images:
         files: the store.
         read_header: recognizes an image by its first bytes.
         max_bytes: the most bytes of an image.
-        is_private: only callers who may view the record get its images.
-        keeps_metadata: images are stored as they came, with the places and people that they name.
+        is_private: whether only callers who may view the record get its images.
+        keeps_metadata: whether images are stored with their metadata, such as the place of a photo.
     """
 
     files: FileStore
@@ -53,7 +53,7 @@ class Upload:
     """A file that is being received.
 
     Attributes:
-        name: the client's name for it; None if the client does not declare it as a file.
+        name: the name that the client gave it; None if the client did not declare it as a file.
         content: its bytes in pieces, as they arrive.
     """
 
@@ -84,16 +84,16 @@ async def add_image(
     Raises:
         PermissionDeniedError: the caller may not change records of the resource.
         NotFoundError: there is no such record.
-        InvalidError: the file is empty, no image, too many pixels, or cut off.
+        InvalidError: the file is empty, truncated, not an image, or has too many pixels.
         TooLargeError: the file has too many bytes.
         UnavailableError: the store cannot answer.
-        Exception: whatever reading the content raises.
+        Exception: the errors of reading the content.
     """
     require(who.actor, resource.permission("change"))
     await records.look_up(db, resource, id_)
     file = await receive()
     header, head = await _read_head(file, images.read_header)
-    # A random UUID, not an ascending one, which could be guessed: whoever knows the key of an image can get it.
+    # A random UUID, not an ascending one, which could be guessed: anybody who knows the key of an image can get it.
     key = files.new_key(resource.path, id_, uuid4(), header.extension)
     reader = reader_of(header.extension, keeps_metadata=images.keeps_metadata)
     content = _kept(head, file.content, reader, images.max_bytes)
@@ -107,7 +107,7 @@ async def add_image(
 
 
 async def delete_images(files: FileStore, resource: Resource, id_: UUID) -> None:
-    """Delete the images of a deleted record. A failure is ignored: the sweep finds what is left."""
+    """Delete the images of a deleted record. A failure is ignored: the sweep finds the remaining files."""
     with suppress(CrmError):
         async for file in files.stored(f"{resource.path}/{id_}/"):
             await files.delete(file.key)
@@ -127,10 +127,10 @@ async def _read_head(file: Upload, read_header: ReadHeader) -> tuple[ImageHeader
 
 
 async def _kept(head: bytes, rest: AsyncIterator[bytes], reader: ImageReader, limit: int) -> AsyncIterator[bytes]:
-    """Yield what is stored of the content.
+    """Yield the bytes of the content that are kept.
 
-    Raises TooLargeError once the content is too large, and InvalidError once it cannot be an image, or at its end if it
-    was cut off.
+    Raises TooLargeError as soon as the content is too large, and InvalidError as soon as it cannot be an image, or at
+    its end if it is truncated.
     """
     size = 0
     piece: bytes | None = head

@@ -1,6 +1,6 @@
-"""Managing users, groups and tokens: what administrators do, on the command line or from Python.
+"""Manages users, groups and tokens for administrators, on the command line or from Python.
 
-No caller is checked here: whoever reaches these functions administers the store.
+Permissions are not checked here: a program that can call these functions can administer the store.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -26,14 +26,14 @@ from crm_core.use_cases.webhooks import CreatedWebhook, active_webhooks
 
 
 class PasswordReset(NamedTuple):
-    """What came of a new password.
+    """The result of setting a new password.
 
     Attributes:
-        ended: how many tokens ended.
+        revoked: how many tokens were revoked.
         is_active: whether the user can log in with it; a disabled one cannot.
     """
 
-    ended: int
+    revoked: int
     is_active: bool
 
 
@@ -106,20 +106,20 @@ async def enable_user(users: Users, username: str) -> int:
 
 
 async def reset_password(users: Users, passwords: Passwords, username: str, password: str) -> PasswordReset:
-    """Give a user another password and end all their tokens. Raises InvalidError, UnknownUserError."""
+    """Give a user another password and revoke all their tokens. Raises InvalidError, UnknownUserError."""
     checked = check_password(password)
     account = await find_user(users, username)
-    ended = await users.reset_password(account.user.id, await passwords.hash(checked))
-    return PasswordReset(ended, account.is_active)
+    revoked = await users.reset_password(account.user.id, await passwords.hash(checked))
+    return PasswordReset(revoked, account.is_active)
 
 
 async def add_group(users: Users, group: str) -> bool:
-    """Make a group without permissions; return False if it is there already. Raises InvalidError."""
+    """Create a group without permissions; return False if it exists already. Raises InvalidError."""
     return await grant(users, group, ())
 
 
 async def grant(users: Users, group: str, permissions: Collection[str]) -> bool:
-    """Give a group permissions, and make it if it is new; return whether it is. Raises InvalidError."""
+    """Give a group permissions, and create it if it is new; return whether it is. Raises InvalidError."""
     return await users.grant(read_group_name(group), [read_permission(name) for name in permissions])
 
 
@@ -135,7 +135,7 @@ async def list_groups(users: Users) -> dict[str, Sequence[str]]:
 
 
 async def issue_token(users: Users, username: str) -> str:
-    """Return a new token of a user, which is shown nowhere again.
+    """Return a new token of a user; it cannot be shown again.
 
     Raises UnknownUserError, NotAuthenticatedError for a disabled user.
     """
@@ -147,13 +147,13 @@ async def issue_token(users: Users, username: str) -> str:
 
 
 async def list_tokens(users: Users, username: str) -> Sequence[IssuedToken]:
-    """Return the tokens of a user that work, the oldest first. Raises UnknownUserError."""
+    """Return the valid tokens of a user, the oldest first. Raises UnknownUserError."""
     account = await find_user(users, username)
     return await users.list_tokens(account.user.id)
 
 
 async def revoke_tokens(users: Users, username: str, prefix: str | None = None) -> int:
-    """End the token of a user that ``list_tokens`` shows with this prefix, or all; return how many there were.
+    """Revoke the tokens of a user that ``list_tokens`` shows with this prefix, or all; return how many there were.
 
     Raises UnknownUserError.
     """

@@ -18,26 +18,33 @@ from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
 from crm_core.model.accounts import SYSTEM, Caller, require
-from crm_core.model.documents import parse_json, plain
 from crm_core.model.events import EventKind
+from crm_core.model.plain_values import parse_json, plain
+from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import RESOURCES, WEBHOOKS
-from crm_core.rules.needs import Key, Needs
+from crm_core.rules.needs import Needs
 from crm_core.rules.webhooks import view_permission
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_secret
 from crm_core.webhooks.deliveries import Delivery, DeliveryState, body_of, compose, fires
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.headers import redacted_headers
 from crm_core.webhooks.requests import WebhookRequest, filled_from_body
-from crm_core.webhooks.templates import redacted_headers, redacted_url
+from crm_core.webhooks.urls import redacted_url
 
 _PER_PAGE: Final = 100
 
 
 @attrs.frozen
 class DryRunRequest:
-    """The body of a dry run: a record of the webhook's model, and the event to assume."""
+    """The body of a dry run: a record of the webhook's model, and the event to assume.
+
+    Attributes:
+        record: the id of a record of the webhook's model.
+        event: the change to assume; an update changes no field.
+    """
 
     record: UUID = uuid()
     event: str = choice(*get_args(EventKind), default="updated")
@@ -45,7 +52,13 @@ class DryRunRequest:
 
 @attrs.frozen
 class Listing:
-    """The query parameters of the delivery log."""
+    """The query parameters of the delivery log.
+
+    Attributes:
+        state: only deliveries in this state.
+        limit: the number of deliveries on a page.
+        cursor: the beginning of a page, as the ``Link`` header of another page has it.
+    """
 
     state: str | None = choice(*get_args(DeliveryState), default=None)
     limit: int = integer(default=_PER_PAGE)
@@ -54,7 +67,11 @@ class Listing:
 
 @attrs.frozen
 class Recovery:
-    """The body of ``recover``: redeliver what died since this time."""
+    """The body of ``recover``: redeliver what died since this time.
+
+    Attributes:
+        since: send again what failed for good since this time.
+    """
 
     since: datetime | None = datetime_value()
 

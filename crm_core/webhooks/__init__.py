@@ -1,1 +1,1 @@
-"""Webhooks: conditions, templates, deliveries, retries."""
+"""The domain of webhooks: conditions, templates, deliveries, retries. ``rules.webhooks`` checks one that is saved."""

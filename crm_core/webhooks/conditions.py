@@ -10,9 +10,9 @@ import attrs
 
 from crm_core.errors import Problem, Problems
 from crm_core.input.readers import FULL_DATE
-from crm_core.model.documents import json_text
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
+from crm_core.model.plain_values import json_text
 
 #: Characters of a condition's value as JSON.
 _MAX_VALUE_LENGTH: Final = 10_000

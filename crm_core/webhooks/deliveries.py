@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 import attrs
 
 from crm_core.input.readers import iso
-from crm_core.model.documents import plain
 from crm_core.model.events import Event
+from crm_core.model.plain_values import plain
 from crm_core.webhooks.conditions import field_of, holds
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.requests import filled, placeholders_of

@@ -21,7 +21,9 @@ from crm_core.input.fields import (
 )
 from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
-from crm_core.webhooks import conditions, templates
+from crm_core.webhooks import conditions
+from crm_core.webhooks.headers import read_headers, redacted_headers
+from crm_core.webhooks.urls import redacted_url
 
 MAX_CONDITIONS: Final = 50
 #: How long the previous secrets of a webhook go on signing after a rotation.
@@ -40,7 +42,13 @@ _EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 
 @attrs.frozen(kw_only=True, slots=False)
 class Condition:
-    """A condition that a record must meet for a webhook to fire (``api.md`` 13)."""
+    """A condition that a record must meet for a webhook to fire (``api.md`` 13).
+
+    Attributes:
+        field: a field of the model, or ``attributes.`` and the name of an attribute.
+        operator: how to compare; ``changed`` and ``changed_to`` compare with the record before the change.
+        value: what to compare with: a text, number, boolean or null; a list for ``in``; left out for ``changed``.
+    """
 
     field: str = text(max_length=120)
     operator: str = choice(*conditions.OPERATORS)
@@ -49,14 +57,29 @@ class Condition:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Webhook:
-    """A subscription to changes of the records of a model (``api.md`` 13, decisions 26 to 30)."""
+    """A subscription to changes of the records of a model (``api.md`` 13, decisions 26 to 30).
+
+    Attributes:
+        id: the id of the record, which the server sets.
+        name: the name of the webhook.
+        model: the kind of records that it watches.
+        url: the http or https URL that is called; ``{field}`` in its path or query stands for a field of the record.
+        method: the HTTP method of the call; GET sends no body.
+        headers: further headers of the call, by name; ``{field}`` stands for a field of the record.
+        is_active: whether it is called at all.
+        conditions: what a record must meet; without conditions every record does.
+        condition_logic: whether all conditions must be met (``AND``) or one is enough (``OR``).
+        events: the changes that it is called for; all of them unless some are sent.
+        disabled_reason: why the server disabled it; null if it did not.
+        created_by: the id of the user who created it.
+    """
 
     id: UUID = identity()
     name: str = text()
     model: str = choice(*MODELS)
-    url: str = text(max_length=2_048, redact=templates.redacted_url)
+    url: str = text(max_length=2_048, redact=redacted_url)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
-    headers: Mapping[str, str] = mapping(templates.read_headers, redact=templates.redacted_headers)
+    headers: Mapping[str, str] = mapping(read_headers, redact=redacted_headers)
     is_active: bool = boolean(default=True)
     conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: str = choice("AND", "OR", default="AND")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.model.documents import plain
+from crm_core.model.plain_values import plain
 from crm_core.webhooks.conditions import required_value
 from crm_core.webhooks.entity import Webhook
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.model.documents import parse_json
+from crm_core.model.plain_values import parse_json
 from crm_core.webhooks.attempts import Attempt
 from crm_core.webhooks.conditions import field_of
 from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders

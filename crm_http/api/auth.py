@@ -1,6 +1,6 @@
 """Authentication and permissions: the ``Authorization`` header, and one guard over every route.
 
-A route that declares no access is closed to everybody.
+A route that declares no access refuses all requests.
 """
 
 import enum
@@ -22,11 +22,11 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Access(enum.Enum):
-    """Whom a method lets in, where that is no permission.
+    """Who may use a method that needs no permission.
 
     Attributes:
         OPEN: everybody; credentials are not read.
-        PUBLIC: everybody, but credentials that are sent must be good, as the documented API had it.
+        PUBLIC: everybody, but credentials that are sent must be valid, as in the documented API.
         AUTHENTICATED: every user.
     """
 
@@ -35,14 +35,14 @@ class Access(enum.Enum):
     AUTHENTICATED = enum.auto()
 
 
-#: The key under which a route has what each of its methods needs: a permission, or an ``Access``.
+#: The key of a route's option with what each method needs: a permission, or an ``Access``.
 PERMISSION: Final = "permission"
 
 
 def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
     """Return the guard of the whole app, which runs before every handler.
 
-    It is none of the framework's own guards: those copy the handler, which takes a twelfth of the time of a read.
+    It is not a guard of the framework, which would copy the handler; that takes a twelfth of the time of a read.
     """
 
     async def authorize(connection: Connection) -> None:
@@ -67,14 +67,14 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
 
 
 def caller(connection: Connection) -> Caller:
-    """Return the caller whom the guard let in."""
+    """Return the caller, whom the guard has authenticated."""
     who = connection.scope["state"]["who"]
     assert isinstance(who, Caller)  # noqa: S101  # the guard put it there
     return who
 
 
 def possible_caller(connection: Connection) -> Caller | None:
-    """Return the caller of a public route, or None where no credentials were sent."""
+    """Return the caller of a public route, or None if no credentials were sent."""
     return caller(connection) if "who" in connection.scope["state"] else None
 
 

@@ -1,11 +1,10 @@
-"""An endpoint, declared once: what answers it, who may call it, and what the OpenAPI document says about it.
+"""Declares an endpoint once: its handler, its permissions, and its description in the OpenAPI document.
 
 The routes are mounted from these declarations (``routing``), and ``crm_http.openapi`` derives the document from them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import GenericAlias
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import attrs
 from litestar.response.base import ASGIResponse
@@ -14,49 +13,22 @@ from litestar.types import Method
 from crm_core.resources import Resource
 from crm_http.api.auth import Access
 from crm_http.api.requests import JSON, AnyRequest
+from crm_http.payloads.shapes import Example, Shape
 
-#: Answers a request whose caller may make it.
+#: Handles a request after the permission was checked.
 Handler = Callable[[AnyRequest], Awaitable[ASGIResponse]]
-
-#: What a body holds: a Python type, an object as a mapping from each of its members to a shape, a named schema of the
-#: document (``ClientCreate``), or in requests an ``Input``.
-Shape: TypeAlias = object
-
-
-class Example(NamedTuple):
-    """The body of a request or an answer in ``docs/api.md``, with the heading that it has there."""
-
-    heading: str
-    value: object
-
-
-@attrs.frozen
-class Input:
-    """A body that is read by the fields of a class.
-
-    Attributes:
-        of: the class; its fields describe the members.
-        required: the members that must be there, if those are others than the fields say.
-        any_of: members of which at least one must be there.
-        aliases: further names of members, by the name in the class; either must be there.
-    """
-
-    of: type
-    required: tuple[str, ...] | None = None
-    any_of: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
 class Reply:
-    """An answer that is no error.
+    """A successful response.
 
     Attributes:
-        meaning: one sentence, for the document.
-        body: what it holds; None where it has no body.
-        headers: the names of its headers, beside those that every answer has.
+        meaning: one sentence for the document.
+        body: the shape of its body; None for no body.
+        headers: the names of its headers, besides those of every response.
         media_types: the media types that it may have.
-        links: the operations that take the ``id`` of the answer, by a name for the link.
+        links: the operations that take the ``id`` of the response, by the name of the link.
     """
 
     meaning: str
@@ -78,15 +50,19 @@ class Endpoint:
         id: the operation's name, in the document and in generated clients.
         tag: the heading under which the document lists it.
         summary: what it does, as an imperative sentence.
+        description: what else a client should know, in sentences; the document adds whom it lets in.
         replies: the answers that are no errors, by status.
         errors: statuses of errors beside those that follow from the other attributes.
         headers: the names of the request headers that have a meaning here alone.
         query: the resource whose list it is, or the class whose fields its query parameters are; None for none.
-        path_parameters: JSON Schemas of the parameters in the path that are not ids.
+        path_parameters: JSON Schemas of the parameters in the path that are not ids. One with an ``enum`` is documented
+            as a path for each of its values.
         body: what the body of a request holds, by media type; empty for no body.
         max_body: the most bytes of a body; None for the usual limit.
-        request_example: an example of the body.
+        request_example: the example of the body in the documentation.
+        working_example: an example of the body that succeeds as it stands; None where the documentation's does.
         response_example: an example of the first reply.
+        is_deprecated: there is another path, which clients should take.
     """
 
     method: Method
@@ -96,6 +72,7 @@ class Endpoint:
     id: str = attrs.field(kw_only=True)
     tag: str = attrs.field(kw_only=True)
     summary: str = attrs.field(kw_only=True)
+    description: str = attrs.field(kw_only=True)
     replies: Mapping[int, Reply] = attrs.field(kw_only=True)
     errors: frozenset[int] = attrs.field(default=frozenset(), kw_only=True)
     headers: tuple[str, ...] = attrs.field(default=(), kw_only=True)
@@ -104,19 +81,16 @@ class Endpoint:
     body: Mapping[str, Shape] = attrs.field(factory=dict, kw_only=True)
     max_body: int | None = attrs.field(default=None, kw_only=True)
     request_example: Example | None = attrs.field(default=None, kw_only=True)
+    working_example: object = attrs.field(default=None, kw_only=True)
     response_example: Example | None = attrs.field(default=None, kw_only=True)
+    is_deprecated: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def needs(self) -> str | Access:
-        """Return the permission that this method needs, or whom it lets in."""
+        """Return the permission or access that this method needs."""
         return self.access[self.method]
 
     @property
     def serves_json(self) -> bool:
-        """Return whether every answer is JSON, which the client must then accept."""
+        """Return whether every response is JSON, which the client must then accept."""
         return all(reply.body is None or reply.media_types == (JSON,) for reply in self.replies.values())
-
-
-def array(of: type) -> Shape:
-    """Return the shape of a list."""
-    return GenericAlias(tuple, (of, ...))

@@ -1,4 +1,4 @@
-"""Errors as answers: one table of what each becomes, and bodies in the form of Django REST Framework (decision 3)."""
+"""Error responses: a table by error, and bodies in the form of Django REST Framework (decision 3)."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ logger = logging.getLogger("crm.http")
 
 
 class RequestError(Exception):
-    """A request is refused before its values are read, for the form of its body, its method or its headers.
+    """A request is refused before its values are read, because of its body, method or headers.
 
     Attributes:
         status: the HTTP status.
@@ -46,13 +46,13 @@ class RequestError(Exception):
 
 
 class Refusal(NamedTuple):
-    """What one kind of error means to a client.
+    """The response to one kind of error.
 
     Attributes:
         meaning: one sentence, for the OpenAPI document.
-        header: the name of the header that comes with it, if there is one.
+        header: the name of a header of the response; empty for none.
         value: returns the value of that header.
-        detail: the text of the answer, where the core cannot know the words of the web.
+        detail: the text of the response, if it differs from the core's text, which names no HTTP header.
     """
 
     meaning: str
@@ -97,7 +97,7 @@ REQUEST_REFUSALS: Final[Mapping[HTTPStatus, Refusal]] = {
 
 
 def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
-    """Return the answer to an error of the core."""
+    """Return the response to an error of the core."""
     request.scope["state"]["error"] = type(error)  # for the metrics
     if isinstance(error, InvalidError):
         return _answer(STATUSES[InvalidError], render(error.problems))
@@ -109,26 +109,26 @@ def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Respon
 
 
 def answer_request_error(_: Request[Any, Any, Any], error: RequestError) -> Response[bytes]:
-    """Return the answer to a request that cannot be read."""
+    """Return the response to a request that cannot be read."""
     return _answer(error.status, {"detail": str(error)}, error.headers)
 
 
 def answer_framework_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Return the answer to what the framework refuses: paths, methods, sizes. Its own texts would quote the request."""
+    """Return the response to errors of the framework: paths, methods, sizes. Its own texts would quote the request."""
     status = HTTPStatus(error.status_code)
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     return _answer(status, {"detail": _FRAMEWORK_DETAILS.get(status, status.phrase)}, headers)
 
 
 def answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Return the answer to a fault of ours: the id by which the log can be searched, and nothing else."""
+    """Return the response to an unexpected error: only the request id, by which the log can be searched."""
     request_id = request.scope["state"].get("request_id", "")
     logger.error("request %s failed", request_id, exc_info=error)
     detail = {"detail": "Internal server error.", "request_id": request_id}
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
-#: Which of the functions above answers which kind of error.
+#: The handlers of the framework by the class of the error.
 EXCEPTION_HANDLERS: Final = {
     CrmError: answer_crm_error,
     RequestError: answer_request_error,
@@ -150,7 +150,7 @@ def render(problems: Problems) -> object:
 
 
 def method_not_allowed(method: str, allowed: str) -> RequestError:
-    """Return the refusal of a method that a path does not have."""
+    """Return the error for a method that a path does not have."""
     return RequestError(HTTPStatus.METHOD_NOT_ALLOWED, f'Method "{method}" not allowed.', {"Allow": allowed})
 
 

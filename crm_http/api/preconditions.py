@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from crm_core.engine.decisions import Versions
+from crm_core.model.records import Versions
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _VERSION = re.compile("[1-9][0-9]{0,9}")
@@ -19,7 +19,7 @@ def entity_tag(version: int) -> dict[str, str]:
 
 
 def expected_versions(if_match: str) -> Versions:
-    """Return the versions that ``If-Match`` allows: None for any; tags that are weak or not ours allow none."""
+    """Return the versions that ``If-Match`` allows: None for any; weak and foreign tags allow none."""
     if if_match.strip() in ("", "*"):
         return None
     return frozenset(_versions(tag for weak, tag in _TAG.findall(if_match) if not weak))
@@ -30,9 +30,9 @@ def is_known(if_none_match: str, version: int) -> bool:
     return if_none_match.strip() == "*" or version in _versions(tag for _, tag in _TAG.findall(if_none_match))
 
 
-def names(tags: str, tag: str) -> bool:
-    """Return whether ``If-None-Match`` names a tag, of what is no record and so has a tag of any kind."""
-    return any(named.strip().removeprefix("W/") in (tag, "*") for named in tags.split(","))
+def matches_etag(if_none_match: str, tag: str) -> bool:
+    """Return whether ``If-None-Match`` names an opaque ``ETag``, of a resource that is not a record."""
+    return any(named.strip().removeprefix("W/") in (tag, "*") for named in if_none_match.split(","))
 
 
 def _versions(tags: Iterable[str]) -> list[int]:

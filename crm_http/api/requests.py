@@ -34,7 +34,7 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: The most bytes of a JSON body, and of the body of a login, which anybody may send.
+#: The most bytes of a JSON body, and of the body of a login, which needs no credentials.
 MAX_BODY: Final = 1_000_000
 MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
@@ -59,7 +59,7 @@ def accepts_json(request: AnyRequest) -> bool:
 
 
 async def read_json(request: AnyRequest, *accepted: str) -> object:
-    """Return the JSON of the body as plain values; an empty body is an empty object, as the documented API had it."""
+    """Return the JSON of the body as plain values; an empty body is an empty object, as in the documented API."""
     body = await _read_bytes(request)
     if not body:
         return {}
@@ -84,7 +84,7 @@ async def read_login(request: AnyRequest) -> object:
 
 
 def decode_json(body: bytes) -> object:
-    """Return JSON as plain values. Raises RequestError for what is nested deeper than ``MAX_DEPTH``."""
+    """Return JSON as plain values. Raises RequestError if it is nested deeper than ``MAX_DEPTH``."""
     try:
         value = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -174,7 +174,7 @@ def _reading() -> Iterator[None]:
     except HTTPException as error:
         if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise
-        # The client went away, or what it sent is no HTTP.
+        # The client disconnected, or what it sent is not HTTP.
         raise RequestError(HTTPStatus.BAD_REQUEST, "The request body cannot be read.") from error
 
 
@@ -187,7 +187,7 @@ def check_encoding(request: AnyRequest) -> None:
 
 
 def unsupported(request: AnyRequest) -> RequestError:
-    """Return the refusal of a body for its content type."""
+    """Return the error for a content type that is not accepted."""
     sent = header(request, b"content-type")[:100]
     return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'Unsupported media type "{sent}" in request.')
 
@@ -197,7 +197,7 @@ def _parse_error(reason: str) -> RequestError:
 
 
 def _reason(body: bytes) -> str:
-    """Return why a body is no JSON, in the words of Python's own parser, which the documented API showed."""
+    """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
     except RecursionError:
@@ -205,7 +205,7 @@ def _reason(body: bytes) -> str:
     except UnicodeDecodeError:
         return "The body is not UTF-8"
     except ValueError as reason:
-        # For a number with too many digits Python's text says how to allow them, which clients need not know.
+        # For a number with too many digits Python's text explains how to allow more, which does not concern clients.
         return "Number out of range" if "digits" in str(reason) else str(reason)
     return "The body cannot be read"
 

@@ -1,4 +1,4 @@
-"""Answers: JSON, records with their versions, and the link to the next page."""
+"""Responses: JSON, records with their versions, and the link to the next page."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from litestar.response.base import ASGIResponse
 
 from crm_core.engine.receipts import Document
-from crm_core.model.documents import json_text, plain
+from crm_core.model.plain_values import json_text, plain
 from crm_http.api.preconditions import entity_tag
 from crm_http.api.requests import JSON
 
@@ -31,13 +31,7 @@ def record_response(
 
 
 def link_to_next(path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
-    """Return the ``Link`` header (RFC 8288) that names the next page of a list; nothing without a cursor.
-
-    Args:
-        path: the path of the list, without its last slash.
-        params: the query parameters of this page.
-        cursor: where the next page begins.
-    """
+    """Return the ``Link`` header (RFC 8288) of the next page, which begins at the cursor; no header without one."""
     if cursor is None:
         return {}
     return {"Link": f'<{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}

@@ -1,4 +1,4 @@
-"""Routes from endpoints: one for each path, which also answers the methods that the path does not have."""
+"""Makes a route for each path of the endpoints, which also refuses the methods that the path does not have."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,18 +26,13 @@ _ACTIONS: Final = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "chan
 _NO_PARAMETERS: Final = (Problem("unknown", "This parameter is not known. There are none here."),)
 
 
-def rights(noun: str, **actions: str) -> Mapping[str, str | Access]:
-    """Return the permission that each method of a path needs (decision 24).
-
-    Args:
-        noun: the noun of the resource in permissions.
-        actions: the actions of methods that differ from the usual ones.
-    """
-    return {method: permission(action, noun) for method, action in (_ACTIONS | actions).items()}
+def rights(model_name: str, **actions: str) -> Mapping[str, str | Access]:
+    """Return the permission that each method of a path needs; ``actions`` are the unusual ones (decision 24)."""
+    return {method: permission(action, model_name) for method, action in (_ACTIONS | actions).items()}
 
 
 def everybody(access: Access, **others: Access) -> Mapping[str, str | Access]:
-    """Return the same access for every method of a path but ``others``."""
+    """Return the same access for every method of a path except ``others``."""
     return dict.fromkeys((*METHODS, "OPTIONS"), access) | others
 
 
@@ -64,7 +59,7 @@ def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         re.sub(r"{(\w+)}", r"{\1:str}", path),
         http_method=[*METHODS, "OPTIONS"],
         opt={PERMISSION: {"OPTIONS": Access.AUTHENTICATED, **endpoints[0].access}, ENDPOINTS: tuple(endpoints)},
-        status_code=HTTPStatus.OK,  # unused: answers have their own; the framework insists on one that may have a body
+        status_code=HTTPStatus.OK,  # unused, but the framework requires a status that allows a body
         request_max_body_size=next((endpoint.max_body for endpoint in endpoints if endpoint.max_body), MAX_BODY),
     )
     async def handler(request: AnyRequest) -> ASGIResponse:
@@ -81,7 +76,7 @@ def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
 
 
 def path_id(request: AnyRequest, name: str = "id") -> UUID:
-    """Return the id in the path, which may be spelled in any way. Raises NotFoundError for what is no id."""
+    """Return the id in the path, in any spelling. Raises NotFoundError if it is not an id."""
     try:
         return read_uuid(request.path_params[name])
     except RefusedError:

@@ -1,1 +1,1 @@
-"""The commands, by what they are about; `crm_http.cli.main` puts them together."""
+"""The commands by subject; `crm_http.cli.main` combines them."""

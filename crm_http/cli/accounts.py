@@ -95,7 +95,7 @@ def _list_users() -> None:
     "groups",
     multiple=True,
     type=GROUP,
-    help="A group to be in, in place of all present ones; may be repeated.",
+    help="A group to be in, instead of all current ones; may be repeated.",
 )
 @click.option("--no-groups", is_flag=True, help="Be in no group.")
 @click.option("--first-name", type=FIRST_NAME)
@@ -113,7 +113,7 @@ def _change_user(
 ) -> None:
     """Change a user's groups, rights, names or e-mail address, from the next request on.
 
-    What is not given stays as it is; an empty text ("") removes a name or the address.
+    Options that are not given change nothing; an empty text ("") removes a name or the address.
     """
     if groups and no_groups:
         raise click.UsageError("Give either --group or --no-groups.")
@@ -134,15 +134,15 @@ def _change_user(
 @name_argument
 @_password_stdin
 def _reset_password(name: str, *, password_stdin: bool) -> None:
-    """Give a user another password; all tokens of the user end."""
+    """Give a user another password and revoke all their tokens."""
     password = _read_password(from_stdin=password_stdin)
 
     async def reset(users: Users) -> PasswordReset:
         with open_passwords() as passwords:
             return await use_cases.reset_password(users, passwords, name, password)
 
-    ended, is_active = with_users(reset)
-    say(f"{name} has the new password; {count(ended, 'token')} ended.")
+    revoked, is_active = with_users(reset)
+    say(f"{name} has the new password; {count(revoked, 'token')} revoked.")
     if not is_active:
         say(f"{name} is disabled and cannot log in: `crm user enable {name}` changes that.")
 
@@ -169,7 +169,7 @@ def _enable_user(name: str) -> None:
     say(f"Enabled {name}.")
     if tokens:
         verb = "works" if tokens == 1 else "work"
-        say(f"{count(tokens, 'earlier token')} {verb} again: `crm token revoke {name} --all` ends all.")
+        say(f"{count(tokens, 'earlier token')} {verb} again: `crm token revoke {name} --all` revokes all.")
 
 
 @click.group(no_args_is_help=False, epilog=examples("crm group list", "crm group grant Auditors view_client"))
@@ -188,7 +188,7 @@ def _list_groups() -> None:
 @_group
 @_permissions
 def _grant(group: str, permissions: Sequence[str]) -> None:
-    """Give a group permissions; a group that is new is made."""
+    """Give a group permissions; a new group is created."""
     is_new = with_users(lambda users: use_cases.grant(users, group, permissions))
     say(f"{'The new group ' if is_new else ''}{group} may {', '.join(permissions)}.")
 
@@ -204,13 +204,13 @@ def _revoke(group: str, permissions: Sequence[str]) -> None:
 
 @click.group(no_args_is_help=False, epilog=examples("crm token issue ann", "crm token revoke ann --all"))
 def token() -> None:
-    """Manage the tokens that requests come with."""
+    """Manage the tokens by which requests are authenticated."""
 
 
 @token.command("issue", epilog=examples("crm token issue ann", "crm token issue ann > token.txt"))
 @name_argument
 def _issue_token(name: str) -> None:
-    """Print a new token of a user, which is shown this once."""
+    """Print a new token of a user, which cannot be shown again."""
 
     async def issue(users: Users) -> str:
         try:
@@ -234,7 +234,7 @@ def _list_tokens(name: str) -> None:
     show(("Prefix", "Issued", "Last used"), rows)
 
 
-# A prefix may begin with a hyphen, and is no option then.
+# A prefix that begins with a hyphen must not be read as an option.
 @token.command(
     "revoke",
     context_settings={"ignore_unknown_options": True},
@@ -247,13 +247,13 @@ def _list_tokens(name: str) -> None:
 @click.argument("prefix", required=False, type=Text(150))
 @click.option("--all", "revoke_all", is_flag=True, help="All tokens of the user.")
 def _revoke_tokens(name: str, prefix: str | None, *, revoke_all: bool) -> None:
-    """End the token of a user that begins with PREFIX, or all of them."""
+    """Revoke the token of a user that begins with PREFIX, or all of them."""
     if (prefix is None) != revoke_all:
         raise click.UsageError("Give the first characters of a token, or --all.")
-    ended = with_users(lambda users: use_cases.revoke_tokens(users, name, prefix))
-    if prefix is not None and not ended:
+    revoked = with_users(lambda users: use_cases.revoke_tokens(users, name, prefix))
+    if prefix is not None and not revoked:
         raise FailedError(f"{name} has no token {prefix}: `crm token list {name}` shows their first characters.")
-    say(f"Ended {count(ended, 'token')} of {name}.")
+    say(f"Revoked {count(revoked, 'token')} of {name}.")
 
 
 def _read_password(*, from_stdin: bool) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of arguments that commands take, and the examples at the end of their help."""
+"""The types of the arguments of commands, and the examples at the end of their help."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,7 +11,7 @@ from crm_core.rules.accounts import MAX_TEXTS, read_group_name, read_permission,
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a command's help."""
+    """Return the examples as the end of a command's help."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
@@ -24,7 +24,7 @@ class Text(click.ParamType[str]):
     """A text that can be stored.
 
     Args:
-        most: the most characters that it has.
+        most: the most characters.
     """
 
     name = "text"
@@ -43,7 +43,7 @@ class Checked(click.ParamType[str]):
     """A text that a rule of the core checks.
 
     Args:
-        name: what the help calls it.
+        name: its name in the help.
         read: returns the text as it is kept. Raises InvalidError.
     """
 

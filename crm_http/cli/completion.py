@@ -1,4 +1,4 @@
-"""`crm completion`: what a shell runs once to know the commands."""
+"""`crm completion`: the script by which a shell completes the commands."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -22,6 +22,6 @@ _VARIABLE = "_CRM_COMPLETE"
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that completes commands and options in a shell."""
     complete = get_completion_class(shell)
-    if complete is None:  # click knows the three, so this says so to the types
+    if complete is None:  # unreachable: click has these three shells; it is for the type checker
         raise click.UsageError(f"There is no completion for {shell}.")
     click.echo(complete(ctx.find_root().command, {}, "crm", _VARIABLE).source())

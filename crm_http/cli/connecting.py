@@ -1,4 +1,4 @@
-"""How commands reach the database that the environment names."""
+"""Connects commands to the database that the environment names."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ _T = TypeVar("_T")
 
 
 def with_users(work: Callable[[Users], Awaitable[_T]]) -> _T:
-    """Return what ``work`` returns when it is called with the users of the database. Raises FailedError."""
+    """Run ``work`` with the users of the database, and return its result. Raises FailedError."""
     return with_users_and_records(lambda users, _: work(users))
 
 
 def with_users_and_records(work: Callable[[Users, Database], Awaitable[_T]]) -> _T:
-    """Return what ``work`` returns when it is called with the users and the records. Raises FailedError."""
+    """Run ``work`` with the users and the records, and return its result. Raises FailedError."""
     settings = Settings.from_env(os.environ)
 
     async def run(url: str) -> _T:
@@ -36,13 +36,13 @@ def with_users_and_records(work: Callable[[Users, Database], Awaitable[_T]]) -> 
 
 
 def on_database(settings: Settings, work: Callable[[str], Awaitable[_T]]) -> _T:
-    """Return what ``work`` returns when it is called with the database's URL. Raises FailedError.
+    """Run ``work`` with the URL of the database, and return its result. Raises FailedError.
 
     An embedded server runs until then, and its database is brought up to date first.
     """
 
     async def run(url: str) -> _T:
-        if settings.is_embedded:  # no other process migrates that one
+        if settings.is_embedded:  # no other process migrates it
             await migrate(url)
         return await work(url)
 
@@ -52,7 +52,7 @@ def on_database(settings: Settings, work: Callable[[str], Awaitable[_T]]) -> _T:
 
 @contextmanager
 def _advice() -> Iterator[None]:
-    """Say in errors about names which command helps."""
+    """Add to errors about unknown names which command lists the known ones."""
     try:
         yield
     except UnknownUserError as error:

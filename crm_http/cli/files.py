@@ -14,7 +14,7 @@ from crm_http.settings import Settings
 
 @click.group(no_args_is_help=False, epilog=examples("crm files sweep"))
 def files() -> None:
-    """Look after uploaded files."""
+    """Manage uploaded files."""
 
 
 @files.command("sweep", epilog=examples("crm files sweep", "crm files sweep --delete"))

@@ -31,7 +31,7 @@ from crm_http.telemetry.logs import configure_logging
 @click.option("--workers", help="How many processes answer requests; overrides CRM_WORKERS.")
 def serve_command(**flags: str | None) -> None:
     """Serve the API, with an embedded PostgreSQL unless CRM_DATABASE_URL is set."""
-    # The workers read their settings from the environment, so that is where a flag goes.
+    # The workers read their settings from the environment, so flags are written there.
     os.environ.update({f"CRM_{name.upper()}": text for name, text in flags.items() if text is not None})
     serve(Settings.from_env(os.environ), _welcome)
 
@@ -59,7 +59,7 @@ _amount = click.IntRange(0, 10_000_000)
     default=1_000,
     show_default=True,
     type=_amount,
-    help="How many clients; a fifth as many students come with them.",
+    help="How many clients; there is one student for every five.",
 )
 @click.option("--leads", default=1_000, show_default=True, type=_amount, help="How many leads.")
 @click.option(
@@ -67,7 +67,7 @@ _amount = click.IntRange(0, 10_000_000)
     default=1,
     show_default=True,
     type=int,
-    help="The same seed gives the same records, another one further records.",
+    help="The same seed gives the same records, another seed other ones.",
 )
 def demo_command(**amounts: int) -> None:
     """Load made-up clients, students, leads and follow-ups, with their history, to try the API with.

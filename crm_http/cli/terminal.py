@@ -1,4 +1,4 @@
-"""What commands print: sentences, tables, and lines for programs."""
+"""Prints the output of commands: sentences, tables, and lines for programs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ out: Final = Console(soft_wrap=True, highlight=False)
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Show a table to people, and lines of cells between tabs to programs."""
+    """Print a table for people, or lines of tab-separated cells for programs."""
     if not out.is_terminal:
         for row in rows:
             click.echo("\t".join(row))

@@ -1,38 +1,154 @@
 """A typed client of the API, synchronous and asynchronous: ``pip install 'crm-core[client]'``.
 
-Records are the entities of ``crm_core``. Errors are those of ``crm_core.errors``, under ``CrmError``; two more exist
-only here: ``NoAnswerError`` and ``AnswerError``. The server's own dependencies are not needed.
+All that a consumer of the API needs can be imported from here. Records are the entities of ``crm_core``; its
+``Client``, a company, is named ``ClientRecord`` here, as ``Client`` is the connection. The fields that operations take
+are in ``crm_http.client.resources``. Requests of webhooks are read by ``WebhookReceiver``.
+
+Errors are those of ``crm_core.errors``, under ``CrmError``; four more exist only here: ``NoResponseError`` and
+``UnexpectedResponseError`` of requests, ``SignatureError`` and ``UnreadableEventError`` of webhooks. The server's own
+dependencies are not needed.
 
 Failed requests are retried with growing waits if a repetition cannot do anything twice: reads; creating and changing
 records, with an ``Idempotency-Key`` that the client makes; deletes, where a record that is already gone counts as
 deleted. Any request is retried that did not reach a server or was throttled (429).
 """
 
-from crm_http.client.answers import AnswerError, NoAnswerError, version_of
+from crm_core.errors import (
+    CrmError,
+    DeliveryFinishedError,
+    IdempotencyKeyReusedError,
+    InUseError,
+    InvalidError,
+    NotAuthenticatedError,
+    NotFoundError,
+    PermissionDeniedError,
+    Problem,
+    Problems,
+    RequestInProgressError,
+    ThrottledError,
+    UnavailableError,
+    VersionConflictError,
+)
+from crm_core.model.accounts import User
+from crm_core.model.entities import (
+    Attribute,
+    Cohort,
+    Enrollment,
+    EnrollmentDetail,
+    EntityWithAttributes,
+    FollowUp,
+    Lead,
+    Note,
+    Pipeline,
+    Service,
+    Stage,
+    Task,
+    TeachingAssistant,
+    TransferRequest,
+)
+from crm_core.model.entities import Client as ClientRecord
+from crm_core.model.events import EventKind
+from crm_core.webhooks.deliveries import DeliveryState
+from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.inputs import (
+    ConditionInput,
+    FilterValue,
+    NoteInput,
+    StageInput,
+    TaskChange,
+    TaskInput,
+    TeachingAssistantInput,
+)
+from crm_http.client.listings import AsyncListing, Listing, ListPage
+from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
     RecordOperations,
     RecordOperationsWithImages,
     RecordOperationsWithTasks,
     UploadedImage,
 )
+from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
-from crm_http.client.webhooks import DeliveryReport, DryRunResult, WebhookOperations, WebhookWithSecret
+from crm_http.client.webhook_operations import WebhookOperations
+from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
+from crm_http.client.webhooks import (
+    FieldChange,
+    ItemChanges,
+    SignatureError,
+    UnreadableEventError,
+    WatchedRecord,
+    WebhookEvent,
+    WebhookReceiver,
+)
 
 __all__ = [
-    "AnswerError",
     "AsyncClient",
+    "AsyncDriver",
+    "AsyncListing",
+    "Attribute",
     "Client",
+    "ClientRecord",
+    "Cohort",
+    "Condition",
+    "ConditionInput",
+    "CrmError",
+    "DeliveryFinishedError",
     "DeliveryReport",
+    "DeliveryState",
+    "Driver",
     "DryRunResult",
+    "Enrollment",
+    "EnrollmentDetail",
+    "EntityWithAttributes",
+    "EventKind",
+    "FieldChange",
+    "FilterValue",
+    "FollowUp",
+    "IdempotencyKeyReusedError",
+    "InUseError",
+    "InvalidError",
+    "ItemChanges",
+    "Lead",
+    "ListPage",
+    "Listing",
     "Me",
-    "NoAnswerError",
+    "NoResponseError",
+    "NotAuthenticatedError",
+    "NotFoundError",
+    "Note",
+    "NoteInput",
+    "PermissionDeniedError",
+    "Pipeline",
+    "Problem",
+    "Problems",
     "RecordOperations",
     "RecordOperationsWithImages",
     "RecordOperationsWithTasks",
+    "RequestInProgressError",
     "Retry",
+    "Service",
+    "SignatureError",
+    "Stage",
+    "StageInput",
+    "Task",
+    "TaskChange",
+    "TaskInput",
+    "TeachingAssistant",
+    "TeachingAssistantInput",
+    "ThrottledError",
+    "TransferRequest",
+    "UnavailableError",
+    "UnexpectedResponseError",
+    "UnreadableEventError",
     "UploadedImage",
+    "User",
+    "VersionConflictError",
+    "WatchedRecord",
+    "Webhook",
+    "WebhookEvent",
     "WebhookOperations",
+    "WebhookReceiver",
     "WebhookWithSecret",
     "version_of",
 ]

@@ -1,5 +1,7 @@
 """The two clients: the whole API, synchronous and asynchronous."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Generic, Literal, Self
 from uuid import UUID
 
@@ -9,24 +11,33 @@ import httpx
 from crm_core.model import entities
 from crm_core.model.accounts import User
 from crm_core.model.entities import EntityWithAttributes
-from crm_core.webhooks import entity
-from crm_http.client.answers import decode
+from crm_core.webhooks.entity import Webhook
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
-from crm_http.client.records import (
-    RecordOperations,
-    RecordOperationsWithImages,
-    RecordOperationsWithTasks,
-    below,
-    body_of,
-    path_of,
+from crm_http.client.records import below, body_of, path_of
+from crm_http.client.resources import (
+    AttributeOperations,
+    ClientOperations,
+    CohortOperations,
+    EnrollmentDetailOperations,
+    EnrollmentOperations,
+    FollowUpOperations,
+    LeadOperations,
+    PipelineOperations,
+    ServiceOperations,
+    TransferRequestOperations,
 )
+from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
-from crm_http.client.webhooks import WebhookOperations, WebhookWithSecret
+from crm_http.client.webhook_operations import WebhookOperations
+from crm_http.client.webhook_responses import WebhookWithSecret
 
 _TOKENS: Final = "/api-token-auth/"
 _RETRY: Final = Retry()
 _TIMEOUT: Final = 30.0
+#: With strict handling a misspelled name is an error.
+_STRICT: Final = {"Prefer": "handling=strict"}
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -44,25 +55,25 @@ class Api(OperationGroup[D_co], Generic[D_co]):
 
     def __init__(self, driver: D_co) -> None:
         super().__init__(driver)
-        self.clients = RecordOperationsWithImages(driver, entities.Client)
-        self.services = RecordOperationsWithImages(driver, entities.Service)
-        self.leads = RecordOperationsWithTasks(driver, entities.Lead)
-        self.pipelines = RecordOperations(driver, entities.Pipeline)
-        self.cohorts = RecordOperations(driver, entities.Cohort)
-        self.enrollments = RecordOperations(driver, entities.Enrollment)
-        self.enrollment_details = RecordOperations(driver, entities.EnrollmentDetail)
-        self.transfer_requests = RecordOperations(driver, entities.TransferRequest)
-        self.webhooks = WebhookOperations(driver, WebhookWithSecret, path_of(entity.Webhook))
+        self.clients = ClientOperations(driver, entities.Client)
+        self.services = ServiceOperations(driver, entities.Service)
+        self.leads = LeadOperations(driver, entities.Lead)
+        self.pipelines = PipelineOperations(driver, entities.Pipeline)
+        self.cohorts = CohortOperations(driver, entities.Cohort)
+        self.enrollments = EnrollmentOperations(driver, entities.Enrollment)
+        self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)
+        self.transfer_requests = TransferRequestOperations(driver, entities.TransferRequest)
+        self.webhooks = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
 
-    def attributes(self, entity: EntityWithAttributes) -> RecordOperations[D_co, entities.Attribute]:
+    def attributes(self, entity: EntityWithAttributes) -> AttributeOperations[D_co]:
         """Return the operations of an entity's user-defined attributes."""
         place = path_of(entities.Attribute)
-        return RecordOperations(self.driver, entities.Attribute, f"{place}/{entity}", place)
+        return AttributeOperations(self.driver, entities.Attribute, f"{place}/{entity}", place)
 
-    def follow_ups(self, service: UUID | str) -> RecordOperations[D_co, entities.FollowUp]:
+    def follow_ups(self, service: UUID | str) -> FollowUpOperations[D_co]:
         """Return the operations of a service's follow-ups."""
         path = f"{below(path_of(entities.Service), service)}follow-ups"
-        return RecordOperations(self.driver, entities.FollowUp, path)
+        return FollowUpOperations(self.driver, entities.FollowUp, path)
 
     @operation
     def me(self) -> Operation[Me]:
@@ -77,7 +88,7 @@ class Api(OperationGroup[D_co], Generic[D_co]):
     @operation
     def log_out(self) -> Operation[None]:
         """Revoke the token."""
-        return Operation(method="DELETE", path=_TOKENS, read=lambda _: None, repeat="twice")
+        return Operation(method="DELETE", path=_TOKENS, read=lambda _: None, repeat="none")
 
 
 class Client(Api[Driver]):
@@ -89,6 +100,7 @@ class Client(Api[Driver]):
         retry: how often and how long to retry.
         timeout: seconds without any data from the server after which an attempt fails.
         transport: a transport of httpx, such as ``httpx.HTTPTransport(verify=..., proxy=...)``.
+        headers: headers of every request, such as a ``User-Agent``.
     """
 
     def __init__(
@@ -99,17 +111,41 @@ class Client(Api[Driver]):
         retry: Retry = _RETRY,
         timeout: float = _TIMEOUT,
         transport: httpx.BaseTransport | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
-        http = httpx.Client(base_url=url, headers=_headers(token), timeout=timeout, transport=transport)
+        http = httpx.Client(base_url=url, headers={**_STRICT, **headers}, timeout=timeout, transport=transport)
         super().__init__(HttpDriver(http, retry))
         self.close = http.close
+        self._http = http
+        if token:
+            _authorize(http, token)
 
     @classmethod
-    def log_in(cls, url: str, username: str, password: str, *, retry: Retry = _RETRY) -> Self:
-        """Return a client with a new token. Raises NotAuthenticatedError, ThrottledError."""
-        with cls(url, retry=retry) as crm:
-            token = crm.driver.run(_log_in(username, password))
-        return cls(url, token=token, retry=retry)
+    def log_in(
+        cls,
+        url: str,
+        username: str,
+        password: str,
+        *,
+        retry: Retry = _RETRY,
+        timeout: float = _TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Self:
+        """Return a client with a new token; the other arguments are those of the class.
+
+        Raises NotAuthenticatedError, ThrottledError.
+        """
+        crm = cls(url, retry=retry, timeout=timeout, transport=transport, headers=headers)
+        try:
+            _authorize(crm._http, crm.driver.run(_log_in(username, password)))
+        except BaseException:
+            crm.close()
+            raise
+        return crm
+
+    def __repr__(self) -> str:
+        return f"Client({str(self._http.base_url)!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +163,7 @@ class AsyncClient(Api[AsyncDriver]):
         retry: how often and how long to retry.
         timeout: seconds without any data from the server after which an attempt fails.
         transport: a transport of httpx, such as ``httpx.AsyncHTTPTransport(verify=..., proxy=...)``.
+        headers: headers of every request, such as a ``User-Agent``.
     """
 
     def __init__(
@@ -137,17 +174,41 @@ class AsyncClient(Api[AsyncDriver]):
         retry: Retry = _RETRY,
         timeout: float = _TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
-        http = httpx.AsyncClient(base_url=url, headers=_headers(token), timeout=timeout, transport=transport)
+        http = httpx.AsyncClient(base_url=url, headers={**_STRICT, **headers}, timeout=timeout, transport=transport)
         super().__init__(AsyncHttpDriver(http, retry))
         self.aclose = http.aclose
+        self._http = http
+        if token:
+            _authorize(http, token)
 
     @classmethod
-    async def log_in(cls, url: str, username: str, password: str, *, retry: Retry = _RETRY) -> Self:
-        """Return a client with a new token. Raises NotAuthenticatedError, ThrottledError."""
-        async with cls(url, retry=retry) as crm:
-            token = await crm.driver.run(_log_in(username, password))
-        return cls(url, token=token, retry=retry)
+    async def log_in(
+        cls,
+        url: str,
+        username: str,
+        password: str,
+        *,
+        retry: Retry = _RETRY,
+        timeout: float = _TIMEOUT,  # noqa: ASYNC109  # it is the client's, of every attempt
+        transport: httpx.AsyncBaseTransport | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Self:
+        """Return a client with a new token; the other arguments are those of the class.
+
+        Raises NotAuthenticatedError, ThrottledError.
+        """
+        crm = cls(url, retry=retry, timeout=timeout, transport=transport, headers=headers)
+        try:
+            _authorize(crm._http, await crm.driver.run(_log_in(username, password)))
+        except BaseException:
+            await crm.aclose()
+            raise
+        return crm
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({str(self._http.base_url)!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -166,7 +227,5 @@ def _log_in(username: str, password: str) -> Operation[str]:
     )
 
 
-def _headers(token: str) -> dict[str, str]:
-    """Return the headers of every request; with strict handling a misspelled name is an error."""
-    authorization = {"Authorization": f"Token {token}"} if token else {}
-    return {"Prefer": "handling=strict", **authorization}
+def _authorize(http: httpx.Client | httpx.AsyncClient, token: str) -> None:
+    http.headers["Authorization"] = f"Token {token}"

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 from typing import TypeVar
 
 import httpx
 
-from crm_http.client.operations import ListPage, Operation
+from crm_http.client.operations import Operation
 from crm_http.client.retries import Retry, RetryState
 
 T = TypeVar("T")
@@ -28,14 +27,6 @@ class HttpDriver:
             if isinstance(next_step := state.after(outcome), httpx.Response):
                 return operation.read(next_step)
             time.sleep(next_step)
-
-    def pages(self, first: Operation[ListPage[T]]) -> Iterator[T]:
-        """Yield all items of a page and the following pages. Raises CrmError."""
-        following: Operation[ListPage[T]] | None = first
-        while following:
-            page = self.run(following)
-            yield from page.items
-            following = page.following
 
     def _attempt(self, state: RetryState) -> httpx.Response | httpx.RequestError:
         try:
@@ -59,15 +50,6 @@ class AsyncHttpDriver:
             if isinstance(next_step := state.after(outcome), httpx.Response):
                 return operation.read(next_step)
             await asyncio.sleep(next_step)
-
-    async def pages(self, first: Operation[ListPage[T]]) -> AsyncIterator[T]:
-        """Yield all items of a page and the following pages. Raises CrmError."""
-        following: Operation[ListPage[T]] | None = first
-        while following:
-            page = await self.run(following)
-            for item in page.items:
-                yield item
-            following = page.following
 
     async def _attempt(self, state: RetryState) -> httpx.Response | httpx.RequestError:
         try:

@@ -9,8 +9,8 @@ import attrs
 import httpx
 
 from crm_core.errors import CrmError
-from crm_http.client.answers import NoAnswerError, error_of, retry_after_of
 from crm_http.client.operations import Operation
+from crm_http.client.responses import NoResponseError, error_of, retry_after_of
 
 #: Errors that occur before anything is sent.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -48,7 +48,7 @@ class RetryState:
         self.request: dict[str, Any] = {
             "method": operation.method,
             "url": operation.path,
-            "headers": {**body_type, **operation.headers, **key},
+            "headers": {**body_type, **key, **operation.headers},
             **operation.options,
         }
         self._repeat = operation.repeat
@@ -72,12 +72,12 @@ class RetryState:
 
     def _is_final(self, response: httpx.Response) -> bool:
         # After a lost answer to a delete, 404 means that the delete was carried out.
-        is_gone = self._repeat == "gone" and self._is_uncertain and response.status_code == HTTPStatus.NOT_FOUND
+        is_gone = self._repeat == "idempotent" and self._is_uncertain and response.status_code == HTTPStatus.NOT_FOUND
         return response.is_success or is_gone
 
     def _may_repeat(self, outcome: httpx.Response | httpx.RequestError) -> bool:
         if _leaves_uncertain(outcome):
-            return self._repeat != "twice"
+            return self._repeat != "none"
         if isinstance(outcome, httpx.RequestError):
             return isinstance(outcome, _NOT_SENT)
         if outcome.status_code == HTTPStatus.CONFLICT:  # the previous attempt is still in progress
@@ -95,6 +95,6 @@ def _leaves_uncertain(outcome: httpx.Response | httpx.RequestError) -> bool:
 def _error(outcome: httpx.Response | httpx.RequestError) -> CrmError:
     if isinstance(outcome, httpx.Response):
         return error_of(outcome)
-    error = NoAnswerError(str(outcome) or type(outcome).__name__)
+    error = NoResponseError(str(outcome) or type(outcome).__name__)
     error.__cause__ = outcome
     return error

@@ -1,127 +1,198 @@
-"""The operations of webhooks: those of all records, and secrets, dry runs and the delivery log."""
+"""Receiving webhooks: requests are verified (Standard Webhooks 1.0.0) and become typed events.
 
+>>> receiver = WebhookReceiver("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+>>> def handle(body: bytes, headers: Mapping[str, str]) -> None:
+...     event = receiver.read(body, headers)
+...     if isinstance(event.data, Lead) and "stage" in event.changes:
+...         print(event.data.name, event.data.stage)
+"""
+
+import base64
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
-from uuid import UUID
+import hmac
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, get_args
 
 import attrs
-import httpx
+import msgspec
 
+from crm_core.errors import CrmError
+from crm_core.input.readers import parse_decimal
+from crm_core.model.entities import Client, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
-from crm_core.webhooks import entity
-from crm_core.webhooks.deliveries import DeliveryState
-from crm_http.client.answers import decode
-from crm_http.client.operations import D_co, ListPage, Operation, listing, operation
-from crm_http.client.records import RecordOperations, below, body_of, page_at
+from crm_core.webhooks.entity import MODELS
+
+T = TypeVar("T")
+E_co = TypeVar("E_co", covariant=True)
+
+#: The records whose changes webhooks report.
+WatchedRecord: TypeAlias = Client | Service | Lead | FollowUp
+
+#: How far the time of a request may be from the receiver's clock.
+TOLERANCE: Final = dt.timedelta(minutes=5)
+_PREFIX: Final = "whsec_"
+_TIMESTAMP: Final = re.compile("[0-9]{1,12}")
+_ENTITIES: Final = dict(MODELS.values())
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class WebhookWithSecret(entity.Webhook):
-    """A webhook; its ``secret`` is present only in the answer to ``create``, and only while it is the webhook's."""
+class SignatureError(CrmError):
+    """A request was not sent by the CRM, or is too old; it must not be handled."""
 
-    secret: str | None = None
+
+class UnreadableEventError(CrmError):
+    """A request is signed by the CRM, but its body is no event that this version knows."""
+
+
+@attrs.frozen
+class FieldChange:
+    """The change of a field, or of an item of a list.
+
+    Attributes:
+        before: the value before the change; None for a new record.
+        after: the value after it; None for a deleted record.
+    """
+
+    before: Any
+    after: Any
+
+
+@attrs.frozen
+class ItemChanges:
+    """The changes in a list of tasks or notes: items that were added, removed and changed."""
+
+    added: tuple[Any, ...]
+    removed: tuple[Any, ...]
+    changed: tuple[FieldChange, ...]
 
 
 @attrs.frozen(kw_only=True)
-class DryRunResult:
-    """The result of a dry run.
+class WebhookEvent(Generic[E_co]):
+    """One change of one record.
 
     Attributes:
-        would_fire: the webhook would fire.
-        request: the request that would be sent: ``method``, ``url``, ``headers`` and ``body``.
-        error: why it could not be sent; None if it could.
+        id: the id of the delivery, the same whenever it is repeated: events with an id that was handled before can be
+            dropped.
+        kind: created, updated or deleted.
+        timestamp: when the change was made.
+        data: the record after the change; the last value of a deleted record.
+        changes: what changed, by field; values have the types that they have in ``data``.
     """
 
-    would_fire: bool
-    request: Mapping[str, Any]
-    error: str | None
+    id: str
+    kind: EventKind
+    timestamp: dt.datetime
+    data: E_co
+    changes: Mapping[str, FieldChange | ItemChanges]
 
 
-@attrs.frozen(kw_only=True)
-class DeliveryReport:
-    """A delivery in the log of a webhook; the other fields are those of ``crm_core.LoggedDelivery``.
+class Headers(Protocol):
+    """The headers of a request: a mapping, or the headers of a web framework."""
 
-    Attributes:
-        request: the request, for users who may change webhooks; None in lists.
-        answer: the beginning of the receiver's last answer, for the same users; None in lists.
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return names, in any case, and values."""
+
+
+class WebhookReceiver:
+    """Reads the requests that webhooks send.
+
+    Args:
+        secrets: the secret of the webhook, as it was shown once; several are accepted while one is replaced by
+            another, or if several webhooks have the same URL.
+        tolerance: how far the time of a request may be from the clock.
+        clock: returns the time in seconds since 1970.
     """
 
-    id: UUID
-    record: UUID
+    def __init__(
+        self, *secrets: str, tolerance: dt.timedelta = TOLERANCE, clock: Callable[[], float] = time.time
+    ) -> None:
+        if not secrets:
+            raise ValueError("a receiver needs the secret of its webhook")
+        self._keys = [_key(secret) for secret in secrets]
+        self._tolerance = tolerance
+        self._clock = clock
+
+    def read(self, body: bytes, headers: Headers) -> WebhookEvent[WatchedRecord]:
+        """Return the event in a request. Raises SignatureError, UnreadableEventError.
+
+        Args:
+            body: the exact bytes of the body.
+            headers: the headers of the request.
+        """
+        named = {name.lower(): value for name, value in headers.items()}
+        id_ = named.get("webhook-id", "")
+        self._verify(body, id_, named.get("webhook-timestamp", ""), named.get("webhook-signature", ""))
+        return _event(id_, body)
+
+    def _verify(self, body: bytes, id_: str, timestamp: str, signatures: str) -> None:
+        if not (id_ and timestamp and signatures):
+            raise SignatureError("The request has no webhook-id, webhook-timestamp or webhook-signature.")
+        if not _TIMESTAMP.fullmatch(timestamp):
+            raise SignatureError("The request's webhook-timestamp is no number.")
+        # Some frameworks read headers that are no UTF-8 as text that cannot be encoded.
+        signed = f"{id_}.{timestamp}.".encode(errors="replace") + body
+        given = [text[3:].encode(errors="replace") for text in signatures.split() if text.startswith("v1,")]
+        expected = [base64.b64encode(hmac.digest(key, signed, sha256)) for key in self._keys]
+        if not any(hmac.compare_digest(one, other) for one in given for other in expected):
+            raise SignatureError("The request is not signed with a secret of this receiver.")
+        if abs(self._clock() - int(timestamp)) > self._tolerance.total_seconds():
+            raise SignatureError("The request is too old, or the clock of the sender or of the receiver is wrong.")
+
+
+class _Body(msgspec.Struct):
     type: str
-    state: DeliveryState
-    attempts: int
-    status: int | None
-    error: str | None
-    created_at: dt.datetime
-    attempted_at: dt.datetime | None
-    next_attempt_at: dt.datetime | None
-    finished_at: dt.datetime | None
-    request: Mapping[str, Any] | None = None
-    answer: str | None = None
+    timestamp: dt.datetime
+    data: msgspec.Raw
+    changes: dict[str, dict[str, Any]]
 
 
-@attrs.define(slots=False, eq=False)
-class WebhookOperations(RecordOperations[D_co, WebhookWithSecret]):
-    """The operations of webhooks."""
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not key:  # with an empty key anybody could sign
+        raise ValueError(f"a secret is {_PREFIX} and text in Base64")
+    return key
 
-    @operation
-    def rotate_secret(self, id_: UUID | str, /) -> Operation[str]:
-        """Replace the secret and return the new one; for a day requests are signed with both."""
-        return Operation(method="POST", path=below(self.place, id_, "rotate-secret"), read=_read_secret)
 
-    @operation
-    def dry_run(
-        self, id_: UUID | str, /, *, record: UUID | str, event: EventKind = "updated"
-    ) -> Operation[DryRunResult]:
-        """Return whether the webhook would fire for a record, and the request it would send; nothing is sent."""
-        return Operation(
-            method="POST",
-            path=below(self.place, id_, "dry-run"),
-            read=lambda response: decode(response, DryRunResult),
-            repeat="safe",
-            options=body_of({"record": record, "event": event}),
+def _event(id_: str, body: bytes) -> WebhookEvent[WatchedRecord]:
+    if not body:
+        raise UnreadableEventError("The request has no body, as the webhook's method is GET.")
+    try:
+        sent = _read_as(_Body, body)
+        resource, _, kind = sent.type.partition(".")
+        entity = _ENTITIES[resource]  # type: ignore[index]  # what is not a resource is a KeyError
+        return WebhookEvent(
+            id=id_,
+            kind=msgspec.convert(kind, EventKind),
+            timestamp=sent.timestamp,
+            data=_read_as(entity, sent.data),
+            changes={name: _change(entity, name, change) for name, change in sent.changes.items()},
         )
-
-    @listing
-    def deliveries(
-        self, id_: UUID | str, /, *, page_size: int = 100, **filters: object
-    ) -> Operation[ListPage[DeliveryReport]]:
-        """Yield the deliveries of a webhook, newest first; ``state=`` filters them."""
-        return page_at(below(self.place, id_, "deliveries"), DeliveryReport, {**filters, "limit": page_size})
-
-    @operation
-    def delivery(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[DeliveryReport]:
-        """Return one delivery with its request and the receiver's answer."""
-        return Operation(method="GET", path=below(self.place, id_, "deliveries", delivery_id), read=_read_delivery)
-
-    @operation
-    def cancel_delivery(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[None]:
-        """Cancel a delivery that waits."""
-        path = below(self.place, id_, "deliveries", delivery_id)
-        return Operation(method="DELETE", path=path, read=lambda _: None)
-
-    @operation
-    def redeliver(self, id_: UUID | str, delivery_id: UUID | str, /) -> Operation[DeliveryReport]:
-        """Send a delivery again; return it."""
-        path = below(self.place, id_, "deliveries", delivery_id, "redeliver")
-        return Operation(method="POST", path=path, read=_read_delivery)
-
-    @operation
-    def recover(self, id_: UUID | str, /, *, since: dt.datetime | dt.date | str) -> Operation[int]:
-        """Send all deliveries again that died since a time; return how many."""
-        path = below(self.place, id_, "recover")
-        return Operation(method="POST", path=path, read=_read_recovered, options=body_of({"since": since}))
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+        raise UnreadableEventError(f"The request holds no event that can be read. {error}") from error
 
 
-def _read_delivery(response: httpx.Response) -> DeliveryReport:
-    return decode(response, DeliveryReport)
+def _read_as(kind: type[T], text: bytes | msgspec.Raw) -> T:
+    return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(text)
 
 
-def _read_secret(response: httpx.Response) -> str:
-    return decode(response, dict[str, str])["secret"]
+def _change(entity: type, name: str, change: Mapping[str, Any]) -> FieldChange | ItemChanges:
+    field = attrs.fields_dict(entity).get(name)
+    kind: Any = Any if field is None else field.type
+    if "added" not in change:
+        return _ends(kind, change)
+    item: Any = next(iter(get_args(kind)), Any)
+    return ItemChanges(
+        added=tuple(msgspec.convert(each, item) for each in change["added"]),
+        removed=tuple(msgspec.convert(each, item) for each in change["removed"]),
+        changed=tuple(_ends(item, each) for each in change["changed"]),
+    )
 
 
-def _read_recovered(response: httpx.Response) -> int:
-    return decode(response, dict[str, int])["recovered"]
+def _ends(kind: Any, change: Mapping[str, Any]) -> FieldChange:
+    before, after = (None if change.get(end) is None else msgspec.convert(change[end], kind) for end in ("from", "to"))
+    return FieldChange(before, after)

@@ -1,1 +1,1 @@
-"""The grammar of ``multipart/form-data``: parts, their headers and their encoding. It knows no requests."""
+"""The grammar of ``multipart/form-data``: parts, their headers and their encoding. It is independent of requests."""

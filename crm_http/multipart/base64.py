@@ -1,11 +1,11 @@
-"""Content of a part in base64 (RFC 2045, 6.8), as old clients send it, decoded piece by piece."""
+"""Decodes the base64 content of a part (RFC 2045, 6.8) piece by piece; old clients send it."""
 
 import binascii
 from collections.abc import AsyncIterator
 
 
 async def decode_base64(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield decoded content. What is no base64 becomes nothing, and so no image."""
+    """Yield decoded content. Invalid base64 yields no bytes; the image check then refuses the file."""
     waiting = b""
     async for piece in content:
         text = waiting + b"".join(piece.split())

@@ -1,8 +1,8 @@
 """The grammar of ``multipart/form-data`` (RFC 2046, RFC 7578), as a push parser that forgives what clients get wrong.
 
-It knows no fields and reads no content: it tells where parts begin and end. Lines end as the first boundary's line
-does, with or without a carriage return; blanks behind a boundary, text before the first and after the last, and header
-lines that are none are passed over.
+It finds where parts begin and end, and does not interpret fields or content. Lines end like the line of the first
+boundary, with or without a carriage return. Blanks after a boundary, text before the first and after the last, and
+malformed header lines are skipped.
 """
 
 import re
@@ -20,7 +20,7 @@ MAX_HEAD_BYTES: Final = 32_768
 #: The most bytes of the headers of all parts.
 MAX_HEADS_BYTES: Final = 1_000_000
 
-#: What follows a boundary: the form's end, or that of the line; and what may become one of them with the next bytes.
+#: What follows a boundary: the end of the form or of the line; and a prefix of one of them.
 _AFTER_BOUNDARY: Final = re.compile(rb"--|[ \t]{0,64}(\r?\n)")
 _MAYBE_AFTER: Final = re.compile(rb"-?|[ \t]{0,64}\r?")
 
@@ -30,22 +30,22 @@ _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 
 
 class MalformedFormError(Exception):
-    """The body is no form; one line that says why."""
+    """The body is not a form; the message is one line that says why."""
 
 
 @attrs.frozen
 class PartHead:
-    """The headers of a part, by their names in small letters; of one that is repeated the last."""
+    """The headers of a part by their lower-case names; the last one counts if a name is repeated."""
 
     headers: dict[str, str]
 
 
 @attrs.frozen
 class PartEnd:
-    """A part is over."""
+    """The end of a part."""
 
 
-#: What happens in a form: a head, the part's bytes in pieces, its end.
+#: An event of the parser: the headers of a part, a piece of its content, or its end.
 PartEvent: TypeAlias = PartHead | bytes | PartEnd
 
 
@@ -67,7 +67,7 @@ class MultipartParser:
         self._is_over = False
 
     def feed(self, piece: bytes) -> Iterator[PartEvent]:
-        """Read the next piece; yield what happens in it. Raises MalformedFormError."""
+        """Read the next piece; yield its events. Raises MalformedFormError."""
         self._waiting += piece
         goes_on = True
         while goes_on and not self._is_over:
@@ -86,7 +86,7 @@ class MultipartParser:
             raise MalformedFormError("The form ends before its last boundary.")
 
     def _find_first(self) -> bool:
-        """Pass over what is in front of the first boundary; return whether it was found."""
+        """Skip what precedes the first boundary; return whether the boundary was found."""
         mark = b"\n" + self._mark
         start = self._waiting.find(mark)
         while start >= 0:
@@ -103,7 +103,7 @@ class MultipartParser:
         return False
 
     def _read_head(self) -> Generator[PartEvent, None, bool]:
-        """Read a part's headers, which end with an empty line; return whether that was there."""
+        """Read the headers of a part, which end with an empty line; return whether that line has arrived."""
         end = _HEAD_END.search(self._waiting)
         size = end.start() if end else len(self._waiting)
         if size > MAX_HEAD_BYTES or self._heads_bytes + size > MAX_HEADS_BYTES:
@@ -137,7 +137,7 @@ class MultipartParser:
         return False
 
     def _safe_end(self, waiting: bytes) -> int:
-        """The position from which bytes may belong to a boundary that has not arrived whole."""
+        """Return the position from which bytes may belong to a boundary that has not arrived completely."""
         first = self._delimiter[:1]
         start = waiting.find(first, max(0, len(waiting) - len(self._delimiter) + 1))
         while start >= 0 and not self._delimiter.startswith(waiting[start:]):
@@ -145,13 +145,13 @@ class MultipartParser:
         return start if start >= 0 else len(waiting)
 
     def _after_boundary(self, place: int) -> re.Match[bytes] | Literal[False] | None:
-        """What follows a boundary; False where it is none, None where not enough has arrived to say."""
+        """Return what follows a boundary; False if it is no boundary, None if too few bytes have arrived to decide."""
         if found := _AFTER_BOUNDARY.match(self._waiting, place):
             return found
         return None if _MAYBE_AFTER.fullmatch(self._waiting, place) else False
 
     def _begin(self, found: re.Match[bytes]) -> None:
-        """Go behind a boundary: to the head of the next part, or to the end."""
+        """Continue after a boundary: with the headers of the next part, or with the end of the form."""
         self._waiting = self._waiting[found.end() :]
         self._is_over = found[1] is None
         self._parts += not self._is_over
@@ -161,7 +161,7 @@ class MultipartParser:
 
 
 def _header(line: bytes) -> tuple[str, str]:
-    """A header; UTF-8 where it is that, and Latin-1 where not, as old clients send it."""
+    """Return the name and value of a header, decoded as UTF-8, or as Latin-1 if it is not UTF-8."""
     try:
         text = line.decode()
     except UnicodeDecodeError:

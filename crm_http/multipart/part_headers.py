@@ -1,4 +1,4 @@
-"""What the headers of a part and of a form say, in all the spellings that clients have for a parameter."""
+"""Reads the parameters in the headers of a form and its parts, in all the spellings that clients use."""
 
 import re
 from typing import Final
@@ -13,7 +13,7 @@ _ESCAPED: Final = re.compile(r'\\(["\\])')
 
 
 def parameters(value: str) -> dict[str, str]:
-    """Return the parameters of a header's value, by their names in small letters; of a repeated one the first."""
+    """Return the parameters of a header by their lower-case names; the first one counts if a name is repeated."""
     found: dict[str, str] = {}
     for name, quoted, torn, token in _PARAMETER.findall(value):
         found.setdefault(name.lower(), _ESCAPED.sub(r"\1", quoted) or torn or token.strip())
@@ -21,9 +21,9 @@ def parameters(value: str) -> dict[str, str]:
 
 
 def file_name(disposition: dict[str, str]) -> str | None:
-    """Return the name of a part's file; None for a part that names none.
+    """Return the name of a part's file; None for a part without a file name.
 
-    ``filename*`` (RFC 8187) counts before ``filename``, whose percent signs are decoded (RFC 7578 4.2).
+    ``filename*`` (RFC 8187) takes precedence over ``filename``, whose percent signs are decoded (RFC 7578 4.2).
     """
     if (extended := disposition.get("filename*")) is not None:
         charset, _, rest = extended.partition("'")

@@ -1,1 +1,1 @@
-"""The OpenAPI 3.1 document, derived from the endpoints, and the page that shows it."""
+"""The OpenAPI 3.1 document, derived from the endpoints, and the page that displays it."""

@@ -1,44 +1,68 @@
-"""The named schemas of the document: records, the items of their lists, users, deliveries, errors."""
+"""The named schemas of the document: records, the items of their lists, users, deliveries, errors, events."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+
+import attrs
 
 from crm_core.model.accounts import User
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
-from crm_http.api.routes.webhooks import FIRST_SECRET, REQUEST
-from crm_http.openapi.answers import ERROR_SCHEMAS
+from crm_core.webhooks.entity import Webhook
+from crm_http.api.endpoints import Endpoint
 from crm_http.openapi.attributes import attribute_schemas
-from crm_http.openapi.schemas import Schema, input_schema, item_schemas, nullable, output_schema, reference, schema_of
+from crm_http.openapi.events import EVENT_TYPES, event_schemas
+from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
+from crm_http.openapi.responses import ERROR_SCHEMAS
+from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
+from crm_http.payloads import bodies
+from crm_http.payloads.shapes import Input
 
-_LOGGED: Final = output_schema(LoggedDelivery)
-_LOGGED["properties"]["error"] = nullable({"type": "string"})
-_DETAIL: Final = schema_of({"request": REQUEST, "answer": str | None})
-_DETAIL["properties"]["request"] = nullable(_DETAIL["properties"]["request"])
+_BODIES: Final[tuple[type, ...]] = tuple(
+    each for each in vars(bodies).values() if isinstance(each, type) and attrs.has(each)
+)
+_ROOT: Final[Schema] = {
+    "type": "object",
+    "description": "The URL of each list, by the name of the resource.",
+    "additionalProperties": {"type": "string"},
+}
 
 
-@cache
-def component_schemas() -> Mapping[str, Schema]:
-    """Return the schemas by name, without the attributes that users defined."""
+def component_schemas(endpoints: Iterable[Endpoint], form: Form) -> Mapping[str, Schema]:
+    """Return the schemas by name, without the attributes that users defined.
+
+    Args:
+        endpoints: the endpoints, whose bodies have names.
+        form: how requests are described.
+    """
+    inputs = (shape for endpoint in endpoints for shape in endpoint.body.values() if isinstance(shape, Input))
     return {
         **ERROR_SCHEMAS,
-        User.__name__: output_schema(User),
-        LoggedDelivery.__name__: _LOGGED,
-        "Delivery": {"allOf": [reference(LoggedDelivery.__name__), _DETAIL]},
-        "WebhookCreated": {"allOf": [reference("Webhook"), schema_of(FIRST_SECRET)]},
-        **dict(item_schemas()),
-        **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource).items()},
+        **{schema_name(of): output_schema(of) for of in (User, *_BODIES)},
+        **dict(_deliveries()),
+        "WebhookCreated": {"allOf": [schema_of(Webhook), schema_of(bodies.FirstSecret)]},
+        **{schema_name(item): output_schema(item) for item in ITEMS},
+        **{input_name(item): input_schema(item, form, require_all=True) for item in ITEMS},
+        **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource, form)},
+        **{declared.name: named_body(declared, form) for declared in inputs},
+        **event_schemas(),
+        "Root": _ROOT,
     }
 
 
-def _of_resource(resource: Resource) -> Mapping[str, Schema]:
+def _deliveries() -> Iterator[tuple[str, Schema]]:
+    logged = output_schema(LoggedDelivery)
+    logged["properties"]["type"] |= {"enum": list(EVENT_TYPES)}
+    logged["properties"]["error"] = nullable(logged["properties"]["error"])
+    yield LoggedDelivery.__name__, logged
+    yield "Delivery", {"allOf": [reference(LoggedDelivery.__name__), reference(bodies.DeliveryDetails.__name__)]}
+
+
+def _of_resource(resource: Resource, form: Form) -> Iterator[tuple[str, Schema]]:
     entity = resource.entity
-    undefined = attribute_schemas(resource, None) if "attributes" in resource.fields else {}
-    return {
-        entity.__name__: output_schema(entity),
-        f"{entity.__name__}Create": input_schema(entity, require_all=True),
-        f"{entity.__name__}Update": input_schema(entity),
-        f"{entity.__name__}Merge": input_schema(entity, merge=True),
-        **undefined,
-    }
+    yield schema_name(entity), output_schema(entity)
+    yield f"{entity.__name__}Create", input_schema(entity, form, require_all=True)
+    yield f"{entity.__name__}Update", input_schema(entity, form)
+    yield f"{entity.__name__}Merge", input_schema(entity, form, merge=True)
+    if "attributes" in resource.fields:
+        yield from attribute_schemas(resource, None).items()

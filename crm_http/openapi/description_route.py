@@ -1,4 +1,4 @@
-"""``/schema/openapi.json``: the document, with what users defined for callers who may know it."""
+"""``/schema/openapi.json``: the document, with the attributes that users defined if the caller may view them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -23,7 +23,7 @@ from crm_http.openapi.document import describe, with_attributes
 def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoint:
     """Return the endpoint that describes ``endpoints`` and itself.
 
-    It is for everybody. Callers who may view attributes see those that users defined, too.
+    It is public. Callers who may view attributes also see those that users defined.
     """
 
     async def retrieve(request: AnyRequest) -> ASGIResponse:
@@ -42,6 +42,7 @@ def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoin
         id="schema",
         tag="About",
         summary="Retrieve this document; with a token, with the attributes that are defined",
+        description="A caller who may view attributes gets their types, their options and the filters by them.",
         replies={200: Reply("The document.", dict)},
     )
     return endpoint

@@ -1,4 +1,4 @@
-"""``/docs/``: the document as a page to read and to try, served from this package alone."""
+"""``/docs/``: the document as an interactive page; all its files are in this package."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.errors import NotFoundError
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.preconditions import names
+from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routing import everybody
 
@@ -23,7 +23,10 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "reference.css": ("reference.css", "text/css"),
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css"),
+    # As plain text, which browsers show; Markdown they would store.
+    "api.md": ("api.md", "text/plain"),
 }
+_MEDIA_TYPES: Final = tuple(dict.fromkeys(media_type for _, media_type in ASSETS.values()))
 #: The page loads from this server alone, sends to this server alone, and has no scripts or styles in itself.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -46,17 +49,28 @@ def page_endpoints() -> Iterator[Endpoint]:
         tag="About",
         headers=("If-None-Match",),
         replies={
-            200: Reply("The file.", str, headers=("ETag",), media_types=("text/html", "text/css", "text/javascript")),
+            200: Reply(
+                "The file.",
+                str,
+                headers=("ETag",),
+                media_types=_MEDIA_TYPES,
+            ),
             304: Reply("The file has not changed.", headers=("ETag",)),
         },
         errors=frozenset({404}),
     )
-    yield declare("GET", "/docs", page, id="docs", summary="Show this document as a page")
+    yield declare(
+        *("GET", "/docs", page),
+        id="docs",
+        summary="Show this document as a page",
+        description="Operations can be sent from the page.",
+    )
     yield declare(
         *("GET", "/docs/{name}", asset),
         id="docs_asset",
-        summary="Retrieve a file that the page loads",
-        path_parameters={"name": {"type": "string"}},
+        summary="Retrieve a file that the page loads or links",
+        description="Among them `api.md`, the documentation in prose.",
+        path_parameters={"name": {"type": "string", "description": "The name of the file."}},
     )
 
 
@@ -65,7 +79,7 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
         raise NotFoundError
     content, tag, media_type = _load(name)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
-    if names(header(request, b"if-none-match"), tag):
+    if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return ASGIResponse(body=content, media_type=media_type, headers=headers)
 
@@ -73,5 +87,5 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
 @cache
 def _load(name: str) -> tuple[bytes, str, str]:
     path, media_type = ASSETS[name]
-    content = files("crm_http.openapi.reference").joinpath(path).read_bytes()
+    content = files("crm_http.openapi.docs_page_assets").joinpath(path).read_bytes()
     return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"', media_type

@@ -6,21 +6,32 @@ from typing import Final
 from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
+from crm_core.model.sentences import field_sentences
 from crm_core.resources import Resource
+from crm_http.openapi.inputs import PLAIN, Form
 from crm_http.openapi.schemas import Schema
+from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
 
 _ID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXT: Final[Schema] = {"type": "string"}
 
 
-def path_parameter(name: str, schema: Mapping[str, object] = _ID) -> Schema:
-    """Return a parameter in the path, an id unless a schema says otherwise."""
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def path_parameter(name: str, path: str, schema: Mapping[str, object] | None) -> Schema:
+    """Return a parameter in a path: with its schema, or else the id of a record."""
+    parameter: Schema = {"name": name, "in": "path", "required": True}
+    if schema is not None:
+        described = {"description": schema["description"]} if "description" in schema else {}
+        return parameter | described | {"schema": {key: part for key, part in schema.items() if key != "description"}}
+    segment = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
+    one = segment.removesuffix("ies") + "y" if segment.endswith("ies") else segment.removesuffix("s")
+    sentence = f"The id of the {one.replace('-', ' ')}."
+    return parameter | {"description": sentence, "schema": _ID, "example": EXAMPLE_IDS.get(segment, EXAMPLE_ID)}
 
 
-def query_parameter(name: str, schema: Schema, description: str) -> Schema:
-    """Return an optional query parameter; an empty value counts as none."""
-    return {"name": name, "in": "query", "description": description, "allowEmptyValue": True, "schema": schema}
+def query_parameter(name: str, schema: Schema, description: str, form: Form = PLAIN) -> Schema:
+    """Return an optional query parameter."""
+    empty = {"allowEmptyValue": True} if form.takes_empty_parameters else {}
+    return {"name": name, "in": "query", "description": description, "schema": schema} | empty
 
 
 def _header(name: str, description: str, **schema: object) -> Schema:
@@ -43,38 +54,41 @@ COMMON: Final = {
     "Prefer": _header("Prefer", "`handling=strict`: refuse unknown fields and parameters instead of ignoring them."),
 }
 #: The query parameters of pages.
-_PAGING: Final = {
-    "limit": query_parameter(
-        "limit",
+_PAGING: Final[Mapping[str, tuple[Schema, str]]] = {
+    "limit": (
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
         "The number of items on a page. The `Link` header names the next page.",
     ),
-    "cursor": query_parameter("cursor", _TEXT, "The beginning of a page, as the `Link` header of another page has it."),
+    "cursor": (_TEXT, "The beginning of a page, as the `Link` header of another page has it."),
 }
 _SEARCH: Final = "Only those that have each of these words, or phrases in quotes, in: {}."
 
 
-def query_parameters(of: Resource | type) -> Iterator[Schema]:
+def query_parameters(of: Resource | type, form: Form) -> Iterator[Schema]:
     """Yield the query parameters of a list, except those of attributes.
 
     Args:
         of: the resource whose list it is, or the class whose fields the parameters are.
+        form: how requests are described.
     """
-    if isinstance(of, Resource):
-        yield from _list_parameters(of)
-    else:
-        for name, field in fields_of(of).items():
-            yield _PAGING.get(name) or query_parameter(name, _exact(field), f"Only those with this `{name}`.")
+    named = _list_parameters(of) if isinstance(of, Resource) else _parameters_of_class(of)
+    for name, (schema, description) in named:
+        yield query_parameter(name, schema, description, form)
 
 
-def _list_parameters(resource: Resource) -> Iterator[Schema]:
+def _parameters_of_class(of: type) -> Iterator[tuple[str, tuple[Schema, str]]]:
+    for name, field in fields_of(of).items():
+        yield name, _PAGING.get(name) or (_exact(field), field_sentences(of)[name])
+
+
+def _list_parameters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:
     for parameter, (name, operator) in filter_parameters(resource).items():
-        yield query_parameter(parameter, *_filter(resource.fields[name], name, operator))
+        yield parameter, _filter(resource.fields[name], name, operator)
     searched = [*resource.search, *(["text attributes"] if "attributes" in resource.fields else [])]
-    yield query_parameter("search", _TEXT, _SEARCH.format(", ".join(searched) or "nothing"))
+    yield "search", (_TEXT, _SEARCH.format(", ".join(searched) or "nothing"))
     if options := [sign + name for name in resource.ordering for sign in ("", "-")]:
-        yield query_parameter("ordering", {"type": "string", "enum": options}, "The order; without it newest first.")
-    yield from _PAGING.values()
+        yield "ordering", ({"type": "string", "enum": options}, "The order; without it newest first.")
+    yield from _PAGING.items()
 
 
 def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:

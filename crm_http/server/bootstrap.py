@@ -1,4 +1,4 @@
-"""What the first start does to an empty database: it makes the schema and the first user."""
+"""Sets up an empty database at the first start: the schema and the first user."""
 
 import secrets
 from typing import Final
@@ -16,7 +16,7 @@ async def bootstrap(url: str, settings: Settings) -> str | None:
     """Migrate, and add the superuser ``admin`` if there is no user yet.
 
     Returns:
-        The password that was made up for the new user, to be shown once; None if there is none to show.
+        The generated password of the new user, to be shown once; None if none was generated.
     """
     await migrate(url)
     async with manage_users(url, settings) as users:
@@ -26,6 +26,6 @@ async def bootstrap(url: str, settings: Settings) -> str | None:
         with open_passwords() as passwords:
             try:
                 await use_cases.add_user(users, passwords, ADMIN, password, is_superuser=True)
-            except UsernameTakenError:  # by another server that starts at the same moment, and shows its password
+            except UsernameTakenError:  # created by another server that starts at the same time and shows the password
                 return None
     return None if settings.admin_password else password

@@ -14,7 +14,7 @@ from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.outbox import PostgresOutbox, outbox_statistics
+from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, outbox_statistics
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from crm_http.telemetry.metrics import Metrics
     from crm_http.telemetry.observers import Observers
 
-#: Connections of the outbox, which must not wait behind requests: leases would run out.
-OUTBOX_CONNECTIONS: Final = 3
 #: How long the answer to "is the database ready?" may take.
 _READY_SECONDS: Final = 1.0
 
@@ -70,7 +68,7 @@ def app() -> "RequestMiddleware":
 
 @attrs.frozen(kw_only=True)
 class _Adapters:
-    """What the app of a worker stands on."""
+    """The adapters of a worker."""
 
     pool: Pool
     outbox_pool: Pool

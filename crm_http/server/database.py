@@ -1,4 +1,4 @@
-"""Which database the settings name: an external server's, or that of an embedded server, started and stopped here."""
+"""Opens the database that the settings name: that of an external server, or of an embedded one, which it starts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

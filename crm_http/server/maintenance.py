@@ -1,4 +1,4 @@
-"""What commands do on a database: migrate, manage users, deliver, sweep files, load demo data."""
+"""Runs the commands on a database: migrate, manage users, deliver, sweep files, load demo data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -11,13 +11,13 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.outbox import PostgresOutbox
+from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
 from crm_core.ports import Database, Passwords, Users
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
-from crm_http.server.composition import OUTBOX_CONNECTIONS, delivering, file_store
+from crm_http.server.composition import delivering, file_store
 from crm_http.server.errors import FailedError, command_errors
 from crm_http.settings import Settings
 
@@ -50,7 +50,7 @@ async def manage_users_and_records(url: str, settings: Settings) -> AsyncIterato
 
 @contextmanager
 def open_passwords() -> Iterator[Passwords]:
-    """Yield what hashes passwords as the app does."""
+    """Yield the hasher of passwords that the app uses."""
     passwords = Argon2Passwords()
     try:
         yield passwords
@@ -63,7 +63,7 @@ async def deliver(url: str, settings: Settings, stopped: asyncio.Event) -> None:
 
     Loopback is reached only if the settings name it: this process cannot know for whom a server serves.
     """
-    if settings.is_embedded:  # no other process migrates that one
+    if settings.is_embedded:  # no other process migrates it
         await migrate(url)
     with command_errors():
         await _check_migrated(url)
@@ -111,7 +111,7 @@ async def load_demo(
     with command_errors():
         await _check_migrated(url)
         try:
-            company = await demo.load(url, clients=clients, leads=leads, seed=seed, tell=progress)
+            company = await demo.load(url, clients=clients, leads=leads, seed=seed, progress=progress)
         except demo.DemoError as error:
             raise FailedError(str(error)) from error
     return company.counts

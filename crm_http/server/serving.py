@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from crm_http.server.bootstrap import ADMIN, bootstrap
 from crm_http.server.composition import check_files, exposed_metrics
 from crm_http.server.database import embedded_log, open_database
-from crm_http.server.port import claim_port, host_and_port
+from crm_http.server.listening_socket import claim_port, host_and_port
 from crm_http.server.signals import Stop
 from crm_http.server.workers import run_workers
 from crm_http.settings import Settings, unknown_names
@@ -66,7 +66,7 @@ def summary(settings: Settings, password: str | None) -> Mapping[str, str]:
 
 
 def _export(settings: Settings, url: str) -> None:
-    """Leave the workers the settings that they need, and no password that they do not."""
+    """Leave the workers the settings that they need, without the admin password."""
     os.environ["CRM_DATABASE_URL"] = url
     os.environ["CRM_EMBEDDED"] = str(int(settings.is_embedded))
     os.environ.pop("CRM_ADMIN_PASSWORD", None)

@@ -1,4 +1,4 @@
-"""What the signals that stop a process do to it."""
+"""Handles the signals that stop a process."""
 
 import signal
 import threading

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("crm.serving")
 
-#: How long a worker may take to answer what it accepted; with the embedded server's stop it must stay below 15 s.
+#: Seconds that a worker has to finish accepted requests; together with stopping the embedded server it is below 15 s.
 _WORKER_SECONDS: Final = 10
 #: The most bytes that the head of a request may have.
 _MAX_HEAD_BYTES: Final = 65_536
 #: Connections of a worker. granian itself would share a thousand among all workers, and count those that are idle.
 MAX_CONNECTIONS: Final = 1_024
-#: All workers may end this often within so many seconds; then the server gives up.
+#: The server gives up if workers end more often than this within a number of seconds.
 _MAX_ENDS: Final = 3
 _ENDS_SECONDS: Final = 60.0
 
@@ -67,7 +67,7 @@ def _connections() -> int:
 
 
 def connections_within(files: int) -> int:
-    """Return how many connections a worker takes if it may open so many files.
+    """Return how many connections a worker accepts if it may open a number of files.
 
     Without a file left for a connection, the server would try to accept it again and again.
     """

@@ -85,6 +85,6 @@ def _json(at: str, state: Mapping[str, Any], method: str, route: str, user: int 
 
 
 def _to_stderr(text: str) -> None:
-    with suppress(OSError, ValueError):  # stderr is closed, which is no reason to stop serving
+    with suppress(OSError, ValueError):  # stderr is closed; serving continues
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -25,11 +25,11 @@ from crm_core.errors import (
     UsernameTakenError,
     flatten,
 )
-from crm_core.model.accounts import UserChange
+from crm_core.model.accounts import TOKEN_DAYS, UserChange
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
 from crm_core.resources import CLIENTS
-from crm_core.testing.accounts import TOKEN_DAYS, AccountsContract
+from crm_core.testing.accounts import AccountsContract
 from crm_core.use_cases import accounts, records, users
 
 

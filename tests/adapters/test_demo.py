@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.demo import DEFINITIONS, Company
 from crm_adapters.postgres import demo
 from crm_adapters.postgres.connection.pool import Pool
@@ -37,7 +37,7 @@ def url(new_database: Callable[[], str]) -> str:
     asyncio.run(migrate(url))
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash, first_name) values ('a', '!', 'A\\\tB\n')")
-    asyncio.run(demo.load(url, **SIZE, tell=nothing))
+    asyncio.run(demo.load(url, **SIZE, progress=nothing))
     return url
 
 
@@ -48,7 +48,7 @@ def rows(url: str, statement: str) -> list[Any]:
 
 def made(company: Company) -> list[bytes]:
     pipeline = UUID(int=1)
-    return [documents.encode(record) for _, some in company.records(pipeline) for _, record in some]
+    return [json_documents.encode(record) for _, some in company.records(pipeline) for _, record in some]
 
 
 def test_the_same_seed_gives_the_same_records_and_another_gives_others() -> None:
@@ -85,8 +85,8 @@ def test_every_document_is_its_entity_encoded_and_has_its_event(url: str, name: 
 
     assert len(found) == len(events) == COUNTS[name]
     for (text, version), (changes, *event) in zip(found, events, strict=True):
-        record = documents.decode(name, text.encode())
-        assert documents.encode(record).decode() == text
+        record = json_documents.decode(name, text.encode())
+        assert json_documents.encode(record).decode() == text
         assert list(json.loads(text)) == list(RESOURCES[name].fields)
         assert {field: each["to"] for field, each in json.loads(changes).items()} == json.loads(text)
         assert (version, *event) == (1, 1, "created", "A\\\tB", record.created_at)
@@ -102,7 +102,7 @@ def test_ids_are_of_the_form_and_order_that_the_app_makes(url: str) -> None:
 def test_a_second_load_of_a_seed_changes_nothing_and_another_adds(url: str) -> None:
     before = rows(url, "select count(*) from event")
     with pytest.raises(demo.DemoError, match="--seed"):
-        asyncio.run(demo.load(url, **SIZE, tell=nothing))
+        asyncio.run(demo.load(url, **SIZE, progress=nothing))
     assert rows(url, "select count(*) from event") == before
 
 
@@ -111,7 +111,7 @@ def test_without_a_user_there_is_no_author(new_database: Callable[[], str]) -> N
     asyncio.run(migrate(url))
 
     with pytest.raises(demo.DemoError, match="crm serve"):
-        asyncio.run(demo.load(url, **SIZE, tell=nothing))
+        asyncio.run(demo.load(url, **SIZE, progress=nothing))
 
 
 class TestDemoData(Facts):
@@ -158,4 +158,4 @@ class TestDemoData(Facts):
     def plain(record: object) -> dict[str, Any]:
         """A record as the wire shows it, without what each has of its own."""
         own = {"id", "created_at", "created_by", "list_of_tasks", "list_of_notes"}
-        return {name: each for name, each in json.loads(documents.encode(record)).items() if name not in own}
+        return {name: each for name, each in json.loads(json_documents.encode(record)).items() if name not in own}

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.memory import MemoryDatabase
 from crm_core import RESOURCES, Database, Decide, Decision, Document, Key, Page, Query, Receipt, Resource, matches
-from crm_core.model.documents import parse_json, plain
+from crm_core.model.plain_values import parse_json, plain
 from crm_core.testing import USERS, assert_agreement, entities
 from crm_core.testing.scene import deciding
 
@@ -169,7 +169,7 @@ def test_what_is_almost_right_does_not_agree(faulty: type[MemoryDatabase]) -> No
 @given(data=st.data())
 def test_every_record_that_is_drawn_is_its_document(resource: Resource, data: st.DataObject) -> None:
     record = data.draw(entities(resource))
-    document = documents.encode(record)
+    document = json_documents.encode(record)
 
-    assert documents.decode(resource.name, document) == record
+    assert json_documents.decode(resource.name, document) == record
     assert parse_json(document) == plain(record)

@@ -8,7 +8,7 @@ import pytest
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryDatabase, MemoryFileStore
-from crm_core.engine.changes import Decide
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.receipts import Document
 from crm_core.errors import NotFoundError, PermissionDeniedError, UnavailableError
 from crm_core.model.accounts import Actor, User

@@ -29,7 +29,7 @@ from crm_core.input.readers import RefusedError
 from crm_core.ports import WebhookSender
 from crm_core.testing import WebhookSenderContract
 from crm_core.webhooks.attempts import Attempt, Outcome
-from crm_core.webhooks.templates import read_headers
+from crm_core.webhooks.headers import read_headers
 from tests.adapters.receivers import (
     Behaviour,
     Received,

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import strategies as st
 
 from crm_core.engine import decisions
-from crm_core.engine.changes import Changes, Decide, Decision
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.errors import CrmError, InvalidError, Problems
-from crm_core.input.drafts import read_draft, with_defaults
+from crm_core.input.drafts import Edit, read_draft, with_defaults
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Attribute
+from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES, Resource
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Key, Known, Needs, Record, Search
-from crm_core.rules.tasks_and_notes import Edit
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.core.codes import code_of
 
@@ -110,11 +111,11 @@ class Knowledge:
 
     def apply(self, resource: Resource, number: int, edit: Edit, *, parent: object = None) -> Changes:
         key = Key(resource.name, uid(number))
-        return self.run(partial(decisions.alter, resource, calling(BOB), key, edit, parent, None))
+        return self.run(partial(decisions.change, resource, calling(BOB), key, edit, parent, None))
 
     def remove(self, resource: Resource, number: int, *, parent: object = None) -> Changes:
         key = Key(resource.name, uid(number))
-        return self.run(partial(decisions.remove, resource, calling(BOB), key, parent, None))
+        return self.run(partial(decisions.delete, resource, calling(BOB), key, parent, None))
 
     def run(self, decide: Decide) -> Changes:
         """Return what a decision changes; it runs twice, step by step, and both runs are the same: it is pure."""

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from crm_adapters.memory import RecordingSender
-from crm_adapters.postgres.connection import options
+from crm_adapters.postgres.connection import options, session
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import fetch
 from crm_adapters.postgres.outbox import PostgresOutbox
@@ -102,7 +102,7 @@ def test_our_settings_hold_for_every_statement_and_are_left_nowhere(pooled: str)
         async with Pool(pooled) as pool:
             for _ in range(20):
                 assert await pool.fetch(SETTINGS, params) == IN_FORCE
-            async with pool.connect() as connection, options.transaction(connection):
+            async with pool.connect() as connection, session.transaction(connection):
                 assert await fetch(connection, SETTINGS, params) == IN_FORCE
             with pytest.raises(UnavailableError):
                 await pool.fetch(b"select pg_sleep(6)", {})

@@ -430,7 +430,7 @@ def test_a_new_password_ends_the_tokens(running: Server, crm: Crm) -> None:
 
     changed = crm("user", "passwd", "ben", "--password-stdin", given="new\r\nrest")
 
-    assert changed == (0, "ben has the new password; 1 token ended.\n", "")
+    assert changed == (0, "ben has the new password; 1 token revoked.\n", "")
     assert running.me(token).status_code == 401
     assert (running.log_in("ben", "old"), running.log_in("ben", "new")) == (400, 200)
 
@@ -459,7 +459,7 @@ def test_the_active_webhooks_of_a_disabled_user_are_listed_and_the_doctor_warns_
 
     lines = crm["user disable cleo"].splitlines()
     assert lines == ["Disabled cleo.", "1 active webhook that cleo created:", f"{on['id']}\tLead\ton"]
-    [check] = [each for each in json.loads(crm("doctor", "--json").out)["checks"] if each["name"] == "webhooks"]
+    [check] = [each for each in json.loads(crm("doctor", "--json").out)["checks"] if each["name"] == "creators"]
     assert (check["state"], check["found"]) == ("warning", "Active, but created by disabled users: on (cleo).")
 
 
@@ -471,7 +471,7 @@ def test_an_enabled_user_is_in_again_with_the_earlier_tokens(running: Server, cr
 
     enabled = crm["user enable cora"]
 
-    assert enabled == "Enabled cora.\n1 earlier token works again: `crm token revoke cora --all` ends all.\n"
+    assert enabled == "Enabled cora.\n1 earlier token works again: `crm token revoke cora --all` revokes all.\n"
     assert running.me(token).status_code == 200
     assert running.log_in("cora", "word") == 200
     assert "cora\t\t\t\t\t\n" in crm["user list"]
@@ -487,7 +487,7 @@ def test_a_new_password_of_a_disabled_user_says_that_it_lets_nobody_in(running: 
 
     assert changed.code == 0
     assert changed.out.splitlines() == [
-        "dora has the new password; 0 tokens ended.",
+        "dora has the new password; 0 tokens revoked.",
         "dora is disabled and cannot log in: `crm user enable dora` changes that.",
     ]
     assert running.log_in("dora", "new") == 400
@@ -533,9 +533,9 @@ def test_tokens_are_issued_listed_and_revoked(running: Server, crm: Crm) -> None
     assert [prefix for prefix, _, _ in rows] == [one[:8], two[:8]]
     assert all(re.fullmatch(r"[\d-]{10} [\d:]{8}Z", moment) for _, *moments in rows for moment in moments)
 
-    assert crm(*("token", "revoke", "eve"), one[:8]).out == "Ended 1 token of eve.\n"
+    assert crm(*("token", "revoke", "eve"), one[:8]).out == "Revoked 1 token of eve.\n"
     assert (running.me(one).status_code, running.me(two).status_code) == (401, 200)
-    assert crm["token revoke eve --all"] == "Ended 1 token of eve.\n"
+    assert crm["token revoke eve --all"] == "Revoked 1 token of eve.\n"
     assert running.me(two).status_code == 401
 
 

@@ -117,7 +117,7 @@ def count(database_url: str, statement: str, *values: object) -> int:
 
 
 class TestOneRecord:
-    """Ruling 17: a hundred at once on one record, and none is lost."""
+    """Decision 17: a hundred at once on one record, and none is lost."""
 
     def test_tasks_notes_and_name_change_at_once_and_all_of_it_sticks(
         self, apis: tuple[Api, Api], scene: Scene, database_url: str

@@ -9,40 +9,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from litestar import Litestar
-from litestar.routes import HTTPRoute
 from openapi_spec_validator import validate
 
-from crm_adapters.image_headers import read_header
-from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_core.rules.tasks_and_notes import OPERATIONS
-from crm_core.use_cases.uploads import Images
 from crm_http.api.endpoints import Endpoint
-from crm_http.api.routes.record_examples import EXAMPLE_ID
-from crm_http.api.routing import ENDPOINTS
-from crm_http.app import create_app
-from crm_http.openapi.document import documented_path
+from crm_http.openapi.examples import DOCUMENTED
+from crm_http.openapi.operations import documented, documented_path
+from crm_http.payloads.record_examples import EXAMPLE_ID
 from crm_http.statuses import STATUSES
 from tests.http.conftest import Api, Server
-from tests.http.test_routes import NoPasswords
+from tests.lenient import mounted_endpoints
 
 PATH = "/schema/openapi.json"
 DOCUMENTATION = pathlib.Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def _endpoints() -> dict[tuple[str, str], Endpoint]:
-    """Every endpoint that is mounted, by its method and its documented path."""
-    images, database = Images(files=MemoryFileStore(), read_header=read_header), MemoryDatabase()
-    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
-    assert isinstance(app, Litestar)
-    mounted = [
-        endpoint
-        for route in app.routes
-        if isinstance(route, HTTPRoute)
-        for handler in route.route_handlers
-        for endpoint in handler.opt[ENDPOINTS]
-    ]
-    return {(endpoint.method, documented_path(endpoint.path)): endpoint for endpoint in mounted}
+    """Every endpoint that is mounted, by its method and each of its documented paths."""
+    return {
+        (each.method, documented_path(each.path)): each
+        for endpoint in mounted_endpoints()
+        for each in documented(endpoint)
+    }
 
 
 def _described(document: Any) -> dict[tuple[str, str], Any]:
@@ -126,21 +114,30 @@ def _described_examples(document: Any) -> Iterator[tuple[str, str, str, str, obj
         bodies = {"request": operation.get("requestBody", {}), "response": next(iter(operation["responses"].values()))}
         for place, body in bodies.items():
             for media_type in body.get("content", {}).values():
-                for example in media_type.get("examples", {}).values():
+                if example := media_type.get("examples", {}).get(DOCUMENTED):
                     yield method, re.sub(r"{\w+}", "{}", path), place, example["summary"], example["value"]
 
 
-def test_the_examples_are_those_of_the_documentation(document: Any) -> None:
-    documented, described = list(_documented_examples()), list(_described_examples(document))
+def _abridged(example: tuple[str, str, str, str, object]) -> tuple[str, str, str, str, object]:
+    """An example as the documentation could have it, which writes one path where there are twins or four."""
+    method, path, place, heading, value = example
+    path = path.replace("/api/services/{}/follow-ups/", "/services/{}/follow-ups/")
+    path = re.sub(r"^/api/attributes/\w+/$", "/api/attributes/{}/", path)
+    if heading == "List Attributes":  # the documentation leaves out three fields
+        assert isinstance(value, list)
+        value = [{name: part for name, part in each.items() if name not in _LEFT_OUT} for each in value]
+    return method, path, place, heading, value
 
-    assert len(documented) >= 30
-    assert [example for example in documented if example not in described] == []
-    # Follow-ups are documented without /api; their twins have the same examples.
-    places = [
-        (method, path.replace("/api/services/{}/follow-ups/", "/services/{}/follow-ups/"), *example)
-        for method, path, *example in described
-    ]
-    assert [example for example in places if example not in documented] == []
+
+_LEFT_OUT = {"list_values", "is_indexed", "entity"}
+
+
+def test_the_examples_are_those_of_the_documentation(document: Any) -> None:
+    wanted, described = list(_documented_examples()), list(map(_abridged, _described_examples(document)))
+
+    assert len(wanted) >= 30
+    assert [example for example in wanted if example not in described] == []
+    assert [example for example in described if example not in wanted] == []
 
 
 def test_every_text_is_a_sentence_that_says_something(document: Any) -> None:
@@ -197,7 +194,7 @@ def test_attributes_are_told_as_they_are_defined_now(api: Api) -> None:
 
 def test_a_required_attribute_makes_a_body_required(memory_api: Api) -> None:
     def is_required() -> bool:
-        path = "/services/{parent}/follow-ups/"
+        path = "/services/{service}/follow-ups/"
         return bool(memory_api.get(PATH).json()["paths"][path]["post"]["requestBody"]["required"])
 
     assert not is_required()
@@ -221,7 +218,7 @@ def test_the_reference_loads_nothing_from_elsewhere(memory_api: Api) -> None:
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
     assert "<style" not in page.text
     loaded = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
-    assert len(loaded) == 4
+    assert len(loaded) == 5
     for path in loaded:
         answer = memory_api.anonymous().get(path)
         assert answer.status_code == 200

@@ -71,6 +71,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     walk(newcomer, block("docs/tutorial.md", "Create records with curl 1"))
     told = run_python(newcomer, block("docs/tutorial.md", "Do it from Python 1"))
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
+    listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
+    assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)

@@ -23,6 +23,7 @@ FOR_ANYBODY = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/schema/openapi.json"),  # without what users defined
+    ("GET", "/"),  # leads to /docs/
     ("GET", "/docs"),
     ("GET", "/docs/{name:str}"),
     ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (decision 18)

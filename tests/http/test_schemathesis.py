@@ -25,13 +25,14 @@ def served(new_database: Callable[[], str], place: pathlib.Path, password_hash: 
 
 def test_nothing_is_found_as_administrator(served: tuple[Server, str]) -> None:
     server, _ = served
-    result = run(server, server.api().token, "--phases", "examples,fuzzing,stateful", "-n", "2")
+    result = run(server, server.api().token, "--phases", "examples,fuzzing,stateful", "-n", "2", knows_attributes=True)
     assert result.code == 0, result.output
 
 
 def test_nothing_is_found_at_the_edges_of_values(served: tuple[Server, str]) -> None:
     server, _ = served
-    result = run(server, server.api().token, "--phases", "coverage", "--include-path-regex", "^/api/(cohorts|me)/")
+    options = ("--phases", "coverage", "--include-path-regex", "^/api/(cohorts|me)/")
+    result = run(server, server.api().token, *options, knows_attributes=True)
     assert result.code == 0, result.output
 
 

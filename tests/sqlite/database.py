@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
 from crm_adapters.memory.accounts import utc_now
 from crm_core import (
@@ -44,7 +44,7 @@ from crm_core import (
     matches,
     sort_key,
 )
-from crm_core.model.documents import plain
+from crm_core.model.plain_values import plain
 from crm_core.webhooks.entity import MODELS, Webhook
 
 _P = ParamSpec("_P")
@@ -167,7 +167,7 @@ class SqliteDatabase:
 
     def _record(self, key: Key) -> Record | None:
         found = self._document(key)
-        return Record(key, found.version, documents.decode(key.resource, found.body)) if found else None
+        return Record(key, found.version, json_documents.decode(key.resource, found.body)) if found else None
 
     def _exists(self, key: Key) -> bool:
         if key.resource == "user":
@@ -188,7 +188,7 @@ class SqliteDatabase:
         """Records by id."""
         statement = f"select id, version, document from record where resource = ? and ({where}) order by id"
         return tuple(
-            Record(Key(resource, UUID(id_)), version, documents.decode(resource, document.encode()))
+            Record(Key(resource, UUID(id_)), version, json_documents.decode(resource, document.encode()))
             for id_, version, document in self._rows(statement, resource, *params)
         )
 
@@ -248,13 +248,13 @@ class SqliteDatabase:
         key, version = write.key, write.event.version
         watched = self._watched(key)
         if isinstance(write, Put):
-            body, hidden = documents.encode(write.value).decode(), documents.encode(write.hidden).decode()
+            body, hidden = json_documents.encode(write.value).decode(), json_documents.encode(write.hidden).decode()
             kept = "on conflict do update set version = ?3, document = ?4, hidden = json_patch(hidden, ?5)"
             values = (key.resource, str(key.id), version, body, hidden)
             self._rows(f"insert into record values (?1, ?2, ?3, ?4, ?5) {kept}", *values)
         else:
             self._rows("delete from record where resource = ? and id = ?", key.resource, str(key.id))
-        event = documents.encode(write.event).decode()
+        event = json_documents.encode(write.event).decode()
         self._rows("insert into event values (?, ?, ?)", str(key.id), version, event)
         for entity in watched | self._watched(key):
             advance = "on conflict (entity) do update set version = version + 1"

@@ -1,4 +1,4 @@
-"""The one place where PostgreSQL's errors become the core's."""
+"""Translates errors of PostgreSQL into those of the core."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, NotAuthentica
 
 logger = logging.getLogger("crm.postgres")
 
-#: Errors at a commit that deciding again cures: other transactions changed, or are changing, what was read.
+#: Errors of a commit after which the decision is run again: other transactions change or changed what was read.
 _STALE: Final = (
     errors.UniqueViolation,
     errors.DeadlockDetected,
@@ -21,13 +21,13 @@ _STALE: Final = (
     errors.LockNotAvailable,
 )
 
-#: Foreign keys that an actor without an account violates; deciding again would not help.
+#: Foreign keys that are violated by an actor without an account; another run would not help.
 _ACTOR_KEYS: Final = frozenset({"event_actor_fkey", "client_created_by_fkey"})
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
 
-#: What ends a wait for a connection, a lock or an answer.
+#: The errors of a wait for a connection, a lock or an answer that took too long.
 _WAITED: Final = (
     PoolTimeout,
     TooManyRequests,
@@ -39,17 +39,17 @@ _WAITED: Final = (
 
 
 class StaleError(Exception):
-    """What a decision was based on has changed: decide again."""
+    """Something that a decision was based on has changed: run it again."""
 
 
 def is_from_waiting(error: UnavailableError) -> bool:
-    """Return whether something was waited for in vain, so that others who wait for it need not try."""
+    """Return whether a wait took too long, so that others who wait for the same can fail too."""
     return isinstance(error.__cause__, _WAITED)
 
 
 @contextmanager
 def staleness() -> Iterator[None]:
-    """Raise StaleError for errors of a commit that deciding again cures."""
+    """Raise StaleError for errors of a commit after which the decision is run again."""
     try:
         yield
     except errors.ForeignKeyViolation as error:
@@ -62,7 +62,7 @@ def staleness() -> Iterator[None]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the core's errors for the driver's, and log only their codes: their texts may hold values of records."""
+    """Raise errors of the core for those of the driver; log only codes, because texts may hold values of records."""
     try:
         yield
     except CrmError:
@@ -70,7 +70,7 @@ def translated() -> Iterator[None]:
     except (PoolTimeout, TooManyRequests) as error:
         raise UnavailableError from error
     except _REFUSED as error:
-        # A value got past the core's checks, so one is missing there: refuse the request.
+        # The core's checks accepted a value that the database refuses, so a check is missing: refuse the request.
         logger.error("refused by the database: %s %s", _code(error), error.diag.constraint_name)  # noqa: TRY400
         problem = Problem("invalid", "A value cannot be stored.")
         raise InvalidError({ACROSS_FIELDS: (problem,)}) from None

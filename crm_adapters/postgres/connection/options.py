@@ -1,7 +1,5 @@
-"""How this adapter connects, and the settings of its sessions, also behind a pooler that lends them per transaction."""
+"""The parameters of connections, and single connections without the settings of a session."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 from psycopg import AsyncConnection
@@ -9,32 +7,16 @@ from psycopg.conninfo import conninfo_to_dict
 
 from crm_adapters.postgres.connection.timeouts import (
     CONNECT_TIMEOUT,
-    IDLE_IN_TRANSACTION_TIMEOUT,
     KEEPALIVE_COUNT,
     KEEPALIVE_IDLE,
     KEEPALIVE_INTERVAL,
-    LOCK_TIMEOUT,
-    STATEMENT_TIMEOUT,
     TCP_TIMEOUT,
 )
 
 Connection: TypeAlias = AsyncConnection[Any]
 
-#: The settings for every statement of a request.
-SETTINGS: Final[Mapping[str, str]] = {
-    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
-    "lock_timeout": f"{LOCK_TIMEOUT}s",
-    "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT}s",
-    "timezone": "UTC",
-    "jit": "off",
-}
-_SET: Final = b"""
-select set_config(name, setting, false) from unnest(%(names)s::text[], %(settings)s::text[]) as own (name, setting)"""
-SET_LOCAL: Final = (
-    "select " + ", ".join(f"set_config('{name}', '{setting}', true)" for name, setting in SETTINGS.items())
-).encode()
 
-#: So that a server that is gone without a word is noticed within ten seconds.
+#: A server that has silently disappeared is noticed within ten seconds.
 _KEEPALIVE: Final = {
     "connect_timeout": str(CONNECT_TIMEOUT),
     "keepalives_idle": str(KEEPALIVE_IDLE),
@@ -45,7 +27,7 @@ _KEEPALIVE: Final = {
 
 
 def parameters(conninfo: str, *, target_session_attrs: str = "read-write", **own: str) -> dict[str, str]:
-    """Return libpq's parameters: those of the URL, and ours for what it leaves open.
+    """Return the parameters for libpq: those of the URL, and our defaults for the others.
 
     Args:
         conninfo: a libpq URL or connection string.
@@ -71,37 +53,3 @@ async def connect(
         autocommit=autocommit,
         prepare_threshold=None,
     )
-
-
-async def is_behind_pooler(connection: Connection) -> bool:
-    """Return whether a pooler such as PgBouncer answers, which lends a server for one transaction at a time."""
-    cursor = await connection.execute("select pg_backend_pid()", prepare=False)
-    return await cursor.fetchone() != (connection.info.backend_pid,)
-
-
-async def begin_session(connection: Connection) -> None:
-    """Apply our settings to a new connection: for all of its life, or behind a pooler, in each transaction.
-
-    Settings in the URL's ``options`` stay as they are.
-    """
-    if await is_behind_pooler(connection):
-        connection.prepare_threshold = None
-        return
-    options = connection.info.get_parameters().get("options", "")
-    settings = {name: setting for name, setting in SETTINGS.items() if f"{name}=" not in options}
-    params = {"names": list(settings), "settings": list(settings.values())}
-    await connection.execute(_SET, params, prepare=False)
-
-
-def is_pooled(connection: Connection) -> bool:
-    """Return whether the connection goes through a pooler, so that nothing of a session outlives its transaction."""
-    return connection.prepare_threshold is None
-
-
-@asynccontextmanager
-async def transaction(connection: Connection) -> AsyncIterator[None]:
-    """Run a transaction with our settings."""
-    async with connection.transaction():
-        if is_pooled(connection):
-            await connection.execute(SET_LOCAL)
-        yield

@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.connection.errors import translated
-from crm_adapters.postgres.connection.options import begin_session, parameters
-from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, fetch
+from crm_adapters.postgres.connection.options import parameters
+from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, begin_session, fetch
 from crm_adapters.postgres.connection.timeouts import (
     ANSWER_TIMEOUT,
     MAX_CHECK_WAIT,
@@ -22,7 +22,9 @@ from crm_core.errors import UnavailableError
 
 T = TypeVar("T")
 
-#: Requests that may wait for a connection, for each that there is; more are refused at once.
+#: The most connections of a pool by default.
+POOL_SIZE: Final = 16
+#: How many requests may wait for each connection of the pool; more are refused at once.
 _MAX_WAITING_PER_CONNECTION: Final = 16
 
 
@@ -35,7 +37,7 @@ class Pool:
         target_session_attrs: which of several hosts to connect to, unless the URL says so itself.
     """
 
-    def __init__(self, conninfo: str, *, size: int = 16, target_session_attrs: str = "read-write") -> None:
+    def __init__(self, conninfo: str, *, size: int = POOL_SIZE, target_session_attrs: str = "read-write") -> None:
         self.conninfo = conninfo
         self._checking: asyncio.Future[None] | None = None
         self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
@@ -106,7 +108,7 @@ class Pool:
             return await fetch(connection, statement, params)
 
     async def reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
-        """Return what ``read_`` reads, called again on another connection if the server closed its first."""
+        """Run a read function, and once more on another connection if the server closed the first one."""
         try:
             async with self.connect() as connection:
                 return await read_(connection)
@@ -114,13 +116,13 @@ class Pool:
             if not _lost_connection(error.__cause__):
                 raise
         self._repair(self._pool.check)
-        assert self._checking is not None  # noqa: S101  # it is under way
+        assert self._checking is not None  # noqa: S101  # it is running
         await asyncio.wait({self._checking}, timeout=MAX_CHECK_WAIT)
         async with self.connect() as connection:
             return await read_(connection)
 
     async def fetch_again(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
-        """Do as `fetch`, and again if the connection was lost, so for statements that only read."""
+        """Run a statement that only reads, and once more if the connection was lost."""
         return await self.reading(lambda connection: fetch(connection, statement, params))
 
 

@@ -1,7 +1,7 @@
-"""Statements sent by libpq's own protocol, each prepared when it is first run.
+"""Sends statements by the protocol of libpq, each prepared when it is first run.
 
-A psycopg cursor parses a statement and looks up its types anew each time. Without one, point reads are 1.45 times as
-many a second. This is the only module that uses psycopg's internals (``generators``, ``Transformer``).
+A psycopg cursor parses a statement and looks up its types each time. Without a cursor, point reads are 1.45 times as
+fast. This is the only module that uses psycopg's internals (``generators``, ``Transformer``).
 """
 
 import itertools
@@ -25,7 +25,7 @@ _MAX_PREPARED: Final = 500
 
 
 class PreparedStatements:
-    """The prepared statements of one connection, in autocommit mode, as nothing here begins a transaction."""
+    """The prepared statements of one connection, which must be in autocommit mode: this class begins no transaction."""
 
     def __init__(self) -> None:
         self._names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}

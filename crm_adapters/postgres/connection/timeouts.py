@@ -1,6 +1,6 @@
-"""Every time limit of this adapter, in the order in which they come, so that each ends before the one around it.
+"""All time limits of this adapter, the shortest first: a limit is longer than the limits inside it.
 
-What ends first, by what a request waits for, and what follows:
+The limits by what a request waits for, and what happens then (``docs/reference/timeouts.md`` has them by subject):
 
 =================================  ===========================  =======  ===============================================
 A request waits for                limit                        seconds  what happens then
@@ -22,15 +22,15 @@ a change of many records           WIDE_STATEMENT_TIMEOUT       60       the ser
 the answer to that                 WIDE_ANSWER_TIMEOUT          61       we close the connection: 503
 =================================  ===========================  =======  ===============================================
 
-A change behind a lock of another transaction begins its last round before MAX_CONTENTION has passed. That round waits
+A change behind a lock of another transaction begins its last run before MAX_CONTENTION has passed. That run waits
 at most MAX_CONNECTION_WAIT and LOCK_TIMEOUT, so it is 503 after 6 s at the latest, and all that wait for the same
 record in this process are 503 together with it (`crm_adapters.postgres.records.keyed_locks`).
 
-A replica is read while its data is at most MAX_REPLICA_LAG (4 s) old when it is asked, and what it answered counts for
-REPLICA_ANSWER_LIFETIME (1 s), so what is read there is at most 5 s old. Connecting is given up after
+A replica is used if its data was at most MAX_REPLICA_LAG (4 s) old at the last check, and a check is valid for
+REPLICA_ANSWER_LIFETIME (1 s), so data from a replica is at most 5 s old. Connecting is given up after
 MAX_RECONNECT (0.2 s), so that the next request connects again and finds at once a server that is back.
 
-Where the connection URL sets ``options``, ``connect_timeout`` or a keepalive of its own, that wins.
+``options``, ``connect_timeout`` and keepalives in the connection URL take precedence.
 """
 
 from typing import Final
@@ -39,7 +39,7 @@ from typing import Final
 #: twice as long after each failure, and notices late that a server is back.
 MAX_RECONNECT: Final = 0.2
 
-#: Seconds that a look-up waits for a query under way before a second one is sent. Reads of single rows take a tenth.
+#: Seconds that a look-up waits for a running query before a second one is sent. Reads of single rows take a tenth.
 BATCH_WINDOW: Final = 0.002
 #: Seconds that a look-up waits for a place in a query, as it would for a connection.
 MAX_BATCH_WAIT: Final = 1.0
@@ -52,7 +52,7 @@ MAX_CHECK_WAIT: Final = 1.0
 LOCK_TIMEOUT: Final = 2
 #: Seconds for connecting to one host.
 CONNECT_TIMEOUT: Final = 3
-#: Seconds after which a change that met others begins no further round.
+#: Seconds after which a change that conflicts with others begins no further run.
 MAX_CONTENTION: Final = 3.0
 #: Seconds that a replica may be behind when it is asked, and for which its answer counts.
 MAX_REPLICA_LAG: Final = 4.0
@@ -65,7 +65,7 @@ MAX_TURN_WITHOUT_END: Final = 5.0
 ANSWER_TIMEOUT: Final = STATEMENT_TIMEOUT + 1.0
 #: Seconds that a transaction may wait for its next statement.
 IDLE_IN_TRANSACTION_TIMEOUT: Final = 10
-#: Seconds within which a host that is gone without a word is noticed: an idle connection is tried after
+#: Seconds within which a host that silently disappeared is noticed: an idle connection is tried after
 #: KEEPALIVE_IDLE, then KEEPALIVE_COUNT times every KEEPALIVE_INTERVAL.
 TCP_TIMEOUT: Final = 10
 KEEPALIVE_IDLE: Final = 4

@@ -1,1 +1,1 @@
-"""The Database port: reads in batches, transactions, commits in groups, and replicas."""
+"""The Database port: batched reads, decisions under locks, group commits, and replicas."""

@@ -1,4 +1,4 @@
-"""PostgresDatabase: the Database port on a pool of connections, or on one connection of the caller's."""
+"""PostgresDatabase: the Database port on a pool of connections, or on one connection of the caller."""
 
 import asyncio
 import logging
@@ -10,38 +10,32 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import evolve
 from psycopg.pq import TransactionStatus
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
-from crm_adapters.postgres.connection.options import transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.connection.session import Connection, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
-from crm_adapters.postgres.records.batched_reads import SharedReader
-from crm_adapters.postgres.records.group_commit import Commits
+from crm_adapters.postgres.records.commits import Commits, commit_whole_group, groups_of, unchanged_records
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
 from crm_adapters.postgres.records.replica import Replica
-from crm_adapters.postgres.records.transactions import (
-    LockingReader,
-    commit_whole_group,
-    complete,
-    groups_of,
-    read,
-    unchanged_records,
-)
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.changes import Changes, Decide, Decision, DuplicateRequestError
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
-from crm_core.errors import UnavailableError
-from crm_core.rules.needs import Key, Known, Needs
+from crm_core.errors import DuplicateRequestError, UnavailableError
+from crm_core.model.records import Key
+from crm_core.resources import ATTRIBUTES
+from crm_core.rules.needs import Known, Needs
 
 logger = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
 
-#: Reads something on a connection of somebody's.
+#: Runs a read function on a connection supplied by the pool or the replica.
 Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
 
 _ROUNDS_WITHOUT_LOCKS: Final = 3
@@ -52,13 +46,14 @@ _STREAM_PIECE: Final = 500
 class PostgresDatabase:
     """Records in PostgreSQL 15 or later.
 
-    Point reads of concurrent requests travel together; a change is decided on what they gave and committed by one
-    statement that checks it. Where that keeps failing, or children matter, it is decided under locks instead.
+    Concurrent requests share their point reads. A change is decided on the data that was read, and committed by one
+    statement that checks that the data is still current. If that fails repeatedly, or if children matter, the change
+    is decided under locks.
 
     Args:
-        pool: where connections come from; its owner opens and closes it.
-        wake: called after each commit that left deliveries.
-        replica: what is read from where a reader is named.
+        pool: the connections; its owner opens and closes it.
+        wake: is called after each commit that left deliveries.
+        replica: serves reads that name a reader.
     """
 
     def __init__(self, pool: Pool, wake: Callable[[], None] = lambda: None, *, replica: Replica | None = None) -> None:
@@ -72,11 +67,11 @@ class PostgresDatabase:
 
     @staticmethod
     def on(connection: Connection) -> "ConnectedDatabase":
-        """The same on a connection of the caller's, inside the caller's own READ COMMITTED transaction."""
+        """Return a database on a connection of the caller, inside the caller's own READ COMMITTED transaction."""
         return ConnectedDatabase(connection)
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
-        """The record as clients see it, or None."""
+        """Return the record as clients see it, or None."""
         if self._replica is None or reader is None:
             row = await self._reader.row(key)
         else:
@@ -91,15 +86,15 @@ class PostgresDatabase:
         return await read(self._reader, needs)
 
     async def page(self, query_: Query, *, reader: int | None = None) -> Page:
-        """One page of a list."""
+        """Return one page of a list."""
         return await _page(self._reading(reader), query_, query_.limit)
 
     async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
-        """A whole list, read page by page so that no statement or transaction is long."""
+        """Yield a whole list, read page by page so that no statement or transaction is long."""
         reading = self._reading(reader)
 
         async def undisturbed(read_: Callable[[Connection], Awaitable[T]]) -> T:
-            # A reader may leave. What was asked for them by then is read to its end, or its connection would be lost.
+            # A client may disconnect. Then the query still runs to its end: cancelling it would lose its connection.
             return await asyncio.shield(asyncio.ensure_future(reading(read_)))
 
         async for piece in _stream(undisturbed, query_):
@@ -111,11 +106,11 @@ class PostgresDatabase:
         return partial(self._replica.reading, {reader})
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
-        """The fields that the changes of a record after a version touched."""
+        """Return the names of the fields that changed after a version of a record."""
         return await _changed_fields(self._pool.reading, key, since)
 
     async def change(self, decide: Decide) -> Document | None:
-        """Read, decide, commit; again when what was known no longer holds, at last under locks."""
+        """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
         decision = Decision(decide)
         async with self._locks.acquire(decision.needs.records):
@@ -123,7 +118,7 @@ class PostgresDatabase:
 
     async def _change(self, decide: Decide, decision: Decision, last: float) -> Document | None:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
-            await complete(self._reader, decision, look_again=round_ > 0)
+            await complete(self._reader, decision, refresh=round_ > 0)
             if decision.needs:  # for children, which are read under locks only
                 break
             if await self._commit(decision):
@@ -134,7 +129,7 @@ class PostgresDatabase:
         return await self._change_under_locks(decide, last)
 
     async def _commit(self, decision: Decision) -> bool:
-        """Commit, and return whether what was known still held."""
+        """Commit, and return whether everything that was known was still true."""
         changes, known = decision.changes, decision.known
         groups = groups_of(changes)
         unchanged = unchanged_records(changes, known)
@@ -163,7 +158,7 @@ class PostgresDatabase:
                             decision = await _decide_under_locks(connection, decide)
             except StaleError:
                 _check_deadline(last)
-                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two do not cross again
+                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two changes do not collide again
             else:
                 self._after(decision.changes)
                 return _answer(decision)
@@ -171,36 +166,37 @@ class PostgresDatabase:
         raise UnavailableError
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        """The receipt of a request with this idempotency key."""
+        """Return the receipt of a request with this idempotency key."""
         return await _receipt(self._pool.reading, user, key)
 
     def _after(self, changes: Changes) -> None:
         if changes.deliveries:
             self._wake()
-        if any(indexes.concerns(write.event) for write in changes.writes):
+        definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
+        if any(map(indexes.concerns, definitions)):
             self.follow_definitions()
 
     def follow_definitions(self) -> None:
-        """Have the indexes that attributes ask for built or dropped, in the background."""
+        """Build and drop the indexes of attributes in the background."""
         task = asyncio.create_task(indexes.follow_definitions(self._pool.conninfo))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     async def close(self) -> None:
-        """Stop what runs in the background; the pool is its owner's to close."""
+        """Stop the background tasks. The owner of the pool closes the pool."""
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
 
 class ConnectedDatabase:
-    """The Database port on one connection: locks at once, repeats nothing, and leaves the commit to its caller."""
+    """The Database port on one connection: locks immediately, repeats nothing, and leaves the commit to the caller."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
-        """The record as clients see it, or None."""
+        """Return the record as clients see it, or None."""
         with translated():
             rows = await fetch(self._connection, query("read_records", key.resource), {"ids": [key.id]})
         return Document(rows[0][1], rows[0][2]) if rows else None
@@ -211,20 +207,20 @@ class ConnectedDatabase:
             return await read(LockingReader(self._connection), needs)
 
     async def page(self, query_: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
-        """One page of a list."""
+        """Return one page of a list."""
         return await _page(self._reading, query_, query_.limit)
 
     async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # the connection is the caller's choice
-        """A whole list, in pieces."""
+        """Yield a whole list in pieces."""
         async for piece in _stream(self._reading, query_):
             yield piece
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
-        """The fields that the changes of a record after a version touched."""
+        """Return the names of the fields that changed after a version of a record."""
         return await _changed_fields(self._reading, key, since)
 
     async def change(self, decide: Decide) -> Document | None:
-        """Decide under locks, inside a savepoint. Raises UnavailableError where the pool's would try again."""
+        """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
         with translated():
             try:
                 await self._begin()
@@ -235,7 +231,7 @@ class ConnectedDatabase:
                 raise UnavailableError from None
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        """The receipt of a request with this idempotency key."""
+        """Return the receipt of a request with this idempotency key."""
         return await _receipt(self._reading, user, key)
 
     async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
@@ -282,21 +278,21 @@ async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
 
 
 def _check_deadline(last: float) -> None:
-    """Raise UnavailableError when a change has met others for too long."""
+    """Raise UnavailableError if a change has conflicted with others for too long."""
     if asyncio.get_running_loop().time() > last:
         raise UnavailableError from TimeoutError("others changed it for too long")
 
 
 def _answer(decision: Decision) -> Document | None:
-    """Return the record that the decision answers with, as it is after the commit."""
+    """Return the record that the changes name as their answer, as it is after the commit."""
     key = decision.changes.answer
     if key is None:
         return None
     for write in decision.changes.writes:
         if write.key == key:
-            return Document(write.event.version, documents.encode(getattr(write, "value", None)))
+            return Document(write.event.version, json_documents.encode(getattr(write, "value", None)))
     record = decision.known.records[key]
-    return Document(record.version, documents.encode(record.value)) if record else None
+    return Document(record.version, json_documents.encode(record.value)) if record else None
 
 
 async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:
@@ -306,7 +302,7 @@ async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[st
 
 
 async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:
-    assert limit is not None  # noqa: S101  # a page is asked for with one; without, a list is streamed
+    assert limit is not None  # noqa: S101  # a page has a limit; lists without one are streamed
     statement, params = page_statement(query_, limit)
     [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
     return Page(body or b"", Cursor(value, last) if more else None)

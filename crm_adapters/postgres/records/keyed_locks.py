@@ -1,8 +1,8 @@
-"""Locks of records within one process: changes of the same record are made one after the other.
+"""Locks of records within one process, so that changes of the same record run one after the other.
 
 Without them, a hundred changes of one record at once would each read, decide and find it changed by another, or hold a
-connection while they wait for its lock in the database. They save work only: changes of other processes are kept apart
-by the database.
+connection while they wait for its lock in the database. They only save work: the database isolates the
+changes of different processes.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from crm_adapters.postgres.connection.errors import is_from_waiting
 from crm_adapters.postgres.connection.timeouts import MAX_TURN_WAIT, MAX_TURN_WITHOUT_END
 from crm_core.errors import UnavailableError
-from crm_core.rules.needs import Key
+from crm_core.model.records import Key
 
 
 class KeyedLocks:
@@ -26,8 +26,8 @@ class KeyedLocks:
     async def acquire(self, keys: Iterable[Key]) -> AsyncIterator[None]:
         """Hold the locks of all records named; always taken in one order, so that no two changes block each other.
 
-        Raises UnavailableError when it takes too long, or when the change before waited in vain for the database:
-        those behind it would wait for the same.
+        Raises UnavailableError if it takes too long, or if the previous change waited too long for the database: the
+        changes behind it would wait for the same.
         """
         async with AsyncExitStack() as stack:
             for key in sorted(keys, key=str):
@@ -97,7 +97,7 @@ class _Queue:
         self.is_held = False
 
     def _refuse(self) -> None:
-        """Let all that wait fail."""
+        """Refuse all changes that wait."""
         self._stop_timer()
         while self._waiting:
             turn = self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""Reads from a replica, for users who find all that they wrote there."""
+"""Replica reads with read-your-writes consistency."""
 
 import asyncio
 import logging
@@ -12,16 +12,15 @@ from weakref import WeakKeyDictionary
 
 from psycopg.errors import QueryCanceled, SerializationFailure
 
-from crm_adapters.postgres.connection.options import is_pooled, transaction
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.session import Connection, Row, fetch, is_pooled, transaction
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG, REPLICA_ANSWER_LIFETIME
-from crm_adapters.postgres.records.batching import Loader
+from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.statements import query
 from crm_core.errors import UnavailableError
+from crm_core.model.records import Key
 from crm_core.resources import RESOURCES
-from crm_core.rules.needs import Key
 
 logger = logging.getLogger("crm.postgres")
 
@@ -50,12 +49,12 @@ class _Observed(NamedTuple):
 class Replica:
     """One replica, or several behind one URL; use it within ``async with``.
 
-    It keeps nothing that other processes would have to know: a user's last transaction comes with their credentials
-    from the primary (`note`), and each connection's server is asked how far it is.
+    Processes share no state: a user's last transaction is read with their credentials from the primary (`note`), and
+    the server of each connection is asked which transactions it has.
 
     Args:
         conninfo: a libpq URL or connection string.
-        primary: the pool that is read from otherwise.
+        primary: the pool for all other reads.
     """
 
     def __init__(self, conninfo: str, primary: Pool) -> None:
@@ -176,4 +175,4 @@ def _logged_errors() -> Iterator[None]:
     except UnavailableError:
         pass
     except Exception:
-        logger.exception("the replica could not be looked at")
+        logger.exception("the replica could not be read")

@@ -1,1 +1,1 @@
-"""Statements, lists as SQL, indexes and migrations."""
+"""SQL: statements, list queries, indexes and migrations."""

@@ -1,4 +1,4 @@
-"""Indexes of attributes with ``is_indexed``, and of events: built and dropped without stopping writers."""
+"""Builds and drops indexes of attributes with ``is_indexed``, and of events, without stopping writers."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,15 +31,17 @@ where relname ~ '^attribute_[0-9a-f]{32}$' and relnamespace = current_schema()::
 
 _WRITTEN_IS_THERE: Final = b"select indisvalid from pg_index where indexrelid = to_regclass('event_written')"
 _WRITTEN: Final = (
-    sql.Composed([sql.SQL("drop index concurrently if exists event_written")]),  # half built when a builder died
+    sql.Composed(
+        [sql.SQL("drop index concurrently if exists event_written")]
+    ),  # left incomplete by a builder that died
     sql.Composed([sql.SQL("create index concurrently event_written on event (actor, xid)")]),
 )
 
 
 def concerns(event: Event) -> bool:
-    """Return whether an event is a change of a definition that may need an index, or no longer needs one."""
+    """Return whether a change of a definition adds or removes the need for an index."""
     change = event.changes.get("is_indexed")
-    return event.resource == "attribute" and isinstance(change, Mapping) and any(change.values())
+    return isinstance(change, Mapping) and any(change.values())
 
 
 async def follow_definitions(conninfo: str) -> None:
@@ -64,7 +66,7 @@ async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Await
     """
     try:
         async with await connect(conninfo, application_name="crm indexes", autocommit=True) as connection:
-            # A process that does not get the lock relies on its holder, which looks once more after it is free.
+            # A process that does not get the lock relies on its holder, which checks once more after it is free.
             while await missing(connection):
                 async with await connect(conninfo, application_name="crm indexes") as guard:
                     taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
@@ -86,7 +88,7 @@ async def _changes(connection: Connection) -> Sequence[sql.Composed]:
     """Return the statements that build and drop what is missing and superfluous."""
     wanted = {name: (entity, attribute, kind) for name, entity, attribute, kind in await fetch(connection, _WANTED, {})}
     present = await fetch(connection, _PRESENT, {})
-    # An index that a crash left half built is invalid, and is built again.
+    # An index that a crash left incomplete is invalid, and is built again.
     sound = {name for name, is_valid in present if is_valid and name in wanted}
     statements = [
         sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(n)) for n, _ in present if n not in sound

@@ -11,7 +11,7 @@ from psycopg import sql
 from crm_adapters.postgres.sql.statements import QUERIES
 from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.input.texts import MAX_SORTED_LENGTH, fold
-from crm_core.model.documents import json_text
+from crm_core.model.plain_values import json_text
 from crm_core.resources import Resource
 
 _RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}

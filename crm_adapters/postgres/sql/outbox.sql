@@ -1,6 +1,6 @@
 -- The statements of the outbox and its log, in the form of statements.sql. All times are the database's.
 -- delivery.lane is the ordering key: a webhook and a record, whose deliveries are sent in the order of their versions.
--- The column keeps its name because workers of the version before go on running while a server is upgraded.
+-- The column keeps its name because workers of the previous version still run while a server is upgraded.
 
 -- name: append_deliveries
 -- Part of the statements that write records: the deliveries of the records that were written. A body that several
@@ -139,7 +139,7 @@ on conflict (webhook) do update set failures = endpoint.failures + excluded.fail
 returning webhook, failures, now() - failing_since
 
 -- name: release
--- Give back attempts that were begun and have not ended.
+-- Release attempts that were begun and have not ended.
 update delivery set state = 'pending', next_at = now()
 from unnest(%(ids)b::uuid[], %(claims)b::integer[]) as given (id, claims)
 where delivery.id = any(%(ids)b::uuid[]) and delivery.id = given.id
@@ -249,7 +249,7 @@ select secret from webhook where id = %(webhook)s
 select secret from webhook where id = %(webhook)s and cardinality(old_secrets) = 0
 
 -- name: rotate_secret
--- Set a new secret; the earlier ones go on signing until they expire.
+-- Set a new secret; earlier ones still sign until they expire.
 update webhook set
     secret = %(secret)s,
     old_secrets = secret || array(select old from unnest(old_secrets, old_until) as o (old, until) where until > now()),

@@ -12,13 +12,13 @@ select id, version, document from {table} where id = any(%(ids)b)
 select id, version, document from {table} where id = any(%(ids)b) order by id for update
 
 -- name: allow_time
--- Give a change of many records, which holds their locks, more time than a statement of a request has.
+-- Allow a change of many records, which holds their locks, more time than other statements of requests.
 select
     set_config('statement_timeout', %(seconds)s || 's', true),
     set_config('idle_in_transaction_session_timeout', %(seconds)s || 's', true)
 
 -- name: changed_fields
--- The names of the fields that the changes of a record after a version touched.
+-- The names of the fields that changed after a version of a record.
 select distinct name collate "C" from event, json_object_keys(changes) as name
 where record = %(record)s and version > %(since)s order by 1
 
@@ -67,7 +67,7 @@ with put as (
 select id from put
 
 -- name: update_records
--- Write the next versions of records, likewise, where the stored version is the one before.
+-- Update records in the same way, where the stored version is the one before.
 with put as (
     update {table} as stored set version = new.version, document = new.document::json{hidden_set}
     from unnest(%(ids)b::uuid[], %(versions)b::integer[], %(documents)b::text[]{hidden_values})
@@ -78,7 +78,8 @@ with put as (
 select id from put
 
 -- name: update_free_records
--- Do the same, skipping records that another transaction has locked, so that one locked record delays no other.
+-- Do the same, but skip records that another transaction has locked, so that they do not delay the others. It writes
+-- the single updates of concurrent requests (records/commits.py).
 with free as (
     select id, version from {table} where id = any(%(ids)b::uuid[]) for update skip locked
 ), put as (
@@ -92,7 +93,7 @@ with free as (
 select id from put
 
 -- name: delete_records
--- Delete records, likewise.
+-- Delete records in the same way.
 with put as (
     delete from {table} as stored
     using unnest(%(ids)b::uuid[], %(versions)b::integer[]) as new (id, version)
@@ -117,7 +118,7 @@ join put using (id)
  join catalog using (entity, version)) = cardinality(%(entities)s::text[])
 
 -- name: record_unchanged
--- A guard of the four statements above: a record that was read, but is not written, stays as it is until the commit.
+-- A guard of the four statements above: a record that was read, but is not written, does not change before the commit.
 (select count(*) from (
     select from {table} where id = {id} and version = {version} for share) as unchanged) = 1
 
@@ -137,14 +138,13 @@ on conflict (user_id, key) do update set
 returning key
 
 -- name: authenticate
--- The users of tokens by number, the version of the directory that says who they are, and what they wrote last, all of
--- one moment.
+-- Tokens with the ids of their users, the version of the directory and the users' last transactions, in one snapshot.
 select token.hash, user_id, directory.version, {written}, last_used_at < now() - interval '1 minute'
 from token, directory
 where token.hash = any(%(hashes)b) and last_used_at > now() - make_interval(days => %(token_days)s)
 
 -- name: sessions
--- Users, what they may do, and the catalogs' versions, with the version of the directory, all of one moment.
+-- Users with their permissions, the versions of the catalogs and the version of the directory, in one snapshot.
 select
     app_user.id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id),
@@ -155,24 +155,24 @@ select
 from app_user, directory where app_user.id = any(%(users)b)
 
 -- name: written
--- Part of the one above where there is a replica: the last transaction that left an event of the user's.
+-- Part of `authenticate` if there is a replica: the last transaction with an event of the user.
 coalesce((select xid::text::bigint from event where actor = token.user_id order by xid desc limit 1), 0)
 
 -- name: touch_tokens
--- Remember that tokens were used, at most once a minute each.
+-- Record the use of tokens, at most once a minute for each.
 update token set last_used_at = now() where hash = any(%(hashes)b) and last_used_at < now() - interval '1 minute'
 
 -- name: credentials
 select id, password_hash from app_user where username = %(username)s and is_active
 
 -- name: set_password
--- With if_hash only if that is still the hash: another password may have been set since it was read.
+-- With if_hash only if that is still the current hash: another password may have been set since it was read.
 update app_user set password_hash = %(password_hash)s
 where id = %(user_id)s and password_hash = coalesce(%(if_hash)s::text, password_hash)
 
 -- name: add_token
--- For a user who is active, and whose password still has the hash if_hash; tokens too long unused go. The lock makes a
--- new password wait for the token, so that it ends this one too.
+-- For an active user, and with if_hash only if that is still the current hash. Expired tokens are deleted. The lock
+-- makes a new password wait for the token, so that it revokes this one too.
 with gone as (
     delete from token where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
 )
@@ -204,7 +204,7 @@ where group_name = %(group)s and is_active order by id
 select key, count, latest from failed_login where key = any(%(keys)s)
 
 -- name: add_failure
--- Count one more against each key; those that are forgotten anyway go.
+-- Count one more failure against each key; delete counts that have expired.
 with gone as (
     delete from failed_login where latest < %(now)s - %(forget_after)s and key <> all(%(keys)s)
 )
@@ -253,7 +253,7 @@ select id, username, first_name, last_name, email, is_active, is_superuser,
 from app_user order by id
 
 -- name: change_user
--- What is null stays.
+-- Null parameters change nothing.
 update app_user set
     first_name = coalesce(%(first_name)s::text, first_name),
     last_name = coalesce(%(last_name)s::text, last_name),

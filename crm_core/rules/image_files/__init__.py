@@ -1,12 +1,12 @@
-"""Image files as they pass by: what must be in them, where they end, and which of their parts tell of the photographer.
+"""Image files: streaming validation and removal of metadata.
 
-A file is read by an ``ImageReader``: pieces go in, the pieces that are kept come out, and at most one segment of
-64 KiB is held back. Each format is one module, a program of steps (``steps.py``); none of them decodes a pixel.
+An ``ImageReader`` reads a file in pieces and returns the pieces that are kept. It holds back at most one segment of
+64 KiB. Each format is one module, a program of steps (``steps.py``); none of them decodes a pixel.
 
     steps.py        the steps of a program, and the reader that runs it over pieces of any size
     jpeg.py  png.py  gif.py  webp.py    one format each: its segments, and which of them are metadata
-    huffman.py      whether the last scan of a JPEG without end mark is whole
-    exif.py         the orientation, read and written
+    huffman.py      whether the last scan of a JPEG without an end mark is complete
+    exif_orientation.py    the EXIF with only the orientation
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +33,6 @@ def reader_of(extension: str, *, keeps_metadata: bool = False) -> ImageReader:
 
     Args:
         extension: one of ``MEDIA_TYPES``.
-        keeps_metadata: whether the file comes out as it went in; it is checked all the same.
+        keeps_metadata: whether the file is returned unchanged; it is checked in any case.
     """
     return ImageReader(_PROGRAMS[extension](), keeps_metadata=keeps_metadata)

@@ -12,20 +12,20 @@ _IMAGE: Final = 0x2C
 _TRAILER: Final = 0x3B
 _COMMENT: Final = 0xFE
 _APPLICATION: Final = 0xFF
-#: Applications that have a say in how the picture looks: how often it is repeated, and its colours.
+#: Application extensions that affect how the picture looks: repetitions and colours.
 _APPLICATIONS_KEPT: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"})
 _HAS_PALETTE: Final = 0x80
 
 
 @attrs.define
 class Blocks(Step):
-    """Let a chain of blocks pass, to the empty one at its end: keep them, or leave them out."""
+    """Keep or remove a chain of blocks, which ends with an empty block."""
 
     keeps: bool
     _left: int = 0
 
     def advance(self, window: Window) -> bool:
-        """Let pass what is there; many small blocks cost no more than their bytes."""
+        """Process the blocks that have arrived; many small blocks cost no more than their bytes."""
         data, end, place = window.data, len(window.data), window.start + self._left
         while place < end and (size := data[place]):
             place += size + 1
@@ -38,7 +38,7 @@ class Blocks(Step):
 
 
 def read_gif() -> Program:
-    """Read a GIF; keep images, and extensions that change how they look."""
+    """Read a GIF; keep images, and extensions that affect how they look."""
     screen = yield Take(13)
     yield Give(screen)
     yield Pass(_palette_bytes(screen[10]))

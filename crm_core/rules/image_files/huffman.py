@@ -1,9 +1,9 @@
-"""Whether the last scan of a baseline JPEG is whole, where no end mark says so (ITU-T T.81, annex F).
+"""Decides whether the last scan of a baseline JPEG without an end mark is complete (ITU-T T.81, annex F).
 
-Cameras and scanners write files without end mark, and broken copies have none either. Only the codes of the scan tell
-them apart: after the last block of a whole scan there is less than a byte, filled with ones. The last 16 KiB are
-decoded, as far as to know where blocks end. Where the scan began earlier, decoding begins in the middle of a code,
-which Huffman codes forgive: after some blocks it runs in step with the encoder.
+Some cameras and scanners write files without an end mark, and truncated copies have none either. The Huffman codes of
+the scan show the difference: after the last block of a complete scan less than a byte is left, filled with ones. The
+last 16 KiB are decoded far enough to find where blocks end. If the scan begins earlier, decoding begins in the middle
+of a code. Huffman codes synchronize themselves: after some blocks the decoder is in step with the encoder.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from typing import Final, TypeAlias
 
 import attrs
 
-#: How much of the end of a scan is looked at, which bounds the time: some 30 ms.
+#: How many bytes at the end of a scan are decoded. It bounds the time: some 30 ms.
 TAIL_BYTES: Final = 2**14
 
 _CODE_BITS: Final = 16
 _COEFFICIENTS: Final = 64
 _ZERO_RUN: Final = 15
 
-#: A code by the next 16 bits: its own bits, and the byte that it stands for; None where there is no such code.
+#: By the next 16 bits: the length of the code in bits, and the byte that it stands for; None for an invalid code.
 Table: TypeAlias = Sequence[tuple[int, int] | None]
 
 
@@ -27,10 +27,10 @@ class Scan:
     """The last scan of a file.
 
     Attributes:
-        tables: the tables of direct and of alternating coefficients of each block of a unit, in order.
-        units: how many units there are since the last restart mark, or the scan's beginning, if it is whole.
+        tables: the DC and AC tables of each block of a unit (MCU), in order.
+        units: how many units a complete scan has after the last restart mark, or after its beginning.
         tail: the last bytes of it.
-        is_all: whether ``tail`` reaches back to there.
+        is_all: whether ``tail`` contains all of these units.
     """
 
     tables: Sequence[tuple[Table, Table]]
@@ -40,7 +40,7 @@ class Scan:
 
 
 def split_tables(segment: bytes) -> Iterator[tuple[int, bytes]]:
-    """Return the Huffman tables of a DHT segment as they are written, by class and number in one byte."""
+    """Yield the Huffman tables of a DHT segment, undecoded, with their class and number in one byte."""
     while segment:
         end = 1 + _CODE_BITS + sum(segment[1 : 1 + _CODE_BITS])
         yield segment[0], segment[1:end]
@@ -70,7 +70,7 @@ def is_whole(scan: Scan) -> bool:
 
 
 def _unit_ends(data: bytes, tables: Sequence[tuple[Table, Table]], *, is_strict: bool) -> Iterator[int]:
-    """The positions, in bits, at which units end. After what is no code it is tried again one bit later."""
+    """Yield the positions, in bits, at which units end. After an invalid code, retry one bit later."""
     place, padded, bits = 0, data + b"\xff\xff\xff\xff", len(data) * 8
     while place < bits:
         end: int | None = place
@@ -84,7 +84,7 @@ def _unit_ends(data: bytes, tables: Sequence[tuple[Table, Table]], *, is_strict:
 
 
 def _block_end(data: bytes, place: int, direct: Table, alternating: Table) -> int | None:
-    """The position behind a block; None where there is none."""
+    """Return the position behind a block; None if there is no block."""
     if (code := direct[_peek(data, place)]) is None:
         return None
     place += code[0] + (code[1] & 15)
@@ -101,7 +101,7 @@ def _block_end(data: bytes, place: int, direct: Table, alternating: Table) -> in
 
 
 def _peek(data: bytes, place: int) -> int:
-    """The next 16 bits; ones behind the end."""
+    """Return the next 16 bits, filled with ones behind the end of the data."""
     first = place >> 3
     return int.from_bytes(data[first : first + 3].ljust(3, b"\xff"), "big") >> (8 - (place & 7)) & 0xFFFF
 

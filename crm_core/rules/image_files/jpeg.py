@@ -1,6 +1,6 @@
 """JPEG (ITU-T T.81, JFIF): segments behind markers, and scans of coded data up to the next marker.
 
-The end mark is looked for among the segments only: a thumbnail within EXIF has one of its own.
+The end mark is searched for only between segments, because a thumbnail within EXIF has an end mark of its own.
 """
 
 import re
@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from crm_core.rules.image_files.exif import PREFIX, orientation_only
+from crm_core.rules.image_files.exif_orientation import PREFIX, orientation_only
 from crm_core.rules.image_files.jpeg_scans import FRAMES, Scans
 from crm_core.rules.image_files.steps import CutOffError, Give, Program, Step, Take, Window
 from crm_core.rules.images import check_pixels, not_an_image
@@ -18,7 +18,7 @@ _END: Final = 0xD9
 _COMMENT: Final = 0xFE
 _APPLICATIONS: Final = range(0xE0, 0xF0)
 _EXIF: Final = 0xE1
-#: Application segments that have a say in how the picture looks, by what they begin with. All others are metadata:
+#: Application segments that affect how the picture looks, by their first bytes. All others are metadata:
 #: EXIF, XMP, IPTC, previews, the index of the pictures behind this one, makers' notes.
 _KEPT: Final = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 #: A marker; within coded data FF is followed by 00, or is a restart.
@@ -27,17 +27,17 @@ _MARKER: Final = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 
 @attrs.define
 class ToMarker(Step):
-    """Let pass what is in front of the next marker, whose second byte is the result.
+    """Skip or keep the bytes before the next marker, and return the second byte of the marker.
 
     Attributes:
-        scans: what coded data is shown to, which is kept; None between segments, where nothing is.
+        scans: receives the scan data that is kept; None outside a scan.
     """
 
     scans: Scans | None
     result: bytes = b""
 
     def advance(self, window: Window) -> bool:
-        """Search what is there; hold back a byte that may begin a marker."""
+        """Search the bytes that have arrived; hold back a byte that may begin a marker."""
         found = _MARKER.search(window.data, window.start)
         begun = len(window.data) - window.data.endswith(b"\xff")
         passed = window.take(found.start() if found else max(begun, window.start))
@@ -50,7 +50,7 @@ class ToMarker(Step):
 
 
 def read_jpeg() -> Program:
-    """Read a JPEG; keep every segment but metadata. One without end mark is whole if its last scan is."""
+    """Read a JPEG; keep all segments except metadata. A file without an end mark is complete if its last scan is."""
     start = yield Take(2)
     if start != bytes([0xFF, _START]):
         raise not_an_image()
@@ -79,14 +79,14 @@ def _segments(scans: Scans) -> Program:
 
 
 def _notice(scans: Scans, marker: int, body: bytes) -> None:
-    """Check the size in a frame, and remember what it takes to judge the scans."""
+    """Check the size in a frame, and record what is needed to judge the scans."""
     if marker in FRAMES:
         check_pixels(width=int.from_bytes(body[3:5], "big"), height=int.from_bytes(body[1:3], "big"))
     scans.notice(marker, body)
 
 
 def _kept(marker: int, length: bytes, body: bytes) -> bytes:
-    """A segment as it is kept: as it came, reduced to the orientation, or not at all."""
+    """Return the part of a segment that is kept: all of it, only the orientation, or nothing."""
     if marker == _EXIF and body.startswith(PREFIX):
         tiff = orientation_only(body)
         return _segment(marker, PREFIX + tiff) if tiff else b""

@@ -1,8 +1,8 @@
-"""The scans of a JPEG as far as it takes to say whether the last one is whole, where the file has no end mark.
+"""Decides whether the last scan of a JPEG without an end mark is complete.
 
-In a baseline JPEG the codes say so (``huffman.py``). In a progressive one the last bits of the coefficients are
-enough: when the scans that bring them have begun, what is missing can hardly be seen. Other kinds are rare, and are
-whole with their end mark only.
+In a baseline JPEG the Huffman codes show it (``huffman.py``). A progressive JPEG counts as complete when the scans with
+the last bits of the coefficients have begun, because the rest can hardly be seen. Other kinds are rare, and are
+complete only with an end mark.
 """
 
 import math
@@ -29,10 +29,10 @@ _COEFFICIENTS: Final = 64
 
 @attrs.define
 class Scans:
-    """What the segments of a file say of its scans, and the end of the last one.
+    """Collects what the segments of a file say about its scans, and the end of the last scan.
 
     Attributes:
-        is_open: a scan has begun, and no marker has ended it.
+        is_open: whether a scan has begun and no marker has ended it.
     """
 
     is_open: bool = False
@@ -48,11 +48,11 @@ class Scans:
 
     @property
     def has_frame(self) -> bool:
-        """Whether a frame has said the size."""
+        """Return whether there was a frame, which has the size."""
         return bool(self._frame)
 
     def notice(self, marker: int, body: bytes) -> None:
-        """Remember a segment."""
+        """Record a segment."""
         if marker in FRAMES:
             self._kind, self._frame = marker, body
         elif marker == _TABLES:
@@ -65,7 +65,7 @@ class Scans:
             self._notice_final(body)
 
     def see(self, data: bytes) -> None:
-        """Remember the end of coded data; no marker is cut in two."""
+        """Record the end of the scan data. Each piece ends between markers."""
         if self._interval:
             self._restarts += sum(data.count(each) for each in _RESTARTS)
         tail = self._tail + data
@@ -73,7 +73,7 @@ class Scans:
         self._is_tail_all = self._is_tail_all and len(tail) <= TAIL_BYTES
 
     def are_whole(self) -> bool:
-        """Return whether the file can end here, within a scan."""
+        """Return whether the last scan is complete, so that the file can end here."""
         if not self.is_open or not self._frame:
             return False
         try:
@@ -84,7 +84,7 @@ class Scans:
             return False
 
     def _notice_final(self, scan: bytes) -> None:
-        """Remember the coefficients that this scan brings to their last bit, by component."""
+        """Record which coefficients this scan completes to their last bit, by component."""
         first, last, bits = scan[-3:] if len(scan) >= 3 else (0, 0, 1)  # noqa: PLR2004  # they are three
         if self._kind == _PROGRESSIVE and bits & 15:
             return
@@ -95,7 +95,7 @@ class Scans:
         parts = [(each, number) for each, number in zip(self._scan[1:-3:2], self._scan[2:-3:2], strict=True)]
         numbers = [(number >> 4, _ALTERNATING | number & 15) for _, number in parts]
         if not {number for pair in numbers for number in pair} <= self._tables.keys():
-            return True  # a film's frame, whose tables are those that every player knows
+            return True  # a frame of Motion JPEG without tables: players use the standard ones
         mark = max((self._tail.rfind(each) for each in _RESTARTS), default=-1)
         units = self._units([each for each, _ in parts])
         last = units - self._restarts * self._interval
@@ -108,7 +108,7 @@ class Scans:
         return is_whole(Scan(order, last, tail, is_all=mark >= 0 or self._is_tail_all))
 
     def _units(self, components: Sequence[int]) -> int:
-        """How many units a scan of these components has: blocks of one, or of several side by side."""
+        """Return how many units (MCUs) a scan of these components has."""
         sampling = self._sampling()
         height, width = int.from_bytes(self._frame[1:3], "big"), int.from_bytes(self._frame[3:5], "big")
         most = [max(each[axis] for each in sampling.values()) for axis in (0, 1)]
@@ -119,5 +119,5 @@ class Scans:
         return math.ceil(width / (_BLOCK * most[0])) * math.ceil(height / (_BLOCK * most[1]))
 
     def _sampling(self) -> dict[int, tuple[int, int]]:
-        """The blocks of each component in a unit, across and down."""
+        """Return how many blocks of each component a unit has, horizontally and vertically."""
         return {self._frame[at]: divmod(self._frame[at + 1], 16) for at in range(6, 6 + 3 * self._frame[5], 3)}

@@ -4,23 +4,23 @@ import struct
 import zlib
 from typing import Final
 
-from crm_core.rules.image_files.exif import orientation_only
+from crm_core.rules.image_files.exif_orientation import orientation_only
 from crm_core.rules.image_files.steps import Give, Pass, Program, Take
 from crm_core.rules.images import not_an_image
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _EXIF: Final = b"eXIf"
-#: Chunks that say something beside the picture: texts (XMP is one), the time, EXIF, content credentials.
+#: Chunks of metadata: texts (also XMP), the time, EXIF, content credentials.
 _METADATA: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"zxIf", b"caBX", _EXIF})
 _END: Final = b"IEND"
 _MAX_CHUNK: Final = 2**31 - 1
 _CHECKSUM_BYTES: Final = 4
-#: How much of an EXIF chunk is looked at; its first directory, with the orientation, is at the beginning.
+#: How many bytes of an EXIF chunk are read; its first directory, with the orientation, is at the beginning.
 _EXIF_BYTES: Final = 2**16
 
 
 def read_png() -> Program:
-    """Read a PNG; keep every chunk but metadata."""
+    """Read a PNG; keep all chunks except metadata."""
     yield Give((yield Take(len(_SIGNATURE))))
     kind = b""
     while kind != _END:

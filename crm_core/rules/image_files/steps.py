@@ -1,7 +1,7 @@
 """The steps in which a file format is read from a stream, and the reader that runs them over pieces of any size.
 
-A program is a generator: it yields a step, and is sent the step's result when enough bytes have arrived. So a format
-is written down as if the file lay in memory, and nothing but the bytes of the current step is held.
+A program is a generator: it yields a step, and is sent the result of the step when enough bytes have arrived. So a
+format is described as if the whole file were in memory, although only the bytes of the current step are held.
 """
 
 from collections.abc import Generator
@@ -11,12 +11,12 @@ import attrs
 
 from crm_core.rules.images import not_an_image
 
-#: The most segments of a file. More are there to cost time, not to make a picture.
+#: The most segments of a file. No real picture has more; a hostile file could have many to cost time.
 MAX_SEGMENTS: Final = 100_000
 
 
 class CutOffError(Exception):
-    """The file ends inside a step; raised in the program at the place where it waits."""
+    """The file ends inside a step; raised in the program where it waits for the step."""
 
 
 @attrs.define
@@ -25,8 +25,8 @@ class Window:
 
     Attributes:
         data: the bytes.
-        start: the position in them of the first that waits.
-        kept: what goes on to the store.
+        start: the position of the first byte that waits.
+        kept: the bytes for the store.
     """
 
     data: bytes
@@ -41,24 +41,24 @@ class Window:
 
 
 class Step:
-    """A step of a program. Its result is what it read; empty for most."""
+    """A step of a program. Its result is the bytes that it read; most steps return none."""
 
     result: bytes = b""
 
     def advance(self, window: Window) -> bool:
-        """Use what has arrived; return whether the step is over."""
+        """Use the bytes that have arrived; return whether the step is complete."""
         raise NotImplementedError
 
 
 @attrs.define
 class Take(Step):
-    """Read so many bytes, at most 64 KiB, without keeping them: they are the result."""
+    """Read a number of bytes, at most 64 KiB, and return them; they are not kept."""
 
     size: int
     result: bytes = b""
 
     def advance(self, window: Window) -> bool:
-        """Wait for all of them."""
+        """Wait for all bytes."""
         end = window.start + self.size
         if end > len(window.data):
             return False
@@ -68,13 +68,13 @@ class Take(Step):
 
 @attrs.define
 class Pass(Step):
-    """Let so many bytes pass: keep them, or leave them out."""
+    """Keep or remove a number of bytes."""
 
     size: int
     keeps: bool = True
 
     def advance(self, window: Window) -> bool:
-        """Let pass what is there."""
+        """Keep or remove the bytes that have arrived."""
         passed = window.take(min(window.start + self.size, len(window.data)))
         self.size -= len(passed)
         if self.keeps and passed:
@@ -84,17 +84,17 @@ class Pass(Step):
 
 @attrs.define
 class Give(Step):
-    """Keep these bytes, which need not have been in the file."""
+    """Write bytes to the result that need not have been in the file."""
 
     data: bytes
 
     def advance(self, window: Window) -> bool:
-        """Give them."""
+        """Write the bytes."""
         window.kept.append(self.data)
         return True
 
 
-#: A format: ends where the image ends. What follows there is no part of it.
+#: Reads one format; it returns where the image ends, and the rest of the file is ignored.
 Program: TypeAlias = Generator[Step, bytes, None]
 
 
@@ -103,7 +103,7 @@ class ImageReader:
 
     Args:
         program: the format.
-        keeps_metadata: whether everything is kept, whatever the program leaves out.
+        keeps_metadata: whether everything is kept, also what the program removes.
     """
 
     def __init__(self, program: Program, *, keeps_metadata: bool = False) -> None:
@@ -114,7 +114,7 @@ class ImageReader:
         self._segments = 0
 
     def feed(self, piece: bytes) -> bytes:
-        """Read the next piece; return what is kept of it and of those before."""
+        """Read the next piece; return the bytes that are kept of this piece and of earlier ones."""
         kept = self._run(piece)
         return piece if self._keeps_metadata else kept
 

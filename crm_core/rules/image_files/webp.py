@@ -1,16 +1,15 @@
-"""WebP (RFC 9649): chunks in a RIFF file, which says its size before anything else.
+"""WebP (RFC 9649): chunks in a RIFF file, which begins with its size.
 
-That size is known to nobody who has not seen the whole file, so a file that is passed on piece by piece keeps it:
-metadata is overwritten in its place, not cut out. XMP and chunks that nobody knows become RIFF's own filler, ``JUNK``,
-which every reader passes over; EXIF becomes one that holds the orientation or nothing, so that the flag in front of the
-picture, which says that there is EXIF, stays true.
+The size after removal is unknown until the whole file has been read. So the size stays as it is, and metadata is
+overwritten in place. XMP and unknown chunks become ``JUNK``, RIFF's own filler, which all readers skip. EXIF becomes an
+EXIF with the orientation or nothing, so that the flag before the picture, which says that there is EXIF, stays true.
 """
 
 import struct
 from collections.abc import Iterator
 from typing import Final
 
-from crm_core.rules.image_files.exif import orientation_only
+from crm_core.rules.image_files.exif_orientation import orientation_only
 from crm_core.rules.image_files.steps import Give, Pass, Program, Step, Take
 from crm_core.rules.images import not_an_image
 
@@ -18,19 +17,19 @@ _CHUNK_HEAD: Final = 8
 _EXTENDED: Final = b"VP8X"
 _EXIF: Final = b"EXIF"
 _FILLER: Final = b"JUNK"
-#: What makes the picture; of these `_IMAGES` at least one must be there.
+#: The chunks of the picture; at least one of `_IMAGES` must be present.
 _KEPT: Final = frozenset({b"VP8 ", b"VP8L", _EXTENDED, b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
 _IMAGES: Final = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 _XMP_FLAG: Final = 0x04
-#: How much of an EXIF chunk is looked at.
+#: How many bytes of an EXIF chunk are read.
 _EXIF_BYTES: Final = 2**16
-#: A TIFF structure that says nothing.
+#: An empty TIFF structure.
 _NOTHING: Final = b"MM\0*\0\0\0\x08\0\0\0\0\0\0"
 _ZEROS: Final = bytes(2**16)
 
 
 def read_webp() -> Program:
-    """Read a WebP; overwrite what is metadata."""
+    """Read a WebP; overwrite metadata."""
     head = yield Take(12)
     yield Give(head)
     left = int.from_bytes(head[4:8], "little") - 4
@@ -51,7 +50,7 @@ def read_webp() -> Program:
 
 
 def _chunk(kind: bytes, size: int, padded: int) -> Program:
-    """A chunk, of which so many bytes are in the file, with the one that makes them even."""
+    """Keep or overwrite a chunk; ``padded`` is its size in the file, with the byte that makes it even."""
     name = kind if kind in _KEPT or kind == _EXIF else _FILLER
     yield Give(struct.pack("<4sI", name, size))
     if kind == _EXTENDED and padded:

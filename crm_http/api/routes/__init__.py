@@ -1,1 +1,1 @@
-"""The routes: each reads a request, calls one use case, and writes its answer."""
+"""The routes: each reads a request, calls one use case, and returns a response."""

@@ -10,10 +10,12 @@ from crm_core.model.accounts import User
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.auth import Access, caller, token_of
-from crm_http.api.endpoints import Endpoint, Example, Handler, Input, Reply, array
+from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.requests import FORM, JSON, MAX_LOGIN_BODY, MULTIPART, AnyRequest, is_strict, read_login
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody, rights
+from crm_http.payloads.bodies import Me, Token
+from crm_http.payloads.shapes import Example, Input, array
 
 #: The group that each list of users shows, by the last part of its path.
 _USER_LISTS: Final[Mapping[str, str]] = {
@@ -22,9 +24,8 @@ _USER_LISTS: Final[Mapping[str, str]] = {
     "sales": "Sales",
     "operations": "Operations",
 }
-_TAG: Final = "Users"
+_AUTHENTICATION: Final = "Authentication"
 _TOKEN_ACCESS: Final = everybody(Access.PUBLIC, DELETE=Access.AUTHENTICATED)
-_ME: Final = {"id": int, "username": str, "groups": array(str), "permissions": array(str)}
 
 
 def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endpoint]:
@@ -46,11 +47,13 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
         *("POST", "/api-token-auth", log_in),
         access=_TOKEN_ACCESS,
         id="log_in",
-        tag=_TAG,
+        tag=_AUTHENTICATION,
         summary="Obtain a token",
-        body=dict.fromkeys((JSON, FORM, MULTIPART), Input(use_cases.Credentials)),
+        description="Each call gives a new token, which expires when it has not been used for some time. After many "
+        "wrong passwords the caller has to wait.",
+        body=dict.fromkeys((JSON, FORM, MULTIPART), Input(use_cases.Credentials, "Credentials")),
         max_body=MAX_LOGIN_BODY,
-        replies={200: Reply("The token. It is shown only this once.", {"token": str})},
+        replies={200: Reply("The token. It is shown only this once.", Token)},
         errors=frozenset({429}),
         request_example=Example("Obtain Token", {"username": "your_username", "password": "your_password"}),
         response_example=Example("Obtain Token", {"token": "<your_token>"}),
@@ -59,17 +62,19 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
         *("DELETE", "/api-token-auth", log_out),
         access=_TOKEN_ACCESS,
         id="log_out",
-        tag=_TAG,
+        tag=_AUTHENTICATION,
         summary="Revoke the token",
+        description="Revokes the token that the request is sent with. It does not work from the next request on.",
         replies={204: Reply("The token is revoked.")},
     )
     yield Endpoint(
         *("GET", "/api/me", me),
         access=everybody(Access.AUTHENTICATED),
         id="me",
-        tag=_TAG,
+        tag=_AUTHENTICATION,
         summary="Show the caller with their groups and permissions",
-        replies={200: Reply("The caller.", _ME)},
+        description="The permissions are those of this moment: a change of them counts from the next request on.",
+        replies={200: Reply("The caller.", Me)},
         response_example=Example(
             "Get User Context",
             {
@@ -85,8 +90,9 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
             *("GET", f"/api/{name}", _members(accounts, group)),
             access=rights("user"),
             id=f"{name}_list",
-            tag=_TAG,
+            tag="Users",
             summary=f"List the users in the group {group}",
+            description="All active users of the group, ordered by id. Records refer to users by these ids.",
             replies={200: Reply("The users.", array(User))},
         )
 

@@ -1,6 +1,5 @@
 """Serve images, whole or in part (RFC 9110, 13 and 14)."""
 
-import re
 from http import HTTPStatus
 from typing import Final
 
@@ -15,13 +14,13 @@ from crm_core.use_cases import records
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.preconditions import names
+from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
+from crm_http.byte_ranges import requested_range
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
-#: Pages of other sites may show images too. Their URLs cannot be guessed, so nothing else becomes known.
+#: Pages of other sites may show images too. Their URLs cannot be guessed, so no other image is exposed.
 _CROSS_ORIGIN: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
 #: A key is never used again, so what was served under it never changes.
 _IMMUTABLE: Final = "max-age=31536000, immutable"
@@ -31,7 +30,7 @@ _MEDIA_TYPES: Final = tuple(MEDIA_TYPES.values())
 def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
     """Return the endpoint of ``GET /files/<resource>/<id>/<name>``.
 
-    It is for everybody; where images are private, for those who may view the record.
+    It is public; if images are private, it needs the permission to view the record.
     """
 
     async def serve(request: AnyRequest) -> ASGIResponse:
@@ -50,11 +49,12 @@ def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
 
     return Endpoint(
         *("GET", f"{SITE_FILES}{resource.path}/{{id}}/{{name}}", serve),
-        access=rights(resource.noun) if images.is_private else everybody(Access.OPEN),
+        access=rights(resource.model_name) if images.is_private else everybody(Access.OPEN),
         id=f"{resource.path}_image",
         tag=tag_of(resource),
         summary=f"Retrieve an image of a {resource.label[0]}, or a range of its bytes",
-        path_parameters={"name": {"type": "string"}},
+        description="The URL cannot be guessed and never changes its content. `Range` asks for a part of the bytes.",
+        path_parameters={"name": {"type": "string", "description": "The name of the file."}},
         headers=("If-None-Match",),
         replies={
             200: Reply("The image.", bytes, ("ETag", "Accept-Ranges"), _MEDIA_TYPES),
@@ -75,9 +75,10 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         "Content-Disposition": "inline",
         **_CROSS_ORIGIN,
     }
-    if names(header(request, b"if-none-match"), tag):
+    if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    start, end = _part(request, file.size, tag)
+    is_same = header(request, b"if-range").strip() in ("", tag)
+    start, end = requested_range(header(request, b"range") if is_same else "", file.size)
     if start >= end:
         refusal = {"Content-Range": f"bytes */{file.size}"}
         return ASGIResponse(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=refusal)
@@ -91,16 +92,3 @@ def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIRe
         media_type=media_type(key),
         headers=headers | {"Content-Length": str(end - start)},
     )
-
-
-def _part(request: AnyRequest, size: int, tag: str) -> tuple[int, int]:
-    """Return where the requested range begins and ends; several ranges are answered by the whole file."""
-    match = _RANGE.fullmatch(header(request, b"range").strip())
-    if not match or not any(match.groups()) or header(request, b"if-range").strip() not in ("", tag):
-        return 0, size
-    first, last = match.groups()
-    if not first:  # the last bytes of the file
-        return max(size - int(last), 0), size
-    if last and int(last) < int(first):  # not a range
-        return 0, size
-    return int(first), min(int(last) + 1, size) if last else size

@@ -1,8 +1,7 @@
-"""Health: whether the process lives, and whether it can answer requests."""
+"""The endpoints of liveness and readiness."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
-from typing import Final
 
 from litestar.response.base import ASGIResponse
 
@@ -11,8 +10,7 @@ from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.requests import AnyRequest
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody
-
-_STATUS: Final = {"status": str}
+from crm_http.payloads.bodies import Health
 
 
 def health_endpoints(ready: Callable[[], Awaitable[bool]]) -> Iterator[Endpoint]:
@@ -32,7 +30,8 @@ def health_endpoints(ready: Callable[[], Awaitable[bool]]) -> Iterator[Endpoint]
         id="healthz",
         tag="About",
         summary="Check that the server process runs",
-        replies={200: Reply("The process runs.", _STATUS)},
+        description="For the supervisor of the process: it does not ask the database.",
+        replies={200: Reply("The process runs.", Health)},
     )
     yield Endpoint(
         *("GET", "/readyz", is_ready),
@@ -40,8 +39,9 @@ def health_endpoints(ready: Callable[[], Awaitable[bool]]) -> Iterator[Endpoint]
         id="readyz",
         tag="About",
         summary="Check that the server can answer requests",
+        description="For load balancers: it asks the database.",
         replies={
-            200: Reply("The server can answer requests.", _STATUS),
-            503: Reply("The server cannot answer requests at the moment.", _STATUS),
+            200: Reply("The server can answer requests.", Health),
+            503: Reply("The server cannot answer requests at the moment.", Health),
         },
     )

@@ -14,23 +14,28 @@ from litestar.types import Method
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_http.api.auth import caller, idempotent_caller
-from crm_http.api.endpoints import Endpoint, Handler, Reply, Shape, array
+from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.api.responses import link_to_next, record_response
-from crm_http.api.routes.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES
 from crm_http.api.routing import path_id, rights
 from crm_http.fairness import Share
+from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
+from crm_http.payloads.shapes import Shape, array
+from crm_http.statuses import STATUSES
 
 #: Runs after the removal of a record, with its id. It raises nothing.
 AfterDelete = Callable[[UUID], Awaitable[None]]
 #: The answer to a request that names the current version in ``If-None-Match``.
 UNCHANGED: Final = Reply("The record still has the version that `If-None-Match` names.", headers=("ETag",))
+
+_ORDERED: Final = " `ordering` gives another order."
 
 
 async def _as_stored(_: UUID, document: Document) -> Document:
@@ -42,15 +47,16 @@ class RecordRoutes:
     """The handlers of one resource.
 
     Attributes:
-        resource: the row.
+        resource: the resource.
         db: where its records are stored.
-        place: the path of the collection, with ``{parent}`` for the parent's id.
+        place: the path of the collection, with the name of the field of the parent in braces for the parent's id.
         read_parent: returns the parent that the path names; raises NotFoundError.
-        list_path: the path of the list, where that is another.
-        shown_once: adds to a new record what only its creator is shown.
-        created: the shape of the answer to a create, where that is not the record.
+        list_path: the path of the list, if it is another one.
+        shown_once: adds values to a new record that only its creator sees.
+        created: the shape of the response to a create, if that is not the record.
         after_delete: runs in the background after a record was deleted.
         name: the beginning of its operation ids; the resource's path if empty.
+        is_deprecated: there is another path, which clients should take.
     """
 
     resource: Resource
@@ -62,6 +68,7 @@ class RecordRoutes:
     created: Shape | None = None
     after_delete: AfterDelete | None = None
     name: str = ""
+    is_deprecated: bool = False
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a page of records and a link to the next, or with all records, streamed."""
@@ -70,7 +77,7 @@ class RecordRoutes:
             records.find(self.db, caller(request), self.resource, params, parent=parent, strict=is_strict(request))
         )
         if isinstance(listed, Page):
-            path = (self.list_path or self.place).format(parent=parent)
+            path = self._below(self.list_path or self.place, parent)
             cursor = None if listed.next is None else write_cursor(query, listed.next)
             headers = link_to_next(path, params, cursor)
             return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
@@ -84,7 +91,7 @@ class RecordRoutes:
             self.db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         document = await self.shown_once(id_, document)
-        return record_response(document, HTTPStatus.CREATED, {"Location": f"{self.place.format(parent=parent)}/{id_}/"})
+        return record_response(document, HTTPStatus.CREATED, {"Location": f"{self._below(self.place, parent)}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """Answer with one record, or with 304 if the client has this version of it."""
@@ -122,6 +129,9 @@ class RecordRoutes:
         afterwards = BackgroundTask(self.after_delete, id_) if self.after_delete else None
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
+    def _below(self, path: str, parent: object) -> str:
+        return path.format_map({self.resource.parent or "": parent})
+
 
 def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     """Return the six endpoints of a resource: list, create, retrieve, update, partial_update, destroy."""
@@ -136,7 +146,6 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         links={operation: f"{name}_{operation}" for operation in ("retrieve", "update", "partial_update", "destroy")},
     )
     changes: dict[str, Any] = {
-        "summary": f"Change the fields of {article} {one} that are sent",
         "headers": ("If-Match", "Idempotency-Key"),
         "replies": {200: updated},
     }
@@ -144,10 +153,12 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     def declare(operation: str, method: Method, path: str, handler: Handler, **declared: Any) -> Endpoint:
         return Endpoint(
             *(method, path, handler),
-            access=rights(resource.noun),
+            access=rights(resource.model_name),
             id=f"{name}_{operation}",
             tag=tag_of(resource),
+            is_deprecated=routes.is_deprecated,
             request_example=REQUEST_EXAMPLES.get((resource.name, operation)),
+            working_example=WORKING_EXAMPLES.get((resource.name, operation)),
             response_example=RESPONSE_EXAMPLES.get((resource.name, operation)),
             **declared,
         )
@@ -156,12 +167,15 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         declare(
             *("list", "GET", place, routes.find),
             summary=f"List {many}",
+            description=f"Newest first, and all of them unless `limit` is given: then the `Link` header names the next "
+            f"page.{_ORDERED if resource.ordering else ''}",
             query=resource,
             replies={200: Reply(f"The {many}.", array(entity), headers=("Link",))},
         ),
         declare(
             *("create", "POST", place, routes.create),
             summary=f"Create {article} {one}",
+            description="Answers with the whole record, and with its path in the `Location` header.",
             headers=("Idempotency-Key",),
             body={JSON: f"{entity.__name__}Create"},
             replies={201: created},
@@ -169,21 +183,32 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         declare(
             *("retrieve", "GET", of_one, routes.retrieve),
             summary=f"Retrieve {article} {one}",
+            description="Its version is in the `ETag` header.",
             headers=("If-None-Match",),
             replies={200: Reply(f"The {one}.", entity, headers=("ETag",)), 304: UNCHANGED},
         ),
-        declare(*("update", "PUT", of_one, routes.change), body={JSON: f"{entity.__name__}Update"}, **changes),
+        declare(
+            *("update", "PUT", of_one, routes.change),
+            summary=f"Update {article} {one}",
+            description="Sets the fields that are sent and keeps the others. "
+            "Lists and `attributes` are replaced whole.",
+            body={JSON: f"{entity.__name__}Update"},
+            **changes,
+        ),
         declare(
             *("partial_update", "PATCH", of_one, routes.change),
+            summary=f"Update {article} {one} in part",
+            description="As PUT. A merge patch (RFC 7396) changes single attributes, or removes them with null.",
             body={JSON: f"{entity.__name__}Update", MERGE_PATCH: f"{entity.__name__}Merge"},
             **changes,
         ),
         declare(
             *("destroy", "DELETE", of_one, routes.remove),
             summary=f"Delete {article} {one}",
+            description="What belongs to the record goes with it. What others refer to cannot be deleted.",
             headers=("If-Match",),
             replies={204: Reply(f"The {one} is deleted.")},
-            errors=frozenset({409}),
+            errors=frozenset({STATUSES[InUseError]}),
         ),
     ]
 
@@ -203,7 +228,7 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
 
 
 async def _array(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Return pieces as a JSON array. The first is awaited here, while the answer can still become an error."""
+    """Return pieces as a JSON array. The first is awaited here, while an error response is still possible."""
     first = await anext(pieces, b"")
 
     async def stream() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Images come in as the files of forms (``api.md`` 11)."""
+"""The endpoint of uploads: an image arrives as the file of a form (``api.md`` 11)."""
 
 from http import HTTPStatus
 
@@ -8,18 +8,18 @@ from litestar.response.base import ASGIResponse
 from crm_core.errors import CrmError
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.images import FIELD
 from crm_core.use_cases import uploads
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import caller
-from crm_http.api.endpoints import Endpoint, Reply, array
+from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.errors import RequestError
-from crm_http.api.multipart import FORM_BYTES, read_upload
 from crm_http.api.requests import MULTIPART, AnyRequest, read_pieces, skip
 from crm_http.api.responses import json_response
-from crm_http.api.routes.record_examples import RESPONSE_EXAMPLES
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import path_id, rights
+from crm_http.api.upload_form import FORM_BYTES, read_upload
+from crm_http.payloads.bodies import ImageUpload, UploadedImage
+from crm_http.payloads.record_examples import RESPONSE_EXAMPLES
 
 
 def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
@@ -39,16 +39,13 @@ def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoin
 
     return Endpoint(
         *("POST", f"/api/{resource.path}/{{id}}/files", upload),
-        access=rights(resource.noun, POST="change"),
+        access=rights(resource.model_name, POST="change"),
         id=f"{resource.path}_upload",
         tag=tag_of(resource),
         summary=f"Add an image to a {resource.label[0]}: JPEG, PNG, GIF or WebP",
-        body={MULTIPART: {FIELD: bytes}},
+        description="The file is stored, and its URL is appended to `list_of_images`.",
+        body={MULTIPART: ImageUpload},
         max_body=images.max_bytes + FORM_BYTES,
-        replies={
-            201: Reply(
-                "The URL of the new image, and the URLs of all images.", {"url": str, "list_of_images": array(str)}
-            )
-        },
+        replies={201: Reply("The URL of the new image, and the URLs of all images.", UploadedImage)},
         response_example=RESPONSE_EXAMPLES.get((resource.name, "upload")),
     )

@@ -1,6 +1,6 @@
 """The endpoints of webhooks: the six of every resource, the dry run, the secret, and the log of deliveries."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -13,20 +13,17 @@ from crm_core.resources import WEBHOOKS
 from crm_core.use_cases import records, webhooks
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_http.api.auth import caller
-from crm_http.api.endpoints import Endpoint, Input, Reply, array
+from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.requests import JSON, AnyRequest, is_strict, read_query
 from crm_http.api.responses import json_response, link_to_next
 from crm_http.api.routes.records import RecordRoutes, body_or, record_endpoints, tag_of
 from crm_http.api.routing import path_id, rights
+from crm_http.payloads.bodies import DryRunResult, Recovered, WebhookSecret
+from crm_http.payloads.record_examples import example_id
+from crm_http.payloads.shapes import Input, array
 
 _PATH: Final = "/api/webhooks"
 _ONE: Final = f"{_PATH}/{{id}}"
-#: The request of a delivery.
-REQUEST: Final = {"method": str, "url": str, "headers": Mapping[str, str], "body": object}
-SECRET: Final = {"secret": str}
-#: The secret of a new webhook; null in the answer to a repeated request, if the webhook has another secret by now.
-FIRST_SECRET: Final = {"secret": str | None}
-_DRY_RUN: Final = {"would_fire": bool, "request": REQUEST, "error": str | None}
 
 
 @attrs.frozen
@@ -101,32 +98,39 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         RecordRoutes(WEBHOOKS, db, _PATH, shown_once=with_secret, created="WebhookCreated"),
     )
     routes = WebhookRoutes(db, log)
-    access = rights(WEBHOOKS.noun, POST="change", DELETE="change")
+    access = rights(WEBHOOKS.model_name, POST="change", DELETE="change")
     declare = partial(Endpoint, access=access, tag=tag_of(WEBHOOKS))
     yield declare(
         *("POST", f"{_ONE}/dry-run", routes.dry_run),
         id="webhooks_dry_run",
         summary="Show whether a webhook would fire for a record, and the request; nothing is sent",
-        body={JSON: Input(webhooks.DryRunRequest)},
-        replies={200: Reply("Whether the webhook would fire, and the request that it would send.", _DRY_RUN)},
+        description="The record is taken as it is now. An update is assumed to change nothing.",
+        body={JSON: Input(webhooks.DryRunRequest, "DryRun")},
+        working_example={"record": example_id("leads"), "event": "updated"},
+        replies={200: Reply("Whether the webhook would fire, and the request that it would send.", DryRunResult)},
     )
     yield declare(
         *("POST", f"{_ONE}/rotate-secret", routes.rotate_secret),
         id="webhooks_rotate_secret",
         summary="Replace the secret of a webhook",
-        replies={200: Reply("The new secret. It is shown only this once.", SECRET)},
+        description="For a day, calls are signed with the previous secret too, so that receivers can change over.",
+        replies={200: Reply("The new secret. It is shown only this once.", WebhookSecret)},
     )
     yield declare(
         *("POST", f"{_ONE}/recover", routes.recover),
         id="webhooks_recover",
         summary="Send the deliveries of a webhook again that failed for good",
-        body={JSON: Input(webhooks.Recovery, required=("since",))},
-        replies={202: Reply("How many deliveries will be sent again.", {"recovered": int})},
+        description="They are sent again from their first attempt, under the same ids.",
+        body={JSON: Input(webhooks.Recovery, "Recovery", required=("since",))},
+        working_example={"since": "2026-01-01T00:00:00Z"},
+        replies={202: Reply("How many deliveries will be sent again.", Recovered)},
     )
     yield declare(
         *("GET", f"{_ONE}/deliveries", routes.find),
         id="webhooks_deliveries",
         summary="List the deliveries of a webhook, newest first",
+        description="Those that succeeded are kept for 7 days, those that failed for good for 30. The `Link` header "
+        "names the next page.",
         query=webhooks.Listing,
         replies={200: Reply("The deliveries.", array(LoggedDelivery), headers=("Link",))},
     )
@@ -134,12 +138,14 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         *("GET", f"{_ONE}/deliveries/{{delivery}}", routes.retrieve),
         id="webhooks_delivery",
         summary="Retrieve a delivery",
+        description="With its request and the answer to it, for callers who may change webhooks.",
         replies={200: Reply("The delivery, with its request and the answer to it.", "Delivery")},
     )
     yield declare(
         *("DELETE", f"{_ONE}/deliveries/{{delivery}}", routes.cancel),
         id="webhooks_cancel_delivery",
         summary="Cancel a delivery that waits",
+        description="It is not sent. One that is being sent, or has ended, cannot be cancelled.",
         replies={204: Reply("The delivery is cancelled. It stays in the log.")},
         errors=frozenset({409}),
     )
@@ -147,5 +153,6 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
         *("POST", f"{_ONE}/deliveries/{{delivery}}/redeliver", routes.redeliver),
         id="webhooks_redeliver",
         summary="Send a delivery again",
+        description="It is sent again from its first attempt, under the same id.",
         replies={202: Reply("The delivery, which will be sent again.", "Delivery")},
     )

@@ -1,4 +1,4 @@
-"""A check: one line of the doctor's report; and how one is made by looking at something that may not answer."""
+"""Check, a line of the report of `crm doctor`; and the run of a probe of something that may not answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,9 +9,9 @@ import attrs
 
 from crm_http.server.errors import FailedError, command_errors
 
-#: How long one look may take.
+#: Seconds that one probe may take.
 _MAX_SECONDS: Final = 30.0
-#: What is looked at elsewhere than in the database, and the settings that name it.
+#: The probes of other things than the database, and the settings that name them.
 _STORES: Final = {
     "files": ("The file store", "CRM_S3_BUCKET and CRM_DATA_DIR"),
     "replica": ("The replica", "CRM_DATABASE_REPLICA_URL"),
@@ -28,12 +28,12 @@ class State(StrEnum):
 
 @attrs.frozen
 class Check:
-    """The result of looking at one thing.
+    """The result of checking one thing.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         state: the result.
-        found: what there is.
+        found: what was found, as a sentence.
         advice: what to do about it; empty if nothing.
     """
 
@@ -44,32 +44,32 @@ class Check:
 
 
 def ok(name: str, found: str) -> Check:
-    """Return a check that found all in order."""
+    """Return a check that found no problem."""
     return Check(name, State.OK, found)
 
 
 def warning(name: str, found: str, advice: str) -> Check:
-    """Return a check of what works, but not as it should."""
+    """Return a check of something that works, but not well."""
     return Check(name, State.WARNING, found, advice)
 
 
 def failed(name: str, found: str, advice: str = "") -> Check:
-    """Return a check of what does not work; the text of a `FailedError` already says what to do."""
+    """Return a check of something that does not work; the text of a `FailedError` has the advice already."""
     return Check(name, State.FAILED, found, advice)
 
 
-async def looked(name: str, look: Callable[[], Awaitable[Sequence[Check]]]) -> Sequence[Check]:
-    """Return the checks that a look made, or a failed one if it failed or took too long.
+async def run_probe(name: str, probe: Callable[[], Awaitable[Sequence[Check]]]) -> Sequence[Check]:
+    """Run a probe and return its checks, or a failed check if it failed or took too long.
 
     Args:
-        name: what is looked at.
-        look: looks at it.
+        name: what is checked.
+        probe: fetches values and judges them.
     """
     store, setting = _STORES.get(name, ("The database", "CRM_DATABASE_URL"))
     try:
         with command_errors(store, setting):
             async with asyncio.timeout(_MAX_SECONDS):
-                return await look()
+                return await probe()
     except FailedError as error:
         return [failed(name, str(error))]
     except TimeoutError:

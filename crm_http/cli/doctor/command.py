@@ -1,4 +1,4 @@
-"""`crm doctor`: what is wrong, and how to fix it."""
+"""`crm doctor`: reports what is wrong, and how to fix it."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ _COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "re
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(*, as_json: bool) -> int:
-    """Look at settings, database, file store and machine, and say what is wrong and how to fix it.
+    """Check settings, database, file store and machine, and report what is wrong and how to fix it.
 
     A file is written and deleted, and an embedded database is brought up to date. The exit code is 0 if nothing
     failed, 1 if something did, and 2 for a wrong setting.

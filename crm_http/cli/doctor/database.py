@@ -1,4 +1,4 @@
-"""The doctor on the database and what is in it. The first functions judge values; the last ones fetch them."""
+"""The checks of the database and its content. The first functions judge values; the last ones fetch them."""
 
 import asyncio
 import datetime as dt
@@ -9,10 +9,12 @@ from functools import partial
 from typing import Final
 
 from crm_adapters.postgres import diagnostics
-from crm_adapters.postgres.outbox import outbox_statistics
+from crm_adapters.postgres.connection.pool import POOL_SIZE
+from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
+from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, outbox_statistics
 from crm_core.use_cases.users import list_users
 from crm_core.use_cases.webhooks import active_webhooks
-from crm_http.cli.doctor.checks import Check, State, failed, looked, ok, warning
+from crm_http.cli.doctor.checks import Check, State, failed, ok, run_probe, warning
 from crm_http.server.maintenance import manage_users, manage_users_and_records, migrate
 from crm_http.settings import Settings
 
@@ -20,12 +22,14 @@ from crm_http.settings import Settings
 #: webhooks refuse what we sign (Standard Webhooks), logins are counted wrongly, and soon S3 refuses as well.
 _CLOCK_SECONDS: Final = 2.0
 _MAX_CLOCK_SECONDS: Final = 300.0
-#: How long a delivery may wait. One endpoint that is down makes some wait longer, and is worth a look.
+#: How long a delivery may wait. If an endpoint is down, its deliveries wait longer, and an administrator should know.
 _OUTBOX_SECONDS: Final = 3_600.0
-#: So many users from one address are probably behind a proxy.
+#: This many users from one address are probably behind a proxy.
 _MIN_LOGINS: Final = 2
-_CONNECTIONS_OF_A_WORKER: Final = 20
-#: If one of these fails, the rest cannot be looked at.
+#: Those of requests, those of the outbox, and the one that listens for deliveries.
+_CONNECTIONS_OF_A_WORKER: Final = POOL_SIZE + OUTBOX_CONNECTIONS + 1
+_NAME_A_STANDBY: Final = "Let CRM_DATABASE_REPLICA_URL name a standby, or unset it."
+#: If one of these fails, the others cannot be checked.
 _FIRST: Final = frozenset({"database", "fitness", "migrations"})
 
 
@@ -158,16 +162,16 @@ def outbox(figures: Mapping[str, float]) -> Check:
 def replica(behind: float | None) -> Check:
     """Check how many seconds a replica is behind; None if it is not a replica."""
     if behind is None:
-        return failed("replica", "It takes writes.", "Let CRM_DATABASE_REPLICA_URL name a standby, or unset it.")
+        return failed("replica", "The server is a primary, not a standby.", _NAME_A_STANDBY)
     if behind == math.inf:
         advice = "Reads go to the primary until then. See pg_stat_replication there, and the replica's log."
-        return warning("replica", "More than 4 s behind.", advice)
+        return warning("replica", f"More than {MAX_REPLICA_LAG:.0f} s behind.", advice)
     return ok("replica", f"It had all of the primary after {behind:.1f} s.")
 
 
 async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
     """Check the database and what is in it; the order is that of the report."""
-    looks: list[tuple[str, Callable[[], Awaitable[Sequence[Check]]]]] = [
+    probes: list[tuple[str, Callable[[], Awaitable[Sequence[Check]]]]] = [
         ("database", partial(_examine, url, settings)),
         ("superusers", partial(_superusers, url, settings)),
         ("addresses", partial(_addresses, url, settings)),
@@ -175,17 +179,17 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
         ("outbox", partial(_outbox, url)),
     ]
     if settings.database_replica_url is not None:
-        looks.append(("replica", partial(_replica, url, settings.database_replica_url)))
-    for name, look in looks:
-        found = await looked(name, look)
+        probes.append(("replica", partial(_replica, url, settings.database_replica_url)))
+    for name, probe in probes:
+        found = await run_probe(name, probe)
         for check in found:
             yield check
         if any(check.state is State.FAILED and check.name in _FIRST for check in found):
-            return  # the others would only repeat that
+            return  # the others would only report the same
 
 
 async def _examine(url: str, settings: Settings) -> Sequence[Check]:
-    if settings.is_embedded:  # no other process migrates that one
+    if settings.is_embedded:  # no other process migrates it
         await migrate(url)
     server = await diagnostics.examine(url)
     roles = {name: await diagnostics.role(host) for name, host in diagnostics.hosts(url).items()}

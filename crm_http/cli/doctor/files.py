@@ -1,4 +1,4 @@
-"""The doctor on the file store: a file is written, read and deleted."""
+"""The check of the file store: a file is written, read and deleted."""
 
 import asyncio
 import urllib.error
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from crm_core.model.files import OpenFile
 from crm_core.ports import FileStore
-from crm_http.cli.doctor.checks import Check, failed, looked, ok, warning
+from crm_http.cli.doctor.checks import Check, failed, ok, run_probe, warning
 from crm_http.server.composition import file_store
 from crm_http.settings import Settings
 
@@ -21,7 +21,7 @@ _PROBE: Final = b"written by crm doctor"
 
 async def check_files_kept(settings: Settings) -> Sequence[Check]:
     """Check that a file can be written, read and deleted."""
-    return await looked("files", partial(_probe, settings))
+    return await run_probe("files", partial(_probe, settings))
 
 
 async def _probe(settings: Settings) -> Sequence[Check]:
@@ -60,7 +60,7 @@ async def _problem_of_reading(store: FileStore, key: str) -> str:
 
 
 def _problem_of_address(url: str) -> str:
-    """Return what is wrong with an address. The address is never shown: a signed one gives access."""
+    """Return what is wrong with an address. The address is not shown, because a signed one gives access."""
     try:
         with urllib.request.urlopen(url, timeout=_URL_SECONDS) as answer:  # noqa: S310  # of our own store
             return "" if answer.read(len(_PROBE) + 1) == _PROBE else "its address shows something else"

@@ -1,4 +1,4 @@
-"""The doctor on this machine: disk, open files, and what webhooks may reach from it."""
+"""The checks of this machine: disk, open files, and the networks that webhooks can reach."""
 
 import resource
 import shutil
@@ -12,7 +12,7 @@ from crm_http.settings import Network, Settings
 
 #: Below the first there is a warning, below the second a failure.
 _FREE_BYTES, _MIN_FREE_BYTES = 2 * 2**30, 100 * 2**20
-#: Networks with a shorter prefix than these are hardly intended, by IP version.
+#: Networks with a shorter prefix than this, by IP version, are probably a mistake.
 _MIN_PREFIX: Final = {4: 8, 6: 16}
 
 
@@ -43,18 +43,18 @@ def egress(settings: Settings, metadata: Collection[Network]) -> Check:
 
     Args:
         settings: with the networks that an administrator allows.
-        metadata: those of them that open a cloud's metadata.
+        metadata: those of them that contain a metadata service of a cloud.
     """
     if metadata:
         advice = (
             "Remove it from CRM_WEBHOOK_ALLOW: users who may write webhooks could read the keys of a cloud machine."
         )
-        return warning("webhooks", f"{', '.join(map(str, metadata))} is reached.", advice)
+        return warning("webhooks", f"Webhooks can reach {', '.join(map(str, metadata))}.", advice)
     if wide := [str(network) for network in settings.webhook_allow if network.prefixlen < _MIN_PREFIX[network.version]]:
         advice = "Name only the receivers of webhooks in CRM_WEBHOOK_ALLOW: all else in these networks is open, too."
-        return warning("webhooks", f"{', '.join(wide)} is reached.", advice)
+        return warning("webhooks", f"Webhooks can reach {', '.join(wide)}.", advice)
     named = [*map(str, settings.webhook_allow), *(["this machine"] if settings.zero_setup else [])]
-    return ok("webhooks", f"They reach {', '.join(['public addresses', *named])}.")
+    return ok("webhooks", f"Webhooks can reach {', '.join(['public addresses', *named])}.")
 
 
 def open_files(limit: int) -> Check:

@@ -1,4 +1,4 @@
-"""The doctor on the settings."""
+"""The check of the settings."""
 
 from collections.abc import Iterator, Mapping
 

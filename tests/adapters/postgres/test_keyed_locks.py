@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 from crm_adapters.postgres.records import keyed_locks
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_core.errors import UnavailableError
-from crm_core.rules.needs import Key
+from crm_core.model.records import Key
 
 P = ParamSpec("P")
 A, B = Key("lead", UUID(int=1)), Key("lead", UUID(int=2))

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from crm_adapters.postgres import demo
-from crm_adapters.postgres.connection.options import SETTINGS
+from crm_adapters.postgres.connection.session import SETTINGS
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.engine.queries import Cursor, Filter, Query
@@ -30,7 +30,7 @@ def connection(new_database: Callable[[], str]) -> Iterator[Any]:
     with psycopg.connect(url) as connection:
         for number in range(5):
             connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))
-    asyncio.run(demo.load(url, clients=ROWS, leads=ROWS, seed=1, tell=lambda *_: None))
+    asyncio.run(demo.load(url, clients=ROWS, leads=ROWS, seed=1, progress=lambda *_: None))
     options = " ".join(f"-c {name}={setting}" for name, setting in SETTINGS.items())
     with psycopg.connect(url, autocommit=True, options=options) as connection:
         yield connection

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate, pending, steps
 from crm_core.errors import InvalidError
+from crm_core.model.records import Key
 from crm_core.resources import CLIENTS, RESOURCES, SERVICES
-from crm_core.rules.needs import Key
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Scene, fact
 from tests.adapters.postgres.on_postgres import OnPostgres
@@ -23,7 +23,7 @@ class TestTheSchema(OnPostgres):
         for name, id_ in (await scene.one_of_each()).items():
             document = await scene.db.get(Key(name, id_))
             assert document is not None
-            assert documents.encode(documents.decode(name, document.body)) == document.body
+            assert json_documents.encode(json_documents.decode(name, document.body)) == document.body
             assert list(json.loads(document.body)) == list(RESOURCES[name].fields)
 
     @fact

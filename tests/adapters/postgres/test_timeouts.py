@@ -7,7 +7,8 @@ import re
 import pytest
 
 from crm_adapters.postgres.connection import timeouts
-from crm_adapters.postgres.connection.options import SETTINGS, parameters
+from crm_adapters.postgres.connection.options import parameters
+from crm_adapters.postgres.connection.session import SETTINGS
 from crm_core.webhooks.attempts import LEASE
 
 #: The seconds after which clients of the API are promised an answer to a change that a lock holds up.

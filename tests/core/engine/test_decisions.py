@@ -22,6 +22,7 @@ from crm_core.model.entities import (
     Stage,
     TransferRequest,
 )
+from crm_core.model.records import Key
 from crm_core.resources import (
     CLIENTS,
     COHORTS,
@@ -33,7 +34,6 @@ from crm_core.resources import (
     SERVICES,
     Resource,
 )
-from crm_core.rules.needs import Key
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import NOW, Knowledge, answered, made, refused, uid, written
 

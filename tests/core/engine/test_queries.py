@@ -1,4 +1,4 @@
-"""Query parameters, cursors, and what every adapter's lists must agree with (rulings 8 and 9)."""
+"""Query parameters, cursors, and what every adapter's lists must agree with (decisions 8 and 9)."""
 
 import base64
 import contextlib
@@ -17,6 +17,7 @@ from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.errors import InvalidError
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
+from crm_core.model.records import Key
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -31,7 +32,6 @@ from crm_core.resources import (
     WEBHOOKS,
     Resource,
 )
-from crm_core.rules.needs import Key
 from tests.core.knowledge import made, refused, uid
 
 DEFINITIONS: dict[str, Attribute] = {

@@ -9,7 +9,6 @@ import pytest
 from attrs import evolve
 
 from crm_core.input.drafts import read_draft
-from crm_core.model.documents import plain
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -23,6 +22,7 @@ from crm_core.model.entities import (
     Task,
     TeachingAssistant,
 )
+from crm_core.model.plain_values import plain
 from crm_core.resources import CLIENTS, COHORTS, LEADS, PIPELINES, RESOURCES, WEBHOOKS
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import Knowledge, answered, context, made, refused, uid

@@ -61,7 +61,7 @@ def problems_of(
         (Condition, {"field", "operator"}),
     ],
 )
-def test_a_new_record_requires_what_ruling_11_says(entity: type, names: set[str]) -> None:
+def test_a_new_record_requires_what_decision_11_says(entity: type, names: set[str]) -> None:
     assert problems_of(entity, {}, require_all=True) == dict.fromkeys(names, REQUIRED)
 
 

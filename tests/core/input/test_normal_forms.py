@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.input.drafts import read_draft, read_payload
-from crm_core.model.documents import plain
 from crm_core.model.entities import Attribute, Client, Lead, Pipeline, Service
+from crm_core.model.plain_values import plain
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.tasks_and_notes import TaskUpdate
 from crm_core.testing import payloads

@@ -22,9 +22,9 @@ from crm_core.input.readers import (
     read_text,
     read_uuid,
 )
-from crm_core.model.documents import json_text, parse_json
 from crm_core.model.entities import Attribute, Client
 from crm_core.model.events import same
+from crm_core.model.plain_values import json_text, parse_json
 from crm_core.resources import CLIENTS
 from crm_core.rules.attributes import validate_values
 from tests.core.knowledge import Knowledge, answered, made, refused

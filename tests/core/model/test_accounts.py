@@ -20,46 +20,46 @@ from crm_core.rules.login_throttle import (
 )
 from tests.core.knowledge import NOW
 
-ALL_NOUNS = {
+ALL_MODELS = {
     "client", "service", "lead", "followup", "pipeline", "cohort", "enrollment", "enrollmentdetail",
     "transferrequest", "attribute", "webhook", "user",
 }  # fmt: skip
 
 
-def having(action: str, *nouns: str) -> set[str]:
-    return {f"app.{action}_{noun}" for noun in nouns}
+def having(action: str, *models: str) -> set[str]:
+    return {f"app.{action}_{model}" for model in models}
 
 
 def test_permissions_are_django_s_for_every_noun() -> None:
     actions = ("view", "add", "change", "delete")
 
-    assert set().union(*(having(action, *ALL_NOUNS) for action in actions)) == PERMISSIONS
+    assert set().union(*(having(action, *ALL_MODELS) for action in actions)) == PERMISSIONS
     assert {resource.permission(action) for resource in RESOURCES.values() for action in actions} <= PERMISSIONS
 
 
 @pytest.mark.parametrize(
-    ("group", "action", "nouns"),
+    ("group", "action", "models"),
     [
-        ("Sales", "view", ALL_NOUNS - {"webhook"}),
+        ("Sales", "view", ALL_MODELS - {"webhook"}),
         ("Sales", "add", {"client", "lead", "followup", "service"}),
         ("Sales", "change", {"client", "lead", "followup", "service"}),
         ("Sales", "delete", {"client", "lead", "followup"}),
-        ("Operations", "view", ALL_NOUNS),
-        ("Operations", "add", ALL_NOUNS - {"webhook", "attribute"}),
-        ("Operations", "change", ALL_NOUNS - {"webhook", "attribute"}),
-        ("Operations", "delete", ALL_NOUNS - {"webhook", "attribute"}),
-        ("Instructors", "view", ALL_NOUNS - {"webhook", "lead", "client"}),
+        ("Operations", "view", ALL_MODELS),
+        ("Operations", "add", ALL_MODELS - {"webhook", "attribute"}),
+        ("Operations", "change", ALL_MODELS - {"webhook", "attribute"}),
+        ("Operations", "delete", ALL_MODELS - {"webhook", "attribute"}),
+        ("Instructors", "view", ALL_MODELS - {"webhook", "lead", "client"}),
         ("Instructors", "add", {"followup"}),
         ("Instructors", "change", {"followup"}),
         ("Instructors", "delete", set()),
-        ("Teacher Assistant", "view", ALL_NOUNS - {"webhook", "lead", "client"}),
+        ("Teacher Assistant", "view", ALL_MODELS - {"webhook", "lead", "client"}),
         ("Teacher Assistant", "add", {"followup"}),
         ("Teacher Assistant", "change", {"followup"}),
         ("Teacher Assistant", "delete", set()),
     ],
 )
-def test_the_four_groups_may_do_what_ruling_24_says(group: str, action: str, nouns: set[str]) -> None:
-    assert {name for name in GROUPS[group] if name.startswith(f"app.{action}_")} == having(action, *nouns)
+def test_the_four_groups_may_do_what_decision_24_says(group: str, action: str, models: set[str]) -> None:
+    assert {name for name in GROUPS[group] if name.startswith(f"app.{action}_")} == having(action, *models)
 
 
 def test_there_are_four_groups() -> None:

@@ -1,4 +1,4 @@
-"""The dynamic schema, rulings 19 to 22."""
+"""The dynamic schema, decisions 19 to 22."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Cohorts, enrollments and transfer requests, rulings 10 and 12."""
+"""Cohorts, enrollments and transfer requests, decisions 10 and 12."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crm_core.errors import InvalidError
 from crm_core.rules.image_files import reader_of
-from crm_core.rules.image_files.exif import orientation_only
+from crm_core.rules.image_files.exif_orientation import orientation_only
 from crm_core.rules.image_files.steps import MAX_SEGMENTS
 from tests.pictures import (
     PHOTOS,

@@ -1,4 +1,4 @@
-"""Pipelines and the stage of a lead, rulings 14 and 15."""
+"""Pipelines and the stage of a lead, decisions 14 and 15."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from attrs import evolve
 
 from crm_core.model.entities import Lead, Pipeline, Stage
+from crm_core.model.records import Key
 from crm_core.resources import LEADS, PIPELINES
-from crm_core.rules.needs import Key
 from tests.core.knowledge import Knowledge, answered, made, refused, uid, written
 
 UNIQUE = ["This field must be unique."]

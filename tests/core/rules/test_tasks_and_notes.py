@@ -1,4 +1,4 @@
-"""Tasks and notes, rulings 16 and 17."""
+"""Tasks and notes, decisions 16 and 17."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from crm_core.errors import NotFoundError
 from crm_core.model.entities import Client, Lead, Note, Service, Task
 from crm_core.resources import CLIENTS, LEADS, SERVICES
 from crm_core.rules import tasks_and_notes
-from crm_core.rules.tasks_and_notes import file_entries
+from crm_core.rules.tasks_and_notes import assign_authors
 from tests.core.knowledge import ANN, BOB, NOW, Knowledge, answered, calling, context, made, refused, uid
 
 REQUIRED = ["This field is required."]
@@ -47,7 +47,7 @@ def test_new_entries_get_an_id_the_caller_as_author_and_the_time() -> None:
 
 def test_the_author_s_name_is_first_and_last_or_else_the_username() -> None:
     for user, name in ((ANN, "Ann Lee"), (BOB, "bob")):
-        assert file_entries((), (made(Note, 5, note="x"),), calling(user))[0].user_name == name
+        assert assign_authors((), (made(Note, 5, note="x"),), calling(user))[0].user_name == name
 
 
 def test_output_only_members_of_entries_are_ignored() -> None:

@@ -1,12 +1,12 @@
-"""What must hold before a webhook is saved, rulings 28 and 29."""
+"""What must hold before a webhook is saved, decisions 28 and 29."""
 
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from crm_core.model.documents import plain
 from crm_core.model.entities import Attribute
+from crm_core.model.plain_values import plain
 from crm_core.resources import WEBHOOKS
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import Knowledge, answered, made, refused
@@ -29,7 +29,7 @@ def created(**more: object) -> Any:
     return answered(Knowledge(SIZE).create(WEBHOOKS, MINIMUM | more))
 
 
-def test_defaults_are_those_of_ruling_28() -> None:
+def test_defaults_are_those_of_decision_28() -> None:
     assert created() == Webhook(
         id=created().id,
         name="Notify",

@@ -1,4 +1,4 @@
-"""What a webhook's conditions may say, and when they hold, ruling 28."""
+"""What a webhook's conditions may say, and when they hold, decision 28."""
 
 import operator
 import re

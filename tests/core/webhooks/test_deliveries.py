@@ -1,4 +1,4 @@
-"""When a webhook fires, and the request that it makes, rulings 26 to 29."""
+"""When a webhook fires, and the request that it makes, decisions 26 to 29."""
 
 import copy
 import json
@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from crm_core.model.documents import plain
 from crm_core.model.entities import Lead, Task
 from crm_core.model.events import Event, EventKind, differences
+from crm_core.model.plain_values import plain
 from crm_core.resources import LEADS
 from crm_core.webhooks.deliveries import Delivery, compose, fires, plan
 from crm_core.webhooks.deliveries import body_of as all_are_told

@@ -1,4 +1,4 @@
-"""``{field}`` placeholders in URLs and headers, ruling 29."""
+"""``{field}`` placeholders in URLs and headers, decision 29."""
 
 import contextlib
 import unicodedata
@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.input.readers import RefusedError
-from crm_core.webhooks.templates import (
-    UnfillableError,
-    fill_header,
-    fill_url,
-    placeholder_problems,
-    placeholders,
-    read_headers,
-    url_problems,
-)
+from crm_core.webhooks.headers import read_headers
+from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholder_problems, placeholders
+from crm_core.webhooks.urls import url_problems
 from tests.core.knowledge import JSON_LIKE, texts
 
 FIELDS = frozenset({"id", "name", "attributes", "attributes.größe"})

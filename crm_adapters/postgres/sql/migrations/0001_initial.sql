@@ -1,10 +1,10 @@
--- A record is its document; every other column of its table is generated from it, so nothing can drift.
--- Constraints are the last line of defence: the core reports the same mistakes kindly and first.
+-- A record is stored as its document; every other column is generated from it, so they always agree.
+-- Constraints are the last line of defence: the core finds the same mistakes first and reports them as problems.
 
 create extension if not exists pg_trgm;
 
--- Casts of text to date and time depend on session settings and so cannot stand in generated columns. These take
--- apart the one ISO form that documents use, and depend on nothing.
+-- Casts of text to date and time depend on session settings, so generated columns cannot use them. These functions
+-- parse the one ISO form that documents use, and are immutable.
 
 create function crm_day(iso text) returns date
     language sql immutable strict parallel safe
@@ -16,14 +16,14 @@ create function crm_moment(iso text) returns timestamptz
         left(iso, 4)::int, substr(iso, 6, 2)::int, substr(iso, 9, 2)::int,
         substr(iso, 12, 2)::int, substr(iso, 15, 2)::int, rtrim(substr(iso, 18), 'Z')::double precision));
 
--- What ?search= looks through: fields of the record's own, and every text among its attributes.
+-- The text that ?search= searches: fields of the record, and every text among its attributes.
 create function crm_searched(own text, attributes jsonb) returns text
     language sql immutable parallel safe
     return lower(own) || coalesce((
         select string_agg(E'\n' || lower(found #>> '{}'), '')
         from jsonb_path_query(attributes, '$.*[*] ? (@.type() == "string")') as found), '');
 
--- An attribute's value, if it is of the type asked for: an earlier definition may have left one of another.
+-- The value of an attribute if it has the given type: an earlier definition may have left a value of another type.
 create function crm_number(attributes jsonb, name text) returns numeric
     language sql immutable strict parallel safe
     return case when jsonb_typeof(attributes -> name) = 'number' then (attributes ->> name)::numeric end;
@@ -76,7 +76,7 @@ create table failed_login (
     latest timestamptz not null
 );
 
--- Catalogs: one version for the definitions and webhooks of each entity. Triggers move it, whoever changes them.
+-- Catalogs: one version for the definitions and webhooks of each entity. Triggers increment it with every change.
 
 create table catalog (
     entity text primary key,
@@ -304,7 +304,7 @@ create index transfer_request_student_name on transfer_request (student_name col
 create index transfer_request_cohort_request on transfer_request (cohort_request collate "C", id);
 create index transfer_request_date on transfer_request (coalesce(possible_transfer_date, '-infinity'), id);
 
--- Events: what happened, appended in the commit of each change. History, change feed and webhooks read them.
+-- Events, appended in the commit of each change. History, change feed and webhooks read them.
 
 create table event (
     seq bigint generated always as identity primary key,

@@ -1,4 +1,4 @@
--- That a request with an idempotency key was carried out: kept in the commit of its effect, for a day.
+-- Receipts of requests with an idempotency key: written in the commit of the change, kept for a day.
 create table receipt (
     user_id bigint not null references app_user (id) on delete cascade,
     key text not null check (length(key) between 1 and 255),

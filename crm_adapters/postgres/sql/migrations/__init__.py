@@ -66,7 +66,7 @@ async def check_fitness(connection: psycopg.AsyncConnection[tuple[object, ...]])
         raise UnfitDatabaseError("The database must have the encoding UTF8.")
     cursor = await connection.execute("select lower('ÄI')")
     lowered = await cursor.fetchone()
-    if lowered is None or lowered[0] != "äi":  # searches would ignore the case of ASCII letters only
+    if lowered is None or lowered[0] != "äi":  # searches would ignore case only for ASCII letters
         raise UnfitDatabaseError("The database must have a locale that knows all letters, such as C.UTF-8.")
 
 

@@ -1,0 +1,56 @@
+"""Encodes and decodes records as JSON, for every adapter.
+
+Documents are stored as clients see them, so this is the only module that converts between values and bytes.
+"""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from crm_core.input.readers import Number, parse_decimal
+from crm_core.resources import RESOURCES
+from crm_core.webhooks.deliveries import Delivery
+
+__all__ = ["body_of", "decode", "decode_list", "encode"]
+
+
+def _as_it_was_read(value: object) -> object:
+    if isinstance(value, Number):
+        return msgspec.Raw(str(value).encode())
+    raise NotImplementedError(type(value).__name__)
+
+
+# Numbers keep their digits: those with a point or an exponent are Decimals on the way in and out.
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_it_was_read)
+
+
+def encode(value: object) -> bytes:
+    """Return a record or plain values as compact JSON."""
+    return _encoder.encode(value)
+
+
+def body_of(delivery: Delivery) -> bytes:
+    """Return the exact bytes of a delivery's body."""
+    return encode(delivery.body)
+
+
+def decode(resource: str, document: bytes) -> Any:
+    """Return the entity of a stored document of a resource."""
+    return _decoder(resource).decode(document)
+
+
+@cache
+def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(RESOURCES[resource].entity, float_hook=parse_decimal)
+
+
+def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
+    """Return the entities of a JSON array of stored documents."""
+    return _list_decoder(resource).decode(documents)
+
+
+@cache
+def _list_decoder(resource: str) -> msgspec.json.Decoder[tuple[Any, ...]]:
+    entity: Any = RESOURCES[resource].entity
+    return msgspec.json.Decoder(tuple[entity, ...], float_hook=parse_decimal)

@@ -1,0 +1,193 @@
+"""Commits the changes of decisions. Group commit: one statement writes records of several concurrent requests."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import attrs
+
+from crm_adapters import json_documents
+from crm_adapters.postgres.connection.errors import StaleError, staleness
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.records.readers import BATCH
+from crm_adapters.postgres.sql.statements import write
+from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.errors import CrmError, UnavailableError
+from crm_core.model.records import Record
+from crm_core.resources import RESOURCES
+from crm_core.rules.needs import Catalog, Known
+from crm_core.webhooks.deliveries import Delivery
+
+
+class Group(NamedTuple):
+    """Writes of one kind to one table, which one statement makes."""
+
+    table: str
+    statement: str
+    writes: Sequence[Put | Remove]
+    deliveries: Sequence[Delivery]
+
+
+_STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
+
+
+def groups_of(changes: Changes) -> list[Group]:
+    """Return the groups of writes that changes consist of, in order."""
+    deliveries: defaultdict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in changes.deliveries:
+        deliveries[delivery.record].append(delivery)
+    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
+    return [
+        Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in deliveries[write.event.record]])
+        for (table, kind), writes in kinds
+        for batch in _batches(list(writes))
+    ]
+
+
+def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]:
+    """Return batches small enough that encoding one does not block the event loop for long."""
+    return (writes[start : start + BATCH] for start in range(0, len(writes), BATCH))
+
+
+async def commit_group(
+    connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> set[UUID]:
+    """Write one group, its events and its deliveries, only if ``unchanged`` records and the catalogs are as they were.
+
+    Return the ids of the records that were written; the others had changed.
+    """
+    events = [write.event for write in group.writes]
+    params: dict[str, object] = {
+        "ids": [event.record for event in events],
+        "versions": [event.version for event in events],
+        "documents": [json_documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
+        "changes": [json_documents.encode(event.changes).decode() for event in events],
+        "resource": group.table,
+        "kind": events[0].kind,
+        "actors": [event.actor for event in events],
+        "actor_names": [event.actor_name for event in events],
+        "request_ids": [event.request_id for event in events],
+        "ats": [event.at for event in events],
+        "entities": list(catalogs),
+        "catalog_versions": [catalog.version for catalog in catalogs.values()],
+    }
+    for name in RESOURCES[group.table].hidden:
+        params[f"hidden_{name}"] = [write.hidden.get(name) for write in group.writes if isinstance(write, Put)]
+    for index, record in enumerate(unchanged):
+        params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
+    if group.deliveries:
+        params |= _delivery_params(group.deliveries)
+    tables = tuple(record.key.resource for record in unchanged)
+    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
+    return {id_ for (id_,) in await fetch(connection, statement, params)}
+
+
+async def commit_whole_group(
+    connection: Connection, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> None:
+    """Write one group as `commit_group` does. Raises StaleError if not all records were written; some may be then."""
+    if len(await commit_group(connection, group, unchanged, catalogs)) != len(group.writes):
+        raise StaleError
+
+
+def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
+    # The deliveries of one event share its body, which may be large: so it is encoded and sent once.
+    distinct = {id(each.body): each for each in deliveries}
+    places = {key: place for place, key in enumerate(distinct, start=1)}
+    return {
+        "bodies": [json_documents.body_of(each) for each in distinct.values()],
+        "delivery_ids": [each.id for each in deliveries],
+        "delivery_webhooks": [each.webhook for each in deliveries],
+        "delivery_records": [each.record for each in deliveries],
+        "delivery_versions": [each.version for each in deliveries],
+        "delivery_types": [each.type for each in deliveries],
+        "delivery_methods": [each.method for each in deliveries],
+        "delivery_urls": [each.url for each in deliveries],
+        "delivery_headers": [json_documents.encode(each.headers).decode() for each in deliveries],
+        "delivery_bodies": [places[id(each.body)] for each in deliveries],
+        "delivery_errors": [each.error for each in deliveries],
+    }
+
+
+def unchanged_records(changes: Changes, known: Known) -> list[Record]:
+    """Return the records that a decision knew and does not write: they must not change before the commit."""
+    written = {write.key for write in changes.writes}
+    return [record for key, record in known.records.items() if record is not None and key not in written]
+
+
+#: The statement that writes records of several requests at once, by the statement for one record: a single update,
+#: which shares its statement with others, runs ``update_free_records``. Other statements write one record alone.
+_SHARED: Final = {"insert_records": "insert_records", "update_records": "update_free_records"}
+_MAX_BATCHERS: Final = 100
+
+
+@attrs.frozen(eq=False)
+class _Job:
+    """One record to write, with the records and catalogs that must not have changed."""
+
+    group: Group
+    unchanged: Sequence[Record]
+    catalogs: Mapping[str, Catalog]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Return a key that is the same for jobs that one statement can write."""
+        unchanged = tuple((record.key, record.version) for record in self.unchanged)
+        catalogs = tuple((entity, catalog.version) for entity, catalog in self.catalogs.items())
+        return self.group.statement, self.group.table, unchanged, catalogs
+
+
+class Commits:
+    """Writes records of concurrent requests together.
+
+    A request on its own does not wait for others. Records that fail together are written one by one, so that an error,
+    or a lock of another transaction, concerns one request only.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._batchers: dict[tuple[object, ...], Loader[_Job, bool]] = {}
+
+    async def commit(self, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]) -> None:
+        """Write a group of one record. Raises StaleError if what the decision was based on has changed."""
+        job = _Job(group, unchanged, catalogs)
+        if group.statement not in _SHARED:
+            await self._commit_alone(job)
+            return
+        if not await self._batcher_for(job.kind).load(job):
+            await self._commit_alone(job)
+
+    def _batcher_for(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
+        if kind not in self._batchers:
+            if len(self._batchers) >= _MAX_BATCHERS:
+                self._batchers = {kind: batcher for kind, batcher in self._batchers.items() if not batcher.is_idle}
+            self._batchers[kind] = Loader(self._commit_together)
+        return self._batchers[kind]
+
+    async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
+        groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].event.record)]
+        first = jobs[0]
+        together = Group(
+            first.group.table,
+            _SHARED[first.group.statement],
+            [write for group in groups for write in group.writes],
+            [delivery for group in groups for delivery in group.deliveries],
+        )
+        try:
+            async with self._pool.connect() as connection:
+                with staleness():
+                    written = await commit_group(connection, together, first.unchanged, first.catalogs)
+        except UnavailableError:  # outcome unknown: report it
+            raise
+        except (StaleError, CrmError):
+            return {}
+        return {job: True for job in jobs if job.group.writes[0].event.record in written}
+
+    async def _commit_alone(self, job: _Job) -> None:
+        async with self._pool.connect() as connection:
+            with staleness():
+                await commit_whole_group(connection, job.group, job.unchanged, job.catalogs)

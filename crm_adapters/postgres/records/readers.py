@@ -1,0 +1,242 @@
+"""Reads what decisions need: shared with other requests (SharedReader), or under locks (LockingReader)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final, LiteralString, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from attrs import evolve
+from psycopg import sql
+
+from crm_adapters import json_documents
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
+from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.sql.statements import query
+from crm_core.engine.decision_runs import Decision
+from crm_core.model.records import Key, Record
+from crm_core.resources import RESOURCES
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
+
+#: Records that are decoded or written before other tasks may run.
+BATCH: Final = 500
+
+
+_TABLES: Final = {"user": "app_user"}
+
+
+class Reader(Protocol):
+    """Reads needs: shared with other requests, or under locks."""
+
+    @property
+    def holds_children(self) -> bool:
+        """Return whether children stay as they were read until the commit."""
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Return the records; None for those that do not exist."""
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Return whether each key exists."""
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """Return all records that a search finds."""
+
+    async def count(self, search: Search) -> int:
+        """Return how many records a search finds."""
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:
+        """Return the catalog of an entity, of the version ``least`` or later; with None the current one."""
+
+
+async def read(reader: Reader, needs: Needs) -> Known:
+    """Return everything that is needed; records come first, so that a locking reader holds them before children."""
+    return Known(
+        records=await reader.records(needs.records) if needs.records else {},
+        references=await reader.existing(needs.references) if needs.references else {},
+        children={search: await reader.children(search) for search in needs.children},
+        counts={search: await reader.count(search) for search in needs.counts},
+        catalogs={entity: await reader.catalog(entity, least) for entity, least in needs.catalogs.items()},
+    )
+
+
+async def complete(reader: Reader, decision: Decision, *, refresh: bool = False) -> None:
+    """Read what a decision needs until it is complete, or until it needs children that this reader cannot lock.
+
+    With ``refresh`` the current catalogs are read, whatever versions were seen before.
+    """
+    while (needs := decision.needs) and (reader.holds_children or not needs.children):
+        if refresh:
+            needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
+        await _send(decision, await read(reader, needs))
+
+
+async def _send(decision: Decision, known: Known) -> None:
+    # A decision about thousands of children takes long; it is pure, so it can run in a thread.
+    if any(len(children) > BATCH for more in (decision.known, known) for children in more.children.values()):
+        await asyncio.to_thread(decision.send, known)
+    else:
+        decision.send(known)
+
+
+def record_of(resource: str, row: Row) -> Record:
+    """Return a record from a row of id, version and document."""
+    id_, version, document = row
+    return Record(Key(resource, id_), version, json_documents.decode(resource, document))
+
+
+class Lookups:
+    """The look-ups that requests do not share, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def count(self, search: Search) -> int:
+        """Return how many records a search finds."""
+        [(count,)] = await self._search("select count(*) from {} where {}", search)
+        return int(count)
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """Return all records that a search finds, locked until the end of the transaction."""
+        rows = await self._search("select id, version, document from {} where {} order by id for update", search)
+        found: list[Record] = []
+        for start in range(0, len(rows), BATCH):
+            found += [record_of(search.resource, row) for row in rows[start : start + BATCH]]
+            await asyncio.sleep(0)  # lets other tasks run between batches
+        return tuple(found)
+
+    async def _search(self, statement: LiteralString, search: Search) -> Sequence[Row]:
+        conditions = [
+            sql.SQL(_condition(value)).format(sql.Identifier(name), sql.Placeholder(name))
+            for name, value in search.where
+        ]
+        together = sql.SQL(" or " if search.any_field else " and ")
+        composed = sql.SQL(statement).format(sql.Identifier(search.resource), together.join(conditions))
+        params = {name: list(value) if isinstance(value, tuple) else value for name, value in search.where}
+        return await fetch(self.connection, composed, params)
+
+
+def _condition(value: object) -> LiteralString:
+    if not isinstance(value, tuple):
+        return "{} = {}"
+    return "({0} = any({1}) or {0} is null)" if None in value else "{} = any({})"
+
+
+class LockingReader(Lookups):
+    """Reads on one connection and holds the records that it read until the transaction ends."""
+
+    holds_children: Final = True
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Return the records, locked in the order of resource and id."""
+        found: dict[Key, Record | None] = {}
+        for resource, group in _by_resource(keys):
+            found |= dict.fromkeys(group)
+            ids = [key.id for key in group]
+            for row in await fetch(self.connection, query("lock_records", resource), {"ids": ids}):
+                record = record_of(resource, row)
+                found[record.key] = record
+        return found
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Return whether each key exists; foreign keys ensure that they still exist at the commit."""
+        found: dict[Key, bool] = {}
+        for resource, group in _by_resource(keys):
+            there = await existing(self.connection, resource, [key.id for key in group])
+            found |= {key: key.id in there for key in group}
+        return found
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:  # noqa: ARG002  # under locks nothing is cached
+        """Return the current catalog."""
+        return await read_catalog(self.connection, entity)
+
+
+async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
+    """Return which ids of a resource, or of users, exist."""
+    statement = query("active_users") if resource == ACTIVE_USER else query("existing", _TABLES.get(resource, resource))
+    storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
+    return {id_ for (id_,) in await fetch(connection, statement, {"ids": storable})}
+
+
+async def read_catalog(connection: Connection, entity: str) -> Catalog:
+    """Return the current catalog of an entity, read by one statement."""
+    [(version, definitions, webhooks)] = await fetch(connection, query("read_definitions"), {"entity": entity})
+    attributes = json_documents.decode_list("attribute", definitions)
+    return Catalog(version, {each.name: each for each in attributes}, json_documents.decode_list("webhook", webhooks))
+
+
+def _by_resource(keys: Iterable[Key]) -> Iterable[tuple[str, list[Key]]]:
+    for resource, group in groupby(sorted(keys, key=lambda key: (key.resource, str(key.id))), key=lambda k: k.resource):
+        yield resource, list(group)
+
+
+V = TypeVar("V")
+
+#: Returns what is stored under those ids that exist; ids are UUIDs, or numbers for users.
+LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int, V]]]
+
+
+class SharedReader:
+    """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
+
+    holds_children: Final = False
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._rows = {name: Loader(self._load_rows(name), window=BATCH_WINDOW) for name in RESOURCES}
+        self._existing = {
+            name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user", ACTIVE_USER)
+        }
+        self._catalogs: dict[str, Catalog] = {}
+
+    def _load_rows(self, resource: str) -> LoadMany[Row]:
+        async def load(ids: list[UUID | int]) -> Mapping[UUID | int, Row]:
+            rows = await self._pool.fetch_again(query("read_records", resource), {"ids": ids})
+            return {row[0]: row for row in rows}
+
+        return load
+
+    def _load_existing(self, resource: str) -> LoadMany[bool]:
+        async def load(ids: list[UUID | int]) -> Mapping[UUID | int, bool]:
+            found = await self._pool.reading(lambda connection: existing(connection, resource, ids))
+            return dict.fromkeys(found, True)
+
+        return load
+
+    async def row(self, key: Key) -> Row | None:
+        """Return a record's row, or None; concurrent calls share one query."""
+        return await self._rows[key.resource].load(key.id)
+
+    async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        """Return the records; None for those that do not exist."""
+        keys = list(keys)
+        rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
+        return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
+
+    async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
+        """Return whether each key exists."""
+        keys = list(keys)
+        found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
+        return {key: bool(there) for key, there in zip(keys, found, strict=True)}
+
+    async def children(self, search: Search) -> tuple[Record, ...]:
+        """Raise AssertionError: children are read only under locks."""
+        raise AssertionError(search)
+
+    async def count(self, search: Search) -> int:
+        """Return how many records a search finds."""
+        return await self._pool.reading(lambda connection: Lookups(connection).count(search))
+
+    async def catalog(self, entity: str, least: int | None) -> Catalog:
+        """Return the cached catalog if its version is at least ``least``, else the current one."""
+        kept = self._catalogs.get(entity)
+        if kept is None or least is None or kept.version < least:
+            kept = await self._pool.reading(lambda connection: read_catalog(connection, entity))
+            self._catalogs[entity] = kept
+        return kept
+
+    def forget(self, known: Known) -> None:
+        """Drop the cached catalogs that a stale decision relied on."""
+        for entity in known.catalogs:
+            self._catalogs.pop(entity, None)

@@ -1,0 +1,60 @@
+"""Decision: one run of a decision, which a store keeps while it reads what the decision needs."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from crm_core.engine.changes import Changes
+from crm_core.rules.needs import Known, Needs, Steps
+
+#: Starts a decision. It is pure: a store may start it several times before it commits the changes of one run.
+Decide: TypeAlias = Callable[[], Steps[Changes]]
+
+
+class Decision:
+    """One run of a decision. A store keeps it while it reads what the decision needs.
+
+    .. code-block:: python
+
+        decision = Decision(decide)
+        while decision.needs:
+            decision.send(read(decision.needs))
+        commit(decision.changes)
+
+    If something that was known is no longer true at the commit, the store starts another run.
+
+    Attributes:
+        needs: what must be read next, without what is known already; false when the decision is complete.
+        known: everything that it was sent.
+    """
+
+    def __init__(self, decide: Decide) -> None:
+        self.needs = Needs()
+        self.known = Known()
+        self._changes: Changes | None = None
+        self._steps = decide()
+        self._advance(next)
+
+    def send(self, known: Known) -> None:
+        """Continue with the answers to ``needs``. Raises the errors of the rules."""
+        self.known |= known
+        self._advance(self._resume)
+
+    @property
+    def changes(self) -> Changes:
+        """Return what to commit, once nothing more is needed."""
+        if self._changes is None:
+            raise AssertionError("the decision must know more")
+        return self._changes
+
+    def _resume(self, steps: Steps[Changes]) -> Needs:
+        return steps.send(self.known)
+
+    def _advance(self, step: Callable[[Steps[Changes]], Needs]) -> None:
+        try:
+            needs = step(self._steps)
+            while not (lacking := self.known.lacks(needs)):
+                needs = self._steps.send(self.known)
+        except StopIteration as end:
+            self.needs, self._changes = Needs(), end.value
+        else:
+            self.needs = lacking

@@ -1,0 +1,26 @@
+"""Records as stores keep them: their keys, values and versions."""
+
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import attrs
+
+
+class Key(NamedTuple):
+    """The key of one record of one resource, or of one user (``user`` or ACTIVE_USER, and an integer)."""
+
+    resource: str
+    id: UUID | int
+
+
+@attrs.frozen
+class Record:
+    """A stored entity with its version, which is 1 at first and grows by 1 with each change."""
+
+    key: Key
+    version: int
+    value: Any
+
+
+#: The versions that a record may have when it is changed; None for any.
+Versions: TypeAlias = frozenset[int] | None

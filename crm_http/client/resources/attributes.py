@@ -1,0 +1,123 @@
+"""The inputs and operations of attributes.
+
+Made by tests/generate_client.py from the entities; do not edit.
+"""
+
+from typing import Literal, Required, TypedDict, Unpack
+from uuid import UUID
+
+from crm_core.model.entities import Attribute
+from crm_http.client.listings import ListQuery, listing
+from crm_http.client.operations import D_co, Operation, operation
+from crm_http.client.records import PAGE_SIZE, RecordOperations
+
+
+class AttributeCreate(TypedDict, total=False):
+    """The fields of a new attribute."""
+
+    name: Required[str]
+    label: Required[str]
+    type: Required[Literal["text", "number", "date", "boolean", "list", "file"]]
+    is_required: bool
+    list_values: list[str] | tuple[str, ...]
+    is_indexed: bool
+
+
+class AttributeUpdate(TypedDict, total=False):
+    """The fields of an attribute that can be changed."""
+
+    name: str
+    label: str
+    type: Literal["text", "number", "date", "boolean", "list", "file"]
+    is_required: bool
+    list_values: list[str] | tuple[str, ...]
+    is_indexed: bool
+
+
+class AttributeMerge(TypedDict, total=False):
+    """The fields of an attribute that can be merged; None resets a field."""
+
+    name: str
+    label: str
+    type: Literal["text", "number", "date", "boolean", "list", "file"]
+    is_required: bool | None
+    list_values: list[str] | tuple[str, ...] | None
+    is_indexed: bool | None
+
+
+class AttributeFilters(TypedDict, total=False):
+    """Which attributes are listed, and in which order."""
+
+    name: str
+    type: Literal["text", "number", "date", "boolean", "list", "file"]
+    is_required: bool
+    search: str
+    ordering: Literal["name", "-name", "label", "-label"]
+
+
+class AttributeOperations(RecordOperations[D_co, Attribute]):
+    """The operations of attributes."""
+
+    @listing
+    def list(
+        self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Unpack[AttributeFilters]
+    ) -> ListQuery[Attribute]:
+        """Return the attributes that match all filters; they are requested page by page while they are read.
+
+        Args:
+            limit: the most records in all.
+            page_size: the records that are requested at once, from 1 to 1,000.
+            filters: what to compare with. None and empty values are refused, as the server would ignore them.
+        """
+        return self._list(limit, page_size, filters)
+
+    @operation
+    def create(
+        self, /, *, idempotency_key: str | None = None, **values: Unpack[AttributeCreate]
+    ) -> Operation[Attribute]:
+        """Create an attribute; return it.
+
+        Args:
+            idempotency_key: a key of your own. A repetition with the same key, for a day and also by a program that
+                was started again, creates nothing and returns the same record. Without one, the client makes a key
+                for its own retries.
+            values: the fields of the record.
+        """
+        return self._create(values, idempotency_key)
+
+    @operation
+    def change(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: Attribute | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[AttributeUpdate],
+    ) -> Operation[Attribute]:
+        """Set some fields of an attribute; return it.
+
+        Args:
+            id_: the id of the record.
+            if_match: the record as it was retrieved, or its version. If the record was changed since, nothing is
+                changed and VersionConflictError is raised.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return self._change(id_, values, if_match, idempotency_key)
+
+    @operation
+    def merge(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: Attribute | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[AttributeMerge],
+    ) -> Operation[Attribute]:
+        """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
+
+        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        """
+        return self._merge(id_, values, if_match, idempotency_key)

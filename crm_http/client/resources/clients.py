@@ -1,0 +1,122 @@
+"""The inputs and operations of clients.
+
+Made by tests/generate_client.py from the entities; do not edit.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Required, TypedDict, Unpack
+from uuid import UUID
+
+from crm_core.model.entities import Client, Note, Task
+from crm_http.client.inputs import FilterValue, NoteInput, TaskInput
+from crm_http.client.listings import ListQuery, listing
+from crm_http.client.operations import D_co, Operation, operation
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithImages
+
+
+class ClientCreate(TypedDict, total=False):
+    """The fields of a new client."""
+
+    name: Required[str]
+    attributes: Mapping[str, object]
+    list_of_tasks: Sequence[TaskInput | Task]
+    list_of_notes: Sequence[NoteInput | Note]
+    list_of_images: list[str] | tuple[str, ...]
+
+
+class ClientUpdate(TypedDict, total=False):
+    """The fields of a client that can be changed."""
+
+    name: str
+    attributes: Mapping[str, object]
+    list_of_tasks: Sequence[TaskInput | Task]
+    list_of_notes: Sequence[NoteInput | Note]
+    list_of_images: list[str] | tuple[str, ...]
+
+
+class ClientMerge(TypedDict, total=False):
+    """The fields of a client that can be merged; None resets a field."""
+
+    name: str
+    attributes: Mapping[str, object] | None
+    list_of_tasks: Sequence[TaskInput | Task] | None
+    list_of_notes: Sequence[NoteInput | Note] | None
+    list_of_images: list[str] | tuple[str, ...] | None
+
+
+class ClientFilters(TypedDict, total=False):
+    """Which clients are listed, and in which order."""
+
+    name: str
+    created_by: int
+    created_at__isnull: bool
+    created_by__isnull: bool
+    attributes: Mapping[str, FilterValue]
+    search: str
+    ordering: Literal["name", "-name", "created_at", "-created_at"]
+
+
+class ClientOperations(RecordOperationsWithImages[D_co, Client]):
+    """The operations of clients."""
+
+    @listing
+    def list(
+        self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Unpack[ClientFilters]
+    ) -> ListQuery[Client]:
+        """Return the clients that match all filters; they are requested page by page while they are read.
+
+        Args:
+            limit: the most records in all.
+            page_size: the records that are requested at once, from 1 to 1,000.
+            filters: what to compare with. None and empty values are refused, as the server would ignore them.
+        """
+        return self._list(limit, page_size, filters)
+
+    @operation
+    def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[ClientCreate]) -> Operation[Client]:
+        """Create a client; return it.
+
+        Args:
+            idempotency_key: a key of your own. A repetition with the same key, for a day and also by a program that
+                was started again, creates nothing and returns the same record. Without one, the client makes a key
+                for its own retries.
+            values: the fields of the record.
+        """
+        return self._create(values, idempotency_key)
+
+    @operation
+    def change(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: Client | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[ClientUpdate],
+    ) -> Operation[Client]:
+        """Set some fields of a client; return it.
+
+        Args:
+            id_: the id of the record.
+            if_match: the record as it was retrieved, or its version. If the record was changed since, nothing is
+                changed and VersionConflictError is raised.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return self._change(id_, values, if_match, idempotency_key)
+
+    @operation
+    def merge(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: Client | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[ClientMerge],
+    ) -> Operation[Client]:
+        """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
+
+        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        """
+        return self._merge(id_, values, if_match, idempotency_key)

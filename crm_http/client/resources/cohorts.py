@@ -1,0 +1,118 @@
+"""The inputs and operations of cohorts.
+
+Made by tests/generate_client.py from the entities; do not edit.
+"""
+
+import datetime as dt
+from typing import Literal, Required, TypedDict, Unpack
+from uuid import UUID
+
+from crm_core.model.entities import Cohort
+from crm_http.client.listings import ListQuery, listing
+from crm_http.client.operations import D_co, Operation, operation
+from crm_http.client.records import PAGE_SIZE, RecordOperations
+
+
+class CohortCreate(TypedDict, total=False):
+    """The fields of a new cohort."""
+
+    name_cohort: Required[str]
+    start_date: dt.date | str | None
+    end_date: dt.date | str | None
+    instructor: int | None
+
+
+class CohortUpdate(TypedDict, total=False):
+    """The fields of a cohort that can be changed."""
+
+    name_cohort: str
+    start_date: dt.date | str | None
+    end_date: dt.date | str | None
+    instructor: int | None
+
+
+class CohortMerge(TypedDict, total=False):
+    """The fields of a cohort that can be merged; None resets a field."""
+
+    name_cohort: str
+    start_date: dt.date | str | None
+    end_date: dt.date | str | None
+    instructor: int | None
+
+
+class CohortFilters(TypedDict, total=False):
+    """Which cohorts are listed, and in which order."""
+
+    name_cohort: str
+    instructor: int
+    start_date__isnull: bool
+    end_date__isnull: bool
+    instructor__isnull: bool
+    search: str
+    ordering: Literal["name_cohort", "-name_cohort", "start_date", "-start_date", "end_date", "-end_date"]
+
+
+class CohortOperations(RecordOperations[D_co, Cohort]):
+    """The operations of cohorts."""
+
+    @listing
+    def list(
+        self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Unpack[CohortFilters]
+    ) -> ListQuery[Cohort]:
+        """Return the cohorts that match all filters; they are requested page by page while they are read.
+
+        Args:
+            limit: the most records in all.
+            page_size: the records that are requested at once, from 1 to 1,000.
+            filters: what to compare with. None and empty values are refused, as the server would ignore them.
+        """
+        return self._list(limit, page_size, filters)
+
+    @operation
+    def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[CohortCreate]) -> Operation[Cohort]:
+        """Create a cohort; return it.
+
+        Args:
+            idempotency_key: a key of your own. A repetition with the same key, for a day and also by a program that
+                was started again, creates nothing and returns the same record. Without one, the client makes a key
+                for its own retries.
+            values: the fields of the record.
+        """
+        return self._create(values, idempotency_key)
+
+    @operation
+    def change(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: Cohort | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[CohortUpdate],
+    ) -> Operation[Cohort]:
+        """Set some fields of a cohort; return it.
+
+        Args:
+            id_: the id of the record.
+            if_match: the record as it was retrieved, or its version. If the record was changed since, nothing is
+                changed and VersionConflictError is raised.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return self._change(id_, values, if_match, idempotency_key)
+
+    @operation
+    def merge(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: Cohort | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[CohortMerge],
+    ) -> Operation[Cohort]:
+        """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
+
+        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        """
+        return self._merge(id_, values, if_match, idempotency_key)

@@ -1,0 +1,115 @@
+"""The inputs and operations of follow-ups.
+
+Made by tests/generate_client.py from the entities; do not edit.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Literal, TypedDict, Unpack
+from uuid import UUID
+
+from crm_core.model.entities import FollowUp
+from crm_http.client.inputs import FilterValue
+from crm_http.client.listings import ListQuery, listing
+from crm_http.client.operations import D_co, Operation, operation
+from crm_http.client.records import PAGE_SIZE, RecordOperations
+
+
+class FollowUpCreate(TypedDict, total=False):
+    """The fields of a new follow-up."""
+
+    attributes: Mapping[str, object]
+    follow_up_date: dt.datetime | str
+    comment: str | None
+
+
+class FollowUpUpdate(TypedDict, total=False):
+    """The fields of a follow-up that can be changed."""
+
+    attributes: Mapping[str, object]
+    follow_up_date: dt.datetime | str
+    comment: str | None
+
+
+class FollowUpMerge(TypedDict, total=False):
+    """The fields of a follow-up that can be merged; None resets a field."""
+
+    attributes: Mapping[str, object] | None
+    follow_up_date: dt.datetime | str | None
+    comment: str | None
+
+
+class FollowUpFilters(TypedDict, total=False):
+    """Which follow-ups are listed, and in which order."""
+
+    follow_up_date__isnull: bool
+    created_at__isnull: bool
+    attributes: Mapping[str, FilterValue]
+    search: str
+    ordering: Literal["follow_up_date", "-follow_up_date", "created_at", "-created_at"]
+
+
+class FollowUpOperations(RecordOperations[D_co, FollowUp]):
+    """The operations of follow-ups."""
+
+    @listing
+    def list(
+        self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Unpack[FollowUpFilters]
+    ) -> ListQuery[FollowUp]:
+        """Return the follow-ups that match all filters; they are requested page by page while they are read.
+
+        Args:
+            limit: the most records in all.
+            page_size: the records that are requested at once, from 1 to 1,000.
+            filters: what to compare with. None and empty values are refused, as the server would ignore them.
+        """
+        return self._list(limit, page_size, filters)
+
+    @operation
+    def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[FollowUpCreate]) -> Operation[FollowUp]:
+        """Create a follow-up; return it.
+
+        Args:
+            idempotency_key: a key of your own. A repetition with the same key, for a day and also by a program that
+                was started again, creates nothing and returns the same record. Without one, the client makes a key
+                for its own retries.
+            values: the fields of the record.
+        """
+        return self._create(values, idempotency_key)
+
+    @operation
+    def change(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: FollowUp | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[FollowUpUpdate],
+    ) -> Operation[FollowUp]:
+        """Set some fields of a follow-up; return it.
+
+        Args:
+            id_: the id of the record.
+            if_match: the record as it was retrieved, or its version. If the record was changed since, nothing is
+                changed and VersionConflictError is raised.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return self._change(id_, values, if_match, idempotency_key)
+
+    @operation
+    def merge(
+        self,
+        id_: UUID | str,
+        /,
+        *,
+        if_match: FollowUp | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[FollowUpMerge],
+    ) -> Operation[FollowUp]:
+        """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
+
+        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        """
+        return self._merge(id_, values, if_match, idempotency_key)

@@ -1,0 +1,1 @@
+"""The files of ``docs_page``: its HTML, style and scripts."""

@@ -1,0 +1,23 @@
+"""The headings of the document, in the order of ``docs/api.md``, each with what is under it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+TAGS: Final[Mapping[str, str]] = {
+    "Authentication": "Log in, log out, and show who the caller is and what they may do.",
+    "Attributes": "The dynamic schema: which attributes clients, services, leads and follow-ups have. "
+    "An attribute must be created before records can hold its values.",
+    "Clients": "The companies and persons that buy training.",
+    "Services": "The students, for whom clients bought training.",
+    "Pipelines": "The sales pipelines, each with the stages that leads go through.",
+    "Leads": "The prospective clients.",
+    "Follow-ups": "The contacts with a student after the sale.",
+    "Cohorts": "The groups of students who start together.",
+    "Enrollments": "The pathways that are taught to cohorts.",
+    "Enrollment details": "Which student is in which enrollment.",
+    "Transfer requests": "The requests of students to move to another cohort.",
+    "Users": "The lists of users, by group. They are read-only: administrators manage users on the command line.",
+    "Webhooks": "HTTP calls to other systems when leads, clients, services or follow-ups change: "
+    "their settings, the log of their deliveries, and what they send.",
+    "About": "This description, the page that shows it, and the health of the server.",
+}

@@ -1,0 +1,31 @@
+"""The documents that adapters store are what the core says that clients see."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_adapters import json_documents
+from crm_core.model.entities import Lead
+from crm_core.model.events import differences
+from crm_core.model.plain_values import plain
+from crm_core.resources import RESOURCES, Resource
+from tests.core.drawn import values_of
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
+@given(data=st.data())
+def test_plain_values_are_the_document_that_clients_see(resource: Resource, data: st.DataObject) -> None:
+    value = data.draw(values_of(resource.entity))
+    document = json.loads(json_documents.encode(value))
+
+    assert plain(value) == document
+    # Once more as text: the order of the members counts, and true is not 1.
+    assert json.dumps(plain(value)) == json.dumps(document)
+
+
+@given(st.none() | values_of(Lead), values_of(Lead))
+def test_plain_changes_are_what_an_event_stores(before: Lead | None, after: Lead) -> None:
+    for changes in (differences(before, after), differences(after, before), differences(after, None)):
+        assert plain(changes) == json.loads(json_documents.encode(changes))

@@ -1,0 +1,279 @@
+"""Write the typed inputs and operations of ``crm_http.client`` from the entities: ``python -m tests.generate_client``.
+
+A type checker needs the fields as text, so they are written into files; ``tests/http/test_client_inputs.py`` fails when
+the files are not what the entities say. What a record may hold is said by its class and by its row in
+``crm_core.resources``, and nothing of it is repeated here.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from crm_core.engine.parameters import filter_parameters
+from crm_core.input.fields import Field, FieldKind, fields_of
+from crm_core.model import entities
+from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.tasks_and_notes import TaskUpdate
+from crm_core.webhooks import entity as webhooks
+
+CLIENT: Final = pathlib.Path(__file__).parents[1] / "crm_http" / "client"
+
+_MADE: Final = "Made by tests/generate_client.py from the entities; do not edit."
+_FILTER_VALUE: Final = """
+#: What a filter by attribute compares with; several values for ``__in``.
+FilterValue: TypeAlias = str | float | Decimal | dt.date | Sequence[str | float | Decimal | dt.date]
+"""
+#: The items of lists in records, which have no operations of their own.
+_ITEMS: Final = (
+    entities.Task,
+    entities.Note,
+    entities.Stage,
+    entities.TeachingAssistant,
+    webhooks.Condition,
+)
+#: How code imports what a file may name, by the name.
+_IMPORTS: Final[Mapping[str, str]] = {
+    "dt": "import datetime as dt",
+    **dict.fromkeys(("Mapping", "Sequence"), "from collections.abc import {}"),
+    **dict.fromkeys(("Literal", "Required", "TypedDict", "Unpack"), "from typing import {}"),
+    "UUID": "from uuid import UUID",
+    **{each.__name__: f"from {each.__module__} import {{}}" for each in _ITEMS},
+    **{row.entity.__name__: f"from {row.entity.__module__} import {{}}" for row in RESOURCES.values()},
+    "WebhookWithSecret": "from crm_http.client.webhook_responses import {}",
+    **dict.fromkeys(
+        (*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue"), "from crm_http.client.inputs import {}"
+    ),
+    **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
+    **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
+    **dict.fromkeys(
+        ("PAGE_SIZE", "RecordOperations", "RecordOperationsWithImages", "RecordOperationsWithTasks"),
+        "from crm_http.client.records import {}",
+    ),
+}
+
+
+def generated() -> dict[pathlib.Path, str]:
+    """Return the text of every file that is made, by its path."""
+    files = {CLIENT / "inputs.py": _inputs()}
+    modules = {module_of(row): row for row in RESOURCES.values()}
+    files |= {CLIENT / "resources" / f"{module}.py": _resource(row) for module, row in modules.items()}
+    files[CLIENT / "resources" / "__init__.py"] = _init(modules)
+    return {path: _formatted(text) for path, text in files.items()}
+
+
+def module_of(resource: Resource) -> str:
+    return resource.path.replace("-", "_")
+
+
+def _inputs() -> str:
+    change = {name: _type(field) for name, field in fields_of(TaskUpdate).items() if name != "task_id"}
+    parts = [
+        _FILTER_VALUE,
+        *(_typed_dict(f"{item.__name__}Input", f"The fields of a {_words(item)}.", _members(item)) for item in _ITEMS),
+        _typed_dict("TaskChange", "The fields of a task that can be changed alone.", change),
+    ]
+    return _module(
+        "The items that lists in records hold, as they are sent.", parts, own=("FilterValue", "TypeAlias", "Decimal")
+    )
+
+
+def _resource(resource: Resource) -> str:
+    name = resource.entity.__name__
+    one, many = resource.label
+    fields = {field: each for field, each in resource.fields.items() if not each.output_only}
+    updates = {field: _type(each) for field, each in fields.items()}
+    merges = {
+        field: kind if fields[field].required or kind.endswith(" | None") else f"{kind} | None"
+        for field, kind in updates.items()
+    }
+    parts = [
+        _typed_dict(f"{name}Create", f"The fields of a new {one}.", _members(resource.entity)),
+        _typed_dict(f"{name}Update", f"The fields of {_article(one)} that can be changed.", updates),
+        _typed_dict(f"{name}Merge", f"The fields of {_article(one)} that can be merged; None resets a field.", merges),
+        _typed_dict(f"{name}Filters", f"Which {many} are listed, and in which order.", _filters(resource)),
+        _operations(resource),
+    ]
+    return _module(f"The inputs and operations of {many}.", parts)
+
+
+def _operations(resource: Resource) -> str:
+    name = resource.entity.__name__
+    one, many = resource.label
+    entity = "WebhookWithSecret" if resource.entity is webhooks.Webhook else name
+    own = "WebhookRecordOperations" if resource.entity is webhooks.Webhook else f"{name}Operations"
+    base = "RecordOperations"
+    if resource.has_tasks_and_notes:
+        base = "RecordOperationsWithImages" if resource.has_images else "RecordOperationsWithTasks"
+    change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
+    return f'''
+class {own}({base}[D_co, {entity}]):
+    """The operations of {many}."""
+
+    @listing
+    def list(
+        self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Unpack[{name}Filters]
+    ) -> ListQuery[{entity}]:
+        """Return the {many} that match all filters; they are requested page by page while they are read.
+
+        Args:
+            limit: the most records in all.
+            page_size: the records that are requested at once, from 1 to 1,000.
+            filters: what to compare with. None and empty values are refused, as the server would ignore them.
+        """
+        return self._list(limit, page_size, filters)
+
+    @operation
+    def create(
+        self, /, *, idempotency_key: str | None = None, **values: Unpack[{name}Create]
+    ) -> Operation[{entity}]:
+        """Create {_article(one)}; return it.
+
+        Args:
+            idempotency_key: a key of your own. A repetition with the same key, for a day and also by a program that
+                was started again, creates nothing and returns the same record. Without one, the client makes a key
+                for its own retries.
+            values: the fields of the record.
+        """
+        return self._create(values, idempotency_key)
+
+    @operation
+    def change(
+        self, id_: UUID | str, /, *, {change}, **values: Unpack[{name}Update]
+    ) -> Operation[{entity}]:
+        """Set some fields of {_article(one)}; return it.
+
+        Args:
+            id_: the id of the record.
+            if_match: the record as it was retrieved, or its version. If the record was changed since, nothing is
+                changed and VersionConflictError is raised.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return self._change(id_, values, if_match, idempotency_key)
+
+    @operation
+    def merge(
+        self, id_: UUID | str, /, *, {change}, **values: Unpack[{name}Merge]
+    ) -> Operation[{entity}]:
+        """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
+
+        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        """
+        return self._merge(id_, values, if_match, idempotency_key)
+'''
+
+
+def _members(entity: type) -> dict[str, str]:
+    """Return the types of the fields that can be sent with a new record, by name."""
+    return {
+        name: f"Required[{_type(field)}]" if field.required else _type(field)
+        for name, field in fields_of(entity).items()
+        if not field.output_only
+    }
+
+
+def _filters(resource: Resource) -> dict[str, str]:
+    members = {
+        parameter: "bool" if operator == "isnull" else _plain_type(resource.fields[name])
+        for parameter, (name, operator) in filter_parameters(resource).items()
+    }
+    if "attributes" in resource.fields:
+        members["attributes"] = "Mapping[str, FilterValue]"
+    members["search"] = "str"
+    if orders := [sign + name for name in resource.ordering for sign in ("", "-")]:
+        members["ordering"] = _literal(orders)
+    return members
+
+
+def _type(field: Field) -> str:
+    return f"{_plain_type(field)} | None" if field.nullable and field.kind != "json" else _plain_type(field)
+
+
+def _plain_type(field: Field) -> str:
+    return _TYPES[field.kind](field)
+
+
+def _literal(options: Sequence[str]) -> str:
+    return f"Literal[{', '.join(f'{option!r}' for option in options)}]"
+
+
+def _texts(field: Field) -> str:
+    # A text is a sequence of texts, too, and no list of them.
+    options = field.limits.get("enum")
+    return f"Sequence[{_literal(options)}]" if options else "list[str] | tuple[str, ...]"
+
+
+_TYPES: Final[Mapping[FieldKind, Callable[[Field], str]]] = {
+    "text": lambda _: "str",
+    "integer": lambda _: "int",
+    "boolean": lambda _: "bool",
+    "date": lambda _: "dt.date | str",
+    "datetime": lambda _: "dt.datetime | str",
+    "date_or_datetime": lambda _: "dt.date | dt.datetime | str",
+    "choice": lambda field: _literal(field.limits["enum"]),
+    "uuid": lambda _: "UUID | str",
+    "items": lambda field: "Sequence[{0}Input | {0}]".format(field.item.__name__ if field.item else ""),
+    "texts": _texts,
+    "mapping": lambda _: "Mapping[str, str]",
+    "attributes": lambda _: "Mapping[str, object]",
+    "json": lambda _: "object",
+}
+
+
+def _typed_dict(name: str, doc: str, members: Mapping[str, str]) -> str:
+    fields = "\n".join(f"    {member}: {kind}" for member, kind in members.items())
+    return f'class {name}(TypedDict, total=False):\n    """{doc}"""\n\n{fields}\n'
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _words(entity: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", entity.__name__).lower()
+
+
+def _module(doc: str, parts: Sequence[str], own: Sequence[str] = ()) -> str:
+    code = "\n\n".join(parts)
+    return f'"""{doc}\n\n{_MADE}\n"""\n\n{_import_lines(code, own)}\n\n{code}'
+
+
+def _import_lines(code: str, own: Sequence[str]) -> str:
+    made = set(re.findall(r"^class (\w+)", code, re.MULTILINE)) | set(own)
+    named = set(re.findall(r"\w+", re.sub(r'""".*?"""|\'[^\']*\'', "", code, flags=re.DOTALL)))
+    lines = [line.format(name) for name, line in _IMPORTS.items() if name in named - made]
+    if "TypeAlias" in own:
+        lines += ["from decimal import Decimal", "from typing import TypeAlias"]
+    return "\n".join(lines)
+
+
+def _init(modules: Mapping[str, Resource]) -> str:
+    lines = [
+        f"from crm_http.client.resources.{module} import {', '.join(_public(row))}" for module, row in modules.items()
+    ]
+    names = sorted(name for row in modules.values() for name in _public(row))
+    exported = "\n".join(f'    "{name}",' for name in names)
+    doc = "The inputs and operations of all resources."
+    return f'"""{doc}\n\n{_MADE}\n"""\n\n' + "\n".join(lines) + f"\n\n__all__ = [\n{exported}\n]\n"
+
+
+def _public(resource: Resource) -> Iterator[str]:
+    name = resource.entity.__name__
+    yield from (f"{name}{kind}" for kind in ("Create", "Filters", "Merge"))
+    yield "WebhookRecordOperations" if resource.entity is webhooks.Webhook else f"{name}Operations"
+    yield f"{name}Update"
+
+
+def _formatted(text: str) -> str:
+    for command in (["check", "--select=I", "--fix", "--quiet"], ["format"]):
+        ruff = [sys.executable, "-m", "ruff", *command, f"--stdin-filename={CLIENT / 'inputs.py'}", "-"]
+        text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
+    return text
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        path.write_text(text)

@@ -1,0 +1,74 @@
+"""What the client's operations take is what the entities say, for type checkers and for people."""
+
+import inspect
+import pydoc
+from collections.abc import Awaitable
+from typing import get_type_hints
+
+import pytest
+
+from crm_core.engine.parameters import is_known, known_parameters
+from crm_core.resources import RESOURCES, Resource
+from crm_http.client import AsyncClient, AsyncListing, Client, Lead, Listing, resources, version_of
+from tests.generate_client import generated
+
+
+def test_the_files_that_are_made_are_what_the_entities_say() -> None:
+    outdated = [path.name for path, text in generated().items() if path.read_text("utf-8") != text]
+
+    assert outdated == [], "run `python -m tests.generate_client`"
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
+def test_every_field_that_can_be_sent_can_be_typed(resource: Resource) -> None:
+    name = resource.entity.__name__
+    create, update, merge = (getattr(resources, f"{name}{kind}") for kind in ("Create", "Update", "Merge"))
+    sendable = [name for name, field in resource.fields.items() if not field.output_only]
+
+    assert list(get_type_hints(create)) == list(get_type_hints(update)) == list(get_type_hints(merge)) == sendable
+    assert create.__required_keys__ == {name for name in sendable if resource.fields[name].required}
+    assert update.__required_keys__ == merge.__required_keys__ == frozenset()
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
+def test_filters_are_those_of_the_server_but_for_how_pages_are_asked_for(resource: Resource) -> None:
+    typed = get_type_hints(getattr(resources, f"{resource.entity.__name__}Filters"))
+    unordered = set() if resource.ordering else {"ordering"}
+    known = {name.partition(".")[0] for name in known_parameters(resource)} - {"limit", "cursor"} - unordered
+
+    assert {name.partition("__")[0] for name in typed} >= known
+    assert all(is_known(resource, "attributes.x" if name == "attributes" else name) for name in typed)
+
+
+def test_help_shows_what_an_operation_takes() -> None:
+    crm = Client("http://crm.example")
+
+    create = pydoc.plain(pydoc.render_doc(crm.clients.create))
+    assert "create(*, idempotency_key: str | None = None, name: str, attributes: " in create
+    assert "list_of_images: list[str] | tuple[str, ...] = ..." in create
+    assert create.split("-> ")[1].startswith("crm_core.model.entities.Client\n    Create a client; return it.")
+    assert inspect.signature(crm.leads.merge).parameters["stage"].annotation == str | None
+    listed = inspect.signature(crm.leads.list)
+    assert list(listed.parameters)[:4] == ["limit", "page_size", "name", "stage"]
+    assert listed.return_annotation == Listing[Lead]
+    assert inspect.getdoc(crm.leads.delete)
+    assert "create(self, /, *, " in pydoc.plain(pydoc.render_doc(resources.LeadOperations))
+
+
+def test_help_says_what_has_to_be_awaited() -> None:
+    crm = AsyncClient("http://crm.example")
+
+    assert inspect.signature(crm.leads.create).return_annotation == Awaitable[Lead]
+    assert inspect.signature(crm.leads.list).return_annotation == AsyncListing[Lead]
+
+
+def test_a_connection_and_its_parts_say_where_they_lead_without_the_token() -> None:
+    crm = Client("https://crm.example/sub", token="secret-token")
+
+    assert repr(crm) == "Client('https://crm.example/sub/')"
+    assert "'/api/leads'" in repr(crm.leads)
+    assert "secret-token" not in repr(crm) + repr(crm.leads)
+
+
+def test_what_was_never_read_has_no_version() -> None:
+    assert version_of(1) is None
