@@ -1,32 +1,20 @@
 """Keeps users, groups and tokens in PostgreSQL."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
-import msgspec
 
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, transaction
-from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
-from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.replica import Replica
-from crm_adapters.postgres.sql.statements import authenticate, query
-from crm_core.errors import NotAuthenticatedError, UnavailableError
+from crm_adapters.postgres.sql.statements import query
+from crm_adapters.postgres.tokens import Tokens
+from crm_core.errors import NotAuthenticatedError
 from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
-
-
-class _Session(NamedTuple):
-    """The user of a token, and the versions of the catalogs at that moment."""
-
-    is_active: bool
-    actor: Actor
-    catalogs: Mapping[str, int]
 
 
 class PostgresAccounts:
@@ -41,44 +29,20 @@ class PostgresAccounts:
     def __init__(self, pool: Pool, *, token_days: int = TOKEN_DAYS, replica: Replica | None = None) -> None:
         self._pool = pool
         self._token_days = token_days
-        self._replica = replica
-        self._sessions: Loader[bytes, _Session] = Loader(self._load_sessions, window=BATCH_WINDOW)
-        self._background: set[asyncio.Task[Any]] = set()
+        self._tokens = Tokens(pool, token_days=token_days, replica=replica)
 
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
         """Return the user whose token has this hash, and the versions of the catalogs at this moment."""
-        session = await self._sessions.load(token)
+        session = await self._tokens.session(token)
         if session is None:
             return None
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         return session.actor, session.catalogs
 
-    async def _load_sessions(self, hashes: list[bytes]) -> Mapping[bytes, _Session]:
-        params = {"hashes": hashes, "token_days": self._token_days}
-        with_written = self._replica is not None and self._replica.notes_writes
-        rows = await self._pool.fetch_again(authenticate(with_written=with_written), params)
-        if self._replica is not None and with_written:
-            for row in rows:
-                self._replica.note(row[1], row[-2])
-        if used := [row[0] for row in rows if row[-1]]:
-            self._touch(used)
-        return {row[0]: _session_of(row) for row in rows}
-
-    def _touch(self, hashes: list[bytes]) -> None:
-        """Record the use in the background, because it may fail or have to wait for a lock."""
-
-        async def touch() -> None:
-            with suppress(UnavailableError):  # the next use records it
-                await self._pool.fetch(query("touch_tokens"), {"hashes": hashes})
-
-        task = asyncio.create_task(touch())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._tokens.close()
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -218,14 +182,6 @@ async def _add_memberships(connection: Connection, user_id: int, groups: Sequenc
     cursor = await connection.execute(query("list_groups"))
     check_groups(groups, [name for name, _ in await cursor.fetchall()])
     await connection.execute(query("add_memberships"), {"user_id": user_id, "groups": groups})
-
-
-def _session_of(row: Row) -> _Session:
-    _, *user, is_active, is_superuser, groups, permissions, catalogs, _, _ = row
-    actor = Actor(
-        user=_user_of(user), groups=tuple(groups), permissions=frozenset(permissions), is_superuser=is_superuser
-    )
-    return _Session(is_active, actor, msgspec.json.decode(catalogs, type=dict[str, int]))
 
 
 def _account_of(row: Row) -> Account:

@@ -74,7 +74,7 @@ def _hidden(names: tuple[str, ...]) -> dict[str, sql.Composable]:
 
 @cache
 def authenticate(*, with_written: bool) -> bytes:
-    """Return the statement that reads the users of tokens, on demand with the last transaction in which each wrote."""
+    """Return the statement that reads tokens, on demand with the last transaction in which each one's user wrote."""
     written = sql.SQL(QUERIES["written"] if with_written else "0")
     return sql.SQL(QUERIES["authenticate"]).format(written=written).as_bytes()
 

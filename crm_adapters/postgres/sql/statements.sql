@@ -138,21 +138,25 @@ on conflict (user_id, key) do update set
 returning key
 
 -- name: authenticate
--- The users of tokens with their permissions, last transactions and the versions of the catalogs, in one snapshot.
+-- Tokens with the ids of their users, the version of the directory and the users' last transactions, in one snapshot.
+select token.hash, user_id, directory.version, {written}, last_used_at < now() - interval '1 minute'
+from token, directory
+where token.hash = any(%(hashes)b) and last_used_at > now() - make_interval(days => %(token_days)s)
+
+-- name: sessions
+-- Users with their permissions, the versions of the catalogs and the version of the directory, in one snapshot.
 select
-    token.hash, app_user.id, username, first_name, last_name, email, is_active, is_superuser,
+    app_user.id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id),
     array(select distinct permission from membership join group_permission using (group_name)
           where user_id = app_user.id),
     (select json_object_agg(entity, version) from catalog),
-    {written},
-    last_used_at < now() - interval '1 minute'
-from token join app_user on app_user.id = token.user_id
-where token.hash = any(%(hashes)b) and last_used_at > now() - make_interval(days => %(token_days)s)
+    directory.version
+from app_user, directory where app_user.id = any(%(users)b)
 
 -- name: written
--- Part of the statement above if there is a replica: the last transaction with an event of the user.
-coalesce((select xid::text::bigint from event where actor = app_user.id order by xid desc limit 1), 0)
+-- Part of `authenticate` if there is a replica: the last transaction with an event of the user.
+coalesce((select xid::text::bigint from event where actor = token.user_id order by xid desc limit 1), 0)
 
 -- name: touch_tokens
 -- Record the use of tokens, at most once a minute for each.
