@@ -130,7 +130,7 @@ def test_nobody_listens_through_it_and_that_is_said_once(
     with caplog.at_level(logging.INFO):
         asyncio.run(listen())
     assert [line for line in caplog.messages if "pooler" in line] == [
-        "a pooler is in between: what other processes commit is looked for once a second"
+        "behind a pooler: other processes' deliveries are looked for once a second"
     ]
     webhook_index = "select count(*) from pg_stat_activity where query ilike 'listen %'"
     assert server.execute(webhook_index) == [(0,)]
