@@ -82,7 +82,7 @@ def refuse_unknown(resource: Resource, name: str, *, is_asked: bool, strict: boo
         raise refuse("unknown", f"Attributes are filtered by {ATTRIBUTE_PREFIX}<name>, such as {_example(name)}.")
     there = [parameter for parameter, (filtered, _) in filter_parameters(resource).items() if filtered == field]
     if there:
-        raise refuse("unknown", f"This filter is not known. By this field there are: {', '.join(there)}.")
+        raise refuse("unknown", f"This filter is not known. The filters of this field are: {', '.join(there)}.")
     raise refuse("unknown", "Lists cannot be filtered by this field.")
 
 
@@ -95,7 +95,7 @@ def counting_problems(params: Mapping[str, str]) -> Mapping[str, Sequence[Proble
     """Return the problems of ``offset`` and ``page`` beside ``limit``: pages have cursors instead of numbers."""
     if not params.get("limit", "").strip():
         return {}
-    text = "Pages have no numbers here. Follow the Link header of each page to the next, or send its cursor."
+    text = "Pages are not numbered. Follow the Link header of each page to the next, or send its cursor."
     return {name: (Problem("unknown", text),) for name in _COUNTED if params.get(name, "").strip()}
 
 

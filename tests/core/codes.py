@@ -30,7 +30,7 @@ CODES: Final[Mapping[str, str]] = {
     "unique": "This field must be unique|This header is set twice|The fields .* must make a unique set",
     "unknown": (
         "This attribute is not defined|This (field|parameter|filter) is not known|Attributes are filtered by"
-        "|Lists cannot be filtered by this field|Pages have no numbers here"
+        "|Lists cannot be filtered by this field|Pages are not numbered"
     ),
     "unknown_placeholder": "Unknown placeholder",
 }

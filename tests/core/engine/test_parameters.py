@@ -31,7 +31,7 @@ DEFINITIONS: dict[str, Attribute] = {
     name: made(Attribute, number, entity="lead", name=name, label=name, type=type_)
     for number, (name, type_) in enumerate([*zip(ATTRIBUTE_TYPES, ATTRIBUTE_TYPES, strict=True), ("été", "text")])
 }
-NO_NUMBERS = ["Pages have no numbers here. Follow the Link header of each page to the next, or send its cursor."]
+NO_NUMBERS = ["Pages are not numbered. Follow the Link header of each page to the next, or send its cursor."]
 
 
 def filters(resource: Resource, params: Mapping[str, str]) -> tuple[Filter, ...]:
@@ -167,15 +167,15 @@ def test_an_attribute_may_stand_in_brackets(sent: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("resource", "name", "problem"),
     [
-        (CLIENTS, "name__foo", "This filter is not known. By this field there are: name."),
-        (CLIENTS, "name[contains]", "This filter is not known. By this field there are: name."),
-        (LEADS, "stage__contains", "This filter is not known. By this field there are: stage, stage__isnull."),
+        (CLIENTS, "name__foo", "This filter is not known. The filters of this field are: name."),
+        (CLIENTS, "name[contains]", "This filter is not known. The filters of this field are: name."),
+        (LEADS, "stage__contains", "This filter is not known. The filters of this field are: stage, stage__isnull."),
         (LEADS, "responsible__in",
-         "This filter is not known. By this field there are: responsible, responsible__isnull."),
+         "This filter is not known. The filters of this field are: responsible, responsible__isnull."),
         (LEADS, "responsible[]",
-         "This filter is not known. By this field there are: responsible, responsible__isnull."),
-        (COHORTS, "start_date", "This filter is not known. By this field there are: start_date__isnull."),
-        (COHORTS, "start_date__gte", "This filter is not known. By this field there are: start_date__isnull."),
+         "This filter is not known. The filters of this field are: responsible, responsible__isnull."),
+        (COHORTS, "start_date", "This filter is not known. The filters of this field are: start_date__isnull."),
+        (COHORTS, "start_date__gte", "This filter is not known. The filters of this field are: start_date__isnull."),
         (CLIENTS, "list_of_tasks", "Lists cannot be filtered by this field."),
         (FOLLOW_UPS, "comment", "Lists cannot be filtered by this field."),
         (FOLLOW_UPS, "service__isnull", "Lists cannot be filtered by this field."),
