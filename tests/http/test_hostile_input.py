@@ -361,7 +361,7 @@ class TestValues:
             ("enrollment", "pathway_name"),
             ("lead", "stage"),
         ):
-            for text in ("n" * 255, "\N{GRINNING FACE}" * 255, "é" * 255, f"{'n' * 255}   ", "\u202e\x01\x7f\u2028"):
+            for text in ("n" * 255, "\N{GRINNING FACE}" * 255, "é" * 255, f"{'n' * 255}   ", "a\u202e\x01\x7f\u2028b"):
                 answer = world.api.patch(world.record(name), {key: text})
                 assert (answer.status_code, answer.json()[key]) == (200, text.strip())
             longer = ["n" * 256, "\N{GRINNING FACE}" * 256, f"{'n' * 255} n"]
@@ -657,10 +657,8 @@ class TestAddresses:
 
     def test_paths_that_are_none_are_not_found(self, world: World) -> None:
         paths = [
-            "/",
             "/%00",
             "/%FF",
-            "/api",
             "/api/%00/",
             "/api/%FF/",
             "/api/nothing/",
@@ -688,7 +686,7 @@ class TestAddresses:
         def requests() -> Iterator[Sent]:
             for name, resource in RESOURCES.items():
                 at = world.collection(name)
-                for bad in ("0", "-1", "1001", "x", "1.5", "1e3", "9" * 5_000, "%D9%A1", "%00", "+1", "2" * 20):
+                for bad in ("0", "-1", "1001", "x", "1.5", "1e3", "9" * 5_000, "%D9%A1", "%00", "%2B1", "2" * 20):
                     yield Sent("GET", f"{at}?limit={bad}")
                 for bad in (
                     "x",

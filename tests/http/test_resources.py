@@ -214,7 +214,7 @@ def test_every_reference_is_a_filter_and_must_exist(world: World) -> None:
         for field, to in resource.references.items()
         if field != resource.parent
     ]
-    assert len(references) == 13
+    assert len(references) == 14
     for name, field, to in references:
         targets = [1, 2] if to == "user" else [world.make(to)["id"] for _ in range(2)]
         missing, malformed = (999, "x") if to == "user" else (NOWHERE, "x")

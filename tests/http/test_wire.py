@@ -378,7 +378,7 @@ BAD_VALUES = {"name": ""}
 ORDER: list[tuple[str, str, Any, int]] = [
     # no such path, before who asks
     (ANYBODY, "GET /nowhere/", None, 404),
-    (ANYBODY, "BREW /api/", None, 404),
+    (ANYBODY, "BREW /nowhere/", None, 404),
     (ANYBODY, "POST /api/clients/{client}/nonsense/", MALFORMED, 404),
     # who asks, before everything that the path has
     (ANYBODY, "GET /api/clients/", None, 401),

@@ -29,3 +29,9 @@ def api(tmp_path: pathlib.Path) -> Iterator[Api]:
             return opened
 
         yield stack.enter_context(on_memory(database))
+
+
+@pytest.fixture
+def memory_api(api: Api) -> Api:
+    """The same here: no worker sends, as in memory."""
+    return api
