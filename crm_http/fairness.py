@@ -47,9 +47,9 @@ class Guests:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._users: OrderedDict[bytes, int] = OrderedDict()
-        # The latest user, and the latest before who is another one.
-        self._latest: tuple[Hashable, float] = ("", -_PRESENCE_SECONDS)
-        self._other: tuple[Hashable, float] = ("", -_PRESENCE_SECONDS)
+        # The latest user with their address, and the latest before who is another one.
+        self._latest: tuple[Hashable, str, float] = ("", "", -_PRESENCE_SECONDS)
+        self._other: tuple[Hashable, str, float] = ("", "", -_PRESENCE_SECONDS)
 
     def welcome(self, token: bytes, address: str) -> Hashable:
         """Return with whom a request shares: the user of its token, or if that is not known, all of its address.
@@ -59,10 +59,12 @@ class Guests:
             address: of the client.
         """
         guest: Hashable = self._users.get(token, address)
-        now = self._clock()
-        if guest != self._latest[0]:
+        latest, latest_address, _ = self._latest
+        # A login, and the first use of a token, count as requests of a user who comes from the same address.
+        is_unnamed = address == latest_address and address in {guest, latest}
+        if guest != latest and not is_unnamed:
             self._other = self._latest
-        self._latest = guest, now
+        self._latest = latest if is_unnamed and guest == address else guest, address, self._clock()
         return guest
 
     def remember(self, token: bytes, user_id: int) -> None:
@@ -74,7 +76,7 @@ class Guests:
 
     def has_others(self, guest: Hashable) -> bool:
         """Return whether somebody else was there lately."""
-        _, seen = self._other if guest == self._latest[0] else self._latest
+        _, _, seen = self._other if guest == self._latest[0] else self._latest
         return self._clock() - seen < _PRESENCE_SECONDS
 
 

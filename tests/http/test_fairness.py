@@ -61,6 +61,18 @@ def test_others_are_there_for_ten_seconds_after_their_latest_request() -> None:
     assert guests.has_others("b")
 
 
+def test_a_login_is_no_other_user() -> None:
+    guests = Guests(Clock())
+    guests.welcome(b"", "10.0.0.1")
+    guests.remember(b"one", 7)
+    guests.welcome(b"one", "10.0.0.1")
+    guests.welcome(b"", "10.0.0.1")
+
+    assert not guests.has_others(7)
+    guests.welcome(b"", "10.0.0.2")
+    assert guests.has_others(7)
+
+
 def test_with_all_places_taken_only_who_has_a_full_share_is_refused() -> None:
     places = Places(4)
     for _ in range(4):
