@@ -76,7 +76,7 @@ class Guests:
 
     def has_others(self, guest: Hashable) -> bool:
         """Return whether somebody else was there lately."""
-        _, _, seen = self._other if guest == self._latest[0] else self._latest
+        _, _, seen = self._other if guest in self._latest[:2] else self._latest
         return self._clock() - seen < _PRESENCE_SECONDS
 
 

@@ -1,7 +1,6 @@
 """A database that cannot keep up: who comes too many is told so soon, and the process is known to live."""
 
 import json
-import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -42,9 +41,6 @@ def ask(port: int, path: str, token: str = "") -> tuple[int, str | None, bytes, 
     return answer.status, answer.headers["Retry-After"], body, time.perf_counter() - began
 
 
-@pytest.mark.skipif(
-    "CI" in os.environ, reason="fair turns keep one user from all connections beside others; to be redone"
-)
 def test_with_all_connections_in_use_others_are_refused_soon_and_health_is_well(loaded: Server, database: str) -> None:
     api = loaded.api()
     with ThreadPoolExecutor(4 * CONNECTIONS) as threads, psycopg.connect(database) as other:
