@@ -49,6 +49,7 @@ def feed_body(event: Event, transaction: str) -> bytes:
         "request_id": event.request_id,
         "transaction": transaction,
         "changes": event.changes,
+        "cause": event.cause,
     }
     return encode(members)
 

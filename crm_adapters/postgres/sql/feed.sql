@@ -100,7 +100,7 @@ with here as (
     limit %(scan)s
 ), found as (
     select
-        scanned.*, resource, record, version, kind, actor, actor_name, request_id, at, xid, changes,
+        scanned.*, resource, record, version, kind, actor, actor_name, request_id, at, xid, changes, cause,
         row_number() over (order by place) as number, sum(pg_column_size(changes)) over (order by place) as bytes
     from scanned join event using (seq)
     where resource = any(%(resources)s::text[])
@@ -123,7 +123,8 @@ left join lateral (
             '{"resource":"', resource, '","record":"', record, '","version":', version, ',"kind":"', kind,
             '","at":"', replace(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z'),
             '","actor":', coalesce(actor::text, 'null'), ',"actor_name":', to_json(actor_name),
-            ',"request_id":', to_json(request_id), ',"transaction":"', xid, '","changes":', changes, '}'), 'UTF8')
+            ',"request_id":', to_json(request_id), ',"transaction":"', xid,
+            '","changes":', changes, ',"cause":', coalesce(cause, '{}'), '}'), 'UTF8')
     from found
     where number <= %(limit)s and (number = 1 or bytes <= %(most_bytes)s)
     order by number
