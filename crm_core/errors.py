@@ -149,9 +149,7 @@ class DuplicateRequestError(Exception):
 class CursorGoneError(CrmError):
     """The change feed cannot be followed from this cursor without a gap: everything must be read again."""
 
-    def __init__(
-        self, detail: str = "This cursor cannot be followed: it is too old, or of another database. Read everything again."
-    ) -> None:
+    def __init__(self, detail: str = "This cursor is too old, or of another database. Read everything again.") -> None:
         super().__init__(detail)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -159,7 +160,7 @@ class PostgresFeed:
     # Pages
 
     async def _load_pages(self, wanted: list[_Wanted]) -> Mapping[_Wanted, FeedPage]:
-        pages = {each: await self._pool.reading(lambda connection, each=each: _read(connection, each)) for each in wanted}
+        pages = {each: await self._pool.reading(partial(_read, wanted=each)) for each in wanted}
         return {each: page for each, page in pages.items() if page is not None}
 
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import struct
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from crm_core.errors import CursorGoneError, invalid
@@ -41,7 +41,7 @@ def write_feed_cursor(position: Position, hidden: int) -> str:
     return base64.urlsafe_b64encode(packed + _CHECKSUM.pack(binascii.crc32(packed))).decode().rstrip("=")
 
 
-def read_feed_cursor(text: str, visible: Set[str]) -> Position:
+def read_feed_cursor(text: str, visible: Collection[str]) -> Position:
     """Return the position of a cursor.
 
     Raises InvalidError for what is no cursor, and CursorGoneError for a cursor that was altered, or whose reader could
@@ -72,6 +72,6 @@ def _unpacked(text: str) -> tuple[bytes, bytes]:
     return packed[: -_CHECKSUM.size], packed[-_CHECKSUM.size :]
 
 
-def hidden_from(visible: Set[str]) -> int:
+def hidden_from(visible: Collection[str]) -> int:
     """Return the resources that somebody who sees ``visible`` cannot see, as the bits of a cursor."""
-    return hidden_bits(RESOURCES.keys() - visible)
+    return hidden_bits(RESOURCES.keys() - set(visible))

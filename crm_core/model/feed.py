@@ -18,6 +18,8 @@ from crm_core.model.plain_values import parse_json
 #: The most events of one page, and the most bytes of their bodies; one event is always given.
 MAX_FEED_PAGE: Final = 1_000
 MAX_FEED_BYTES: Final = 8_000_000
+#: For how many days positions are kept by default.
+FEED_DAYS: Final = 30
 
 
 class Position(NamedTuple):

@@ -1,15 +1,17 @@
 """The change feed: reading it page by page, waiting for news, and following it for hours (decisions 73 to 76)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence, Set
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
 from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.query_strings import read_limit
-from crm_core.errors import CursorGoneError, InvalidError, invalid, not_a_choice
+from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext, RefusedError
@@ -17,6 +19,8 @@ from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.feed import FeedEvent, Position
 from crm_core.ports import Feed
 from crm_core.resources import RESOURCES
+
+logger = logging.getLogger("crm.feed")
 
 #: The value of ``after`` that means the end of the feed.
 NOW: Final = "now"
@@ -30,6 +34,7 @@ CHECK_INTERVAL: Final = 3.0
 #: Seconds after which a stream shows that it lives.
 HEARTBEAT_INTERVAL: Final = 15.0
 _PER_PAGE: Final = 100
+_FORGET_INTERVAL: Final = 3_600.0
 
 #: Authenticates a caller again. Raises NotAuthenticatedError.
 Renew: TypeAlias = Callable[[], Awaitable[Caller]]
@@ -132,6 +137,11 @@ class Reading:
         """Return the cursor after what was read so far."""
         return write_feed_cursor(self.position, self._query.hidden)
 
+    @property
+    def may_wait(self) -> bool:
+        """Return whether the query allows to wait."""
+        return self._query.wait > 0
+
     async def page(self) -> ChangesPage:
         """Return the next page and go on behind it. Raises CursorGoneError."""
         page = await self._feed.read(self.position, self._query.resources, self._query.limit)
@@ -210,6 +220,25 @@ async def read(feed: Feed, who: Caller, params: Mapping[str, str], *, strict: bo
     return page
 
 
+@contextmanager
+def forgetting(feed: Feed, kept: timedelta) -> Iterator[None]:
+    """Stop keeping positions that are older than ``kept``, now and every hour while the block runs."""
+
+    async def forget() -> None:
+        while True:
+            try:
+                await feed.forget(datetime.now(UTC) - kept)
+            except CrmError as error:
+                logger.warning("old positions of the change feed are kept longer: %s", error)
+            await asyncio.sleep(_FORGET_INTERVAL)
+
+    task = asyncio.create_task(forget())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 def visible_resources(actor: Actor) -> frozenset[str]:
     """Return the names of the resources whose changes a user may see."""
     return frozenset(name for name, resource in RESOURCES.items() if actor.may(resource.permission("view")))
@@ -270,7 +299,7 @@ def _read_wait(wait: int) -> int:
     return wait
 
 
-def _require_all(actor: Actor, names: Set[str]) -> None:
+def _require_all(actor: Actor, names: Collection[str]) -> None:
     for name in sorted(names):
         require(actor, RESOURCES[name].permission("view"))
 
