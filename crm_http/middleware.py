@@ -132,7 +132,7 @@ class RequestMiddleware:
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
         state["client_address"] = address = self._addresses.of(scope)
-        state["share"] = share = self._share(scope, address)
+        state["share"] = self._share(scope, address)
         method = state["method"] = scope["method"]
         if method not in _ROUTED:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as

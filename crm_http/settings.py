@@ -17,6 +17,7 @@ import attrs
 
 from crm_core.errors import InvalidError
 from crm_core.model.accounts import TOKEN_DAYS
+from crm_core.model.feed import FEED_DAYS
 from crm_core.rules.accounts import check_password
 from crm_core.rules.images import MAX_IMAGE_BYTES
 from crm_core.webhooks.retries import DELAYS

@@ -107,4 +107,3 @@ class MemoryFeed:
 def _entry(event: Event, position: Position) -> FeedEvent:
     transaction = str(position.tick)
     return FeedEvent(position, event.resource, transaction, json_documents.feed_body(event, transaction))
-

@@ -45,7 +45,7 @@ class FeedEvent:
     Attributes:
         position: the position after this event.
         resource: the name of its resource.
-        transaction: the same for all events of one commit, and different from that of the commits beside it.
+        transaction: the same for all events of one commit, which stand together. Concurrent changes can share a commit.
         body: the event as a JSON object, as clients see it but for its ``id``.
     """
 

@@ -1,8 +1,8 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
 ``records`` has the use cases of every resource; ``accounts`` logs users in, ``users`` manages them; ``webhooks``,
-``uploads`` and ``sweeping`` have the others. ``changes`` reads the change feed, and ``Hooks`` calls functions with it. ``caller`` makes callers with a real clock and real ids, and
-``DeliveryWorker`` sends webhook deliveries.
+``uploads`` and ``sweeping`` have the others. ``changes`` reads the change feed, and ``Hooks`` calls functions with it.
+``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import accounts, changes, records, sweeping, uploads, users, webhooks

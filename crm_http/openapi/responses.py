@@ -102,7 +102,9 @@ def _response(
     media_types: tuple[str, ...] = ("application/json",),
 ) -> Schema:
     named = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)}
-    content = {} if schema is None else {"content": {each: {"schema": _schema_as(each, schema)} for each in media_types}}
+    content = (
+        {} if schema is None else {"content": {each: {"schema": _schema_as(each, schema)} for each in media_types}}
+    )
     return {"description": description, "headers": named, **content}
 
 

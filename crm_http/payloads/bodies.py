@@ -166,7 +166,8 @@ class ChangeEvent:
         actor: the id of the user who made it; null for the system.
         actor_name: that user's name at the time.
         request_id: the id of the request that made it.
-        transaction: the same for all changes of one commit, which follow each other.
+        transaction: the same for all changes of one commit, which follow each other. Concurrent requests can share a
+            commit.
         changes: what changed, by field; an attribute is ``attributes.<name>``, and lists have ``added``, ``removed``,
             ``changed`` and ``order``. Every field of a new or deleted record.
         cause: why the change was made, if the request does not tell.

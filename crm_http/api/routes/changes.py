@@ -52,10 +52,10 @@ class ChangeRoutes:
         if is_stream and (last := header(request, b"last-event-id")):
             params["after"] = last
         reading, page = await Share.of(request.scope).in_turn(
-            changes.begin(
-                self.feed, caller(request), params, waiters=self.waiters, strict=is_strict(request)
-            )
+            changes.begin(self.feed, caller(request), params, waiters=self.waiters, strict=is_strict(request))
         )
+        if request.scope["state"]["method"] == "HEAD":
+            return ASGIResponse(media_type=EVENT_STREAM if is_stream else JSON, headers=_STREAM_HEADERS)
         if is_stream:
             stream = self._stream(request, reading, page)
             return ASGIStreamingResponse(iterator=stream, media_type=EVENT_STREAM, headers=_STREAM_HEADERS)
