@@ -244,9 +244,9 @@ class FeedContract(OnOneLoop):
 
     @fact
     async def test_parameters_are_checked(self, follower: Follower) -> None:
-        for params in ({"limit": "0"}, {"limit": "1001"}, {"wait": "31"}, {"wait": "-1"}, {"resource": "cat"}):
+        for name, value in (("limit", "0"), ("limit", "1001"), ("wait", "31"), ("wait", "-1"), ("resource", "cat")):
             with pytest.raises(InvalidError):
-                await follower.read(**params)
+                await changes.read(follower.feed, follower.who, {name: value})
 
     @fact
     async def test_taking_the_end_then_the_lists_then_following_gives_everything(self, follower: Follower) -> None:

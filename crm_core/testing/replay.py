@@ -44,7 +44,8 @@ def _set_attribute(attributes: dict[str, Any], name: str, value: object) -> None
 def _items(before: list[Any], change: Mapping[str, Any]) -> list[Any]:
     removed = {item["id"] for item in change["removed"]}
     changed = {each["to"]["id"]: each["to"] for each in change["changed"]}
-    items = [changed.get(item["id"], item) for item in before if item["id"] not in removed] + change["added"]
+    items: list[Any] = [changed.get(item["id"], item) for item in before if item["id"] not in removed]
+    items += change["added"]
     if "order" not in change:
         return items
     by_id = {item["id"]: item for item in items}

@@ -49,7 +49,8 @@ def test_a_page_has_what_changed_and_where_to_go_on(api: Api) -> None:
 
 def test_without_a_cursor_everything_that_is_kept_is_read(api: Api) -> None:
     client = api.make("/api/clients/", name="Acme")
-    events, cursor, more = [], "", True
+    events: list[dict[str, Any]] = []
+    cursor, more = "", True
     while more:
         found = page(api, after=cursor, limit=1000)
         events, cursor, more = [*events, *found["events"]], found["next"], found["more"]
@@ -204,9 +205,11 @@ def streaming(server: Server, api: Api, last: str = "", **params: str) -> Iterat
     headers = {"Authorization": f"Token {api.token}", "Accept": "text/event-stream"}
     if last:
         headers["Last-Event-ID"] = last
-    with httpx.Client(base_url=server.client.base_url, timeout=20) as client:
-        with client.stream("GET", PATH, params=params, headers=headers) as answer:
-            yield Stream(answer)
+    with (
+        httpx.Client(base_url=server.client.base_url, timeout=20) as client,
+        client.stream("GET", PATH, params=params, headers=headers) as answer,
+    ):
+        yield Stream(answer)
 
 
 def test_a_stream_sends_what_was_then_that_it_caught_up_then_what_comes(server: Server, postgres_api: Api) -> None:
