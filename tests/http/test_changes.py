@@ -1,8 +1,10 @@
 """The change feed over HTTP: pages, waiting, and streams of server-sent events."""
 
 import json
+import pathlib
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.http.conftest import Api, Server
+from tests.http.conftest import Api, Server, serving
 
 PATH = "/api/changes/"
 
@@ -282,3 +284,23 @@ def test_a_reader_that_does_not_read_is_left_and_costs_no_place(server: Server, 
         for _ in range(20):
             postgres_api.make("/api/clients/", name="x" * 255, list_of_notes=[{"note": "y" * 10_000}] * 50)
         assert page(postgres_api, after=start)["events"]
+
+
+def test_a_signal_to_stop_ends_streams_and_waits_at_once(new_database: Callable[[], str], place: pathlib.Path) -> None:
+    with serving(new_database(), place / "stopped") as server, ThreadPoolExecutor(1) as threads:
+        api = server.api()
+        start = now(api)
+        with streaming(server, api, after=start) as stream:
+            stream.until_caught_up()
+            headers = {"Authorization": f"Token {api.token}"}
+            waiting = threads.submit(
+                httpx.get, f"{server.client.base_url}{PATH}", params={"after": start, "wait": "25"}, headers=headers
+            )
+            time.sleep(0.5)  # nothing tells that a request waits
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            assert stream.is_over()
+            assert waiting.result(10).json()["events"] == []
+            print(f"a stream and a wait ended {time.monotonic() - began:.2f} s after the signal")
+            assert time.monotonic() - began < 2
+        assert server.process.wait(10) == 0

@@ -79,7 +79,9 @@ def test_following_goes_on_when_the_server_was_away(
     monkeypatch.setattr("crm_http.client.changes._PAUSE", 0.1)
     with serving(new_database(), place / "away") as server, ExitStack() as closing:
         crm = closing.enter_context(
-            Client(str(server.client.base_url), token=server.api().token, retry=Retry(first=0.1))
+            Client(
+                str(server.client.base_url), token=server.api().token, retry=Retry(attempts=30, first=0.1, longest=1.0)
+            )
         )
         following = iter(crm.changes.follow(crm.changes.read("now").next))
         crm.leads.create(name="a")
