@@ -66,7 +66,7 @@ class Feed(Protocol):
     """Reads the events of all commits in one order, and keeps the cursors of followers. May raise UnavailableError.
 
     No event ever comes before a position that was given out. What was committed before a call of ``newest`` is before
-    the position that it returns; and where ``read`` finds nothing more, it has looked at what was committed before it.
+    the position that it returns; and a page without ``more`` has all that was committed before the call of ``read``.
     """
 
     async def oldest(self) -> Position:

@@ -89,8 +89,10 @@ class PostgresFeed:
             await self._tick()
         wanted = _Wanted(after, frozenset(resources), limit)
         page = await self._pages.load(wanted)
-        if is_at_end or page is None or page.more or page.events:
+        if is_at_end or page is None or page.more:
             return page
+        if page.events:  # not to wait for another tick; what was committed since comes with the next page
+            return page._replace(more=True)
         # Nothing up to the newest tick that was known: so look for what was committed since.
         if (await self._tick()).id == page.next.tick:
             return page

@@ -69,7 +69,7 @@ class FeedPage(NamedTuple):
     Attributes:
         events: the events that were asked for, in order.
         next: the position after all that was read, also after what was not asked for.
-        more: whether another page can be read at once.
+        more: whether another page can be read at once; it may be empty.
     """
 
     events: Sequence[FeedEvent]

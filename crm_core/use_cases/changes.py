@@ -138,6 +138,11 @@ class Reading:
         return write_feed_cursor(self.position, self._query.hidden)
 
     @property
+    def limit(self) -> int:
+        """Return the most changes of a page."""
+        return self._query.limit
+
+    @property
     def may_wait(self) -> bool:
         """Return whether the query allows to wait."""
         return self._query.wait > 0
@@ -165,20 +170,21 @@ class Reading:
         return page
 
     async def pages(self, page: ChangesPage, renew: Renew) -> AsyncIterator[ChangesPage]:
-        """Yield a page and all that follow it; an empty one at the end, and every HEARTBEAT_INTERVAL.
+        """Yield a page and all that follow it; an empty one where they end, and every HEARTBEAT_INTERVAL.
 
         It ends when the process stops, and raises what `page_within` does.
         """
         yield page
-        last = _now() + HEARTBEAT_INTERVAL
+        last, was_behind = _now() + HEARTBEAT_INTERVAL, page.more
         while not self._waiters.is_stopping:
             if not page.more:
                 await self._news(last)
             await self._check(renew)
             page = await self.page()
-            if page.changes or page.more or _now() >= last:
+            if page.changes or page.more or was_behind or _now() >= last:
                 yield page
                 last = _now() + HEARTBEAT_INTERVAL
+            was_behind = page.more
 
     async def _news(self, last: float) -> None:
         await self._waiters.wait(self._feed.wait(self.position), min(last, _next_check()))

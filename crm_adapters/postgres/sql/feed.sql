@@ -105,6 +105,18 @@ with here as (
     from scanned join event using (seq)
     where resource = any(%(resources)s::text[])
     order by place limit %(limit)s + 1
+), bodies as (
+    -- Sizes as they are stored come first: no more is read and composed than may fit.
+    select
+        number, tick, tag, last, seq, xid::text, resource,
+        convert_to(concat(
+            '{"resource":"', resource, '","record":"', record, '","version":', version, ',"kind":"', kind,
+            '","at":"', replace(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z'),
+            '","actor":', coalesce(actor::text, 'null'), ',"actor_name":', to_json(actor_name),
+            ',"request_id":', to_json(request_id), ',"transaction":"', xid,
+            '","changes":', changes, ',"cause":', coalesce(cause, '{}'), '}'), 'UTF8') as body
+    from found
+    where number <= %(limit)s and (number = 1 or bytes <= %(most_bytes)s)
 ), page as (
     select
         (select count(*) from here) as known,
@@ -117,16 +129,9 @@ from page
 left join lateral (select id, tag from span order by id desc limit 1) as span_end on true
 left join lateral (select tick, tag, last, seq from scanned order by place desc limit 1) as scan_end on true
 left join lateral (
-    select
-        tick, tag, last, seq, xid::text, resource,
-        convert_to(concat(
-            '{"resource":"', resource, '","record":"', record, '","version":', version, ',"kind":"', kind,
-            '","at":"', replace(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z'),
-            '","actor":', coalesce(actor::text, 'null'), ',"actor_name":', to_json(actor_name),
-            ',"request_id":', to_json(request_id), ',"transaction":"', xid,
-            '","changes":', changes, ',"cause":', coalesce(cause, '{}'), '}'), 'UTF8')
-    from found
-    where number <= %(limit)s and (number = 1 or bytes <= %(most_bytes)s)
+    select tick, tag, last, seq, xid, resource, body
+    from (select *, sum(octet_length(body)) over (order by number) as bytes from bodies) as bodies
+    where number = 1 or bytes <= %(most_bytes)s
     order by number
 ) as shown on true
 

@@ -83,7 +83,8 @@ class ChangeRoutes:
             try:
                 async for each in pages:
                     yield _events(each, is_caught_up=is_behind and not each.more)
-                    is_behind = each.more
+                    # A change that has just been made is followed by a look for more, which is no lag.
+                    is_behind = each.more and (is_behind or len(each.changes) in {0, reading.limit})
                     if not is_admitted and not is_behind:
                         return
             except CrmError:
