@@ -115,7 +115,8 @@ class Waiters:
         """End all waits now, and those that begin later at once."""
         self.is_stopping = True
         for timeout in self._timeouts:
-            timeout.reschedule(0)
+            if not timeout.expired():
+                timeout.reschedule(0)
 
 
 class Reading:

@@ -104,7 +104,7 @@ class _Adapters:
             pool=pool,
             outbox_pool=outbox_pool,
             replica=replica,
-            database=PostgresDatabase(pool, outbox.wake, replica=replica, feed=feed),
+            database=PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake),
             outbox=outbox,
             feed=feed,
             waiters=Waiters(),

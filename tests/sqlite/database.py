@@ -261,9 +261,10 @@ class SqliteDatabase:
             self._rows(f"insert into record values (?1, ?2, ?3, ?4, ?5) {kept}", *values)
         else:
             self._rows("delete from record where resource = ? and id = ?", key.resource, str(key.id))
-        event, body = json_documents.encode(write.event), json_documents.feed_body(write.event, str(txn))
+        event = json_documents.encode(write.event).decode()
+        shown = json_documents.feed_body(write.event, str(txn)).decode()
         insert = "insert into event (txn, resource, record, version, event, body) values (?, ?, ?, ?, ?, ?)"
-        self._rows(insert, txn, key.resource, str(key.id), version, event.decode(), body.decode())
+        self._rows(insert, txn, key.resource, str(key.id), version, event, shown)
         for entity in watched | self._watched(key):
             advance = "on conflict (entity) do update set version = version + 1"
             self._rows(f"insert into catalog values (?, 2) {advance}", entity)

@@ -16,7 +16,6 @@ from crm_adapters.postgres.connection.errors import StaleError, staleness, trans
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
-from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.records.commits import Commits, commit_whole_group, groups_of, unchanged_records
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
@@ -57,7 +56,7 @@ class PostgresDatabase:
         pool: the connections; its owner opens and closes it.
         wake: is called after each commit that left deliveries.
         replica: serves reads that name a reader.
-        feed: is woken after each commit.
+        wake_feed: is called after each commit: ``PostgresFeed.wake``.
         after_commit: is called with the events of each commit.
     """
 
@@ -67,13 +66,13 @@ class PostgresDatabase:
         wake: Callable[[], None] = lambda: None,
         *,
         replica: Replica | None = None,
-        feed: PostgresFeed | None = None,
+        wake_feed: Callable[[], None] = lambda: None,
         after_commit: AfterCommit = no_hook,
     ) -> None:
         self._pool = pool
         self._wake = wake
         self._replica = replica
-        self._feed = feed
+        self._wake_feed = wake_feed
         self._after_commit = after_commit
         self._reader = SharedReader(pool)
         self._commits = Commits(pool)
@@ -190,8 +189,8 @@ class PostgresDatabase:
         definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
         if any(map(indexes.concerns, definitions)):
             self.follow_definitions()
-        if self._feed is not None and changes.writes:
-            self._feed.wake()
+        if changes.writes:
+            self._wake_feed()
         call_after_commit(self._after_commit, [write.event for write in changes.writes])
 
     def follow_definitions(self) -> None:

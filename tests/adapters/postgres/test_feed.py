@@ -26,7 +26,7 @@ async def opened(url: str) -> AsyncIterator[OpenedFeed]:
     empty(url)
     async with Pool(url) as pool:
         feed = PostgresFeed(pool)
-        database = PostgresDatabase(pool, feed=feed)
+        database = PostgresDatabase(pool, wake_feed=feed.wake)
         yield OpenedFeed(database, feed)
         await database.close()
         await feed.close()
