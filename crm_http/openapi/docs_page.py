@@ -1,5 +1,6 @@
 """``/docs/``: the document as an interactive page; all its files are in this package."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
@@ -15,6 +16,8 @@ from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routing import everybody
+from crm_http.compression import accepted_coding, compress_file
+from crm_http.entity_tags import entity_tag, in_coding
 
 #: The files of the page by name: where each is in the package, and its media type.
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
@@ -38,10 +41,10 @@ def page_endpoints() -> Iterator[Endpoint]:
     """Return the endpoints of the page and of the files that it loads."""
 
     async def page(request: AnyRequest) -> ASGIResponse:
-        return _asset(request, "")
+        return await _asset(request, "")
 
     async def asset(request: AnyRequest) -> ASGIResponse:
-        return _asset(request, request.path_params["name"])
+        return await _asset(request, request.path_params["name"])
 
     declare = partial(
         Endpoint,
@@ -74,13 +77,23 @@ def page_endpoints() -> Iterator[Endpoint]:
     )
 
 
-def _asset(request: AnyRequest, name: str) -> ASGIResponse:
+async def _asset(request: AnyRequest, name: str) -> ASGIResponse:
     if name not in ASSETS:
         raise NotFoundError
+    coding = accepted_coding(header(request, b"accept-encoding").encode("latin-1"))
     content, tag, media_type = _load(name)
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
+    headers = {
+        "ETag": in_coding(tag, coding) if coding else tag,
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": _POLICY,
+        "Vary": "Accept-Encoding",
+    }
     if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if coding:
+        # In a thread, because the first time takes long.
+        content = await asyncio.to_thread(_compressed, name, coding)
+        headers["Content-Encoding"] = coding
     return ASGIResponse(body=content, media_type=media_type, headers=headers)
 
 
@@ -88,4 +101,9 @@ def _asset(request: AnyRequest, name: str) -> ASGIResponse:
 def _load(name: str) -> tuple[bytes, str, str]:
     path, media_type = ASSETS[name]
     content = files("crm_http.openapi.docs_page_assets").joinpath(path).read_bytes()
-    return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"', media_type
+    return content, entity_tag(hashlib.sha256(content).hexdigest()[:16]), media_type
+
+
+@cache
+def _compressed(name: str, coding: str) -> bytes:
+    return compress_file(_load(name)[0], coding)
