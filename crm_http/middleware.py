@@ -106,8 +106,8 @@ class RequestMiddleware:
         self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
         self._observers = observers
-        origins = site.cors_origins if site else ()
-        self.cross_origin = CrossOrigin(origins) if origins else None
+        self._site = site or Site()
+        self.cross_origin = CrossOrigin(self._site.cors_origins) if self._site.cors_origins else None
 
     @property
     def in_flight(self) -> int:
@@ -122,6 +122,11 @@ class RequestMiddleware:
         began = time.perf_counter()
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
+        state["root_path"], path = self._site.locate(scope)
+        if path != scope["path"] or scope.get("root_path"):
+            # The router would remove a root path wherever it occurs.
+            scope = {**scope, "path": path, "root_path": ""}
+        state["scheme"] = self._addresses.scheme(scope)
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
         state["client_address"] = address = self._addresses.of(scope)
