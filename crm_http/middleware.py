@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -49,6 +50,13 @@ _DEFAULT_HEADERS: Final = [
 #: Seconds that a user who has more than a share is kept waiting for a refusal while others are there. Most clients try
 #: again at once, and answering that would take the time that the others need.
 _REFUSAL_DELAY: Final = 0.5
+#: Methods of requests that have no body, as a rule; the rest of a body is not waited for.
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What is read of a body that no handler has read to its end, before the answer: at most so many bytes, as long as
+#: pieces follow each other within so many seconds. A server that closes a connection on which bytes wait resets it,
+#: and a client that is still sending then loses the answer (RFC 9112, 9.6).
+_MAX_DRAINED: Final = 16_000_000
+_DRAIN_SECONDS: Final = 1.0
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
 _CLIENT_CLOSED: Final = 499
 
@@ -256,6 +264,10 @@ class _RequestScope:
     async def send(self, message: Message) -> None:
         """Send the head of the answer, or a piece of its body."""
         if message["type"] == "http.response.start":
+            if not self._is_read and _sends_body(self._scope):
+                await self._drain()
+                if not self._is_read:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             self.status = message["status"]
             self.ends()
             message["headers"] = self._completed(message["status"], message["headers"])
@@ -265,6 +277,22 @@ class _RequestScope:
             await self._send_piece(message)
         else:
             await self._send(message)
+
+    async def _drain(self) -> None:
+        """Read the rest of the body, so that the client can read the answer."""
+        if not self._is_begun and _waits_to_send(self._scope):
+            return
+        self.ends()
+        left = _MAX_DRAINED
+        with self._middleware.places.away(self.share.guest), suppress(TimeoutError):
+            async with asyncio.timeout(self._middleware.limits.body_seconds):
+                while left > 0 and not self._is_read:
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        message = await self._receive()
+                    if message["type"] != "http.request":
+                        return
+                    left -= len(message["body"])
+                    self._is_read = not message["more_body"]
 
     def _completed(self, status: int, headers: Headers) -> list[tuple[bytes, bytes]]:
         """Return the headers of the answer with those that every answer has."""
@@ -317,6 +345,18 @@ def _is_canonical(scope: HTTPScope) -> bool:
     """
     path = scope.get("raw_path") or scope["path"].encode()
     return b"//" not in path and b"%2f" not in path and b"%2F" not in path
+
+
+def _sends_body(scope: HTTPScope) -> bool:
+    """Return whether the request has a body."""
+    return scope["state"]["method"] not in _WITHOUT_BODY and any(
+        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
+    )
+
+
+def _waits_to_send(scope: HTTPScope) -> bool:
+    """Return whether the client sends the body only if it is asked for (RFC 9110, 10.1.1)."""
+    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 def _request_id(scope: HTTPScope) -> bytes:
