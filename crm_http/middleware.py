@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -44,6 +45,13 @@ _DEFAULT_HEADERS: Final = [
 #: Seconds that a user who has more than a share is kept waiting for a refusal while others are there. Most clients try
 #: again at once, and answering that would take the time that the others need.
 _REFUSAL_DELAY: Final = 0.5
+#: Methods of requests that have no body, as a rule; the rest of a body is not waited for.
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What is read of a body that no handler has read to its end, before the answer: at most so many bytes, as long as
+#: pieces follow each other within so many seconds. A server that closes a connection on which bytes wait resets it,
+#: and a client that is still sending then loses the answer (RFC 9112, 9.6).
+_MAX_DRAINED: Final = 16_000_000
+_DRAIN_SECONDS: Final = 1.0
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
 _CLIENT_CLOSED: Final = 499
 
@@ -116,7 +124,7 @@ class RequestMiddleware:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
-        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", share=share)
+        request = _RequestScope(self, receive, send, request_id, scope, share)
         self.places.enter(share.guest)
         try:
             await self._serve(scope, request)
@@ -174,6 +182,7 @@ class _RequestScope:
         "_middleware",
         "_receive",
         "_request_id",
+        "_scope",
         "_send",
         "is_stalled",
         "share",
@@ -186,15 +195,15 @@ class _RequestScope:
         receive: Receive,
         send: Send,
         request_id: bytes,
-        *,
-        is_head: bool,
+        scope: HTTPScope,
         share: Share,
     ) -> None:
         self._middleware = middleware
         self._receive = receive
         self._send = send
         self._request_id = request_id
-        self._is_head = is_head
+        self._scope = scope
+        self._is_head = scope["state"]["method"] == "HEAD"
         self._is_begun = self._is_read = self._is_running = False
         self.share = share
         self.is_stalled = False
@@ -235,6 +244,10 @@ class _RequestScope:
     async def send(self, message: Message) -> None:
         """Send the head of the answer, or a piece of its body."""
         if message["type"] == "http.response.start":
+            if not self._is_read and _sends_body(self._scope):
+                await self._drain()
+                if not self._is_read:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             self.status = message["status"]
             self.ends()
             present = {name for name, _ in message["headers"]}
@@ -246,6 +259,22 @@ class _RequestScope:
             await self._send_piece(message)
         else:
             await self._send(message)
+
+    async def _drain(self) -> None:
+        """Read the rest of the body, so that the client can read the answer."""
+        if not self._is_begun and _waits_to_send(self._scope):
+            return
+        self.ends()
+        left = _MAX_DRAINED
+        with self._middleware.places.away(self.share.guest), suppress(TimeoutError):
+            async with asyncio.timeout(self._middleware.limits.body_seconds):
+                while left > 0 and not self._is_read:
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        message = await self._receive()
+                    if message["type"] != "http.request":
+                        return
+                    left -= len(message["body"])
+                    self._is_read = not message["more_body"]
 
     async def _send_piece(self, message: Message) -> None:
         try:
@@ -273,6 +302,18 @@ def _is_canonical(scope: HTTPScope) -> bool:
     """
     path = scope.get("raw_path") or scope["path"].encode()
     return b"//" not in path and b"%2f" not in path and b"%2F" not in path
+
+
+def _sends_body(scope: HTTPScope) -> bool:
+    """Return whether the request has a body."""
+    return scope["method"] not in _WITHOUT_BODY and any(
+        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
+    )
+
+
+def _waits_to_send(scope: HTTPScope) -> bool:
+    """Return whether the client sends the body only if it is asked for (RFC 9110, 10.1.1)."""
+    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 def _request_id(scope: HTTPScope) -> bytes:
