@@ -111,6 +111,27 @@ class IssuedToken:
 
 
 @attrs.frozen(kw_only=True)
+class OwnToken:
+    """A token as its user sees one (decision 88).
+
+    Attributes:
+        id: the id of the token, by which it can be revoked.
+        prefix: the first characters of the token, which itself is not stored.
+        permissions: what the token is narrowed to; None if it may do whatever its user may.
+        is_current: whether it is the token of this request.
+        created_at: when it was issued.
+        last_used_at: when it was last used, exact to a minute.
+    """
+
+    id: UUID
+    prefix: str
+    permissions: tuple[str, ...] | None
+    is_current: bool
+    created_at: dt.datetime
+    last_used_at: dt.datetime
+
+
+@attrs.frozen(kw_only=True)
 class Actor:
     """The user who makes a request, with the permissions that they have in it.
 

@@ -86,3 +86,79 @@ def test_a_narrow_token_ends_by_itself_as_any_does(api: Api) -> None:
 
     assert reader.delete("/api-token-auth/").status_code == 204
     assert reader.get("/api/me/").status_code == 401
+
+
+def tokens_of(api: Api, **params: Any) -> list[dict[str, Any]]:
+    answer = api.get("/api/tokens/", params=params)
+    assert answer.status_code == 200, answer.text
+    tokens: list[dict[str, Any]] = answer.json()
+    return tokens
+
+
+def test_a_user_lists_their_own_tokens_newest_first_and_never_the_token(api: Api) -> None:
+    api.people.add("ann", "Sales")
+    first, second = api.as_user("ann"), api.as_user("ann")
+    reader = narrow(api, "app.view_lead", "app.view_client", username="ann")
+    listed = tokens_of(first)
+
+    assert [token["prefix"] for token in listed] == [reader.token[:8], second.token[:8], first.token[:8]]
+    assert [token["is_current"] for token in listed] == [False, False, True]
+    assert [token["permissions"] for token in listed] == [["app.view_client", "app.view_lead"], None, None]
+    assert list(listed[0]) == ["id", "prefix", "permissions", "is_current", "created_at", "last_used_at"]
+    assert first.token not in str(listed)
+    assert listed == sorted(listed, key=lambda token: str(token["created_at"]), reverse=True)
+
+
+def test_tokens_are_listed_in_pages(api: Api) -> None:
+    for _ in range(3):
+        api.as_user("admin")
+    first = api.get("/api/tokens/?limit=3")
+    rest = api.get(first.links["next"]["url"])
+
+    assert [len(page.json()) for page in (first, rest)] == [3, 1]
+    assert "next" not in rest.links
+    assert [token["id"] for page in (first, rest) for token in page.json()] == [token["id"] for token in tokens_of(api)]
+    for query, problem in (
+        ("limit=0", {"limit": ["Ensure this value is greater than or equal to 1."]}),
+        ("limit=1001", {"limit": ["Ensure this value is less than or equal to 1000."]}),
+        ("cursor=x", {"cursor": ["Invalid cursor"]}),
+    ):
+        answer = api.get(f"/api/tokens/?{query}")
+        assert (answer.status_code, answer.json()) == (400, problem)
+
+
+def test_a_user_revokes_one_of_their_own_tokens(api: Api) -> None:
+    api.people.add("ann", "Sales")
+    ann, lost, kept = (api.as_user("ann") for _ in range(3))
+    [id_] = [token["id"] for token in tokens_of(ann) if token["prefix"] == lost.token[:8]]
+
+    assert api.delete(f"/api/tokens/{id_}/").status_code == 404, "an administrator has no such token"
+    assert ann.delete(f"/api/tokens/{id_}/").status_code == 204
+    assert ann.delete(f"/api/tokens/{id_}/").status_code == 404
+    assert [each.get("/api/me/").status_code for each in (ann, lost, kept)] == [200, 401, 200]
+    [own] = [token["id"] for token in tokens_of(ann) if token["is_current"]]
+    assert ann.delete(f"/api/tokens/{own}/").status_code == 204
+    assert [each.get("/api/me/").status_code for each in (ann, kept)] == [401, 200]
+
+
+def test_a_narrow_token_lists_and_revokes_itself_alone(api: Api) -> None:
+    reader = narrow(api, "app.view_lead")
+    [full] = [token["id"] for token in tokens_of(api) if token["is_current"]]
+    [own] = tokens_of(reader)
+
+    assert (own["prefix"], own["is_current"]) == (reader.token[:8], True)
+    assert [token["id"] for token in tokens_of(reader, limit=1)] == [own["id"]]
+    assert "next" not in reader.get("/api/tokens/?limit=1").links
+    assert reader.delete(f"/api/tokens/{full}/").status_code == 404
+    assert api.get("/api/me/").status_code == 200
+    assert reader.delete(f"/api/tokens/{own['id']}/").status_code == 204
+    assert reader.get("/api/me/").status_code == 401
+
+
+def test_the_lists_of_tokens_are_for_users(api: Api) -> None:
+    [own] = tokens_of(api)
+
+    assert api.anonymous().get("/api/tokens/").status_code == 401
+    assert api.anonymous().delete(f"/api/tokens/{own['id']}/").status_code == 401
+    assert api.post("/api/tokens/", {}).status_code == 405
+    assert api.get(f"/api/tokens/{own['id']}/").status_code == 405
