@@ -1,8 +1,8 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
 ``records`` has the use cases of every resource; ``accounts`` logs users in, ``tokens`` lists and revokes their own
-tokens, ``users`` manages users; ``webhooks``, ``uploads`` and ``sweeping`` have the others. ``caller`` makes callers with
-a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+tokens, ``users`` manages users; ``webhooks``, ``uploads`` and ``sweeping`` have the others. ``caller`` makes callers
+with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import accounts, records, sweeping, tokens, uploads, users, webhooks

@@ -84,7 +84,11 @@ class Api(OperationGroup[D_co], Generic[D_co]):
 
     @operation
     def users(self, listed: Literal["instructors", "tas", "sales", "operations"]) -> Operation[tuple[User, ...]]:
-        """Return one of the lists of users."""
+        """Return the active users of a group.
+
+        Args:
+            listed: the group; ``tas`` are the teacher assistants.
+        """
         return Operation(method="GET", path=f"/api/{listed}/", read=lambda response: decode(response, tuple[User, ...]))
 
     @operation

@@ -29,5 +29,9 @@ class TokenOperations(OperationGroup[D_co]):
 
     @operation
     def revoke(self, id_: UUID | str, /) -> Operation[None]:
-        """Revoke a token by its id; it does not work from the next request on."""
+        """Revoke a token; it does not work from the next request on.
+
+        Args:
+            id_: the id of the token.
+        """
         return Operation(method="DELETE", path=below(_PATH, id_), read=lambda _: None)
