@@ -1,10 +1,13 @@
 """Narrow tokens, and a user's own tokens: what each may do, and that none gets more."""
 
+import re
 from typing import Any
 
 import pytest
 
+from crm_core.model.permissions import PERMISSIONS
 from tests.http.conftest import PASSWORD, Api
+from tests.http.test_routes import ROUTES
 
 
 def narrow(api: Api, *permissions: str, username: str = "admin") -> Api:
@@ -40,6 +43,20 @@ def test_a_narrow_token_of_a_superuser_is_that_of_no_superuser(api: Api) -> None
     assert reader.get("/api/leads/").status_code == 200
     assert reader.get("/api/clients/").status_code == 403
     assert len(api.get("/api/me/").json()["permissions"]) == 48
+
+
+@pytest.mark.parametrize("needed", sorted({needed for *_, needed in ROUTES if isinstance(needed, str)}))
+def test_without_a_permission_a_superuser_is_refused_every_operation_that_needs_it(
+    memory_api: Api, needed: str
+) -> None:
+    all_others = narrow(memory_api, *(PERMISSIONS - {needed}))
+    paths = [(method, path) for method, path, permission in ROUTES if permission == needed]
+    answers = {
+        (method, path): all_others.request(method, re.sub(r"{\w+:str}", "01890000-0000-7000-8000-000000000000", path))
+        for method, path in paths
+    }
+
+    assert {place: answer.status_code for place, answer in answers.items()} == dict.fromkeys(paths, 403)
 
 
 @pytest.mark.parametrize(
