@@ -151,8 +151,9 @@ on conflict (user_id, key) do update set
 returning key
 
 -- name: authenticate
--- Tokens with the ids of their users, the version of the directory and the users' last transactions, in one snapshot.
-select token.hash, user_id, directory.version, {written}, last_used_at < now() - interval '1 minute'
+-- Tokens with the ids of their users, the version of the directory and the users' last transactions, in one snapshot,
+-- and with what each token is narrowed to.
+select token.hash, user_id, directory.version, {written}, token.permissions, last_used_at < now() - interval '1 minute'
 from token, directory
 where token.hash = any((select %(hashes)b::bytea[])::bytea[]) and last_used_at > now() - make_interval(days => %(token_days)s)
 
@@ -189,8 +190,8 @@ where id = %(user_id)s and password_hash = coalesce(%(if_hash)s::text, password_
 with gone as (
     delete from token where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
 )
-insert into token (hash, user_id, prefix)
-select %(hash)s, id, %(prefix)s from app_user
+insert into token (id, hash, user_id, prefix, permissions)
+select %(id)s, %(hash)s, id, %(prefix)s, %(permissions)s::text[] from app_user
 where id = %(user_id)s and is_active and password_hash = coalesce(%(if_hash)s::text, password_hash)
 for share
 returning hash
@@ -203,10 +204,21 @@ delete from token
 where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix)
 returning hash
 
+-- name: revoke_token_of
+delete from token
+where user_id = %(user_id)s and id = %(id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+returning hash
+
+-- name: find_token
+select id, prefix, permissions, created_at, last_used_at from token
+where hash = %(hash)s and last_used_at > now() - make_interval(days => %(token_days)s)
+
 -- name: list_tokens
-select prefix, created_at, last_used_at from token
+-- Null parameters limit nothing.
+select id, prefix, permissions, created_at, last_used_at from token
 where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
-order by created_at
+    and (%(before)s::timestamptz is null or (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
+order by created_at desc, id desc limit %(limit)s::bigint
 
 -- name: members
 select id, username, first_name, last_name, email
