@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -42,8 +43,13 @@ class PipelineFilters(TypedDict, total=False):
     """Which pipelines are listed, and in which order."""
 
     name: str
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
+    updated_at__isnull: bool
     search: str
-    ordering: Literal["name", "-name"]
+    ordering: Literal["name", "-name", "updated_at", "-updated_at"]
 
 
 class PipelineOperations(RecordOperations[D_co, Pipeline]):
