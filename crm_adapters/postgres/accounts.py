@@ -13,7 +13,17 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import query
 from crm_adapters.postgres.tokens import Tokens
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, NewToken, User, UserChange, normal_username
+from crm_core.model.accounts import (
+    TOKEN_DAYS,
+    Account,
+    Authentication,
+    IssuedToken,
+    NewToken,
+    User,
+    UserChange,
+    normal_username,
+)
+from crm_core.model.records import Key
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
 
@@ -32,14 +42,14 @@ class PostgresAccounts:
         self._token_days = token_days
         self._tokens = Tokens(pool, token_days=token_days, replica=replica)
 
-    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+    async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:
         """Return the user whose token has this hash, and the versions of the catalogs at this moment."""
-        session = await self._tokens.session(token)
+        session = await self._tokens.session(token, ahead)
         if session is None:
             return None
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
-        return session.actor, session.catalogs
+        return Authentication(session.actor, session.catalogs, session.ahead)
 
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""

@@ -170,7 +170,7 @@ def _next_version(before: Record | None) -> int:
 
 
 def _expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
-    known = yield Needs(records=frozenset({key})) | _catalog_needs(resource, who)
+    known = yield Needs(records=frozenset({key}), ahead=who.ahead) | _catalog_needs(resource, who)
     record = existing_record(resource, key, parent, known)
     if expected is not None and record.version not in expected:
         raise VersionConflictError(record.version)
