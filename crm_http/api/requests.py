@@ -47,18 +47,6 @@ def header(request: AnyRequest, name: bytes) -> str:
     return ",".join([value.decode("latin-1") for key, value in request.scope["headers"] if key == name])
 
 
-def root_path(request: AnyRequest) -> str:
-    """Return the path below which the app is served, such as ``/crm``; empty for the root of its host."""
-    path = request.scope["state"]["root_path"]
-    assert isinstance(path, str)  # noqa: S101  # the middleware put it there
-    return path
-
-
-def site_url(request: AnyRequest) -> str:
-    """Return the URL of the app, as the client knows it, without a slash at the end."""
-    return f"{request.scope['state']['scheme']}://{request.url.netloc}{root_path(request)}"
-
-
 def media_type(request: AnyRequest) -> str:
     """Return the content type without its parameters, in lower case."""
     return header(request, b"content-type").partition(";")[0].strip().lower()
