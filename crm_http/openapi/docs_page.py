@@ -76,7 +76,7 @@ def page_endpoints() -> Iterator[Endpoint]:
         id="docs_asset",
         summary="Retrieve a file that the page loads or links",
         description="Among them `api.md`, the documentation in prose.",
-        path_parameters={"name": {"type": "string", "description": "The name of the file."}},
+        path_parameters={"name": {"type": "string", "description": "The name of the file.", "example": "api.md"}},
     )
 
 

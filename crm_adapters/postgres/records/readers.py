@@ -24,7 +24,8 @@ from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 BATCH: Final = 500
 
 
-_TABLES: Final = {"user": "app_user"}
+#: The statements that find users, by the names that keys have for them; other resources have tables of their own.
+_USERS: Final = {"user": "users", ACTIVE_USER: "active_users"}
 
 
 class Reader(Protocol):
@@ -158,7 +159,7 @@ class LockingReader(Lookups):
 
 async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
     """Return which ids of a resource, or of users, exist."""
-    statement = query("active_users") if resource == ACTIVE_USER else query("existing", _TABLES.get(resource, resource))
+    statement = query(_USERS[resource]) if resource in _USERS else query("existing", resource)
     storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
     return {id_ for (id_,) in await fetch(connection, statement, {"ids": storable})}
 
