@@ -5,6 +5,7 @@ The framework's own decoding answers some bad input with 500, so bodies are deco
 """
 
 import asyncio
+import codecs
 import hashlib
 import json
 import re
@@ -201,6 +202,8 @@ def _parse_error(reason: str) -> RequestError:
 
 def _reason(body: bytes) -> str:
     """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
+    if body.startswith(codecs.BOM_UTF8):  # Python's words explain how to read it in Python
+        return "The body begins with a byte order mark, which JSON must not have (RFC 8259, 8.1)"
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
     except RecursionError:
