@@ -77,7 +77,7 @@ class PostgresAccounts:
 
     async def find_token(self, token: bytes) -> IssuedToken | None:
         """Return the token with this hash, if it has not expired."""
-        rows = await self._pool.fetch(query("find_token"), {"hash": token, "token_days": self._token_days})
+        rows = await self._pool.fetch_again(query("find_token"), {"hash": token, "token_days": self._token_days})
         return _token_of(rows[0]) if rows else None
 
     async def list_tokens(
@@ -86,7 +86,7 @@ class PostgresAccounts:
         """Return the tokens of a user that have not expired, the newest first."""
         created_at, id_ = before or (None, None)
         params = {"user_id": user_id, "limit": limit, "before": created_at, "before_id": id_}
-        rows = await self._pool.fetch(query("list_tokens"), params | {"token_days": self._token_days})
+        rows = await self._pool.fetch_again(query("list_tokens"), params | {"token_days": self._token_days})
         return [_token_of(row) for row in rows]
 
     async def revoke_token(self, token: bytes) -> bool:
