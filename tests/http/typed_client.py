@@ -20,6 +20,7 @@ from crm_http.client import (
     Lead,
     Listing,
     ListPage,
+    OwnToken,
     UploadedImage,
     WatchedRecord,
     WebhookEvent,
@@ -47,6 +48,9 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.changes.read("now"), ChangesPage)
     assert_type(crm.changes.follow("now", resources=["lead"]), Following)
     assert_type(other.changes.follow("now"), AsyncFollowing)
+    assert_type(crm.tokens.list(limit=5), Listing[OwnToken])
+    assert_type(other.tokens.list(), AsyncListing[OwnToken])
+    assert_type(other.tokens.revoke(key), Awaitable[None])
 
 
 async def items(crm: Client, other: AsyncClient) -> None:
