@@ -7,6 +7,7 @@ from uuid import UUID
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedEvent
+from crm_core.model.plain_values import plain
 from crm_core.resources import RESOURCES
 
 
@@ -31,6 +32,7 @@ def _applied(before: dict[str, Any] | None, event: Event) -> dict[str, Any]:
             document[name] = _items(document[name], change) if "added" in change else change["to"]
     if "attributes" in fields:
         document["attributes"] = attributes
+    document |= {"updated_at": plain(event.at), "updated_by": event.actor}
     return {name: document[name] for name in fields}
 
 
