@@ -19,16 +19,13 @@ from crm_core.engine.feed_cursors import write_feed_cursor
 from crm_core.errors import CursorGoneError, InvalidError, PermissionDeniedError
 from crm_core.model.accounts import Caller
 from crm_core.model.feed import FeedEvent, Position
-from crm_core.model.plain_values import json_text, parse_json
-from crm_core.model.records import Key
+from crm_core.model.plain_values import parse_json
 from crm_core.ports import Database, Feed
-from crm_core.resources import CLIENTS, COHORTS, LEADS, PIPELINES, RESOURCES, SERVICES, TRANSFER_REQUESTS, WEBHOOKS
-from crm_core.testing.replay import replayed
+from crm_core.resources import CLIENTS, COHORTS, LEADS, PIPELINES, SERVICES, TRANSFER_REQUESTS, WEBHOOKS
+from crm_core.testing.replay import ALL, all_events, assert_replayed
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases import changes, records
 from crm_core.use_cases.changes import ChangesPage, Waiters
-
-ALL = frozenset(RESOURCES)
 
 
 class OpenedFeed(NamedTuple):
@@ -47,14 +44,7 @@ class Follower(Scene):
 
     async def after(self, position: Position, limit: int = 1_000) -> Sequence[FeedEvent]:
         """Return all events after a position, read in pages of a size."""
-        found: list[FeedEvent] = []
-        is_more = True
-        while is_more:
-            page = await self.feed.read(position, ALL, limit)
-            assert page is not None
-            assert len(page.events) <= limit
-            found, position, is_more = [*found, *page.events], page.next, page.more
-        return found
+        return await all_events(self.feed, position, limit)
 
     async def read(self, who: Caller | None = None, **params: str) -> ChangesPage:
         """Return a page as a caller reads it."""
@@ -310,17 +300,3 @@ class FeedContract(OnOneLoop):
         await follower.delete(LEADS, ids["lead"])
 
         await assert_replayed(follower.db, await follower.after(start))
-
-
-async def assert_replayed(db: Database, events: Sequence[FeedEvent]) -> None:
-    """Check that the events give the documents that the database has, byte for byte but for secrets."""
-    for (resource, id_), document in replayed(events).items():
-        stored = await db.get(Key(resource, id_))
-        assert (stored is None) == (document is None)
-        if stored is not None and document is not None:
-            secret = [name for name, field in RESOURCES[resource].fields.items() if field.redact is not None]
-            expected = parse_json(stored.body)
-            for name in secret:
-                del expected[name], document[name]
-            assert json_text(document) == json_text(expected)
-            assert secret or json_text(document).encode() == stored.body

@@ -16,7 +16,8 @@ from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_core.model.feed import MAX_FEED_BYTES
 from crm_core.resources import CLIENTS, SERVICES, TRANSFER_REQUESTS
 from crm_core.testing import FeedContract, OpenedFeed
-from crm_core.testing.feeds import ALL, Follower, versions
+from crm_core.testing.feeds import Follower, versions
+from crm_core.testing.replay import ALL
 from crm_core.testing.scene import OnOneLoop, Scene, fact
 from tests.postgresql import empty
 
