@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +13,7 @@ from crm_adapters.memory import MemoryDatabase
 from crm_core import CLIENTS, LEADS, CursorGoneError, Event
 from crm_core.testing.scene import Scene
 from crm_core.use_cases import Hooks
+from tests.markdown import blocks
 
 
 async def running(hooks: Hooks, until: Callable[[], bool]) -> None:
@@ -157,3 +160,9 @@ def test_a_hook_after_a_commit_that_raises_does_not_undo_it(caplog: pytest.LogCa
 
     asyncio.run(state())
     assert "the hook after a commit failed" in caplog.text
+
+
+def test_the_example_of_the_page_is_called() -> None:
+    text = blocks("docs/how-to/follow-changes.md")["In your own process 1"].text
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.stdout == "committed 1\nwelcome {'to': 'Ann'}\n", done.stderr

@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import pathlib
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,8 @@ import pytest
 
 from crm_core import CursorGoneError, InvalidError
 from crm_http.client import AsyncClient, AsyncFollowing, Client, Following, Retry
-from tests.http.conftest import Api, Server, serving
+from tests.http.conftest import PASSWORD, Api, Server, serving
+from tests.markdown import blocks
 
 
 @pytest.fixture
@@ -107,3 +110,11 @@ def test_help_shows_what_following_takes_and_gives() -> None:
         signature = inspect.signature(crm.changes.follow)
         assert list(signature.parameters) == ["cursor", "resources"]
         assert signature.return_annotation is result
+
+
+def test_the_example_of_the_page_keeps_a_copy(server: Server, crm: Client) -> None:
+    assert crm.leads.list().first() is None
+    text = blocks("docs/how-to/follow-changes.md")["Keep a copy 1"].text
+    command = [sys.executable, "-c", text.replace(":8000", f":{server.port}")]
+    done = subprocess.run(command, env={"CRM_ADMIN_PASSWORD": PASSWORD}, capture_output=True, text=True, check=False)
+    assert done.stdout == "created 1 {'to': 'Dora'}\n", done.stderr
