@@ -149,6 +149,7 @@ class RequestMiddleware:
         try:
             await self._serve(scope, request)
         finally:
+            request.ends()  # also where no answer has begun
             self.places.leave(share.guest)
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"

@@ -1,6 +1,7 @@
 """What every request is held to, and what every answer has, whatever the app within does."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -273,3 +274,20 @@ def test_requests_are_logged_unless_nobody_wants_that() -> None:
 
     assert isinstance(log, AccessLog)
     assert Observers.from_settings(Settings(access_log=False), {}).all == []
+
+
+async def listen(_: Scope, receive: Receive, __: Send) -> None:
+    await receive()  # as for a client that leaves before its answer has begun
+
+
+def test_a_request_without_an_answer_gives_its_turn_back() -> None:
+    async def run() -> list[tuple[object, float]]:
+        middleware = RequestMiddleware(listen)
+        taken: list[tuple[object, float]] = []
+        for _ in range(40):
+            with contextlib.suppress(ValueError):
+                await ask(middleware)
+            taken = list(middleware.running._running.items())
+        return taken
+
+    assert asyncio.run(run()) == []
