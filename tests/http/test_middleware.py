@@ -1,7 +1,6 @@
 """What every request is held to, and what every answer has, whatever the app within does."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
+from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS
 from crm_http.middleware import AbandonedError, Limits, RequestMiddleware, RequestObserver
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
@@ -54,6 +54,7 @@ async def ask(
     path: str = "/api/clients/7/",
     method: str = "GET",
     body: Callable[[], Awaitable[Message]] | None = None,
+    client: str = "",
 ) -> tuple[int, Mapping[bytes, bytes], bytes]:
     """Send a request straight to the middleware; gives the status, the headers and the body."""
     messages: list[Any] = []
@@ -65,6 +66,8 @@ async def ask(
         messages.append(message)
 
     scope: Any = {"type": "http", "method": method, "path": path, "query_string": CANARY.encode(), "headers": []}
+    if client:
+        scope["client"] = (client, 1)
     await middleware(scope, receive, send)
     start, *pieces = messages
     return start["status"], dict(start["headers"]), b"".join(piece["body"] for piece in pieces)
@@ -191,6 +194,25 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
         assert CANARY not in line
 
 
+async def answer_all_but_posts(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["method"] == "POST":
+        raise ConnectionError("the client went away")
+    await answer(scope, receive, send)
+
+
+def test_requests_that_ended_without_an_answer_keep_nobody_waiting() -> None:
+    async def run() -> None:
+        middleware = RequestMiddleware(answer_all_but_posts)
+        for _ in range(MAX_RUNNING_BESIDE_OTHERS):
+            with pytest.raises(AbandonedError):
+                await ask(middleware, method="POST", client="10.0.0.1")
+
+        assert (await ask(middleware, client="10.0.0.2"))[0] == 200
+        assert (await ask(middleware, client="10.0.0.1"))[0] == 200
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
 def test_no_value_makes_a_line_of_its_own() -> None:
     record = logging.LogRecord("crm", logging.INFO, "", 1, "a\r\nb \x1b[0m %s", ("\u2028",), None)
 
@@ -274,20 +296,3 @@ def test_requests_are_logged_unless_nobody_wants_that() -> None:
 
     assert isinstance(log, AccessLog)
     assert Observers.from_settings(Settings(access_log=False), {}).all == []
-
-
-async def listen(_: Scope, receive: Receive, __: Send) -> None:
-    await receive()  # as for a client that leaves before its answer has begun
-
-
-def test_a_request_without_an_answer_gives_its_turn_back() -> None:
-    async def run() -> list[tuple[object, float]]:
-        middleware = RequestMiddleware(listen)
-        taken: list[tuple[object, float]] = []
-        for _ in range(40):
-            with contextlib.suppress(ValueError):
-                await ask(middleware)
-            taken = list(middleware.running._running.items())
-        return taken
-
-    assert asyncio.run(run()) == []

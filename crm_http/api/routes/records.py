@@ -148,6 +148,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     changes: dict[str, Any] = {
         "headers": ("If-Match", "Idempotency-Key"),
         "replies": {200: updated},
+        "reads_first": resource,
     }
 
     def declare(operation: str, method: Method, path: str, handler: Handler, **declared: Any) -> Endpoint:
@@ -185,6 +186,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             summary=f"Retrieve {article} {one}",
             description="Its version is in the `ETag` header.",
             headers=("If-None-Match",),
+            reads_first=resource,
             replies={200: Reply(f"The {one}.", entity, headers=("ETag",)), 304: UNCHANGED},
         ),
         declare(
