@@ -195,7 +195,7 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
 
 
 async def answer_all_but_posts(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["method"] == "POST":
+    if scope.get("method") == "POST":
         raise ConnectionError("the client went away")
     await answer(scope, receive, send)
 
