@@ -5,6 +5,7 @@ adapter must show.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -18,6 +19,7 @@ from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
+from crm_core.tables.rows import Header, Row, TableOptions
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
@@ -283,6 +285,28 @@ class FileStore(Protocol):
 
         Remains of interrupted writes are included, under keys that are longer than those of files.
         """
+
+
+class OpenTable(Protocol):
+    """A foreign table that is being read, in the order of its rows, once."""
+
+    @property
+    def header(self) -> Header:
+        """Return what the file says before its rows."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return sentences about the whole file, such as that hidden rows were read; complete after the last row."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Row]]:
+        """Yield the rows some hundred at a time, without blank ones. Raises UnreadableTableError."""
+
+
+class TableReader(Protocol):
+    """Reads files of tables that others made. They may be damaged, or made to do harm."""
+
+    def open(self, path: str, options: TableOptions) -> AbstractAsyncContextManager[OpenTable]:
+        """Open a table. Raises UnreadableTableError for what cannot be read, also while its rows are read."""
 
 
 #: Returns the kind of an image by its first bytes; None if it is not an image of an accepted kind.

@@ -1,11 +1,13 @@
 """The rows of foreign tables, as readers give them: cells of a few plain types, with their place in the spreadsheet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
 import attrs
+
+from crm_core.errors import column_letters
 
 
 @attrs.frozen
@@ -57,6 +59,10 @@ class Row:
     problem: str = ""
 
 
+def _as_tuple(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
 @attrs.frozen
 class Header:
     """What a file says before its rows.
@@ -68,25 +74,22 @@ class Header:
         sheet: of a workbook.
     """
 
-    names: Sequence[str] = ()
+    names: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple)
     row: int = 0
     delimiter: str = ""
     sheet: str = ""
 
 
 MAX_COLUMNS: Final = 1_000
-#: Characters of a cell: a text attribute has up to 1,000,000, and lists are written with more.
-MAX_CELL_LENGTH: Final = 16_000_000
+#: Characters of a cell; a text attribute has up to 1,000,000.
+MAX_CELL_LENGTH: Final = 1_100_000
 
 
-def column_letters(index: int) -> str:
-    """Return the name of a column in spreadsheets, by its index from 0.
-
-    >>> column_letters(0), column_letters(25), column_letters(26), column_letters(16383)
-    ('A', 'Z', 'AA', 'XFD')
-    """
-    letters = ""
-    while index >= 0:
-        letters = chr(ord("A") + index % 26) + letters
-        index = index // 26 - 1
-    return letters
+def header_problems(names: Sequence[str]) -> Sequence[str]:
+    """Return what is wrong with the names of columns, a sentence for each: equal ones, and columns without a name."""
+    columns: dict[str, list[str]] = {}
+    for index, name in enumerate(names):
+        columns.setdefault(name.strip().casefold(), []).append(column_letters(index))
+    nameless = [f"Column {letters} has no name in the header." for letters in columns.pop("", ())]
+    equal = [letters for letters in columns.values() if len(letters) > 1]
+    return [*nameless, *(f"The columns {' and '.join(letters)} have the same name." for letters in equal)]
