@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import stat
 import sys
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, Final
 
 from crm_adapters.tables.child_limits import MAX_CPU_SECONDS, MAX_MEMORY
 from crm_adapters.tables.frames import LENGTH_BYTES, read_frame, row_of
+from crm_adapters.tables.lifeline import lifeline
 from crm_core.errors import UnreadableTableError
 from crm_core.tables.rows import Header, Row, TableOptions
 
@@ -49,13 +49,13 @@ class ChildTableReader:
     @asynccontextmanager
     async def open(self, path: str, options: TableOptions) -> AsyncIterator[OpenedTable]:
         """Open a table, whose rows are read while they are asked for. Raises UnreadableTableError."""
-        with _opened(Path(path)) as content, _lifeline() as lifeline:
+        with _opened(Path(path)) as content, lifeline() as held:
             child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", _CHILD, _written(options), str(lifeline)),
+                *(sys.executable, "-I", "-m", _CHILD, _written(options), str(held)),
                 stdin=content,
                 stdout=PIPE,
                 stderr=DEVNULL,  # what a parser says may quote values
-                pass_fds=(lifeline,),
+                pass_fds=(held,),
             )
             try:
                 header = (await _next_frame(child))["header"]
@@ -64,18 +64,6 @@ class ChildTableReader:
                 with suppress(ProcessLookupError):
                     child.kill()
                 await child.wait()
-
-
-class _lifeline:  # noqa: N801  # used as a function
-    """The reading end of a pipe: it ends when this process does, or with the block."""
-
-    def __enter__(self) -> int:
-        self._reading, self._writing = os.pipe()
-        return self._reading
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._reading)
-        os.close(self._writing)
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -31,7 +31,7 @@ select id from {table} where id = any(%(ids)b)
 select id from app_user where id = any(%(ids)b) and is_active
 
 -- name: page
--- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
+-- A page of a list: its documents joined by a separator, the id and value of the last record, and whether more follow.
 -- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record.
 with page as (
     select id, document, {value} as value,
@@ -41,7 +41,7 @@ with page as (
     select count(*) as taken from page where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s)
 )
 select
-    convert_to(string_agg(document::text, ',' order by place) filter (where place <= taken), 'UTF8'),
+    convert_to(string_agg(document::text, %(separator)s order by place) filter (where place <= taken), 'UTF8'),
     (array_agg(id) filter (where place = taken))[1],
     (array_agg(value) filter (where place = taken))[1],
     count(*) > max(taken)
