@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Litestar
 
-from crm_core.ports import Accounts, Database, DeliveryLog, Passwords
+from crm_core.ports import Accounts, Database, DeliveryLog, Passwords, WorkbookWriter
 from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
@@ -16,6 +16,7 @@ from crm_http.api.errors import EXCEPTION_HANDLERS
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
+from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
@@ -37,13 +38,14 @@ async def _always() -> bool:
     return True
 
 
-def create_app(
+def create_app(  # noqa: PLR0913  # each port that the whole API stands on
     database: Database,
     accounts: Accounts,
     passwords: Passwords,
     log: DeliveryLog,
     images: Images,
     *,
+    workbooks: WorkbookWriter | None = None,
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
@@ -57,6 +59,7 @@ def create_app(
         passwords: verifies passwords.
         log: where the deliveries of webhooks are stored.
         images: where images are stored.
+        workbooks: writes exports in XLSX; without it they are CSV and JSONL.
         ready: returns whether requests can be answered now.
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
@@ -65,6 +68,7 @@ def create_app(
     endpoints = [
         *account_endpoints(accounts, passwords),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
+        *(export_endpoint(row, database, workbooks) for row in RESOURCES.values()),
         *health_endpoints(ready),
         *page_endpoints(),
     ]

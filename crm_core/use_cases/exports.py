@@ -7,7 +7,9 @@ from typing import Final
 import attrs
 
 from crm_core.errors import InvalidError, Problem, Problems
-from crm_core.input.readers import RefusedError, read_uuid
+from crm_core.input.drafts import read_payload
+from crm_core.input.fields import boolean, choice, fields_of
+from crm_core.input.readers import ReadContext, RefusedError, read_uuid
 from crm_core.model.accounts import Caller
 from crm_core.model.plain_values import redacted
 from crm_core.ports import Database
@@ -15,6 +17,7 @@ from crm_core.resources import Resource
 from crm_core.rules.needs import catalog_of
 from crm_core.tables.columns import Column, columns_of
 from crm_core.tables.csv_files import BOM, csv_header, csv_lines
+from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.records import hides_secrets, query_of
 
 #: The formats of exports; ``xlsx`` needs a WorkbookWriter.
@@ -23,6 +26,19 @@ _LINE_FEED: Final = "\n"
 #: Records that are written before other tasks may run, some milliseconds.
 _BATCH: Final = 100
 _ALL: Final = (Problem("unknown", "An export has all records of a list: leave this out."),)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class ExportOptions:
+    """What an export is asked for, beside the parameters of the list.
+
+    Attributes:
+        format: the format of the file.
+        bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+    """
+
+    format: str = choice(*FORMATS, default=FORMATS[0])
+    bom: bool = boolean(default=False)
 
 
 @attrs.frozen
@@ -36,6 +52,14 @@ class Export:
 
     columns: Sequence[Column]
     pieces: AsyncIterator[bytes]
+
+
+def read_options(params: Mapping[str, str]) -> tuple[ExportOptions, Mapping[str, str]]:
+    """Return the options in the parameters of an export, and the other parameters. Raises InvalidError."""
+    own = {name: value.strip() for name, value in params.items() if name in fields_of(ExportOptions)}
+    asked = {name: value for name, value in own.items() if value}
+    values = read_payload(ExportOptions, asked, ReadContext(new_id))
+    return ExportOptions(**values), {name: value for name, value in params.items() if name not in own}
 
 
 async def export(

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
@@ -18,9 +19,11 @@ from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, out
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
+from crm_core.ports import WorkbookWriter
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
@@ -58,6 +61,7 @@ def app() -> "RequestMiddleware":
         adapters.passwords,
         adapters.outbox,
         images,
+        workbooks=workbooks(),
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
@@ -123,6 +127,11 @@ class _Adapters:
                 pools = {"requests": self.pool.figures, "outbox": self.outbox_pool.figures}
                 await stack.enter_async_context(metrics.sampling(working, pools))
             yield
+
+
+def workbooks() -> WorkbookWriter | None:
+    """Return what writes exports in XLSX; None where XlsxWriter is not installed (``crm-core[xlsx]``)."""
+    return ChildWorkbookWriter() if find_spec("xlsxwriter") else None
 
 
 def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":

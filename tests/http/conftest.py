@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
+from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_core.ports import FileStore
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.users import disable_user
@@ -246,7 +247,7 @@ def on_memory(
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
-        app = create_app(records, accounts, passwords, records.outbox, images)
+        app = create_app(records, accounts, passwords, records.outbox, images, workbooks=ChildWorkbookWriter())
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)
