@@ -134,7 +134,7 @@ def test_secrets_of_webhooks_are_hidden_from_those_who_may_not_change_them(memor
     }
     memory_api.post("/api/webhooks/", body)
     memory_api.post("/api/webhooks/", body)
-    memory_api.people.grant("Viewers", "view_webhook")
+    memory_api.people.grant("Viewers", "app.view_webhook")
     memory_api.people.add("viewer", "Viewers")
     viewer = memory_api.as_user("viewer")
 
