@@ -22,12 +22,14 @@ from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
+from crm_http.api.routes.tokens import token_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
 from crm_http.api.routing import mount, path_id
 from crm_http.middleware import Limits, RequestMiddleware, RequestObserver
 from crm_http.openapi.description_route import description_endpoint
 from crm_http.openapi.docs_page import page_endpoints
+from crm_http.site import Site
 
 __all__ = ["create_app"]
 
@@ -38,7 +40,7 @@ async def _always() -> bool:
     return True
 
 
-def create_app(  # noqa: PLR0913  # each port that the whole API stands on
+def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is served
     database: Database,
     accounts: Accounts,
     passwords: Passwords,
@@ -50,6 +52,7 @@ def create_app(  # noqa: PLR0913  # each port that the whole API stands on
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
     observers: Sequence[RequestObserver] = (),
+    site: Site | None = None,
 ) -> RequestMiddleware:
     """Return the ASGI app of the whole API.
 
@@ -64,9 +67,11 @@ def create_app(  # noqa: PLR0913  # each port that the whole API stands on
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
         observers: functions that are called after each request.
+        site: where the app is on the web, and which web pages may call it.
     """
     endpoints = [
         *account_endpoints(accounts, passwords),
+        *token_endpoints(accounts),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
         *(export_endpoint(row, database, workbooks) for row in RESOURCES.values()),
         *health_endpoints(ready),
@@ -82,7 +87,7 @@ def create_app(  # noqa: PLR0913  # each port that the whole API stands on
         logging_config=None,
         debug=False,
     )
-    return RequestMiddleware(app, limits, observers)
+    return RequestMiddleware(app, limits, observers, site=site)
 
 
 def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: Images) -> Iterator[Endpoint]:

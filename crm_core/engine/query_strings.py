@@ -23,6 +23,7 @@ from crm_core.input.readers import (
     RefusedError,
     exact_number,
     read_boolean,
+    read_datetime,
     read_full_date,
     read_uuid,
     refuse,
@@ -100,6 +101,14 @@ def read_limit(value: str) -> int:
     return limit
 
 
+def page_limit(value: int) -> int:
+    """Return how many items a page may have, of the number that was sent. Raises InvalidError."""
+    try:
+        return read_limit(str(value))
+    except RefusedError as error:
+        raise InvalidError({"limit": error.problems}) from None
+
+
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
     """Return the terms of a search: blanks and commas separate them, quotes keep a phrase together."""
     terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))
@@ -168,7 +177,9 @@ def _read_value(field: Field, value: str) -> object:
             return read_boolean(value)
         case "text":
             return value
-        case "date" | "datetime" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
+        case "datetime":
+            return read_datetime(value)
+        case "date" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
             raise AssertionError("no list is filtered by such a field")
         case _:
             assert_never(kind)

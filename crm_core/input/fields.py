@@ -54,6 +54,7 @@ class Field:
         nullable: null is accepted and may be returned.
         output_only: returned to clients, never read from a request.
         refers_to: the name of the resource that its value is an id of, or ``user``.
+        is_stamp: it is set from the event of every change, so events do not record it.
         owner: the referenced record owns this one: deleting the owner deletes this record too (decision 13).
         redact: returns a value without what is secret in it: in events, and for callers who may not change the record.
         limits: bounds, by their JSON Schema keywords.
@@ -67,6 +68,7 @@ class Field:
     nullable: bool = False
     output_only: bool = False
     refers_to: str | None = None
+    is_stamp: bool = False
     owner: bool = False
     redact: Callable[[Any], object] | None = None
     limits: Mapping[str, Any] = attrs.field(factory=dict)
@@ -256,14 +258,20 @@ def items(of: type, *, max_items: int, name: str = "") -> Any:
 
 
 def texts(
-    *, max_items: int, max_length: int = 255, options: Sequence[str] = (), read_one: Callable[[str], str] = str
+    *,
+    max_items: int,
+    max_length: int = 255,
+    options: Sequence[str] = (),
+    all_by_default: bool = True,
+    read_one: Callable[[str], str] = str,
 ) -> Any:
     """Declare a list of texts.
 
     Args:
         max_items: the most texts.
         max_length: the most characters of each.
-        options: the only texts allowed, if any are given; all of them are the default, and duplicates are dropped.
+        options: the only texts allowed, if any are given; duplicates are dropped.
+        all_by_default: whether all options are the default; None if not.
         read_one: checks and converts each text; raises RefusedError.
     """
 
@@ -276,7 +284,12 @@ def texts(
 
     limits = {"maxItems": max_items, "maxLength": max_length, "enum": list(options)}
     return _declare(
-        Field(kind="texts", read=read, default=tuple(options), limits={k: v for k, v in limits.items() if v})
+        Field(
+            kind="texts",
+            read=read,
+            default=tuple(options) if all_by_default else None,
+            limits={k: v for k, v in limits.items() if v},
+        )
     )
 
 
@@ -307,6 +320,13 @@ def output_only(kind: FieldKind, *, options: Sequence[str] = ()) -> Any:
     """Declare a value of the given kind that only the server sets; ``options`` are the only texts that it sets."""
     limits = {"enum": list(options)} if options else {}
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True, limits=limits))
+
+
+def last_change(kind: FieldKind) -> Any:
+    """Declare a value that the server takes from the event of a record's last change; null where none is known."""
+    return _declare(
+        Field(kind=kind, read=readers.read_nothing, default=None, nullable=True, output_only=True, is_stamp=True)
+    )
 
 
 def _with_normal_values(sent: Mapping[str, object]) -> Mapping[str, object]:

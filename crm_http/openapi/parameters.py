@@ -16,13 +16,16 @@ from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
 _ID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXT: Final[Schema] = {"type": "string"}
 
+#: What a declared schema says that the document has beside the schema of a parameter.
+_OF_PARAMETERS: Final = frozenset({"description", "example"})
+
 
 def path_parameter(name: str, path: str, schema: Mapping[str, object] | None) -> Schema:
     """Return a parameter in a path: with its schema, or else the id of a record."""
     parameter: Schema = {"name": name, "in": "path", "required": True}
     if schema is not None:
-        described = {"description": schema["description"]} if "description" in schema else {}
-        return parameter | described | {"schema": {key: part for key, part in schema.items() if key != "description"}}
+        described = {key: part for key, part in schema.items() if key in _OF_PARAMETERS}
+        return parameter | described | {"schema": {key: schema[key] for key in schema if key not in _OF_PARAMETERS}}
     segment = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
     one = segment.removesuffix("ies") + "y" if segment.endswith("ies") else segment.removesuffix("s")
     sentence = f"The id of the {one.replace('-', ' ')}."
@@ -103,12 +106,22 @@ def _filters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:
         yield "ordering", ({"type": "string", "enum": options}, "The order; without it newest first.")
 
 
+_COMPARISONS: Final[Mapping[str, str]] = {
+    "gt": "after",
+    "gte": "at or after",
+    "lt": "before",
+    "lte": "at or before",
+}
+
+
 def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
     """Return the schema and the description of a filter."""
     if operator == "contains":
         return _TEXT, f"Only those whose `{name}` contains this text; case and accents are ignored."
     if operator == "isnull":
         return {"type": "boolean"}, f"Only those without `{name}`, or with `false` those that have one."
+    if operator in _COMPARISONS:
+        return _exact(field), f"Only those whose `{name}` is {_COMPARISONS[operator]} this."
     return _exact(field), f"Only those with this `{name}`."
 
 
@@ -118,4 +131,6 @@ def _exact(field: Field) -> Schema:
         return {"type": "string", "enum": options}
     if field.kind == "integer":
         return {"type": "integer", "minimum": -(10**18) + 1, "maximum": 10**18 - 1}
-    return {"uuid": _ID, "boolean": {"type": "boolean"}}.get(field.kind, _TEXT)
+    return {"uuid": _ID, "boolean": {"type": "boolean"}, "datetime": _TEXT | {"format": "date-time"}}.get(
+        field.kind, _TEXT
+    )

@@ -73,6 +73,7 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
     listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
     assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
+    newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
     newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))
     assert run_python(newcomer, block("docs/how-to/spreadsheets.md", "From Python 1")) == "\n"
