@@ -29,7 +29,7 @@ def test_a_csv_has_the_documented_fields_with_a_column_for_each_attribute(api: A
 
     assert header == [
         *("id", "name", "attributes.city", "list_of_tasks", "list_of_notes", "list_of_images"),
-        *("created_at", "created_by"),
+        *("created_at", "created_by", "updated_at", "updated_by"),
     ]
     assert line[:6] == [id_, "'=Ann", "'+Lyon", "", "", ""]
     assert answer.content.endswith(b"\r\n")
