@@ -115,7 +115,8 @@ def _moment(text: str, pattern: str) -> tuple[datetime, str | None] | None:
     time = found["time"]
     try:
         day = date(int(found["year"]), int(found["month"]), int(found["day"]))
-        return datetime.fromisoformat(f"{day}T{time.zfill(len('00:00'))}" if time else f"{day}T00:00"), time
+        hours, colon, rest = (time or "00:00").partition(":")
+        return datetime.fromisoformat(f"{day}T{hours:0>2}{colon}{rest}"), time
     except ValueError:
         return None
 

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from crm_core.input.readers import RefusedError, read_boolean, refuse
 from crm_core.model.plain_values import parse_json
 from crm_core.tables.columns import CellKind, Column
-from crm_core.tables.formats import Formats, is_iso, read_day, read_moment, read_number
+from crm_core.tables.formats import Formats, read_day, read_moment, read_number
 from crm_core.tables.formula_guard import unguard
 from crm_core.tables.rows import Cell, UnreadableCell
 
@@ -94,10 +94,6 @@ def _moment(cell: _Value, formats: Formats) -> str:
     return read_moment(cell.strip(), formats)
 
 
-def _date_or_moment(cell: _Value, formats: Formats) -> str:
-    return cell if isinstance(cell, str) and is_iso(cell) else _moment(cell, formats)
-
-
 def _list(cell: _Value, formats: Formats) -> object:
     text = _text(cell, formats)
     if text.lstrip().startswith(("[", '"')):
@@ -134,7 +130,7 @@ _READERS: Final[Mapping[CellKind, _Read]] = {
     "boolean": _boolean,
     "date": _day,
     "datetime": _moment,
-    "date_or_datetime": _date_or_moment,
+    "date_or_datetime": _moment,
     "list": _list,
     "texts": _texts,
     "json": _json,

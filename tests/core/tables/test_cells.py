@@ -18,7 +18,7 @@ from crm_core.tables.csv_files import csv_header, csv_lines
 from crm_core.tables.formats import Formats
 from crm_core.tables.read_cells import is_empty, may_lack_zeros, read_cell
 from crm_core.tables.rows import Cell, UnreadableCell
-from crm_core.tables.written_cells import csv_row
+from crm_core.tables.written_cells import cell_text, csv_row
 from crm_core.testing.strategies import PayloadContext, attribute_values, entities, json_values
 
 FORMATS = Formats()
@@ -91,7 +91,7 @@ def test_the_columns_are_the_documented_fields_with_a_column_for_each_attribute(
 
     assert [column.name for column in columns] == [
         *("id", "name", "client", "actual_cohort", "origin_cohort", "attributes.city", "attributes.size"),
-        *("list_of_tasks", "list_of_notes", "list_of_images", "created_at"),
+        *("list_of_tasks", "list_of_notes", "list_of_images", "created_at", "updated_at", "updated_by"),
     ]
 
 
@@ -99,6 +99,10 @@ def test_a_value_from_before_its_definition_changed_is_still_written() -> None:
     column = Column("attributes.city", "text", "attributes", "city")
 
     assert csv_row([column], {"attributes": {"city": ["Lyon", 5]}}) == ['["Lyon",5]']
+
+
+def test_cells_of_workbooks_have_the_same_texts_without_the_guard() -> None:
+    assert [cell_text("text", "=a"), cell_text("list", ["=a", "b"])] == ["=a", "=a; b"]
 
 
 def test_numbers_stay_bare_and_texts_are_guarded() -> None:
@@ -135,6 +139,10 @@ _READ: list[tuple[CellKind, Cell, object]] = [
     ("texts", "red", ["red"]),
     ("texts", 5, ["5"]),
     ("json", '{"a": 1.10}', {"a": Decimal("1.10")}),
+    ("json", 5, 5),
+    ("datetime", dt.date(2026, 1, 31), "2026-01-31"),
+    ("date_or_datetime", "2026-01-31", "2026-01-31"),
+    ("date_or_datetime", dt.date(2026, 1, 31), "2026-01-31"),
 ]
 
 
@@ -148,6 +156,9 @@ def test_a_cell_is_read_by_the_kind_of_its_column(kind: CellKind, cell: Cell, va
 _REFUSED: list[tuple[CellKind, Cell, str]] = [
     ("number", "1,5", "\"1,5\" is not a number with the decimal sign .: with decimal ',' it would be 1.5."),
     ("number", "abc", '"abc" is not a number with the decimal sign ..'),
+    ("number", "1e9999", '"1e9999" is not a number with the decimal sign ..'),
+    ("date", "2026-02-31", '"2026-02-31" is not a date as YYYY-MM-DD.'),
+    ("json", True, "The cell holds true, not a number."),
     ("number", True, "The cell holds true, not a number."),
     ("number", dt.date(2026, 1, 31), "The cell holds the date 2026-01-31, not a number."),
     (
@@ -183,6 +194,8 @@ _FORMATTED: list[tuple[CellKind, Formats, str, object]] = [
     ("date", Formats(dates="DD.MM.YYYY"), "2026-04-03", "2026-04-03"),
     ("date", Formats(dates="MM/DD/YYYY"), "03/04/2026", "2026-03-04"),
     ("datetime", Formats(dates="DD.MM.YYYY"), "3.4.2026 9:30", "2026-04-03T09:30:00"),
+    ("datetime", Formats(dates="DD.MM.YYYY"), "3.4.2026 9:30:15", "2026-04-03T09:30:15"),
+    ("datetime", Formats(dates="DD.MM.YYYY"), "3.4.2026", "2026-04-03"),
 ]
 
 
