@@ -4,17 +4,16 @@ import asyncio
 import json
 import signal
 import stat
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any, BinaryIO, Final
 
 from crm_adapters.tables.child_limits import MAX_CPU_SECONDS, MAX_MEMORY
+from crm_adapters.tables.children import running
 from crm_adapters.tables.frames import LENGTH_BYTES, read_frame, row_of
-from crm_adapters.tables.lifeline import lifeline
 from crm_core.errors import UnreadableTableError
 from crm_core.tables.rows import Header, Row, TableOptions
 
@@ -49,21 +48,10 @@ class ChildTableReader:
     @asynccontextmanager
     async def open(self, path: str, options: TableOptions) -> AsyncIterator[OpenedTable]:
         """Open a table, whose rows are read while they are asked for. Raises UnreadableTableError."""
-        with _opened(Path(path)) as content, lifeline() as held:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", _CHILD, _written(options), str(held)),
-                stdin=content,
-                stdout=PIPE,
-                stderr=DEVNULL,  # what a parser says may quote values
-                pass_fds=(held,),
-            )
-            try:
-                header = (await _next_frame(child))["header"]
-                yield OpenedTable(child, Header(**header))
-            finally:
-                with suppress(ProcessLookupError):
-                    child.kill()
-                await child.wait()
+        # What a parser says on stderr may quote values.
+        with _opened(Path(path)) as content:
+            async with running(_CHILD, _written(options), stdin=content, stdout=PIPE, stderr=DEVNULL) as child:
+                yield OpenedTable(child, Header(**(await _next_frame(child))["header"]))
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -1,8 +1,6 @@
 """Writes workbooks by a child process for each, so that no request waits for it (``crm_core.ports.WorkbookWriter``)."""
 
-import asyncio
 import json
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -10,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from crm_adapters.tables.lifeline import lifeline
+from crm_adapters.tables.children import running
 from crm_core.errors import InvalidError, Problem, UnavailableError
 from crm_core.tables.columns import Column
 
@@ -25,20 +23,12 @@ class ChildWorkbookWriter:
 
     async def write(self, columns: Sequence[Column], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield a workbook. Raises InvalidError for what it cannot hold, and the errors of ``pieces``."""
-        with lifeline() as held:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", _CHILD, str(held)), stdin=PIPE, stdout=PIPE, stderr=PIPE, pass_fds=(held,)
-            )
-            try:
-                await _feed(child, columns, pieces)
-                assert child.stdout is not None  # noqa: S101  # it has a pipe
-                while piece := await child.stdout.read(_PIECE):
-                    yield piece
-                await _check(child)
-            finally:
-                with suppress(ProcessLookupError):
-                    child.kill()
-                await child.wait()
+        async with running(_CHILD, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
+            await _feed(child, columns, pieces)
+            assert child.stdout is not None  # noqa: S101  # it has a pipe
+            while piece := await child.stdout.read(_PIECE):
+                yield piece
+            await _check(child)
 
 
 async def _feed(child: Process, columns: Sequence[Column], pieces: AsyncIterator[bytes]) -> None:
