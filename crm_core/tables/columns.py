@@ -37,7 +37,7 @@ class Column:
         """Return the plain value of a record's document that belongs into this column; None for an empty cell."""
         held = document[self.field]
         value = held if self.attribute is None else held.get(self.attribute)
-        return None if value == self.absent else value
+        return None if value is None or value == self.absent else value
 
 
 def columns_of(resource: Resource, definitions: Mapping[str, Attribute]) -> Sequence[Column]:

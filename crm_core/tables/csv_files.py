@@ -7,7 +7,7 @@ from typing import Final
 
 from crm_core.model.plain_values import parse_json
 from crm_core.tables.columns import Column
-from crm_core.tables.written_cells import csv_row
+from crm_core.tables.written_cells import csv_cells
 
 #: The mark by which Excel knows UTF-8.
 BOM: Final = "\ufeff".encode()
@@ -25,7 +25,9 @@ def csv_lines(columns: Sequence[Column], documents: Sequence[bytes]) -> bytes:
         columns: the columns.
         documents: the records as JSON.
     """
-    return _lines(csv_row(columns, document) for document in parse_json(b"[%b]" % b",".join(documents)))
+    cells = csv_cells(columns)
+    decoded = parse_json(b"[%b]" % b",".join(documents))
+    return _lines([cell(document) for cell in cells] for document in decoded)
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> bytes:

@@ -9,9 +9,11 @@ import re
 from typing import Final
 
 #: How a formula begins in a spreadsheet of any language; or the end, as for an empty text.
-_BEGIN: Final = r"(?:[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]|\Z)"
+_SIGNS: Final = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+_BEGIN: Final = rf"(?:[{re.escape(_SIGNS)}]|\Z)"
 _NEEDS_GUARD: Final = re.compile(f"'*{_BEGIN}")
 _IS_GUARDED: Final = re.compile(f"'+{_BEGIN}")
+_SUSPECTS: Final = frozenset({"", "'", *_SIGNS})
 
 
 def guard(text: str) -> str:
@@ -20,7 +22,8 @@ def guard(text: str) -> str:
     >>> guard("=1+1"), guard("'=1"), guard("Anne"), guard("'Anne"), guard("")
     ("'=1+1", "''=1", 'Anne', "'Anne", "'")
     """
-    return f"'{text}" if _NEEDS_GUARD.match(text) else text
+    # Most texts are known by their first character.
+    return f"'{text}" if text[:1] in _SUSPECTS and _NEEDS_GUARD.match(text) else text
 
 
 def guard_apostrophes(text: str) -> str:

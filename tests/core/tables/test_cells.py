@@ -1,5 +1,6 @@
 import csv
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -18,10 +19,14 @@ from crm_core.tables.csv_files import csv_header, csv_lines
 from crm_core.tables.formats import Formats
 from crm_core.tables.read_cells import is_empty, may_lack_zeros, read_cell
 from crm_core.tables.rows import Cell, UnreadableCell
-from crm_core.tables.written_cells import cell_text, csv_row
+from crm_core.tables.written_cells import cell_text, csv_cells
 from crm_core.testing.strategies import PayloadContext, attribute_values, entities, json_values
 
 FORMATS = Formats()
+
+
+def csv_row(columns: Sequence[Column], document: Any) -> list[str]:
+    return [cell(document) for cell in csv_cells(columns)]
 
 
 def _definition(type_: str, *, list_values: tuple[str, ...] = ()) -> Attribute:
