@@ -90,12 +90,18 @@ class MemoryDatabase:
         more = len(rows) > query.limit
         return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # there are no replicas
+    async def stream(
+        self,
+        query: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # there are no replicas
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """Return a whole list, as it was when its first piece was read."""
         rows = self._select(query)
         for start in range(0, len(rows), _RECORDS_PER_PIECE):
-            comma = b"," if start else b""
-            yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
+            begin = separator.encode() if start else b""
+            yield begin + separator.encode().join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""

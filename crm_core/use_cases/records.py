@@ -53,6 +53,25 @@ async def find(
 
     Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError for bad parameters.
     """
+    query = await query_of(db, who, resource, params, parent=parent, strict=strict)
+    hides = hides_secrets(who, resource)
+    if query.limit is None:
+        pieces = db.stream(query, reader=who.actor.user.id)
+        return query, _redacted_pieces(resource, pieces) if hides else pieces
+    page = await db.page(query, reader=who.actor.user.id)
+    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
+
+
+async def query_of(
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    params: Mapping[str, str],
+    *,
+    parent: object = None,
+    strict: bool = False,
+) -> Query:
+    """Return the query that parameters ask for. Raises as ``find``."""
     require(who.actor, resource.permission("view"))
     definitions = await _needed_definitions(db, who, resource, params)
     try:
@@ -64,19 +83,14 @@ async def find(
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
         query = evolve(query, filters=(within, *query.filters))
     await _check_references(db, resource, query)
-    hides = _hides(who, resource)
-    if query.limit is None:
-        pieces = db.stream(query, reader=who.actor.user.id)
-        return query, _redacted_pieces(resource, pieces) if hides else pieces
-    page = await db.page(query, reader=who.actor.user.id)
-    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
+    return query
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """Return one record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
     document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id, ahead=who.ahead)
-    if _hides(who, resource):
+    if hides_secrets(who, resource):
         return Document(document.version, redacted(resource.entity, document.body))
     return document
 
@@ -245,7 +259,7 @@ async def _needed_definitions(
     return (await db.known(catalog_of(resource.name, who))).catalogs[resource.name].definitions
 
 
-def _hides(who: Caller, resource: Resource) -> bool:
+def hides_secrets(who: Caller, resource: Resource) -> bool:
     """Return whether secret values are hidden from the caller, who may view but not change (decision 27)."""
     return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
 

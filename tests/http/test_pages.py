@@ -74,6 +74,10 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
     assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
+    newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
+    newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))
+    assert run_python(newcomer, block("docs/how-to/spreadsheets.md", "From Python 1")) == "\n"
+    assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)

@@ -109,12 +109,18 @@ class SqliteDatabase:
         here, more = cursors[: query.limit], cursors[query.limit :]
         return Page(await self._bodies(query, here), here[-1] if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
+    async def stream(
+        self,
+        query: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # all are shown what is
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """A whole list, in pieces of some hundred records."""
         cursors = await self._run("deferred", self._list, query)
         for start in range(0, len(cursors), _RECORDS_PER_PIECE):
-            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE])
-            yield b"," + body if start else body
+            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE], separator)
+            yield separator.encode() + body if start else body
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
@@ -217,10 +223,10 @@ class SqliteDatabase:
             cursors = [each for each in cursors if is_later(sort_key(query, each), least)]
         return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
 
-    async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
+    async def _bodies(self, query: Query, cursors: Sequence[Cursor], separator: str = ",") -> bytes:
         def read() -> bytes:
             found = (self._document(Key(query.resource.name, each.id)) for each in cursors)
-            return b",".join(document.body for document in found if document)
+            return separator.encode().join(document.body for document in found if document)
 
         return await self._run("deferred", read)
 

@@ -109,7 +109,7 @@ class PostgresDatabase:
         """Return one page of a list."""
         return await _page(self._reading(reader), query_, query_.limit)
 
-    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, query_: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
         """Yield a whole list, read page by page so that no statement or transaction is long."""
         reading = self._reading(reader)
 
@@ -117,7 +117,7 @@ class PostgresDatabase:
             # A client may disconnect. Then the query still runs to its end: cancelling it would lose its connection.
             return await asyncio.shield(asyncio.ensure_future(reading(read_)))
 
-        async for piece in _stream(undisturbed, query_):
+        async for piece in _stream(undisturbed, query_, separator):
             yield piece
 
     def _reading(self, reader: int | None) -> Reading:
@@ -233,9 +233,15 @@ class ConnectedDatabase:
         """Return one page of a list."""
         return await _page(self._reading, query_, query_.limit)
 
-    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # the connection is the caller's choice
+    async def stream(
+        self,
+        query_: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # the connection is the caller's choice
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """Yield a whole list in pieces."""
-        async for piece in _stream(self._reading, query_):
+        async for piece in _stream(self._reading, query_, separator):
             yield piece
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
@@ -314,18 +320,18 @@ async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[st
     return [name for (name,) in rows]
 
 
-async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:
+async def _page(reading: Reading, query_: Query, limit: int | None, separator: str = ",") -> Page:
     assert limit is not None  # noqa: S101  # a page has a limit; lists without one are streamed
-    statement, params = page_statement(query_, limit)
+    statement, params = page_statement(query_, limit, separator)
     [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
     return Page(body or b"", Cursor(value, last) if more else None)
 
 
-async def _stream(reading: Reading, query_: Query) -> AsyncIterator[bytes]:
-    page = await _page(reading, query_, _STREAM_PIECE)
+async def _stream(reading: Reading, query_: Query, separator: str) -> AsyncIterator[bytes]:
+    page = await _page(reading, query_, _STREAM_PIECE, separator)
     yield page.body
     while page.next is not None:
         query_ = evolve(query_, after=page.next)
-        page = await _page(reading, query_, _STREAM_PIECE)
+        page = await _page(reading, query_, _STREAM_PIECE, separator)
         if page.body:
-            yield b"," + page.body
+            yield separator.encode() + page.body

@@ -40,7 +40,7 @@ select id from app_user where id = any((select %(ids)b::bigint[])::bigint[])
 select id from app_user where id = any((select %(ids)b::bigint[])::bigint[]) and is_active
 
 -- name: page
--- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
+-- A page of a list: its documents joined by a separator, the id and value of the last record, and whether more follow.
 -- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record. {estimate}
 -- is a number of at least %(one_more)s that the planner can see, so that it plans for a page and not for a tenth of all.
 with page as (
@@ -53,7 +53,7 @@ with page as (
     select count(*) as taken from page where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s)
 )
 select
-    convert_to(string_agg(document::text, ',' order by place) filter (where place <= taken), 'UTF8'),
+    convert_to(string_agg(document::text, %(separator)s order by place) filter (where place <= taken), 'UTF8'),
     (array_agg(id) filter (where place = taken))[1],
     (array_agg(value) filter (where place = taken))[1],
     count(*) > max(taken)
