@@ -1,9 +1,12 @@
 """Records as stores keep them: their keys, values and versions."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
+
+#: The highest version that a record can have: stores may keep versions as integers of 32 bits.
+MAX_VERSION: Final = 2**31 - 1
 
 
 class Key(NamedTuple):

@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
             "contention",
             "decisions",
             "files",
+            "histories",
             "lists",
             "machine",
             "outboxes",
@@ -22,6 +23,7 @@ pytest.register_assert_rewrite(
             "records",
             "scene",
             "senders",
+            "versions",
         )
     )
 )

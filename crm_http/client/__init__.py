@@ -25,6 +25,7 @@ from crm_core.errors import (
     Problem,
     Problems,
     RequestInProgressError,
+    RestoreRefusedError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
@@ -48,6 +49,7 @@ from crm_core.model.entities import (
 )
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.events import EventKind
+from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.clients import AsyncClient, Client, Me
@@ -105,6 +107,7 @@ __all__ = [
     "FieldChange",
     "FilterValue",
     "FollowUp",
+    "HistoryEntry",
     "IdempotencyKeyReusedError",
     "InUseError",
     "InvalidError",
@@ -126,6 +129,8 @@ __all__ = [
     "RecordOperationsWithImages",
     "RecordOperationsWithTasks",
     "RequestInProgressError",
+    "RestorationEntry",
+    "RestoreRefusedError",
     "Retry",
     "Service",
     "SignatureError",
