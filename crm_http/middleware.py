@@ -7,6 +7,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Final
 
 import attrs
@@ -17,9 +19,13 @@ from msgspec.json import encode
 
 from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
 from crm_http.client_address import ClientAddresses
+from crm_http.compression import CompressingSend, accepted_coding, is_compressible
+from crm_http.cross_origin import CrossOrigin
 from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS, MAX_TURN_WAIT, Guests, Places, Share, Turns, hash_in
 from crm_http.rate_limit import TokenRates
+from crm_http.response_headers import Headers, varying
 from crm_http.settings import Network, RateLimit
+from crm_http.site import Site
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -44,6 +50,13 @@ _DEFAULT_HEADERS: Final = [
 #: Seconds that a user who has more than a share is kept waiting for a refusal while others are there. Most clients try
 #: again at once, and answering that would take the time that the others need.
 _REFUSAL_DELAY: Final = 0.5
+#: Methods of requests that have no body, as a rule; the rest of a body is not waited for.
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What is read of a body that no handler has read to its end, before the answer: at most so many bytes, as long as
+#: pieces follow each other within so many seconds. A server that closes a connection on which bytes wait resets it,
+#: and a client that is still sending then loses the answer (RFC 9112, 9.6).
+_MAX_DRAINED: Final = 16_000_000
+_DRAIN_SECONDS: Final = 1.0
 #: The status that logs show for a client that was gone before the answer, as nginx has it.
 _CLIENT_CLOSED: Final = 499
 
@@ -81,9 +94,17 @@ class RequestMiddleware:
         app: answers the requests.
         limits: the limits of requests.
         observers: are called after each request.
+        site: where the app is on the web.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits | None = None,
+        observers: Sequence[RequestObserver] = (),
+        *,
+        site: Site | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self.places = Places(self.limits.requests)
         self._guests = Guests()
@@ -93,6 +114,8 @@ class RequestMiddleware:
         self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
         self._observers = observers
+        self._site = site or Site()
+        self.cross_origin = CrossOrigin(self._site.cors_origins) if self._site.cors_origins else None
 
     @property
     def in_flight(self) -> int:
@@ -107,6 +130,11 @@ class RequestMiddleware:
         began = time.perf_counter()
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
+        state["root_path"], path = self._site.locate(scope)
+        if path != scope["path"] or scope.get("root_path"):
+            # The router would remove a root path wherever it occurs.
+            scope = {**scope, "path": path, "root_path": ""}
+        state["scheme"] = self._addresses.scheme(scope)
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
         state["client_address"] = address = self._addresses.of(scope)
@@ -116,11 +144,12 @@ class RequestMiddleware:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
-        request = _RequestScope(self, receive, send, request_id, is_head=method == "HEAD", share=share)
+        request = _RequestScope(self, scope, receive, send, is_head=method == "HEAD")
         self.places.enter(share.guest)
         try:
             await self._serve(scope, request)
         finally:
+            request.ends()  # there may have been no answer, as for a client who went away
             self.places.leave(share.guest)
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"
@@ -135,13 +164,15 @@ class RequestMiddleware:
 
     async def _serve(self, scope: HTTPScope, request: "_RequestScope") -> None:
         try:
-            if refusal := self._refusal(scope, request.share):
+            if scope["state"]["method"] == "OPTIONS" and self.cross_origin and self.cross_origin.is_preflight(scope):
+                await _answer_empty(request.send, self.cross_origin.preflight_headers())
+            elif refusal := self._refusal(scope, request.share):
                 if isinstance(refusal, UnavailableError) and self._guests.has_others(request.share.guest):
                     with self.places.away(request.share.guest):
                         await asyncio.sleep(_REFUSAL_DELAY)
                 await _refuse(request.send, refusal)
             elif await request.begins():
-                await self._app(scope, request.receive, request.send)
+                await self._app(scope, request.receive, _compressing(scope, request.send))
             else:
                 await _refuse(request.send, UnavailableError())
         except Exception as error:
@@ -173,7 +204,7 @@ class _RequestScope:
         "_is_running",
         "_middleware",
         "_receive",
-        "_request_id",
+        "_scope",
         "_send",
         "is_stalled",
         "share",
@@ -183,20 +214,19 @@ class _RequestScope:
     def __init__(
         self,
         middleware: RequestMiddleware,
+        scope: HTTPScope,
         receive: Receive,
         send: Send,
-        request_id: bytes,
         *,
         is_head: bool,
-        share: Share,
     ) -> None:
         self._middleware = middleware
+        self._scope = scope
         self._receive = receive
         self._send = send
-        self._request_id = request_id
         self._is_head = is_head
         self._is_begun = self._is_read = self._is_running = False
-        self.share = share
+        self.share: Share = scope["state"]["share"]
         self.is_stalled = False
         self.status = _CLIENT_CLOSED
 
@@ -235,17 +265,45 @@ class _RequestScope:
     async def send(self, message: Message) -> None:
         """Send the head of the answer, or a piece of its body."""
         if message["type"] == "http.response.start":
+            if not self._is_read and _sends_body(self._scope):
+                await self._drain()
+                if not self._is_read:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             self.status = message["status"]
             self.ends()
-            present = {name for name, _ in message["headers"]}
-            added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
-            message["headers"] = [*message["headers"], *added, (b"x-request-id", self._request_id)]
+            message["headers"] = self._completed(message["status"], message["headers"])
         elif self._is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         if message.get("more_body"):
             await self._send_piece(message)
         else:
             await self._send(message)
+
+    async def _drain(self) -> None:
+        """Read the rest of the body, so that the client can read the answer."""
+        if not self._is_begun and _waits_to_send(self._scope):
+            return
+        self.ends()
+        left = _MAX_DRAINED
+        with self._middleware.places.away(self.share.guest), suppress(TimeoutError):
+            async with asyncio.timeout(self._middleware.limits.body_seconds):
+                while left > 0 and not self._is_read:
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        message = await self._receive()
+                    if message["type"] != "http.request":
+                        return
+                    left -= len(message["body"])
+                    self._is_read = not message["more_body"]
+
+    def _completed(self, status: int, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """Return the headers of the answer with those that every answer has."""
+        present = {name for name, _ in headers}
+        added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
+        completed = [*headers, *added, (b"x-request-id", self._scope["state"]["request_id"].encode())]
+        if is_compressible(status, headers):
+            completed = varying(completed, b"Accept-Encoding")
+        cross_origin = self._middleware.cross_origin
+        return cross_origin.shared(self._scope, completed) if cross_origin else completed
 
     async def _send_piece(self, message: Message) -> None:
         try:
@@ -254,6 +312,21 @@ class _RequestScope:
         except TimeoutError:
             self.is_stalled = True
             raise
+
+
+def _compressing(scope: HTTPScope, send: Send) -> Send:
+    """Return a ``send`` that compresses the answer if the client accepts that."""
+    asked = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    coding = accepted_coding(asked) if asked else ""
+    if not coding:
+        return send
+    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+    return CompressingSend(send, coding, known.decode("latin-1"))
+
+
+async def _answer_empty(send: Send, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _refuse(send: Send, error: CrmError) -> None:
@@ -273,6 +346,18 @@ def _is_canonical(scope: HTTPScope) -> bool:
     """
     path = scope.get("raw_path") or scope["path"].encode()
     return b"//" not in path and b"%2f" not in path and b"%2F" not in path
+
+
+def _sends_body(scope: HTTPScope) -> bool:
+    """Return whether the request has a body."""
+    return scope["state"]["method"] not in _WITHOUT_BODY and any(
+        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
+    )
+
+
+def _waits_to_send(scope: HTTPScope) -> bool:
+    """Return whether the client sends the body only if it is asked for (RFC 9110, 10.1.1)."""
+    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 def _request_id(scope: HTTPScope) -> bytes:

@@ -17,6 +17,7 @@ import attrs
 
 from crm_core.errors import InvalidError
 from crm_core.model.accounts import TOKEN_DAYS
+from crm_core.model.files import ROOT_PATH
 from crm_core.rules.accounts import check_password
 from crm_core.rules.images import MAX_IMAGE_BYTES
 from crm_core.use_cases.sweeping import RESTORABLE
@@ -28,6 +29,9 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _PERIODS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+#: A scheme and a host, perhaps a port, and no path: what the header ``Origin`` has (RFC 6454, 6.2).
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
+_USUAL_PORT = re.compile(r"^(http://.*):80$|^(https://.*):443$")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -150,6 +154,24 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ValueError("has a part that is not a network") from None
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(part) for part in _parts(text))
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it: in lower case, without the port that its scheme has anyway."""
+    if text != "*" and not _ORIGIN.fullmatch(text.lower()):
+        raise ValueError("has a part that is not an origin")
+    return _USUAL_PORT.sub(r"\1\2", text.lower())
+
+
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if not re.fullmatch(ROOT_PATH, path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("is not a path that begins with a slash")
+    return path
+
+
 def _delays(text: str) -> tuple[float, ...]:
     try:
         delays = tuple(float(part) for part in _parts(text))
@@ -188,6 +210,8 @@ _PASSWORD: Final = Kind("1 to 1024 characters", _password, is_trimmed=False)
 _DIRECTORY: Final = Kind("a directory", Path)
 _BUCKET_NAME: Final = Kind("3 to 63 small letters, digits, dots and hyphens", _bucket)
 _NETWORKS: Final = Kind("networks such as 10.2.0.0/16,fd00::/8", _networks)
+_ORIGINS: Final = Kind("origins such as https://app.example.org,http://localhost:5173 without a path, or *", _origins)
+_PATH: Final = Kind("a path such as /crm, of letters, digits, dots, hyphens, underscores and tildes", _root_path)
 _DELAYS: Final = Kind("seconds such as 5,300,1800", _delays)
 _LOG_FORMAT: Final = Kind("text or json", _log_format)
 
@@ -214,6 +238,10 @@ class Settings:
     port: int = _setting(_PORT, 8000, "port that the server listens on")
     trusted_proxies: tuple[Network, ...] = _setting(
         _NETWORKS, (), "networks of proxies whose `Forwarded` or `X-Forwarded-For` is believed"
+    )
+    root_path: str = _setting(_PATH, "", "path below which a proxy serves the API, such as `/crm`")
+    cors_origins: tuple[str, ...] = _setting(
+        _ORIGINS, (), "origins of web pages that may call the API from browsers; `*` for every page"
     )
     rate_limit: RateLimit | None = _setting(  # noqa: RUF009 - a NamedTuple is frozen
         _RATE, None, "requests that one token may make, such as `10/second` or `600/minute`; further ones are 429"

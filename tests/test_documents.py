@@ -54,6 +54,8 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a delivery 1": "tests/test_documents.py",
     },
     "docs/how-to/deploy.md": {
+        "nginx 1": "tests/http/test_proxies.py",
+        "Caddy 1": "tests/http/test_proxies.py",
         "systemd 1": "not run: it needs root and /opt; tests/http/test_cli.py runs the command itself",
         "Containers 1": "not run: there is no Podman; the page says what was tried",
     },
@@ -78,6 +80,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
     },
+    "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
     "docs/how-to/webhooks.md": {
         "Create a webhook and inspect its deliveries 1": FOLLOWED,

@@ -131,7 +131,7 @@ def owner_needs(resource: Resource, parent: object) -> Needs:
 
 
 def _expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
-    known = yield Needs(records=frozenset({key})) | catalog_needs(resource, who)
+    known = yield Needs(records=frozenset({key}), ahead=who.ahead) | catalog_needs(resource, who)
     record = existing_record(resource, key, parent, known)
     if expected is not None and record.version not in expected:
         raise VersionConflictError(record.version)

@@ -20,7 +20,7 @@ import attrs
 
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
-from crm_core.model.records import Key, Record
+from crm_core.model.records import NOTHING_AHEAD, Key, ReadAhead, Record
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.index import WebhookIndex
 
@@ -68,6 +68,8 @@ class Needs:
         counts: how many records a search finds.
         catalogs: entities whose definitions and webhooks are needed, each with the lowest version that is fresh enough
             (the one read with the caller's credentials), or None for the current version.
+        ahead: records that were read with the caller's credentials. A store may take them in the first run of a
+            decision instead of reading them again.
     """
 
     records: frozenset[Key] = frozenset()
@@ -75,6 +77,7 @@ class Needs:
     children: frozenset[Search] = frozenset()
     counts: frozenset[Search] = frozenset()
     catalogs: Mapping[str, int | None] = attrs.field(factory=dict)
+    ahead: ReadAhead = NOTHING_AHEAD
 
     def __or__(self, other: "Needs") -> "Needs":
         """Return both needs as one."""
@@ -84,6 +87,7 @@ class Needs:
             children=self.children | other.children,
             counts=self.counts | other.counts,
             catalogs={**self.catalogs, **other.catalogs},
+            ahead={**self.ahead, **other.ahead},
         )
 
     def __bool__(self) -> bool:
@@ -118,6 +122,7 @@ class Known:
             children=needs.children - self.children.keys(),
             counts=needs.counts - self.counts.keys(),
             catalogs={name: version for name, version in needs.catalogs.items() if name not in self.catalogs},
+            ahead=needs.ahead,
         )
 
     def exists(self, key: Key) -> bool:

@@ -7,16 +7,15 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.cursors import pack, unpack
-from crm_core.engine.query_strings import read_limit
+from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
-    InvalidError,
     NotFoundError,
     invalid,
 )
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import integer, text
-from crm_core.input.readers import ReadContext, RefusedError
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.events import Event
 from crm_core.model.plain_values import json_text, plain
@@ -124,10 +123,7 @@ async def _highest(db: Database, key: Key, version_: int, number: int) -> int:
 def _read_listing(params: Mapping[str, str], context: ReadContext) -> tuple[int, int | None]:
     """Return how many versions a page has, and the version before which it begins. Raises InvalidError."""
     values = read_payload(Listing, {name: value for name, value in params.items() if value}, context)
-    try:
-        return read_limit(str(values["limit"])), _read_cursor(values["cursor"])
-    except RefusedError as error:
-        raise InvalidError({"limit": error.problems}) from None
+    return page_limit(values["limit"]), _read_cursor(values["cursor"])
 
 
 def _read_cursor(cursor: str) -> int | None:

@@ -5,10 +5,11 @@ The framework's own decoding answers some bad input with 500, so bodies are deco
 """
 
 import asyncio
+import codecs
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
@@ -68,19 +69,22 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
     return decode_json(body)
 
 
-async def read_login(request: AnyRequest) -> object:
-    """Return the body of a login, which is JSON or a form."""
+async def read_login(request: AnyRequest, lists: Container[str] = ()) -> object:
+    """Return the body of a login, which is JSON or a form; ``lists`` are the members that a form may repeat."""
     body = await _read_bytes(request)
     if media_type(request) not in (FORM, MULTIPART):
         return await read_json(request)
     try:
         if media_type(request) == FORM:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
-            return dict(pairs)
-        return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        else:
+            sent = (await request.form()).multi_items()
+            pairs = [(name, value) for name, value in sent if isinstance(value, str)]
     except (ValueError, LookupError, HTTPException) as error:
         kind = "Multipart form" if media_type(request) == MULTIPART else "Form"
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{kind} parse error - The form cannot be read.") from error
+    repeated = {name: [value for other, value in pairs if other == name] for name, _ in pairs if name in lists}
+    return {**dict(pairs), **repeated}
 
 
 def decode_json(body: bytes) -> object:
@@ -198,6 +202,8 @@ def _parse_error(reason: str) -> RequestError:
 
 def _reason(body: bytes) -> str:
     """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
+    if body.startswith(codecs.BOM_UTF8):  # Python's words explain how to read it in Python
+        return "The body begins with a byte order mark, which JSON must not have (RFC 8259, 8.1)"
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
     except RecursionError:

@@ -8,8 +8,9 @@ from litestar.response.base import ASGIResponse
 
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import json_text, plain
-from crm_http.api.preconditions import entity_tag
-from crm_http.api.requests import JSON
+from crm_http.api.preconditions import version_tag
+from crm_http.api.requests import JSON, AnyRequest
+from crm_http.site import root_path
 
 
 def json_response(
@@ -24,14 +25,19 @@ def record_response(
     document: Document, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> ASGIResponse:
     """Return a record as it is stored, with its version."""
-    headers = {**entity_tag(document.version), **(headers or {})}
+    headers = {**version_tag(document.version), **(headers or {})}
     if document.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
 
 
-def link_to_next(path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
+def created_response(request: AnyRequest, document: Document, path: str) -> ASGIResponse:
+    """Return a new record with its path."""
+    return record_response(document, HTTPStatus.CREATED, {"Location": f"{root_path(request)}{path}/"})
+
+
+def link_to_next(request: AnyRequest, path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
     """Return the ``Link`` header (RFC 8288) of the next page, which begins at the cursor; no header without one."""
     if cursor is None:
         return {}
-    return {"Link": f'<{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}
+    return {"Link": f'<{root_path(request)}{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}

@@ -80,12 +80,17 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
         "Jane D.",
         "Jane Doe",
     ], taken_back
+    newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)
     with Receiver() as receiver:
         hook = block("docs/how-to/webhooks.md", "Create a webhook and inspect its deliveries 1")
-        newcomer.follow(hook.replace("127.0.0.1:9000", f"127.0.0.1:{receiver.port}"))
+        until_changed, redeliver = hook.replace("127.0.0.1:9000", f"127.0.0.1:{receiver.port}").split("$ DELIVERY=")
+        newcomer.follow(until_changed)
+        delivered = "call GET /api/webhooks/$ID/deliveries/?state=delivered"
+        until(lambda: newcomer.paste(delivered).strip() != "[]", "the first delivery")
+        newcomer.follow(f"$ DELIVERY={redeliver}")
         receiver.wait_for(2, 60)
     stop(newcomer)
     with_seaweedfs(newcomer, address, block("docs/how-to/images.md", "Files in SeaweedFS 1"), upload)

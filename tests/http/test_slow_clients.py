@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 
 import httpx
 import pytest
@@ -105,3 +106,52 @@ def asking_for(port: int, url: str) -> socket.socket:
     connection.connect(("127.0.0.1", port))
     connection.sendall(f"GET {url} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n\r\n".encode())
     return connection
+
+
+REFUSED = [
+    (413, "POST", "/api-token-auth/"),
+    (401, "POST", "/api/clients/"),
+    (404, "POST", "/api/nothing/"),
+    (404, "POST", "/api//clients/"),
+    (401, "DELETE", "/api-token-auth/"),
+]
+
+
+@pytest.mark.parametrize(("status", "method", "path"), REFUSED)
+def test_a_connection_goes_on_after_a_refusal_of_which_the_body_was_sent(
+    port: int, status: int, method: str, path: str
+) -> None:
+    connection = HTTPConnection("127.0.0.1", port, SECONDS)
+    connection.connect()
+    connection.auto_open = 0
+    for _ in range(5):
+        connection.request(method, path, b"x" * 3_000_000)
+        refusal = connection.getresponse()
+
+        assert refusal.status == status
+        assert refusal.read()
+        assert not refusal.will_close
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b'{"status":"ok"}'
+    connection.close()
+
+
+def test_an_answer_before_the_end_of_a_huge_body_says_that_the_connection_closes(port: int) -> None:
+    head = b"POST /api/clients/ HTTP/1.1\r\nHost: crm\r\nContent-Length: 1000000000\r\n\r\n"
+    connection = connect(port, head)
+    connection.sendall(b"x" * 17_000_000)
+
+    answer = rest(connection)
+
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"connection: close" in answer
+
+
+def test_a_body_that_waits_for_100_continue_is_not_asked_for_when_the_request_is_refused(port: int) -> None:
+    expecting = LOGIN.replace(b"Content-Length: 100\r\n", b"Content-Length: 9000\r\nExpect: 100-continue\r\n")
+    connection = connect(port, expecting)
+
+    answer = rest(connection)
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer

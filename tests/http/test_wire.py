@@ -169,6 +169,10 @@ SHAPES = [
         attributes={"source": NO_TEXT, "x": ["This attribute is not defined."]},
     ),
     parse_error("nonsense", "Expecting value: line 1 column 1 (char 0)"),
+    parse_error(
+        b'\xef\xbb\xbf{"name": "a"}',
+        "The body begins with a byte order mark, which JSON must not have (RFC 8259, 8.1)",
+    ),
     *(
         parse_error(f'{{"name": {word}}}', f"Out of range float values are not JSON compliant: '{word}'")
         for word in ("NaN", "Infinity", "-Infinity")

@@ -11,12 +11,18 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import evolve
 from psycopg.pq import TransactionStatus
 
-from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
-from crm_adapters.postgres.records.commits import Commits, commit_whole_group, groups_of, unchanged_records
+from crm_adapters.postgres.records.commits import (
+    Commits,
+    Group,
+    answer_of,
+    commit_whole_group,
+    groups_of,
+    unchanged_records,
+)
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
@@ -133,25 +139,25 @@ class PostgresDatabase:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
         decision = Decision(decide)
-        async with self._locks.acquire(decision.needs.records):
-            return await self._change(decide, decision, last)
+        async with self._locks.acquire(decision.needs.records) as has_waited:
+            return await self._change(decide, decision, last, use_ahead=not has_waited)
 
-    async def _change(self, decide: Decide, decision: Decision, last: float) -> Document | None:
+    async def _change(self, decide: Decide, decision: Decision, last: float, *, use_ahead: bool) -> Document | None:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
-            await complete(self._reader, decision, refresh=round_ > 0)
+            await complete(self._reader, decision, refresh=round_ > 0, use_ahead=use_ahead and round_ == 0)
             if decision.needs:  # for children, which are read under locks only
                 break
-            if await self._commit(decision):
-                return _answer(decision)
+            groups = groups_of(decision.changes)
+            if await self._commit(decision, groups):
+                return answer_of(decision, groups)
             _check_deadline(last)
             self._reader.forget(decision.known)
             decision = Decision(decide)
         return await self._change_under_locks(decide, last)
 
-    async def _commit(self, decision: Decision) -> bool:
+    async def _commit(self, decision: Decision, groups: Sequence[Group]) -> bool:
         """Commit, and return whether everything that was known was still true."""
         changes, known = decision.changes, decision.known
-        groups = groups_of(changes)
         unchanged = unchanged_records(changes, known)
         try:
             if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
@@ -162,7 +168,7 @@ class PostgresDatabase:
                         async with transaction(connection):
                             for index, group in enumerate(groups):
                                 await commit_whole_group(connection, group, () if index else unchanged, known.catalogs)
-                            await _keep_receipt(connection, decision)
+                            await _keep_receipt(connection, changes, answer_of(decision, groups))
         except StaleError:
             return False
         self._after(changes)
@@ -175,13 +181,13 @@ class PostgresDatabase:
                     with staleness():
                         async with transaction(connection):
                             await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
-                            decision = await _decide_under_locks(connection, decide)
+                            changes, answer = await _decide_under_locks(connection, decide)
             except StaleError:
                 _check_deadline(last)
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two changes do not collide again
             else:
-                self._after(decision.changes)
-                return _answer(decision)
+                self._after(changes)
+                return answer
         logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
         raise UnavailableError
 
@@ -263,7 +269,8 @@ class ConnectedDatabase:
                 await self._begin()
                 with staleness():
                     async with self._connection.transaction():
-                        return _answer(await _decide_under_locks(self._connection, decide))
+                        _, answer = await _decide_under_locks(self._connection, decide)
+                        return answer
             except StaleError:
                 raise UnavailableError from None
 
@@ -281,17 +288,18 @@ class ConnectedDatabase:
             await self._connection.execute("select")
 
 
-async def _decide_under_locks(connection: Connection, decide: Decide) -> Decision:
-    """Read, decide and write inside the caller's transaction."""
+async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[Changes, Document | None]:
+    """Read, decide and write inside the caller's transaction; return the changes and the answer."""
     await complete(LockingReader(connection), decision := Decision(decide))
-    for group in groups_of(decision.changes):
+    groups = groups_of(decision.changes)
+    for group in groups:
         await commit_whole_group(connection, group, (), decision.known.catalogs)
-    await _keep_receipt(connection, decision)
-    return decision
+    answer = answer_of(decision, groups)
+    await _keep_receipt(connection, decision.changes, answer)
+    return decision.changes, answer
 
 
-async def _keep_receipt(connection: Connection, decision: Decision) -> None:
-    changes, answer = decision.changes, _answer(decision)
+async def _keep_receipt(connection: Connection, changes: Changes, answer: Document | None) -> None:
     if changes.receipt is None or changes.answer is None or answer is None:
         return
     user, (key, fingerprint) = changes.receipt
@@ -318,18 +326,6 @@ def _check_deadline(last: float) -> None:
     """Raise UnavailableError if a change has conflicted with others for too long."""
     if asyncio.get_running_loop().time() > last:
         raise UnavailableError from TimeoutError("others changed it for too long")
-
-
-def _answer(decision: Decision) -> Document | None:
-    """Return the record that the changes name as their answer, as it is after the commit."""
-    key = decision.changes.answer
-    if key is None:
-        return None
-    for write in decision.changes.writes:
-        if write.key == key:
-            return Document(write.event.version, json_documents.encode(getattr(write, "value", None)))
-    record = decision.known.records[key]
-    return Document(record.version, json_documents.encode(record.value)) if record else None
 
 
 async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:

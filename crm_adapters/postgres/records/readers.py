@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, LiteralString, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, LiteralString, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import evolve
@@ -16,7 +16,7 @@ from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.decision_runs import Decision
-from crm_core.model.records import Key, Record
+from crm_core.model.records import NOTHING_AHEAD, Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 
@@ -24,36 +24,41 @@ from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 BATCH: Final = 500
 
 
-_TABLES: Final = {"user": "app_user"}
+#: The statements that find users, by the names that keys have for them; other resources have tables of their own.
+_USERS: Final = {"user": "users", ACTIVE_USER: "active_users"}
 
 
 class Reader(Protocol):
     """Reads needs: shared with other requests, or under locks."""
 
-    @property
-    def holds_children(self) -> bool:
-        """Return whether children stay as they were read until the commit."""
+    #: Whether children stay as they were read until the commit.
+    holds_children: ClassVar[bool]
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records; None for those that do not exist."""
+        ...
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
         """Return whether each key exists."""
+        ...
 
     async def children(self, search: Search) -> tuple[Record, ...]:
         """Return all records that a search finds."""
+        ...
 
     async def count(self, search: Search) -> int:
         """Return how many records a search finds."""
+        ...
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
         """Return the catalog of an entity, of the version ``least`` or later; with None the current one."""
+        ...
 
 
 async def read(reader: Reader, needs: Needs) -> Known:
     """Return everything that is needed; records come first, so that a locking reader holds them before children."""
     return Known(
-        records=await reader.records(needs.records) if needs.records else {},
+        records=await _records(reader, needs) if needs.records else {},
         references=await reader.existing(needs.references) if needs.references else {},
         children={search: await reader.children(search) for search in needs.children},
         counts={search: await reader.count(search) for search in needs.counts},
@@ -61,14 +66,28 @@ async def read(reader: Reader, needs: Needs) -> Known:
     )
 
 
-async def complete(reader: Reader, decision: Decision, *, refresh: bool = False) -> None:
+async def _records(reader: Reader, needs: Needs) -> Mapping[Key, Record | None]:
+    """Return the records: those that were read ahead, and the others, or all of them if they must be locked."""
+    ahead = {} if reader.holds_children else {key: needs.ahead[key] for key in needs.records & needs.ahead.keys()}
+    missing = needs.records - ahead.keys()
+    read_ = await reader.records(missing) if missing else {}
+    return {**read_, **{key: document and _record(key, *document[:2]) for key, document in ahead.items()}}
+
+
+async def complete(reader: Reader, decision: Decision, *, refresh: bool = False, use_ahead: bool = True) -> None:
     """Read what a decision needs until it is complete, or until it needs children that this reader cannot lock.
 
-    With ``refresh`` the current catalogs are read, whatever versions were seen before.
+    Args:
+        reader: reads what is needed.
+        decision: is sent what was read.
+        refresh: read the current catalogs, whatever versions were seen before.
+        use_ahead: take the records that were read ahead instead of reading them again.
     """
     while (needs := decision.needs) and (reader.holds_children or not needs.children):
         if refresh:
             needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
+        if not use_ahead:
+            needs = evolve(needs, ahead=NOTHING_AHEAD)
         await _send(decision, await read(reader, needs))
 
 
@@ -83,7 +102,11 @@ async def _send(decision: Decision, known: Known) -> None:
 def record_of(resource: str, row: Row) -> Record:
     """Return a record from a row of id, version and document."""
     id_, version, document = row
-    return Record(Key(resource, id_), version, json_documents.decode(resource, document))
+    return _record(Key(resource, id_), version, document)
+
+
+def _record(key: Key, version: int, document: bytes) -> Record:
+    return Record(key, version, json_documents.decode(key.resource, document))
 
 
 class Lookups:
@@ -126,7 +149,7 @@ def _condition(value: object) -> LiteralString:
 class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
-    holds_children: Final = True
+    holds_children: ClassVar = True
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records, locked in the order of resource and id."""
@@ -154,7 +177,7 @@ class LockingReader(Lookups):
 
 async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
     """Return which ids of a resource, or of users, exist."""
-    statement = query("active_users") if resource == ACTIVE_USER else query("existing", _TABLES.get(resource, resource))
+    statement = query(_USERS[resource]) if resource in _USERS else query("existing", resource)
     storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
     return {id_ for (id_,) in await fetch(connection, statement, {"ids": storable})}
 
@@ -180,7 +203,7 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 class SharedReader:
     """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
 
-    holds_children: Final = False
+    holds_children: ClassVar = False
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

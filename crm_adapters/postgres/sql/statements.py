@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final, LiteralString, cast
 
 from psycopg import sql
+from psycopg.adapt import PyFormat
 
 from crm_core.resources import RESOURCES
 
@@ -13,7 +14,10 @@ _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", r
 
 
 def _read() -> dict[str, LiteralString]:
-    texts = [files(__package__).joinpath(name).read_text("utf-8") for name in ("statements.sql", "outbox.sql")]
+    texts = [
+        files("crm_adapters.postgres.sql").joinpath(name).read_text("utf-8")
+        for name in ("statements.sql", "outbox.sql")
+    ]
     # The cast is safe: these texts are files of this package, without anything of a request.
     return {name: cast("LiteralString", body.strip()) for text in texts for name, body in _NAMED.findall(text)}
 
@@ -68,7 +72,9 @@ def _hidden(names: tuple[str, ...]) -> dict[str, sql.Composable]:
     return {
         "hidden": sql.Composed([sql.SQL(", {}").format(column) for column in columns]),
         "hidden_set": sql.Composed(every),
-        "hidden_values": sql.SQL("").join(sql.SQL(f", %(hidden_{name})b::uuid[]") for name in names),
+        "hidden_values": sql.SQL("").join(
+            sql.SQL(", {}::uuid[]").format(sql.Placeholder(f"hidden_{name}", PyFormat.BINARY)) for name in names
+        ),
     }
 
 
@@ -77,6 +83,14 @@ def authenticate(*, with_written: bool) -> bytes:
     """Return the statement that reads tokens, on demand with the last transaction in which each one's user wrote."""
     written = sql.SQL(QUERIES["written"] if with_written else "0")
     return sql.SQL(QUERIES["authenticate"]).format(written=written).as_bytes()
+
+
+@cache
+def authenticate_ahead(table: str) -> bytes:
+    """Return the statement that reads tokens and records of a table."""
+    records = sql.SQL(QUERIES["read_records"]).format(table=sql.Identifier(table))
+    tokens = sql.SQL(QUERIES["authenticate"]).format(written=sql.SQL("0"))
+    return sql.SQL(QUERIES["authenticate_ahead"]).format(authenticate=tokens, read_records=records).as_bytes()
 
 
 @cache

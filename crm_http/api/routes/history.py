@@ -55,7 +55,7 @@ class HistoryRoutes:
             self.db, caller(request), self.resource, id_, params, parent=parent, strict=is_strict(request)
         )
         path = self.place.format_map({"id": id_, self.resource.parent or "": parent})
-        return json_response(page.entries, headers=link_to_next(path, params, page.next))
+        return json_response(page.entries, headers=link_to_next(request, path, params, page.next))
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a whole version of a record."""
