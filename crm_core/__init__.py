@@ -11,6 +11,7 @@ from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     DuplicateRequestError,
     IdempotencyKeyReusedError,
@@ -61,13 +62,16 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.model.events import Event, EventKind
+from crm_core.model.feed import MAX_FEED_BYTES, MAX_FEED_PAGE, FeedEvent, FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
+    AfterCommit,
     Database,
     DeliveryLog,
+    Feed,
     FileStore,
     Outbox,
     Passwords,
@@ -111,6 +115,8 @@ __all__ = [
     "FOLLOW_UPS",
     "GROUPS",
     "LEADS",
+    "MAX_FEED_BYTES",
+    "MAX_FEED_PAGE",
     "PERMISSIONS",
     "PIPELINES",
     "RECEIPTS_KEPT",
@@ -121,6 +127,7 @@ __all__ = [
     "Account",
     "Accounts",
     "Actor",
+    "AfterCommit",
     "Attempt",
     "Attribute",
     "Caller",
@@ -132,6 +139,7 @@ __all__ = [
     "Condition",
     "CrmError",
     "Cursor",
+    "CursorGoneError",
     "Database",
     "Decide",
     "Decision",
@@ -147,6 +155,9 @@ __all__ = [
     "Event",
     "EventKind",
     "Failures",
+    "Feed",
+    "FeedEvent",
+    "FeedPage",
     "FileStore",
     "Filter",
     "FollowUp",
@@ -175,6 +186,7 @@ __all__ = [
     "Passwords",
     "PermissionDeniedError",
     "Pipeline",
+    "Position",
     "Problem",
     "Problems",
     "Put",

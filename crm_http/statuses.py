@@ -6,6 +6,7 @@ from typing import Final
 
 from crm_core.errors import (
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -30,6 +31,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     DeliveryFinishedError: HTTPStatus.CONFLICT,
     RestoreRefusedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
+    CursorGoneError: HTTPStatus.GONE,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
             "catalogs",
             "contention",
             "decisions",
+            "feeds",
             "files",
             "histories",
             "lists",
@@ -21,6 +22,7 @@ pytest.register_assert_rewrite(
             "outboxes",
             "pairs",
             "records",
+            "replay",
             "scene",
             "senders",
             "versions",
@@ -30,6 +32,7 @@ pytest.register_assert_rewrite(
 
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
 from crm_core.testing.contract import DatabaseContract  # noqa: E402
+from crm_core.testing.feeds import FeedContract, OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
@@ -49,9 +52,11 @@ __all__ = [
     "USERS",
     "AccountsContract",
     "DatabaseContract",
+    "FeedContract",
     "FileStoreContract",
     "OpenPair",
     "Opened",
+    "OpenedFeed",
     "OutboxContract",
     "PayloadContext",
     "Scene",

@@ -2,21 +2,35 @@
 
 ``records`` has the use cases of every resource, ``history`` shows their versions and ``restorations`` restores them;
 ``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
-``uploads`` and ``sweeping`` have the others. ``caller`` makes callers with a real clock and real ids, and
-``DeliveryWorker`` sends webhook deliveries.
+``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
+it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
-from crm_core.use_cases import accounts, history, records, restorations, sweeping, tokens, uploads, users, webhooks
+from crm_core.use_cases import (
+    accounts,
+    changes,
+    history,
+    records,
+    restorations,
+    sweeping,
+    tokens,
+    uploads,
+    users,
+    webhooks,
+)
 from crm_core.use_cases.callers import caller, new_id, new_secret
 from crm_core.use_cases.delivery_worker import DeliveryWorker
+from crm_core.use_cases.hooks import Hooks
 from crm_core.use_cases.uploads import Images, Upload
 
 __all__ = [
     "DeliveryWorker",
+    "Hooks",
     "Images",
     "Upload",
     "accounts",
     "caller",
+    "changes",
     "history",
     "new_id",
     "new_secret",

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -75,6 +76,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",
     ),
+    CursorGoneError: Refusal("The feed cannot be followed from this cursor without a gap. Read everything again."),
     VersionConflictError: Refusal(
         "The record has another version than `If-Match` names.",
         "ETag",
