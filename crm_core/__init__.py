@@ -4,8 +4,8 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
-from crm_core.engine.changes import Changes, Put, Remove
-from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.changes import Changes, Put, Remove, Reply
+from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
@@ -171,6 +171,7 @@ __all__ = [
     "ReceiptKey",
     "Record",
     "Remove",
+    "Reply",
     "RequestInProgressError",
     "Resource",
     "Result",
@@ -202,6 +203,7 @@ __all__ = [
     "make_attempt",
     "matches",
     "searched_text",
+    "size_of",
     "sort_key",
     "sorting_key",
 ]

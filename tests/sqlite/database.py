@@ -38,6 +38,7 @@ from crm_core import (
     Receipt,
     Record,
     Remove,
+    Reply,
     Search,
     UnavailableError,
     cursor_of,
@@ -237,12 +238,17 @@ class SqliteDatabase:
             raise DuplicateRequestError
         for write in changes.writes:
             self._write(write)
-        document = self._document(changes.answer) if changes.answer else None
+        document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
             answer = (str(changes.answer.id), document.version, document.body.decode())
             self._rows("replace into receipt values (?, ?, ?, ?, ?, ?, ?)", *kept, *answer)
         return document, changes
+
+    def _answer(self, answer: Key | Reply | None) -> Document | None:
+        if isinstance(answer, Reply):
+            return answer.document
+        return self._document(answer) if answer else None
 
     def _write(self, write: Put | Remove) -> None:
         key, version = write.key, write.event.version
