@@ -154,7 +154,7 @@ class S3FileStore:
 
 def _client(endpoint_url: str | None) -> _Client:
     try:
-        session = boto3.session.Session()
+        session = boto3.Session()
         return _connected(session, endpoint_url)
     except BotoCoreError as error:
         raise ValueError(str(error)) from error

@@ -119,8 +119,10 @@ class VersionConflictError(CrmError):
         fields: the names of the fields that were changed since the expected version.
     """
 
-    def __init__(self, version: int, fields: Sequence[str] = ()) -> None:
-        super().__init__("The record was changed by somebody else.")
+    def __init__(
+        self, version: int, fields: Sequence[str] = (), detail: str = "The record was changed by somebody else."
+    ) -> None:
+        super().__init__(detail)
         self.version = version
         self.fields = fields
 

@@ -27,6 +27,7 @@ from crm_http.api.routing import mount, path_id
 from crm_http.middleware import Limits, RequestMiddleware, RequestObserver
 from crm_http.openapi.description_route import description_endpoint
 from crm_http.openapi.docs_page import page_endpoints
+from crm_http.site import Site
 
 __all__ = ["create_app"]
 
@@ -37,7 +38,7 @@ async def _always() -> bool:
     return True
 
 
-def create_app(
+def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is served
     database: Database,
     accounts: Accounts,
     passwords: Passwords,
@@ -48,6 +49,7 @@ def create_app(
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
     observers: Sequence[RequestObserver] = (),
+    site: Site | None = None,
 ) -> RequestMiddleware:
     """Return the ASGI app of the whole API.
 
@@ -61,6 +63,7 @@ def create_app(
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
         observers: functions that are called after each request.
+        site: where the app is on the web, and which web pages may call it.
     """
     endpoints = [
         *account_endpoints(accounts, passwords),
@@ -78,7 +81,7 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-    return RequestMiddleware(app, limits, observers)
+    return RequestMiddleware(app, limits, observers, site=site)
 
 
 def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: Images) -> Iterator[Endpoint]:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final
 
 import attrs
@@ -18,9 +19,12 @@ from msgspec.json import encode
 
 from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
 from crm_http.client_address import ClientAddresses
+from crm_http.cross_origin import CrossOrigin
 from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS, MAX_TURN_WAIT, Guests, Places, Share, Turns, hash_in
 from crm_http.rate_limit import TokenRates
+from crm_http.response_headers import Headers
 from crm_http.settings import Network, RateLimit
+from crm_http.site import Site
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -89,9 +93,17 @@ class RequestMiddleware:
         app: answers the requests.
         limits: the limits of requests.
         observers: are called after each request.
+        site: where the app is on the web.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits | None = None, observers: Sequence[RequestObserver] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits | None = None,
+        observers: Sequence[RequestObserver] = (),
+        *,
+        site: Site | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self.places = Places(self.limits.requests)
         self._guests = Guests()
@@ -101,6 +113,8 @@ class RequestMiddleware:
         self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
         self._observers = observers
+        origins = site.cors_origins if site else ()
+        self.cross_origin = CrossOrigin(origins) if origins else None
 
     @property
     def in_flight(self) -> int:
@@ -124,7 +138,7 @@ class RequestMiddleware:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
-        request = _RequestScope(self, receive, send, request_id, scope, share)
+        request = _RequestScope(self, scope, receive, send, is_head=method == "HEAD")
         self.places.enter(share.guest)
         try:
             await self._serve(scope, request)
@@ -143,7 +157,9 @@ class RequestMiddleware:
 
     async def _serve(self, scope: HTTPScope, request: "_RequestScope") -> None:
         try:
-            if refusal := self._refusal(scope, request.share):
+            if scope["state"]["method"] == "OPTIONS" and self.cross_origin and self.cross_origin.is_preflight(scope):
+                await _answer_empty(request.send, self.cross_origin.preflight_headers())
+            elif refusal := self._refusal(scope, request.share):
                 if isinstance(refusal, UnavailableError) and self._guests.has_others(request.share.guest):
                     with self.places.away(request.share.guest):
                         await asyncio.sleep(_REFUSAL_DELAY)
@@ -181,7 +197,6 @@ class _RequestScope:
         "_is_running",
         "_middleware",
         "_receive",
-        "_request_id",
         "_scope",
         "_send",
         "is_stalled",
@@ -192,20 +207,19 @@ class _RequestScope:
     def __init__(
         self,
         middleware: RequestMiddleware,
+        scope: HTTPScope,
         receive: Receive,
         send: Send,
-        request_id: bytes,
-        scope: HTTPScope,
-        share: Share,
+        *,
+        is_head: bool,
     ) -> None:
         self._middleware = middleware
+        self._scope = scope
         self._receive = receive
         self._send = send
-        self._request_id = request_id
-        self._scope = scope
-        self._is_head = scope["state"]["method"] == "HEAD"
+        self._is_head = is_head
         self._is_begun = self._is_read = self._is_running = False
-        self.share = share
+        self.share: Share = scope["state"]["share"]
         self.is_stalled = False
         self.status = _CLIENT_CLOSED
 
@@ -250,9 +264,7 @@ class _RequestScope:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             self.status = message["status"]
             self.ends()
-            present = {name for name, _ in message["headers"]}
-            added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
-            message["headers"] = [*message["headers"], *added, (b"x-request-id", self._request_id)]
+            message["headers"] = self._completed(message["headers"])
         elif self._is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         if message.get("more_body"):
@@ -276,6 +288,14 @@ class _RequestScope:
                     left -= len(message["body"])
                     self._is_read = not message["more_body"]
 
+    def _completed(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """Return the headers of the answer with those that every answer has."""
+        present = {name for name, _ in headers}
+        added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
+        completed = [*headers, *added, (b"x-request-id", self._scope["state"]["request_id"].encode())]
+        cross_origin = self._middleware.cross_origin
+        return cross_origin.shared(self._scope, completed) if cross_origin else completed
+
     async def _send_piece(self, message: Message) -> None:
         try:
             async with asyncio.timeout(self._middleware.limits.send_seconds):
@@ -283,6 +303,11 @@ class _RequestScope:
         except TimeoutError:
             self.is_stalled = True
             raise
+
+
+async def _answer_empty(send: Send, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _refuse(send: Send, error: CrmError) -> None:
@@ -306,7 +331,7 @@ def _is_canonical(scope: HTTPScope) -> bool:
 
 def _sends_body(scope: HTTPScope) -> bool:
     """Return whether the request has a body."""
-    return scope["method"] not in _WITHOUT_BODY and any(
+    return scope["state"]["method"] not in _WITHOUT_BODY and any(
         name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
     )
 

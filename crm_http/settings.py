@@ -27,6 +27,9 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _PERIODS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+#: A scheme and a host, perhaps a port, and no path: what the header ``Origin`` has (RFC 6454, 6.2).
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
+_USUAL_PORT = re.compile(r"^(http://.*):80$|^(https://.*):443$")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -149,6 +152,17 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ValueError("has a part that is not a network") from None
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(part) for part in _parts(text))
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it: in lower case, without the port that its scheme has anyway."""
+    if text != "*" and not _ORIGIN.fullmatch(text.lower()):
+        raise ValueError("has a part that is not an origin")
+    return _USUAL_PORT.sub(r"\1\2", text.lower())
+
+
 def _delays(text: str) -> tuple[float, ...]:
     try:
         delays = tuple(float(part) for part in _parts(text))
@@ -187,6 +201,7 @@ _PASSWORD: Final = Kind("1 to 1024 characters", _password, is_trimmed=False)
 _DIRECTORY: Final = Kind("a directory", Path)
 _BUCKET_NAME: Final = Kind("3 to 63 small letters, digits, dots and hyphens", _bucket)
 _NETWORKS: Final = Kind("networks such as 10.2.0.0/16,fd00::/8", _networks)
+_ORIGINS: Final = Kind("origins such as https://app.example.org,http://localhost:5173 without a path, or *", _origins)
 _DELAYS: Final = Kind("seconds such as 5,300,1800", _delays)
 _LOG_FORMAT: Final = Kind("text or json", _log_format)
 
@@ -213,6 +228,9 @@ class Settings:
     port: int = _setting(_PORT, 8000, "port that the server listens on")
     trusted_proxies: tuple[Network, ...] = _setting(
         _NETWORKS, (), "networks of proxies whose `Forwarded` or `X-Forwarded-For` is believed"
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        _ORIGINS, (), "origins of web pages that may call the API from browsers; `*` for every page"
     )
     rate_limit: RateLimit | None = _setting(  # noqa: RUF009 - a NamedTuple is frozen
         _RATE, None, "requests that one token may make, such as `10/second` or `600/minute`; further ones are 429"

@@ -87,7 +87,7 @@ class MemoryDatabase:
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""
         later = (event for event in self.events if event.record == key.id and event.version > since)
-        return sorted({name for event in later for name in event.changes})
+        return sorted({name.partition(".")[0] for event in later for name in event.changes})
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
@@ -202,9 +202,8 @@ def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
         return None
     body = json_documents.encode(write.value)
     value = json_documents.decode(write.key.resource, body)
-    if before is None:
-        return _Row(1, body, value, write.hidden)
-    return _Row(before.version + 1, body, value, {**before.hidden, **write.hidden})
+    hidden = {**before.hidden, **write.hidden} if before else write.hidden
+    return _Row(write.event.version, body, value, hidden)
 
 
 def _watched(value: object) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDa
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.engine.decisions import event_of
 from crm_core.model.accounts import Actor, Caller, User
+from crm_core.model.entities import Attribute
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, PIPELINES, RESOURCES
 from crm_core.rules.needs import Needs
@@ -80,8 +81,9 @@ async def _load(connection: Connection, company: Company, progress: Callable[[in
     stage_ids = {stage.name: stage.id for stage in getattr(known.value(key), "stages", ())}
     total, done = sum(company.counts.values()), 0
     for resource, made in company.records(pipeline):
+        definitions = await _definitions(database, resource)
         for batch in _batches(made):
-            await _copy(connection, resource, batch, stage_ids)
+            await _copy(connection, resource, batch, stage_ids, definitions)
             done += len(batch)
             progress(done, total)
     # Last, because other transactions cannot define attributes until this one is committed.
@@ -91,8 +93,7 @@ async def _load(connection: Connection, company: Company, progress: Callable[[in
 async def _define(database: ConnectedDatabase, who: Caller) -> None:
     """Define the attributes that are not defined yet."""
     for entity, definitions in DEFINITIONS.items():
-        known = await database.known(Needs(catalogs={entity: None}))
-        there = known.catalogs[entity].definitions
+        there = await _definitions(database, entity)
         for sent in definitions:
             name = str(sent["name"])
             if name not in there:
@@ -103,13 +104,24 @@ async def _define(database: ConnectedDatabase, who: Caller) -> None:
                 )
 
 
+async def _definitions(database: ConnectedDatabase, entity: str) -> Mapping[str, Attribute]:
+    known = await database.known(Needs(catalogs={entity: None}))
+    return known.catalogs[entity].definitions
+
+
 def _batches(made: Iterable[Made]) -> Iterator[Sequence[Made]]:
     made = iter(made)
     while batch := list(islice(made, _BATCH)):
         yield batch
 
 
-async def _copy(connection: Connection, resource: str, batch: Sequence[Made], stage_ids: Mapping[str, UUID]) -> None:
+async def _copy(
+    connection: Connection,
+    resource: str,
+    batch: Sequence[Made],
+    stage_ids: Mapping[str, UUID],
+    definitions: Mapping[str, Attribute],
+) -> None:
     """Write records and their events, and beside leads the ids of their stages."""
     hidden = RESOURCES[resource].hidden
     columns = sql.SQL(", ").join(map(sql.Identifier, ("id", "version", "document", *hidden)))
@@ -118,16 +130,16 @@ async def _copy(connection: Connection, resource: str, batch: Sequence[Made], st
         async with cursor.copy(copy) as rows:
             await rows.write(b"".join(_record(each, [stage_ids[each.stage] for _ in hidden]) for _, each in batch))
         async with cursor.copy(_EVENT) as rows:
-            await rows.write(b"".join(_event(resource, author, each) for author, each in batch))
+            await rows.write(b"".join(_event(resource, author, each, definitions) for author, each in batch))
 
 
 def _record(record: Any, hidden: Sequence[UUID]) -> bytes:
     return _line(record.id, 1, json_documents.encode(record), *hidden)
 
 
-def _event(resource: str, author: User, record: Any) -> bytes:
+def _event(resource: str, author: User, record: Any, definitions: Mapping[str, Attribute]) -> bytes:
     who = Caller(actor=Actor(user=author), now=record.created_at, new_id=new_id, request_id=_REQUEST_ID)
-    event = event_of(who, Key(resource, record.id), None, record)
+    event = event_of(who, Key(resource, record.id), None, record, definitions=definitions)
     about = (event.resource, event.record, event.version, event.kind, event.actor, event.actor_name, event.request_id)
     return _line(*about, event.at, json_documents.encode(event.changes))
 

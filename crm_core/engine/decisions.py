@@ -26,13 +26,20 @@ from crm_core.errors import (
 from crm_core.input.drafts import Draft, Edit, merged, with_defaults
 from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
+from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventKind, differences
+from crm_core.model.recorded_changes import record_changes, with_unchanged
 from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Proposal, Search, Steps, catalog_of, without_needs
+from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Proposal, Search, Steps, catalog_of, without_needs
 from crm_core.webhooks.deliveries import Delivery, plan
+
+_NOTHING: Final[Mapping[str, UUID]] = {}
+_NO_CAUSE: Final[Mapping[str, object]] = {}
+_NO_DEFINITIONS: Final[Mapping[str, Attribute]] = {}
+_NO_CATALOG: Final = Catalog(0, {}, ())
 
 
 def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: object) -> Steps[Changes]:
@@ -88,8 +95,8 @@ def delete(resource: Resource, who: Caller, key: Key, parent: object, expected: 
     }
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
-    children = [child for search in owned for child in known.children[search]]
-    return (yield from _changes(who, [_change_of(who, gone.key, gone, None) for gone in (*children, record)]))
+    children = [_RecordChange(child.key, child, None) for search in owned for child in known.children[search]]
+    return (yield from _changes(who, _RecordChange(key, record, None), before=children))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:
@@ -123,21 +130,43 @@ def does_not_exist(key: Key) -> Problems:
     return (Problem("does_not_exist", f'Invalid pk "{abbreviated(key.id)}" - object does not exist.'),)
 
 
-def event_of(who: Caller, key: Key, before: Record | None, after: object | None) -> Event:
-    """Return the event that takes a record from one value to the next; None stands for no record."""
+def event_of(
+    who: Caller,
+    key: Key,
+    before: Record | None,
+    after: object | None,
+    *,
+    definitions: Mapping[str, Attribute] = _NO_DEFINITIONS,
+    cause: Mapping[str, object] = _NO_CAUSE,
+) -> Event:
+    """Return the event that takes a record from one value to the next; None stands for no record.
+
+    Args:
+        who: the caller.
+        key: the record's key.
+        before: the record before the change.
+        after: its new value, as ``with_unchanged`` returns it.
+        definitions: the attributes that are defined for the entity, by name.
+        cause: why the change is made (``Event.cause``).
+    """
     kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
     assert isinstance(key.id, UUID)  # noqa: S101  # users have integers, but they are not records
     return Event(
         resource=key.resource,
         record=key.id,
-        version=before.version + 1 if before else 1,
+        version=_next_version(before),
         kind=kind,
         actor=None if who.actor is SYSTEM else who.actor.user.id,
         actor_name=who.actor.user.name,
         request_id=who.request_id,
         at=who.now,
-        changes=differences(before.value if before else None, after),
+        changes=record_changes(before.value if before else None, after, definitions),
+        cause=cause,
     )
+
+
+def _next_version(before: Record | None) -> int:
+    return before.version + 1 if before else 1
 
 
 def _expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
@@ -232,48 +261,66 @@ def _divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, A
 
 
 class _RecordChange(NamedTuple):
-    """The change of one record, with its event; None stands for no record."""
+    """The change of one record; None stands for no record."""
 
     key: Key
-    before: object | None
+    before: Record | None
     after: object | None
-    event: Event
-    hidden: Mapping[str, UUID]
-
-
-_NOTHING: Final[Mapping[str, UUID]] = {}
-
-
-def _change_of(
-    who: Caller, key: Key, before: Record | None, after: object | None, hidden: Mapping[str, UUID] = _NOTHING
-) -> _RecordChange:
-    return _RecordChange(key, before.value if before else None, after, event_of(who, key, before, after), hidden)
+    hidden: Mapping[str, UUID] = _NOTHING
 
 
 def _put(
     resource: Resource, who: Caller, before: Record | None, key: Key, after: object, hidden: Mapping[str, UUID]
 ) -> Steps[Changes]:
-    first = _change_of(who, key, before, after, hidden)
-    if before is not None and not first.event.changes:
+    old = None if before is None else before.value
+    after = after if old is None else with_unchanged(old, after)
+    if old is not None and not differences(old, after):
         return Changes(answer=key, receipt=_receipt(who))
-    cascade = yield from resource.cascade(first.before, after)
-    followers = [_change_of(who, record.key, record, value) for record, value in cascade]
-    return (yield from _changes(who, [first, *followers], answer=key))
+    cascade = yield from resource.cascade(old, after)
+    followers = [_RecordChange(record.key, record, with_unchanged(record.value, value)) for record, value in cascade]
+    return (yield from _changes(who, _RecordChange(key, before, after, hidden), after=followers, answer=key))
 
 
-def _changes(who: Caller, changes: Sequence[_RecordChange], *, answer: Key | None = None) -> Steps[Changes]:
-    """Return the changes of records as writes, with the deliveries to webhooks that follow (decision 26)."""
+def _changes(
+    who: Caller,
+    main: _RecordChange,
+    *,
+    before: Sequence[_RecordChange] = (),
+    after: Sequence[_RecordChange] = (),
+    answer: Key | None = None,
+) -> Steps[Changes]:
+    """Return changes of records as writes, with the deliveries to webhooks that follow (decision 26).
+
+    Args:
+        who: the caller.
+        main: the change that was asked for.
+        before: the changes that follow from it and must be written first.
+        after: the changes that follow from it and are written afterwards.
+        answer: the key of the record that the caller gets.
+    """
+    changes = (*before, main, *after)
     catalogs = {each.key.resource for each in changes if RESOURCES[each.key.resource].has_catalog}
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
+    followed = {"resource": main.key.resource, "record": main.key.id, "version": _next_version(main.before)}
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
-    for key, before, after, event, hidden in changes:
-        writes.append(Remove(key, event) if after is None else Put(key, after, event, hidden))
-        if key.resource in catalogs and (catalog := known.catalogs[key.resource]).webhooks:
-            candidates = catalog.webhook_index.candidates(before if after is None else after)
-            deliveries += plan(candidates, event, before, after)
+    for change in changes:
+        catalog = known.catalogs.get(change.key.resource, _NO_CATALOG)
+        cause = _NO_CAUSE if change is main else followed
+        event = event_of(who, *change[:3], definitions=catalog.definitions, cause=cause)
+        writes.append(_write(change, event))
+        if catalog.webhooks:
+            old = change.before.value if change.before else None
+            candidates = catalog.webhook_index.candidates(old if change.after is None else change.after)
+            deliveries += plan(candidates, event, old, change.after)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
+
+
+def _write(change: _RecordChange, event: Event) -> Put | Remove:
+    if change.after is None:
+        return Remove(change.key, event)
+    return Put(change.key, change.after, event, change.hidden)
 
 
 def _receipt(who: Caller) -> ReceiptKey | None:

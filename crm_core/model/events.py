@@ -10,7 +10,7 @@ import attrs
 
 from crm_core.input.fields import Field, fields_of
 
-#: The kinds of events.
+#: The kinds of changes that webhooks can subscribe to. Clients must accept other kinds of events in a history.
 EventKind: TypeAlias = Literal["created", "updated", "deleted"]
 
 
@@ -21,14 +21,17 @@ class Event:
     Attributes:
         resource: the resource's name.
         record: the record's id.
-        version: the version that the change made; for a delete the last version plus one.
+        version: the version that the change made; for a delete the last version plus one. A record that is created
+            again after a delete goes on counting.
         kind: created, updated or deleted.
         actor: the id of the user who made the change; None for the system.
         actor_name: that user's name at the time.
         request_id: the id of the request that made the change; empty if there was none.
         at: when the change was decided, UTC.
-        changes: by field ``from`` and ``to``; for lists of tasks, notes or stages ``added``, ``removed`` and
-            ``changed`` items; for a created or deleted record every field. Secret values are left out.
+        changes: what changed, in the form of ``recorded_changes.record_changes``. Secret values are left out.
+        cause: why the change was made, if the request does not tell: ``restored_from`` is the version that was
+            restored; ``resource``, ``record`` and ``version`` name the change that this one followed from in the same
+            commit. More members may come.
     """
 
     resource: str
@@ -40,17 +43,21 @@ class Event:
     request_id: str
     at: datetime
     changes: Mapping[str, object]
+    cause: Mapping[str, object] = attrs.field(factory=dict)
 
 
-def differences(before: object | None, after: object | None) -> Mapping[str, object]:
-    """Return the changes from one value of a record to the next, in the form of ``Event.changes``.
+def differences(before: object | None, after: object | None) -> Mapping[str, Mapping[str, Any]]:
+    """Return the changes from one value of a record to the next, in the form that webhooks get (decision 27).
+
+    By field ``from`` and ``to``; for lists of tasks, notes or stages ``added``, ``removed`` and ``changed`` items; for
+    a created or deleted record every field. Secret values are left out.
 
     Args:
         before: the record before the change; None for a new record.
         after: the record after the change; None for a deleted record.
     """
     entity = type(after if after is not None else before)
-    changes: dict[str, object] = {}
+    changes: dict[str, Mapping[str, Any]] = {}
     for name, field in fields_of(entity).items():
         old, new = getattr(before, name, None), getattr(after, name, None)
         if before is not None and after is not None and same(old, new):
@@ -98,7 +105,7 @@ def _without_secrets(field: Field, value: Any) -> object:
     return value if value is None or field.redact is None else field.redact(value)
 
 
-def _ends(before: object | None, after: object | None, old: object, new: object) -> Mapping[str, object]:
+def _ends(before: object | None, after: object | None, old: object, new: object) -> Mapping[str, Any]:
     ends = {}
     if before is not None:
         ends["from"] = old
@@ -107,7 +114,7 @@ def _ends(before: object | None, after: object | None, old: object, new: object)
     return ends
 
 
-def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, object]:
+def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, Any]:
     """Compare items by id; an item that only moved within the list has not changed."""
     before, after = list(old), list(new)
     # Unchanged items are the same objects before and after: identity saves comparing them.

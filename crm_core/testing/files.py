@@ -90,8 +90,9 @@ class FileStoreContract(OnOneLoop):
             yield b"x" * 300_000
             raise LookupError("the client is gone")
 
+        key = any_key()
         with pytest.raises(LookupError, match="the client is gone"):
-            await store.put(key := any_key(), failing(), name="n")
+            await store.put(key, failing(), name="n")
 
         assert await read(store, key) is None
         assert await kept(store) == set()

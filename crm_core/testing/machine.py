@@ -293,7 +293,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         return Act(resource, id_, lambda db, who: change(db, who, resource, id_, sent))
 
     def _operation(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
-        name = data.draw(st.sampled_from([*OPERATIONS, *([_ADD_IMAGE] if resource.has_images else [])]))
+        names: list[str] = [*OPERATIONS, *([_ADD_IMAGE] if resource.has_images else [])]
+        name = data.draw(st.sampled_from(names))
         sent = data.draw(_operation_payloads(name, self._context(data, resource, id_)))
         return Act(resource, id_, partial(_operate, resource=resource, id_=id_, name=name, sent=sent))
 
@@ -329,7 +330,7 @@ class DatabasesAgree(RuleBasedStateMachine):
     def _note(self, act: Act, outcome: object) -> None:
         """Keep the ids of existing and deleted records."""
         existing = self._ids[act.resource.name]
-        if outcome is None and act.id in existing:
+        if outcome is None and act.id is not None and act.id in existing:
             existing.remove(act.id)
             self._gone[act.resource.name].append(act.id)
         elif isinstance(outcome, tuple) and isinstance(outcome[0], UUID) and outcome[0] not in existing:

@@ -17,7 +17,8 @@ from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Client
-from crm_core.model.events import Event, differences
+from crm_core.model.events import Event
+from crm_core.model.recorded_changes import record_changes
 from crm_core.model.records import Key, Record
 from crm_core.ports import Database
 from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, RESOURCES, SERVICES, Resource
@@ -204,7 +205,7 @@ def put(who: Caller, before: Record | None, value: Any) -> Put:
         actor_name=who.actor.user.name,
         request_id=who.request_id,
         at=who.now,
-        changes=differences(before.value if before else None, value),
+        changes=record_changes(before.value if before else None, value, {}),
     )
     return Put(Key(resource.name, value.id), value, event)
 

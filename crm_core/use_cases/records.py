@@ -217,13 +217,18 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
 
 @asynccontextmanager
 async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
-    """Add to a VersionConflictError the fields that changed since the latest expected version."""
+    """Add to a VersionConflictError the fields that changed since the latest expected version.
+
+    Where no expected version is an earlier one, nothing has changed, and the error says so.
+    """
     try:
         yield
     except VersionConflictError as error:
         known = [version for version in expected or () if version < error.version]
-        fields = await db.changed_fields(key, max(known)) if known else ()
-        raise VersionConflictError(error.version, fields) from None
+        if not known:
+            detail = f"The record never had such a version: it is version {error.version}."
+            raise VersionConflictError(error.version, detail=detail) from None
+        raise VersionConflictError(error.version, await db.changed_fields(key, max(known))) from None
 
 
 async def _needed_definitions(

@@ -111,9 +111,9 @@ async def dry_run(
         raise InvalidError({"record": does_not_exist(subject)})
     before = None if request["event"] == "created" else record
     after = None if request["event"] == "deleted" else record.value
-    event = event_of(who, subject, before, after)
-    would_fire = fires(webhook, event, before.value if before else None, after)
-    return would_fire, compose(webhook, event, record.value, body_of(event, record.value))
+    event, was = event_of(who, subject, before, after), before.value if before else None
+    would_fire = fires(webhook, event, was, after)
+    return would_fire, compose(webhook, event, record.value, body_of(event, was, after))
 
 
 async def find(

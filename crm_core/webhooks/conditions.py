@@ -24,14 +24,17 @@ class Rule(Protocol):
     @property
     def field(self) -> str:
         """Return the name of a field, or ``attributes.`` and the name of an attribute."""
+        ...
 
     @property
     def operator(self) -> str:
         """Return a key of OPERATORS."""
+        ...
 
     @property
     def value(self) -> object:
         """Return the JSON value to compare with."""
+        ...
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import attrs
 
 from crm_core.input.readers import iso
-from crm_core.model.events import Event
+from crm_core.model.events import Event, differences
 from crm_core.model.plain_values import plain
 from crm_core.webhooks.conditions import field_of, holds
 from crm_core.webhooks.entity import Webhook
@@ -62,7 +62,7 @@ def plan(webhooks: Iterable[Webhook], event: Event, before: object | None, after
     if not firing:
         return []
     record = after if after is not None else before
-    body = body_of(event, record)
+    body = body_of(event, before, after)
     return [compose(webhook, event, record, body) for webhook in firing]
 
 
@@ -76,10 +76,10 @@ def fires(webhook: Webhook, event: Event, before: object | None, after: object |
     return holds(webhook.conditions, webhook.condition_logic, was, now)
 
 
-def body_of(event: Event, record: object) -> Mapping[str, object]:
-    """Return the body that all webhooks get for an event; ``record`` is the last value of a deleted record."""
-    kind = f"{event.resource}.{event.kind}"
-    return {"type": kind, "timestamp": iso(event.at), "data": record, "changes": event.changes}
+def body_of(event: Event, before: object | None, after: object | None) -> Mapping[str, object]:
+    """Return the body that all webhooks get for an event, with the last value of a deleted record (decision 27)."""
+    kind, record = f"{event.resource}.{event.kind}", before if after is None else after
+    return {"type": kind, "timestamp": iso(event.at), "data": record, "changes": differences(before, after)}
 
 
 def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object]) -> Delivery:

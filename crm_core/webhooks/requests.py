@@ -22,14 +22,17 @@ class Templates(Protocol):
     @property
     def method(self) -> str:
         """Return the HTTP method."""
+        ...
 
     @property
     def url(self) -> str:
         """Return the URL, with placeholders."""
+        ...
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Return the headers, with placeholders in their values."""
+        ...
 
 
 @attrs.frozen

@@ -25,7 +25,7 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
-from crm_http.api.preconditions import entity_tag
+from crm_http.api.preconditions import expected_versions, version_tag
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -74,7 +74,9 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
         detail="A request with this Idempotency-Key is still under way.",
     ),
     VersionConflictError: Refusal(
-        "The record has another version than `If-Match` names.", "ETag", lambda error: entity_tag(error.version)["ETag"]
+        "The record has another version than `If-Match` names.",
+        "ETag",
+        lambda error: version_tag(error.version)["ETag"],
     ),
     TooLargeError: Refusal("The body or the file is too large."),
     IdempotencyKeyReusedError: Refusal(
@@ -104,7 +106,7 @@ def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Respon
     status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
     body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
-        body["changed_fields"] = list(error.fields)
+        body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
     return _answer(status, body, {refusal.header: refusal.value(error)} if refusal.header else {})
 
 
@@ -152,6 +154,14 @@ def render(problems: Problems) -> object:
 def method_not_allowed(method: str, allowed: str) -> RequestError:
     """Return the error for a method that a path does not have."""
     return RequestError(HTTPStatus.METHOD_NOT_ALLOWED, f'Method "{method}" not allowed.', {"Allow": allowed})
+
+
+def _conflict(request: Request[Any, Any, Any], error: VersionConflictError) -> str:
+    sent = ",".join(request.headers.getall("if-match", []))
+    if expected_versions(sent):
+        return str(error)
+    named = version_tag(error.version)["ETag"]
+    return f"If-Match names no version of a record. Versions look like {named}, as in the ETag of a record."
 
 
 def _answer(status: HTTPStatus, content: object, headers: Mapping[str, str] | None = None) -> Response[bytes]:

@@ -8,7 +8,7 @@ from litestar.response.base import ASGIResponse
 
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import json_text, plain
-from crm_http.api.preconditions import entity_tag
+from crm_http.api.preconditions import version_tag
 from crm_http.api.requests import JSON
 
 
@@ -24,7 +24,7 @@ def record_response(
     document: Document, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> ASGIResponse:
     """Return a record as it is stored, with its version."""
-    headers = {**entity_tag(document.version), **(headers or {})}
+    headers = {**version_tag(document.version), **(headers or {})}
     if document.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)

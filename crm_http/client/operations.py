@@ -25,6 +25,10 @@ Repeatability: TypeAlias = Literal["safe", "keyed", "idempotent", "none"]
 _REPEATABILITY: Final[Mapping[str, Repeatability]] = {"GET": "safe", "PATCH": "keyed", "DELETE": "idempotent"}
 
 
+def _repeatability(operation: "Operation[Any]") -> Repeatability:
+    return _REPEATABILITY.get(operation.method, "none")
+
+
 @attrs.frozen(kw_only=True)
 class Operation(Generic[T_co]):
     """One request to the API, and how to read its answer.
@@ -41,13 +45,9 @@ class Operation(Generic[T_co]):
     method: str
     path: str
     read: Callable[[httpx.Response], T_co]
-    repeat: Repeatability = attrs.field()
+    repeat: Repeatability = attrs.field(default=attrs.Factory(_repeatability, takes_self=True))
     options: Mapping[str, Any] = attrs.field(factory=dict)
     headers: Mapping[str, str] = attrs.field(factory=dict)
-
-    @repeat.default
-    def _repeat(self) -> Repeatability:
-        return _REPEATABILITY.get(self.method, "none")
 
 
 class Driver(Protocol):
@@ -55,6 +55,7 @@ class Driver(Protocol):
 
     def run(self, operation: Operation[T]) -> T:
         """Return the value in the answer. Raises CrmError."""
+        ...
 
 
 class AsyncDriver(Protocol):
@@ -62,6 +63,7 @@ class AsyncDriver(Protocol):
 
     def run(self, operation: Operation[T]) -> Awaitable[T]:
         """Return an awaitable of the value in the answer, which raises CrmError."""
+        ...
 
 
 @attrs.define(slots=False, eq=False)

@@ -23,6 +23,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
+from crm_http.entity_tags import versions_in
 from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
@@ -79,9 +80,8 @@ def decode(response: httpx.Response, kind: type[E]) -> E:
 
 
 def version_in(response: httpx.Response) -> int:
-    """Return the version in an answer's ``ETag``, which compressing proxies make weak; 0 if there is none."""
-    tag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
-    return int(tag) if tag.isascii() and tag.isdigit() else 0
+    """Return the version in an answer's ``ETag``, which compressing proxies change; 0 if there is none."""
+    return next(iter(versions_in(response.headers.get("ETag", ""))), 0)
 
 
 def retry_after_of(response: httpx.Response) -> int:
@@ -124,8 +124,8 @@ _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], C
     STATUSES[PermissionDeniedError]: lambda _, detail, __: PermissionDeniedError(detail),
     STATUSES[NotFoundError]: lambda _, detail, __: NotFoundError(detail),
     STATUSES[InUseError]: _conflict,
-    STATUSES[VersionConflictError]: lambda r, _, members: VersionConflictError(
-        version_in(r), members.get("changed_fields", ())
+    STATUSES[VersionConflictError]: lambda r, detail, members: VersionConflictError(
+        version_in(r), members.get("changed_fields", ()), detail
     ),
     STATUSES[IdempotencyKeyReusedError]: lambda _, detail, __: IdempotencyKeyReusedError(detail),
     STATUSES[ThrottledError]: lambda r, _, __: ThrottledError(max(retry_after_of(r), 1)),

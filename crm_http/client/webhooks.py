@@ -93,6 +93,7 @@ class Headers(Protocol):
 
     def items(self) -> Iterable[tuple[str, str]]:
         """Return names, in any case, and values."""
+        ...
 
 
 class WebhookReceiver:

@@ -42,6 +42,7 @@ def app() -> "RequestMiddleware":
     # The other commands need not wait for the web framework.
     from crm_http.app import create_app  # noqa: PLC0415
     from crm_http.middleware import Limits  # noqa: PLC0415
+    from crm_http.site import Site  # noqa: PLC0415
 
     settings = Settings.from_env(os.environ)
     adapters = _Adapters.of(settings)
@@ -62,6 +63,7 @@ def app() -> "RequestMiddleware":
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
         observers=adapters.observers.all,
+        site=Site(cors_origins=settings.cors_origins),
     )
     return served
 

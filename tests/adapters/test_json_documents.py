@@ -10,6 +10,7 @@ from crm_adapters import json_documents
 from crm_core.model.entities import Lead
 from crm_core.model.events import differences
 from crm_core.model.plain_values import plain
+from crm_core.model.recorded_changes import record_changes
 from crm_core.resources import RESOURCES, Resource
 from tests.core.drawn import values_of
 
@@ -27,5 +28,6 @@ def test_plain_values_are_the_document_that_clients_see(resource: Resource, data
 
 @given(st.none() | values_of(Lead), values_of(Lead))
 def test_plain_changes_are_what_an_event_stores(before: Lead | None, after: Lead) -> None:
-    for changes in (differences(before, after), differences(after, before), differences(after, None)):
-        assert plain(changes) == json.loads(json_documents.encode(changes))
+    for old, new in ((before, after), (after, before), (after, None)):
+        for changes in (differences(old, new), record_changes(old, new, {})):
+            assert plain(changes) == json.loads(json_documents.encode(changes))

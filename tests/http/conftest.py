@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import httpx
@@ -236,7 +236,10 @@ def empty(database_url: str) -> None:
 
 @contextlib.contextmanager
 def on_memory(
-    database: Callable[[MemoryAccounts], Any] = MemoryDatabase, files: FileStore | None = None, **of_images: Any
+    database: Callable[[MemoryAccounts], Any] = MemoryDatabase,
+    files: FileStore | None = None,
+    of_app: Mapping[str, Any] | None = None,
+    **of_images: Any,
 ) -> Iterator[Api]:
     """The administrator of an app of the test's own, in this process, on memory or what else keeps records."""
     with asyncio.Runner() as runner:
@@ -246,7 +249,7 @@ def on_memory(
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
-        app = create_app(records, accounts, passwords, records.outbox, images)
+        app = create_app(records, accounts, passwords, records.outbox, images, **(of_app or {}))
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)

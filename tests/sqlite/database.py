@@ -115,7 +115,7 @@ class SqliteDatabase:
         """The fields that the changes of a record after a version touched."""
         statement = "select event from event where record = ? and version > ?"
         events = await self._run("deferred", self._rows, statement, str(key.id), since)
-        return sorted({name for (event,) in events for name in json.loads(event)["changes"]})
+        return sorted({name.partition(".")[0] for (event,) in events for name in json.loads(event)["changes"]})
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""

@@ -66,6 +66,7 @@ async def commit_group(
         "versions": [event.version for event in events],
         "documents": [json_documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
         "changes": [json_documents.encode(event.changes).decode() for event in events],
+        "causes": [json_documents.encode(event.cause).decode() if event.cause else None for event in events],
         "resource": group.table,
         "kind": events[0].kind,
         "actors": [event.actor for event in events],

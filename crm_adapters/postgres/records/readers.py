@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, LiteralString, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, LiteralString, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import evolve
@@ -30,24 +30,28 @@ _TABLES: Final = {"user": "app_user"}
 class Reader(Protocol):
     """Reads needs: shared with other requests, or under locks."""
 
-    @property
-    def holds_children(self) -> bool:
-        """Return whether children stay as they were read until the commit."""
+    #: Whether children stay as they were read until the commit.
+    holds_children: ClassVar[bool]
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records; None for those that do not exist."""
+        ...
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
         """Return whether each key exists."""
+        ...
 
     async def children(self, search: Search) -> tuple[Record, ...]:
         """Return all records that a search finds."""
+        ...
 
     async def count(self, search: Search) -> int:
         """Return how many records a search finds."""
+        ...
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
         """Return the catalog of an entity, of the version ``least`` or later; with None the current one."""
+        ...
 
 
 async def read(reader: Reader, needs: Needs) -> Known:
@@ -126,7 +130,7 @@ def _condition(value: object) -> LiteralString:
 class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
-    holds_children: Final = True
+    holds_children: ClassVar = True
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records, locked in the order of resource and id."""
@@ -180,7 +184,7 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 class SharedReader:
     """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
 
-    holds_children: Final = False
+    holds_children: ClassVar = False
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

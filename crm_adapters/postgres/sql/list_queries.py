@@ -1,8 +1,8 @@
 """The SQL of lists: filters, order, keyset pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from attrs import evolve
@@ -14,7 +14,7 @@ from crm_core.input.texts import MAX_SORTED_LENGTH, fold
 from crm_core.model.plain_values import json_text
 from crm_core.resources import Resource
 
-_RANGES: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_RANGES: Final[Mapping[str, LiteralString]] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 #: Indexes for range filters on texts hold this many characters; longer entries do not fit in a page of an index.
 INDEXED_LENGTH: Final = 200

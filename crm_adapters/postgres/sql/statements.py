@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final, LiteralString, cast
 
 from psycopg import sql
+from psycopg.adapt import PyFormat
 
 from crm_core.resources import RESOURCES
 
@@ -13,7 +14,10 @@ _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", r
 
 
 def _read() -> dict[str, LiteralString]:
-    texts = [files(__package__).joinpath(name).read_text("utf-8") for name in ("statements.sql", "outbox.sql")]
+    texts = [
+        files("crm_adapters.postgres.sql").joinpath(name).read_text("utf-8")
+        for name in ("statements.sql", "outbox.sql")
+    ]
     # The cast is safe: these texts are files of this package, without anything of a request.
     return {name: cast("LiteralString", body.strip()) for text in texts for name, body in _NAMED.findall(text)}
 
@@ -68,7 +72,9 @@ def _hidden(names: tuple[str, ...]) -> dict[str, sql.Composable]:
     return {
         "hidden": sql.Composed([sql.SQL(", {}").format(column) for column in columns]),
         "hidden_set": sql.Composed(every),
-        "hidden_values": sql.SQL("").join(sql.SQL(f", %(hidden_{name})b::uuid[]") for name in names),
+        "hidden_values": sql.SQL("").join(
+            sql.SQL(", {}::uuid[]").format(sql.Placeholder(f"hidden_{name}", PyFormat.BINARY)) for name in names
+        ),
     }
 
 

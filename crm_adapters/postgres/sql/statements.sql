@@ -19,7 +19,7 @@ select
 
 -- name: changed_fields
 -- The names of the fields that changed after a version of a record.
-select distinct name collate "C" from event, json_object_keys(changes) as name
+select distinct split_part(name, '.', 1) collate "C" from event, json_object_keys(changes) as name
 where record = %(record)s and version > %(since)s order by 1
 
 -- name: existing
@@ -104,12 +104,12 @@ select id from put
 
 -- name: append_events
 -- Part of the four statements above: one event for each record that was written.
-insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes)
-select %(resource)s, new.id, new.version, %(kind)s, actor, actor_name, request_id, at, changes::json
+insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes, cause)
+select %(resource)s, new.id, new.version, %(kind)s, actor, actor_name, request_id, at, changes::json, cause::json
 from unnest(
     %(ids)b::uuid[], %(versions)b::integer[], %(actors)b::bigint[], %(actor_names)b::text[], %(request_ids)b::text[],
-    %(ats)b::timestamptz[], %(changes)b::text[]
-) as new (id, version, actor, actor_name, request_id, at, changes)
+    %(ats)b::timestamptz[], %(changes)b::text[], %(causes)b::text[]
+) as new (id, version, actor, actor_name, request_id, at, changes, cause)
 join put using (id)
 
 -- name: catalogs_unchanged

@@ -19,6 +19,7 @@ from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
 from crm_http.byte_ranges import requested_range
+from crm_http.entity_tags import entity_tag
 
 #: Pages of other sites may show images too. Their URLs cannot be guessed, so no other image is exposed.
 _CROSS_ORIGIN: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
@@ -67,7 +68,7 @@ def file_endpoint(resource: Resource, db: Database, images: Images) -> Endpoint:
 
 
 def _answer(request: AnyRequest, file: OpenFile, key: str, scope: str) -> ASGIResponse:
-    tag = f'"{key.rpartition("/")[2]}"'
+    tag = entity_tag(key.rpartition("/")[2])
     headers = {
         "ETag": tag,
         "Accept-Ranges": "bytes",

@@ -21,7 +21,7 @@ from crm_core.use_cases import records
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
-from crm_http.api.preconditions import REVALIDATED, entity_tag, expected_versions, is_known
+from crm_http.api.preconditions import REVALIDATED, expected_versions, is_known, version_tag
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.api.responses import link_to_next, record_response
 from crm_http.api.routing import path_id, rights
@@ -98,7 +98,7 @@ class RecordRoutes:
         parent = self.read_parent(request)
         document = await records.get(self.db, caller(request), self.resource, path_id(request), parent=parent)
         if is_known(header(request, b"if-none-match"), document.version):
-            headers = entity_tag(document.version) | REVALIDATED
+            headers = version_tag(document.version) | REVALIDATED
             return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return record_response(document, headers=REVALIDATED)
 

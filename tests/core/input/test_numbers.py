@@ -147,9 +147,10 @@ def test_an_attribute_keeps_its_digits_in_the_record_and_in_the_event() -> None:
     changes = known.patch(CLIENTS, 1, {"attributes": {"size": 0.1}})
 
     assert answered(changes).attributes == {"size": Decimal("0.1")}
-    assert changes.writes[0].event.changes["attributes"] == {
-        "from": {"size": Decimal("1.5")},
-        "to": {"size": Decimal("0.1")},
+    assert changes.writes[0].event.changes["attributes.size"] == {
+        "from": Decimal("1.5"),
+        "to": Decimal("0.1"),
+        "attribute": SIZE.id,
     }
     assert not known.patch(CLIENTS, 1, {"attributes": {"size": Decimal("1.50")}}).writes
 

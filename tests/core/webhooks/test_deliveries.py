@@ -49,7 +49,7 @@ def event(was: Lead | None, now: Lead | None, **more: Any) -> Event:
 
 def delivery(was: Lead | None = WAS, now: Lead | None = NOW_IS, hook: Webhook = HOOK, **more: Any) -> Delivery:
     told, record = event(was, now, **more), now if now is not None else was
-    return compose(hook, told, record, all_are_told(told, record))
+    return compose(hook, told, record, all_are_told(told, was, now))
 
 
 def has_fired(hook: Webhook, was: Lead | None, now: Lead | None) -> bool:

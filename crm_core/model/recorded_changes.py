@@ -1,0 +1,88 @@
+"""The form in which events record changes: exact, so that every version of a record can be built from its events.
+
+- A field has ``from`` and ``to``; the event of a created record has ``to`` only, that of a deleted one ``from`` only.
+- Each attribute is recorded on its own, as ``attributes.<name>``. Beside ``from`` and ``to``, where null stands for no
+  value, ``attribute`` is the id of its definition, by which it is found after the name has changed; it is left out
+  where there is no definition.
+- A list whose items have distinct ids has ``added``, ``removed`` and ``changed`` items, and ``order``, the ids of all
+  items, unless the order is that of the old items without the removed ones, and then the added ones.
+- A secret value is recorded without what is secret in it (``Field.redact``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from crm_core.input.fields import fields_of
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.events import differences, same
+
+_NO_VALUES: Final[Mapping[str, object]] = {}
+
+
+def record_changes(
+    before: object | None, after: object | None, definitions: Mapping[str, Attribute]
+) -> Mapping[str, object]:
+    """Return the changes from one value of a record to the next, in the form described above.
+
+    Args:
+        before: the record before the change; None for a new record.
+        after: the record after the change, as ``with_unchanged`` returns it; None for a deleted record.
+        definitions: the attributes that are defined for the entity, by name.
+    """
+    fields = fields_of(type(before if after is None else after))
+    changes: dict[str, object] = {}
+    for name, change in differences(before, after).items():
+        if fields[name].kind == "attributes":
+            changes |= _attribute_changes(getattr(before, name, None), getattr(after, name, None), definitions)
+        elif "added" in change:
+            changes[name] = _item_changes(change, getattr(before, name), getattr(after, name))
+        else:
+            changes[name] = change
+    return changes
+
+
+def with_unchanged(before: Any, after: Any) -> Any:
+    """Return the new value of a record with what it held already in place of equal values.
+
+    Numbers keep their digits, and objects the order of their members, until they change; new members come last. So
+    nothing changes that ``record_changes`` does not record.
+    """
+    values: dict[str, object] = {}
+    for name, field in fields_of(type(after)).items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old is new:
+            continue
+        if same(old, new):
+            values[name] = old
+        elif field.kind == "attributes":
+            values[name] = _with_unchanged_members(old, new)
+    return attrs.evolve(after, **values) if values else after
+
+
+def _with_unchanged_members(old: Mapping[str, object], new: Mapping[str, object]) -> Mapping[str, object]:
+    kept = {name: value if same(value, new[name]) else new[name] for name, value in old.items() if name in new}
+    return {**kept, **{name: value for name, value in new.items() if name not in old}}
+
+
+def _attribute_changes(
+    before: Mapping[str, object] | None, after: Mapping[str, object] | None, definitions: Mapping[str, Attribute]
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    olds, news = before or _NO_VALUES, after or _NO_VALUES
+    for name in {**olds, **news}:
+        old, new = olds.get(name), news.get(name)
+        if before is not None and after is not None and same(old, new):
+            continue
+        ends = ({} if before is None else {"from": old}) | ({} if after is None else {"to": new})
+        own = {"attribute": definitions[name].id} if name in definitions else {}
+        yield f"{ATTRIBUTE_PREFIX}{name}", ends | own
+
+
+def _item_changes(change: Mapping[str, Any], before: Sequence[Any], after: Sequence[Any]) -> Mapping[str, object]:
+    old, new = [item.id for item in before], [item.id for item in after]
+    if len(set(old)) < len(old) or len(set(new)) < len(new):
+        return {"from": before, "to": after}
+    removed = {item.id for item in change["removed"]}
+    expected = [id_ for id_ in old if id_ not in removed] + [item.id for item in change["added"]]
+    return change if new == expected else {**change, "order": new}

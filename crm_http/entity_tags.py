@@ -1,0 +1,50 @@
+"""Entity tags (RFC 9110, 8.8.3) as they come back from proxies that compress: weak, or with the name of the coding.
+
+nginx and Cloudflare make ``"2"`` weak, Apache, Caddy and Jetty append the coding: ``W/"2"``, ``"2-gzip"``,
+``"2--gzip"``. The records behind such tags are the same, so what was added is left out before tags are compared.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+#: What servers append to a tag, once for each that compresses: a separator, and a content coding that is registered
+#: (RFC 9110, 18.6) or was used before it was.
+_CODINGS = re.compile(
+    r"(?:[-;:+._]{1,2}(?:x-)?(?:gzip|br|brotli|zstd|deflate|compress|identity|dcb|dcz))+$", re.IGNORECASE
+)
+_TAG = re.compile(r'"([^"]*)"')
+_VERSION = re.compile("[1-9][0-9]{0,9}")
+#: Longer tags are none of ours, and searching them would take long.
+_MAX_TAG_LENGTH: Final = 100
+
+
+def entity_tag(text: str, coding: str = "") -> str:
+    """Return an entity tag.
+
+    >>> entity_tag("2"), entity_tag("2", "gzip")
+    ('"2"', '"2-gzip"')
+
+    Args:
+        text: what identifies the content; no quotes.
+        coding: the content coding of the answer, of which the tag must tell; empty for none.
+    """
+    return f'"{text}-{coding}"' if coding else f'"{text}"'
+
+
+def tags_in(header: str) -> Sequence[str]:
+    """Return what the tags of a header identify, without quotes, marks of weakness, and codings.
+
+    >>> tags_in('W/"2", "3-gzip", "x"')
+    ['2', '3', 'x']
+    """
+    return [_CODINGS.sub("", tag) for tag in _TAG.findall(header) if len(tag) <= _MAX_TAG_LENGTH]
+
+
+def versions_in(header: str) -> Sequence[int]:
+    """Return the versions of records among the tags of a header.
+
+    >>> versions_in('W/"2", "3-gzip", "x"')
+    [2, 3]
+    """
+    return [int(tag) for tag in tags_in(header) if _VERSION.fullmatch(tag)]

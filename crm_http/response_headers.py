@@ -1,0 +1,18 @@
+"""Headers of responses as ASGI has them: pairs of bytes, the names in lower case."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+
+def varying(headers: Headers, name: bytes) -> list[tuple[bytes, bytes]]:
+    """Return headers whose ``Vary`` (RFC 9110, 12.5.5) also names a header of requests.
+
+    >>> varying([(b"vary", b"Authorization")], b"Origin")
+    [(b'vary', b'Authorization, Origin')]
+    """
+    found = list(headers)
+    named = [value for key, value in found if key == b"vary"]
+    others = [header for header in found if header[0] != b"vary"]
+    return [*others, (b"vary", b", ".join([*named, name]))]
