@@ -32,25 +32,45 @@ class Group(NamedTuple):
     deliveries: Sequence[Delivery]
 
 
+_DEFINING: Final = frozenset({"attribute", "webhook"})
 _STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
 
 
 def groups_of(changes: Changes) -> list[Group]:
     """Return the groups of writes that changes consist of, in order."""
-    deliveries: defaultdict[UUID, list[Delivery]] = defaultdict(list)
+    deliveries: defaultdict[tuple[UUID, int], list[Delivery]] = defaultdict(list)
     for delivery in changes.deliveries:
-        deliveries[delivery.record].append(delivery)
-    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
-    return [
-        Group(table, _STATEMENTS[kind], batch, [each for write in batch for each in deliveries[write.event.record]])
-        for (table, kind), writes in kinds
-        for batch in _batches(list(writes))
-    ]
+        deliveries[delivery.record, delivery.version].append(delivery)
+    groups: list[Group] = []
+    for step in _steps(changes):
+        kinds = groupby(step, key=lambda write: (write.key.resource, write.event.kind))
+        for (table, kind), writes in kinds:
+            for batch in _batches(list(writes)):
+                events = [write.event for write in batch]
+                sent = [each for event in events for each in deliveries[event.record, event.version]]
+                groups.append(Group(table, _STATEMENTS[kind], batch, sent))
+    return groups
+
+
+def _steps(changes: Changes) -> Iterable[Sequence[Put | Remove]]:
+    ends = [*changes.steps, len(changes.writes)]
+    return (changes.writes[start:end] for start, end in zip([0, *changes.steps], ends, strict=True))
 
 
 def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]:
     """Return batches small enough that encoding one does not block the event loop for long."""
     return (writes[start : start + BATCH] for start in range(0, len(writes), BATCH))
+
+
+async def commit_groups(
+    connection: Connection, changes: Changes, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> None:
+    """Write all groups of changes. Raises StaleError if something has changed; some are written then."""
+    defines = any(write.key.resource in _DEFINING for write in changes.writes)
+    for index, group in enumerate(groups_of(changes)):
+        # What defines a catalog moves it to the next version, which the later groups must not take for another's.
+        known = {} if index and defines else catalogs
+        await commit_whole_group(connection, group, () if index else unchanged, known)
 
 
 async def commit_group(

@@ -14,20 +14,26 @@ from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
-from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
-from crm_adapters.postgres.records.commits import Commits, commit_whole_group, groups_of, unchanged_records
+from crm_adapters.postgres.connection.timeouts import (
+    ANSWER_TIMEOUT,
+    MAX_CONTENTION,
+    WIDE_ANSWER_TIMEOUT,
+    WIDE_STATEMENT_TIMEOUT,
+)
+from crm_adapters.postgres.records.commits import Commits, commit_groups, groups_of, unchanged_records
+from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
-from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
+from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.changes import Changes
-from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.changes import Changes, Reply
+from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError
-from crm_core.model.records import Key
+from crm_core.model.records import Key, Record
 from crm_core.resources import ATTRIBUTES
 from crm_core.rules.needs import Known, Needs
 
@@ -112,49 +118,58 @@ class PostgresDatabase:
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
-        decision = Decision(decide)
+        decision = await start(decide)
         async with self._locks.acquire(decision.needs.records):
             return await self._change(decide, decision, last)
 
     async def _change(self, decide: Decide, decision: Decision, last: float) -> Document | None:
+        seen = Known()
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
-            await complete(self._reader, decision, refresh=round_ > 0)
+            await complete(self._reader, decision, size=size_of(decide), refresh=round_ > 0)
             if decision.needs:  # for children, which are read under locks only
                 break
             if await self._commit(decision):
                 return _answer(decision)
             _check_deadline(last)
             self._reader.forget(decision.known)
-            decision = Decision(decide)
-        return await self._change_under_locks(decide, last)
+            seen, decision = decision.known, await start(decide)
+        return await self._change_under_locks(decide, seen | decision.known, last)
 
     async def _commit(self, decision: Decision) -> bool:
         """Commit, and return whether everything that was known was still true."""
         changes, known = decision.changes, decision.known
-        groups = groups_of(changes)
         unchanged = unchanged_records(changes, known)
         try:
             if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
-                await self._commits.commit(groups[0], unchanged, known.catalogs)
-            elif groups or changes.receipt:
-                async with self._pool.connect() as connection:
-                    with staleness():
-                        async with transaction(connection):
-                            for index, group in enumerate(groups):
-                                await commit_whole_group(connection, group, () if index else unchanged, known.catalogs)
-                            await _keep_receipt(connection, decision)
+                await self._commits.commit(groups_of(changes)[0], unchanged, known.catalogs)
+            elif changes.writes or changes.receipt:
+                await self._commit_many(decision, unchanged)
         except StaleError:
             return False
         self._after(changes)
         return True
 
-    async def _change_under_locks(self, decide: Decide, last: float) -> Document | None:
+    async def _commit_many(self, decision: Decision, unchanged: Sequence[Record]) -> None:
+        changes, known = decision.changes, decision.known
+        is_many = len(changes.writes) > 1
+        async with self._pool.connect(WIDE_ANSWER_TIMEOUT if is_many else ANSWER_TIMEOUT) as connection:
+            with staleness():
+                async with transaction(connection):
+                    if is_many:
+                        await _allow_time(connection)
+                        await hold_all(connection, changes, known, unchanged)
+                    await commit_groups(connection, changes, () if is_many else unchanged, known.catalogs)
+                    await _keep_receipt(connection, decision)
+
+    async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
                 async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
                     with staleness():
                         async with transaction(connection):
-                            await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
+                            await _allow_time(connection)
+                            if size_of(decide) > 1:
+                                await hold_known(connection, seen)
                             decision = await _decide_under_locks(connection, decide)
             except StaleError:
                 _check_deadline(last)
@@ -246,11 +261,14 @@ class ConnectedDatabase:
 
 async def _decide_under_locks(connection: Connection, decide: Decide) -> Decision:
     """Read, decide and write inside the caller's transaction."""
-    await complete(LockingReader(connection), decision := Decision(decide))
-    for group in groups_of(decision.changes):
-        await commit_whole_group(connection, group, (), decision.known.catalogs)
+    await complete(LockingReader(connection), decision := await start(decide), size=size_of(decide))
+    await commit_groups(connection, decision.changes, (), decision.known.catalogs)
     await _keep_receipt(connection, decision)
     return decision
+
+
+async def _allow_time(connection: Connection) -> None:
+    await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
 
 
 async def _keep_receipt(connection: Connection, decision: Decision) -> None:
@@ -286,9 +304,9 @@ def _check_deadline(last: float) -> None:
 def _answer(decision: Decision) -> Document | None:
     """Return the record that the changes name as their answer, as it is after the commit."""
     key = decision.changes.answer
-    if key is None:
-        return None
-    for write in decision.changes.writes:
+    if key is None or isinstance(key, Reply):
+        return key.document if key else None
+    for write in reversed(decision.changes.writes):
         if write.key == key:
             return Document(write.event.version, json_documents.encode(getattr(write, "value", None)))
     record = decision.known.records[key]
