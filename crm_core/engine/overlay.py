@@ -74,12 +74,16 @@ class Overlay:
         """Return the answers to needs, given what the store says."""
         written = self._written
         return Known(
-            records={key: written[key].after if key in written else base.records[key] for key in needs.records},
+            records={key: self.record(key, base) for key in needs.records},
             references={k: written[k].after is not None if k in written else base.exists(k) for k in needs.references},
             children={search: self._children(search, base) for search in needs.children},
             counts={search: self._count(search, base) for search in needs.counts},
             catalogs={entity: self._catalog(entity, base.catalogs[entity]) for entity in needs.catalogs},
         )
+
+    def record(self, key: Key, base: Known) -> Record | None:
+        """Return a record after the writes, given what the store says."""
+        return self._written[key].after if key in self._written else base.records[key]
 
     # Searches
 

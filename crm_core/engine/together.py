@@ -10,13 +10,16 @@ from crm_core.engine.decision_runs import Decide
 from crm_core.engine.overlay import Overlay
 from crm_core.engine.receipts import ReceiptKey
 from crm_core.errors import CrmError
+from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import Known, Needs, Steps
 
 #: The result of one of the decisions: its changes, or why it was refused.
 Result: TypeAlias = Changes | CrmError
+#: Returns a record as it is after all decisions; None if there is none. It must have been needed.
+Look: TypeAlias = Callable[[Key], Record | None]
 #: Returns the answer to all, given the result of each decision; raises an error to refuse all of them.
-Answer: TypeAlias = Callable[[Sequence[Result]], Reply | None]
+Answer: TypeAlias = Callable[[Sequence[Result], Look], Reply | None]
 
 
 @attrs.frozen
@@ -37,7 +40,7 @@ class Together:
     """
 
     decisions: Sequence[Decide]
-    answer: Answer = lambda _: None
+    answer: Answer = lambda _, __: None
     receipt: ReceiptKey | None = None
 
     def __len__(self) -> int:
@@ -50,8 +53,9 @@ class Together:
             known = yield Needs.union(run.needs for run in waiting)
             for run in waiting:
                 run.advance(known)
-        results, steps = yield from _in_order(runs)
-        reply = self.answer(results)
+        results, steps, overlay = yield from _in_order(runs)
+        known = yield Needs()
+        reply = self.answer(results, lambda key: overlay.record(key, known))
         return _merged(results, steps, reply, self.receipt)
 
 
@@ -84,8 +88,8 @@ class _Run:
             self.result = error
 
 
-def _in_order(runs: Sequence[_Run]) -> Steps[tuple[list[Result], list[int]]]:
-    """Return the results of the decisions one after another, and the step in which each is written."""
+def _in_order(runs: Sequence[_Run]) -> Steps[tuple[list[Result], list[int], Overlay]]:
+    """Return the results of the decisions one after another, the step in which each is written, and all writes."""
     overlay, results, steps = Overlay(), list[Result](), list[int]()
     known = yield Needs()
     for run in runs:
@@ -97,7 +101,7 @@ def _in_order(runs: Sequence[_Run]) -> Steps[tuple[list[Result], list[int]]]:
             overlay.add(result, known, step or 0)
         results.append(result)
         steps.append(step or 0)
-    return results, steps
+    return results, steps, overlay
 
 
 def _on(overlay: Overlay, decide: Decide) -> Steps[tuple[Result, int, Known]]:

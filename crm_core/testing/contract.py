@@ -8,6 +8,7 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
             yield MemoryDatabase(...)
 """
 
+from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
@@ -15,5 +16,5 @@ from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
 
 
-class DatabaseContract(RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts):
+class DatabaseContract(RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, BulkFacts):
     """All tests of a Database."""

@@ -112,7 +112,7 @@ async def create(
     key = decisions.key_of(resource, id_ := who.new_id())
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
-    return await _once(db, who, id_, lambda: db.change(decide))
+    return await once(db, who, id_, lambda: db.change(decide))
 
 
 async def patch(
@@ -162,7 +162,7 @@ async def apply(
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.change, resource, who, key, edit, parent, expected)
     async with _naming_changed_fields(db, key, expected):
-        _, document = await _once(db, who, id_, lambda: db.change(decide))
+        _, document = await once(db, who, id_, lambda: db.change(decide))
     return document
 
 
@@ -180,10 +180,16 @@ async def delete(
         await db.change(decide)
 
 
-async def _once(
+async def once(
     db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
 ) -> tuple[UUID, Document]:
     """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
+
+    Args:
+        db: the store of records.
+        who: the caller, with the idempotency of the request.
+        id_: the id of the record.
+        change: makes the change, and leaves the receipt.
 
     Raises IdempotencyKeyReusedError or RequestInProgressError, and the errors of the change.
     """
@@ -224,11 +230,18 @@ async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> 
     try:
         yield
     except VersionConflictError as error:
-        known = [version for version in expected or () if version < error.version]
-        if not known:
-            detail = f"The record never had such a version: it is version {error.version}."
-            raise VersionConflictError(error.version, detail=detail) from None
-        raise VersionConflictError(error.version, await db.changed_fields(key, max(known))) from None
+        raise await naming_changed_fields(db, key, expected, error) from None
+
+
+async def naming_changed_fields(
+    db: Database, key: Key, expected: Versions, error: VersionConflictError
+) -> VersionConflictError:
+    """Return the error of a change that expected other versions of a record, with the fields that changed since."""
+    known = [version for version in expected or () if version < error.version]
+    if not known:
+        detail = f"The record never had such a version: it is version {error.version}."
+        return VersionConflictError(error.version, detail=detail)
+    return VersionConflictError(error.version, await db.changed_fields(key, max(known)))
 
 
 async def _needed_definitions(

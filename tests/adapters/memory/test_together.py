@@ -110,7 +110,7 @@ async def one_by_one(database: MemoryDatabase, decided: Sequence[Decide]) -> lis
 async def together(database: MemoryDatabase, decided: Sequence[Decide]) -> list[object]:
     outcomes = list[object]()
 
-    def answer(results: Sequence[Result]) -> None:
+    def answer(results: Sequence[Result], _: object) -> None:
         outcomes[:] = [None if isinstance(each, Changes) else (type(each), str(each)) for each in results]
 
     await database.change(Together(decided, answer))
@@ -240,7 +240,7 @@ def test_an_answer_that_raises_leaves_nothing() -> None:
     class MyError(Exception):
         pass
 
-    def refuse(_: Sequence[Result]) -> Reply | None:
+    def refuse(_: Sequence[Result], __: object) -> Reply | None:
         raise MyError
 
     database = copy.deepcopy(WORLD[0])
