@@ -29,19 +29,21 @@ class LocalFileStore:
 
     Args:
         root: the directory; created with the first file.
+        files_path: the path of the files at the app, if that is not served at the root of its host.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files_path: str = SITE_FILES) -> None:
+        self._files_path = files_path
         self._root = root.absolute()
         self._threads = Threads("files", count=_THREADS, waiting=_MAX_WAITING)
 
     def url(self, key: str) -> str:
         """Return the URL of a file, at the app itself."""
-        return SITE_FILES + key
+        return self._files_path + key
 
     def key(self, url: str) -> str | None:
         """Return the key of the file with this URL; None for other URLs."""
-        return key_in(url, SITE_FILES)
+        return key_in(url)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # the file system has no place for it
         """Store a file; it is on the disk when this returns."""

@@ -62,17 +62,25 @@ class S3FileStore:
         endpoint_url: the endpoint of an S3 other than Amazon's.
         public_url: the prefix of the URLs of files, if it is not the bucket's own address.
         is_private: whether files are served only by the app, to users who may view the record.
+        files_path: the path of private files at the app, if that is not served at the root of its host.
 
     Raises ValueError for an invalid endpoint or invalid settings of AWS.
     """
 
     def __init__(
-        self, bucket: str, *, endpoint_url: str | None = None, public_url: str | None = None, is_private: bool = False
+        self,
+        bucket: str,
+        *,
+        endpoint_url: str | None = None,
+        public_url: str | None = None,
+        is_private: bool = False,
+        files_path: str = SITE_FILES,
     ) -> None:
         own = f"{endpoint_url}/{bucket}" if endpoint_url else _AMAZON.format(bucket=bucket)
         self._bucket = bucket
         self._public = f"{public_url or own}/"
         self._is_private = is_private
+        self._files_path = files_path
         self._client = _client(endpoint_url)
         # Threads that wait for the store do not delay the staging of files.
         self._far = Threads("s3", count=_THREADS, waiting=_MAX_WAITING)
@@ -80,11 +88,11 @@ class S3FileStore:
 
     def url(self, key: str) -> str:
         """Return the URL of a file: at the bucket, or for private files at the app."""
-        return (SITE_FILES if self._is_private else self._public) + key
+        return (self._files_path if self._is_private else self._public) + key
 
     def key(self, url: str) -> str | None:
         """Return the key of the file with this URL, private or not; None for other URLs."""
-        return key_in(url, SITE_FILES, self._public)
+        return key_in(url, self._public)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
         """Store a file; it is in the bucket when this returns."""

@@ -33,7 +33,17 @@ from crm_core.errors import (
     flatten,
 )
 from crm_core.input.texts import fold, sorting_key
-from crm_core.model.accounts import Account, Actor, Caller, Idempotency, IssuedToken, User, UserChange
+from crm_core.model.accounts import (
+    Account,
+    Actor,
+    Caller,
+    Idempotency,
+    IssuedToken,
+    NewToken,
+    OwnToken,
+    User,
+    UserChange,
+)
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -154,12 +164,14 @@ __all__ = [
     "LogQuery",
     "LoggedDelivery",
     "Needs",
+    "NewToken",
     "NotAuthenticatedError",
     "NotFoundError",
     "Note",
     "OpenFile",
     "Outbox",
     "Outcome",
+    "OwnToken",
     "Page",
     "Passwords",
     "PermissionDeniedError",

@@ -12,7 +12,7 @@ from uuid import UUID
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
-from crm_core.model.accounts import Account, Actor, IssuedToken, User, UserChange
+from crm_core.model.accounts import Account, Actor, IssuedToken, NewToken, User, UserChange
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
@@ -66,6 +66,8 @@ class Accounts(Protocol):
     async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
         """Return the user whose token has this hash, and the catalog version of every entity at this moment.
 
+        The user is narrowed to the permissions of the token (``Actor.narrowed``).
+
         None if the token is unknown, revoked or expired. Raises NotAuthenticatedError for a disabled user.
         """
 
@@ -75,18 +77,34 @@ class Accounts(Protocol):
     async def set_password(self, user_id: int, password_hash: str, *, if_hash: str | None = None) -> None:
         """Keep a new password hash; tokens stay. With ``if_hash`` only if that is the current hash."""
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
+    async def add_token(self, user_id: int, token: NewToken, *, if_hash: str | None = None) -> bool:
         """Keep a token of an active user; return whether it was kept.
 
         Args:
             user_id: the user's id.
-            token: its hash, 32 bytes.
-            prefix: its first characters.
+            token: the token.
             if_hash: keep it only if this is still the hash of the user's password.
+        """
+
+    async def find_token(self, token: bytes) -> IssuedToken | None:
+        """Return the token with this hash, if it has not expired. This is no use of it."""
+
+    async def list_tokens(
+        self, user_id: int, *, limit: int | None = None, before: tuple[datetime, UUID] | None = None
+    ) -> Sequence[IssuedToken]:
+        """Return the tokens of a user that have not expired, the newest first.
+
+        Args:
+            user_id: the user's id.
+            limit: the most tokens; None for all.
+            before: only those older than this time and id, where the previous page ended.
         """
 
     async def revoke_token(self, token: bytes) -> bool:
         """Delete a token by its hash; return whether there was one."""
+
+    async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
+        """Delete a token of a user by its id; return whether there was one."""
 
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
@@ -141,9 +159,6 @@ class Users(Accounts, Protocol):
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
         """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
-
-    async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
-        """Return the tokens of a user that have not expired, the oldest first."""
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""

@@ -21,6 +21,7 @@ from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
+from crm_http.api.routes.tokens import token_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
 from crm_http.api.routing import mount, path_id
@@ -67,6 +68,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
     """
     endpoints = [
         *account_endpoints(accounts, passwords),
+        *token_endpoints(accounts),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
         *health_endpoints(ready),
         *page_endpoints(),

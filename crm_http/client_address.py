@@ -20,6 +20,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 #: The IPv4 addresses as IPv6 ones.
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
+_SCHEMES: Final = frozenset({"http", "https"})
 #: How many requests' headers are remembered with the address that they gave.
 _REMEMBERED: Final = 4_096
 
@@ -39,6 +40,7 @@ class ClientAddresses:
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = tuple(map(_unmapped, trusted))
         self._find = lru_cache(_REMEMBERED)(self._find_uncached)
+        self._believes = lru_cache(_REMEMBERED)(self._believes_uncached)
 
     def of(self, scope: HTTPScope) -> str:
         """Return the address of a request's client in its usual form; empty for a client that has none."""
@@ -47,6 +49,19 @@ class ClientAddresses:
         if not self._trusted:
             return self._find(peer, b"", b"")
         return self._find(peer, _joined(scope, b"forwarded"), _joined(scope, b"x-forwarded-for"))
+
+    def scheme(self, scope: HTTPScope) -> str:
+        """Return the scheme by which the client asks; a trusted proxy may tell that by ``X-Forwarded-Proto``."""
+        own = str(scope.get("scheme", "http"))
+        client = scope.get("client")
+        if not (self._trusted and client and self._believes(client[0])):
+            return own
+        nearest = _joined(scope, b"x-forwarded-proto").decode("latin-1").rpartition(",")[2].strip().lower()
+        return nearest if nearest in _SCHEMES else own
+
+    def _believes_uncached(self, peer: str) -> bool:
+        address = read_node(peer)
+        return address is not None and self._is_trusted(address)
 
     def _find_uncached(self, peer: str, forwarded: bytes, x_forwarded_for: bytes) -> str:
         address = read_node(peer)

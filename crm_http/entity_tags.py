@@ -19,17 +19,22 @@ _VERSION = re.compile("[1-9][0-9]{0,9}")
 _MAX_TAG_LENGTH: Final = 100
 
 
-def entity_tag(text: str, coding: str = "") -> str:
-    """Return an entity tag.
+def entity_tag(text: str) -> str:
+    """Return the entity tag of what a text identifies; the text has no quotes.
 
-    >>> entity_tag("2"), entity_tag("2", "gzip")
-    ('"2"', '"2-gzip"')
-
-    Args:
-        text: what identifies the content; no quotes.
-        coding: the content coding of the answer, of which the tag must tell; empty for none.
+    >>> entity_tag("2")
+    '"2"'
     """
-    return f'"{text}-{coding}"' if coding else f'"{text}"'
+    return f'"{text}"'
+
+
+def in_coding(tag: str, coding: str) -> str:
+    """Return the entity tag of the same content in a coding, as Apache and Caddy write it.
+
+    >>> in_coding('"2"', "gzip")
+    '"2-gzip"'
+    """
+    return f'{tag[:-1]}-{coding}"'
 
 
 def tags_in(header: str) -> Sequence[str]:

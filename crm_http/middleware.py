@@ -19,10 +19,11 @@ from msgspec.json import encode
 
 from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
 from crm_http.client_address import ClientAddresses
+from crm_http.compression import CompressingSend, accepted_coding, is_compressible
 from crm_http.cross_origin import CrossOrigin
 from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS, MAX_TURN_WAIT, Guests, Places, Share, Turns, hash_in
 from crm_http.rate_limit import TokenRates
-from crm_http.response_headers import Headers
+from crm_http.response_headers import Headers, varying
 from crm_http.settings import Network, RateLimit
 from crm_http.site import Site
 from crm_http.statuses import STATUSES
@@ -113,8 +114,8 @@ class RequestMiddleware:
         self._rates = TokenRates(self.limits.rate) if self.limits.rate else None
         self._app = app
         self._observers = observers
-        origins = site.cors_origins if site else ()
-        self.cross_origin = CrossOrigin(origins) if origins else None
+        self._site = site or Site()
+        self.cross_origin = CrossOrigin(self._site.cors_origins) if self._site.cors_origins else None
 
     @property
     def in_flight(self) -> int:
@@ -129,6 +130,11 @@ class RequestMiddleware:
         began = time.perf_counter()
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
+        state["root_path"], path = self._site.locate(scope)
+        if path != scope["path"] or scope.get("root_path"):
+            # The router would remove a root path wherever it occurs.
+            scope = {**scope, "path": path, "root_path": ""}
+        state["scheme"] = self._addresses.scheme(scope)
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
         state["client_address"] = address = self._addresses.of(scope)
@@ -165,7 +171,7 @@ class RequestMiddleware:
                         await asyncio.sleep(_REFUSAL_DELAY)
                 await _refuse(request.send, refusal)
             elif await request.begins():
-                await self._app(scope, request.receive, request.send)
+                await self._app(scope, request.receive, _compressing(scope, request.send))
             else:
                 await _refuse(request.send, UnavailableError())
         except Exception as error:
@@ -264,7 +270,7 @@ class _RequestScope:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             self.status = message["status"]
             self.ends()
-            message["headers"] = self._completed(message["headers"])
+            message["headers"] = self._completed(message["status"], message["headers"])
         elif self._is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         if message.get("more_body"):
@@ -288,11 +294,13 @@ class _RequestScope:
                     left -= len(message["body"])
                     self._is_read = not message["more_body"]
 
-    def _completed(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+    def _completed(self, status: int, headers: Headers) -> list[tuple[bytes, bytes]]:
         """Return the headers of the answer with those that every answer has."""
         present = {name for name, _ in headers}
         added = [header for header in _DEFAULT_HEADERS if header[0] not in present]
         completed = [*headers, *added, (b"x-request-id", self._scope["state"]["request_id"].encode())]
+        if is_compressible(status, headers):
+            completed = varying(completed, b"Accept-Encoding")
         cross_origin = self._middleware.cross_origin
         return cross_origin.shared(self._scope, completed) if cross_origin else completed
 
@@ -303,6 +311,16 @@ class _RequestScope:
         except TimeoutError:
             self.is_stalled = True
             raise
+
+
+def _compressing(scope: HTTPScope, send: Send) -> Send:
+    """Return a ``send`` that compresses the answer if the client accepts that."""
+    asked = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    coding = accepted_coding(asked) if asked else ""
+    if not coding:
+        return send
+    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+    return CompressingSend(send, coding, known.decode("latin-1"))
 
 
 async def _answer_empty(send: Send, headers: Headers) -> None:

@@ -17,6 +17,7 @@ import attrs
 
 from crm_core.errors import InvalidError
 from crm_core.model.accounts import TOKEN_DAYS
+from crm_core.model.files import ROOT_PATH
 from crm_core.rules.accounts import check_password
 from crm_core.rules.images import MAX_IMAGE_BYTES
 from crm_core.webhooks.retries import DELAYS
@@ -163,6 +164,13 @@ def _origin(text: str) -> str:
     return _USUAL_PORT.sub(r"\1\2", text.lower())
 
 
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if not re.fullmatch(ROOT_PATH, path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("is not a path that begins with a slash")
+    return path
+
+
 def _delays(text: str) -> tuple[float, ...]:
     try:
         delays = tuple(float(part) for part in _parts(text))
@@ -202,6 +210,7 @@ _DIRECTORY: Final = Kind("a directory", Path)
 _BUCKET_NAME: Final = Kind("3 to 63 small letters, digits, dots and hyphens", _bucket)
 _NETWORKS: Final = Kind("networks such as 10.2.0.0/16,fd00::/8", _networks)
 _ORIGINS: Final = Kind("origins such as https://app.example.org,http://localhost:5173 without a path, or *", _origins)
+_PATH: Final = Kind("a path such as /crm, of letters, digits, dots, hyphens, underscores and tildes", _root_path)
 _DELAYS: Final = Kind("seconds such as 5,300,1800", _delays)
 _LOG_FORMAT: Final = Kind("text or json", _log_format)
 
@@ -229,6 +238,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = _setting(
         _NETWORKS, (), "networks of proxies whose `Forwarded` or `X-Forwarded-For` is believed"
     )
+    root_path: str = _setting(_PATH, "", "path below which a proxy serves the API, such as `/crm`")
     cors_origins: tuple[str, ...] = _setting(
         _ORIGINS, (), "origins of web pages that may call the API from browsers; `*` for every page"
     )

@@ -9,15 +9,19 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from crm_core.engine.parameters import filter_parameters
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.model import entities
+from crm_core.model.sentences import clause, field_sentences
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.tasks_and_notes import TaskUpdate
 from crm_core.webhooks import entity as webhooks
+from crm_http.openapi.inputs import PLAIN, input_schema
+from crm_http.openapi.parameters import query_parameters
 
 CLIENT: Final = pathlib.Path(__file__).parents[1] / "crm_http" / "client"
 
@@ -26,6 +30,13 @@ _FILTER_VALUE: Final = """
 #: What a filter by attribute compares with; several values for ``__in``.
 FilterValue: TypeAlias = str | float | Decimal | dt.date | Sequence[str | float | Decimal | dt.date]
 """
+#: How Python writes what JSON has.
+_PYTHON: Final = {"null": "None", "`true`": "`True`", "`false`": "`False`"}
+#: What the filter says that stands for one of each attribute.
+_ATTRIBUTE_FILTERS: Final = (
+    "Only those with these values of attributes, by name. A name may end with `__gt`, `__gte`, `__lt`, `__lte`, "
+    "`__in`, `__contains` or `__isnull`."
+)
 #: The items of lists in records, which have no operations of their own.
 _ITEMS: Final = (
     entities.Task,
@@ -72,8 +83,13 @@ def _inputs() -> str:
     change = {name: _type(field) for name, field in fields_of(TaskUpdate).items() if name != "task_id"}
     parts = [
         _FILTER_VALUE,
-        *(_typed_dict(f"{item.__name__}Input", f"The fields of a {_words(item)}.", _members(item)) for item in _ITEMS),
-        _typed_dict("TaskChange", "The fields of a task that can be changed alone.", change),
+        *(
+            _typed_dict(f"{item.__name__}Input", f"The fields of a {_words(item)}.", _members(item), _sentences(item))
+            for item in _ITEMS
+        ),
+        _typed_dict(
+            "TaskChange", "The fields of a task that can be changed alone.", change, field_sentences(TaskUpdate)
+        ),
     ]
     return _module(
         "The items that lists in records hold, as they are sent.", parts, own=("FilterValue", "TypeAlias", "Decimal")
@@ -89,11 +105,24 @@ def _resource(resource: Resource) -> str:
         field: kind if fields[field].required or kind.endswith(" | None") else f"{kind} | None"
         for field, kind in updates.items()
     }
+    sentences = field_sentences(resource.entity)
     parts = [
-        _typed_dict(f"{name}Create", f"The fields of a new {one}.", _members(resource.entity)),
-        _typed_dict(f"{name}Update", f"The fields of {_article(one)} that can be changed.", updates),
-        _typed_dict(f"{name}Merge", f"The fields of {_article(one)} that can be merged; None resets a field.", merges),
-        _typed_dict(f"{name}Filters", f"Which {many} are listed, and in which order.", _filters(resource)),
+        _typed_dict(
+            f"{name}Create", f"The fields of a new {one}.", _members(resource.entity), _sentences(resource.entity)
+        ),
+        _typed_dict(f"{name}Update", f"The fields of {_article(one)} that can be changed.", updates, sentences),
+        _typed_dict(
+            f"{name}Merge",
+            f"The fields of {_article(one)} that can be merged; None resets a field.",
+            merges,
+            _sentences(resource.entity, merge=True),
+        ),
+        _typed_dict(
+            f"{name}Filters",
+            f"Which {many} are listed, and in which order.",
+            _filters(resource),
+            _filter_sentences(resource),
+        ),
         _operations(resource),
     ]
     return _module(f"The inputs and operations of {many}.", parts)
@@ -160,7 +189,13 @@ class {own}({base}[D_co, {entity}]):
     ) -> Operation[{entity}]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)
 '''
@@ -223,9 +258,33 @@ _TYPES: Final[Mapping[FieldKind, Callable[[Field], str]]] = {
 }
 
 
-def _typed_dict(name: str, doc: str, members: Mapping[str, str]) -> str:
+def _sentences(entity: type, *, merge: bool = False) -> Mapping[str, str]:
+    """Return a sentence for each field of a new record or a merge patch, which also says the default."""
+    members = input_schema(entity, PLAIN, merge=merge)["properties"]
+    return {name: member["description"] for name, member in members.items()}
+
+
+def _filter_sentences(resource: Resource) -> Mapping[str, str]:
+    described = {each["name"]: each["description"] for each in query_parameters(resource, PLAIN)}
+    return described | {"attributes": _ATTRIBUTE_FILTERS}
+
+
+def _typed_dict(name: str, doc: str, members: Mapping[str, str], sentences: Mapping[str, str]) -> str:
+    described = "\n".join(_described(member, sentences[member]) for member in members)
     fields = "\n".join(f"    {member}: {kind}" for member, kind in members.items())
+    doc = f"{doc}\n\n    Attributes:\n{described}\n    "
     return f'class {name}(TypedDict, total=False):\n    """{doc}"""\n\n{fields}\n'
+
+
+def _described(name: str, sentence: str) -> str:
+    """Return the lines about a member in the docstring of its class."""
+    indent = " " * 8
+    text = f"{name}: {clause(_in_python(sentence))}"
+    return textwrap.fill(text, 120, initial_indent=indent, subsequent_indent=f"{indent}    ")
+
+
+def _in_python(sentence: str) -> str:
+    return re.sub(r"\bnull\b|`(?:true|false)`", lambda word: _PYTHON[word[0]], sentence)
 
 
 def _article(noun: str) -> str:

@@ -22,7 +22,7 @@ from crm_core.input.readers import FALSE, TRUE
 from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
 from crm_core.model.entities import Attribute
-from crm_core.model.files import SITE_FILES
+from crm_core.model.files import ROOT_PATH, SITE_FILES
 from crm_core.rules.attributes import ENTITIES, MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks import entity as webhook_entity
@@ -153,7 +153,7 @@ _OF_FIELD: Final[Mapping[tuple[type, str], Schema]] = {
             "items": {
                 "type": "string",
                 "maxLength": fields_of(entity)["list_of_images"].limits["maxLength"],
-                "pattern": rf"{_WEB_URL}|^{SITE_FILES}[^\s\\]*$",
+                "pattern": rf"{_WEB_URL}|^{ROOT_PATH}{SITE_FILES}[^\s\\]*$",
             },
             "maxItems": entities.MAX_ENTRIES,
         }

@@ -74,6 +74,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
     },
+    "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
     "docs/how-to/webhooks.md": {
         "Create a webhook and inspect its deliveries 1": FOLLOWED,

@@ -16,7 +16,8 @@ PUBLIC: Mapping[str, str] = {
         DuplicateRequestError Enrollment
         EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
         IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
-        LoggedDelivery Needs NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome Page Passwords
+        LoggedDelivery Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken Page
+        Passwords
         PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove
         RequestInProgressError Resource Result Retries Search Service Stage Steps StoredFile Task
         TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
@@ -25,7 +26,7 @@ PUBLIC: Mapping[str, str] = {
         sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping uploads users webhooks
+        DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping tokens uploads users webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene
@@ -49,10 +50,10 @@ PUBLIC: Mapping[str, str] = {
         ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
         Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp
         IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoResponseError
-        NotAuthenticatedError NotFoundError Note NoteInput PermissionDeniedError Pipeline Problem Problems
+        NotAuthenticatedError NotFoundError Note NoteInput OwnToken PermissionDeniedError Pipeline Problem Problems
         RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError Retry
         Service SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant
-        TeachingAssistantInput ThrottledError TransferRequest UnavailableError UnreadableEventError
+        TeachingAssistantInput ThrottledError TokenOperations TransferRequest UnavailableError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations
         WebhookReceiver WebhookWithSecret version_of
     """,

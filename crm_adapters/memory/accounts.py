@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import attrs
 
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, NewToken, User, UserChange, normal_username
 from crm_core.model.permissions import GROUPS
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
 from crm_core.rules.attributes import ENTITIES
@@ -63,7 +64,7 @@ class MemoryAccounts:
         if not account.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         self._tokens[token] = attrs.evolve(entry, token=attrs.evolve(entry.token, last_used_at=self._clock()))
-        return self._actor(account), dict(self.catalog_versions)
+        return self._actor(account).narrowed(entry.token.permissions), dict(self.catalog_versions)
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -76,18 +77,47 @@ class MemoryAccounts:
         if if_hash in (None, entry.password_hash):
             self._entries[user_id] = attrs.evolve(entry, password_hash=password_hash)
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
+    async def add_token(self, user_id: int, token: NewToken, *, if_hash: str | None = None) -> bool:
         """Keep a token of an active user, with ``if_hash`` only if that is still the hash of their password."""
         entry = self._entries[user_id]
         if not entry.account.is_active or if_hash not in (None, entry.password_hash):
             return False
         now = self._clock()
-        self._tokens[token] = _TokenEntry(user_id, IssuedToken(prefix, created_at=now, last_used_at=now))
+        self._tokens[token.hash] = _TokenEntry(
+            user_id,
+            IssuedToken(
+                id=token.id, prefix=token.prefix, permissions=token.permissions, created_at=now, last_used_at=now
+            ),
+        )
         return True
+
+    async def find_token(self, token: bytes) -> IssuedToken | None:
+        """Return the token with this hash, if it has not expired."""
+        entry = self._tokens.get(token)
+        return entry.token if entry and not self._is_unused(entry) else None
+
+    async def list_tokens(
+        self, user_id: int, *, limit: int | None = None, before: tuple[datetime, UUID] | None = None
+    ) -> Sequence[IssuedToken]:
+        """Return the tokens of a user that have not expired, the newest first."""
+        found = [
+            entry.token for entry in self._tokens.values() if entry.user_id == user_id and not self._is_unused(entry)
+        ]
+        newest_first = sorted(found, key=_age, reverse=True)
+        return [token for token in newest_first if before is None or _age(token) < before][:limit]
 
     async def revoke_token(self, token: bytes) -> bool:
         """Delete a token; return whether there was one."""
         return self._tokens.pop(token, None) is not None
+
+    async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
+        """Delete a token of a user by its id; return whether there was one."""
+        hashes = [
+            hash_
+            for hash_, entry in self._tokens.items()
+            if entry.user_id == user_id and entry.token.id == token_id and not self._is_unused(entry)
+        ]
+        return any([await self.revoke_token(hash_) for hash_ in hashes])
 
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
@@ -173,12 +203,6 @@ class MemoryAccounts:
         await self.set_password(user_id, password_hash)
         return await self.revoke_tokens(user_id)
 
-    async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
-        """Return the tokens of a user that have not expired, the oldest first."""
-        return [
-            entry.token for entry in self._tokens.values() if entry.user_id == user_id and not self._is_unused(entry)
-        ]
-
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user with this prefix, or all; return how many there were."""
         revoked = [
@@ -239,3 +263,7 @@ class MemoryAccounts:
             if counted.latest >= moment:
                 break
             del self._failures[key]
+
+
+def _age(token: IssuedToken) -> tuple[datetime, UUID]:
+    return token.created_at, token.id

@@ -8,18 +8,23 @@ from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in
 
 
 class MemoryFileStore:
-    """Files in memory (``crm_core.ports.FileStore``)."""
+    """Files in memory (``crm_core.ports.FileStore``).
 
-    def __init__(self) -> None:
+    Args:
+        files_path: the path of the files at the app, if that is not served at the root of its host.
+    """
+
+    def __init__(self, files_path: str = SITE_FILES) -> None:
+        self._files_path = files_path
         self._files: dict[str, tuple[bytes, datetime]] = {}
 
     def url(self, key: str) -> str:
         """Return the URL of a file, at the app itself."""
-        return SITE_FILES + key
+        return self._files_path + key
 
     def key(self, url: str) -> str | None:
         """Return the key of the file with this URL."""
-        return key_in(url, SITE_FILES)
+        return key_in(url)
 
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:  # noqa: ARG002  # not needed here
         """Store a file."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import attrs
 
@@ -12,7 +13,7 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import query
 from crm_adapters.postgres.tokens import Tokens
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, User, UserChange, normal_username
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, NewToken, User, UserChange, normal_username
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
 
@@ -54,14 +55,38 @@ class PostgresAccounts:
         params = {"user_id": user_id, "password_hash": password_hash, "if_hash": if_hash}
         await self._pool.fetch(query("set_password"), params)
 
-    async def add_token(self, user_id: int, token: bytes, prefix: str, *, if_hash: str | None = None) -> bool:
+    async def add_token(self, user_id: int, token: NewToken, *, if_hash: str | None = None) -> bool:
         """Keep a token of an active user, with ``if_hash`` only if that is still the hash of their password."""
-        params = {"user_id": user_id, "hash": token, "prefix": prefix, "if_hash": if_hash}
-        return bool(await self._pool.fetch(query("add_token"), params | {"token_days": self._token_days}))
+        params = attrs.asdict(token) | {
+            "user_id": user_id,
+            "permissions": None if token.permissions is None else sorted(token.permissions),
+            "if_hash": if_hash,
+            "token_days": self._token_days,
+        }
+        return bool(await self._pool.fetch(query("add_token"), params))
+
+    async def find_token(self, token: bytes) -> IssuedToken | None:
+        """Return the token with this hash, if it has not expired."""
+        rows = await self._pool.fetch(query("find_token"), {"hash": token, "token_days": self._token_days})
+        return _token_of(rows[0]) if rows else None
+
+    async def list_tokens(
+        self, user_id: int, *, limit: int | None = None, before: tuple[datetime, UUID] | None = None
+    ) -> Sequence[IssuedToken]:
+        """Return the tokens of a user that have not expired, the newest first."""
+        created_at, id_ = before or (None, None)
+        params = {"user_id": user_id, "limit": limit, "before": created_at, "before_id": id_}
+        rows = await self._pool.fetch(query("list_tokens"), params | {"token_days": self._token_days})
+        return [_token_of(row) for row in rows]
 
     async def revoke_token(self, token: bytes) -> bool:
         """Delete a token; return whether there was one."""
         return bool(await self._pool.fetch(query("revoke_token"), {"hash": token}))
+
+    async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
+        """Delete a token of a user by its id; return whether there was one."""
+        params = {"user_id": user_id, "id": token_id, "token_days": self._token_days}
+        return bool(await self._pool.fetch(query("revoke_token_of"), params))
 
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
@@ -150,11 +175,6 @@ class PostgresAccounts:
             cursor = await connection.execute(query("revoke_tokens"), params)
             return len(await cursor.fetchall())
 
-    async def list_tokens(self, user_id: int) -> Sequence[IssuedToken]:
-        """Return the tokens of a user that have not expired, the oldest first."""
-        params = {"user_id": user_id, "token_days": self._token_days}
-        return [IssuedToken(*row) for row in await self._pool.fetch(query("list_tokens"), params)]
-
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user with this prefix, or all; return how many there were."""
         return len(await self._pool.fetch(query("revoke_tokens"), {"user_id": user_id, "prefix": prefix}))
@@ -187,6 +207,12 @@ async def _add_memberships(connection: Connection, user_id: int, groups: Sequenc
 def _account_of(row: Row) -> Account:
     *user, is_active, is_superuser, groups = row
     return Account(user=_user_of(user), groups=tuple(groups), is_superuser=is_superuser, is_active=is_active)
+
+
+def _token_of(row: Row) -> IssuedToken:
+    id_, prefix, permissions, created_at, last_used_at = row
+    narrowed = None if permissions is None else frozenset(permissions)
+    return IssuedToken(id=id_, prefix=prefix, permissions=narrowed, created_at=created_at, last_used_at=last_used_at)
 
 
 def _user_of(values: Sequence[Any]) -> User:

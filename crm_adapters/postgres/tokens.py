@@ -60,12 +60,12 @@ class Tokens:
         with_written = self._replica is not None and self._replica.notes_writes
         rows = await self._pool.fetch_again(authenticate(with_written=with_written), params)
         if self._replica is not None and with_written:
-            for _, user, _, written, _ in rows:
+            for _, user, _, written, _, _ in rows:
                 self._replica.note(user, written)
         if used := [row[0] for row in rows if row[-1]]:
             self._touch(used)
-        sessions = await self._sessions({user: version for _, user, version, _, _ in rows})
-        return {row[0]: sessions[row[1]] for row in rows if row[1] in sessions}
+        sessions = await self._sessions({user: version for _, user, version, *_ in rows})
+        return {token: _narrowed(sessions[user], only) for token, user, _, _, only, _ in rows if user in sessions}
 
     async def _sessions(self, versions: Mapping[int, UUID]) -> Mapping[int, Session]:
         """Return the sessions of users under these versions of the directory, or later ones."""
@@ -96,6 +96,11 @@ class Tokens:
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
         await asyncio.gather(*self._background, return_exceptions=True)
+
+
+def _narrowed(session: Session, permissions: list[str] | None) -> Session:
+    # What is kept is of the user: the permissions of a token come with every reading of it.
+    return session if permissions is None else session._replace(actor=session.actor.narrowed(frozenset(permissions)))
 
 
 def _session_of(row: Row) -> Session:

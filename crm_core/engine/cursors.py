@@ -4,10 +4,12 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from crm_core.engine.queries import Cursor, Query
-from crm_core.errors import InvalidError, Problem
+from crm_core.errors import InvalidError, Problem, invalid
 from crm_core.input.fields import FieldKind
 from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
 from crm_core.input.texts import sorting_key
@@ -37,6 +39,20 @@ def pack(*parts: str | None) -> str:
 def unpack(text: str) -> Any:
     """Return the parts that `pack` was given, or any other JSON value. Raises ValueError or RecursionError."""
     return json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+
+
+def write_place(at: datetime, id_: UUID) -> str:
+    """Return the place after an item of a list that is in the order of times and ids, as an opaque text for URLs."""
+    return pack(at.isoformat(), str(id_))
+
+
+def read_place(cursor: str) -> tuple[datetime, UUID]:
+    """Return the time and id that ``write_place`` was given. Raises InvalidError."""
+    try:
+        at, id_ = unpack(cursor)
+        return read_datetime(at), read_uuid(id_)
+    except (ValueError, TypeError, RecursionError, RefusedError):
+        raise invalid("cursor", "invalid", "Invalid cursor") from None
 
 
 def read_cursor(_: Resource, value: str) -> Mapping[str, object]:

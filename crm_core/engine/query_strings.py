@@ -100,6 +100,14 @@ def read_limit(value: str) -> int:
     return limit
 
 
+def page_limit(value: int) -> int:
+    """Return how many items a page may have, of the number that was sent. Raises InvalidError."""
+    try:
+        return read_limit(str(value))
+    except RefusedError as error:
+        raise InvalidError({"limit": error.problems}) from None
+
+
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:
     """Return the terms of a search: blanks and commas separate them, quotes keep a phrase together."""
     terms = (quoted or other or plain for quoted, other, plain in _TERM.findall(value))

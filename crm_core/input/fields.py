@@ -256,14 +256,20 @@ def items(of: type, *, max_items: int, name: str = "") -> Any:
 
 
 def texts(
-    *, max_items: int, max_length: int = 255, options: Sequence[str] = (), read_one: Callable[[str], str] = str
+    *,
+    max_items: int,
+    max_length: int = 255,
+    options: Sequence[str] = (),
+    all_by_default: bool = True,
+    read_one: Callable[[str], str] = str,
 ) -> Any:
     """Declare a list of texts.
 
     Args:
         max_items: the most texts.
         max_length: the most characters of each.
-        options: the only texts allowed, if any are given; all of them are the default, and duplicates are dropped.
+        options: the only texts allowed, if any are given; duplicates are dropped.
+        all_by_default: whether all options are the default; None if not.
         read_one: checks and converts each text; raises RefusedError.
     """
 
@@ -276,7 +282,12 @@ def texts(
 
     limits = {"maxItems": max_items, "maxLength": max_length, "enum": list(options)}
     return _declare(
-        Field(kind="texts", read=read, default=tuple(options), limits={k: v for k, v in limits.items() if v})
+        Field(
+            kind="texts",
+            read=read,
+            default=tuple(options) if all_by_default else None,
+            limits={k: v for k, v in limits.items() if v},
+        )
     )
 
 

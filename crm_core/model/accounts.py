@@ -2,13 +2,14 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 import attrs
 
 from crm_core.errors import PermissionDeniedError
 from crm_core.input.texts import normal
+from crm_core.model.permissions import PERMISSIONS
 
 
 def normal_username(username: str) -> str:
@@ -73,29 +74,92 @@ class UserChange:
     groups: frozenset[str] | None = None
 
 
-@attrs.frozen
-class IssuedToken:
-    """A token as administrators see one.
+@attrs.frozen(kw_only=True)
+class NewToken:
+    """A token that is to be kept.
 
     Attributes:
+        id: the id under which its user sees it.
+        hash: its hash, 32 bytes; the token itself is not stored.
+        prefix: its first characters.
+        permissions: what it is narrowed to; None for a token that may do whatever its user may.
+    """
+
+    id: UUID
+    hash: bytes
+    prefix: str
+    permissions: frozenset[str] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class IssuedToken:
+    """A token as its user and administrators see one (decision 87).
+
+    Attributes:
+        id: the id of the token, by which its user can revoke it.
         prefix: its first characters; the token itself is not stored.
+        permissions: what it is narrowed to; None for a token that may do whatever its user may.
         created_at: when it was issued, UTC.
         last_used_at: when it was last used, UTC, exact to a minute.
     """
 
+    id: UUID
     prefix: str
+    permissions: frozenset[str] | None = None
+    created_at: dt.datetime
+    last_used_at: dt.datetime
+
+
+@attrs.frozen(kw_only=True)
+class OwnToken:
+    """A token as its user sees one (decision 88).
+
+    Attributes:
+        id: the id of the token, by which it can be revoked.
+        prefix: the first characters of the token, which itself is not stored.
+        permissions: what the token is narrowed to; None if it may do whatever its user may.
+        is_current: whether it is the token of this request.
+        created_at: when it was issued.
+        last_used_at: when it was last used, exact to a minute.
+    """
+
+    id: UUID
+    prefix: str
+    permissions: tuple[str, ...] | None
+    is_current: bool
     created_at: dt.datetime
     last_used_at: dt.datetime
 
 
 @attrs.frozen(kw_only=True)
 class Actor:
-    """The user who makes a request, with their current permissions."""
+    """The user who makes a request, with the permissions that they have in it.
+
+    Attributes:
+        user: the person.
+        groups: the names of the groups that they are in.
+        permissions: what they may do at this moment.
+        is_superuser: whether they may do everything.
+    """
 
     user: User
     groups: tuple[str, ...] = ()
     permissions: frozenset[str] = frozenset()
     is_superuser: bool = False
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """Return all that the actor may do; superusers have all permissions."""
+        return PERMISSIONS if self.is_superuser else self.permissions
+
+    def narrowed(self, permissions: frozenset[str] | None) -> Self:
+        """Return the same user with those of these permissions that they have (decision 87); None changes nothing.
+
+        A superuser who is narrowed is none: they have these permissions and no others.
+        """
+        if permissions is None:
+            return self
+        return attrs.evolve(self, permissions=self.granted & permissions, is_superuser=False)
 
     def may(self, needed: str) -> bool:
         """Return whether the actor has the permission; superusers have all."""

@@ -28,6 +28,9 @@ KEY: Final = re.compile(rf"([a-z-]{{1,40}})/({_UUID})/{_UUID}\.({'|'.join(MEDIA_
 #: The prefix of the URL of a stored file if its store has no public address of its own. Records contain it as it is,
 #: relative to the site (RFC 3986, 4.2).
 SITE_FILES: Final = "/files/"
+#: A path below which the app may be served, as a pattern: any number of segments that need no escaping.
+ROOT_PATH: Final = "(?:/[A-Za-z0-9._~-]+)*"
+_SITE_FILE = re.compile(rf"{ROOT_PATH}{SITE_FILES}")
 
 _MAX_NAME_LENGTH: Final = 100
 
@@ -71,13 +74,18 @@ def new_key(path: str, id_: UUID, name: UUID, extension: str) -> str:
 
 
 def key_in(url: str, *starts: str) -> str | None:
-    """Return the key in a URL that starts with one of ``starts``; None for any other URL."""
+    """Return the key in a URL that is relative to the site, or starts with one of ``starts``; None for any other URL.
+
+    The path of the app may have been another one when the URL was made, so it does not matter.
+    """
+    if url.startswith("/"):
+        return url.partition(SITE_FILES)[2] or None
     return next((url.removeprefix(start) for start in starts if url.startswith(start)), None)
 
 
 def read_image_url(value: str) -> str:
     """Return the URL of an image: http(s), or one relative to the site under ``SITE_FILES``. Raises RefusedError."""
-    if is_web_url(value) or (value.startswith(SITE_FILES) and not re.search(r"\s|\\|\.\.", unquote(value))):
+    if is_web_url(value) or (_SITE_FILE.match(value) and not re.search(r"\s|\\|\.\.", unquote(value))):
         return value
     raise RefusedError((NOT_A_URL,))
 

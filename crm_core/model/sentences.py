@@ -25,11 +25,30 @@ def field_sentences(entity: type) -> Mapping[str, str]:
     The result is empty where Python left docstrings out (``-OO``).
     """
     _, _, section = inspect.cleandoc(entity.__doc__ or "").partition(_HEADING)
+    return {name: _sentence(text) for name, text in clauses(section).items()}
+
+
+def clauses(section: str) -> Mapping[str, str]:
+    r"""Return what a section of a docstring says of each name, as it stands there; what follows it is left out.
+
+    >>> clauses("    id_: the id of\n        the record.\n\nRaises NotFoundError.")
+    {'id_': 'the id of the record.'}
+    """
     own, *_ = re.split(r"^(?=\S)", section, flags=re.MULTILINE)
     _, *parts = _FIRST_LINE.split(own)
-    return {name: _sentence(text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: " ".join(text.split()) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def clause(sentence: str) -> str:
+    """Return a sentence in Markdown as it stands in a docstring.
+
+    >>> clause("The HTTP method of `call`."), clause("HTTP calls.")
+    ('the HTTP method of ``call``.', 'HTTP calls.')
+    """
+    is_word = not sentence[1:2].isupper()
+    return (sentence[:1].lower() + sentence[1:] if is_word else sentence).replace("`", "``")
 
 
 def _sentence(text: str) -> str:
-    words = " ".join(text.split()).replace("``", "`")
+    words = text.replace("``", "`")
     return words[:1].upper() + words[1:]

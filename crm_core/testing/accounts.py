@@ -24,13 +24,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from crm_core.errors import NotAuthenticatedError, NotFoundError
-from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, User, UserChange
+from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, NewToken, User, UserChange
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
 from crm_core.testing.scene import OnOneLoop, fact
 from crm_core.use_cases.accounts import hash_token
+from crm_core.use_cases.callers import new_id
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _WINDOW = timedelta(minutes=15)
@@ -45,9 +46,19 @@ async def add(
     return id_
 
 
-async def add_token(users: Users, user_id: int, token: str = "token") -> bytes:  # noqa: S107  # a test's own
+def new_token(token: str, permissions: frozenset[str] | None = None) -> NewToken:
+    """Return a token that can be kept."""
+    return NewToken(id=new_id(), hash=hash_token(token), prefix=token[:8], permissions=permissions)
+
+
+async def add_token(
+    users: Users,
+    user_id: int,
+    token: str = "token",  # noqa: S107  # a test's own
+    permissions: frozenset[str] | None = None,
+) -> bytes:
     """Add a token; return its hash."""
-    assert await users.add_token(user_id, hash_token(token), token[:8])
+    assert await users.add_token(user_id, new_token(token, permissions))
     return hash_token(token)
 
 
@@ -186,7 +197,7 @@ class AccountsContract(OnOneLoop):
 
         assert await users.credentials("ann") is None
         assert await users.members("Sales") == []
-        assert not await users.add_token(id_, hash_token("other"), "other")
+        assert not await users.add_token(id_, new_token("other"))
         with pytest.raises(NotAuthenticatedError, match="User inactive or deleted"):
             await users.authenticate(token)
 
@@ -220,21 +231,20 @@ class AccountsContract(OnOneLoop):
         id_ = await add(users)
         await users.set_password(id_, "new")
 
-        assert not await users.add_token(id_, hash_token("a"), "a", if_hash="hash")
+        assert not await users.add_token(id_, new_token("a"), if_hash="hash")
         await users.set_password(id_, "rehashed", if_hash="hash")
 
         assert await users.credentials("ann") == (id_, "new")
-        assert await users.add_token(id_, hash_token("a"), "a", if_hash="new")
+        assert await users.add_token(id_, new_token("a"), if_hash="new")
 
     @fact
     async def test_no_token_of_the_old_password_outlives_a_reset_at_the_same_moment(self, users: Users) -> None:
         for number in range(10):
             id_ = await add(users, f"ann {number}")
-            token = hash_token(str(number))
             await asyncio.gather(
-                users.add_token(id_, token, "t", if_hash="hash"),
+                users.add_token(id_, new_token(str(number)), if_hash="hash"),
                 users.reset_password(id_, "new"),
-                users.add_token(id_, hash_token(f"second {number}"), "t", if_hash="hash"),
+                users.add_token(id_, new_token(f"second {number}"), if_hash="hash"),
             )
 
             assert await users.list_tokens(id_) == []
@@ -259,6 +269,28 @@ class AccountsContract(OnOneLoop):
         assert "app.add_lead" not in actor.permissions
         assert "app.delete_cohort" in actor.permissions
         assert actor.is_superuser
+
+    @fact
+    async def test_a_narrow_token_may_do_what_both_its_user_and_its_own_list_allow(self, users: Users) -> None:
+        id_ = await add(users, "ann", "Instructors")
+        only = frozenset({"app.view_cohort", "app.view_client", "app.delete_cohort"})
+        narrow, full = await add_token(users, id_, "narrow", only), await add_token(users, id_, "full")
+
+        assert (await actor_of(users, narrow)).permissions == {"app.view_cohort"}
+        assert (await actor_of(users, full)).permissions == GROUPS["Instructors"]
+        assert (await actor_of(users, narrow)).groups == ("Instructors",)
+
+        await users.grant("Instructors", ["app.delete_cohort"])
+        await users.revoke("Instructors", ["app.view_cohort"])
+        assert (await actor_of(users, narrow)).permissions == {"app.delete_cohort"}
+
+        await users.change_user(id_, UserChange(is_superuser=True))
+        for _ in range(2):  # what a store keeps of a user is of all their tokens
+            actor = await actor_of(users, narrow)
+            assert (actor.permissions, actor.is_superuser) == (only, False)
+            assert (await actor_of(users, full)).is_superuser
+        assert not await users.add_token(id_, new_token("other", only), if_hash="another")
+        assert (await actor_of(users, await add_token(users, id_, "nothing", frozenset()))).granted == frozenset()
 
     @fact
     async def test_a_token_comes_with_the_version_of_every_catalog(self, users: Users) -> None:
@@ -286,18 +318,68 @@ class AccountsContract(OnOneLoop):
         assert [token.prefix for token in await users.list_tokens(id_)] == ["used"]
 
     @fact
-    async def test_tokens_are_listed_the_oldest_first_with_their_times(self, users: Users) -> None:
+    async def test_tokens_are_listed_the_newest_first_with_their_times(self, users: Users) -> None:
         id_ = await add(users)
         for name in ("first", "second"):
             await add_token(users, id_, name)
             await self.elapse(timedelta(hours=1))
         await users.authenticate(hash_token("first"))
         await self.elapse(timedelta())
-        first, second = await users.list_tokens(id_)
+        second, first = await users.list_tokens(id_)
 
         assert (first.prefix, second.prefix) == ("first", "second")
         assert first.created_at < second.created_at <= second.last_used_at < first.last_used_at
         assert first.created_at.tzinfo is not None
+
+    @fact
+    async def test_tokens_are_listed_in_pages_that_neither_repeat_nor_skip_one(self, users: Users) -> None:
+        id_, other = await add(users), await add(users, "eve")
+        for number in range(5):
+            await add_token(users, id_, f"{number}")
+        await add_token(users, other, "of eve")
+        everything = await users.list_tokens(id_)
+        pages, last = [], None
+        while page := await users.list_tokens(id_, limit=2, before=last):
+            last = page[-1].created_at, page[-1].id
+            pages.append(page)
+            await add_token(users, id_, f"newer {len(pages)}")
+
+        assert [len(page) for page in pages] == [2, 2, 1]
+        assert [token for page in pages for token in page] == everything
+        assert {token.prefix for token in everything} == set("01234")
+
+    @fact
+    async def test_a_token_is_found_with_its_id_and_permissions_until_it_expires(self, users: Users) -> None:
+        only = frozenset({"app.view_client"})
+        id_ = await add(users)
+        made = new_token("narrow", only)
+        assert await users.add_token(id_, made)
+        await add_token(users, id_, "full")
+        found = await users.find_token(made.hash)
+        full = await users.find_token(hash_token("full"))
+
+        assert found
+        assert full
+        assert (found.id, found.prefix, found.permissions, full.permissions) == (made.id, "narrow", only, None)
+        assert await users.list_tokens(id_) == [full, found]
+        assert await users.find_token(hash_token("unknown")) is None
+        await self.elapse(timedelta(days=TOKEN_DAYS + 1))
+        assert await users.find_token(made.hash) is None
+        assert not await users.revoke_token_of(id_, made.id)
+
+    @fact
+    async def test_a_token_is_revoked_by_its_id_by_its_own_user_alone(self, users: Users) -> None:
+        id_, other = await add(users), await add(users, "eve")
+        made = new_token("one")
+        assert await users.add_token(id_, made)
+        kept = await add_token(users, id_, "kept")
+
+        assert not await users.revoke_token_of(other, made.id)
+        assert await users.authenticate(made.hash)
+        assert await users.revoke_token_of(id_, made.id)
+        assert not await users.revoke_token_of(id_, made.id)
+        assert await users.authenticate(made.hash) is None
+        assert (await actor_of(users, kept)).user.id == id_
 
     @fact
     async def test_tokens_are_revoked_by_their_prefix_or_all_of_one_user(self, users: Users) -> None:
@@ -308,7 +390,7 @@ class AccountsContract(OnOneLoop):
 
         assert await users.revoke_tokens(id_, "a of eve") == 0
         assert await users.revoke_tokens(id_, "a") == 1
-        assert [token.prefix for token in await users.list_tokens(id_)] == ["b", "c"]
+        assert [token.prefix for token in await users.list_tokens(id_)] == ["c", "b"]
         assert await users.revoke_tokens(id_) == 2
         assert await users.list_tokens(id_) == []
         assert len(await users.list_tokens(other)) == 1

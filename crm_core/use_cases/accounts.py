@@ -12,10 +12,10 @@ import attrs
 
 from crm_core.errors import NotAuthenticatedError, ThrottledError, WrongCredentialsError
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import text
+from crm_core.input.fields import text, texts
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
-from crm_core.model.accounts import Actor, Caller, User, require
+from crm_core.model.accounts import Actor, Caller, NewToken, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
 from crm_core.ports import Accounts, Passwords
 from crm_core.rules.accounts import MAX_NAME, MAX_PASSWORD
@@ -51,7 +51,7 @@ async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") 
 
 
 async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = False) -> str:
-    """Return a new token for a username and password; it cannot be shown again.
+    """Return a new token for a username and password, narrowed if permissions are sent; it cannot be shown again.
 
     Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.
     Raises WrongCredentialsError, InvalidError for other problems, and ThrottledError after too many failures.
@@ -63,7 +63,7 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
         address: of the client; failures from it are counted.
         strict: whether unknown members of the payload are problems.
     """
-    username, password = _credentials(data, strict=strict)
+    username, password, permissions = _credentials(data, strict=strict)
     address, now = counted_address(address), datetime.now(UTC)
     keys = {**failure_keys(username, address), "account": account_key(username)}
     await _check_throttle(accounts, keys, username, address, now)
@@ -75,7 +75,7 @@ async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, addr
     user_id, password_hash = credentials
     await accounts.forget_failures(keys["user"])
     # If the password is changed at the same moment, the old one gives no token and its hash is not written back.
-    token = await issue_token(accounts, user_id, if_hash=password_hash)
+    token = await issue_token(accounts, user_id, permissions, if_hash=password_hash)
     if token is None:
         raise WrongCredentialsError
     await accounts.remember_address(user_id, address, now, ADDRESS_MEMORY)
@@ -96,13 +96,20 @@ async def _spelling(passwords: Passwords, password: str, password_hash: str | No
     return None
 
 
-async def issue_token(accounts: Accounts, user_id: int, *, if_hash: str | None = None) -> str | None:
+async def issue_token(
+    accounts: Accounts, user_id: int, permissions: frozenset[str] | None = None, *, if_hash: str | None = None
+) -> str | None:
     """Return a new token for a user, of which only a hash is kept; None if the user is disabled.
 
-    With ``if_hash`` it is also None if that is no longer the hash of the user's password.
+    Args:
+        accounts: where users and tokens are stored.
+        user_id: the id of the user.
+        permissions: what the token is narrowed to; None for whatever the user may do.
+        if_hash: return None if this is no longer the hash of the user's password.
     """
     token = secrets.token_urlsafe(32)
-    kept = await accounts.add_token(user_id, hash_token(token), token[:_PREFIX_LENGTH], if_hash=if_hash)
+    made = NewToken(id=new_id(), hash=hash_token(token), prefix=token[:_PREFIX_LENGTH], permissions=permissions)
+    kept = await accounts.add_token(user_id, made, if_hash=if_hash)
     return token if kept else None
 
 
@@ -119,12 +126,11 @@ async def members(accounts: Accounts, who: Caller, group: str) -> Sequence[User]
 
 def describe(actor: Actor) -> Mapping[str, object]:
     """Return a user's id, name, groups and permissions, as ``/api/me/`` shows them."""
-    granted = PERMISSIONS if actor.is_superuser else actor.permissions
     return {
         "id": actor.user.id,
         "username": actor.user.username,
         "groups": sorted(actor.groups),
-        "permissions": sorted(granted),
+        "permissions": sorted(actor.granted),
     }
 
 
@@ -135,15 +141,20 @@ class Credentials:
     Attributes:
         username: the username.
         password: the password, exactly as it was set.
+        permissions: what the token may do, of what its user may do; without it the token may do all of that.
     """
 
     username: str = text(max_length=MAX_NAME)
     password: str = text(max_length=MAX_PASSWORD, verbatim=True)
+    permissions: tuple[str, ...] | None = texts(
+        max_items=len(PERMISSIONS), options=sorted(PERMISSIONS), all_by_default=False
+    )
 
 
-def _credentials(data: object, *, strict: bool) -> tuple[str, str]:
+def _credentials(data: object, *, strict: bool) -> tuple[str, str, frozenset[str] | None]:
     values = read_payload(Credentials, data, ReadContext(new_id, strict))
-    return values["username"], values["password"]
+    permissions = values["permissions"]
+    return values["username"], values["password"], None if permissions is None else frozenset(permissions)
 
 
 async def _check_throttle(

@@ -134,13 +134,19 @@ async def list_groups(users: Users) -> dict[str, Sequence[str]]:
     return {name: sorted(groups[name]) for name in sorted(groups)}
 
 
-async def issue_token(users: Users, username: str) -> str:
+async def issue_token(users: Users, username: str, *, only: Collection[str] | None = None) -> str:
     """Return a new token of a user; it cannot be shown again.
 
-    Raises UnknownUserError, NotAuthenticatedError for a disabled user.
+    Args:
+        users: where users and tokens are stored.
+        username: the user's name.
+        only: the permissions that the token is narrowed to (decision 87); None for whatever the user may do.
+
+    Raises InvalidError, UnknownUserError, NotAuthenticatedError for a disabled user.
     """
+    permissions = None if only is None else frozenset(read_permission(name) for name in only)
     account = await find_user(users, username)
-    token = await accounts.issue_token(users, account.user.id)
+    token = await accounts.issue_token(users, account.user.id, permissions)
     if token is None:
         raise NotAuthenticatedError(f"{username} is disabled.")
     return token
@@ -149,7 +155,7 @@ async def issue_token(users: Users, username: str) -> str:
 async def list_tokens(users: Users, username: str) -> Sequence[IssuedToken]:
     """Return the valid tokens of a user, the oldest first. Raises UnknownUserError."""
     account = await find_user(users, username)
-    return await users.list_tokens(account.user.id)
+    return list(reversed(await users.list_tokens(account.user.id)))
 
 
 async def revoke_tokens(users: Users, username: str, prefix: str | None = None) -> int:

@@ -8,15 +8,15 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.engine.cursors import pack, unpack
+from crm_core.engine.cursors import read_place, write_place
 from crm_core.engine.decisions import does_not_exist, event_of
 from crm_core.engine.queries import Page
-from crm_core.engine.query_strings import read_limit
+from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
-from crm_core.input.readers import ReadContext, RefusedError, read_datetime, read_uuid
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Caller, require
 from crm_core.model.events import EventKind
 from crm_core.model.plain_values import parse_json, plain
@@ -125,7 +125,7 @@ async def find(
     query = _read_query({name: value for name, value in params.items() if value}, ReadContext(who.new_id, strict))
     deliveries = await log.find(webhook_id, query._replace(limit=query.limit + 1))
     page = deliveries[: query.limit]
-    cursor = _write_cursor(page[-1]) if len(deliveries) > query.limit else None
+    cursor = write_place(page[-1].created_at, page[-1].id) if len(deliveries) > query.limit else None
     return LogPage([_summary(delivery) for delivery in page], cursor)
 
 
@@ -251,23 +251,8 @@ async def _look_up_delivery(
 
 def _read_query(params: Mapping[str, str], context: ReadContext) -> LogQuery:
     parameters = read_payload(Listing, params, context)
-    try:
-        limit = read_limit(str(parameters["limit"]))
-    except RefusedError as error:
-        raise InvalidError({"limit": error.problems}) from None
-    return LogQuery(limit, parameters["state"], _read_cursor(parameters["cursor"]) if parameters["cursor"] else None)
-
-
-def _write_cursor(last: LoggedDelivery) -> str:
-    return pack(last.created_at.isoformat(), str(last.id))
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        at, id_ = unpack(cursor)
-        return read_datetime(at), read_uuid(id_)
-    except (ValueError, TypeError, RecursionError, RefusedError):
-        raise invalid("cursor", "invalid", "Invalid cursor") from None
+    limit = page_limit(parameters["limit"])
+    return LogQuery(limit, parameters["state"], read_place(parameters["cursor"]) if parameters["cursor"] else None)
 
 
 _SUMMARY: Final = (

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
@@ -47,6 +47,18 @@ def header(request: AnyRequest, name: bytes) -> str:
     return ",".join([value.decode("latin-1") for key, value in request.scope["headers"] if key == name])
 
 
+def root_path(request: AnyRequest) -> str:
+    """Return the path below which the app is served, such as ``/crm``; empty for the root of its host."""
+    path = request.scope["state"]["root_path"]
+    assert isinstance(path, str)  # noqa: S101  # the middleware put it there
+    return path
+
+
+def site_url(request: AnyRequest) -> str:
+    """Return the URL of the app, as the client knows it, without a slash at the end."""
+    return f"{request.scope['state']['scheme']}://{request.url.netloc}{root_path(request)}"
+
+
 def media_type(request: AnyRequest) -> str:
     """Return the content type without its parameters, in lower case."""
     return header(request, b"content-type").partition(";")[0].strip().lower()
@@ -68,19 +80,22 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
     return decode_json(body)
 
 
-async def read_login(request: AnyRequest) -> object:
-    """Return the body of a login, which is JSON or a form."""
+async def read_login(request: AnyRequest, lists: Container[str] = ()) -> object:
+    """Return the body of a login, which is JSON or a form; ``lists`` are the members that a form may repeat."""
     body = await _read_bytes(request)
     if media_type(request) not in (FORM, MULTIPART):
         return await read_json(request)
     try:
         if media_type(request) == FORM:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
-            return dict(pairs)
-        return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        else:
+            sent = (await request.form()).multi_items()
+            pairs = [(name, value) for name, value in sent if isinstance(value, str)]
     except (ValueError, LookupError, HTTPException) as error:
         kind = "Multipart form" if media_type(request) == MULTIPART else "Form"
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{kind} parse error - The form cannot be read.") from error
+    repeated = {name: [value for other, value in pairs if other == name] for name, _ in pairs if name in lists}
+    return {**dict(pairs), **repeated}
 
 
 def decode_json(body: bytes) -> object:

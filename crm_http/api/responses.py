@@ -9,7 +9,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import json_text, plain
 from crm_http.api.preconditions import version_tag
-from crm_http.api.requests import JSON
+from crm_http.api.requests import JSON, AnyRequest, root_path
 
 
 def json_response(
@@ -30,8 +30,8 @@ def record_response(
     return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
 
 
-def link_to_next(path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
+def link_to_next(request: AnyRequest, path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:
     """Return the ``Link`` header (RFC 8288) of the next page, which begins at the cursor; no header without one."""
     if cursor is None:
         return {}
-    return {"Link": f'<{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}
+    return {"Link": f'<{root_path(request)}{path}/?{urlencode({**params, "cursor": cursor})}>; rel="next"'}

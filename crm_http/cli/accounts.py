@@ -207,14 +207,24 @@ def token() -> None:
     """Manage the tokens by which requests are authenticated."""
 
 
-@token.command("issue", epilog=examples("crm token issue ann", "crm token issue ann > token.txt"))
+@token.command(
+    "issue",
+    epilog=examples(
+        "crm token issue ann > token.txt",
+        "crm token issue ann --only view_client --only view_lead      # may do only this, of what ann may do",
+    ),
+)
 @name_argument
-def _issue_token(name: str) -> None:
-    """Print a new token of a user, which cannot be shown again."""
+@click.option("--only", multiple=True, type=PERMISSION, help="A permission that the token has; may be repeated.")
+def _issue_token(name: str, only: Sequence[str]) -> None:
+    """Print a new token of a user, which cannot be shown again.
+
+    With --only it may do what both these permissions and those of the user allow.
+    """
 
     async def issue(users: Users) -> str:
         try:
-            return await use_cases.issue_token(users, name)
+            return await use_cases.issue_token(users, name, only=only or None)
         except NotAuthenticatedError as error:
             raise FailedError(
                 f"{name} is disabled, so a token would not work: `crm user enable {name}` changes that."
@@ -228,10 +238,15 @@ def _issue_token(name: str) -> None:
 def _list_tokens(name: str) -> None:
     """List a user's tokens by their first characters."""
     rows = [
-        (token.prefix, shown_moment(token.created_at), shown_moment(token.last_used_at))
+        (
+            token.prefix,
+            shown_moment(token.created_at),
+            shown_moment(token.last_used_at),
+            "all of the user" if token.permissions is None else ", ".join(sorted(token.permissions)),
+        )
         for token in with_users(lambda users: use_cases.list_tokens(users, name))
     ]
-    show(("Prefix", "Issued", "Last used"), rows)
+    show(("Prefix", "Issued", "Last used", "Permissions"), rows)
 
 
 # A prefix that begins with a hyphen must not be read as an option.

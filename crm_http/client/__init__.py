@@ -29,7 +29,7 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
-from crm_core.model.accounts import User
+from crm_core.model.accounts import OwnToken, User
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -70,6 +70,7 @@ from crm_http.client.records import (
 )
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
+from crm_http.client.token_operations import TokenOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
@@ -118,6 +119,7 @@ __all__ = [
     "NotFoundError",
     "Note",
     "NoteInput",
+    "OwnToken",
     "PermissionDeniedError",
     "Pipeline",
     "Problem",
@@ -137,6 +139,7 @@ __all__ = [
     "TeachingAssistant",
     "TeachingAssistantInput",
     "ThrottledError",
+    "TokenOperations",
     "TransferRequest",
     "UnavailableError",
     "UnexpectedResponseError",

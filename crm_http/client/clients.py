@@ -1,6 +1,6 @@
 """The two clients: the whole API, synchronous and asynchronous."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final, Generic, Literal, Self
 from uuid import UUID
@@ -29,6 +29,7 @@ from crm_http.client.resources import (
 )
 from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
+from crm_http.client.token_operations import TokenOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import WebhookWithSecret
 
@@ -64,6 +65,7 @@ class Api(OperationGroup[D_co], Generic[D_co]):
         self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)
         self.transfer_requests = TransferRequestOperations(driver, entities.TransferRequest)
         self.webhooks = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
+        self.tokens = TokenOperations(driver)
 
     def attributes(self, entity: EntityWithAttributes) -> AttributeOperations[D_co]:
         """Return the operations of an entity's user-defined attributes."""
@@ -82,7 +84,11 @@ class Api(OperationGroup[D_co], Generic[D_co]):
 
     @operation
     def users(self, listed: Literal["instructors", "tas", "sales", "operations"]) -> Operation[tuple[User, ...]]:
-        """Return one of the lists of users."""
+        """Return the active users of a group.
+
+        Args:
+            listed: the group; ``tas`` are the teacher assistants.
+        """
         return Operation(method="GET", path=f"/api/{listed}/", read=lambda response: decode(response, tuple[User, ...]))
 
     @operation
@@ -127,18 +133,30 @@ class Client(Api[Driver]):
         username: str,
         password: str,
         *,
+        permissions: Collection[str] | None = None,
         retry: Retry = _RETRY,
         timeout: float = _TIMEOUT,
         transport: httpx.BaseTransport | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Self:
-        """Return a client with a new token; the other arguments are those of the class.
+        """Return a client with a new token.
 
-        Raises NotAuthenticatedError, ThrottledError.
+        Args:
+            url: the address of the server.
+            username: the name of the user.
+            password: the password of the user.
+            permissions: what the token may do, such as ``app.view_client``, of what the user may do; None for all of
+                that.
+            retry: as in the class, and so are the others.
+            timeout: as in the class.
+            transport: as in the class.
+            headers: as in the class.
+
+        Raises NotAuthenticatedError, ThrottledError, InvalidError.
         """
         crm = cls(url, retry=retry, timeout=timeout, transport=transport, headers=headers)
         try:
-            _authorize(crm._http, crm.driver.run(_log_in(username, password)))
+            _authorize(crm._http, crm.driver.run(_log_in(username, password, permissions)))
         except BaseException:
             crm.close()
             raise
@@ -190,18 +208,30 @@ class AsyncClient(Api[AsyncDriver]):
         username: str,
         password: str,
         *,
+        permissions: Collection[str] | None = None,
         retry: Retry = _RETRY,
         timeout: float = _TIMEOUT,  # noqa: ASYNC109  # it is the client's, of every attempt
         transport: httpx.AsyncBaseTransport | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Self:
-        """Return a client with a new token; the other arguments are those of the class.
+        """Return a client with a new token.
 
-        Raises NotAuthenticatedError, ThrottledError.
+        Args:
+            url: the address of the server.
+            username: the name of the user.
+            password: the password of the user.
+            permissions: what the token may do, such as ``app.view_client``, of what the user may do; None for all of
+                that.
+            retry: as in the class, and so are the others.
+            timeout: as in the class.
+            transport: as in the class.
+            headers: as in the class.
+
+        Raises NotAuthenticatedError, ThrottledError, InvalidError.
         """
         crm = cls(url, retry=retry, timeout=timeout, transport=transport, headers=headers)
         try:
-            _authorize(crm._http, await crm.driver.run(_log_in(username, password)))
+            _authorize(crm._http, await crm.driver.run(_log_in(username, password, permissions)))
         except BaseException:
             await crm.aclose()
             raise
@@ -217,14 +247,22 @@ class AsyncClient(Api[AsyncDriver]):
         await self.aclose()
 
 
-def _log_in(username: str, password: str) -> Operation[str]:
+def _log_in(username: str, password: str, permissions: Collection[str] | None) -> Operation[str]:
+    narrowed = {} if permissions is None else {"permissions": _texts(permissions)}
     return Operation(
         method="POST",
         path=_TOKENS,
         read=lambda response: decode(response, dict[str, str])["token"],
         repeat="safe",
-        options=body_of({"username": username, "password": password}),
+        options=body_of({"username": username, "password": password, **narrowed}),
     )
+
+
+def _texts(permissions: Collection[str]) -> list[str]:
+    """Return the permissions as a list. Raises TypeError for a single text, which is a collection of letters."""
+    if isinstance(permissions, str):
+        raise TypeError(f"permissions is a list of texts, such as [{permissions!r}]")
+    return list(permissions)
 
 
 def _authorize(http: httpx.Client | httpx.AsyncClient, token: str) -> None:

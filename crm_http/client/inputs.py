@@ -14,7 +14,15 @@ FilterValue: TypeAlias = str | float | Decimal | dt.date | Sequence[str | float 
 
 
 class TaskInput(TypedDict, total=False):
-    """The fields of a task."""
+    """The fields of a task.
+
+    Attributes:
+        id: the id of the task; a task that is sent with a known id is that task, one without an id is new.
+        task: what is to be done.
+        date: the day on which it is due.
+        completed: whether it is done. Default: ``False``.
+        date_created: when the task was created.
+    """
 
     id: UUID | str | None
     task: Required[str]
@@ -24,7 +32,13 @@ class TaskInput(TypedDict, total=False):
 
 
 class NoteInput(TypedDict, total=False):
-    """The fields of a note."""
+    """The fields of a note.
+
+    Attributes:
+        id: the id of the note; a note that is sent with a known id is that note, one without an id is new.
+        date: a date, or a date with a time, as it was sent; the time of creation if none was.
+        note: the text.
+    """
 
     id: UUID | str | None
     date: dt.date | dt.datetime | str | None
@@ -32,7 +46,14 @@ class NoteInput(TypedDict, total=False):
 
 
 class StageInput(TypedDict, total=False):
-    """The fields of a stage."""
+    """The fields of a stage.
+
+    Attributes:
+        id: the id of the stage; send it to keep the stage, for instance to rename it.
+        name: the name, unique within the pipeline.
+        color: the color in which to show the stage, such as ``#007bff``. Default: ``#6c6f73``.
+        order: the position; stages are sorted by it. Default: ``0``.
+    """
 
     id: UUID | str | None
     name: Required[str]
@@ -41,14 +62,25 @@ class StageInput(TypedDict, total=False):
 
 
 class TeachingAssistantInput(TypedDict, total=False):
-    """The fields of a teaching assistant."""
+    """The fields of a teaching assistant.
+
+    Attributes:
+        id: the id of the assistant, which need not be a user.
+        name: the name, as it was sent.
+    """
 
     id: Required[int]
     name: str | None
 
 
 class ConditionInput(TypedDict, total=False):
-    """The fields of a condition."""
+    """The fields of a condition.
+
+    Attributes:
+        field: a field of the model, or ``attributes.`` and the name of an attribute.
+        operator: how to compare; ``changed`` and ``changed_to`` compare with the record before the change.
+        value: what to compare with: a text, number, boolean or None; a list for ``in``; left out for ``changed``.
+    """
 
     field: Required[str]
     operator: Required[Literal["=", "!=", ">", "<", ">=", "<=", "in", "contains", "changed", "changed_to"]]
@@ -56,7 +88,13 @@ class ConditionInput(TypedDict, total=False):
 
 
 class TaskChange(TypedDict, total=False):
-    """The fields of a task that can be changed alone."""
+    """The fields of a task that can be changed alone.
+
+    Attributes:
+        completed: whether it is done.
+        task: what is to be done.
+        date: the day on which it is due; None for none.
+    """
 
     completed: bool
     task: str

@@ -165,7 +165,12 @@ class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
 
     @operation
     def upload(self, id_: UUID | str, content: bytes | BinaryIO, /) -> Operation[UploadedImage]:
-        """Add an image. It is not retried after a lost answer (NoResponseError), and may have been added then."""
+        """Add an image. It is not retried after a lost answer (NoResponseError), and may have been added then.
+
+        Args:
+            id_: the id of the record.
+            content: the image: JPEG, PNG, GIF or WebP, as bytes or as a file that is open for reading bytes.
+        """
         return Operation(
             method="POST",
             path=below(self.place, id_, "files"),

@@ -18,7 +18,11 @@ from crm_http.client.webhook_responses import DeliveryReport, DryRunResult
 
 
 class DeliveryFilters(TypedDict, total=False):
-    """Which deliveries of a webhook are listed."""
+    """Which deliveries of a webhook are listed.
+
+    Attributes:
+        state: only deliveries in this state.
+    """
 
     state: DeliveryState
 
@@ -36,7 +40,13 @@ class WebhookOperations(WebhookRecordOperations[D_co]):
     def dry_run(
         self, id_: UUID | str, /, *, record: UUID | str, event: EventKind = "updated"
     ) -> Operation[DryRunResult]:
-        """Return whether the webhook would fire for a record, and the request it would send; nothing is sent."""
+        """Return whether the webhook would fire for a record, and the request it would send; nothing is sent.
+
+        Args:
+            id_: the id of the webhook.
+            record: the id of a record of the webhook's model.
+            event: the change to assume; an update changes no field.
+        """
         return Operation(
             method="POST",
             path=below(self.place, id_, "dry-run"),
@@ -55,7 +65,7 @@ class WebhookOperations(WebhookRecordOperations[D_co]):
         page_size: int = PAGE_SIZE,
         **filters: Unpack[DeliveryFilters],
     ) -> ListQuery[DeliveryReport]:
-        """Return the deliveries of a webhook, newest first; ``state=`` filters them. See ``list`` for the rest."""
+        """Return the deliveries of a webhook, newest first."""
         path = below(self.place, id_, "deliveries")
         return ListQuery(path=path, item=DeliveryReport, limit=limit, page_size=page_size, filters=filters)
 
@@ -78,7 +88,12 @@ class WebhookOperations(WebhookRecordOperations[D_co]):
 
     @operation
     def recover(self, id_: UUID | str, /, *, since: dt.datetime | dt.date | str) -> Operation[int]:
-        """Send all deliveries again that died since a time; return how many."""
+        """Send all deliveries again that died since a time; return how many.
+
+        Args:
+            id_: the id of the webhook.
+            since: the time; without a zone it is UTC.
+        """
         path = below(self.place, id_, "recover")
         return Operation(method="POST", path=path, read=_read_recovered, options=body_of({"since": since}))
 

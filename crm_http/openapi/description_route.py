@@ -14,7 +14,7 @@ from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_http.api.auth import Access, possible_caller
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.requests import AnyRequest
+from crm_http.api.requests import AnyRequest, root_path
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody
 from crm_http.openapi.document import describe, with_attributes
@@ -27,10 +27,12 @@ def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoin
     """
 
     async def retrieve(request: AnyRequest) -> ASGIResponse:
-        document, who = described(), possible_caller(request)
+        document, who = dict(described()), possible_caller(request)
         if who is not None and who.actor.may(ATTRIBUTES.permission("view")):
-            document = with_attributes(document, await _definitions(db, who))
-        return json_response(document, headers={"Vary": "Authorization"})
+            document = dict(with_attributes(document, await _definitions(db, who)))
+        return json_response(
+            document | {"servers": [{"url": root_path(request) or "/"}]}, headers={"Vary": "Authorization"}
+        )
 
     @cache
     def described() -> Mapping[str, Any]:

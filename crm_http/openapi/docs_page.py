@@ -1,8 +1,9 @@
 """``/docs/``: the document as an interactive page; all its files are in this package."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
@@ -13,8 +14,10 @@ from crm_core.errors import NotFoundError
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import matches_etag
-from crm_http.api.requests import AnyRequest, header
+from crm_http.api.requests import AnyRequest, header, root_path
 from crm_http.api.routing import everybody
+from crm_http.compression import accepted_coding, compress_file
+from crm_http.entity_tags import entity_tag, in_coding
 
 #: The files of the page by name: where each is in the package, and its media type.
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
@@ -27,6 +30,8 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "api.md": ("api.md", "text/plain"),
 }
 _MEDIA_TYPES: Final = tuple(dict.fromkeys(media_type for _, media_type in ASSETS.values()))
+#: How many files are kept in each form.
+_KEPT: Final = 32
 #: The page loads from this server alone, sends to this server alone, and has no scripts or styles in itself.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -38,10 +43,10 @@ def page_endpoints() -> Iterator[Endpoint]:
     """Return the endpoints of the page and of the files that it loads."""
 
     async def page(request: AnyRequest) -> ASGIResponse:
-        return _asset(request, "")
+        return await _asset(request, "")
 
     async def asset(request: AnyRequest) -> ASGIResponse:
-        return _asset(request, request.path_params["name"])
+        return await _asset(request, request.path_params["name"])
 
     declare = partial(
         Endpoint,
@@ -70,22 +75,40 @@ def page_endpoints() -> Iterator[Endpoint]:
         id="docs_asset",
         summary="Retrieve a file that the page loads or links",
         description="Among them `api.md`, the documentation in prose.",
-        path_parameters={"name": {"type": "string", "description": "The name of the file."}},
+        path_parameters={"name": {"type": "string", "description": "The name of the file.", "example": "api.md"}},
     )
 
 
-def _asset(request: AnyRequest, name: str) -> ASGIResponse:
+async def _asset(request: AnyRequest, name: str) -> ASGIResponse:
     if name not in ASSETS:
         raise NotFoundError
-    content, tag, media_type = _load(name)
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
+    coding = accepted_coding(header(request, b"accept-encoding").encode("latin-1"))
+    content, tag, media_type = _load(name, root_path(request))
+    headers = {
+        "ETag": in_coding(tag, coding) if coding else tag,
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": _POLICY,
+        "Vary": "Accept-Encoding",
+    }
     if matches_etag(header(request, b"if-none-match"), tag):
         return ASGIResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if coding:
+        # In a thread, because the first time takes long.
+        content = await asyncio.to_thread(_compressed, content, coding)
+        headers["Content-Encoding"] = coding
     return ASGIResponse(body=content, media_type=media_type, headers=headers)
 
 
-@cache
-def _load(name: str) -> tuple[bytes, str, str]:
+@lru_cache(_KEPT)
+def _load(name: str, root: str) -> tuple[bytes, str, str]:
+    """Return a file with its paths below a root, its entity tag, and its media type."""
     path, media_type = ASSETS[name]
     content = files("crm_http.openapi.docs_page_assets").joinpath(path).read_bytes()
-    return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"', media_type
+    if media_type == "text/html":
+        content = content.replace(b'"/docs/', b'"%b/docs/' % root.encode())
+    return content, entity_tag(hashlib.sha256(content).hexdigest()[:16]), media_type
+
+
+@lru_cache(_KEPT)
+def _compressed(content: bytes, coding: str) -> bytes:
+    return compress_file(content, coding)

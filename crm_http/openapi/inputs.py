@@ -75,7 +75,15 @@ def _member(entity: type, name: str, field: Field, form: Form, *, merge: bool) -
     if field.nullable or removes:
         schema = nullable(schema)
     sentence = field_sentences(entity).get(name, "")
+    if merge and field.kind == "attributes":
+        sentence = _MERGED_ATTRIBUTES
     return described(schema, f"{sentence}{_default(field)}")
+
+
+#: What the sentence of an entity says of its attributes is true of objects that replace the whole object.
+_MERGED_ATTRIBUTES: Final = (
+    "The values of attributes to set, by name; null removes one, and those that are not named stay."
+)
 
 
 def _default(field: Field) -> str:

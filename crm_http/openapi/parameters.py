@@ -15,13 +15,16 @@ from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
 _ID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXT: Final[Schema] = {"type": "string"}
 
+#: What a declared schema says that the document has beside the schema of a parameter.
+_OF_PARAMETERS: Final = frozenset({"description", "example"})
+
 
 def path_parameter(name: str, path: str, schema: Mapping[str, object] | None) -> Schema:
     """Return a parameter in a path: with its schema, or else the id of a record."""
     parameter: Schema = {"name": name, "in": "path", "required": True}
     if schema is not None:
-        described = {"description": schema["description"]} if "description" in schema else {}
-        return parameter | described | {"schema": {key: part for key, part in schema.items() if key != "description"}}
+        described = {key: part for key, part in schema.items() if key in _OF_PARAMETERS}
+        return parameter | described | {"schema": {key: schema[key] for key in schema if key not in _OF_PARAMETERS}}
     segment = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
     one = segment.removesuffix("ies") + "y" if segment.endswith("ies") else segment.removesuffix("s")
     sentence = f"The id of the {one.replace('-', ' ')}."

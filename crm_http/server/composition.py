@@ -21,6 +21,7 @@ from crm_adapters.postgres.sql import migrations
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
+from crm_core.model.files import SITE_FILES
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
@@ -63,7 +64,7 @@ def app() -> "RequestMiddleware":
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
         observers=adapters.observers.all,
-        site=Site(cors_origins=settings.cors_origins),
+        site=Site(root_path=settings.root_path, cors_origins=settings.cors_origins),
     )
     return served
 
@@ -129,8 +130,9 @@ class _Adapters:
 
 def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
     """Return the store of files. Raises SettingError if they cannot be kept as the settings say."""
+    files_path = settings.root_path + SITE_FILES
     if settings.s3_bucket is None:
-        return LocalFileStore(settings.data_dir / "files")
+        return LocalFileStore(settings.data_dir / "files", files_path)
     try:
         from crm_adapters.s3 import S3FileStore  # noqa: PLC0415 - it is large, and not all have it
     except ModuleNotFoundError as error:
@@ -141,6 +143,7 @@ def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
             endpoint_url=settings.s3_endpoint_url,
             public_url=settings.s3_public_url,
             is_private=settings.s3_private,
+            files_path=files_path,
         )
     except ValueError as error:
         raise SettingError(f"CRM_S3_BUCKET cannot be used with CRM_S3_ENDPOINT_URL and AWS_…: {error}.") from error

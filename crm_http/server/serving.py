@@ -48,7 +48,8 @@ def summary(settings: Settings, password: str | None) -> Mapping[str, str]:
         settings: what is served, and where its data is.
         password: of the first user, if it was made up at this start.
     """
-    address, directory = f"http://{host_and_port(settings.host, settings.port)}", settings.data_dir.resolve()
+    directory = settings.data_dir.resolve()
+    address = f"http://{host_and_port(settings.host, settings.port)}{settings.root_path}"
     lines = {"Address": address, "Docs": f"{address}/docs/"}
     if settings.is_embedded:
         lines |= {

@@ -17,6 +17,7 @@ _WITH_EXAMPLES = {
     "crm_core.input.drafts",
     "crm_core.input.readers",
     "crm_core.model.events",
+    "crm_core.model.sentences",
     "crm_core.webhooks.conditions",
     "crm_core.webhooks.templates",
     "crm_core.errors",

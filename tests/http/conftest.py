@@ -239,6 +239,7 @@ def on_memory(
     database: Callable[[MemoryAccounts], Any] = MemoryDatabase,
     files: FileStore | None = None,
     of_app: Mapping[str, Any] | None = None,
+    mounted: str = "",
     **of_images: Any,
 ) -> Iterator[Api]:
     """The administrator of an app of the test's own, in this process, on memory or what else keeps records."""
@@ -250,7 +251,7 @@ def on_memory(
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
         app = create_app(records, accounts, passwords, records.outbox, images, **(of_app or {}))
-        transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False, root_path=mounted)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)
         yield Api(lambda *given, **named: runner.run(client.request(*given, **named)), people=people).as_user("admin")

@@ -530,13 +530,25 @@ def test_tokens_are_issued_listed_and_revoked(running: Server, crm: Crm) -> None
     assert running.me(one).json()["username"] == "eve"
 
     rows = [line.split("\t") for line in crm["token list eve"].splitlines()]
-    assert [prefix for prefix, _, _ in rows] == [one[:8], two[:8]]
-    assert all(re.fullmatch(r"[\d-]{10} [\d:]{8}Z", moment) for _, *moments in rows for moment in moments)
+    assert [prefix for prefix, *_ in rows] == [one[:8], two[:8]]
+    assert all(re.fullmatch(r"[\d-]{10} [\d:]{8}Z", moment) for _, *moments, _ in rows for moment in moments)
+    assert [permissions for *_, permissions in rows] == ["all of the user"] * 2
 
     assert crm(*("token", "revoke", "eve"), one[:8]).out == "Revoked 1 token of eve.\n"
     assert (running.me(one).status_code, running.me(two).status_code) == (401, 200)
     assert crm["token revoke eve --all"] == "Revoked 1 token of eve.\n"
     assert running.me(two).status_code == 401
+
+
+def test_a_token_is_issued_with_some_permissions_alone(running: Server, crm: Crm) -> None:
+    crm("user", "add", "gil", "--group", "Sales", "--password-stdin", given="word")
+    token = crm["token issue gil --only app.view_client --only view_webhook"].strip()
+
+    assert running.me(token).json()["permissions"] == ["app.view_client"]
+    assert crm["token list gil"].rstrip().endswith("\tapp.view_client, app.view_webhook")
+    ran = crm(*["token", "issue", "gil", "--only", "app.view_clients"])
+    assert (ran.code, ran.out) == (2, "")
+    assert "'app.view_clients' is not a permission: did you mean app.view_client?" in ran.err
 
 
 @pytest.mark.parametrize(

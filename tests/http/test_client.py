@@ -173,6 +173,41 @@ def test_users_are_listed_and_one_knows_who_one_is(url: str, postgres_api: Api) 
             crm.webhooks.create(name="w", model="Lead", url="https://a.example/")
 
 
+def test_a_narrow_token_is_logged_in_listed_and_revoked(url: str) -> None:
+    with (
+        Client.log_in(url, "admin", PASSWORD) as crm,
+        Client.log_in(url, "admin", PASSWORD, permissions={"app.view_lead"}) as reader,
+    ):
+        assert reader.me().permissions == ("app.view_lead",)
+        with pytest.raises(PermissionDeniedError):
+            reader.leads.create(name="a")
+        own = reader.tokens.list().first()
+        assert own
+        assert (own.permissions, own.is_current) == (("app.view_lead",), True)
+        assert [token.is_current for token in crm.tokens.list(page_size=1)][:2] == [False, True]
+        crm.tokens.revoke(own.id)
+        with pytest.raises(NotAuthenticatedError):
+            reader.me()
+        with pytest.raises(TypeError, match="list of texts"):
+            Client.log_in(url, "admin", PASSWORD, permissions="app.view_lead")
+        with pytest.raises(InvalidError) as refused:
+            Client.log_in(url, "admin", PASSWORD, permissions=["app.view_leads"])
+        assert refused.value.problems.keys() == {"permissions"}
+
+
+def test_the_asynchronous_client_narrows_and_revokes_tokens_too(url: str) -> None:
+    async def use() -> tuple[str, ...]:
+        async with await AsyncClient.log_in(url, "admin", PASSWORD, permissions=["app.view_lead"]) as crm:
+            me = await crm.me()
+            [own] = [token async for token in crm.tokens.list()]
+            await crm.tokens.revoke(own.id)
+            with pytest.raises(NotAuthenticatedError):
+                await crm.me()
+            return me.permissions
+
+    assert asyncio.run(use()) == ("app.view_lead",)
+
+
 def test_what_is_wrong_is_said_by_field_and_nothing_that_is_sent_is_ignored(crm: Client) -> None:
     with crm:
         with pytest.raises(InvalidError) as refused:

@@ -110,3 +110,22 @@ def test_what_is_no_address_is_none(text: str) -> None:
 def test_a_long_header_is_read_in_time() -> None:
     for header in (b'for="' * 10_000, b"for=1.1.1.1," * 5_000, b'for="\\' * 10_000, b"; " * 30_000, b"a" * 60_000):
         forwarded_nodes(header)
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "scheme"),
+    [
+        ("10.0.0.1", b"https", "https"),
+        ("10.0.0.1", b"HTTPS", "https"),
+        ("10.0.0.1", b"http, https", "https"),
+        ("10.0.0.1", b"https, http", "http"),
+        ("10.0.0.1", b"javascript", "http"),
+        ("10.0.0.1", b"", "http"),
+        ("203.0.113.7", b"https", "http"),
+        (None, b"https", "http"),
+    ],
+)
+def test_the_scheme_is_what_a_trusted_proxy_tells(peer: str | None, told: bytes, scheme: str) -> None:
+    scope: Any = {"client": peer and (peer, 1), "headers": [(b"x-forwarded-proto", told)], "scheme": "http"}
+
+    assert ClientAddresses(TRUSTED).scheme(scope) == scheme

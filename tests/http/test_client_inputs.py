@@ -10,6 +10,7 @@ import pytest
 from crm_core.engine.parameters import is_known, known_parameters
 from crm_core.resources import RESOURCES, Resource
 from crm_http.client import AsyncClient, AsyncListing, Client, Lead, Listing, resources, version_of
+from crm_http.client.operations import OperationGroup
 from tests.generate_client import generated
 
 
@@ -53,6 +54,33 @@ def test_help_shows_what_an_operation_takes() -> None:
     assert listed.return_annotation == Listing[Lead]
     assert inspect.getdoc(crm.leads.delete)
     assert "create(self, /, *, " in pydoc.plain(pydoc.render_doc(resources.LeadOperations))
+
+
+def test_help_says_what_each_argument_of_an_operation_means() -> None:
+    crm = Client("http://crm.example")
+    parts = {name: part for name, part in vars(crm).items() if isinstance(part, OperationGroup)}
+    parts |= {"attributes": crm.attributes("client"), "follow_ups": crm.follow_ups("0")}
+    unsaid = [
+        f"{part}.{name}({argument})"
+        for part, group in parts.items()
+        for name in dir(group)
+        if inspect.isfunction(operation := getattr(group, name)) and hasattr(operation, "__signature__")
+        for argument in inspect.signature(operation).parameters
+        if f"\n    {argument}: " not in said(operation)
+    ]
+
+    assert unsaid == []
+    assert "\n    name: the name of the company or person.\n" in said(crm.clients.create)
+    assert "\n    values: " not in said(crm.clients.create)
+    assert "method: the HTTP method of the call; GET sends no body. Default: ``POST``." in said(crm.webhooks.create)
+    assert "stage__isnull: only those without ``stage``, or with ``False`` those that have one." in said(crm.leads.list)
+    assert "None removes one" in " ".join(said(crm.leads.merge).split())
+    assert said(AsyncClient("http://crm.example").leads.create) == said(crm.leads.create)
+
+
+def said(operation: object) -> str:
+    """The docstring of an operation."""
+    return inspect.getdoc(operation) or ""
 
 
 def test_help_says_what_has_to_be_awaited() -> None:

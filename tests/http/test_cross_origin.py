@@ -60,7 +60,7 @@ def test_without_the_setting_no_page_of_another_origin_may_read_anything(memory_
     answer = memory_api.get("/api/clients/", headers=FROM_PAGE)
 
     assert not [name for name in answer.headers if name.startswith("access-control-")]
-    assert "Vary" not in answer.headers
+    assert "origin" not in names(answer.headers["Vary"])
 
 
 def test_options_of_a_page_that_is_no_preflight_is_an_ordinary_request(shared_api: Api) -> None:
@@ -117,7 +117,7 @@ def test_every_origin_may_be_allowed() -> None:
         answer = api.get("/api/clients/", headers={"Origin": "null"})
 
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert "Vary" not in answer.headers
+    assert "origin" not in names(answer.headers["Vary"])
 
 
 def test_refusals_before_the_app_can_be_read_and_preflights_are_not_refused() -> None:

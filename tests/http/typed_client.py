@@ -16,6 +16,7 @@ from crm_http.client import (
     Lead,
     Listing,
     ListPage,
+    OwnToken,
     UploadedImage,
     WatchedRecord,
     WebhookEvent,
@@ -40,6 +41,9 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.webhooks.create(name="w", model="Lead", url="https://a.example/"), WebhookWithSecret)
     assert_type(other.webhooks.deliveries(key), AsyncListing[DeliveryReport])
     assert_type(other.webhooks.rotate_secret(key), Awaitable[str])
+    assert_type(crm.tokens.list(limit=5), Listing[OwnToken])
+    assert_type(other.tokens.list(), AsyncListing[OwnToken])
+    assert_type(other.tokens.revoke(key), Awaitable[None])
 
 
 async def items(crm: Client, other: AsyncClient) -> None:

@@ -1,7 +1,9 @@
 """Commits the changes of decisions. Group commit: one statement writes records of several concurrent requests."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -15,7 +17,9 @@ from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.readers import BATCH
 from crm_adapters.postgres.sql.statements import write
-from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove, Reply
+from crm_core.engine.decision_runs import Decision
+from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError, UnavailableError
 from crm_core.model.records import Record
 from crm_core.resources import RESOURCES
@@ -23,12 +27,24 @@ from crm_core.rules.needs import Catalog, Known
 from crm_core.webhooks.deliveries import Delivery
 
 
+@attrs.frozen(eq=False)
+class Write:
+    """A record to write, or to remove."""
+
+    change: Put | Remove
+
+    @cached_property
+    def document(self) -> bytes:
+        """Return the record as JSON, encoded once for the database and the answer; empty for one that is removed."""
+        return json_documents.encode(self.change.value) if isinstance(self.change, Put) else b""
+
+
 class Group(NamedTuple):
     """Writes of one kind to one table, which one statement makes."""
 
     table: str
     statement: str
-    writes: Sequence[Put | Remove]
+    writes: Sequence[Write]
     deliveries: Sequence[Delivery]
 
 
@@ -43,10 +59,9 @@ def groups_of(changes: Changes) -> list[Group]:
         deliveries[delivery.record, delivery.version].append(delivery)
     groups: list[Group] = []
     for step in _steps(changes):
-        kinds = groupby(step, key=lambda write: (write.key.resource, write.event.kind))
-        for (table, kind), writes in kinds:
-            for batch in _batches(list(writes)):
-                events = [write.event for write in batch]
+        for (table, kind), writes in groupby(step, key=lambda write: (write.key.resource, write.event.kind)):
+            for batch in _batches(list(map(Write, writes))):
+                events = [write.change.event for write in batch]
                 sent = [each for event in events for each in deliveries[event.record, event.version]]
                 groups.append(Group(table, _STATEMENTS[kind], batch, sent))
     return groups
@@ -57,17 +72,30 @@ def _steps(changes: Changes) -> Iterable[Sequence[Put | Remove]]:
     return (changes.writes[start:end] for start, end in zip([0, *changes.steps], ends, strict=True))
 
 
-def _batches(writes: Sequence[Put | Remove]) -> Iterable[Sequence[Put | Remove]]:
+def answer_of(decision: Decision, groups: Sequence[Group]) -> Document | None:
+    """Return the record that a decision names as its answer, as it is after the commit of the groups."""
+    key = decision.changes.answer
+    if key is None or isinstance(key, Reply):
+        return key.document if key else None
+    # A record that is written in several steps is at last as the latest of them says.
+    for each in itertools.chain.from_iterable(reversed(group.writes) for group in reversed(groups)):
+        if each.change.key == key:
+            return Document(each.change.event.version, each.document)
+    record = decision.known.records[key]
+    return Document(record.version, json_documents.encode(record.value)) if record else None
+
+
+def _batches(writes: Sequence[Write]) -> Iterable[Sequence[Write]]:
     """Return batches small enough that encoding one does not block the event loop for long."""
     return (writes[start : start + BATCH] for start in range(0, len(writes), BATCH))
 
 
 async def commit_groups(
-    connection: Connection, changes: Changes, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
+    connection: Connection, groups: Sequence[Group], unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
 ) -> None:
     """Write all groups of changes. Raises StaleError if something has changed; some are written then."""
-    defines = any(write.key.resource in _DEFINING for write in changes.writes)
-    for index, group in enumerate(groups_of(changes)):
+    defines = any(group.table in _DEFINING for group in groups)
+    for index, group in enumerate(groups):
         # What defines a catalog moves it to the next version, which the later groups must not take for another's.
         known = {} if index and defines else catalogs
         await commit_whole_group(connection, group, () if index else unchanged, known)
@@ -80,11 +108,12 @@ async def commit_group(
 
     Return the ids of the records that were written; the others had changed.
     """
-    events = [write.event for write in group.writes]
+    events = [write.change.event for write in group.writes]
+    puts = [(write.document, write.change) for write in group.writes if isinstance(write.change, Put)]
     params: dict[str, object] = {
         "ids": [event.record for event in events],
         "versions": [event.version for event in events],
-        "documents": [json_documents.encode(w.value).decode() for w in group.writes if isinstance(w, Put)],
+        "documents": [document.decode() for document, _ in puts],
         "changes": [json_documents.encode(event.changes).decode() for event in events],
         "causes": [json_documents.encode(event.cause).decode() if event.cause else None for event in events],
         "resource": group.table,
@@ -97,7 +126,7 @@ async def commit_group(
         "catalog_versions": [catalog.version for catalog in catalogs.values()],
     }
     for name in RESOURCES[group.table].hidden:
-        params[f"hidden_{name}"] = [write.hidden.get(name) for write in group.writes if isinstance(write, Put)]
+        params[f"hidden_{name}"] = [put.hidden.get(name) for _, put in puts]
     for index, record in enumerate(unchanged):
         params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
     if group.deliveries:
@@ -190,7 +219,7 @@ class Commits:
         return self._batchers[kind]
 
     async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
-        groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].event.record)]
+        groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].change.event.record)]
         first = jobs[0]
         together = Group(
             first.group.table,
@@ -206,7 +235,7 @@ class Commits:
             raise
         except (StaleError, CrmError):
             return {}
-        return {job: True for job in jobs if job.group.writes[0].event.record in written}
+        return {job: True for job in jobs if job.group.writes[0].change.event.record in written}
 
     async def _commit_alone(self, job: _Job) -> None:
         async with self._pool.connect() as connection:

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import evolve
 from psycopg.pq import TransactionStatus
 
-from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
@@ -20,7 +19,14 @@ from crm_adapters.postgres.connection.timeouts import (
     WIDE_ANSWER_TIMEOUT,
     WIDE_STATEMENT_TIMEOUT,
 )
-from crm_adapters.postgres.records.commits import Commits, commit_groups, groups_of, unchanged_records
+from crm_adapters.postgres.records.commits import (
+    Commits,
+    Group,
+    answer_of,
+    commit_groups,
+    groups_of,
+    unchanged_records,
+)
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read, start
@@ -28,7 +34,7 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.changes import Changes, Reply
+from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
@@ -128,28 +134,29 @@ class PostgresDatabase:
             await complete(self._reader, decision, size=size_of(decide), refresh=round_ > 0)
             if decision.needs:  # for children, which are read under locks only
                 break
-            if await self._commit(decision):
-                return _answer(decision)
+            groups = groups_of(decision.changes)
+            if await self._commit(decision, groups):
+                return answer_of(decision, groups)
             _check_deadline(last)
             self._reader.forget(decision.known)
             seen, decision = decision.known, await start(decide)
         return await self._change_under_locks(decide, seen | decision.known, last)
 
-    async def _commit(self, decision: Decision) -> bool:
+    async def _commit(self, decision: Decision, groups: Sequence[Group]) -> bool:
         """Commit, and return whether everything that was known was still true."""
         changes, known = decision.changes, decision.known
         unchanged = unchanged_records(changes, known)
         try:
             if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
-                await self._commits.commit(groups_of(changes)[0], unchanged, known.catalogs)
-            elif changes.writes or changes.receipt:
-                await self._commit_many(decision, unchanged)
+                await self._commits.commit(groups[0], unchanged, known.catalogs)
+            elif groups or changes.receipt:
+                await self._commit_many(decision, groups, unchanged)
         except StaleError:
             return False
         self._after(changes)
         return True
 
-    async def _commit_many(self, decision: Decision, unchanged: Sequence[Record]) -> None:
+    async def _commit_many(self, decision: Decision, groups: Sequence[Group], unchanged: Sequence[Record]) -> None:
         changes, known = decision.changes, decision.known
         is_many = len(changes.writes) > 1
         async with self._pool.connect(WIDE_ANSWER_TIMEOUT if is_many else ANSWER_TIMEOUT) as connection:
@@ -158,8 +165,8 @@ class PostgresDatabase:
                     if is_many:
                         await _allow_time(connection)
                         await hold_all(connection, changes, known, unchanged)
-                    await commit_groups(connection, changes, () if is_many else unchanged, known.catalogs)
-                    await _keep_receipt(connection, decision)
+                    await commit_groups(connection, groups, () if is_many else unchanged, known.catalogs)
+                    await _keep_receipt(connection, changes, answer_of(decision, groups))
 
     async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
@@ -170,13 +177,13 @@ class PostgresDatabase:
                             await _allow_time(connection)
                             if size_of(decide) > 1:
                                 await hold_known(connection, seen)
-                            decision = await _decide_under_locks(connection, decide)
+                            changes, answer = await _decide_under_locks(connection, decide)
             except StaleError:
                 _check_deadline(last)
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two changes do not collide again
             else:
-                self._after(decision.changes)
-                return _answer(decision)
+                self._after(changes)
+                return answer
         logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
         raise UnavailableError
 
@@ -241,7 +248,8 @@ class ConnectedDatabase:
                 await self._begin()
                 with staleness():
                     async with self._connection.transaction():
-                        return _answer(await _decide_under_locks(self._connection, decide))
+                        _, answer = await _decide_under_locks(self._connection, decide)
+                        return answer
             except StaleError:
                 raise UnavailableError from None
 
@@ -259,20 +267,21 @@ class ConnectedDatabase:
             await self._connection.execute("select")
 
 
-async def _decide_under_locks(connection: Connection, decide: Decide) -> Decision:
-    """Read, decide and write inside the caller's transaction."""
+async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[Changes, Document | None]:
+    """Read, decide and write inside the caller's transaction; return the changes and the answer."""
     await complete(LockingReader(connection), decision := await start(decide), size=size_of(decide))
-    await commit_groups(connection, decision.changes, (), decision.known.catalogs)
-    await _keep_receipt(connection, decision)
-    return decision
+    groups = groups_of(decision.changes)
+    await commit_groups(connection, groups, (), decision.known.catalogs)
+    answer = answer_of(decision, groups)
+    await _keep_receipt(connection, decision.changes, answer)
+    return decision.changes, answer
 
 
 async def _allow_time(connection: Connection) -> None:
     await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
 
 
-async def _keep_receipt(connection: Connection, decision: Decision) -> None:
-    changes, answer = decision.changes, _answer(decision)
+async def _keep_receipt(connection: Connection, changes: Changes, answer: Document | None) -> None:
     if changes.receipt is None or changes.answer is None or answer is None:
         return
     user, (key, fingerprint) = changes.receipt
@@ -299,18 +308,6 @@ def _check_deadline(last: float) -> None:
     """Raise UnavailableError if a change has conflicted with others for too long."""
     if asyncio.get_running_loop().time() > last:
         raise UnavailableError from TimeoutError("others changed it for too long")
-
-
-def _answer(decision: Decision) -> Document | None:
-    """Return the record that the changes name as their answer, as it is after the commit."""
-    key = decision.changes.answer
-    if key is None or isinstance(key, Reply):
-        return key.document if key else None
-    for write in reversed(decision.changes.writes):
-        if write.key == key:
-            return Document(write.event.version, json_documents.encode(getattr(write, "value", None)))
-    record = decision.known.records[key]
-    return Document(record.version, json_documents.encode(record.value)) if record else None
 
 
 async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:

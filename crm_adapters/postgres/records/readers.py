@@ -29,7 +29,8 @@ MAX_ON_LOOP: Final = 20
 MAX_SHARED: Final = 50
 
 
-_TABLES: Final = {"user": "app_user"}
+#: The statements that find users, by the names that keys have for them; other resources have tables of their own.
+_USERS: Final = {"user": "users", ACTIVE_USER: "active_users"}
 
 
 class Reader(Protocol):
@@ -162,7 +163,7 @@ class LockingReader(Lookups):
 
 async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
     """Return which ids of a resource, or of users, exist."""
-    statement = query("active_users") if resource == ACTIVE_USER else query("existing", _TABLES.get(resource, resource))
+    statement = query(_USERS[resource]) if resource in _USERS else query("existing", resource)
     storable = [id_ for id_ in ids if not isinstance(id_, int) or abs(id_) < 2**63]
     return {id_ for (id_,) in await fetch(connection, statement, {"ids": storable})}
 

@@ -43,18 +43,24 @@ def page_statement(query: Query, limit: int) -> Statement:
     conditions = list(_conditions(query, params))
     if conditions:
         # A generic plan suits common values and would scan the whole table for rare ones.
-        return _compose(query, conditions), params
+        return _compose(query, conditions, limit + 1), params
     after = query.after and Cursor(query.after.value and "a value", _NO_ID)
-    return _unfiltered(evolve(query, after=after, limit=None)), params
+    estimate = 10 ** len(str(limit))
+    return _unfiltered(evolve(query, after=after, limit=None), estimate), params
 
 
 @cache
-def _unfiltered(shape: Query) -> bytes:
-    """Return the statement for all queries without filters that differ in the place of the cursor only."""
-    return _compose(shape, ()).as_bytes()
+def _unfiltered(shape: Query, estimate: int) -> bytes:
+    """Return the statement for all queries without filters that differ in the place of the cursor only.
+
+    Args:
+        shape: the query without its limit, with any place of a cursor.
+        estimate: the power of ten above the limit, so that there are few statements.
+    """
+    return _compose(shape, (), estimate).as_bytes()
 
 
-def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed:
+def _compose(query: Query, conditions: Iterable[sql.Composable], estimate: int) -> sql.Composed:
     values = ordering_expressions(query.resource, query.order_by)
     conditions = [*conditions, *_after(query, values)]
     direction = sql.SQL("desc" if query.descending else "asc")
@@ -64,6 +70,7 @@ def _compose(query: Query, conditions: Iterable[sql.Composable]) -> sql.Composed
         order=sql.SQL(", ").join(order),
         table=sql.Identifier(query.resource.name),
         conditions=sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true"),
+        estimate=sql.Literal(estimate),
     )
 
 

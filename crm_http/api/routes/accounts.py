@@ -6,6 +6,7 @@ from typing import Final
 
 from litestar.response.base import ASGIResponse
 
+from crm_core.input.fields import fields_of
 from crm_core.model.accounts import User
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
@@ -24,6 +25,8 @@ _USER_LISTS: Final[Mapping[str, str]] = {
     "sales": "Sales",
     "operations": "Operations",
 }
+#: The members of a login that a form repeats.
+_LISTS: Final = frozenset(name for name, field in fields_of(use_cases.Credentials).items() if field.kind == "texts")
 _AUTHENTICATION: Final = "Authentication"
 _TOKEN_ACCESS: Final = everybody(Access.PUBLIC, DELETE=Access.AUTHENTICATED)
 
@@ -32,7 +35,7 @@ def account_endpoints(accounts: Accounts, passwords: Passwords) -> Iterator[Endp
     """Return the endpoints of logins and users."""
 
     async def log_in(request: AnyRequest) -> ASGIResponse:
-        data, address = await read_login(request), request.scope["state"]["client_address"]
+        data, address = await read_login(request, _LISTS), request.scope["state"]["client_address"]
         token = await use_cases.log_in(accounts, passwords, data, address=address, strict=is_strict(request))
         return json_response({"token": token})
 

@@ -22,7 +22,17 @@ from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, expected_versions, is_known, version_tag
-from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
+from crm_http.api.requests import (
+    JSON,
+    MERGE_PATCH,
+    AnyRequest,
+    header,
+    is_strict,
+    media_type,
+    read_json,
+    read_query,
+    root_path,
+)
 from crm_http.api.responses import link_to_next, record_response
 from crm_http.api.routing import path_id, rights
 from crm_http.fairness import Share
@@ -79,7 +89,7 @@ class RecordRoutes:
         if isinstance(listed, Page):
             path = self._below(self.list_path or self.place, parent)
             cursor = None if listed.next is None else write_cursor(query, listed.next)
-            headers = link_to_next(path, params, cursor)
+            headers = link_to_next(request, path, params, cursor)
             return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
         return ASGIStreamingResponse(iterator=await _array(Share.of(request.scope).pieces(listed)), media_type=JSON)
 
@@ -91,7 +101,8 @@ class RecordRoutes:
             self.db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         document = await self.shown_once(id_, document)
-        return record_response(document, HTTPStatus.CREATED, {"Location": f"{self._below(self.place, parent)}/{id_}/"})
+        place = root_path(request) + self._below(self.place, parent)
+        return record_response(document, HTTPStatus.CREATED, {"Location": f"{place}/{id_}/"})
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """Answer with one record, or with 304 if the client has this version of it."""

@@ -8,7 +8,7 @@ from litestar.response.base import ASGIResponse
 from crm_core.resources import Resource
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.requests import AnyRequest
+from crm_http.api.requests import AnyRequest, root_path, site_url
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody
 
@@ -19,11 +19,12 @@ def root_endpoints(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
     """Return the endpoints of ``/`` and of ``/api/``, which lists those of ``endpoints`` that are lists."""
     names = tuple(_listed(endpoints))
 
-    async def home(_: AnyRequest) -> ASGIResponse:
-        return ASGIResponse(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": _DOCS})
+    async def home(request: AnyRequest) -> ASGIResponse:
+        headers = {"Location": root_path(request) + _DOCS}
+        return ASGIResponse(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers=headers)
 
     async def root(request: AnyRequest) -> ASGIResponse:
-        site = str(request.base_url).rstrip("/")
+        site = site_url(request)
         return json_response({name: f"{site}/api/{name}/" for name in names})
 
     yield Endpoint(

@@ -53,7 +53,7 @@ class WebhookRoutes:
         """Answer with a page of the log and a link to the next."""
         id_, params = path_id(request), read_query(request)
         page = await webhooks.find(self.db, self.log, caller(request), id_, params, strict=is_strict(request))
-        link = link_to_next(f"{_PATH}/{id_}/deliveries", params, page.next)
+        link = link_to_next(request, f"{_PATH}/{id_}/deliveries", params, page.next)
         return json_response(page.deliveries, headers=link)
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:

@@ -13,7 +13,17 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class AttributeCreate(TypedDict, total=False):
-    """The fields of a new attribute."""
+    """The fields of a new attribute.
+
+    Attributes:
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
+            cannot be changed.
+        label: the name for people.
+        type: the type of the values; it cannot be changed.
+        is_required: whether records must have a value when their attributes are written. Default: ``False``.
+        list_values: the values that a ``list`` may have; for other types, suggestions for a form.
+        is_indexed: whether range filters on the attribute are fast. Default: ``False``.
+    """
 
     name: Required[str]
     label: Required[str]
@@ -24,7 +34,17 @@ class AttributeCreate(TypedDict, total=False):
 
 
 class AttributeUpdate(TypedDict, total=False):
-    """The fields of an attribute that can be changed."""
+    """The fields of an attribute that can be changed.
+
+    Attributes:
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
+            cannot be changed.
+        label: the name for people.
+        type: the type of the values; it cannot be changed.
+        is_required: whether records must have a value when their attributes are written.
+        list_values: the values that a ``list`` may have; for other types, suggestions for a form.
+        is_indexed: whether range filters on the attribute are fast.
+    """
 
     name: str
     label: str
@@ -35,7 +55,17 @@ class AttributeUpdate(TypedDict, total=False):
 
 
 class AttributeMerge(TypedDict, total=False):
-    """The fields of an attribute that can be merged; None resets a field."""
+    """The fields of an attribute that can be merged; None resets a field.
+
+    Attributes:
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
+            cannot be changed.
+        label: the name for people.
+        type: the type of the values; it cannot be changed.
+        is_required: whether records must have a value when their attributes are written. Default: ``False``.
+        list_values: the values that a ``list`` may have; for other types, suggestions for a form.
+        is_indexed: whether range filters on the attribute are fast. Default: ``False``.
+    """
 
     name: str
     label: str
@@ -46,7 +76,15 @@ class AttributeMerge(TypedDict, total=False):
 
 
 class AttributeFilters(TypedDict, total=False):
-    """Which attributes are listed, and in which order."""
+    """Which attributes are listed, and in which order.
+
+    Attributes:
+        name: only those whose ``name`` contains this text; case and accents are ignored.
+        type: only those with this ``type``.
+        is_required: only those with this ``is_required``.
+        search: only those that have each of these words, or phrases in quotes, in: name, label.
+        ordering: the order; without it newest first.
+    """
 
     name: str
     type: Literal["text", "number", "date", "boolean", "list", "file"]
@@ -118,6 +156,12 @@ class AttributeOperations(RecordOperations[D_co, Attribute]):
     ) -> Operation[Attribute]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

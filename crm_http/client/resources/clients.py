@@ -15,7 +15,16 @@ from crm_http.client.records import PAGE_SIZE, RecordOperationsWithImages
 
 
 class ClientCreate(TypedDict, total=False):
-    """The fields of a new client."""
+    """The fields of a new client.
+
+    Attributes:
+        name: the name of the company or person.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+    """
 
     name: Required[str]
     attributes: Mapping[str, object]
@@ -25,7 +34,16 @@ class ClientCreate(TypedDict, total=False):
 
 
 class ClientUpdate(TypedDict, total=False):
-    """The fields of a client that can be changed."""
+    """The fields of a client that can be changed.
+
+    Attributes:
+        name: the name of the company or person.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+    """
 
     name: str
     attributes: Mapping[str, object]
@@ -35,7 +53,15 @@ class ClientUpdate(TypedDict, total=False):
 
 
 class ClientMerge(TypedDict, total=False):
-    """The fields of a client that can be merged; None resets a field."""
+    """The fields of a client that can be merged; None resets a field.
+
+    Attributes:
+        name: the name of the company or person.
+        attributes: the values of attributes to set, by name; None removes one, and those that are not named stay.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+    """
 
     name: str
     attributes: Mapping[str, object] | None
@@ -45,7 +71,18 @@ class ClientMerge(TypedDict, total=False):
 
 
 class ClientFilters(TypedDict, total=False):
-    """Which clients are listed, and in which order."""
+    """Which clients are listed, and in which order.
+
+    Attributes:
+        name: only those whose ``name`` contains this text; case and accents are ignored.
+        created_by: only those with this ``created_by``.
+        created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        created_by__isnull: only those without ``created_by``, or with ``False`` those that have one.
+        attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
+            ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
+        search: only those that have each of these words, or phrases in quotes, in: name, text attributes.
+        ordering: the order; without it newest first.
+    """
 
     name: str
     created_by: int
@@ -117,6 +154,12 @@ class ClientOperations(RecordOperationsWithImages[D_co, Client]):
     ) -> Operation[Client]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

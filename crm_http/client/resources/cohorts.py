@@ -14,7 +14,14 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class CohortCreate(TypedDict, total=False):
-    """The fields of a new cohort."""
+    """The fields of a new cohort.
+
+    Attributes:
+        name_cohort: the name of the cohort.
+        start_date: the first day.
+        end_date: the last day, not before the first.
+        instructor: the id of the user who teaches the cohort.
+    """
 
     name_cohort: Required[str]
     start_date: dt.date | str | None
@@ -23,7 +30,14 @@ class CohortCreate(TypedDict, total=False):
 
 
 class CohortUpdate(TypedDict, total=False):
-    """The fields of a cohort that can be changed."""
+    """The fields of a cohort that can be changed.
+
+    Attributes:
+        name_cohort: the name of the cohort.
+        start_date: the first day.
+        end_date: the last day, not before the first.
+        instructor: the id of the user who teaches the cohort.
+    """
 
     name_cohort: str
     start_date: dt.date | str | None
@@ -32,7 +46,14 @@ class CohortUpdate(TypedDict, total=False):
 
 
 class CohortMerge(TypedDict, total=False):
-    """The fields of a cohort that can be merged; None resets a field."""
+    """The fields of a cohort that can be merged; None resets a field.
+
+    Attributes:
+        name_cohort: the name of the cohort.
+        start_date: the first day.
+        end_date: the last day, not before the first.
+        instructor: the id of the user who teaches the cohort.
+    """
 
     name_cohort: str
     start_date: dt.date | str | None
@@ -41,7 +62,17 @@ class CohortMerge(TypedDict, total=False):
 
 
 class CohortFilters(TypedDict, total=False):
-    """Which cohorts are listed, and in which order."""
+    """Which cohorts are listed, and in which order.
+
+    Attributes:
+        name_cohort: only those whose ``name_cohort`` contains this text; case and accents are ignored.
+        instructor: only those with this ``instructor``.
+        start_date__isnull: only those without ``start_date``, or with ``False`` those that have one.
+        end_date__isnull: only those without ``end_date``, or with ``False`` those that have one.
+        instructor__isnull: only those without ``instructor``, or with ``False`` those that have one.
+        search: only those that have each of these words, or phrases in quotes, in: name_cohort.
+        ordering: the order; without it newest first.
+    """
 
     name_cohort: str
     instructor: int
@@ -113,6 +144,12 @@ class CohortOperations(RecordOperations[D_co, Cohort]):
     ) -> Operation[Cohort]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -13,28 +13,51 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class EnrollmentDetailCreate(TypedDict, total=False):
-    """The fields of a new enrollment detail."""
+    """The fields of a new enrollment detail.
+
+    Attributes:
+        enrollment: the id of the enrollment.
+        student: the id of the service (student); once per enrollment.
+    """
 
     enrollment: Required[UUID | str]
     student: Required[UUID | str]
 
 
 class EnrollmentDetailUpdate(TypedDict, total=False):
-    """The fields of an enrollment detail that can be changed."""
+    """The fields of an enrollment detail that can be changed.
+
+    Attributes:
+        enrollment: the id of the enrollment.
+        student: the id of the service (student); once per enrollment.
+    """
 
     enrollment: UUID | str
     student: UUID | str
 
 
 class EnrollmentDetailMerge(TypedDict, total=False):
-    """The fields of an enrollment detail that can be merged; None resets a field."""
+    """The fields of an enrollment detail that can be merged; None resets a field.
+
+    Attributes:
+        enrollment: the id of the enrollment.
+        student: the id of the service (student); once per enrollment.
+    """
 
     enrollment: UUID | str
     student: UUID | str
 
 
 class EnrollmentDetailFilters(TypedDict, total=False):
-    """Which enrollment details are listed, and in which order."""
+    """Which enrollment details are listed, and in which order.
+
+    Attributes:
+        enrollment: only those with this ``enrollment``.
+        student: only those with this ``student``.
+        enrollment__isnull: only those without ``enrollment``, or with ``False`` those that have one.
+        student__isnull: only those without ``student``, or with ``False`` those that have one.
+        search: only those that have each of these words, or phrases in quotes, in: nothing.
+    """
 
     enrollment: UUID | str
     student: UUID | str
@@ -106,6 +129,12 @@ class EnrollmentDetailOperations(RecordOperations[D_co, EnrollmentDetail]):
     ) -> Operation[EnrollmentDetail]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -15,7 +15,14 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class EnrollmentCreate(TypedDict, total=False):
-    """The fields of a new enrollment."""
+    """The fields of a new enrollment.
+
+    Attributes:
+        cohort: the id of the cohort.
+        instructor: the id of the user who teaches the pathway.
+        pathway_name: the name of the educational pathway.
+        teaching_assistants: the teaching assistants; a list that is sent replaces the whole list.
+    """
 
     cohort: Required[UUID | str]
     instructor: int | None
@@ -24,7 +31,14 @@ class EnrollmentCreate(TypedDict, total=False):
 
 
 class EnrollmentUpdate(TypedDict, total=False):
-    """The fields of an enrollment that can be changed."""
+    """The fields of an enrollment that can be changed.
+
+    Attributes:
+        cohort: the id of the cohort.
+        instructor: the id of the user who teaches the pathway.
+        pathway_name: the name of the educational pathway.
+        teaching_assistants: the teaching assistants; a list that is sent replaces the whole list.
+    """
 
     cohort: UUID | str
     instructor: int | None
@@ -33,7 +47,14 @@ class EnrollmentUpdate(TypedDict, total=False):
 
 
 class EnrollmentMerge(TypedDict, total=False):
-    """The fields of an enrollment that can be merged; None resets a field."""
+    """The fields of an enrollment that can be merged; None resets a field.
+
+    Attributes:
+        cohort: the id of the cohort.
+        instructor: the id of the user who teaches the pathway.
+        pathway_name: the name of the educational pathway.
+        teaching_assistants: the teaching assistants; a list that is sent replaces the whole list.
+    """
 
     cohort: UUID | str
     instructor: int | None
@@ -42,7 +63,17 @@ class EnrollmentMerge(TypedDict, total=False):
 
 
 class EnrollmentFilters(TypedDict, total=False):
-    """Which enrollments are listed, and in which order."""
+    """Which enrollments are listed, and in which order.
+
+    Attributes:
+        pathway_name: only those whose ``pathway_name`` contains this text; case and accents are ignored.
+        cohort: only those with this ``cohort``.
+        instructor: only those with this ``instructor``.
+        cohort__isnull: only those without ``cohort``, or with ``False`` those that have one.
+        instructor__isnull: only those without ``instructor``, or with ``False`` those that have one.
+        search: only those that have each of these words, or phrases in quotes, in: pathway_name.
+        ordering: the order; without it newest first.
+    """
 
     pathway_name: str
     cohort: UUID | str
@@ -116,6 +147,12 @@ class EnrollmentOperations(RecordOperations[D_co, Enrollment]):
     ) -> Operation[Enrollment]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -16,7 +16,14 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class FollowUpCreate(TypedDict, total=False):
-    """The fields of a new follow-up."""
+    """The fields of a new follow-up.
+
+    Attributes:
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        follow_up_date: when the contact took place; the time of creation if none is sent.
+        comment: what was said or done.
+    """
 
     attributes: Mapping[str, object]
     follow_up_date: dt.datetime | str
@@ -24,7 +31,14 @@ class FollowUpCreate(TypedDict, total=False):
 
 
 class FollowUpUpdate(TypedDict, total=False):
-    """The fields of a follow-up that can be changed."""
+    """The fields of a follow-up that can be changed.
+
+    Attributes:
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        follow_up_date: when the contact took place; the time of creation if none is sent.
+        comment: what was said or done.
+    """
 
     attributes: Mapping[str, object]
     follow_up_date: dt.datetime | str
@@ -32,7 +46,13 @@ class FollowUpUpdate(TypedDict, total=False):
 
 
 class FollowUpMerge(TypedDict, total=False):
-    """The fields of a follow-up that can be merged; None resets a field."""
+    """The fields of a follow-up that can be merged; None resets a field.
+
+    Attributes:
+        attributes: the values of attributes to set, by name; None removes one, and those that are not named stay.
+        follow_up_date: when the contact took place; the time of creation if none is sent.
+        comment: what was said or done.
+    """
 
     attributes: Mapping[str, object] | None
     follow_up_date: dt.datetime | str | None
@@ -40,7 +60,16 @@ class FollowUpMerge(TypedDict, total=False):
 
 
 class FollowUpFilters(TypedDict, total=False):
-    """Which follow-ups are listed, and in which order."""
+    """Which follow-ups are listed, and in which order.
+
+    Attributes:
+        follow_up_date__isnull: only those without ``follow_up_date``, or with ``False`` those that have one.
+        created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
+            ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
+        search: only those that have each of these words, or phrases in quotes, in: comment, text attributes.
+        ordering: the order; without it newest first.
+    """
 
     follow_up_date__isnull: bool
     created_at__isnull: bool
@@ -110,6 +139,12 @@ class FollowUpOperations(RecordOperations[D_co, FollowUp]):
     ) -> Operation[FollowUp]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -15,7 +15,20 @@ from crm_http.client.records import PAGE_SIZE, RecordOperationsWithTasks
 
 
 class LeadCreate(TypedDict, total=False):
-    """The fields of a new lead."""
+    """The fields of a new lead.
+
+    Attributes:
+        name: the name of the prospective client.
+        responsible: the id of the user who is responsible for the lead.
+        pipeline: the id of the pipeline that the lead goes through.
+        possible_client: the id of the client that the lead may belong to.
+        moodle_course_id: the id of a course in Moodle.
+        stage: the name of the present stage; with a pipeline, one of its stages.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+    """
 
     name: Required[str]
     responsible: int | None
@@ -29,7 +42,20 @@ class LeadCreate(TypedDict, total=False):
 
 
 class LeadUpdate(TypedDict, total=False):
-    """The fields of a lead that can be changed."""
+    """The fields of a lead that can be changed.
+
+    Attributes:
+        name: the name of the prospective client.
+        responsible: the id of the user who is responsible for the lead.
+        pipeline: the id of the pipeline that the lead goes through.
+        possible_client: the id of the client that the lead may belong to.
+        moodle_course_id: the id of a course in Moodle.
+        stage: the name of the present stage; with a pipeline, one of its stages.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+    """
 
     name: str
     responsible: int | None
@@ -43,7 +69,19 @@ class LeadUpdate(TypedDict, total=False):
 
 
 class LeadMerge(TypedDict, total=False):
-    """The fields of a lead that can be merged; None resets a field."""
+    """The fields of a lead that can be merged; None resets a field.
+
+    Attributes:
+        name: the name of the prospective client.
+        responsible: the id of the user who is responsible for the lead.
+        pipeline: the id of the pipeline that the lead goes through.
+        possible_client: the id of the client that the lead may belong to.
+        moodle_course_id: the id of a course in Moodle.
+        stage: the name of the present stage; with a pipeline, one of its stages.
+        attributes: the values of attributes to set, by name; None removes one, and those that are not named stay.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+    """
 
     name: str
     responsible: int | None
@@ -57,7 +95,24 @@ class LeadMerge(TypedDict, total=False):
 
 
 class LeadFilters(TypedDict, total=False):
-    """Which leads are listed, and in which order."""
+    """Which leads are listed, and in which order.
+
+    Attributes:
+        name: only those whose ``name`` contains this text; case and accents are ignored.
+        stage: only those with this ``stage``.
+        responsible: only those with this ``responsible``.
+        pipeline: only those with this ``pipeline``.
+        possible_client: only those with this ``possible_client``.
+        responsible__isnull: only those without ``responsible``, or with ``False`` those that have one.
+        pipeline__isnull: only those without ``pipeline``, or with ``False`` those that have one.
+        possible_client__isnull: only those without ``possible_client``, or with ``False`` those that have one.
+        stage__isnull: only those without ``stage``, or with ``False`` those that have one.
+        created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
+            ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
+        search: only those that have each of these words, or phrases in quotes, in: name, text attributes.
+        ordering: the order; without it newest first.
+    """
 
     name: str
     stage: str
@@ -135,6 +190,12 @@ class LeadOperations(RecordOperationsWithTasks[D_co, Lead]):
     ) -> Operation[Lead]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -15,7 +15,13 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class PipelineCreate(TypedDict, total=False):
-    """The fields of a new pipeline."""
+    """The fields of a new pipeline.
+
+    Attributes:
+        name: the name of the pipeline.
+        description: what the pipeline is for.
+        stages: the stages, sorted by ``order``; a list that is sent replaces the whole list.
+    """
 
     name: Required[str]
     description: str | None
@@ -23,7 +29,13 @@ class PipelineCreate(TypedDict, total=False):
 
 
 class PipelineUpdate(TypedDict, total=False):
-    """The fields of a pipeline that can be changed."""
+    """The fields of a pipeline that can be changed.
+
+    Attributes:
+        name: the name of the pipeline.
+        description: what the pipeline is for.
+        stages: the stages, sorted by ``order``; a list that is sent replaces the whole list.
+    """
 
     name: str
     description: str | None
@@ -31,7 +43,13 @@ class PipelineUpdate(TypedDict, total=False):
 
 
 class PipelineMerge(TypedDict, total=False):
-    """The fields of a pipeline that can be merged; None resets a field."""
+    """The fields of a pipeline that can be merged; None resets a field.
+
+    Attributes:
+        name: the name of the pipeline.
+        description: what the pipeline is for.
+        stages: the stages, sorted by ``order``; a list that is sent replaces the whole list.
+    """
 
     name: str
     description: str | None
@@ -39,7 +57,13 @@ class PipelineMerge(TypedDict, total=False):
 
 
 class PipelineFilters(TypedDict, total=False):
-    """Which pipelines are listed, and in which order."""
+    """Which pipelines are listed, and in which order.
+
+    Attributes:
+        name: only those whose ``name`` contains this text; case and accents are ignored.
+        search: only those that have each of these words, or phrases in quotes, in: name.
+        ordering: the order; without it newest first.
+    """
 
     name: str
     search: str
@@ -107,6 +131,12 @@ class PipelineOperations(RecordOperations[D_co, Pipeline]):
     ) -> Operation[Pipeline]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

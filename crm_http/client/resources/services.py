@@ -15,7 +15,19 @@ from crm_http.client.records import PAGE_SIZE, RecordOperationsWithImages
 
 
 class ServiceCreate(TypedDict, total=False):
-    """The fields of a new service."""
+    """The fields of a new service.
+
+    Attributes:
+        name: the name of the student.
+        client: the id of the client who bought the training.
+        actual_cohort: the id of the cohort that the student is in now.
+        origin_cohort: the id of the cohort that the student started in.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+    """
 
     name: Required[str]
     client: Required[UUID | str]
@@ -28,7 +40,19 @@ class ServiceCreate(TypedDict, total=False):
 
 
 class ServiceUpdate(TypedDict, total=False):
-    """The fields of a service that can be changed."""
+    """The fields of a service that can be changed.
+
+    Attributes:
+        name: the name of the student.
+        client: the id of the client who bought the training.
+        actual_cohort: the id of the cohort that the student is in now.
+        origin_cohort: the id of the cohort that the student started in.
+        attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
+            object.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+    """
 
     name: str
     client: UUID | str
@@ -41,7 +65,18 @@ class ServiceUpdate(TypedDict, total=False):
 
 
 class ServiceMerge(TypedDict, total=False):
-    """The fields of a service that can be merged; None resets a field."""
+    """The fields of a service that can be merged; None resets a field.
+
+    Attributes:
+        name: the name of the student.
+        client: the id of the client who bought the training.
+        actual_cohort: the id of the cohort that the student is in now.
+        origin_cohort: the id of the cohort that the student started in.
+        attributes: the values of attributes to set, by name; None removes one, and those that are not named stay.
+        list_of_tasks: the tasks; a list that is sent replaces the whole list.
+        list_of_notes: the notes; a list that is sent replaces the whole list.
+        list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
+    """
 
     name: str
     client: UUID | str
@@ -54,7 +89,22 @@ class ServiceMerge(TypedDict, total=False):
 
 
 class ServiceFilters(TypedDict, total=False):
-    """Which services are listed, and in which order."""
+    """Which services are listed, and in which order.
+
+    Attributes:
+        name: only those whose ``name`` contains this text; case and accents are ignored.
+        client: only those with this ``client``.
+        actual_cohort: only those with this ``actual_cohort``.
+        origin_cohort: only those with this ``origin_cohort``.
+        client__isnull: only those without ``client``, or with ``False`` those that have one.
+        actual_cohort__isnull: only those without ``actual_cohort``, or with ``False`` those that have one.
+        origin_cohort__isnull: only those without ``origin_cohort``, or with ``False`` those that have one.
+        created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
+            ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
+        search: only those that have each of these words, or phrases in quotes, in: name, text attributes.
+        ordering: the order; without it newest first.
+    """
 
     name: str
     client: UUID | str
@@ -130,6 +180,12 @@ class ServiceOperations(RecordOperationsWithImages[D_co, Service]):
     ) -> Operation[Service]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -14,7 +14,13 @@ from crm_http.client.records import PAGE_SIZE, RecordOperations
 
 
 class TransferRequestCreate(TypedDict, total=False):
-    """The fields of a new transfer request."""
+    """The fields of a new transfer request.
+
+    Attributes:
+        student: the id of the service (student) who asks to move.
+        cohort_request: the name of the cohort that the student asks for.
+        possible_transfer_date: the day on which the student could move.
+    """
 
     student: Required[UUID | str]
     cohort_request: Required[str]
@@ -22,7 +28,13 @@ class TransferRequestCreate(TypedDict, total=False):
 
 
 class TransferRequestUpdate(TypedDict, total=False):
-    """The fields of a transfer request that can be changed."""
+    """The fields of a transfer request that can be changed.
+
+    Attributes:
+        student: the id of the service (student) who asks to move.
+        cohort_request: the name of the cohort that the student asks for.
+        possible_transfer_date: the day on which the student could move.
+    """
 
     student: UUID | str
     cohort_request: str
@@ -30,7 +42,13 @@ class TransferRequestUpdate(TypedDict, total=False):
 
 
 class TransferRequestMerge(TypedDict, total=False):
-    """The fields of a transfer request that can be merged; None resets a field."""
+    """The fields of a transfer request that can be merged; None resets a field.
+
+    Attributes:
+        student: the id of the service (student) who asks to move.
+        cohort_request: the name of the cohort that the student asks for.
+        possible_transfer_date: the day on which the student could move.
+    """
 
     student: UUID | str
     cohort_request: str
@@ -38,7 +56,17 @@ class TransferRequestMerge(TypedDict, total=False):
 
 
 class TransferRequestFilters(TypedDict, total=False):
-    """Which transfer requests are listed, and in which order."""
+    """Which transfer requests are listed, and in which order.
+
+    Attributes:
+        student_name: only those whose ``student_name`` contains this text; case and accents are ignored.
+        student: only those with this ``student``.
+        student__isnull: only those without ``student``, or with ``False`` those that have one.
+        possible_transfer_date__isnull: only those without ``possible_transfer_date``, or with ``False`` those that have
+            one.
+        search: only those that have each of these words, or phrases in quotes, in: student_name, cohort_request.
+        ordering: the order; without it newest first.
+    """
 
     student_name: str
     student: UUID | str
@@ -118,6 +146,12 @@ class TransferRequestOperations(RecordOperations[D_co, TransferRequest]):
     ) -> Operation[TransferRequest]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

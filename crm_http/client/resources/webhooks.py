@@ -16,7 +16,20 @@ from crm_http.client.webhook_responses import WebhookWithSecret
 
 
 class WebhookCreate(TypedDict, total=False):
-    """The fields of a new webhook."""
+    """The fields of a new webhook.
+
+    Attributes:
+        name: the name of the webhook.
+        model: the kind of records that it watches.
+        url: the http or https URL that is called; ``{field}`` in its path or query stands for a field of the record.
+        method: the HTTP method of the call; GET sends no body. Default: ``POST``.
+        headers: further headers of the call, by name; ``{field}`` stands for a field of the record.
+        is_active: whether it is called at all. Default: ``True``.
+        conditions: what a record must meet; without conditions every record does.
+        condition_logic: whether all conditions must be met (``AND``) or one is enough (``OR``). Default: ``AND``.
+        events: the changes that it is called for; all of them unless some are sent. Default: ``created, updated,
+            deleted``.
+    """
 
     name: Required[str]
     model: Required[Literal["Lead", "Client", "Service", "FollowUp"]]
@@ -30,7 +43,19 @@ class WebhookCreate(TypedDict, total=False):
 
 
 class WebhookUpdate(TypedDict, total=False):
-    """The fields of a webhook that can be changed."""
+    """The fields of a webhook that can be changed.
+
+    Attributes:
+        name: the name of the webhook.
+        model: the kind of records that it watches.
+        url: the http or https URL that is called; ``{field}`` in its path or query stands for a field of the record.
+        method: the HTTP method of the call; GET sends no body.
+        headers: further headers of the call, by name; ``{field}`` stands for a field of the record.
+        is_active: whether it is called at all.
+        conditions: what a record must meet; without conditions every record does.
+        condition_logic: whether all conditions must be met (``AND``) or one is enough (``OR``).
+        events: the changes that it is called for; all of them unless some are sent.
+    """
 
     name: str
     model: Literal["Lead", "Client", "Service", "FollowUp"]
@@ -44,7 +69,20 @@ class WebhookUpdate(TypedDict, total=False):
 
 
 class WebhookMerge(TypedDict, total=False):
-    """The fields of a webhook that can be merged; None resets a field."""
+    """The fields of a webhook that can be merged; None resets a field.
+
+    Attributes:
+        name: the name of the webhook.
+        model: the kind of records that it watches.
+        url: the http or https URL that is called; ``{field}`` in its path or query stands for a field of the record.
+        method: the HTTP method of the call; GET sends no body. Default: ``POST``.
+        headers: further headers of the call, by name; ``{field}`` stands for a field of the record.
+        is_active: whether it is called at all. Default: ``True``.
+        conditions: what a record must meet; without conditions every record does.
+        condition_logic: whether all conditions must be met (``AND``) or one is enough (``OR``). Default: ``AND``.
+        events: the changes that it is called for; all of them unless some are sent. Default: ``created, updated,
+            deleted``.
+    """
 
     name: str
     model: Literal["Lead", "Client", "Service", "FollowUp"]
@@ -58,7 +96,17 @@ class WebhookMerge(TypedDict, total=False):
 
 
 class WebhookFilters(TypedDict, total=False):
-    """Which webhooks are listed, and in which order."""
+    """Which webhooks are listed, and in which order.
+
+    Attributes:
+        name: only those whose ``name`` contains this text; case and accents are ignored.
+        model: only those with this ``model``.
+        is_active: only those with this ``is_active``.
+        created_by: only those with this ``created_by``.
+        created_by__isnull: only those without ``created_by``, or with ``False`` those that have one.
+        search: only those that have each of these words, or phrases in quotes, in: name.
+        ordering: the order; without it newest first.
+    """
 
     name: str
     model: Literal["Lead", "Client", "Service", "FollowUp"]
@@ -132,6 +180,12 @@ class WebhookRecordOperations(RecordOperations[D_co, WebhookWithSecret]):
     ) -> Operation[WebhookWithSecret]:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
-        This sets single attributes, or removes them with None. The arguments are as in ``change``.
+        This sets single attributes, or removes them with None.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)

@@ -1,6 +1,8 @@
 // The reference page: Swagger UI, a login whose token is kept in memory alone, and examples that name what is there.
 "use strict";
 
+// The path of the API, which may be below another one: this script is at <root>docs/reference.js.
+const root = new URL("..", document.currentScript.src).pathname;
 let token = "";
 // The ids of the records that were made or listed last, by the last part of the paths of their lists.
 const latest = {};
@@ -11,7 +13,7 @@ const status = document.getElementById("status");
 let ui = null;
 
 ui = SwaggerUIBundle({
-  url: "/schema/openapi.json",
+  url: `${root}schema/openapi.json`,
   domNode: document.getElementById("reference"),
   deepLinking: true,
   docExpansion: "list",
@@ -65,12 +67,12 @@ function show(text) {
   login.hidden = Boolean(token);
   logout.hidden = !token;
   showLocks();
-  ui.specActions.download("/schema/openapi.json");
+  ui.specActions.download(`${root}schema/openapi.json`);
 }
 
 async function send(method, headers, body) {
   try {
-    return await fetch("/api-token-auth/", { method, headers, body });
+    return await fetch(`${root}api-token-auth/`, { method, headers, body });
   } catch {
     return new Response('{"detail": "The server cannot be reached."}', { status: 503 });
   }

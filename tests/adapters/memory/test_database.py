@@ -15,6 +15,7 @@ from crm_core.model.accounts import UserChange
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
 from crm_core.rules.needs import Known, Needs, Steps
+from crm_core.testing.accounts import add_token
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import DISABLED_USER, USERS, assert_agreement
 from crm_core.testing.scene import Scene
@@ -99,10 +100,10 @@ def test_a_page_without_a_limit_is_a_mistake() -> None:
 def test_a_token_comes_with_the_catalog_versions() -> None:
     async def versions() -> list[object]:
         scene = Scene(database := await memory())
-        await database.accounts.add_token(USERS[0], b"token", "tok")
-        before = await database.accounts.authenticate(b"token")
+        token = await add_token(database.accounts, USERS[0])
+        before = await database.accounts.authenticate(token)
         await scene.create(ATTRIBUTES, "lead", name="n", label="l", type="text")
-        after = await database.accounts.authenticate(b"token")
+        after = await database.accounts.authenticate(token)
         return [before and before[1], after and after[1], (await scene.catalog("lead")).version]
 
     assert asyncio.run(versions()) == [

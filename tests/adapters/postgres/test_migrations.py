@@ -80,6 +80,28 @@ class TestTheSchema(OnPostgres):
                     await connection.execute(statement.encode())
 
     @fact
+    async def test_columns_are_what_the_document_says_whatever_a_statement_sets(self, scene: Scene) -> None:
+        made = await scene.one_of_each()
+        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+            await connection.execute("update client set name = 'other', attributes = '{}', created_by = null")
+            cursor = await connection.execute(
+                "select name = document ->> 'name', attributes = (document -> 'attributes')::jsonb,"
+                " created_by = (document ->> 'created_by')::bigint, created_at = crm_moment(document ->> 'created_at')"
+                " from client where id = %s",
+                (made["client"],),
+            )
+            assert await cursor.fetchone() == (True,) * 4
+
+    @fact
+    async def test_a_document_belongs_to_the_row_with_its_id(self, scene: Scene) -> None:
+        await scene.one_of_each()
+        for table in RESOURCES:
+            other = "replace(document::text, id::text, gen_random_uuid()::text)::json"
+            async with await psycopg.AsyncConnection.connect(self.url) as connection:
+                with pytest.raises(psycopg.errors.NotNullViolation):
+                    await connection.execute(f"update {table} set document = {other}".encode())
+
+    @fact
     async def test_every_reference_and_filter_has_an_index_that_begins_with_it(self) -> None:
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
             cursor = await connection.execute(

@@ -133,6 +133,22 @@ def test_what_is_kept_of_a_user_is_not_read_again(url: str) -> None:
     asyncio.run(facts())
 
 
+def test_tokens_of_one_user_that_are_read_at_once_have_each_their_own_permissions(url: str) -> None:
+    async def facts() -> None:
+        async with worker(url) as w:
+            await w.writer.execute(
+                "update token set permissions = '{change_lead,view_lead}' where hash = %s", (TOKENS[1],)
+            )
+            await w.writer.execute("update app_user set is_superuser = true where id = 1")
+            full, narrow = await asyncio.gather(*map(w.accounts.authenticate, TOKENS))
+            assert full
+            assert narrow
+            assert full[0].is_superuser
+            assert (narrow[0].permissions, narrow[0].is_superuser) == (frozenset(), False), "no permissions of ours"
+
+    asyncio.run(facts())
+
+
 def test_a_new_password_leaves_what_is_kept(url: str) -> None:
     async def facts() -> None:
         async with worker(url) as w:
