@@ -16,6 +16,7 @@ from crm_http.api.errors import EXCEPTION_HANDLERS
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
+from crm_http.api.routes.bulk import bulk_endpoints
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
@@ -70,6 +71,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         *account_endpoints(accounts, passwords),
         *token_endpoints(accounts),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
+        *bulk_endpoints(database),
         *health_endpoints(ready),
         *page_endpoints(),
     ]

@@ -12,7 +12,7 @@ from crm_core.bulk.outcomes import Outcome, read_outcomes, write_outcomes
 from crm_core.engine import decisions
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide
-from crm_core.engine.receipts import ReceiptKey
+from crm_core.engine.receipts import Document, ReceiptKey
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import (
     BulkRefusedError,
@@ -36,15 +36,24 @@ class BulkAnswer:
 
     Attributes:
         outcomes: the outcome of each operation, in the order of the request.
+        records: the record of each operation as it is now, if that was asked for; None where there is none.
         is_replayed: it is the answer to an earlier request with the same idempotency key.
     """
 
     outcomes: Sequence[Outcome]
+    records: Sequence[Document | None] = ()
     is_replayed: bool = False
 
 
 async def bulk(
-    db: Database, who: Caller, resource: Resource, sent: object, *, lenient: bool = False, strict: bool = False
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    sent: object,
+    *,
+    lenient: bool = False,
+    strict: bool = False,
+    with_records: bool = False,
 ) -> BulkAnswer:
     """Carry out many operations, each with the rules, events and webhooks of a single call, in one commit.
 
@@ -55,6 +64,7 @@ async def bulk(
         sent: the body, plain values (``crm_core.bulk.operations.BulkRequest``).
         lenient: operations that are refused have no effect, and the others count; otherwise none has an effect.
         strict: refuse unknown and output-only fields of records instead of ignoring them.
+        with_records: return the records too.
 
     Raises PermissionDeniedError, InvalidError if the body is not a list of operations, BulkRefusedError unless lenient.
     """
@@ -77,7 +87,19 @@ async def bulk(
     errors = {index: outcome.error for index, outcome in enumerate(outcomes) if outcome.error}
     explained = await _explained(db, operations, errors)
     named = [attrs.evolve(each, error=explained[index]) if each.error else each for index, each in enumerate(outcomes)]
-    return BulkAnswer(named, document.is_replayed)
+    records = await _records(db, operations, outcomes) if with_records else ()
+    return BulkAnswer(named, records, document.is_replayed)
+
+
+async def _records(db: Database, operations: Sequence[Read], outcomes: Sequence[Outcome]) -> Sequence[Document | None]:
+    """Return the records of operations as they are now; None for those that are refused or deleted."""
+
+    async def look(operation: Read, outcome: Outcome) -> Document | None:
+        if outcome.kind in {"refused", "deleted"} or outcome.id is None or not isinstance(operation.task, Task):
+            return None
+        return await db.get(decisions.key_of(operation.task.resource, outcome.id))
+
+    return await asyncio.gather(*map(look, operations, outcomes))
 
 
 def _decide(who: Caller, operation: Read) -> Decide:

@@ -5,6 +5,7 @@ from typing import Final
 
 import attrs
 
+from crm_core.bulk.operations import BulkOperation
 from crm_core.model.accounts import OwnToken, User
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
@@ -40,14 +41,23 @@ def component_schemas(endpoints: Iterable[Endpoint], form: Form) -> Mapping[str,
         **ERROR_SCHEMAS,
         **{schema_name(of): output_schema(of) for of in (User, OwnToken, *_BODIES)},
         **dict(_deliveries()),
+        bodies.BulkResult.__name__: _bulk_result(),
         "WebhookCreated": {"allOf": [schema_of(Webhook), schema_of(bodies.FirstSecret)]},
         **{schema_name(item): output_schema(item) for item in ITEMS},
-        **{input_name(item): input_schema(item, form, require_all=True) for item in ITEMS},
+        **{input_name(item): input_schema(item, form, require_all=True) for item in (*ITEMS, BulkOperation)},
         **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource, form)},
         **{declared.name: named_body(declared, form) for declared in inputs},
         **event_schemas(),
         "Root": _ROOT,
     }
+
+
+def _bulk_result() -> Schema:
+    result = output_schema(bodies.BulkResult)
+    errors = {"description": "Why the operation is refused, as a single call would answer.", "type": "object"}
+    record = {"description": "With `Prefer: return=representation`: the record as it is now.", "type": "object"}
+    result["properties"] |= {"errors": errors, "data": record}
+    return result
 
 
 def _deliveries() -> Iterator[tuple[str, Schema]]:
