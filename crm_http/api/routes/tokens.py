@@ -25,7 +25,7 @@ def token_endpoints(accounts: Accounts) -> Iterator[Endpoint]:
     async def find(request: AnyRequest) -> ASGIResponse:
         params, who = read_query(request), caller(request)
         page = await tokens.find(accounts, who, token_of(request), params, strict=is_strict(request))
-        return json_response(page.tokens, headers=link_to_next(_PATH, params, page.next))
+        return json_response(page.tokens, headers=link_to_next(request, _PATH, params, page.next))
 
     async def revoke(request: AnyRequest) -> ASGIResponse:
         await tokens.revoke(accounts, caller(request), token_of(request), path_id(request))
