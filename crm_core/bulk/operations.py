@@ -135,6 +135,8 @@ def _listed(sent: object) -> Sequence[object]:
     draft = read_draft(_Envelope, sent, ReadContext(_no_id, strict=True), require_all=True)
     if draft.problems:
         raise InvalidError(draft.problems)
+    if draft.values.get("operations") is None:
+        _refuse("operations", IS_REQUIRED)
     try:
         return read_list(draft.values["operations"], MAX_OPERATIONS)
     except RefusedError as error:
@@ -228,7 +230,7 @@ def _refuse(name: str, problem: Problem) -> NoReturn:
 _NOT_A_REF: Final = Problem("invalid", 'Expected an id, or {"ref": "…"} with the ref of an earlier operation.')
 _REF_REPEATED: Final = Problem("unique", "An earlier operation has this ref.")
 _REPEATED: Final = Problem("repeated", "Another operation is about the same record.")
-_NOT_TAKEN: Final = "This key is not known here. Keys that can be sent: {}."
+_NOT_TAKEN: Final = "This field is not known. Fields that can be sent: {}."
 
 
 @attrs.frozen
