@@ -5,7 +5,7 @@ the ports and are tested with ``crm_core.testing``.
 """
 
 from crm_core.engine.changes import Changes, Put, Remove, Reply
-from crm_core.engine.decision_runs import Decide, Decision, size_of
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
@@ -217,7 +217,6 @@ __all__ = [
     "make_attempt",
     "matches",
     "searched_text",
-    "size_of",
     "sort_key",
     "sorting_key",
 ]

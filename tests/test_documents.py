@@ -53,6 +53,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/bulk.md": {"Create a client with students 1": FOLLOWED, "From Python 1": FOLLOWED},
     "docs/how-to/deploy.md": {
         "systemd 1": "not run: it needs root and /opt; tests/http/test_cli.py runs the command itself",
         "Containers 1": "not run: there is no Podman; the page says what was tried",

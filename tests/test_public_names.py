@@ -11,14 +11,14 @@ PUBLIC: Mapping[str, str] = {
     "crm_core": """
         ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
         PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Account Accounts Actor Attempt
-        ACTIVE_USER Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
-        Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        ACTIVE_USER Attribute BulkRefusedError Caller Catalog Changes Claim Client Cohort Condition CrmError
+        Cursor Database Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         DuplicateRequestError Enrollment
         EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
         IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
         LoggedDelivery Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken Page
         Passwords
-        PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove
+        PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove Reply
         RequestInProgressError Resource Result Retries Search Service Stage Steps StoredFile Task
         TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
         UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender
@@ -26,7 +26,8 @@ PUBLIC: Mapping[str, str] = {
         sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping tokens uploads users webhooks
+        DeliveryWorker Images UnitOfWork Upload accounts bulk caller new_id new_secret records sweeping tokens unit_of_work
+        uploads users webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene
@@ -46,6 +47,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
+        BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
         ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
         Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp

@@ -81,6 +81,10 @@ class Overlay:
             catalogs={entity: self._catalog(entity, base.catalogs[entity]) for entity in needs.catalogs},
         )
 
+    def has(self, key: Key) -> bool:
+        """Return whether a record was written."""
+        return key in self._written
+
     def record(self, key: Key, base: Known) -> Record | None:
         """Return a record after the writes, given what the store says."""
         return self._written[key].after if key in self._written else base.records[key]

@@ -14,7 +14,10 @@ from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 
-class DatabaseContract(RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, BulkFacts):
+class DatabaseContract(
+    RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, BulkFacts, UnitOfWorkFacts
+):
     """All tests of a Database."""

@@ -50,6 +50,7 @@ from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.events import EventKind
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.inputs import (
     ConditionInput,
@@ -64,6 +65,7 @@ from crm_http.client.listings import AsyncListing, Listing, ListPage
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
     RecordOperations,
+    RecordOperationsWithBulk,
     RecordOperationsWithImages,
     RecordOperationsWithTasks,
     UploadedImage,
@@ -88,6 +90,10 @@ __all__ = [
     "AsyncDriver",
     "AsyncListing",
     "Attribute",
+    "BulkOp",
+    "BulkOperation",
+    "BulkResult",
+    "BulkResults",
     "Client",
     "ClientRecord",
     "Cohort",
@@ -125,6 +131,7 @@ __all__ = [
     "Problem",
     "Problems",
     "RecordOperations",
+    "RecordOperationsWithBulk",
     "RecordOperationsWithImages",
     "RecordOperationsWithTasks",
     "RequestInProgressError",

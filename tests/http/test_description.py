@@ -128,7 +128,8 @@ def test_inputs_leave_room_for_attributes_that_are_made_later(memory_api: Api) -
 def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document: Any) -> None:
     paths = {path: set(methods) for path, methods in document["paths"].items() if path.startswith("/api/attributes/")}
     lists = {f"/api/attributes/{entity}/": {"get", "post"} for entity in ENTITIES}
-    assert paths == lists | {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}}
+    single = {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}}
+    assert paths == lists | single | {"/api/attributes/bulk/": {"post"}}
 
 
 def test_of_twins_one_is_deprecated(document: Any) -> None:

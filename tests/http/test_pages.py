@@ -73,6 +73,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
     listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
     assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
+    newcomer.follow(block("docs/how-to/bulk.md", "Create a client with students 1"))
+    assert run_python(newcomer, block("docs/how-to/bulk.md", "From Python 1")) == "3 0\n\n"
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")

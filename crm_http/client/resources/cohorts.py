@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_core.model.entities import Cohort
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class CohortCreate(TypedDict, total=False):
@@ -83,7 +83,7 @@ class CohortFilters(TypedDict, total=False):
     ordering: Literal["name_cohort", "-name_cohort", "start_date", "-start_date", "end_date", "-end_date"]
 
 
-class CohortOperations(RecordOperations[D_co, Cohort]):
+class CohortOperations(RecordOperationsWithBulk[D_co, Cohort]):
     """The operations of cohorts."""
 
     @listing
