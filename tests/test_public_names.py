@@ -26,8 +26,8 @@ PUBLIC: Mapping[str, str] = {
         sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Images UnitOfWork Upload accounts bulk caller new_id new_secret records sweeping tokens unit_of_work
-        uploads users webhooks
+        DeliveryWorker Images UnitOfWork Upload accounts bulk caller new_id new_secret records sweeping tokens
+        unit_of_work uploads users webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene

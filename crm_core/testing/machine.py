@@ -218,9 +218,9 @@ class DatabasesAgree(RuleBasedStateMachine):
             sent = data.draw(patches(resource, self._context(data, resource, id_)))
             return resource, {**named, "id": str(id_), "data": sent}
         sent = data.draw(payloads(resource, self._context(data, resource)))
-        if isinstance(sent, dict) and resource.parent:
+        if resource.parent:
             sent = {**sent, resource.parent: str(self._parent(data, resource))}
-        if isinstance(sent, dict) and resource.references and number and data.draw(st.booleans()):
+        if resource.references and number and data.draw(st.booleans()):
             sent = {**sent, data.draw(st.sampled_from(sorted(resource.references))): {"ref": str(number - 1)}}
         return resource, {**named, "data": sent, "ref": str(number)}
 
