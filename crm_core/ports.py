@@ -12,7 +12,7 @@ from uuid import UUID
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
-from crm_core.model.accounts import Account, Actor, IssuedToken, NewToken, User, UserChange
+from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
@@ -63,8 +63,10 @@ class Database(Protocol):
 class Accounts(Protocol):
     """Authenticates requests and logins. Methods may raise UnavailableError, and no other error of the store's own."""
 
-    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+    async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:
         """Return the user whose token has this hash, and the catalog version of every entity at this moment.
+
+        A store that can read the record ``ahead`` together with the token returns it too.
 
         The user is narrowed to the permissions of the token (``Actor.narrowed``).
 

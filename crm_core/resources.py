@@ -47,6 +47,7 @@ class Resource:
         model_name: its name in permissions, as Django names models.
         label: singular and plural for people.
         filters: query parameters besides its references, each with its operator, ``exact`` or ``contains``.
+        ranges: fields by which lists can be filtered from and up to a value.
         ordering: fields by which lists can be ordered, besides the default, newest first.
         search: fields that ``?search=`` looks through, besides text attributes.
         parent: the field whose value comes with the path instead of the body.
@@ -62,6 +63,7 @@ class Resource:
     model_name: str
     label: tuple[str, str]
     filters: Mapping[str, str] = attrs.field(factory=dict)
+    ranges: tuple[str, ...] = ("updated_at",)
     ordering: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     parent: str | None = None
@@ -107,7 +109,7 @@ CLIENTS: Final = Resource(
     model_name="client",
     label=("client", "clients"),
     filters={"name": "contains"},
-    ordering=("name", "created_at"),
+    ordering=("name", "created_at", "updated_at"),
     search=("name",),
     defaults_to_now=("created_at",),
 )
@@ -118,7 +120,7 @@ SERVICES: Final = Resource(
     model_name="service",
     label=("service", "services"),
     filters={"name": "contains"},
-    ordering=("name", "created_at"),
+    ordering=("name", "created_at", "updated_at"),
     search=("name",),
     defaults_to_now=("created_at",),
     cascade=education.cascade_student_name,
@@ -130,7 +132,7 @@ PIPELINES: Final = Resource(
     model_name="pipeline",
     label=("pipeline", "pipelines"),
     filters={"name": "contains"},
-    ordering=("name",),
+    ordering=("name", "updated_at"),
     search=("name",),
     validate=pipelines.validate_pipeline,
     cascade=pipelines.cascade_stage_names,
@@ -142,7 +144,7 @@ LEADS: Final = Resource(
     model_name="lead",
     label=("lead", "leads"),
     filters={"name": "contains", "stage": "exact"},
-    ordering=("name", "created_at"),
+    ordering=("name", "created_at", "updated_at"),
     search=("name",),
     hidden=("stage_id",),
     defaults_to_now=("created_at",),
@@ -154,7 +156,7 @@ FOLLOW_UPS: Final = Resource(
     entity=FollowUp,
     model_name="followup",
     label=("follow-up", "follow-ups"),
-    ordering=("follow_up_date", "created_at"),
+    ordering=("follow_up_date", "created_at", "updated_at"),
     search=("comment",),
     parent="service",
     defaults_to_now=("created_at", "follow_up_date"),
@@ -166,7 +168,7 @@ COHORTS: Final = Resource(
     model_name="cohort",
     label=("cohort", "cohorts"),
     filters={"name_cohort": "contains"},
-    ordering=("name_cohort", "start_date", "end_date"),
+    ordering=("name_cohort", "start_date", "end_date", "updated_at"),
     search=("name_cohort",),
     validate=education.validate_cohort,
 )
@@ -177,7 +179,7 @@ ENROLLMENTS: Final = Resource(
     model_name="enrollment",
     label=("enrollment", "enrollments"),
     filters={"pathway_name": "contains"},
-    ordering=("pathway_name",),
+    ordering=("pathway_name", "updated_at"),
     search=("pathway_name",),
 )
 ENROLLMENT_DETAILS: Final = Resource(
@@ -186,6 +188,7 @@ ENROLLMENT_DETAILS: Final = Resource(
     entity=EnrollmentDetail,
     model_name="enrollmentdetail",
     label=("enrollment detail", "enrollment details"),
+    ordering=("updated_at",),
     validate=education.validate_enrollment_detail,
 )
 TRANSFER_REQUESTS: Final = Resource(
@@ -195,7 +198,7 @@ TRANSFER_REQUESTS: Final = Resource(
     model_name="transferrequest",
     label=("transfer request", "transfer requests"),
     filters={"student_name": "contains"},
-    ordering=("student_name", "cohort_request", "possible_transfer_date"),
+    ordering=("student_name", "cohort_request", "possible_transfer_date", "updated_at"),
     search=("student_name", "cohort_request"),
     validate=education.validate_transfer_request,
 )
@@ -206,7 +209,7 @@ ATTRIBUTES: Final = Resource(
     model_name="attribute",
     label=("attribute", "attributes"),
     filters={"name": "contains", "type": "exact", "is_required": "exact"},
-    ordering=("name", "label"),
+    ordering=("name", "label", "updated_at"),
     search=("name", "label"),
     parent="entity",
     validate=attributes.validate_attribute,
@@ -218,7 +221,7 @@ WEBHOOKS: Final = Resource(
     model_name="webhook",
     label=("webhook", "webhooks"),
     filters={"name": "contains", "model": "exact", "is_active": "exact"},
-    ordering=("name",),
+    ordering=("name", "updated_at"),
     search=("name",),
     validate=webhooks.validate_webhook,
 )

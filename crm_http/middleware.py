@@ -149,6 +149,7 @@ class RequestMiddleware:
         try:
             await self._serve(scope, request)
         finally:
+            request.ends()  # there may have been no answer, as for a client who went away
             self.places.leave(share.guest)
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"

@@ -1,8 +1,10 @@
 """Where the app is on the web, and which web pages may call it."""
 
+from typing import Any
 from urllib.parse import quote
 
 import attrs
+from litestar import Request
 from litestar.types import HTTPScope
 
 
@@ -29,6 +31,18 @@ class Site:
         mounted = scope.get("root_path", "").rstrip("/")
         path = _below(self.root_path, _below(mounted, scope["path"]))
         return self.root_path or quote(mounted), path
+
+
+def root_path(request: Request[Any, Any, Any]) -> str:
+    """Return the path below which the app is for the client; empty for the root of its host."""
+    path = request.scope["state"]["root_path"]
+    assert isinstance(path, str)  # noqa: S101  # the middleware put it there
+    return path
+
+
+def site_url(request: Request[Any, Any, Any]) -> str:
+    """Return the URL of the app, as the client knows it, without a slash at the end."""
+    return f"{request.scope['state']['scheme']}://{request.url.netloc}{root_path(request)}"
 
 
 def _below(root: str, path: str) -> str:

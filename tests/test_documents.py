@@ -55,6 +55,8 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     },
     "docs/how-to/bulk.md": {"Create a client with students 1": FOLLOWED, "From Python 1": FOLLOWED},
     "docs/how-to/deploy.md": {
+        "nginx 1": "tests/http/test_proxies.py",
+        "Caddy 1": "tests/http/test_proxies.py",
         "systemd 1": "not run: it needs root and /opt; tests/http/test_cli.py runs the command itself",
         "Containers 1": "not run: there is no Podman; the page says what was tried",
     },

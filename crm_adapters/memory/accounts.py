@@ -7,8 +7,19 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, NewToken, User, UserChange, normal_username
+from crm_core.model.accounts import (
+    TOKEN_DAYS,
+    Account,
+    Actor,
+    Authentication,
+    IssuedToken,
+    NewToken,
+    User,
+    UserChange,
+    normal_username,
+)
 from crm_core.model.permissions import GROUPS
+from crm_core.model.records import Key
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
@@ -55,7 +66,7 @@ class MemoryAccounts:
 
     # What requests and logins need
 
-    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+    async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:  # noqa: ARG002  # records are as near as tokens
         """Return the user whose token has this hash, and the catalog versions."""
         entry = self._tokens.get(token)
         if entry is None or self._is_unused(entry):
@@ -64,7 +75,7 @@ class MemoryAccounts:
         if not account.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         self._tokens[token] = attrs.evolve(entry, token=attrs.evolve(entry.token, last_used_at=self._clock()))
-        return self._actor(account).narrowed(entry.token.permissions), dict(self.catalog_versions)
+        return Authentication(self._actor(account).narrowed(entry.token.permissions), dict(self.catalog_versions))
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""

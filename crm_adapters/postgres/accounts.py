@@ -13,7 +13,17 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import query
 from crm_adapters.postgres.tokens import Tokens
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, IssuedToken, NewToken, User, UserChange, normal_username
+from crm_core.model.accounts import (
+    TOKEN_DAYS,
+    Account,
+    Authentication,
+    IssuedToken,
+    NewToken,
+    User,
+    UserChange,
+    normal_username,
+)
+from crm_core.model.records import Key
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
 
@@ -32,14 +42,14 @@ class PostgresAccounts:
         self._token_days = token_days
         self._tokens = Tokens(pool, token_days=token_days, replica=replica)
 
-    async def authenticate(self, token: bytes) -> tuple[Actor, Mapping[str, int]] | None:
+    async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:
         """Return the user whose token has this hash, and the versions of the catalogs at this moment."""
-        session = await self._tokens.session(token)
+        session = await self._tokens.session(token, ahead)
         if session is None:
             return None
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
-        return session.actor, session.catalogs
+        return Authentication(session.actor, session.catalogs, session.ahead)
 
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
@@ -67,7 +77,7 @@ class PostgresAccounts:
 
     async def find_token(self, token: bytes) -> IssuedToken | None:
         """Return the token with this hash, if it has not expired."""
-        rows = await self._pool.fetch(query("find_token"), {"hash": token, "token_days": self._token_days})
+        rows = await self._pool.fetch_again(query("find_token"), {"hash": token, "token_days": self._token_days})
         return _token_of(rows[0]) if rows else None
 
     async def list_tokens(
@@ -76,7 +86,7 @@ class PostgresAccounts:
         """Return the tokens of a user that have not expired, the newest first."""
         created_at, id_ = before or (None, None)
         params = {"user_id": user_id, "limit": limit, "before": created_at, "before_id": id_}
-        rows = await self._pool.fetch(query("list_tokens"), params | {"token_days": self._token_days})
+        rows = await self._pool.fetch_again(query("list_tokens"), params | {"token_days": self._token_days})
         return [_token_of(row) for row in rows]
 
     async def revoke_token(self, token: bytes) -> bool:

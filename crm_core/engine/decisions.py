@@ -28,7 +28,7 @@ from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventKind, differences
-from crm_core.model.recorded_changes import record_changes, with_unchanged
+from crm_core.model.recorded_changes import record_changes, with_stamps, with_unchanged
 from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import RESOURCES, Resource, referring
 from crm_core.rules import tasks_and_notes
@@ -170,7 +170,7 @@ def _next_version(before: Record | None) -> int:
 
 
 def _expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
-    known = yield Needs(records=frozenset({key})) | _catalog_needs(resource, who)
+    known = yield Needs(records=frozenset({key}), ahead=who.ahead) | _catalog_needs(resource, who)
     record = existing_record(resource, key, parent, known)
     if expected is not None and record.version not in expected:
         raise VersionConflictError(record.version)
@@ -308,19 +308,14 @@ def _changes(
         catalog = known.catalogs.get(change.key.resource, _NO_CATALOG)
         cause = _NO_CAUSE if change is main else followed
         event = event_of(who, *change[:3], definitions=catalog.definitions, cause=cause)
-        writes.append(_write(change, event))
+        old = change.before.value if change.before else None
+        new = None if change.after is None else with_stamps(change.after, event)
+        writes.append(Remove(change.key, event) if new is None else Put(change.key, new, event, change.hidden))
         if catalog.webhooks:
-            old = change.before.value if change.before else None
-            candidates = catalog.webhook_index.candidates(old if change.after is None else change.after)
-            deliveries += plan(candidates, event, old, change.after)
+            candidates = catalog.webhook_index.candidates(old if new is None else new)
+            deliveries += plan(candidates, event, old, new)
     receipt = _receipt(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
-
-
-def _write(change: _RecordChange, event: Event) -> Put | Remove:
-    if change.after is None:
-        return Remove(change.key, event)
-    return Put(change.key, change.after, event, change.hidden)
 
 
 def _receipt(who: Caller) -> ReceiptKey | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from crm_core.engine.queries import RANGES
 from crm_core.errors import Problem
 from crm_core.input.fields import Field
 from crm_core.input.readers import refuse
@@ -27,8 +28,10 @@ def filter_parameters(resource: Resource) -> Mapping[str, tuple[str, str]]:
     """Return the field and operator of every filter by a field of a resource's own, by the parameter's name."""
     named = (*resource.filters, *(name for name in resource.references if name != resource.parent))
     plain = {name: (name, resource.filters.get(name, "exact")) for name in named}
+    ranges = ((name, operator) for name in resource.ranges for operator in RANGES)
     nullable = (name for name, field in resource.fields.items() if _may_be_absent(resource, name, field))
-    return plain | {f"{name}{OPERATOR_MARK}isnull": (name, "isnull") for name in nullable}
+    marked = (*ranges, *((name, "isnull") for name in nullable))
+    return plain | {f"{name}{OPERATOR_MARK}{operator}": (name, operator) for name, operator in marked}
 
 
 def _may_be_absent(resource: Resource, name: str, field: Field) -> bool:

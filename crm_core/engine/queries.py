@@ -9,13 +9,14 @@ import attrs
 from crm_core.model.records import Key
 from crm_core.resources import Resource
 
-_RANGES: Final = ("gt", "gte", "lt", "lte")
+#: The operators that compare with one end of a range.
+RANGES: Final = ("gt", "gte", "lt", "lte")
 
 #: The operators of filters by the type of the attribute.
 OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
-    "text": ("exact", "in", "contains", *_RANGES),
-    "number": ("exact", "in", *_RANGES),
-    "date": ("exact", "in", *_RANGES),
+    "text": ("exact", "in", "contains", *RANGES),
+    "number": ("exact", "in", *RANGES),
+    "date": ("exact", "in", *RANGES),
     "boolean": ("exact",),
     "list": ("exact", "in", "contains"),
     "file": ("exact", "in", "contains"),

@@ -23,6 +23,7 @@ from crm_core.input.readers import (
     RefusedError,
     exact_number,
     read_boolean,
+    read_datetime,
     read_full_date,
     read_uuid,
     refuse,
@@ -176,7 +177,9 @@ def _read_value(field: Field, value: str) -> object:
             return read_boolean(value)
         case "text":
             return value
-        case "date" | "datetime" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
+        case "datetime":
+            return read_datetime(value)
+        case "date" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
             raise AssertionError("no list is filtered by such a field")
         case _:
             assert_never(kind)

@@ -1,22 +1,13 @@
-"""Documents as clients see them, and receipts, by which a repeated request gets the same answer (idempotency)."""
+"""Receipts, by which a repeated request gets the same answer (idempotency)."""
 
 from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from crm_core.model.accounts import Idempotency
+from crm_core.model.records import Document
 
-
-class Document(NamedTuple):
-    """A record as clients see it: JSON bytes, and the version that they show.
-
-    ``is_replayed`` says that it is the answer to an earlier request with the same idempotency key.
-    """
-
-    version: int
-    body: bytes
-    is_replayed: bool = False
-
+__all__ = ["RECEIPTS_KEPT", "Document", "Receipt", "ReceiptKey"]
 
 #: How long a receipt is kept.
 RECEIPTS_KEPT: Final = timedelta(hours=24)

@@ -54,6 +54,7 @@ class Field:
         nullable: null is accepted and may be returned.
         output_only: returned to clients, never read from a request.
         refers_to: the name of the resource that its value is an id of, or ``user``.
+        is_stamp: it is set from the event of every change, so events do not record it.
         owner: the referenced record owns this one: deleting the owner deletes this record too (decision 13).
         redact: returns a value without what is secret in it: in events, and for callers who may not change the record.
         limits: bounds, by their JSON Schema keywords.
@@ -67,6 +68,7 @@ class Field:
     nullable: bool = False
     output_only: bool = False
     refers_to: str | None = None
+    is_stamp: bool = False
     owner: bool = False
     redact: Callable[[Any], object] | None = None
     limits: Mapping[str, Any] = attrs.field(factory=dict)
@@ -318,6 +320,13 @@ def output_only(kind: FieldKind, *, options: Sequence[str] = ()) -> Any:
     """Declare a value of the given kind that only the server sets; ``options`` are the only texts that it sets."""
     limits = {"enum": list(options)} if options else {}
     return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True, limits=limits))
+
+
+def last_change(kind: FieldKind) -> Any:
+    """Declare a value that the server takes from the event of a record's last change; null where none is known."""
+    return _declare(
+        Field(kind=kind, read=readers.read_nothing, default=None, nullable=True, output_only=True, is_stamp=True)
+    )
 
 
 def _with_normal_values(sent: Mapping[str, object]) -> Mapping[str, object]:

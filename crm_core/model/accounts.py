@@ -10,6 +10,7 @@ import attrs
 from crm_core.errors import PermissionDeniedError
 from crm_core.input.texts import normal
 from crm_core.model.permissions import PERMISSIONS
+from crm_core.model.records import NOTHING_AHEAD, ReadAhead
 
 
 def normal_username(username: str) -> str:
@@ -172,6 +173,20 @@ TOKEN_DAYS: Final = 30
 SYSTEM: Final = Actor(user=User(id=0, username="system"), is_superuser=True)
 
 
+class Authentication(NamedTuple):
+    """The user of a token, and what was read together with the token, all of one moment.
+
+    Attributes:
+        actor: the user.
+        catalogs: the catalog version of every entity.
+        ahead: the record that the request is about, if the store reads it together with the token.
+    """
+
+    actor: Actor
+    catalogs: Mapping[str, int]
+    ahead: ReadAhead = NOTHING_AHEAD
+
+
 class Idempotency(NamedTuple):
     """Identifies a repeated request: the key that the client chose, and a hash of the request."""
 
@@ -189,6 +204,7 @@ class Caller:
         new_id: a source of new ids, ascending.
         request_id: the id of the request in logs and events.
         catalogs: catalog versions that were read with the credentials; others are read when needed.
+        ahead: records that were read with the credentials; others are read when needed.
         idempotency: identifies the request if it is repeated; None if the client sent no key.
     """
 
@@ -197,6 +213,7 @@ class Caller:
     new_id: Callable[[], UUID]
     request_id: str = ""
     catalogs: Mapping[str, int] = attrs.field(factory=dict)
+    ahead: ReadAhead = NOTHING_AHEAD
     idempotency: Idempotency | None = None
 
 

@@ -22,6 +22,7 @@ from crm_core.input.fields import (
     integer,
     item_id,
     items,
+    last_change,
     output_only,
     reference,
     text,
@@ -101,6 +102,8 @@ class Client:
         list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
         created_at: when the record was created.
         created_by: the id of the user who created the record.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -111,6 +114,8 @@ class Client:
     list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_image_url)
     created_at: dt.datetime = output_only("datetime")
     created_by: int | None = user(output_only=True)
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -129,6 +134,8 @@ class Service:
         list_of_notes: the notes; a list that is sent replaces the whole list.
         list_of_images: the URLs of the images; uploads add to it, and it can be sent to reorder or to drop images.
         created_at: when the record was created.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -141,6 +148,8 @@ class Service:
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
     list_of_images: tuple[str, ...] = texts(max_items=MAX_ENTRIES, max_length=2_048, read_one=read_image_url)
     created_at: dt.datetime = output_only("datetime")
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -169,12 +178,16 @@ class Pipeline:
         name: the name of the pipeline.
         description: what the pipeline is for.
         stages: the stages, sorted by ``order``; a list that is sent replaces the whole list.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
     name: str = text()
     description: str | None = text(max_length=10_000, blank=True, default="", nullable=True)
     stages: tuple[Stage, ...] = items(Stage, max_items=MAX_STAGES, name="name")
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -194,6 +207,8 @@ class Lead:
         list_of_tasks: the tasks; a list that is sent replaces the whole list.
         list_of_notes: the notes; a list that is sent replaces the whole list.
         created_at: when the record was created.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -207,6 +222,8 @@ class Lead:
     list_of_tasks: tuple[Task, ...] = items(Task, max_items=MAX_ENTRIES)
     list_of_notes: tuple[Note, ...] = items(Note, max_items=MAX_ENTRIES)
     created_at: dt.datetime = output_only("datetime")
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -221,6 +238,8 @@ class FollowUp:
         follow_up_date: when the contact took place; the time of creation if none is sent.
         comment: what was said or done.
         created_at: when the record was created.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -229,6 +248,8 @@ class FollowUp:
     follow_up_date: dt.datetime = datetime_value()
     comment: str | None = text(max_length=10_000, blank=True, default="", nullable=True)
     created_at: dt.datetime = output_only("datetime")
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -241,6 +262,8 @@ class Cohort:
         start_date: the first day.
         end_date: the last day, not before the first.
         instructor: the id of the user who teaches the cohort.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -248,6 +271,8 @@ class Cohort:
     start_date: dt.date | None = date_value()
     end_date: dt.date | None = date_value()
     instructor: int | None = user()
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -273,6 +298,8 @@ class Enrollment:
         instructor: the id of the user who teaches the pathway.
         pathway_name: the name of the educational pathway.
         teaching_assistants: the teaching assistants; a list that is sent replaces the whole list.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -280,6 +307,8 @@ class Enrollment:
     instructor: int | None = user()
     pathway_name: str = text()
     teaching_assistants: tuple[TeachingAssistant, ...] = items(TeachingAssistant, max_items=MAX_ENTRIES)
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -290,11 +319,15 @@ class EnrollmentDetail:
         id: the id of the record, which the server sets.
         enrollment: the id of the enrollment.
         student: the id of the service (student); once per enrollment.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
     enrollment: UUID = reference("enrollment", owner=True)
     student: UUID = reference("service", owner=True)
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -307,6 +340,8 @@ class TransferRequest:
         student_name: the name of the student.
         cohort_request: the name of the cohort that the student asks for.
         possible_transfer_date: the day on which the student could move.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -314,6 +349,8 @@ class TransferRequest:
     student_name: str = output_only("text")
     cohort_request: str = text()
     possible_transfer_date: dt.date | None = date_value()
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
 
 
 ATTRIBUTE_TYPES: Final = ("text", "number", "date", "boolean", "list", "file")
@@ -333,6 +370,8 @@ class Attribute:
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
         entity: the kind of record that has the attribute.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -343,3 +382,5 @@ class Attribute:
     list_values: tuple[str, ...] = texts(max_items=MAX_ENTRIES)
     is_indexed: bool = boolean(default=False)
     entity: str = output_only("text", options=get_args(EntityWithAttributes))
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")

@@ -60,7 +60,7 @@ def differences(before: object | None, after: object | None) -> Mapping[str, Map
     changes: dict[str, Mapping[str, Any]] = {}
     for name, field in fields_of(entity).items():
         old, new = getattr(before, name, None), getattr(after, name, None)
-        if before is not None and after is not None and same(old, new):
+        if before is not None and after is not None and (field.is_stamp or same(old, new)):
             continue
         if field.redact is not None:
             changes[name] = _ends(before, after, _without_secrets(field, old), _without_secrets(field, new))

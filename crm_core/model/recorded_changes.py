@@ -6,6 +6,7 @@
   where there is no definition.
 - A list whose items have distinct ids has ``added``, ``removed`` and ``changed`` items, and ``order``, the ids of all
   items, unless the order is that of the old items without the removed ones, and then the added ones.
+- When and by whom a record was changed is not recorded, as the event itself says so.
 - A secret value is recorded without what is secret in it (``Field.redact``).
 """
 
@@ -16,7 +17,7 @@ import attrs
 
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
-from crm_core.model.events import differences, same
+from crm_core.model.events import Event, differences, same
 
 _NO_VALUES: Final[Mapping[str, object]] = {}
 
@@ -34,6 +35,8 @@ def record_changes(
     fields = fields_of(type(before if after is None else after))
     changes: dict[str, object] = {}
     for name, change in differences(before, after).items():
+        if fields[name].is_stamp:
+            continue
         if fields[name].kind == "attributes":
             changes |= _attribute_changes(getattr(before, name, None), getattr(after, name, None), definitions)
         elif "added" in change:
@@ -59,6 +62,11 @@ def with_unchanged(before: Any, after: Any) -> Any:
         elif field.kind == "attributes":
             values[name] = _with_unchanged_members(old, new)
     return attrs.evolve(after, **values) if values else after
+
+
+def with_stamps(value: Any, event: Event) -> Any:
+    """Return the new value of a record with the time and the user of the event."""
+    return attrs.evolve(value, updated_at=event.at, updated_by=event.actor)
 
 
 def _with_unchanged_members(old: Mapping[str, object], new: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,6 +1,7 @@
-"""Records as stores keep them: their keys, values and versions."""
+"""Records as stores keep them, and as clients see them: their keys, values, versions and documents."""
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -21,6 +22,21 @@ class Record:
     version: int
     value: Any
 
+
+class Document(NamedTuple):
+    """A record as clients see it: JSON bytes, and the version that they show.
+
+    ``is_replayed`` says that it is the answer to an earlier request with the same idempotency key.
+    """
+
+    version: int
+    body: bytes
+    is_replayed: bool = False
+
+
+#: Records that were read ahead of the need for them, by their keys; None for those that do not exist.
+ReadAhead: TypeAlias = Mapping[Key, Document | None]
+NOTHING_AHEAD: Final[ReadAhead] = {}
 
 #: The versions that a record may have when it is changed; None for any.
 Versions: TypeAlias = frozenset[int] | None

@@ -21,7 +21,7 @@ import attrs
 
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
-from crm_core.model.records import Key, Record
+from crm_core.model.records import NOTHING_AHEAD, Key, ReadAhead, Record
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.index import WebhookIndex
 
@@ -69,6 +69,8 @@ class Needs:
         counts: how many records a search finds.
         catalogs: entities whose definitions and webhooks are needed, each with the lowest version that is fresh enough
             (the one read with the caller's credentials), or None for the current version.
+        ahead: records that were read with the caller's credentials. A store may take them in the first run of a
+            decision instead of reading them again.
     """
 
     records: frozenset[Key] = frozenset()
@@ -76,6 +78,7 @@ class Needs:
     children: frozenset[Search] = frozenset()
     counts: frozenset[Search] = frozenset()
     catalogs: Mapping[str, int | None] = attrs.field(factory=dict)
+    ahead: ReadAhead = NOTHING_AHEAD
 
     def __or__(self, other: "Needs") -> "Needs":
         """Return both needs as one."""
@@ -85,6 +88,7 @@ class Needs:
             children=self.children | other.children,
             counts=self.counts | other.counts,
             catalogs={**self.catalogs, **other.catalogs},
+            ahead={**self.ahead, **other.ahead},
         )
 
     @classmethod
@@ -97,6 +101,7 @@ class Needs:
             children=frozenset(chain.from_iterable(needs.children for needs in each)),
             counts=frozenset(chain.from_iterable(needs.counts for needs in each)),
             catalogs=dict(chain.from_iterable(needs.catalogs.items() for needs in each)),
+            ahead=dict(chain.from_iterable(needs.ahead.items() for needs in each)),
         )
 
     def __bool__(self) -> bool:
@@ -132,6 +137,7 @@ class Known:
             children=frozenset(search for search in needs.children if search not in self.children),
             counts=frozenset(search for search in needs.counts if search not in self.counts),
             catalogs={name: version for name, version in needs.catalogs.items() if name not in self.catalogs},
+            ahead=needs.ahead,
         )
 
     def exists(self, key: Key) -> bool:

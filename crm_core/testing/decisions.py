@@ -117,6 +117,18 @@ class DecisionFacts(Facts):
         assert await scene.version(CLIENTS, id_) == 3
 
     @fact
+    async def test_a_change_of_what_was_read_before_another_change_keeps_both(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="old", list_of_tasks=[{"task": "old"}])
+        key = Key("client", id_)
+        who = attrs.evolve(scene.who, ahead={key: await scene.db.get(key)})
+        await scene.patch(CLIENTS, id_, name="new")
+        await records.patch(scene.db, who, CLIENTS, id_, {"list_of_tasks": [{"task": "new"}]})
+
+        value = await scene.value(CLIENTS, id_)
+        assert (value.name, [task.task for task in value.list_of_tasks]) == ("new", ["new"])
+        assert await scene.version(CLIENTS, id_) == 3
+
+    @fact
     async def test_references_tell_whether_records_and_users_exist(self, scene: Scene) -> None:
         client = Key("client", await scene.create(CLIENTS, name="a"))
         missing = {Key("client", new_id()), Key("lead", client.id), *_NO_USERS}

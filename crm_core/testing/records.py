@@ -17,10 +17,11 @@ from crm_core.errors import NotFoundError
 from crm_core.input.readers import iso, parse_decimal
 from crm_core.input.texts import normal
 from crm_core.model.plain_values import parse_json
-from crm_core.model.records import Key
+from crm_core.model.records import Document, Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.testing.strategies import near_equal
+from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
 #: Texts that stores, drivers and query languages are prone to misread.
@@ -83,6 +84,16 @@ class RecordFacts(Facts):
         for name in RESOURCES:
             assert await scene.db.get(Key(name, new_id())) is None
             assert await scene.record(RESOURCES[name], new_id()) is None
+
+    @fact
+    async def test_a_record_that_came_with_the_credentials_is_not_read_again(self, scene: Scene) -> None:
+        id_ = await scene.create(CLIENTS, name="Old")
+        ahead = Document(version=7, body=b"read ahead")
+        who = attrs.evolve(scene.who, ahead={Key("client", id_): ahead})
+
+        assert await records.get(scene.db, who, CLIENTS, id_) == ahead
+        with pytest.raises(NotFoundError):
+            await records.get(scene.db, attrs.evolve(who, ahead={Key("client", id_): None}), CLIENTS, id_)
 
     @fact
     async def test_each_change_adds_one_to_the_version(self, scene: Scene) -> None:

@@ -17,6 +17,7 @@ from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, NewToken, User, require
 from crm_core.model.permissions import PERMISSIONS, permission
+from crm_core.model.records import Key
 from crm_core.ports import Accounts, Passwords
 from crm_core.rules.accounts import MAX_NAME, MAX_PASSWORD
 from crm_core.rules.login_throttle import (
@@ -41,13 +42,19 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def authenticate(accounts: Accounts, token: str, *, request_id: str = "") -> Caller:
-    """Return the caller with this token and their current permissions. Raises NotAuthenticatedError."""
-    session = await accounts.authenticate(hash_token(token)) if token.isascii() else None
-    if session is None:
+async def authenticate(accounts: Accounts, token: str, *, request_id: str = "", ahead: Key | None = None) -> Caller:
+    """Return the caller with this token and their current permissions. Raises NotAuthenticatedError.
+
+    Args:
+        accounts: where tokens are stored.
+        token: the token that was sent.
+        request_id: the id of the request in logs and events.
+        ahead: the record that the request is about; the store may read it together with the token.
+    """
+    known = await accounts.authenticate(hash_token(token), ahead=ahead) if token.isascii() else None
+    if known is None:
         raise NotAuthenticatedError("Invalid token.")
-    actor, catalogs = session
-    return caller(actor, request_id=request_id, catalogs=catalogs)
+    return caller(known.actor, request_id=request_id, catalogs=known.catalogs, ahead=known.ahead)
 
 
 async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = False) -> str:

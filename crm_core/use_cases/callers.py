@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from crm_core.model.accounts import Actor, Caller
+from crm_core.model.records import NOTHING_AHEAD, ReadAhead
 
 _COUNTER_BITS = 42
 _RANDOM_BITS = 32
@@ -40,15 +41,29 @@ class _AscendingIds:
 new_id = _AscendingIds()
 
 
-def caller(actor: Actor, *, request_id: str = "", catalogs: Mapping[str, int] | None = None) -> Caller:
+def caller(
+    actor: Actor,
+    *,
+    request_id: str = "",
+    catalogs: Mapping[str, int] | None = None,
+    ahead: ReadAhead = NOTHING_AHEAD,
+) -> Caller:
     """Return a caller with the current time and a source of ids.
 
     Args:
         actor: the user who acts.
         request_id: the id of the request in logs and events.
         catalogs: catalog versions that were read together with the credentials, by entity.
+        ahead: records that were read together with the credentials.
     """
-    return Caller(actor=actor, now=datetime.now(UTC), new_id=new_id, request_id=request_id, catalogs=catalogs or {})
+    return Caller(
+        actor=actor,
+        now=datetime.now(UTC),
+        new_id=new_id,
+        request_id=request_id,
+        catalogs=catalogs or {},
+        ahead=ahead,
+    )
 
 
 def new_secret() -> str:

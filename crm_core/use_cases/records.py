@@ -30,7 +30,7 @@ from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.plain_values import has_secrets, redacted
-from crm_core.model.records import Key, Versions
+from crm_core.model.records import NOTHING_AHEAD, Key, ReadAhead, Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Needs, catalog_of
@@ -75,18 +75,24 @@ async def find(
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """Return one record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
-    document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id)
+    document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id, ahead=who.ahead)
     if _hides(who, resource):
         return Document(document.version, redacted(resource.entity, document.body))
     return document
 
 
 async def look_up(
-    db: Database, resource: Resource, id_: UUID, *, parent: object = None, reader: int | None = None
+    db: Database,
+    resource: Resource,
+    id_: UUID,
+    *,
+    parent: object = None,
+    reader: int | None = None,
+    ahead: ReadAhead = NOTHING_AHEAD,
 ) -> Document:
     """Return one record, for callers whose permission was already checked. Raises NotFoundError."""
     key = decisions.key_of(resource, id_)
-    document = await db.get(key, reader=reader)
+    document = ahead[key] if key in ahead else await db.get(key, reader=reader)
     if document is None:
         raise NotFoundError
     if parent is not None:

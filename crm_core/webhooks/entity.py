@@ -1,5 +1,6 @@
 """The fields of webhooks and their conditions, and the models that webhooks can watch."""
 
+import datetime as dt
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, get_args
@@ -13,6 +14,7 @@ from crm_core.input.fields import (
     identity,
     items,
     json_value,
+    last_change,
     mapping,
     output_only,
     text,
@@ -72,6 +74,8 @@ class Webhook:
         events: the changes that it is called for; all of them unless some are sent.
         disabled_reason: why the server disabled it; null if it did not.
         created_by: the id of the user who created it.
+        updated_at: when the record was last changed, also together with another record.
+        updated_by: the id of the user who changed it last; null for the system.
     """
 
     id: UUID = identity()
@@ -86,3 +90,5 @@ class Webhook:
     events: tuple[str, ...] = texts(max_items=len(_EVENT_KINDS), options=_EVENT_KINDS)
     disabled_reason: str | None = output_only("text")
     created_by: int | None = user(output_only=True)
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")

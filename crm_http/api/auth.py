@@ -12,7 +12,9 @@ import attrs
 from litestar.connection import ASGIConnection
 
 from crm_core.errors import NotAuthenticatedError, PermissionDeniedError
+from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.accounts import Caller, require
+from crm_core.model.records import Key
 from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.errors import RequestError
@@ -37,6 +39,8 @@ class Access(enum.Enum):
 
 #: The key of a route's option with what each method needs: a permission, or an ``Access``.
 PERMISSION: Final = "permission"
+#: The key of a route's option with the resource whose record each method reads first, where it does.
+READ_AHEAD: Final = "read_ahead"
 
 
 def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
@@ -56,7 +60,9 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
             return
         state = connection.scope["state"]
         token = read_token(header)
-        state["who"] = who = await use_cases.authenticate(accounts, token, request_id=state.get("request_id", ""))
+        state["who"] = who = await use_cases.authenticate(
+            accounts, token, request_id=state.get("request_id", ""), ahead=_record_of(connection)
+        )
         state["share"].belongs_to(who.actor.user.id)
         if isinstance(needed, str):
             require(who.actor, needed)
@@ -64,6 +70,15 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
             raise PermissionDeniedError
 
     return authorize
+
+
+def _record_of(connection: Connection) -> Key | None:
+    """Return the key of the record that the path names, for methods that begin with reading it."""
+    resource = connection.route_handler.opt.get(READ_AHEAD, {}).get(connection.scope.get("method"))
+    try:
+        return Key(resource, read_uuid(connection.path_params["id"])) if resource else None
+    except RefusedError:
+        return None
 
 
 def caller(connection: Connection) -> Caller:

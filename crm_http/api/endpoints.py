@@ -62,6 +62,7 @@ class Endpoint:
         request_example: the example of the body in the documentation.
         working_example: an example of the body that succeeds as it stands; None where the documentation's does.
         response_example: an example of the first reply.
+        reads_first: the resource of the record that the ``id`` in the path names, if the handler reads that first.
         is_deprecated: there is another path, which clients should take.
     """
 
@@ -83,6 +84,7 @@ class Endpoint:
     request_example: Example | None = attrs.field(default=None, kw_only=True)
     working_example: object = attrs.field(default=None, kw_only=True)
     response_example: Example | None = attrs.field(default=None, kw_only=True)
+    reads_first: Resource | None = attrs.field(default=None, kw_only=True)
     is_deprecated: bool = attrs.field(default=False, kw_only=True)
 
     @property

@@ -5,6 +5,7 @@ The framework's own decoding answers some bad input with 500, so bodies are deco
 """
 
 import asyncio
+import codecs
 import hashlib
 import json
 import re
@@ -51,18 +52,6 @@ _decoder: Final = msgspec.json.Decoder(float_hook=parse_decimal)
 def header(request: AnyRequest, name: bytes) -> str:
     """Return the value of a header by its lower-case name; several are joined by commas, none is empty."""
     return ",".join([value.decode("latin-1") for key, value in request.scope["headers"] if key == name])
-
-
-def root_path(request: AnyRequest) -> str:
-    """Return the path below which the app is served, such as ``/crm``; empty for the root of its host."""
-    path = request.scope["state"]["root_path"]
-    assert isinstance(path, str)  # noqa: S101  # the middleware put it there
-    return path
-
-
-def site_url(request: AnyRequest) -> str:
-    """Return the URL of the app, as the client knows it, without a slash at the end."""
-    return f"{request.scope['state']['scheme']}://{request.url.netloc}{root_path(request)}"
 
 
 def media_type(request: AnyRequest) -> str:
@@ -254,6 +243,8 @@ def _parse_error(reason: str) -> RequestError:
 
 def _reason(body: bytes) -> str:
     """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
+    if body.startswith(codecs.BOM_UTF8):  # Python's words explain how to read it in Python
+        return "The body begins with a byte order mark, which JSON must not have (RFC 8259, 8.1)"
     if len(body) > MAX_BODY:  # that parser would stop all other threads
         return "The body cannot be read"
     try:

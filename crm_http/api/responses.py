@@ -9,7 +9,8 @@ from litestar.response.base import ASGIResponse
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import json_text, plain
 from crm_http.api.preconditions import version_tag
-from crm_http.api.requests import JSON, AnyRequest, root_path
+from crm_http.api.requests import JSON, AnyRequest
+from crm_http.site import root_path
 
 
 def json_response(
@@ -28,6 +29,11 @@ def record_response(
     if document.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
+
+
+def created_response(request: AnyRequest, document: Document, path: str) -> ASGIResponse:
+    """Return a new record with its path."""
+    return record_response(document, HTTPStatus.CREATED, {"Location": f"{root_path(request)}{path}/"})
 
 
 def link_to_next(request: AnyRequest, path: str, params: Mapping[str, str], cursor: str | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from litestar.types import Method
 from crm_core.errors import InvalidError, NotFoundError, Problem
 from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.permissions import permission
-from crm_http.api.auth import PERMISSION, Access
+from crm_http.api.auth import PERMISSION, READ_AHEAD, Access
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.errors import RequestError, method_not_allowed
 from crm_http.api.requests import MAX_BODY, AnyRequest, accepts_json, is_strict, read_query
@@ -53,12 +53,17 @@ def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
     methods = {
         endpoint.method: (endpoint.handler, endpoint.serves_json, endpoint.query is not None) for endpoint in endpoints
     }
+    ahead = {endpoint.method: endpoint.reads_first.name for endpoint in endpoints if endpoint.reads_first}
     allowed = ", ".join([*(m for m in METHODS if m in methods), *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
     @route(
         re.sub(r"{(\w+)}", r"{\1:str}", path),
         http_method=[*METHODS, "OPTIONS"],
-        opt={PERMISSION: {"OPTIONS": Access.AUTHENTICATED, **endpoints[0].access}, ENDPOINTS: tuple(endpoints)},
+        opt={
+            PERMISSION: {"OPTIONS": Access.AUTHENTICATED, **endpoints[0].access},
+            READ_AHEAD: ahead,
+            ENDPOINTS: tuple(endpoints),
+        },
         status_code=HTTPStatus.OK,  # unused, but the framework requires a status that allows a body
         request_max_body_size=next((endpoint.max_body for endpoint in endpoints if endpoint.max_body), MAX_BODY),
     )

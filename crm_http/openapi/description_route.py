@@ -14,10 +14,11 @@ from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_http.api.auth import Access, possible_caller
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.requests import AnyRequest, root_path
+from crm_http.api.requests import AnyRequest
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody
 from crm_http.openapi.document import describe, with_attributes
+from crm_http.site import root_path
 
 
 def description_endpoint(db: Database, endpoints: Sequence[Endpoint]) -> Endpoint:

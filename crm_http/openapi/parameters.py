@@ -94,12 +94,22 @@ def _list_parameters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, st
     yield from _PAGING.items()
 
 
+_COMPARISONS: Final[Mapping[str, str]] = {
+    "gt": "after",
+    "gte": "at or after",
+    "lt": "before",
+    "lte": "at or before",
+}
+
+
 def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
     """Return the schema and the description of a filter."""
     if operator == "contains":
         return _TEXT, f"Only those whose `{name}` contains this text; case and accents are ignored."
     if operator == "isnull":
         return {"type": "boolean"}, f"Only those without `{name}`, or with `false` those that have one."
+    if operator in _COMPARISONS:
+        return _exact(field), f"Only those whose `{name}` is {_COMPARISONS[operator]} this."
     return _exact(field), f"Only those with this `{name}`."
 
 
@@ -109,4 +119,6 @@ def _exact(field: Field) -> Schema:
         return {"type": "string", "enum": field.limits["enum"]}
     if field.kind == "integer":
         return {"type": "integer", "minimum": -(10**18) + 1, "maximum": 10**18 - 1}
-    return {"uuid": _ID, "boolean": {"type": "boolean"}}.get(field.kind, _TEXT)
+    return {"uuid": _ID, "boolean": {"type": "boolean"}, "datetime": _TEXT | {"format": "date-time"}}.get(
+        field.kind, _TEXT
+    )

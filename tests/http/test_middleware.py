@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
+from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS
 from crm_http.middleware import AbandonedError, Limits, RequestMiddleware, RequestObserver
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
@@ -53,6 +54,7 @@ async def ask(
     path: str = "/api/clients/7/",
     method: str = "GET",
     body: Callable[[], Awaitable[Message]] | None = None,
+    client: str = "",
 ) -> tuple[int, Mapping[bytes, bytes], bytes]:
     """Send a request straight to the middleware; gives the status, the headers and the body."""
     messages: list[Any] = []
@@ -64,6 +66,8 @@ async def ask(
         messages.append(message)
 
     scope: Any = {"type": "http", "method": method, "path": path, "query_string": CANARY.encode(), "headers": []}
+    if client:
+        scope["client"] = (client, 1)
     await middleware(scope, receive, send)
     start, *pieces = messages
     return start["status"], dict(start["headers"]), b"".join(piece["body"] for piece in pieces)
@@ -188,6 +192,25 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
         assert "builtins.ValueError" in line
         assert "fail_midway" in line
         assert CANARY not in line
+
+
+async def answer_all_but_posts(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["method"] == "POST":
+        raise ConnectionError("the client went away")
+    await answer(scope, receive, send)
+
+
+def test_requests_that_ended_without_an_answer_keep_nobody_waiting() -> None:
+    async def run() -> None:
+        middleware = RequestMiddleware(answer_all_but_posts)
+        for _ in range(MAX_RUNNING_BESIDE_OTHERS):
+            with pytest.raises(AbandonedError):
+                await ask(middleware, method="POST", client="10.0.0.1")
+
+        assert (await ask(middleware, client="10.0.0.2"))[0] == 200
+        assert (await ask(middleware, client="10.0.0.1"))[0] == 200
+
+    asyncio.run(asyncio.wait_for(run(), 10))
 
 
 def test_no_value_makes_a_line_of_its_own() -> None:

@@ -164,7 +164,7 @@ def test_who_created_a_webhook_is_shown_and_stays(api: Api, wanda: Api) -> None:
     hook = wanda.make("/api/webhooks/", name="w", model="Lead", url="https://a.example/", created_by=1)
     place = f"/api/webhooks/{hook['id']}/"
 
-    assert list(hook)[-3:] == ["disabled_reason", "created_by", "secret"]
+    assert list(hook)[-5:] == ["disabled_reason", "created_by", "updated_at", "updated_by", "secret"]
     assert isinstance(hook["created_by"], int)
     changed = api.patch(place, {"name": "x", "created_by": None}).json()
     assert changed["created_by"] == hook["created_by"]

@@ -125,13 +125,14 @@ class PostgresDatabase:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
         decision = await start(decide)
-        async with self._locks.acquire(decision.needs.records):
-            return await self._change(decide, decision, last)
+        async with self._locks.acquire(decision.needs.records) as has_waited:
+            return await self._change(decide, decision, last, use_ahead=not has_waited)
 
-    async def _change(self, decide: Decide, decision: Decision, last: float) -> Document | None:
-        seen = Known()
+    async def _change(self, decide: Decide, decision: Decision, last: float, *, use_ahead: bool) -> Document | None:
+        seen, size = Known(), size_of(decide)
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
-            await complete(self._reader, decision, size=size_of(decide), refresh=round_ > 0)
+            is_again = round_ > 0
+            await complete(self._reader, decision, size=size, refresh=is_again, use_ahead=use_ahead and not is_again)
             if decision.needs:  # for children, which are read under locks only
                 break
             groups = groups_of(decision.changes)

@@ -23,16 +23,20 @@ class KeyedLocks:
         self._queues: dict[Key, _Queue] = {}
 
     @asynccontextmanager
-    async def acquire(self, keys: Iterable[Key]) -> AsyncIterator[None]:
+    async def acquire(self, keys: Iterable[Key]) -> AsyncIterator[bool]:
         """Hold the locks of all records named; always taken in one order, so that no two changes block each other.
+
+        Yields whether another change held one of them: then what was read before is out of date.
 
         Raises UnavailableError if it takes too long, or if the previous change waited too long for the database: the
         changes behind it would wait for the same.
         """
+        has_waited = False
         async with AsyncExitStack() as stack:
             for key in sorted(keys, key=str):
+                has_waited |= key in self._queues
                 await stack.enter_async_context(self._hold(key))
-            yield
+            yield has_waited
 
     @asynccontextmanager
     async def _hold(self, key: Key) -> AsyncIterator[None]:

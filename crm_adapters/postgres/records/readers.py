@@ -17,7 +17,7 @@ from crm_adapters.postgres.records.searches import children as search_children
 from crm_adapters.postgres.records.searches import counts as search_counts
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.decision_runs import Decide, Decision, size_of
-from crm_core.model.records import Key, Record
+from crm_core.model.records import NOTHING_AHEAD, Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 
@@ -63,7 +63,7 @@ class Reader(Protocol):
 async def read(reader: Reader, needs: Needs) -> Known:
     """Return everything that is needed; records come first, so that a locking reader holds them before children."""
     return Known(
-        records=await reader.records(needs.records) if needs.records else {},
+        records=await _records(reader, needs) if needs.records else {},
         references=await reader.existing(needs.references) if needs.references else {},
         children=await reader.children(needs.children) if needs.children else {},
         counts=await reader.counts(needs.counts) if needs.counts else {},
@@ -71,18 +71,31 @@ async def read(reader: Reader, needs: Needs) -> Known:
     )
 
 
-async def complete(reader: Reader, decision: Decision, *, size: int = 1, refresh: bool = False) -> None:
+async def _records(reader: Reader, needs: Needs) -> Mapping[Key, Record | None]:
+    """Return the records: those that were read ahead, and the others, or all of them if they must be locked."""
+    ahead = {} if reader.holds_children else {key: needs.ahead[key] for key in needs.records & needs.ahead.keys()}
+    missing = needs.records - ahead.keys()
+    read_ = await reader.records(missing) if missing else {}
+    return {**read_, **{key: document and _record(key, *document[:2]) for key, document in ahead.items()}}
+
+
+async def complete(
+    reader: Reader, decision: Decision, *, size: int = 1, refresh: bool = False, use_ahead: bool = True
+) -> None:
     """Read what a decision needs until it is complete, or until it needs children that this reader cannot lock.
 
     Args:
-        reader: reads.
-        decision: the run of the decision.
+        reader: reads what is needed.
+        decision: is sent what was read.
         size: how many decisions it is made of.
-        refresh: the current catalogs are read, whatever versions were seen before.
+        refresh: read the current catalogs, whatever versions were seen before.
+        use_ahead: take the records that were read ahead instead of reading them again.
     """
     while (needs := decision.needs) and (reader.holds_children or not needs.children):
         if refresh:
             needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
+        if not use_ahead:
+            needs = evolve(needs, ahead=NOTHING_AHEAD)
         await _send(decision, await read(reader, needs), size)
 
 
@@ -103,7 +116,11 @@ async def _send(decision: Decision, known: Known, size: int) -> None:
 def record_of(resource: str, row: Row) -> Record:
     """Return a record from a row of id, version and document."""
     id_, version, document = row
-    return Record(Key(resource, id_), version, json_documents.decode(resource, document))
+    return _record(Key(resource, id_), version, document)
+
+
+def _record(key: Key, version: int, document: bytes) -> Record:
+    return Record(key, version, json_documents.decode(key.resource, document))
 
 
 class Lookups:

@@ -123,7 +123,7 @@ def _cursor_values(query: Query, after: Cursor) -> Sequence[sql.Composable]:
 def _conditions(query: Query, params: dict[str, object]) -> Iterable[sql.Composable]:
     for index, each in enumerate(query.filters):
         bind = _Binder(params, f"filter_{index}")
-        yield _attribute_condition(each, bind) if each.is_attribute else _condition(each, bind)
+        yield _attribute_condition(each, bind) if each.is_attribute else _condition(query.resource, each, bind)
     if query.terms and not query.resource.search:
         yield sql.SQL("false")  # there is nothing to search
         return
@@ -143,12 +143,16 @@ class _Binder:
         return sql.Placeholder(name)
 
 
-def _condition(each: Filter, bind: _Binder) -> sql.Composable:
+def _condition(resource: Resource, each: Filter, bind: _Binder) -> sql.Composable:
     column = sql.Identifier(each.field)
     if each.operator == "isnull":
         return sql.SQL("{} is null" if each.value else "{} is not null").format(column)
     if each.operator == "contains":
         return _contains(_folded(each.field), each.value, bind)
+    if each.operator in _RANGES:
+        [place] = ordering_expressions(resource, each.field)  # which has the index
+        sign = sql.SQL(_RANGES[each.operator])
+        return sql.SQL("({} {} {} and {} is not null)").format(place, sign, bind(each.value), column)
     return sql.SQL("{} = {}").format(column, bind(each.value))
 
 

@@ -86,6 +86,14 @@ def authenticate(*, with_written: bool) -> bytes:
 
 
 @cache
+def authenticate_ahead(table: str) -> bytes:
+    """Return the statement that reads tokens and records of a table."""
+    records = sql.SQL(QUERIES["read_records"]).format(table=sql.Identifier(table))
+    tokens = sql.SQL(QUERIES["authenticate"]).format(written=sql.SQL("0"))
+    return sql.SQL(QUERIES["authenticate_ahead"]).format(authenticate=tokens, read_records=records).as_bytes()
+
+
+@cache
 def log(state: str | None) -> bytes:
     """Return the statement that lists deliveries, of one state or all.
 

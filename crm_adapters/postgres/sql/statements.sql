@@ -176,6 +176,10 @@ select token.hash, user_id, directory.version, {written}, token.permissions, las
 from token, directory
 where token.hash = any((select %(hashes)b::bytea[])::bytea[]) and last_used_at > now() - make_interval(days => %(token_days)s)
 
+-- name: authenticate_ahead
+-- The same, with records by id, in the same snapshot. A row has either a token or a record.
+select * from ({authenticate}) as tokens full join ({read_records}) as records on false
+
 -- name: sessions
 -- Users with their permissions, the versions of the catalogs and the version of the directory, in one snapshot.
 select

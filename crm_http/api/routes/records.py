@@ -22,18 +22,8 @@ from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, expected_versions, is_known, version_tag
-from crm_http.api.requests import (
-    JSON,
-    MERGE_PATCH,
-    AnyRequest,
-    header,
-    is_strict,
-    media_type,
-    read_json,
-    read_query,
-    root_path,
-)
-from crm_http.api.responses import link_to_next, record_response
+from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
+from crm_http.api.responses import created_response, link_to_next, record_response
 from crm_http.api.routing import path_id, rights
 from crm_http.fairness import Share
 from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
@@ -101,8 +91,7 @@ class RecordRoutes:
             self.db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         document = await self.shown_once(id_, document)
-        place = root_path(request) + self._below(self.place, parent)
-        return record_response(document, HTTPStatus.CREATED, {"Location": f"{place}/{id_}/"})
+        return created_response(request, document, f"{self._below(self.place, parent)}/{id_}")
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """Answer with one record, or with 304 if the client has this version of it."""
@@ -159,6 +148,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
     changes: dict[str, Any] = {
         "headers": ("If-Match", "Idempotency-Key"),
         "replies": {200: updated},
+        "reads_first": resource,
     }
 
     def declare(operation: str, method: Method, path: str, handler: Handler, **declared: Any) -> Endpoint:
@@ -196,6 +186,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             summary=f"Retrieve {article} {one}",
             description="Its version is in the `ETag` header.",
             headers=("If-None-Match",),
+            reads_first=resource,
             replies={200: Reply(f"The {one}.", entity, headers=("ETag",)), 304: UNCHANGED},
         ),
         declare(

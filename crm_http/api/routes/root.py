@@ -8,9 +8,10 @@ from litestar.response.base import ASGIResponse
 from crm_core.resources import Resource
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.requests import AnyRequest, root_path, site_url
+from crm_http.api.requests import AnyRequest
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody
+from crm_http.site import root_path, site_url
 
 _DOCS = "/docs/"
 

@@ -80,6 +80,7 @@ def task_and_note_endpoints(resource: Resource, db: Database) -> Iterator[Endpoi
             *("POST", f"/api/{resource.path}/{{id}}/{name}", _handler(resource, db, read, described.status)),
             access=rights(resource.model_name, POST="change"),
             id=f"{resource.path}_{name.replace('-', '_')}",
+            reads_first=resource,
             tag=tag_of(resource),
             summary=f"{described.summary} of a {resource.label[0]}",
             description=described.description,

@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
@@ -89,8 +90,13 @@ class AttributeFilters(TypedDict, total=False):
     name: str
     type: Literal["text", "number", "date", "boolean", "list", "file"]
     is_required: bool
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
+    updated_at__isnull: bool
     search: str
-    ordering: Literal["name", "-name", "label", "-label"]
+    ordering: Literal["name", "-name", "label", "-label", "updated_at", "-updated_at"]
 
 
 class AttributeOperations(RecordOperationsWithBulk[D_co, Attribute]):

@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -86,11 +87,16 @@ class ClientFilters(TypedDict, total=False):
 
     name: str
     created_by: int
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     created_at__isnull: bool
     created_by__isnull: bool
+    updated_at__isnull: bool
     attributes: Mapping[str, FilterValue]
     search: str
-    ordering: Literal["name", "-name", "created_at", "-created_at"]
+    ordering: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
 class ClientOperations(RecordOperationsWithImages[D_co, Client]):

@@ -76,11 +76,18 @@ class CohortFilters(TypedDict, total=False):
 
     name_cohort: str
     instructor: int
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     start_date__isnull: bool
     end_date__isnull: bool
     instructor__isnull: bool
+    updated_at__isnull: bool
     search: str
-    ordering: Literal["name_cohort", "-name_cohort", "start_date", "-start_date", "end_date", "-end_date"]
+    ordering: Literal[
+        "name_cohort", "-name_cohort", "start_date", "-start_date", "end_date", "-end_date", "updated_at", "-updated_at"
+    ]
 
 
 class CohortOperations(RecordOperationsWithBulk[D_co, Cohort]):

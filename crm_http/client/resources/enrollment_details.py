@@ -3,7 +3,8 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
-from typing import Required, TypedDict, Unpack
+import datetime as dt
+from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import EnrollmentDetail
@@ -61,9 +62,15 @@ class EnrollmentDetailFilters(TypedDict, total=False):
 
     enrollment: UUID | str
     student: UUID | str
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     enrollment__isnull: bool
     student__isnull: bool
+    updated_at__isnull: bool
     search: str
+    ordering: Literal["updated_at", "-updated_at"]
 
 
 class EnrollmentDetailOperations(RecordOperationsWithBulk[D_co, EnrollmentDetail]):

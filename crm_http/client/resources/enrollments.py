@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -78,10 +79,15 @@ class EnrollmentFilters(TypedDict, total=False):
     pathway_name: str
     cohort: UUID | str
     instructor: int
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     cohort__isnull: bool
     instructor__isnull: bool
+    updated_at__isnull: bool
     search: str
-    ordering: Literal["pathway_name", "-pathway_name"]
+    ordering: Literal["pathway_name", "-pathway_name", "updated_at", "-updated_at"]
 
 
 class EnrollmentOperations(RecordOperationsWithBulk[D_co, Enrollment]):

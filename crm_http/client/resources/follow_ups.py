@@ -71,11 +71,16 @@ class FollowUpFilters(TypedDict, total=False):
         ordering: the order; without it newest first.
     """
 
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     follow_up_date__isnull: bool
     created_at__isnull: bool
+    updated_at__isnull: bool
     attributes: Mapping[str, FilterValue]
     search: str
-    ordering: Literal["follow_up_date", "-follow_up_date", "created_at", "-created_at"]
+    ordering: Literal["follow_up_date", "-follow_up_date", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
 class FollowUpOperations(RecordOperationsWithBulk[D_co, FollowUp]):

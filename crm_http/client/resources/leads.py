@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -119,14 +120,19 @@ class LeadFilters(TypedDict, total=False):
     responsible: int
     pipeline: UUID | str
     possible_client: UUID | str
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     responsible__isnull: bool
     pipeline__isnull: bool
     possible_client__isnull: bool
     stage__isnull: bool
     created_at__isnull: bool
+    updated_at__isnull: bool
     attributes: Mapping[str, FilterValue]
     search: str
-    ordering: Literal["name", "-name", "created_at", "-created_at"]
+    ordering: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
 class LeadOperations(RecordOperationsWithTasks[D_co, Lead]):

@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -66,8 +67,13 @@ class PipelineFilters(TypedDict, total=False):
     """
 
     name: str
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
+    updated_at__isnull: bool
     search: str
-    ordering: Literal["name", "-name"]
+    ordering: Literal["name", "-name", "updated_at", "-updated_at"]
 
 
 class PipelineOperations(RecordOperationsWithBulk[D_co, Pipeline]):

@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -110,13 +111,18 @@ class ServiceFilters(TypedDict, total=False):
     client: UUID | str
     actual_cohort: UUID | str
     origin_cohort: UUID | str
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     client__isnull: bool
     actual_cohort__isnull: bool
     origin_cohort__isnull: bool
     created_at__isnull: bool
+    updated_at__isnull: bool
     attributes: Mapping[str, FilterValue]
     search: str
-    ordering: Literal["name", "-name", "created_at", "-created_at"]
+    ordering: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
 class ServiceOperations(RecordOperationsWithImages[D_co, Service]):

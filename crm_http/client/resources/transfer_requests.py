@@ -70,8 +70,13 @@ class TransferRequestFilters(TypedDict, total=False):
 
     student_name: str
     student: UUID | str
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     student__isnull: bool
     possible_transfer_date__isnull: bool
+    updated_at__isnull: bool
     search: str
     ordering: Literal[
         "student_name",
@@ -80,6 +85,8 @@ class TransferRequestFilters(TypedDict, total=False):
         "-cohort_request",
         "possible_transfer_date",
         "-possible_transfer_date",
+        "updated_at",
+        "-updated_at",
     ]
 
 

@@ -3,6 +3,7 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict, Unpack
 from uuid import UUID
@@ -112,9 +113,14 @@ class WebhookFilters(TypedDict, total=False):
     model: Literal["Lead", "Client", "Service", "FollowUp"]
     is_active: bool
     created_by: int
+    updated_at__gt: dt.datetime | str
+    updated_at__gte: dt.datetime | str
+    updated_at__lt: dt.datetime | str
+    updated_at__lte: dt.datetime | str
     created_by__isnull: bool
+    updated_at__isnull: bool
     search: str
-    ordering: Literal["name", "-name"]
+    ordering: Literal["name", "-name", "updated_at", "-updated_at"]
 
 
 class WebhookRecordOperations(RecordOperations[D_co, WebhookWithSecret]):

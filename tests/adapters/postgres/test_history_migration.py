@@ -8,8 +8,9 @@ from typing import Any, Final
 import psycopg
 import pytest
 
+from crm_adapters import json_documents
 from crm_adapters.postgres.sql.migrations import migrate
-from tests.adapters.postgres.test_texts_migration import release_0_1_0, uid
+from tests.adapters.postgres.test_texts_migration import client, put, release_0_1_0, shown, uid
 
 _INSERT: Final = """
 insert into event (resource, record, version, kind, actor_name, request_id, at, changes)
@@ -83,3 +84,22 @@ def test_what_was_deleted_with_its_owner_names_it_as_its_cause(url: str) -> None
 
     assert caused == {"resource": "service", "record": uid(9), "version": 4}
     assert (other, parent) == (None, None)
+
+
+def test_a_record_was_last_changed_at_its_latest_event_or_else_when_it_was_created(url: str) -> None:
+    put(url, "client", client(1), client(2, created_at="2024-02-29T23:59:59.000100Z"))
+    put(url, "cohort", {"id": uid(3), "name_cohort": "c", "start_date": None, "end_date": None, "instructor": None})
+    happened(url, ("client", 1, 1, "created", {}), ("client", 1, 2, "updated", {}))
+    with psycopg.connect(url) as connection:
+        connection.execute("update event set at = '2026-01-31 10:00:00.5+01', actor = 1 where version = 2")
+    asyncio.run(migrate(url))
+    clients, cohorts = shown(url, "client"), shown(url, "cohort")
+
+    assert clients[uid(1)] == (4, client(1, updated_at="2026-01-31T09:00:00.500000Z", updated_by=1))
+    assert list(clients[uid(1)][1])[-3:] == ["created_by", "updated_at", "updated_by"]
+    assert clients[uid(2)][1]["updated_at"] == clients[uid(2)][1]["created_at"]
+    assert clients[uid(2)][1]["updated_by"] is None
+    assert (cohorts[uid(3)][1]["updated_at"], cohorts[uid(3)][1]["updated_by"]) == (None, None)
+    for id_, (_, document) in clients.items():
+        text = json.dumps(document, separators=(",", ":"))
+        assert json_documents.encode(json_documents.decode("client", text.encode())).decode() == text, id_

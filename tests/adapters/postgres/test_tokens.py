@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -12,11 +13,12 @@ from psycopg import sql
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Params, Row
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.records.replica import Replica
 from crm_core.errors import NotAuthenticatedError
-from crm_core.model.accounts import Actor
+from crm_core.model.accounts import Authentication
+from crm_core.model.records import Key
 from crm_core.testing.machine import USERS
-
-Answer = tuple[Actor, Mapping[str, int]] | None
 
 TOKENS = [hashlib.sha256(b"token %d" % number).digest() for number in (1, 2)]
 #: Every kind of statement that changes what a token stands for.
@@ -34,13 +36,18 @@ CHANGES = {
 
 
 class CountingPool(Pool):
-    """A pool that knows how many statements it has run."""
+    """A pool that knows how many statements it has run; after the next one something may happen elsewhere."""
 
     count = 0
+    then: str | None = None
 
     async def fetch_again(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
         self.count += 1
-        return await super().fetch_again(statement, params)
+        rows = await super().fetch_again(statement, params)
+        if self.then is not None:
+            happening, self.then = self.then, None
+            await self.fetch(happening.encode(), {})
+        return rows
 
 
 class Worker:
@@ -51,10 +58,10 @@ class Worker:
         self.accounts = PostgresAccounts(pool)
         self.writer = writer
 
-    async def who(self) -> Answer:
+    async def who(self) -> Authentication | None:
         return await self.accounts.authenticate(TOKENS[0])
 
-    async def fresh(self) -> Answer:
+    async def fresh(self) -> Authentication | None:
         """What a worker says that has kept nothing."""
         return await PostgresAccounts(self.pool).authenticate(TOKENS[0])
 
@@ -75,6 +82,17 @@ async def worker(url: str) -> AsyncIterator[Worker]:
         made = Worker(pool, writer)
         yield made
         await made.accounts.close()
+
+
+async def client(w: Worker) -> Key:
+    """Make a client, and return its key."""
+    id_ = uuid4()
+    await w.writer.execute(
+        """insert into client (id, version, document) values (%(id)s, 1, json_build_object(
+            'id', %(id)s::uuid, 'name', 'x', 'attributes', '{}'::json, 'created_at', '2025-01-15T10:00:00Z'))""",
+        {"id": id_},
+    )
+    return Key("client", id_)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -196,3 +214,69 @@ def test_two_who_change_several_catalogs_at_once_do_not_deadlock(url: str) -> No
 
 def test_the_first_user_has_the_number_that_these_facts_use() -> None:
     assert USERS[0] == 1
+
+
+def test_a_record_comes_with_a_token_that_was_valid_before(url: str) -> None:
+    async def facts() -> None:
+        async with worker(url) as w:
+            key = await client(w)
+            missing = Key("client", UUID(int=1))
+            assert await w.accounts.authenticate(TOKENS[0], ahead=key) == await w.who()  # the token was unknown
+            w.pool.count = 0
+            found, nothing = await asyncio.gather(
+                w.accounts.authenticate(TOKENS[0], ahead=key), w.accounts.authenticate(TOKENS[0], ahead=missing)
+            )
+            assert w.pool.count == 1
+            assert found is not None
+            assert found.ahead == {key: await PostgresDatabase(w.pool).get(key)}
+            assert nothing is not None
+            assert nothing.ahead == {missing: None}
+
+    asyncio.run(facts())
+
+
+def test_no_record_comes_with_a_token_that_was_revoked_and_issued_again(url: str) -> None:
+    async def facts() -> None:
+        async with worker(url) as w:
+            key = await client(w)
+            await w.who()
+            await w.writer.execute("delete from token where hash = %s", (TOKENS[0],))
+            assert await w.accounts.authenticate(TOKENS[0], ahead=key) is None
+            await w.writer.execute("insert into token (hash, user_id, prefix) values (%s, 1, '')", (TOKENS[0],))
+            again = await w.accounts.authenticate(TOKENS[0], ahead=key)
+            assert again is not None
+            assert not again.ahead
+
+    asyncio.run(facts())
+
+
+def test_no_record_comes_with_permissions_of_a_later_moment(url: str) -> None:
+    async def facts() -> None:
+        async with worker(url) as w:
+            key = await client(w)
+            await w.who()
+            await w.writer.execute("update app_user set is_superuser = true where id = 1")
+            # Between the record and the user, somebody changes something again.
+            w.pool.then = "update app_user set first_name = 'Zoë' where id = 1"
+            changed = await w.accounts.authenticate(TOKENS[0], ahead=key)
+            assert changed is not None
+            assert changed.actor.is_superuser
+            assert not changed.ahead
+            after = await w.accounts.authenticate(TOKENS[0], ahead=key)
+            assert after is not None
+            assert after.ahead.keys() == {key}
+
+    asyncio.run(facts())
+
+
+def test_with_a_replica_records_are_read_there(url: str) -> None:
+    async def facts() -> None:
+        async with worker(url) as w:
+            key = await client(w)
+            accounts = PostgresAccounts(w.pool, replica=Replica(url, w.pool))
+            for _ in range(3):
+                known = await accounts.authenticate(TOKENS[0], ahead=key)
+                assert known is not None
+                assert not known.ahead
+
+    asyncio.run(facts())

@@ -59,7 +59,7 @@ def test_a_new_record_has_its_id_its_time_and_its_author() -> None:
     (put,) = written(Knowledge().create(CLIENTS, {"name": " Acme ", "id": str(uid(5)), "created_by": 7})).values()
 
     assert put.key == Key("client", uid(1000))
-    assert put.value == made(Client, 1000, name="Acme", created_at=NOW, created_by=1)
+    assert put.value == made(Client, 1000, name="Acme", created_at=NOW, created_by=1, updated_at=NOW, updated_by=1)
     assert (put.event.kind, put.event.version) == ("created", 1)
 
 
@@ -132,7 +132,7 @@ def test_references_can_be_set_and_cleared() -> None:
 def test_a_change_sets_what_is_sent_and_keeps_the_rest() -> None:
     (put,) = written(KNOWN.patch(SERVICES, 4, {"origin_cohort": str(uid(3))})).values()
 
-    assert put.value == evolve(JANE, origin_cohort=uid(3))
+    assert put.value == evolve(JANE, origin_cohort=uid(3), updated_at=NOW, updated_by=2)
     assert (put.event.kind, put.event.version) == ("updated", 4)
 
 

@@ -38,6 +38,7 @@ DEFINITIONS: dict[str, Attribute] = {
     name: made(Attribute, number, entity="lead", name=name, label=name, type=type_)
     for number, (name, type_) in enumerate([*zip(ATTRIBUTE_TYPES, ATTRIBUTE_TYPES, strict=True), ("size_", "number")])
 }
+ORDERED_BY = "Lists can be ordered by: name, created_at, updated_at."
 NOT_A_UUID = ["Enter a valid UUID."]
 NOT_A_NUMBER = ["Enter a number."]
 NOT_A_DAY = ["Enter a valid date."]
@@ -150,8 +151,8 @@ def test_an_attribute_is_matched_by_its_declared_type(name: str, value: str, ope
         (LEADS, "limit", "ten", ["A valid integer is required."]),
         (LEADS, "limit", "1.5", ["A valid integer is required."]),
         (LEADS, "limit", "9" * 5_000, ["A valid integer is required."]),
-        (LEADS, "ordering", "stage", ['"stage" is not a valid choice. Lists can be ordered by: name, created_at.']),
-        (LEADS, "ordering", "--name", ['"-name" is not a valid choice. Lists can be ordered by: name, created_at.']),
+        (LEADS, "ordering", "stage", [f'"stage" is not a valid choice. {ORDERED_BY}']),
+        (LEADS, "ordering", "--name", [f'"-name" is not a valid choice. {ORDERED_BY}']),
         (LEADS, "cursor", "garbage", ["Invalid cursor"]),
     ],
 )  # fmt: skip

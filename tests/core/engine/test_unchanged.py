@@ -304,9 +304,12 @@ def test_an_unchanged_user_may_be_sent_back_and_another_must_be_there() -> None:
     }
 
 
+STAMPS = ("updated_at", "updated_by")
+
+
 def test_a_strict_request_is_told_what_it_sends_in_vain_though_it_is_unchanged() -> None:
     sent = read_draft(Client, shown(BUSY), context(strict=True), require_all=False)
     found = refused(Knowledge(BUSY).apply, CLIENTS, 10, lambda _: sent)
 
-    assert found.keys() == {"id", "created_at", "created_by", "list_of_tasks", "list_of_notes"}
+    assert found.keys() == {*STAMPS, "id", "created_at", "created_by", "list_of_tasks", "list_of_notes"}
     assert found["list_of_tasks"]["0"].keys() == {"user_id", "user_name"}

@@ -155,3 +155,18 @@ def test_an_account_is_slowed_for_a_minute_at_most() -> None:
 @pytest.mark.parametrize(("wait", "unit"), [(1, "second"), (12, "seconds")])
 def test_a_throttled_caller_is_told_how_long(wait: int, unit: str) -> None:
     assert str(ThrottledError(wait)) == f"Request was throttled. Expected available in {wait} {unit}."
+
+
+@pytest.mark.parametrize("is_superuser", [False, True])
+def test_a_narrowed_actor_has_the_permissions_of_both_and_is_no_superuser(is_superuser: bool) -> None:  # noqa: FBT001
+    own = frozenset({"app.view_client", "app.add_client"})
+    actor = Actor(user=User(id=1, username="ann"), groups=("Sales",), permissions=own, is_superuser=is_superuser)
+    narrowed = actor.narrowed(frozenset({"app.view_client", "app.view_lead", "app.fly_away"}))
+
+    assert narrowed.granted == ({"app.view_client", "app.view_lead"} if is_superuser else {"app.view_client"})
+    assert [narrowed.may(name) for name in ("app.view_client", "app.add_client")] == [True, False]
+    assert (narrowed.user, narrowed.groups, narrowed.is_superuser) == (actor.user, actor.groups, False)
+    assert narrowed.narrowed(own).granted == {"app.view_client"}, "it gets no wider"
+    assert actor.narrowed(None) is actor
+    assert actor.narrowed(frozenset()).granted == frozenset()
+    assert actor.granted == (PERMISSIONS if is_superuser else own)

@@ -8,7 +8,7 @@ from attrs import evolve
 from crm_core.model.entities import Lead, Pipeline, Stage
 from crm_core.model.records import Key
 from crm_core.resources import LEADS, PIPELINES
-from tests.core.knowledge import Knowledge, answered, made, refused, uid, written
+from tests.core.knowledge import NOW, Knowledge, answered, made, refused, uid, written
 
 UNIQUE = ["This field must be unique."]
 OPEN, WON = made(Stage, 1, name="Open", order=1), made(Stage, 2, name="Won", order=2)
@@ -57,7 +57,9 @@ def test_ids_and_names_of_stages_are_unique_and_colors_are_colors(stages: object
 
 
 def test_a_pipeline_s_other_fields_change_without_its_stages() -> None:
-    assert answered(Knowledge(SALES).patch(PIPELINES, 10, {"name": "B2B"})) == evolve(SALES, name="B2B")
+    assert answered(Knowledge(SALES).patch(PIPELINES, 10, {"name": "B2B"})) == evolve(
+        SALES, name="B2B", updated_at=NOW, updated_by=2
+    )
 
 
 def test_a_renamed_stage_takes_its_leads_along_in_the_same_commit() -> None:

@@ -9,7 +9,7 @@ from crm_core.model.entities import Attribute
 from crm_core.model.plain_values import plain
 from crm_core.resources import WEBHOOKS
 from crm_core.webhooks.entity import Condition, Webhook
-from tests.core.knowledge import Knowledge, answered, made, refused
+from tests.core.knowledge import NOW, Knowledge, answered, made, refused
 
 MINIMUM = {"name": "Notify", "model": "Lead", "url": "https://a.example/"}
 SIZE = made(Attribute, 1, entity="lead", name="size", label="Size", type="text")
@@ -42,6 +42,8 @@ def test_defaults_are_those_of_decision_28() -> None:
         condition_logic="AND",
         events=("created", "updated", "deleted"),
         created_by=1,
+        updated_at=NOW,
+        updated_by=1,
     )
 
 
@@ -117,9 +119,13 @@ def test_with_another_model_everything_is_checked_anew() -> None:
 def test_what_was_sound_once_may_stay_when_something_else_is_written() -> None:
     without_definition = Knowledge(SAVED)
 
-    assert answered(without_definition.patch(WEBHOOKS, 2, {"is_active": False})) == evolve(SAVED, is_active=False)
+    assert answered(without_definition.patch(WEBHOOKS, 2, {"is_active": False})) == evolve(
+        SAVED, is_active=False, updated_at=NOW, updated_by=2
+    )
     assert answered(without_definition.patch(WEBHOOKS, 2, {"url": "https://b.example/"})).url == "https://b.example/"
-    assert answered(without_definition.patch(WEBHOOKS, 2, plain(evolve(SAVED, name="x")))) == evolve(SAVED, name="x")
+    assert answered(without_definition.patch(WEBHOOKS, 2, plain(evolve(SAVED, name="x")))) == evolve(
+        SAVED, name="x", updated_at=NOW, updated_by=2
+    )
     more = {**SAVED.headers, "X-New": "{attributes.size}"}
     assert refused(without_definition.patch, WEBHOOKS, 2, {"headers": more}) == {
         "headers": {"X-New": ['Unknown placeholder "{attributes.size}".']}

@@ -53,3 +53,50 @@ where parent.xid = child.xid and parent.kind = 'deleted' and child.kind = 'delet
     and parent.record::text in (
         child.changes -> 'service' ->> 'from', child.changes -> 'student' ->> 'from',
         child.changes -> 'enrollment' ->> 'from');
+
+-- By which the records are found that were deleted together; few events have a cause.
+create index event_cause on event ((cause ->> 'record')) where cause is not null;
+
+-- When and by whom each record was last changed, after the documented fields. A new version, as an ETag stands for the
+-- same bytes. What no event tells is unknown: then the record counts as last changed when it was created.
+create function crm_iso(moment timestamptz) returns text
+    language sql immutable strict parallel safe
+    return to_char(timezone('UTC', moment), 'YYYY-MM-DD"T"HH24:MI:SS')
+        || case when date_part('microseconds', moment)::integer % 1000000 = 0 then ''
+            else to_char(timezone('UTC', moment), '.US') end || 'Z';
+
+do $$
+declare
+    resource text;
+begin
+    foreach resource in array array[
+        'attribute', 'webhook', 'client', 'cohort', 'service', 'pipeline', 'lead', 'follow_up', 'enrollment',
+        'enrollment_detail', 'transfer_request']
+    loop
+        execute format($update$
+            update %1$I as stored set
+                version = version + 1,
+                document = (left(document::text, -1)
+                    || ',"updated_at":' || coalesce(to_json(crm_iso(changed_at))::text, 'null')
+                    || ',"updated_by":' || coalesce(actor::text, 'null') || '}')::json
+            from (
+                select id, coalesce(at, crm_moment(document ->> 'created_at')) as changed_at, actor
+                from %1$I left join lateral (
+                    select at, actor from event where record = id order by event.version desc limit 1) as latest on true
+            ) as known
+            where known.id = stored.id and document -> 'updated_at' is null
+            $update$, resource);
+        execute format(
+            'alter table %I add column updated_at timestamptz '
+            'generated always as (crm_moment(document ->> ''updated_at'')) stored', resource);
+        -- A change that touches no other index is no longer a HOT update: 42 % more WAL and 12 % more time for the
+        -- statement (5 times 4,000 updates of 50,000 leads, a third of them HOT). Without the index a page in this
+        -- order took 65 ms at 50,000 records, and more with each record.
+        execute format(
+            'create index %1$I on %2$I (%3$s coalesce(updated_at, ''-infinity''), id)',
+            resource || '_updated_at', resource, case when resource = 'follow_up' then 'service,' else '' end);
+        execute format('analyze %I', resource);
+    end loop;
+end $$;
+
+drop function crm_iso;
