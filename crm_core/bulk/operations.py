@@ -9,7 +9,7 @@ import attrs
 
 from crm_core.errors import IS_REQUIRED, InvalidError, Problem, Problems, not_a_choice
 from crm_core.input.drafts import Draft, read_draft
-from crm_core.input.fields import choice, integer, item_id, items, json_value, text
+from crm_core.input.fields import choice, integer, items, json_value, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, abbreviated, read_list, read_uuid
 from crm_core.model.records import Key, Versions
 from crm_core.resources import ATTRIBUTES, RESOURCES, WEBHOOKS, Resource
@@ -25,15 +25,16 @@ BULK_RESOURCES: Final[Mapping[str, Resource]] = {
     resource.path: resource for resource in RESOURCES.values() if resource is not WEBHOOKS
 }
 
-#: The keys that an operation must have, and those that it can have.
-_KEYS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
+#: The members that an operation must have, and those that it can have, besides those of every operation.
+MEMBERS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
     "create": (frozenset({"data"}), frozenset({"ref"})),
     "update": (frozenset({"id", "data"}), frozenset({"ref", "if_match"})),
     "merge": (frozenset({"id", "data"}), frozenset({"ref", "if_match"})),
     "delete": (frozenset({"id"}), frozenset({"if_match"})),
     "upsert": (frozenset({"by", "data"}), frozenset({"ref"})),
 }
-_ALWAYS: Final = frozenset({"op", "resource"})
+#: The members that every operation has or can have.
+COMMON_MEMBERS: Final = frozenset({"op", "resource"})
 #: The actions of which an operation needs the permission (decision 24).
 ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "create": ("add",),
@@ -59,13 +60,13 @@ class BulkOperation:
         ref: a name for the record, for later operations of the same request.
     """
 
-    op: Op = choice(*_KEYS)
-    resource: str | None = choice(*BULK_RESOURCES, default=None)
-    id: UUID | None = item_id()
-    by: str | None = text(max_length=100, default=None, nullable=True)
+    op: Op = choice(*MEMBERS)
+    resource: str = choice(*BULK_RESOURCES)
+    id: UUID = uuid()
+    by: str = text(max_length=100)
     data: Any = json_value()
-    if_match: int | None = integer(default=None)
-    ref: str | None = text(max_length=100, default=None, nullable=True)
+    if_match: int = integer()
+    ref: str = text(max_length=100)
 
 
 @attrs.frozen
@@ -246,11 +247,13 @@ def _members(sent: object) -> Mapping[str, Any]:
         sent = {
             name: _bare(value) if name == "if_match" else value for name, value in sent.items() if value is not None
         }
-    draft = read_draft(BulkOperation, sent, ReadContext(_no_id), require_all=True)
+    draft = read_draft(BulkOperation, sent, ReadContext(_no_id), require_all=False)
     problems = dict(draft.problems)
+    if isinstance(sent, Mapping) and "op" not in sent:
+        problems["op"] = (IS_REQUIRED,)
     if isinstance(sent, Mapping) and "op" in draft.values:
-        required, optional = _KEYS[str(draft.values["op"])]
-        allowed = required | optional | _ALWAYS
+        required, optional = MEMBERS[str(draft.values["op"])]
+        allowed = required | optional | COMMON_MEMBERS
         problems |= dict.fromkeys(required - sent.keys(), (IS_REQUIRED,))
         listed = ", ".join(name for name in attrs.fields_dict(BulkOperation) if name in allowed)
         problems |= {name: (Problem("unknown", _NOT_TAKEN.format(listed)),) for name in sent.keys() - allowed}
