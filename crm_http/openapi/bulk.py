@@ -15,6 +15,8 @@ _DATA: Final[Schema] = {
     "attribute its `entity`.",
 }
 
+_REFUSALS: Final = [reference("Detail"), reference("Problems")]
+
 
 def bulk_schemas(form: Form) -> Mapping[str, Schema]:
     """Return the schemas of bulk requests and of their results, by name."""
@@ -27,6 +29,10 @@ def bulk_schemas(form: Form) -> Mapping[str, Schema]:
         },
         "BulkRequest": _request(),
         bodies.BulkResult.__name__: _result(),
+        "ProblemsByOperation": {
+            "description": "Why the request is refused; of refused operations the answers of single calls, by index.",
+            "anyOf": [*_REFUSALS, {"type": "object", "additionalProperties": {"anyOf": _REFUSALS}}],
+        },
     }
 
 
