@@ -52,12 +52,9 @@ def bulk_endpoints(db: Database) -> Iterator[Endpoint]:
             max_body=MAX_BULK_BODY,
             working_example=bulk_example(resource),
             replies={
-                200: Reply(
-                    "All operations succeeded.", BulkResults, headers=("Preference-Applied", "Idempotent-Replayed")
-                ),
-                207: Reply(
-                    "Some operations were refused.", BulkResults, headers=("Preference-Applied", "Idempotent-Replayed")
-                ),
+                200: Reply("All operations succeeded.", BulkResults, headers=_HEADERS),
+                207: Reply("Some operations were refused.", BulkResults, headers=_HEADERS),
+                400: Reply("The request, or an operation of it, is refused.", "ProblemsByOperation"),
             },
             errors=frozenset({HTTPStatus.FORBIDDEN}),
         )
