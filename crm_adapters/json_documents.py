@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from crm_core.input.readers import Number, parse_decimal
+from crm_core.model.events import Event
 from crm_core.resources import RESOURCES
 from crm_core.webhooks.deliveries import Delivery
 
-__all__ = ["body_of", "decode", "decode_list", "encode"]
+__all__ = ["body_of", "decode", "decode_list", "encode", "feed_body"]
 
 
 def _as_it_was_read(value: object) -> object:
@@ -33,6 +34,24 @@ def encode(value: object) -> bytes:
 def body_of(delivery: Delivery) -> bytes:
     """Return the exact bytes of a delivery's body."""
     return encode(delivery.body)
+
+
+def feed_body(event: Event, transaction: str) -> bytes:
+    """Return an event as the change feed shows it, but for its ``id``."""
+    members = {
+        "resource": event.resource,
+        "record": event.record,
+        "version": event.version,
+        "kind": event.kind,
+        "at": event.at,
+        "actor": event.actor,
+        "actor_name": event.actor_name,
+        "request_id": event.request_id,
+        "transaction": transaction,
+        "changes": event.changes,
+        "cause": event.cause,
+    }
+    return encode(members)
 
 
 def decode(resource: str, document: bytes) -> Any:

@@ -12,6 +12,7 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKe
 from crm_core.errors import (
     BulkRefusedError,
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     DuplicateRequestError,
     IdempotencyKeyReusedError,
@@ -61,13 +62,16 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.model.events import Event, EventKind
+from crm_core.model.feed import MAX_FEED_BYTES, MAX_FEED_PAGE, FeedEvent, FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
+    AfterCommit,
     Database,
     DeliveryLog,
+    Feed,
     FileStore,
     Outbox,
     Passwords,
@@ -111,6 +115,8 @@ __all__ = [
     "FOLLOW_UPS",
     "GROUPS",
     "LEADS",
+    "MAX_FEED_BYTES",
+    "MAX_FEED_PAGE",
     "PERMISSIONS",
     "PIPELINES",
     "RECEIPTS_KEPT",
@@ -121,6 +127,7 @@ __all__ = [
     "Account",
     "Accounts",
     "Actor",
+    "AfterCommit",
     "Attempt",
     "Attribute",
     "BulkRefusedError",
@@ -133,6 +140,7 @@ __all__ = [
     "Condition",
     "CrmError",
     "Cursor",
+    "CursorGoneError",
     "Database",
     "Decide",
     "Decision",
@@ -148,6 +156,9 @@ __all__ = [
     "Event",
     "EventKind",
     "Failures",
+    "Feed",
+    "FeedEvent",
+    "FeedPage",
     "FileStore",
     "Filter",
     "FollowUp",
@@ -176,6 +187,7 @@ __all__ = [
     "Passwords",
     "PermissionDeniedError",
     "Pipeline",
+    "Position",
     "Problem",
     "Problems",
     "Put",

@@ -13,6 +13,7 @@ CrmError
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
+├── CursorGoneError               the change feed cannot be followed from this cursor
 ├── NotAuthenticatedError         credentials are missing or wrong
 ├── PermissionDeniedError         the caller lacks a permission
 ├── ThrottledError                too many attempts; has the seconds to wait
@@ -160,6 +161,13 @@ class IdempotencyKeyReusedError(CrmError):
 
 class DuplicateRequestError(Exception):
     """Another request with the same idempotency key was committed first. Stores raise it; no use case does."""
+
+
+class CursorGoneError(CrmError):
+    """The change feed cannot be followed from this cursor without a gap: everything must be read again."""
+
+    def __init__(self, detail: str = "This cursor is too old, or of another database. Read everything again.") -> None:
+        super().__init__(detail)
 
 
 class NotAuthenticatedError(CrmError):

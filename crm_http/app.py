@@ -7,8 +7,9 @@ from uuid import UUID
 
 from litestar import Litestar
 
-from crm_core.ports import Accounts, Database, DeliveryLog, Passwords
+from crm_core.ports import Accounts, Database, DeliveryLog, Feed, Passwords
 from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
+from crm_core.use_cases.changes import Waiters
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
 from crm_http.api.endpoints import Endpoint
@@ -17,6 +18,7 @@ from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.bulk import bulk_endpoints
+from crm_http.api.routes.changes import change_endpoints
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
@@ -45,8 +47,10 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
     accounts: Accounts,
     passwords: Passwords,
     log: DeliveryLog,
+    feed: Feed,
     images: Images,
     *,
+    waiters: Waiters | None = None,
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
@@ -60,7 +64,9 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         accounts: where users and tokens are stored.
         passwords: verifies passwords.
         log: where the deliveries of webhooks are stored.
+        feed: where the events of changes are read.
         images: where images are stored.
+        waiters: counts and ends the requests that wait for changes.
         ready: returns whether requests can be answered now.
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
@@ -72,6 +78,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         *token_endpoints(accounts),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
         *bulk_endpoints(database),
+        *change_endpoints(feed, accounts, waiters or Waiters()),
         *health_endpoints(ready),
         *page_endpoints(),
     ]

@@ -151,10 +151,14 @@ class CompressingSend:
 
     async def _begin(self, start: HTTPResponseStartEvent) -> None:
         if is_compressible(start["status"], start["headers"]):
-            # Its head waits for the first piece of the body, which tells how long the answer becomes.
-            self._coder, self._start = _CODERS[self._coding](), start
-            return
-        if start["status"] == HTTPStatus.NOT_MODIFIED:
+            self._coder = _CODERS[self._coding]()
+            if any(name == b"content-length" for name, _ in start["headers"]):
+                # Its head waits for the body, which tells how long the answer becomes. That of a stream does not: an
+                # answer that has begun is another state for those who listen whether the client is still there.
+                self._start = start
+                return
+            start["headers"] = _coded(start["headers"], self._coding, None)
+        elif start["status"] == HTTPStatus.NOT_MODIFIED:
             start["headers"] = [(name, self._known(name, value)) for name, value in start["headers"]]
         await self._send(start)
 

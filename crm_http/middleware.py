@@ -138,19 +138,19 @@ class RequestMiddleware:
         state["request_id"] = request_id.decode()
         state["limits"] = self.limits
         state["client_address"] = address = self._addresses.of(scope)
-        state["share"] = share = self._share(scope, address)
+        state["share"] = self._share(scope, address)
         method = state["method"] = scope["method"]
         if method not in _ROUTED:
             # HEAD is GET without the body of the answer. Methods that the router does not know go to the route as
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
         request = _RequestScope(self, scope, receive, send, is_head=method == "HEAD")
-        self.places.enter(share.guest)
+        state["step_out"], state["step_in"] = request.step_out, request.step_in
+        request.step_in()
         try:
             await self._serve(scope, request)
         finally:
-            request.ends()  # there may have been no answer, as for a client who went away
-            self.places.leave(share.guest)
+            request.step_out()  # there may have been no answer, as for a client who went away
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"
                 route, seconds = scope.get("path_template", "-"), time.perf_counter() - began
@@ -198,6 +198,7 @@ class _RequestScope:
     """One request and its answer: the ``receive`` and ``send`` that the app gets in place of the server's."""
 
     __slots__ = (
+        "_has_place",
         "_is_begun",
         "_is_head",
         "_is_read",
@@ -225,10 +226,23 @@ class _RequestScope:
         self._receive = receive
         self._send = send
         self._is_head = is_head
-        self._is_begun = self._is_read = self._is_running = False
+        self._has_place = self._is_begun = self._is_read = self._is_running = False
         self.share: Share = scope["state"]["share"]
         self.is_stalled = False
         self.status = _CLIENT_CLOSED
+
+    def step_in(self) -> None:
+        """Take a place among the requests in flight, unless the request has one."""
+        if not self._has_place:
+            self._has_place = True
+            self._middleware.places.enter(self.share.guest)
+
+    def step_out(self) -> None:
+        """Give the place back, and the turn: what is awaited now costs the server nothing."""
+        self.ends()
+        if self._has_place:
+            self._has_place = False
+            self._middleware.places.leave(self.share.guest)
 
     async def begins(self) -> bool:
         """Wait until the request may be worked on; return False if that takes too long."""

@@ -17,6 +17,7 @@ import attrs
 
 from crm_core.errors import InvalidError
 from crm_core.model.accounts import TOKEN_DAYS
+from crm_core.model.feed import FEED_DAYS
 from crm_core.model.files import ROOT_PATH
 from crm_core.rules.accounts import check_password
 from crm_core.rules.images import MAX_IMAGE_BYTES
@@ -274,6 +275,7 @@ class Settings:
     webhook_retry_delays: tuple[float, ...] = _setting(
         _DELAYS, DELAYS, "seconds before each further attempt of a delivery"
     )
+    feed_days: int = _setting(_integer(1, 3_650), FEED_DAYS, "the change feed can be followed from this many days ago")
     log_format: str = _setting(_LOG_FORMAT, "text", "`text` or `json`")
     access_log: bool = _setting(_FLAG, default=True, meaning="`0` switches the log line of each request off")
     metrics_host: str = _setting(

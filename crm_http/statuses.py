@@ -6,6 +6,7 @@ from typing import Final
 
 from crm_core.errors import (
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -28,6 +29,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     InUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
+    CursorGoneError: HTTPStatus.GONE,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -54,7 +54,7 @@ _WEBHOOK_URL: Final = (
 def mounted_endpoints() -> Sequence[Endpoint]:
     """Every endpoint that is mounted, of an app that stores nothing."""
     images, database = Images(files=MemoryFileStore(), read_header=read_header), MemoryDatabase()
-    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
+    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images)._app
     assert isinstance(app, Litestar)
     return [
         endpoint

@@ -64,6 +64,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
     },
+    "docs/how-to/follow-changes.md": {
+        "Keep a copy 1": "tests/http/test_client_changes.py",
+        "A stream of events 1": "not run: what the server sends",
+        "In your own process 1": "tests/adapters/test_hooks.py",
+    },
     "docs/how-to/generate-a-client.md": {"Run the tools 1": FOLLOWED},
     "docs/how-to/images.md": {
         "Files on the local disk 1": FOLLOWED,

@@ -9,11 +9,12 @@ from typing import Final
 import pytest
 
 from crm_adapters import s3
+from crm_adapters.postgres import feed
 from crm_adapters.postgres.connection import options, pool, session, timeouts
 from crm_adapters.webhooks import HttpWebhookSender, egress, sender
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.rules.login_throttle import ADDRESS_MEMORY, FAILURE_WINDOW
-from crm_core.use_cases import DeliveryWorker
+from crm_core.use_cases import DeliveryWorker, changes
 from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
@@ -70,6 +71,11 @@ SECONDS: Final = {
     "the lease of a delivery": attempts.LEASE.total_seconds(),
     "the first pause of an endpoint, after five failures in a row": circuit_breaker._FIRST_PAUSE,
     "the longest pause of an endpoint": circuit_breaker._MAX_PAUSE,
+    "waiting for a change": changes.MAX_WAIT,
+    "looking for commits of other processes while somebody waits": feed.LOOK_INTERVAL,
+    "between two ticks of a process": feed.TICK_INTERVAL,
+    "between two checks of a token that waits or streams": changes.CHECK_INTERVAL,
+    "a sign of life on a stream": changes.HEARTBEAT_INTERVAL,
     "finishing the running attempts of a delivery worker": default(DeliveryWorker, "grace"),
     "finishing the accepted requests of a worker process": workers._WORKER_SECONDS,
 }
@@ -78,6 +84,7 @@ LONGER: Final = {
     "an endpoint without a success": circuit_breaker._DISABLE_AFTER,
     "a replaced secret": SECRET_OVERLAP,
     "a token that is not used": timedelta(days=Settings().token_days),
+    "a position of the change feed": timedelta(days=Settings().feed_days),
     "the receipt of an idempotency key": RECEIPTS_KEPT,
     "a finished delivery": RETENTION["delivered"],
     "a dead delivery": RETENTION["dead"],

@@ -9,7 +9,9 @@ from uuid import UUID
 import attrs
 
 from crm_adapters import json_documents
+from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
+from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
@@ -20,6 +22,7 @@ from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
+from crm_core.ports import AfterCommit
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 
@@ -44,17 +47,27 @@ class MemoryDatabase:
     Args:
         accounts: whose users records may refer to.
         clock: returns the time by which deliveries are due, UTC.
+        after_commit: is called with the events of each commit.
 
     Attributes:
         accounts: whose users records may refer to.
         events: all events, in order.
+        feed: the change feed.
         outbox: the deliveries to webhooks.
     """
 
-    def __init__(self, accounts: MemoryAccounts | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        accounts: MemoryAccounts | None = None,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        after_commit: AfterCommit = no_hook,
+    ) -> None:
         self.accounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
+        self.feed = MemoryFeed(clock)
         self.outbox = MemoryOutbox(self._webhook, clock)
+        self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
@@ -178,8 +191,11 @@ class MemoryDatabase:
             rows[write.key] = _row(write, rows.get(write.key, stored))
         for key, row in rows.items():
             self._keep(key, row)
-        self.events += [write.event for write in changes.writes]
+        events = [write.event for write in changes.writes]
+        self.events += events
+        self.feed.append(events)
         self.outbox.append(changes.deliveries)
+        call_after_commit(self._after_commit, events)
 
     def _keep(self, key: Key, row: _Row | None) -> None:
         rows = self._rows[key.resource]

@@ -1,7 +1,8 @@
-"""PostgreSQL 15 or later: records, accounts, the outbox and migrations."""
+"""PostgreSQL 15 or later: records, accounts, the outbox, the change feed and migrations."""
 
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate
@@ -11,6 +12,7 @@ __all__ = [
     "Pool",
     "PostgresAccounts",
     "PostgresDatabase",
+    "PostgresFeed",
     "PostgresOutbox",
     "UnfitDatabaseError",
     "migrate",

@@ -41,6 +41,7 @@ class Examination:
         clock_ahead: by how many seconds the server's clock is ahead of ours, exact to the round-trip time.
         unfit: why this database cannot hold the CRM; empty if it can.
         pending: the names of the migrations that are missing.
+        is_foreign_era: whether the transaction ids of the change feed are those of another server.
     """
 
     place: str
@@ -50,12 +51,14 @@ class Examination:
     clock_ahead: float
     unfit: str
     pending: Sequence[str]
+    is_foreign_era: bool
 
 
 async def examine(conninfo: str) -> Examination:
     """Return the state of the primary. Raises UnavailableError."""
     with translated():
         async with await connect(conninfo, autocommit=True) as connection:
+            pending = await migrations.pending(connection)
             return Examination(
                 place=f"{connection.info.host}:{connection.info.port}/{connection.info.dbname}",
                 version=connection.info.server_version,
@@ -63,7 +66,8 @@ async def examine(conninfo: str) -> Examination:
                 settings=dict(await fetch(connection, _READ_SETTINGS, {"names": list(_SETTINGS)})),
                 clock_ahead=await _clock_ahead(connection),
                 unfit=await _unfit(connection),
-                pending=await migrations.pending(connection),
+                pending=pending,
+                is_foreign_era=not pending and await migrations.is_foreign_era(connection),
             )
 
 

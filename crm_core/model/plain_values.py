@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -62,6 +63,7 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+@cache
 def has_secrets(entity: type) -> bool:
     """Return whether an entity class has fields with secrets in them."""
     return any(field.redact for field in fields_of(entity).values())

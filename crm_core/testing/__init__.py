@@ -14,12 +14,14 @@ pytest.register_assert_rewrite(
             "catalogs",
             "contention",
             "decisions",
+            "feeds",
             "files",
             "lists",
             "machine",
             "outboxes",
             "pairs",
             "records",
+            "replay",
             "scene",
             "senders",
         )
@@ -28,6 +30,7 @@ pytest.register_assert_rewrite(
 
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
 from crm_core.testing.contract import DatabaseContract  # noqa: E402
+from crm_core.testing.feeds import FeedContract, OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
@@ -47,9 +50,11 @@ __all__ = [
     "USERS",
     "AccountsContract",
     "DatabaseContract",
+    "FeedContract",
     "FileStoreContract",
     "OpenPair",
     "Opened",
+    "OpenedFeed",
     "OutboxContract",
     "PayloadContext",
     "Scene",

@@ -49,7 +49,7 @@ from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
-from crm_core.testing.pairs import DISABLED_USER, USERS, OpenPair, Operation, Pair
+from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -75,18 +75,23 @@ _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most op
 
 
 def assert_agreement(
-    open_pair: OpenPair, *, settings: hypothesis_settings | None = None, runner: asyncio.Runner | None = None
+    open_pair: OpenPair,
+    *,
+    feed_of: FeedOf | None = None,
+    settings: hypothesis_settings | None = None,
+    runner: asyncio.Runner | None = None,
 ) -> None:
     """Run the state machine; raise AssertionError if the databases differ.
 
     Args:
         open_pair: opens the two databases, the model first.
+        feed_of: returns the feed of each of them; without it feeds are not compared.
         settings: settings of Hypothesis.
         runner: the runner whose event loop the databases already use, if they do.
     """
     with nullcontext(runner) if runner else asyncio.Runner() as running:
         run_state_machine_as_test(
-            lambda: DatabasesAgree(running, open_pair),  # type: ignore[arg-type]  # its documentation accepts any factory
+            lambda: DatabasesAgree(running, open_pair, feed_of),  # type: ignore[arg-type]  # its documentation accepts any factory
             settings=settings,
         )
 
@@ -102,16 +107,17 @@ class Act(NamedTuple):
 class DatabasesAgree(RuleBasedStateMachine):
     """Runs use cases on two databases and compares the answers."""
 
-    def __init__(self, runner: asyncio.Runner, open_pair: OpenPair) -> None:
+    def __init__(self, runner: asyncio.Runner, open_pair: OpenPair, feed_of: FeedOf | None) -> None:
         super().__init__()
-        self._pair = Pair(runner, open_pair)
+        self._pair = Pair(runner, open_pair, feed_of)
         #: Ids of existing records and of deleted records, by resource.
         self._ids: dict[str, list[UUID]] = {name: [] for name in RESOURCES}
         self._gone: dict[str, list[UUID]] = {name: [] for name in RESOURCES}
 
     def teardown(self) -> None:
-        """Compare all lists and histories at the end."""
+        """Compare all lists, histories and feeds at the end."""
         try:
+            self._pair.compare_feeds()
             for resource in RESOURCES.values():
                 self._pair.both(partial(_whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):

@@ -6,7 +6,7 @@ Both get the same clock and ids, so that even the documents must be equal byte f
 import asyncio
 import copy
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
@@ -14,13 +14,18 @@ from uuid import UUID
 
 from crm_core.errors import CrmError, InvalidError
 from crm_core.model.accounts import Actor, Caller, Idempotency, User
+from crm_core.model.events import Event
+from crm_core.model.feed import FeedEvent, Position
 from crm_core.model.permissions import PERMISSIONS
-from crm_core.ports import Database
+from crm_core.ports import Database, Feed
 from crm_core.rules.needs import Known, Needs
+from crm_core.testing.replay import all_events, assert_replayed
 
 #: Opens two empty databases with the users ``USERS``. The first is the model, which must support ``copy.deepcopy``, to
 #: try operations in another order: the memory database, whose lists are ``matches`` and ``sort_key`` in plain Python.
 OpenPair: TypeAlias = Callable[[], AbstractAsyncContextManager[tuple[Database, Database]]]
+#: Returns the feed of a database.
+FeedOf: TypeAlias = Callable[[Database], Feed]
 #: An operation of a caller on a database.
 Operation: TypeAlias = Callable[[Database, Caller], Awaitable[object]]
 
@@ -39,11 +44,28 @@ class Pair:
         operations: how many operations were run; each has a number, from 1.
     """
 
-    def __init__(self, runner: asyncio.Runner, open_pair: OpenPair) -> None:
+    def __init__(self, runner: asyncio.Runner, open_pair: OpenPair, feed_of: FeedOf | None = None) -> None:
         self.operations = 0
         self._runner = runner
         self._open = AsyncExitStack()
         self._model, self._tested = runner.run(self._open.enter_async_context(open_pair()))
+        self._feed_of = feed_of
+        self._starts = [runner.run(feed_of(db).newest()) for db in self._both] if feed_of else []
+
+    @property
+    def _both(self) -> tuple[Database, Database]:
+        return self._model, self._tested
+
+    def compare_feeds(self) -> None:
+        """Check that both feeds have the same events of each record, and that replaying them gives the documents."""
+        if self._feed_of is None:
+            return
+        histories = []
+        for db, start in zip(self._both, self._starts, strict=True):
+            events = self._runner.run(_all_events(self._feed_of(db), start))
+            self._runner.run(assert_replayed(db, events))
+            histories.append(_by_record(events))
+        assert histories[0] == histories[1]
 
     def close(self) -> None:
         """Close both databases."""
@@ -100,6 +122,17 @@ class Pair:
             assert catalog.definitions == other.catalogs[entity].definitions
             assert catalog.webhooks == other.catalogs[entity].webhooks
         return one
+
+
+async def _all_events(feed: Feed, start: Position) -> Sequence[FeedEvent]:
+    return await all_events(feed, start)
+
+
+def _by_record(events: Sequence[FeedEvent]) -> Mapping[UUID, list[Event]]:
+    found: dict[UUID, list[Event]] = {}
+    for each in events:
+        found.setdefault(each.event.record, []).append(each.event)
+    return found
 
 
 def _caller(number: int, idempotency: Idempotency | None = None, permissions: frozenset[str] = PERMISSIONS) -> Caller:

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from crm_core.errors import (
     BulkRefusedError,
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -74,6 +75,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",
     ),
+    CursorGoneError: Refusal("The feed cannot be followed from this cursor without a gap. Read everything again."),
     VersionConflictError: Refusal(
         "The record has another version than `If-Match` names.",
         "ETag",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
 
+from litestar.datastructures import MutableScopeHeaders
 from litestar.response.base import ASGIResponse
 
 from crm_core.engine.receipts import Document
@@ -11,6 +12,25 @@ from crm_core.model.plain_values import json_text, plain
 from crm_http.api.preconditions import version_tag
 from crm_http.api.requests import JSON, AnyRequest
 from crm_http.site import root_path
+
+
+class RecordResponse(ASGIResponse):
+    """A record as it is stored. The framework's own response takes eight times as long to put its headers together.
+
+    Args:
+        body: the record as JSON.
+        status: a status that allows a body.
+        headers: all headers but those of the body.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, body: bytes, status: HTTPStatus, headers: Mapping[str, str]) -> None:
+        of_body = ((b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body)))
+        given = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        self.headers = MutableScopeHeaders({"headers": [*given, *of_body]})
+        self.body, self.status_code, self.content_length = body, status, len(body)
+        self.background, self.encoding, self.is_head_response, self._encoded_cookies = None, "utf-8", False, ()
 
 
 def json_response(
@@ -28,7 +48,7 @@ def record_response(
     headers = {**version_tag(document.version), **(headers or {})}
     if document.is_replayed:
         headers["Idempotent-Replayed"] = "true"
-    return ASGIResponse(body=document.body, status_code=status, media_type=JSON, headers=headers)
+    return RecordResponse(document.body, status, headers)
 
 
 def created_response(request: AnyRequest, document: Document, path: str) -> ASGIResponse:

@@ -15,6 +15,7 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 
 from crm_core.errors import (
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -51,6 +52,7 @@ from crm_core.model.events import EventKind
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
+from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.inputs import (
     ConditionInput,
@@ -88,18 +90,23 @@ from crm_http.client.webhooks import (
 __all__ = [
     "AsyncClient",
     "AsyncDriver",
+    "AsyncFollowing",
     "AsyncListing",
     "Attribute",
     "BulkOp",
     "BulkOperation",
     "BulkResult",
     "BulkResults",
+    "ChangeEvent",
+    "ChangeOperations",
+    "ChangesPage",
     "Client",
     "ClientRecord",
     "Cohort",
     "Condition",
     "ConditionInput",
     "CrmError",
+    "CursorGoneError",
     "DeliveryFinishedError",
     "DeliveryReport",
     "DeliveryState",
@@ -112,6 +119,7 @@ __all__ = [
     "FieldChange",
     "FilterValue",
     "FollowUp",
+    "Following",
     "IdempotencyKeyReusedError",
     "InUseError",
     "InvalidError",

@@ -8,6 +8,7 @@ import msgspec
 
 from crm_core.errors import (
     CrmError,
+    CursorGoneError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -124,6 +125,7 @@ _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], C
     STATUSES[PermissionDeniedError]: lambda _, detail, __: PermissionDeniedError(detail),
     STATUSES[NotFoundError]: lambda _, detail, __: NotFoundError(detail),
     STATUSES[InUseError]: _conflict,
+    STATUSES[CursorGoneError]: lambda _, detail, __: CursorGoneError(detail),
     STATUSES[VersionConflictError]: lambda r, detail, members: VersionConflictError(
         version_in(r), members.get("changed_fields", ()), detail
     ),

@@ -50,6 +50,9 @@ HEADER_PARAMETERS: Final[Mapping[str, Schema]] = {
         "A request that is sent again with the same key takes effect once and gets the same answer.",
         pattern='^("[!#-~]{1,255}"|[!#-~]{0,255})$',
     ),
+    "Last-Event-ID": _header(
+        "Last-Event-ID", "The cursor after which a stream goes on, as browsers send it. It replaces `after`."
+    ),
 }
 #: The request headers that every endpoint understands.
 COMMON: Final = {

@@ -103,8 +103,15 @@ def _response(
     media_types: tuple[str, ...] = ("application/json",),
 ) -> Schema:
     named = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)}
-    content = {} if schema is None else {"content": {media_type: {"schema": schema} for media_type in media_types}}
+    content = (
+        {} if schema is None else {"content": {each: {"schema": _schema_as(each, schema)} for each in media_types}}
+    )
     return {"description": description, "headers": named, **content}
+
+
+def _schema_as(media_type: str, schema: Schema) -> Schema:
+    """Return a schema for a media type: a stream of events is text, whose ``data`` have the schema of an event."""
+    return _TEXT if media_type == "text/event-stream" else schema
 
 
 def _name(status: int) -> str:

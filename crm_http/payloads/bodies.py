@@ -4,6 +4,7 @@ Nothing is made of these classes: handlers answer with plain objects. Schemathes
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 import attrs
@@ -180,3 +181,53 @@ class BulkResults:
     results: tuple[BulkResult, ...]
     succeeded: int
     failed: int
+
+
+@attrs.frozen
+class ChangeEvent:
+    """One change of one record.
+
+    Attributes:
+        id: the cursor after this change, for ``after``.
+        resource: the name of the resource, such as ``lead``.
+        record: the id of the record.
+        version: the version that the change made. Apply a change only if its version is above the one you have.
+        kind: created, updated or deleted. Clients must pass over kinds that they do not know.
+        at: when the change was decided.
+        actor: the id of the user who made it; null for the system.
+        actor_name: that user's name at the time.
+        request_id: the id of the request that made it.
+        transaction: the same for all changes of one commit, which follow each other. Concurrent requests can share a
+            commit.
+        changes: what changed, by field; an attribute is ``attributes.<name>``, and lists have ``added``, ``removed``,
+            ``changed`` and ``order``. Every field of a new or deleted record.
+        cause: why the change was made, if the request does not tell.
+    """
+
+    id: str
+    resource: str
+    record: UUID
+    version: int
+    kind: str
+    at: datetime
+    actor: int | None
+    actor_name: str
+    request_id: str
+    transaction: str
+    changes: Mapping[str, Mapping[str, object]]
+    cause: Mapping[str, object]
+
+
+@attrs.frozen
+class ChangesPage:
+    """A page of the change feed.
+
+    Attributes:
+        events: the changes, oldest first.
+        next: the ``after`` of the following request.
+        more: whether further changes can be read at once.
+    """
+
+    events: tuple[ChangeEvent, ...]
+    next: str
+    more: bool

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -14,6 +15,7 @@ from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, outbox_statistics
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
@@ -22,10 +24,12 @@ from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
+from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
+from crm_http.server.signals import on_termination
 from crm_http.settings import SettingError, Settings
 
 if TYPE_CHECKING:
@@ -59,7 +63,9 @@ def app() -> "RequestMiddleware":
         adapters.accounts,
         adapters.passwords,
         adapters.outbox,
+        adapters.feed,
         images,
+        waiters=adapters.waiters,
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
@@ -78,6 +84,8 @@ class _Adapters:
     replica: Replica | None
     database: PostgresDatabase
     outbox: PostgresOutbox
+    feed: PostgresFeed
+    waiters: Waiters
     accounts: PostgresAccounts
     passwords: Argon2Passwords
     files: "LocalFileStore | S3FileStore"
@@ -91,14 +99,16 @@ class _Adapters:
         if settings.database_url is None:
             raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
         pool, outbox_pool = Pool(settings.database_url), Pool(settings.database_url, size=OUTBOX_CONNECTIONS)
-        outbox = PostgresOutbox(outbox_pool)
+        outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool)
         replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
         return cls(
             pool=pool,
             outbox_pool=outbox_pool,
             replica=replica,
-            database=PostgresDatabase(pool, outbox.wake, replica=replica),
+            database=PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake),
             outbox=outbox,
+            feed=feed,
+            waiters=Waiters(),
             accounts=PostgresAccounts(pool, token_days=settings.token_days, replica=replica),
             passwords=Argon2Passwords(),
             files=file_store(settings),
@@ -115,6 +125,9 @@ class _Adapters:
             await stack.enter_async_context(self.outbox_pool)
             stack.push_async_callback(self.database.close)
             stack.push_async_callback(self.accounts.close)
+            stack.push_async_callback(self.feed.close)
+            stack.enter_context(on_termination(self.waiters.stop))
+            stack.enter_context(forgetting(self.feed, timedelta(days=settings.feed_days)))
             self.database.follow_definitions()
             if self.replica is not None:
                 await stack.enter_async_context(self.replica)

@@ -1,5 +1,6 @@
 """Handles the signals that stop a process."""
 
+import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,29 @@ from typing import Final
 #: The most seconds that a signal waits for the end of a ``deferred`` block.
 _MAX_DEFERRED_SECONDS: Final = 8
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@contextmanager
+def on_termination(call: Callable[[], object]) -> Iterator[None]:
+    """Call a function in the event loop when the process is told to stop, besides what a signal does already."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    earlier = {number: signal.getsignal(number) for number in numbers}
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(call)
+        before = earlier[signal.Signals(number)]
+        if callable(before):
+            before(number, frame)
+
+    # An event loop hears of signals by a file descriptor, so its own handlers are still called.
+    for number in numbers:
+        signal.signal(number, receive)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, earlier[number])
 
 
 class Stop:

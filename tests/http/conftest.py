@@ -250,7 +250,7 @@ def on_memory(
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
-        app = create_app(records, accounts, passwords, records.outbox, images, **(of_app or {}))
+        app = create_app(records, accounts, passwords, records.outbox, records.feed, images, **(of_app or {}))
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False, root_path=mounted)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)

@@ -26,7 +26,7 @@ def load(directory: Path) -> RequestMiddleware:
     asyncio.run(accounts.add_user("admin", asyncio.run(passwords.hash(PASSWORD)), is_superuser=True))
     records = MemoryDatabase(accounts)
     images = Images(files=LocalFileStore(directory), read_header=read_header)
-    return create_app(records, accounts, passwords, records.outbox, images, limits=LIMITS)
+    return create_app(records, accounts, passwords, records.outbox, records.feed, images, limits=LIMITS)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from backports import zstd
 from litestar.types import Message, Receive, Scope, Send
 
-from crm_http.compression import MIN_BYTES, accepted_coding
+from crm_http.compression import MIN_BYTES, CompressingSend, accepted_coding
 from crm_http.middleware import RequestMiddleware
 from crm_http.openapi.docs_page import ASSETS
 from tests.http.conftest import Api
@@ -198,6 +198,21 @@ def test_a_stream_can_be_read_piece_by_piece() -> None:
     assert headers[b"content-encoding"] == b"zstd"
     assert [reader.decompress(piece) for piece in pieces] == [b"first", b"second", b""]
     assert reader.eof
+
+
+def test_the_head_of_a_compressed_stream_does_not_wait_for_its_body() -> None:
+    sent = list[str]()
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    async def run() -> None:
+        compressing = CompressingSend(send, "gzip")
+        headers = [(b"content-type", b"application/json")]
+        await compressing({"type": "http.response.start", "status": 200, "headers": headers})
+
+    asyncio.run(run())
+    assert sent == ["http.response.start"]
 
 
 @pytest.mark.parametrize("media_type", [b"text/event-stream", b"text/event-stream; charset=utf-8", b"image/png"])

@@ -53,6 +53,8 @@ METADATA = ip_network("169.254.169.254/32")
         (database.clock(-300.1), "failed"),
         (database.migrations([]), "ok"),
         (database.migrations(["0004_receipts"]), "failed"),
+        (database.feed(is_foreign_era=False), "ok"),
+        (database.feed(is_foreign_era=True), "warning"),
         (database.superusers(["ann"]), "ok"),
         (database.superusers([]), "failed"),
         (database.addresses({}, SERVED), "ok"),

@@ -33,7 +33,7 @@ class Site:
         database = MemoryDatabase(accounts)
         images = Images(files=MemoryFileStore(), read_header=read_header)
         limits = Limits(trusted_proxies=tuple(map(ip_network, trusted)))
-        app = create_app(database, accounts, passwords, database.outbox, images, limits=limits)
+        app = create_app(database, accounts, passwords, database.outbox, database.feed, images, limits=limits)
         transport = httpx.ASGITransport(app, client=(PROXY, 1))  # type: ignore[arg-type]  # Litestar's types are narrower
         self._client = httpx.AsyncClient(transport=transport, base_url="http://crm.example")
 

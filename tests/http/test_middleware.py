@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
+from litestar.enums import ScopeType
 from litestar.types import Message, Receive, Scope, Send
 
 from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS
@@ -195,7 +196,7 @@ def test_an_answer_that_fails_midway_closes_the_connection_and_logs_no_value(cap
 
 
 async def answer_all_but_posts(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["method"] == "POST":
+    if scope["type"] == ScopeType.HTTP and scope["method"] == "POST":
         raise ConnectionError("the client went away")
     await answer(scope, receive, send)
 

@@ -49,7 +49,7 @@ def _handlers() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """Every path with its handlers."""
     images = Images(files=MemoryFileStore(), read_header=read_header)
     database = MemoryDatabase()
-    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, images)._app
+    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images)._app
     assert isinstance(app, Litestar)
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"

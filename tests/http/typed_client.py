@@ -7,12 +7,16 @@ from uuid import UUID
 
 from crm_http.client import (
     AsyncClient,
+    AsyncFollowing,
     AsyncListing,
     BulkResults,
+    ChangeEvent,
+    ChangesPage,
     Client,
     ClientRecord,
     DeliveryReport,
     FieldChange,
+    Following,
     FollowUp,
     Lead,
     Listing,
@@ -44,6 +48,9 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.webhooks.create(name="w", model="Lead", url="https://a.example/"), WebhookWithSecret)
     assert_type(other.webhooks.deliveries(key), AsyncListing[DeliveryReport])
     assert_type(other.webhooks.rotate_secret(key), Awaitable[str])
+    assert_type(crm.changes.read("now"), ChangesPage)
+    assert_type(crm.changes.follow("now", resources=["lead"]), Following)
+    assert_type(other.changes.follow("now"), AsyncFollowing)
     assert_type(crm.tokens.list(limit=5), Listing[OwnToken])
     assert_type(other.tokens.list(), AsyncListing[OwnToken])
     assert_type(other.tokens.revoke(key), Awaitable[None])
@@ -55,6 +62,8 @@ async def items(crm: Client, other: AsyncClient) -> None:
         assert_type(lead, Lead)
     async for lead in other.leads.list():
         assert_type(lead, Lead)
+    for change in crm.changes.follow("now"):
+        assert_type(change, ChangeEvent)
 
 
 def inputs(crm: Client, key: UUID, lead: Lead) -> None:

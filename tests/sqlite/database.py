@@ -47,6 +47,7 @@ from crm_core import (
 )
 from crm_core.model.plain_values import plain
 from crm_core.webhooks.entity import MODELS, Webhook
+from tests.sqlite.feed import SCHEMA, SqliteFeed
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -55,7 +56,10 @@ _SCHEMA: Final = """
 create table if not exists record (
     resource text, id text, version integer, document text, hidden text, primary key (resource, id)
 );
-create table if not exists event (record text, version integer, event text, primary key (record, version));
+create table if not exists event (
+    seq integer primary key autoincrement, txn integer, resource text, record text, version integer, event text,
+    body text, unique (record, version)
+);
 create table if not exists catalog (entity text primary key, version integer);
 create table if not exists receipt (
     user integer, key text, kept_at real, fingerprint blob, record text, version integer, body text,
@@ -72,6 +76,7 @@ class SqliteDatabase:
         accounts: whose users records may refer to.
 
     Attributes:
+        feed: the change feed.
         outbox: what webhooks are told.
     """
 
@@ -82,7 +87,8 @@ class SqliteDatabase:
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(_SCHEMA + SCHEMA)
+        self.feed = SqliteFeed(self._run, self._rows)
 
     def close(self) -> None:
         """Close the file."""
@@ -236,8 +242,9 @@ class SqliteDatabase:
         receipt = changes.receipt
         if receipt and self._receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
+        txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
         for write in changes.writes:
-            self._write(write)
+            self._write(write, txn)
         document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
@@ -250,7 +257,7 @@ class SqliteDatabase:
             return answer.document
         return self._document(answer) if answer else None
 
-    def _write(self, write: Put | Remove) -> None:
+    def _write(self, write: Put | Remove, txn: int) -> None:
         key, version = write.key, write.event.version
         watched = self._watched(key)
         if isinstance(write, Put):
@@ -261,7 +268,9 @@ class SqliteDatabase:
         else:
             self._rows("delete from record where resource = ? and id = ?", key.resource, str(key.id))
         event = json_documents.encode(write.event).decode()
-        self._rows("insert into event values (?, ?, ?)", str(key.id), version, event)
+        shown = json_documents.feed_body(write.event, str(txn)).decode()
+        insert = "insert into event (txn, resource, record, version, event, body) values (?, ?, ?, ?, ?, ?)"
+        self._rows(insert, txn, key.resource, str(key.id), version, event, shown)
         for entity in watched | self._watched(key):
             advance = "on conflict (entity) do update set version = version + 1"
             self._rows(f"insert into catalog values (?, 2) {advance}", entity)
@@ -283,6 +292,7 @@ class SqliteDatabase:
                     self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
+        self.feed.wake()
 
 
 @contextmanager

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
-from crm_core import Database
+from crm_core import Database, Feed
 from crm_core.model.accounts import UserChange
-from crm_core.testing import DISABLED_USER, USERS, DatabaseContract, assert_agreement
+from crm_core.testing import DISABLED_USER, USERS, DatabaseContract, FeedContract, OpenedFeed, assert_agreement
 from tests.sqlite.database import SqliteDatabase
 
 
@@ -50,4 +50,23 @@ def test_memory_and_sqlite_agree(tmp_path: pathlib.Path) -> None:
         async with opened(tmp_path / f"{next(files)}.sqlite") as sqlite:
             yield memory, sqlite
 
-    assert_agreement(pair, settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None))
+    def feed_of(database: Database) -> Feed:
+        assert isinstance(database, MemoryDatabase | SqliteDatabase)
+        return database.feed
+
+    assert_agreement(
+        pair,
+        feed_of=feed_of,
+        settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None),
+    )
+
+
+class TestSqliteFeed(FeedContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.path = tmp_path / "records.sqlite"
+
+    @asynccontextmanager
+    async def open_feed(self) -> AsyncIterator[OpenedFeed]:
+        async with opened(self.path) as database:
+            yield OpenedFeed(database, database.feed)

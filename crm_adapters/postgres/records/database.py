@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import evolve
 from psycopg.pq import TransactionStatus
 
+from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
@@ -40,6 +41,7 @@ from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError
 from crm_core.model.records import Key, Record
+from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
 from crm_core.rules.needs import Known, Needs
 
@@ -66,12 +68,24 @@ class PostgresDatabase:
         pool: the connections; its owner opens and closes it.
         wake: is called after each commit that left deliveries.
         replica: serves reads that name a reader.
+        wake_feed: is called after each commit: ``PostgresFeed.wake``.
+        after_commit: is called with the events of each commit.
     """
 
-    def __init__(self, pool: Pool, wake: Callable[[], None] = lambda: None, *, replica: Replica | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        wake: Callable[[], None] = lambda: None,
+        *,
+        replica: Replica | None = None,
+        wake_feed: Callable[[], None] = lambda: None,
+        after_commit: AfterCommit = no_hook,
+    ) -> None:
         self._pool = pool
         self._wake = wake
         self._replica = replica
+        self._wake_feed = wake_feed
+        self._after_commit = after_commit
         self._reader = SharedReader(pool)
         self._commits = Commits(pool)
         self._locks = KeyedLocks()
@@ -198,6 +212,9 @@ class PostgresDatabase:
         definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
         if any(map(indexes.concerns, definitions)):
             self.follow_definitions()
+        if changes.writes:
+            self._wake_feed()
+        call_after_commit(self._after_commit, [write.event for write in changes.writes])
 
     def follow_definitions(self) -> None:
         """Build and drop the indexes of attributes in the background."""

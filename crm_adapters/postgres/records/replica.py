@@ -31,6 +31,7 @@ _Lookup: TypeAlias = tuple[UUID | int, int]
 _LoadRows: TypeAlias = Callable[[list[_Lookup]], Awaitable[Mapping[_Lookup, Row]]]
 
 PRIMARY_IS_AT: Final = b"select (pg_current_wal_lsn() - '0/0')::bigint"
+_NEXT_TRANSACTION: Final = b"select pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 #: The position is read after the snapshot, so it covers all that the snapshot shows.
 REPLICA_IS_AT: Final = b"""
 select
@@ -115,6 +116,12 @@ class Replica:
                     self._stop_using()
         return await self._primary.reading(read_)
 
+    def _forget_from(self, following: int) -> None:
+        """Forget transactions that the primary has not begun: a restored server counts its own from a lower number."""
+        if any(written >= following for written in self._written.values()):
+            self._written = {user: written for user, written in self._written.items() if written < following}
+            self._positions.clear()
+
     def _stop_using(self) -> None:
         if self._is_up:
             self._is_up = False
@@ -127,6 +134,8 @@ class Replica:
                 now = time.monotonic()
                 [(position,)] = await self._primary.fetch(PRIMARY_IS_AT, {})
                 self._positions.append((now, position))
+                [(following,)] = await self._primary.fetch(_NEXT_TRANSACTION, {})
+                self._forget_from(following)
                 if not self._is_up:
                     await self._try_using()
             await asyncio.sleep(REPLICA_ANSWER_LIFETIME)

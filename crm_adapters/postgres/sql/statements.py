@@ -1,4 +1,4 @@
-"""The statements of ``statements.sql`` and ``outbox.sql``, by name."""
+"""The statements of ``statements.sql``, ``outbox.sql`` and ``feed.sql``, by name."""
 
 import re
 from functools import cache
@@ -12,12 +12,11 @@ from crm_core.resources import RESOURCES
 
 _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", re.DOTALL | re.MULTILINE)
 
+_FILES: Final = ("statements.sql", "outbox.sql", "feed.sql")
+
 
 def _read() -> dict[str, LiteralString]:
-    texts = [
-        files("crm_adapters.postgres.sql").joinpath(name).read_text("utf-8")
-        for name in ("statements.sql", "outbox.sql")
-    ]
+    texts = [files("crm_adapters.postgres.sql").joinpath(name).read_text("utf-8") for name in _FILES]
     # The cast is safe: these texts are files of this package, without anything of a request.
     return {name: cast("LiteralString", body.strip()) for text in texts for name, body in _NAMED.findall(text)}
 

@@ -192,8 +192,12 @@ select
 from app_user, directory where app_user.id = any(%(users)b)
 
 -- name: written
--- Part of `authenticate` if there is a replica: the last transaction with an event of the user.
-coalesce((select xid::text::bigint from event where actor = token.user_id order by xid desc limit 1), 0)
+-- Part of `authenticate` if there is a replica: the last transaction with an event of the user. Ids that this server has
+-- not given out yet are another's, from which the database was restored.
+coalesce((
+    select xid::text::bigint from event
+    where actor = token.user_id and xid < pg_snapshot_xmax(pg_current_snapshot())
+    order by xid desc limit 1), 0)
 
 -- name: touch_tokens
 -- Record the use of tokens, at most once a minute for each.

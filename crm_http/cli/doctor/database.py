@@ -99,6 +99,14 @@ def migrations(pending: Sequence[str]) -> Check:
     return ok("migrations", "None is missing.")
 
 
+def feed(*, is_foreign_era: bool) -> Check:
+    """Check that the change feed counts transactions as this server does, which a restored one does not at first."""
+    if is_foreign_era:
+        advice = "Run `crm migrate`, or start `crm serve`: the change feed then goes on without a gap."
+        return warning("change feed", "The database was restored from another server.", advice)
+    return ok("change feed", "It counts the transactions of this server.")
+
+
 def superusers(names: Collection[str]) -> Check:
     """Check that there is a user who may do everything."""
     if not names:
@@ -203,6 +211,7 @@ async def _examine(url: str, settings: Settings) -> Sequence[Check]:
         clock(server.clock_ahead),
         fitness(server.version, server.unfit),
         migrations(server.pending),
+        feed(is_foreign_era=server.is_foreign_era),
     ]
 
 

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters.memory import MemoryDatabase
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.list_queries import MAX_PAGE_BYTES
 from crm_core.engine.queries import Page
 from crm_core.errors import InvalidError
-from crm_core.ports import Database
+from crm_core.ports import Database, Feed
 from crm_core.resources import CLIENTS
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
@@ -31,8 +33,15 @@ def test_memory_and_postgres_agree(url: str) -> None:
         memory = MemoryDatabase()
         for number in USERS:
             await memory.accounts.add_user(f"user {number}", "!")
-        async with emptied(url) as postgres:
+        async with emptied(url) as postgres, Pool(url) as pool:
+            feeds[:] = [PostgresFeed(pool)]
             yield memory, postgres
+            await feeds[0].close()
+
+    feeds: list[PostgresFeed] = []
+
+    def feed_of(database: Database) -> Feed:
+        return database.feed if isinstance(database, MemoryDatabase) else feeds[0]
 
     thorough = settings(
         max_examples=20,
@@ -43,7 +52,7 @@ def test_memory_and_postgres_agree(url: str) -> None:
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    assert_agreement(pair, settings=thorough)
+    assert_agreement(pair, feed_of=feed_of, settings=thorough)
 
 
 class TestOnAConnectionOfTheCallers(OnPostgres):

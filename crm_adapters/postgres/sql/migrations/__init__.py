@@ -8,6 +8,7 @@ import psycopg
 
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
+from crm_adapters.postgres.sql.statements import query
 from crm_core.model.permissions import GROUPS
 
 _MIN_SERVER_VERSION: Final = 150_000
@@ -35,7 +36,23 @@ async def migrate(conninfo: str) -> Sequence[str]:
                 await connection.execute("insert into migration (name) values (%s)", (name,))
             if not done:
                 await _add_groups(connection)
+            await close_foreign_era(connection)
     return missing
+
+
+async def close_foreign_era(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    """Close the numbering of another server, from which the database was restored, if it is open (decision 73)."""
+    if await is_foreign_era(connection):
+        await connection.execute(query("lock_writers"))
+        await connection.execute(query("close_era"))
+
+
+async def is_foreign_era(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> bool:
+    """Return whether the transaction ids of the change feed are still another server's."""
+    exists = await (await connection.execute("select to_regclass('tick') is not null")).fetchone()
+    if exists != (True,):
+        return False
+    return await (await connection.execute(query("is_foreign_era"))).fetchone() == (True,)
 
 
 async def pending(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> Sequence[str]:

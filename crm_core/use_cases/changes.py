@@ -1,0 +1,325 @@
+"""The change feed: reading it page by page, waiting for news, and following it for hours (decisions 73 to 76)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, TypeAlias
+
+import attrs
+
+from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
+from crm_core.engine.query_strings import read_limit
+from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
+from crm_core.input.drafts import read_payload
+from crm_core.input.fields import integer, text
+from crm_core.input.readers import ReadContext, RefusedError
+from crm_core.model.accounts import Actor, Caller, require
+from crm_core.model.feed import FeedEvent, Position
+from crm_core.ports import Feed
+from crm_core.resources import RESOURCES
+
+logger = logging.getLogger("crm.feed")
+
+#: The value of ``after`` that means the end of the feed.
+NOW: Final = "now"
+#: The most seconds that a request may wait for news.
+MAX_WAIT: Final = 30
+#: Callers that may wait at once in a process.
+MAX_WAITERS: Final = 1_000
+#: Seconds between two looks whether whoever waits or follows may still do so. All look at the same moments, so that
+#: their look-ups are answered together.
+CHECK_INTERVAL: Final = 3.0
+#: Seconds after which a stream shows that it lives.
+HEARTBEAT_INTERVAL: Final = 15.0
+_PER_PAGE: Final = 100
+_FORGET_INTERVAL: Final = 3_600.0
+
+#: Authenticates a caller again. Raises NotAuthenticatedError.
+Renew: TypeAlias = Callable[[], Awaitable[Caller]]
+
+
+@attrs.frozen
+class Following:
+    """The query parameters of the change feed.
+
+    Attributes:
+        after: the cursor after which to read: the `next` of a page, or the `id` of an event. `now` is the end; without
+            it everything that is kept is read.
+        resource: only changes of these resources, by name, separated by commas.
+        limit: the most changes in the answer.
+        wait: how many seconds to wait for a change if there is none, up to 30.
+    """
+
+    after: str = text(default="")
+    resource: str = text(default="")
+    limit: int = integer(default=_PER_PAGE)
+    wait: int = integer(default=0)
+
+
+class Change(NamedTuple):
+    """An event of the feed, and the cursor after it."""
+
+    id: str
+    entry: FeedEvent
+
+
+class ChangesPage(NamedTuple):
+    """A page of the change feed.
+
+    Attributes:
+        changes: the changes that the caller may see and asked for.
+        next: the cursor after everything that was read.
+        more: whether another page can be read at once.
+    """
+
+    changes: Sequence[Change]
+    next: str
+    more: bool
+
+
+class Waiters:
+    """Counts and ends the waits of a process.
+
+    Args:
+        most: how many callers may wait at once.
+    """
+
+    def __init__(self, most: int = MAX_WAITERS) -> None:
+        self._free = most
+        self._timeouts: set[asyncio.Timeout] = set()
+        self.is_stopping = False
+
+    @contextmanager
+    def admit(self) -> Iterator[bool]:
+        """Take a place for the block; yields whether there was one."""
+        is_free = self._free > 0 and not self.is_stopping
+        self._free -= is_free
+        try:
+            yield is_free
+        finally:
+            self._free += is_free
+
+    async def wait(self, news: Awaitable[None], until: float) -> None:
+        """Wait for news, at most until a time of the event loop, or until `stop`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(0 if self.is_stopping else until) as timeout:
+                self._timeouts.add(timeout)
+                try:
+                    await news
+                finally:
+                    self._timeouts.discard(timeout)
+
+    def stop(self) -> None:
+        """End all waits now, and those that begin later at once."""
+        self.is_stopping = True
+        for timeout in self._timeouts:
+            if not timeout.expired():
+                timeout.reschedule(0)
+
+
+class Reading:
+    """A caller's way through the feed.
+
+    Attributes:
+        position: what was read so far.
+    """
+
+    def __init__(self, feed: Feed, waiters: Waiters, query: "_Query", position: Position) -> None:
+        self._feed = feed
+        self._waiters = waiters
+        self._query = query
+        self._checked = _now()
+        self.position = position
+
+    @property
+    def cursor(self) -> str:
+        """Return the cursor after what was read so far."""
+        return write_feed_cursor(self.position, self._query.hidden)
+
+    @property
+    def limit(self) -> int:
+        """Return the most changes of a page."""
+        return self._query.limit
+
+    @property
+    def may_wait(self) -> bool:
+        """Return whether the query allows to wait."""
+        return self._query.wait > 0
+
+    async def page(self) -> ChangesPage:
+        """Return the next page and go on behind it. Raises CursorGoneError."""
+        page = await self._feed.read(self.position, self._query.resources, self._query.limit)
+        if page is None:
+            raise CursorGoneError
+        self.position = page.next
+        hidden = self._query.hidden
+        changes = [Change(write_feed_cursor(each.position, hidden), each) for each in page.events]
+        return ChangesPage(changes, self.cursor, page.more)
+
+    async def page_within(self, page: ChangesPage, renew: Renew) -> ChangesPage:
+        """Return the page, or if it is empty the first one with changes that comes while the query allows to wait.
+
+        Raises NotAuthenticatedError, PermissionDeniedError or CursorGoneError when the caller may no longer read this.
+        """
+        last = _now() + self._query.wait
+        while not page.changes and not page.more and _now() < last and not self._waiters.is_stopping:
+            await self._news(last)
+            await self._check(renew)
+            page = await self.page()
+        return page
+
+    async def pages(self, page: ChangesPage, renew: Renew) -> AsyncIterator[ChangesPage]:
+        """Yield a page and all that follow it; an empty one where they end, and every HEARTBEAT_INTERVAL.
+
+        It ends when the process stops, and raises what `page_within` does.
+        """
+        yield page
+        last, was_behind = _now() + HEARTBEAT_INTERVAL, page.more
+        while not self._waiters.is_stopping:
+            if not page.more:
+                await self._news(last)
+            await self._check(renew)
+            page = await self.page()
+            if page.changes or page.more or was_behind or _now() >= last:
+                yield page
+                last = _now() + HEARTBEAT_INTERVAL
+            was_behind = page.more
+
+    async def _news(self, last: float) -> None:
+        await self._waiters.wait(self._feed.wait(self.position), min(last, _next_check()))
+
+    async def _check(self, renew: Renew) -> None:
+        """Raise if the caller may no longer see what they saw, at the moments at which that is looked up."""
+        if self._checked // CHECK_INTERVAL == _now() // CHECK_INTERVAL:
+            return
+        who = await renew()
+        self._checked = _now()
+        _require_all(who.actor, self._query.named)
+        if visible_resources(who.actor) != self._query.visible:
+            raise CursorGoneError("What you may see has changed.")
+
+
+async def begin(
+    feed: Feed, who: Caller, params: Mapping[str, str], *, waiters: Waiters | None = None, strict: bool = False
+) -> tuple[Reading, ChangesPage]:
+    """Return a reading of the feed and its first page.
+
+    Raises InvalidError, PermissionDeniedError for a resource that is named and may not be viewed, and CursorGoneError.
+
+    Args:
+        feed: where the events are.
+        who: whose rights count: what they may not view is left out, and the cursor passes it.
+        params: the parameters of `Following`.
+        waiters: counts the callers that wait; one for all of a process.
+        strict: whether unknown parameters are problems.
+    """
+    query = _read_query(who, params, strict=strict)
+    position = await _first_position(feed, query)
+    reading = Reading(feed, waiters or Waiters(), query, position)
+    return reading, await reading.page()
+
+
+async def read(feed: Feed, who: Caller, params: Mapping[str, str], *, strict: bool = False) -> ChangesPage:
+    """Return one page of the feed without waiting; `begin` has the arguments and errors."""
+    _, page = await begin(feed, who, params, strict=strict)
+    return page
+
+
+@contextmanager
+def forgetting(feed: Feed, kept: timedelta) -> Iterator[None]:
+    """Stop keeping positions that are older than ``kept``, now and every hour while the block runs."""
+
+    async def forget() -> None:
+        while True:
+            try:
+                await feed.forget(datetime.now(UTC) - kept)
+            except CrmError as error:
+                logger.warning("old positions of the change feed are kept longer: %s", error)
+            await asyncio.sleep(_FORGET_INTERVAL)
+
+    task = asyncio.create_task(forget())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def visible_resources(actor: Actor) -> frozenset[str]:
+    """Return the names of the resources whose changes a user may see."""
+    return frozenset(name for name, resource in RESOURCES.items() if actor.may(resource.permission("view")))
+
+
+@attrs.frozen(kw_only=True)
+class _Query:
+    """What is read: ``resources`` of the ``visible`` ones, which are ``named`` if the caller chose."""
+
+    after: str
+    named: frozenset[str]
+    visible: frozenset[str]
+    limit: int
+    wait: int
+
+    @property
+    def resources(self) -> frozenset[str]:
+        return self.named or self.visible
+
+    @property
+    def hidden(self) -> int:
+        return hidden_from(self.visible)
+
+
+def _read_query(who: Caller, params: Mapping[str, str], *, strict: bool) -> _Query:
+    sent = {name: value for name, value in params.items() if value}
+    values = read_payload(Following, sent, ReadContext(who.new_id, strict))
+    named = _read_resources(values["resource"])
+    _require_all(who.actor, named)
+    return _Query(
+        after=values["after"],
+        named=named,
+        visible=visible_resources(who.actor),
+        limit=_read_limit(values["limit"]),
+        wait=_read_wait(values["wait"]),
+    )
+
+
+def _read_resources(text_: str) -> frozenset[str]:
+    names = [name.strip() for name in text_.split(",")] if text_ else []
+    if unknown := [name for name in names if name not in RESOURCES]:
+        raise InvalidError({"resource": (not_a_choice(unknown[0]),)})
+    return frozenset(names)
+
+
+def _read_limit(limit: int) -> int:
+    try:
+        return read_limit(str(limit))
+    except RefusedError as error:
+        raise InvalidError({"limit": error.problems}) from None
+
+
+def _read_wait(wait: int) -> int:
+    if wait < 0:
+        raise invalid("wait", "min_value", "Ensure this value is greater than or equal to 0.")
+    if wait > MAX_WAIT:
+        raise invalid("wait", "max_value", f"Ensure this value is less than or equal to {MAX_WAIT}.")
+    return wait
+
+
+def _require_all(actor: Actor, names: Collection[str]) -> None:
+    for name in sorted(names):
+        require(actor, RESOURCES[name].permission("view"))
+
+
+async def _first_position(feed: Feed, query: _Query) -> Position:
+    if not query.after:
+        return await feed.oldest()
+    return await feed.newest() if query.after == NOW else read_feed_cursor(query.after, query.visible)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _next_check() -> float:
+    return (_now() // CHECK_INTERVAL + 1) * CHECK_INTERVAL

@@ -1,0 +1,144 @@
+"""The change feed when its database is restored, copied or taken over: nothing is missed in silence."""
+
+import asyncio
+import pathlib
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.feed import PostgresFeed
+from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.errors import CursorGoneError
+from crm_core.model.accounts import Actor, Caller, User
+from crm_core.resources import CLIENTS
+from crm_core.use_cases import caller, changes, records
+from tests.faults.servers import SECONDS, Postgres, primary, standby, until
+
+T = TypeVar("T")
+
+
+def who() -> Caller:
+    return caller(Actor(user=User(id=1, username="admin"), is_superuser=True))
+
+
+def on(server: Postgres, act: Callable[[PostgresDatabase, PostgresFeed], Awaitable[T]]) -> T:
+    """Do something as a new process on a server's database."""
+
+    async def run() -> T:
+        async with Pool(server.url("crm")) as pool:
+            feed = PostgresFeed(pool)
+            database = PostgresDatabase(pool, wake_feed=feed.wake)
+            try:
+                return await act(database, feed)
+            finally:
+                await database.close()
+                await feed.close()
+
+    return asyncio.run(run())
+
+
+def write(server: Postgres, *names: str) -> None:
+    async def act(database: PostgresDatabase, _: PostgresFeed) -> None:
+        for name in names:
+            await records.create(database, who(), CLIENTS, {"name": name})
+
+    on(server, act)
+
+
+def end(server: Postgres) -> str:
+    """The cursor at the end."""
+
+    async def act(_: PostgresDatabase, feed: PostgresFeed) -> str:
+        return (await changes.read(feed, who(), {"after": "now"})).next
+
+    return on(server, act)
+
+
+def names_after(server: Postgres, cursor: str) -> Sequence[object]:
+    """The names of the clients that were created after a cursor, read two at a time."""
+
+    async def act(_: PostgresDatabase, feed: PostgresFeed) -> Sequence[object]:
+        found: list[object] = []
+        after, more = cursor, True
+        while more:
+            page = await changes.read(feed, who(), {"after": after, "limit": "2"})
+            found += [each.entry.event.changes["name"] for each in page.changes]
+            after, more = page.next, page.more
+        return [change["to"] for change in found if isinstance(change, dict)]
+
+    return on(server, act)
+
+
+@contextmanager
+def filled(folder: pathlib.Path) -> Iterator[Postgres]:
+    with primary(folder, "fsync=off") as server:
+        asyncio.run(migrate(server.url("crm")))
+        with psycopg.connect(server.url("crm")) as connection:
+            connection.execute("insert into app_user (username, password_hash) values ('admin', '!')")
+        yield server
+
+
+@pytest.mark.parametrize("burnt", [0, 3_000], ids=["into a younger server", "into an older server"])
+def test_after_a_dump_and_restore_an_old_cursor_goes_on_and_a_lost_one_is_gone(
+    folder: pathlib.Path, burnt: int
+) -> None:
+    with filled(folder / f"first-{burnt}") as first, primary(folder / f"second-{burnt}", "fsync=off") as second:
+        spend_transactions(first, 1_000)
+        spend_transactions(second, burnt)
+        write(first, "a", "b")
+        early = end(first)
+        write(first, "c")
+        dump_and_restore(first, second, folder / f"dump-{burnt}")
+        write(first, "lost")
+        lost = end(first)
+
+        write(second, "before anybody read")
+        assert names_after(second, early) == ["c", "before anybody read"]
+        write(second, "d")
+        assert names_after(second, early) == ["c", "before anybody read", "d"]
+        with pytest.raises(CursorGoneError):
+            names_after(second, lost)
+
+
+def spend_transactions(server: Postgres, count: int) -> None:
+    """Have a server count so many transactions of something else."""
+    loop = f"do $$ begin for i in 1..{count} loop perform pg_current_xact_id(); commit; end loop; end $$"
+    server.execute(loop)
+
+
+def dump_and_restore(source: Postgres, target: Postgres, file: pathlib.Path) -> None:
+    binaries = source.layout.binaries
+    dump = [str(binaries / "pg_dump"), "--format=custom", "--file", str(file), source.url("crm")]
+    restore = [str(binaries / "pg_restore"), "--no-owner", "--dbname", target.url("crm"), str(file)]
+    for command in (dump, restore):
+        subprocess.run(command, check=True, timeout=SECONDS)
+
+
+def test_a_standby_that_was_behind_and_takes_over_refuses_cursors_of_what_it_never_had(folder: pathlib.Path) -> None:
+    """A restored physical copy is the same: its history ends earlier, and goes on in another way."""
+    with filled(folder / "primary") as main, standby(main, folder / "standby", "fsync=off") as copy:
+        write(main, "a")
+        early = end(main)
+        write(main, "b")
+        [(position,)] = main.execute("select pg_current_wal_lsn()")
+        until(lambda: copy.execute(f"select pg_last_wal_replay_lsn() >= '{position}'") == [(True,)], "it has b")
+        copy.stop()
+        write(main, "lost")
+        lost = end(main)
+        main.kill()
+        copy.start("fsync=off")
+        copy.promote()
+        until(lambda: copy.execute("select pg_is_in_recovery()") == [(False,)], "it is the primary")
+
+        write(copy, "c")
+        assert names_after(copy, early) == ["b", "c"]
+        write(copy, "d")
+        with pytest.raises(CursorGoneError):
+            names_after(copy, lost)
+        assert names_after(copy, early) == ["b", "c", "d"]
