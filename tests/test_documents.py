@@ -63,6 +63,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     "docs/how-to/embed.md": {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
+        "Several changes together 1": FOLLOWED,
     },
     "docs/how-to/follow-changes.md": {
         "Keep a copy 1": "tests/http/test_client_changes.py",

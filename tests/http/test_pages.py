@@ -157,6 +157,7 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         ("README.md", "Embedding 1"),
         ("docs/how-to/embed.md", "In memory 1"),
         ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
+        ("docs/how-to/embed.md", "Several changes together 1"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:
