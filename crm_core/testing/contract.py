@@ -12,12 +12,13 @@ from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
+from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 
 class DatabaseContract(
-    RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, BulkFacts, UnitOfWorkFacts
+    RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, HistoryFacts, BulkFacts, UnitOfWorkFacts
 ):
     """All tests of a Database."""

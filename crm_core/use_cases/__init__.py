@@ -1,13 +1,25 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
-``records`` has the use cases of every resource, and ``bulk`` carries out many operations in one commit; in a
-``unit_of_work`` several use cases are committed together or not at all. ``accounts`` logs users in, ``tokens`` lists
-and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uploads`` and ``sweeping`` have the others.
-``changes`` reads the feed of changes, and ``Hooks`` calls functions with it. ``caller`` makes callers with a real clock
-and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+``records`` has the use cases of every resource, ``history`` shows their versions and ``restorations`` restores them.
+``bulk`` carries out many operations in one commit, and a ``unit_of_work`` commits several use cases together or not at
+all. ``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
+``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
+it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
-from crm_core.use_cases import accounts, bulk, changes, records, sweeping, tokens, uploads, users, webhooks
+from crm_core.use_cases import (
+    accounts,
+    bulk,
+    changes,
+    history,
+    records,
+    restorations,
+    sweeping,
+    tokens,
+    uploads,
+    users,
+    webhooks,
+)
 from crm_core.use_cases.callers import caller, new_id, new_secret
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.hooks import Hooks
@@ -24,9 +36,11 @@ __all__ = [
     "bulk",
     "caller",
     "changes",
+    "history",
     "new_id",
     "new_secret",
     "records",
+    "restorations",
     "sweeping",
     "tokens",
     "unit_of_work",

@@ -14,6 +14,7 @@ from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.receipts import Document, ReceiptKey
 from crm_core.engine.together import Look, Result, Together
+from crm_core.engine.validation import does_not_exist
 from crm_core.errors import (
     BulkRefusedError,
     CrmError,
@@ -27,7 +28,7 @@ from crm_core.model.accounts import Caller, require
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import without_needs
-from crm_core.use_cases.records import naming_changed_fields, once
+from crm_core.use_cases.records import answered_once, with_changed_fields
 
 
 @attrs.frozen
@@ -80,7 +81,7 @@ async def bulk(
         ReceiptKey(who.actor.user.id, who.idempotency) if who.idempotency else None,
     )
     try:
-        _, document = await once(db, who, id_, lambda: db.change(group))
+        _, document = await answered_once(db, who, id_, lambda: db.change(group))
     except BulkRefusedError as error:
         raise BulkRefusedError(await _explained(db, operations, error.errors)) from None
     outcomes = await asyncio.to_thread(read_outcomes, document.body)
@@ -158,7 +159,7 @@ def _blamed(task: Task, error: CrmError, failed: set[int]) -> CrmError:
         # What the path names in single calls is a field here.
         parent = task.resource.parent
         key = decisions.key_of(task.resource, task.parent)  # type: ignore[arg-type]
-        return InvalidError(blamed or {parent: decisions.does_not_exist(key)})
+        return InvalidError(blamed or {parent: does_not_exist(key)})
     return error
 
 
@@ -167,7 +168,7 @@ async def _explained(db: Database, operations: Sequence[Read], errors: Mapping[i
 
     async def explain(operation: Read, error: CrmError) -> CrmError:
         if isinstance(error, VersionConflictError) and isinstance(operation.task, Task):
-            return await naming_changed_fields(db, operation.task.key, operation.task.expected, error)
+            return await with_changed_fields(db, operation.task.key, operation.task.expected, error)
         return error
 
     each = [explain(operations[index], error) for index, error in errors.items()]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide, Decision
@@ -10,6 +11,7 @@ from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
+from crm_core.model.events import Event
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.ports import Database
@@ -68,9 +70,25 @@ class UnitOfWork:
         """Return one page of a list, as it is committed."""
         return await self._db.page(query, reader=reader)
 
-    def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
+    def stream(self, query: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
         """Yield a whole list, as it is committed."""
-        return self._db.stream(query, reader=reader)
+        return self._db.stream(query, reader=reader, separator=separator)
+
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Return committed events of a record."""
+        return await self._db.history(key, before=before, limit=limit)
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the committed events from which a version of a record can be built."""
+        return await self._db.lineage(key, version)
+
+    def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """Yield what committed deletions recorded."""
+        return self._db.deletions_since(since)
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the committed events that followed from a change of a record."""
+        return await self._db.followers(key, version)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that committed changes after a version touched."""

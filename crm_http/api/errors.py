@@ -22,6 +22,7 @@ from crm_core.errors import (
     PermissionDeniedError,
     Problems,
     RequestInProgressError,
+    RestoreRefusedError,
     ThrottledError,
     TooLargeError,
     UnavailableError,
@@ -71,6 +72,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
+    RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",
@@ -153,8 +155,12 @@ def body_of(error: CrmError) -> object:
         return {str(index): body_of(each) for index, each in error.errors.items()}
     if isinstance(error, InvalidError):
         return render(error.problems)
-    detail = {"detail": REFUSALS[type(error)].detail or str(error)}
-    return {**detail, "changed_fields": list(error.fields)} if isinstance(error, VersionConflictError) else detail
+    body: dict[str, object] = {"detail": REFUSALS[type(error)].detail or str(error)}
+    if isinstance(error, VersionConflictError):
+        body["changed_fields"] = list(error.fields)
+    if isinstance(error, RestoreRefusedError):
+        body["reasons"] = render(error.reasons)
+    return body
 
 
 def render(problems: Problems) -> object:
