@@ -13,6 +13,7 @@ CrmError
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
+├── SameFileError                 the same file was imported before; has the id of that run
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
 ├── CursorGoneError               the change feed cannot be followed from this cursor
@@ -22,10 +23,12 @@ CrmError
 └── UnavailableError              the store cannot answer now; has the seconds to wait
 
 DuplicateRequestError             a store says that another request with the same key was committed first
+RunLostError                      a store says that a run of an import is not this worker's any more
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
+from uuid import UUID
 
 import attrs
 
@@ -204,6 +207,22 @@ class IdempotencyKeyReusedError(CrmError):
 
 class DuplicateRequestError(Exception):
     """Another request with the same idempotency key was committed first. Stores raise it; no use case does."""
+
+
+class SameFileError(CrmError):
+    """The same file was imported before in the same way, or is being imported: once more would double its records.
+
+    Attributes:
+        run: the id of that run.
+    """
+
+    def __init__(self, run: UUID) -> None:
+        super().__init__(f"This file was imported before, by the run {run}. Ask for it again to import it once more.")
+        self.run = run
+
+
+class RunLostError(Exception):
+    """A run of an import was cancelled, or another worker has claimed it. Stores raise it; no use case does."""
 
 
 class CursorGoneError(CrmError):

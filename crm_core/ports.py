@@ -13,6 +13,7 @@ from uuid import UUID
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
+from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedPage, Position
@@ -394,6 +395,54 @@ class TableReader(Protocol):
 
     def open(self, path: str, options: TableOptions) -> AbstractAsyncContextManager[OpenTable]:
         """Open a table. Raises UnreadableTableError for what cannot be read, also while its rows are read."""
+
+    async def digest(self, path: str) -> bytes:
+        """Return the SHA-256 of a file. Raises UnreadableTableError."""
+
+
+class ImportRuns(Protocol):
+    """Keeps the runs of imports, beside the records of a Database, which moves them (``Changes.advance``).
+
+    A commit with an ``advance`` also keeps its run and its refused rows, and renews the claim. It raises RunLostError
+    and writes nothing unless the run is active, claimed by that claim, and at the row ``after``. The clock of claims is
+    that of the store. Methods may raise UnavailableError.
+    """
+
+    async def create(self, run: ImportRun) -> ImportRun | None:
+        """Keep a new run; or return the run that bars it (``ImportRun.bars_the_same``), and keep nothing.
+
+        A dry run is not barred, nor is a run with the option ``again``.
+        """
+
+    async def get(self, id_: UUID) -> ImportRun | None:
+        """Return a run; None if there is none."""
+
+    async def latest(self, limit: int) -> Sequence[ImportRun]:
+        """Return the latest runs, the newest first."""
+
+    async def claim(self, id_: UUID, claim: UUID, seconds: float) -> ImportRun | None:
+        """Claim an active run for some seconds and return it; None if another claim holds it, or it is not active."""
+
+    async def release(self, id_: UUID, claim: UUID) -> None:
+        """Give up a claim, if it still holds."""
+
+    async def save(
+        self, run: ImportRun, claim: UUID, refused: Sequence[RefusedRow] = (), *, restarts: bool = False
+    ) -> None:
+        """Keep a run as it is now, and more refused rows, and renew the claim. Raises RunLostError as a commit does.
+
+        Args:
+            run: the run.
+            claim: the claim of the worker.
+            refused: rows that are refused; one that is kept already is replaced.
+            restarts: forget the refused rows that are kept before.
+        """
+
+    async def cancel(self, id_: UUID) -> bool:
+        """Cancel a run; what it has committed stays. Return whether it was active."""
+
+    async def refused_rows(self, id_: UUID, after: int, limit: int) -> Sequence[RefusedRow]:
+        """Return refused rows of a run after a row, in their order."""
 
 
 class WorkbookWriter(Protocol):

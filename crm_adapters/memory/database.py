@@ -12,6 +12,7 @@ from crm_adapters import json_documents
 from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
+from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
@@ -56,6 +57,7 @@ class MemoryDatabase:
         events: all events, in order.
         feed: the change feed.
         outbox: the deliveries to webhooks.
+        imports: the runs of imports.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class MemoryDatabase:
         self.events: list[Event] = []
         self.feed = MemoryFeed(clock)
         self.outbox = MemoryOutbox(self._webhook, clock)
+        self.imports = MemoryImportRuns(clock)
         self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
@@ -143,7 +146,11 @@ class MemoryDatabase:
         receipt = changes.receipt
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
+        if step := changes.advance:
+            self.imports.check(step.run.id, step.claim, step.after)
         self._commit(changes)
+        if step:
+            self.imports.advance(step)
         document = self._answer(changes.answer)
         if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
             kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)

@@ -1,6 +1,7 @@
 """Reads foreign tables by a child process for each (``crm_core.ports.TableReader``)."""
 
 import asyncio
+import hashlib
 import json
 import signal
 import stat
@@ -52,6 +53,15 @@ class ChildTableReader:
         with _opened(Path(path)) as content:
             async with running(_CHILD, _written(options), stdin=content, stdout=PIPE, stderr=DEVNULL) as child:
                 yield OpenedTable(child, Header(**(await _next_frame(child))["header"]))
+
+    async def digest(self, path: str) -> bytes:
+        """Return the SHA-256 of a file. Raises UnreadableTableError."""
+        return await asyncio.to_thread(_digest, Path(path))
+
+
+def _digest(file: Path) -> bytes:
+    with _opened(file) as content:
+        return hashlib.file_digest(content, "sha256").digest()
 
 
 def _opened(file: Path) -> BinaryIO:

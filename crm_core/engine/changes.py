@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.receipts import Document, ReceiptKey
+from crm_core.imports.runs import Advance
 from crm_core.model.events import Event
 from crm_core.model.records import Key
 from crm_core.webhooks.deliveries import Delivery
@@ -66,6 +67,7 @@ class Changes:
         answer: the key of the record that the caller gets, as it is after the commit, or the answer itself; None after
             a delete.
         receipt: the user and the idempotency key of the request; it is kept with the answer in the same commit.
+        advance: the step of an import that is made in the same commit. A store without ImportRuns is never given one.
     """
 
     writes: tuple[Put | Remove, ...] = ()
@@ -73,3 +75,4 @@ class Changes:
     deliveries: tuple[Delivery, ...] = ()
     answer: Key | Reply | None = None
     receipt: ReceiptKey | None = None
+    advance: Advance | None = None

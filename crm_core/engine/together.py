@@ -10,6 +10,7 @@ from crm_core.engine.decision_runs import Decide
 from crm_core.engine.overlay import Overlay
 from crm_core.engine.receipts import ReceiptKey
 from crm_core.errors import CrmError
+from crm_core.imports.runs import Advance
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import Known, Needs, Steps
@@ -20,6 +21,8 @@ Result: TypeAlias = Changes | CrmError
 Look: TypeAlias = Callable[[Key], Record | None]
 #: Returns the answer to all, given the result of each decision; raises an error to refuse all of them.
 Answer: TypeAlias = Callable[[Sequence[Result], Look], Reply | None]
+#: Returns the step of an import that is made with all, in the same way.
+Step: TypeAlias = Callable[[Sequence[Result], Look], Advance | None]
 
 
 @attrs.frozen
@@ -37,11 +40,13 @@ class Together:
         decisions: the decisions. Each is pure, and leaves no receipt.
         answer: is called with the results.
         receipt: the receipt of the whole.
+        advance: is called with the results, for the step of an import that is made in the same commit.
     """
 
     decisions: Sequence[Decide]
     answer: Answer = lambda _, __: None
     receipt: ReceiptKey | None = None
+    advance: Step = lambda _, __: None
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -55,8 +60,12 @@ class Together:
                 run.advance(known)
         results, steps, overlay = yield from _in_order(runs)
         known = yield Needs()
-        reply = self.answer(results, lambda key: overlay.record(key, known))
-        return _merged(results, steps, reply, self.receipt)
+
+        def look(key: Key) -> Record | None:
+            return overlay.record(key, known)
+
+        reply, advance = self.answer(results, look), self.advance(results, look)
+        return attrs.evolve(_merged(results, steps, reply, self.receipt), advance=advance)
 
 
 class _Run:

@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(
             "feeds",
             "files",
             "histories",
+            "imports",
             "lists",
             "machine",
             "outboxes",
@@ -34,6 +35,7 @@ from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritte
 from crm_core.testing.contract import DatabaseContract  # noqa: E402
 from crm_core.testing.feeds import FeedContract, OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
+from crm_core.testing.imports import ImportRunsContract, OpenedImports  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
@@ -54,9 +56,11 @@ __all__ = [
     "DatabaseContract",
     "FeedContract",
     "FileStoreContract",
+    "ImportRunsContract",
     "OpenPair",
     "Opened",
     "OpenedFeed",
+    "OpenedImports",
     "OutboxContract",
     "PayloadContext",
     "Scene",

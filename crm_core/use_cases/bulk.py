@@ -76,8 +76,8 @@ async def bulk(
     id_ = who.new_id()
     alone = attrs.evolve(who, idempotency=None)
     group = Together(
-        [_decide(alone, operation) for operation in operations],
-        lambda results, look: Reply(id_, write_outcomes(_outcomes(operations, results, look, lenient=lenient))),
+        [decision_of(alone, operation) for operation in operations],
+        lambda results, look: Reply(id_, write_outcomes(outcomes_of(operations, results, look, lenient=lenient))),
         ReceiptKey(who.actor.user.id, who.idempotency) if who.idempotency else None,
     )
     try:
@@ -103,7 +103,8 @@ async def _records(db: Database, operations: Sequence[Read], outcomes: Sequence[
     return await asyncio.gather(*map(look, operations, outcomes))
 
 
-def _decide(who: Caller, operation: Read) -> Decide:
+def decision_of(who: Caller, operation: Read) -> Decide:
+    """Return the decision to carry out one operation, or to refuse one that could not be read."""
     task = operation.task
     if isinstance(task, InvalidError):
         return partial(_refuse, task)
@@ -120,7 +121,7 @@ def _refuse(error: CrmError) -> Changes:
     raise error
 
 
-def _outcomes(
+def outcomes_of(
     operations: Sequence[Read], results: Sequence[Result], look: Look, *, lenient: bool
 ) -> tuple[Outcome, ...]:
     """Return the outcomes. Raises BulkRefusedError if an operation is refused, unless lenient."""

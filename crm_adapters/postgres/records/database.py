@@ -21,6 +21,7 @@ from crm_adapters.postgres.connection.timeouts import (
     WIDE_ANSWER_TIMEOUT,
     WIDE_STATEMENT_TIMEOUT,
 )
+from crm_adapters.postgres.imports import make_step
 from crm_adapters.postgres.records.commits import (
     Commits,
     Group,
@@ -182,9 +183,11 @@ class PostgresDatabase:
         changes, known = decision.changes, decision.known
         unchanged = unchanged_records(changes, known)
         try:
-            if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
+            if (
+                len(changes.writes) == 1 and not changes.receipt and not changes.advance
+            ):  # one statement, which is its own transaction
                 await self._commits.commit(groups[0], unchanged, known.catalogs)
-            elif groups or changes.receipt:
+            elif groups or changes.receipt or changes.advance:
                 await self._commit_many(decision, groups, unchanged)
         except StaleError:
             return False
@@ -202,6 +205,7 @@ class PostgresDatabase:
                         await hold_all(connection, changes, known, unchanged)
                     await commit_groups(connection, groups, () if is_many else unchanged, known.catalogs)
                     await _keep_receipt(connection, changes, answer_of(decision, groups))
+                    await _make_step(connection, changes)
 
     async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
@@ -335,11 +339,17 @@ async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[C
     await commit_groups(connection, groups, (), decision.known.catalogs)
     answer = answer_of(decision, groups)
     await _keep_receipt(connection, decision.changes, answer)
+    await _make_step(connection, decision.changes)
     return decision.changes, answer
 
 
 async def _allow_time(connection: Connection) -> None:
     await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
+
+
+async def _make_step(connection: Connection, changes: Changes) -> None:
+    if changes.advance is not None:
+        await make_step(connection, changes.advance)
 
 
 async def _keep_receipt(connection: Connection, changes: Changes, answer: Document | None) -> None:

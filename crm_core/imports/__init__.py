@@ -1,0 +1,1 @@
+"""Imports: from the rows of a foreign table to operations, and from their outcomes to a report."""

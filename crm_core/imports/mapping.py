@@ -1,0 +1,165 @@
+"""Which column of a file belongs to which field (decision 115)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final
+
+import attrs
+
+from crm_core.errors import InvalidError, Problem
+from crm_core.imports.options import BY_ID, ImportOptions, options_map
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.resources import Resource
+from crm_core.tables.columns import Column, columns_of
+
+
+@attrs.frozen
+class Target:
+    """The column of a file with the field that it fills.
+
+    Attributes:
+        header: its name in the file.
+        index: its place.
+        column: the column of the resource's tables.
+    """
+
+    header: str
+    index: int
+    column: Column
+
+
+@attrs.frozen
+class ColumnMapping:
+    """The columns of a file and their fields.
+
+    Attributes:
+        resource: the resource of the records.
+        targets: the columns that are read.
+        notes: sentences about those that are not.
+    """
+
+    resource: Resource
+    targets: tuple[Target, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """Return the name in the file of each field and attribute."""
+        return {target.column.name: target.header for target in self.targets}
+
+
+def known_headers(resource: Resource, definitions: Mapping[str, Attribute], options: ImportOptions) -> frozenset[str]:
+    """Return the names by which a file's delimiter is found: those that would be read or ignored."""
+    named = (name for column in columns_of(resource, definitions) for name in _names(column, definitions))
+    return frozenset((*named, *options.ignore, *(column for column, _ in options_map(options))))
+
+
+def map_columns(
+    resource: Resource, definitions: Mapping[str, Attribute], names: Sequence[str], options: ImportOptions
+) -> ColumnMapping:
+    """Return the fields of a file's columns.
+
+    A column is that of ``map``, else of the field or attribute of its name or label; case and blanks do not matter.
+
+    Args:
+        resource: the resource of the records.
+        definitions: the attributes that are defined for it, by name.
+        names: the header.
+        options: what to map and to ignore.
+
+    Raises InvalidError with every column that is not known, comes twice, or is missing.
+    """
+    finder = _Finder(resource, definitions, options)
+    targets, notes, problems = list[Target](), list[str](), list[Problem]()
+    for index, name in enumerate(names):
+        found = finder.find(name)
+        if isinstance(found, Problem):
+            problems.append(found)
+        elif isinstance(found, str):
+            notes.append(found)
+        elif found is not None:
+            targets.append(Target(name.strip(), index, found))
+    problems += [*finder.unused(), *_repeated(targets), *_missing(resource, targets, options)]
+    if problems:
+        raise InvalidError({"file": problems})
+    return ColumnMapping(resource, tuple(targets), tuple(notes))
+
+
+class _Finder:
+    """Finds the columns of a resource by the names of a file, and remembers which options it used."""
+
+    def __init__(self, resource: Resource, definitions: Mapping[str, Attribute], options: ImportOptions) -> None:
+        columns = columns_of(resource, definitions)
+        self._resource = resource
+        self._options = options
+        self._by_name: dict[str, Column] = {}
+        for column in columns:
+            for name in _names(column, definitions):
+                self._by_name.setdefault(_bare(name), column)
+        self._map = {_bare(column): field for column, field in options_map(options)}
+        self._ignored = {_bare(name): name for name in options.ignore}
+        self._used: set[str] = set()
+
+    def find(self, name: str) -> Column | Problem | str | None:
+        """Return the column; why there is none; a note if it is passed over; None if it is to be ignored."""
+        key = _bare(name)
+        self._used.add(key)
+        if key in self._ignored:
+            return None
+        wanted = self._map.get(key, name)
+        column = self._by_name.get(_bare(wanted))
+        if column is None:
+            return Problem("unknown", self._unknown(name, wanted))
+        if column.name == BY_ID:
+            is_key = self._options.upsert_by == BY_ID
+            return column if is_key else Problem("output_only", _ID)
+        if self._resource.fields[column.field].output_only and column.field != self._resource.parent:
+            return f'The column "{name}" was not read: the server sets this field.'
+        return column
+
+    def unused(self) -> Iterator[Problem]:
+        """Yield a problem for each column that the options name and the file has not."""
+        names = [*self._options.ignore, *(column for column, _ in options_map(self._options))]
+        for name in names:
+            if _bare(name) not in self._used:
+                yield Problem("unknown", f'The file has no column "{name}".')
+
+    def _unknown(self, name: str, wanted: str) -> str:
+        place = f'"{wanted}", to which the column "{name}" is mapped,' if wanted != name else f'The column "{name}"'
+        return f"{place} is no field of {self._resource.label[1]}: map {name}=FIELD, or ignore {name}."
+
+
+_ID: Final = (
+    'The column "id" would be lost, and each row become a new record: ignore id, or upsert_by id to change the records.'
+)
+
+
+def _bare(name: str) -> str:
+    return "".join(name.split()).casefold()
+
+
+def _names(column: Column, definitions: Mapping[str, Attribute]) -> Iterator[str]:
+    yield column.name
+    if column.attribute is not None:
+        yield column.name.removeprefix(ATTRIBUTE_PREFIX)
+        yield definitions[column.attribute].label
+    else:
+        yield column.name.replace("_", " ")
+
+
+def _repeated(targets: Sequence[Target]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for target in targets:
+        other = first.setdefault(target.column.name, target.header)
+        if other != target.header:
+            text = f'The columns "{other}" and "{target.header}" are both {target.column.name}: ignore one of them.'
+            yield Problem("repeated", text)
+
+
+def _missing(resource: Resource, targets: Sequence[Target], options: ImportOptions) -> Iterator[Problem]:
+    if options.upsert_by:
+        return  # what a record has already need not be in the file
+    have = {target.column.field for target in targets}
+    for name, field in resource.fields.items():
+        if (field.required or name == resource.parent) and name not in have:
+            yield Problem("required", f"No column is {name}, which every {resource.label[0]} needs: map COLUMN={name}.")

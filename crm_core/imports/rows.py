@@ -1,0 +1,220 @@
+"""The rows of a file as operations of a bulk request, whose rules hold for them (decision 116)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from crm_core.errors import CrmError, InvalidError, Problem, Problems
+from crm_core.imports.mapping import ColumnMapping, Target
+from crm_core.imports.options import BY_ID, ImportOptions, options_map
+from crm_core.imports.runs import RefusedRow, RowProblem
+from crm_core.input.readers import RefusedError
+from crm_core.input.texts import normal
+from crm_core.model.plain_values import json_text
+from crm_core.resources import RESOURCES, Resource
+from crm_core.tables.formula_guard import guard
+from crm_core.tables.read_cells import is_empty, may_lack_zeros, read_cell
+from crm_core.tables.rows import Cell, Row, UnreadableCell
+
+#: The resource of the records that a name is looked for among, with the name.
+Named = tuple[str, str]
+_ATTRIBUTES: Final = "attributes"
+
+
+@attrs.frozen
+class ReadRow:
+    """A row as far as it could be read.
+
+    Attributes:
+        row: the row.
+        data: the plain values of its fields.
+        names: the fields whose value is the name of a record instead of an id.
+        problems: why it is refused.
+    """
+
+    row: Row
+    data: Mapping[str, Any]
+    names: Mapping[str, Named] = attrs.field(factory=dict)
+    problems: tuple[RowProblem, ...] = ()
+
+
+class RowReader:
+    """Reads the rows of one file.
+
+    Args:
+        mapping: the columns of the file; without columns for a JSONL file.
+        options: what was asked for.
+
+    Attributes:
+        notes: sentences about the whole file.
+    """
+
+    def __init__(self, mapping: ColumnMapping, options: ImportOptions) -> None:
+        self.notes: dict[str, None] = dict.fromkeys(mapping.notes)
+        self._mapping = mapping
+        self._formats = options.formats
+        self._clears = options.blank == "clear"
+        self._by_id = options.upsert_by == BY_ID
+        self._renamed = dict(options_map(options))
+        self._ignored = frozenset(options.ignore)
+
+    def read(self, row: Row) -> ReadRow:
+        """Return a row as plain values."""
+        if row.problem:
+            return ReadRow(row, {}, {}, (RowProblem("", "unreadable", row.problem),))
+        try:
+            data = self._object(row.cells) if isinstance(row.cells, Mapping) else self._values(row.cells)
+        except _RowError as error:
+            return ReadRow(row, {}, {}, tuple(error.problems))
+        return ReadRow(row, data, dict(_names(self._mapping.resource, data)))
+
+    def operation(self, read: ReadRow, ids: Mapping[Named, Sequence[UUID]]) -> Mapping[str, object] | RefusedRow:
+        """Return the operation that a row asks for, or why it is refused.
+
+        Args:
+            read: the row.
+            ids: the ids of the records of each name.
+        """
+        data, problems = dict(read.data), list(read.problems)
+        for field, named in read.names.items():
+            found = ids[named]
+            if len(found) == 1:
+                data[field] = str(found[0])
+            else:
+                problems.append(_not_one(self._mapping.headers.get(field, field), named, found))
+        if problems:
+            return RefusedRow(read.row.number, tuple(problems), cells_of(read.row))
+        id_ = data.pop(BY_ID, None) if self._by_id else None
+        if id_ is None:
+            return {"op": "create", "data": data}
+        if self._mapping.resource.parent:
+            data.pop(self._mapping.resource.parent, None)
+        return {"op": "merge", "id": id_, "data": data}
+
+    def refused(self, row: Row, error: CrmError) -> RefusedRow:
+        """Return a row that a rule refuses."""
+        return RefusedRow(row.number, tuple(_explained(error, self._mapping.headers)), cells_of(row))
+
+    def _object(self, members: Mapping[str, object]) -> dict[str, Any]:
+        renamed = {self._renamed.get(name, name): value for name, value in members.items() if name not in self._ignored}
+        unread = {name for name in renamed if self._is_set_by_server(name)}
+        self.notes |= dict.fromkeys(f"{name} was not read: the server sets this field." for name in sorted(unread))
+        if self._by_id and renamed.get(BY_ID) is None:
+            renamed.pop(BY_ID, None)
+        return {name: value for name, value in renamed.items() if name not in unread}
+
+    def _is_set_by_server(self, name: str) -> bool:
+        resource = self._mapping.resource
+        field = resource.fields.get(name)
+        return field is not None and field.output_only and name not in {BY_ID, resource.parent}
+
+    def _values(self, cells: Sequence[Cell]) -> dict[str, Any]:
+        data, problems = dict[str, Any](), list[RowProblem]()
+        is_new = not any(
+            t.column.name == BY_ID and not is_empty(t.column, cells[t.index]) for t in self._mapping.targets
+        )
+        for target in self._mapping.targets:
+            cell = cells[target.index]
+            try:
+                if not is_empty(target.column, cell):
+                    self._note_zeros(target, cell)
+                    _put(data, target, read_cell(target.column, cell, self._formats))
+                elif self._clears and not is_new:
+                    _put(data, target, None)
+            except RefusedError as error:
+                problems += [RowProblem(target.header, *_code_and_text(each)) for _, each in _leaves(error.problems)]
+        if problems:
+            raise _RowError(problems)
+        return data
+
+    def _note_zeros(self, target: Target, cell: Cell) -> None:
+        if may_lack_zeros(target.column, cell):
+            note = f'The column "{target.header}" has numbers where texts belong: zeros at their beginning may be lost.'
+            self.notes[note] = None
+
+
+class _RowError(Exception):
+    def __init__(self, problems: Sequence[RowProblem]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+def name_field(resource: str) -> str | None:
+    """Return the field by whose exact value records of a resource are found; None if they have no name."""
+    row = RESOURCES.get(resource)
+    return row.search[0] if row and row.search and row.search[0] in row.filters else None
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """Return a row as the cells of a CSV file: those of its file, or the line of a JSONL file."""
+    if isinstance(row.cells, Mapping):
+        return (json_text(row.cells),)
+    return tuple(map(_cell_text, row.cells))
+
+
+def _cell_text(cell: Cell) -> str:
+    if isinstance(cell, UnreadableCell):
+        return ""
+    if isinstance(cell, str):
+        return guard(cell) if cell else ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+
+
+def _put(data: dict[str, Any], target: Target, value: object) -> None:
+    if target.column.attribute is None:
+        data[target.column.field] = value
+    else:
+        data.setdefault(target.column.field, {})[target.column.attribute] = value
+
+
+def _names(resource: Resource, data: Mapping[str, Any]) -> Iterator[tuple[str, Named]]:
+    for field, to in resource.references.items():
+        value = data.get(field)
+        if isinstance(value, str) and name_field(to) is not None and not _is_id(value):
+            yield field, (to, normal(value).strip())
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text.strip())
+    except ValueError:
+        return not text.strip()  # what is blank is no name either
+    return True
+
+
+def _not_one(header: str, named: Named, found: Sequence[UUID]) -> RowProblem:
+    to, name = named
+    one, many = RESOURCES[to].label
+    if not found:
+        return RowProblem(header, "does_not_exist", f'No {one} has the name "{name[:100]}".')
+    ids = " and ".join(map(str, found))
+    return RowProblem(header, "ambiguous", f'Several {many} have the name "{name[:100]}", as {ids}: write the id.')
+
+
+def _explained(error: CrmError, headers: Mapping[str, str]) -> Iterable[RowProblem]:
+    if not isinstance(error, InvalidError):
+        return [RowProblem(headers.get(BY_ID, ""), "refused", str(error))]
+    return [_placed(path, problem, headers) for path, problem in _leaves(error.problems)]
+
+
+def _placed(path: tuple[str, ...], problem: Problem, headers: Mapping[str, str]) -> RowProblem:
+    length = 2 if path[:1] == (_ATTRIBUTES,) else 1
+    name, rest = ".".join(path[:length]), ".".join(path[length:])
+    code, message = _code_and_text(problem)
+    return RowProblem(headers.get(name, name), code, f"{rest}: {message}" if rest else message)
+
+
+def _code_and_text(problem: Problem) -> tuple[str, str]:
+    return problem.code, problem.message
+
+
+def _leaves(problems: Problems, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    if isinstance(problems, Mapping):
+        for name, inner in problems.items():
+            yield from _leaves(inner, (*path, str(name)))
+    else:
+        yield from ((path, problem) for problem in problems)

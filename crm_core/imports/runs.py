@@ -1,0 +1,197 @@
+"""Runs of imports: their state, their report, and the rows that are refused."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+import attrs
+
+from crm_core.imports.options import ImportOptions
+from crm_core.model.plain_values import plain
+
+#: ``checking`` and ``writing`` are the two passes; the other states are final. ``refused``: nothing was written;
+#: ``stopped``: a rule was broken between the passes, and the rows before are written.
+State: TypeAlias = Literal["checking", "writing", "done", "refused", "stopped", "cancelled"]
+ACTIVE_STATES: Final[frozenset[State]] = frozenset({"checking", "writing"})
+
+#: Rows that are written by one commit.
+BATCH_ROWS: Final = 1_000
+#: Seconds within which a run belongs to the worker that has claimed it; each batch renews them.
+LEASE_SECONDS: Final = 60
+#: Examples that a report has of each kind of problem.
+MAX_EXAMPLES: Final = 3
+
+
+@attrs.frozen
+class RowProblem:
+    """Why a row is refused.
+
+    Attributes:
+        column: the name of the column in the file; of the field if none has it; empty for the row as a whole.
+        code: a stable code for programs.
+        message: a sentence.
+    """
+
+    column: str
+    code: str
+    message: str
+
+
+@attrs.frozen
+class RefusedRow:
+    """A row that is refused.
+
+    Attributes:
+        row: its number in the spreadsheet: the header is row 1.
+        problems: why.
+        cells: the row as it was read, as the cells of a CSV file.
+    """
+
+    row: int
+    problems: tuple[RowProblem, ...]
+    cells: tuple[str, ...]
+
+
+@attrs.frozen
+class ColumnProblems:
+    """How often a column has a kind of problem.
+
+    Attributes:
+        column: the name of the column.
+        code: the code of the problem.
+        count: in how many rows.
+        examples: the numbers of the first rows, with the sentence of each.
+    """
+
+    column: str
+    code: str
+    count: int
+    examples: tuple[tuple[int, str], ...]
+
+
+@attrs.frozen
+class Report:
+    """What a run has come to, as far as it is; after a dry run, what it would come to.
+
+    Attributes:
+        rows: how many rows were looked at.
+        created: how many records were created.
+        updated: how many were changed.
+        unchanged: how many rows were what the record is already; they make no event.
+        refused: how many rows were refused.
+        problems: the problems by column.
+        notes: sentences about the whole file.
+    """
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    problems: tuple[ColumnProblems, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def counting(self, kinds: Sequence[str], refused: Sequence[RefusedRow]) -> "Report":
+        """Return the report after more rows.
+
+        Args:
+            kinds: what became of each row, in the words of ``crm_core.bulk.outcomes.OutcomeKind``.
+            refused: those that were refused.
+        """
+        return attrs.evolve(
+            self,
+            rows=self.rows + len(kinds),
+            created=self.created + kinds.count("created"),
+            updated=self.updated + kinds.count("updated"),
+            unchanged=self.unchanged + kinds.count("unchanged"),
+            refused=self.refused + kinds.count("refused"),
+            problems=_summed(self.problems, refused),
+        )
+
+    def noting(self, notes: Iterable[str]) -> "Report":
+        """Return the report with more sentences, each once."""
+        return attrs.evolve(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
+
+
+@attrs.frozen(kw_only=True)
+class ImportRun:
+    """A run of an import.
+
+    Attributes:
+        id: its id; its events have the request id ``import <id>``.
+        resource: the name of the resource.
+        file: the path of the file, or its name if it was sent.
+        options: what was asked for.
+        digest: the SHA-256 of the file.
+        fingerprint: is equal for two runs of the same file that would do the same.
+        created_at: when it was begun.
+        state: how far it is.
+        row: the number of the last row that is committed, in the spreadsheet; 0 before the first.
+        header: the names of the columns; empty until the file was opened, and for JSONL.
+        report: what it has come to.
+    """
+
+    id: UUID
+    resource: str
+    file: str
+    options: ImportOptions
+    digest: bytes
+    fingerprint: bytes
+    created_at: datetime
+    state: State = "checking"
+    row: int = 0
+    header: tuple[str, ...] = ()
+    report: Report = Report()
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether it is not finished."""
+        return self.state in ACTIVE_STATES
+
+    @property
+    def bars_the_same(self) -> bool:
+        """Return whether another run of the same file would double what this one does or has done."""
+        return not self.options.dry_run and (self.is_active or self.row > 0)
+
+
+@attrs.frozen(kw_only=True)
+class Advance:
+    """The step of a run that a commit makes together with its records.
+
+    Attributes:
+        run: the run as it is after the commit.
+        claim: the claim of the worker.
+        after: the row at which the run must be.
+        refused: the rows of the batch that are refused.
+    """
+
+    run: ImportRun
+    claim: UUID
+    after: int
+    refused: tuple[RefusedRow, ...] = ()
+
+
+def plain_report(report: Report) -> Mapping[str, Any]:
+    """Return a report as plain values."""
+    return {field.name: plain(getattr(report, field.name)) for field in attrs.fields(Report)}
+
+
+def report_of(document: Mapping[str, Any]) -> Report:
+    """Return the report that ``plain_report`` wrote."""
+    problems = (
+        ColumnProblems(**{**each, "examples": tuple((row, message) for row, message in each["examples"])})
+        for each in document["problems"]
+    )
+    return Report(**{**document, "problems": tuple(problems), "notes": tuple(document["notes"])})
+
+
+def _summed(known: tuple[ColumnProblems, ...], refused: Sequence[RefusedRow]) -> tuple[ColumnProblems, ...]:
+    sums = {(each.column, each.code): each for each in known}
+    for row in refused:
+        for problem in row.problems:
+            key = problem.column, problem.code
+            before = sums.get(key) or ColumnProblems(*key, 0, ())
+            examples = (*before.examples, (row.row, problem.message))[:MAX_EXAMPLES]
+            sums[key] = attrs.evolve(before, count=before.count + 1, examples=examples)
+    return tuple(sums.values())
