@@ -11,7 +11,7 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch, transaction
 from crm_adapters.postgres.sql.statements import query
 from crm_core.errors import RunLostError
-from crm_core.imports.options import ImportOptions, plain_options
+from crm_core.imports.options import plain_options, read_options
 from crm_core.imports.runs import (
     LEASE_SECONDS,
     Advance,
@@ -139,12 +139,11 @@ def _decoded(body: bytes | str) -> Any:
 
 def _run_of(row: Row) -> ImportRun:
     id_, resource, file, options, digest, fingerprint, state, at, header, report, created_at = row
-    sent = {name: tuple(value) if isinstance(value, list) else value for name, value in _decoded(options).items()}
     return ImportRun(
         id=id_,
         resource=resource,
         file=file,
-        options=ImportOptions(**sent),
+        options=read_options(_decoded(options)),
         digest=digest,
         fingerprint=fingerprint,
         created_at=created_at,

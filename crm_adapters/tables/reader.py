@@ -19,6 +19,8 @@ from crm_core.errors import UnreadableTableError
 from crm_core.tables.rows import Header, Row, TableOptions
 
 _CHILD: Final = "crm_adapters.tables.reading_child"
+#: Bytes that are read at once to tell a file from others.
+_PIECE: Final = 1 << 20
 _TOO_MUCH_TIME: Final = f"To read the file takes more than {MAX_CPU_SECONDS} seconds of processor time."
 _TOO_MUCH_MEMORY: Final = f"To read the file takes more than {MAX_MEMORY >> 20} MB of memory."
 _OF_SIGNAL: Final = {signal.SIGXCPU: _TOO_MUCH_TIME, signal.SIGKILL: _TOO_MUCH_MEMORY, signal.SIGABRT: _TOO_MUCH_MEMORY}
@@ -61,7 +63,10 @@ class ChildTableReader:
 
 def _digest(file: Path) -> bytes:
     with _opened(file) as content:
-        return hashlib.file_digest(content, "sha256").digest()
+        digest = hashlib.sha256()
+        while piece := content.read(_PIECE):
+            digest.update(piece)
+        return digest.digest()
 
 
 def _opened(file: Path) -> BinaryIO:

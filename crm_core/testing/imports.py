@@ -64,7 +64,7 @@ class OpenedTable(NamedTuple):
     rows: Sequence[Row]
     notes: Sequence[str] = ()
 
-    async def __aiter__(self) -> AsyncIterator[Sequence[Row]]:  # type: ignore[override]
+    async def __aiter__(self) -> AsyncIterator[Sequence[Row]]:
         for start in range(0, len(self.rows), 300):
             yield self.rows[start : start + 300]
 
@@ -90,6 +90,10 @@ class Importer(Scene):
     async def load(self, table: Table, resource: Resource = CLIENTS, **options: object) -> ImportRun:
         """Begin a run and carry it out."""
         return await self.go_on(await self.start(table, resource, **options))
+
+    async def make(self, step: Advance) -> None:
+        """Make a step of a run, with no records."""
+        await self.db.change(Together([], advance=lambda _, __: step))
 
     async def refused(self, run: ImportRun) -> Mapping[int, str]:
         """Return the columns and messages of the refused rows of a run."""
@@ -199,11 +203,10 @@ class ImportRunsContract(OnOneLoop):
         writing = attrs.evolve(run, state="writing")
         await importer.stores.runs.save(writing, claim)
         for wrong, after in [(new_id(), 0), (claim, 5)]:
-            step = Advance(run=attrs.evolve(writing, row=7), claim=wrong, after=after)
             with pytest.raises(RunLostError):
-                await importer.db.change(Together([], advance=lambda _, __, step=step: step))
+                await importer.make(Advance(run=attrs.evolve(writing, row=7), claim=wrong, after=after))
         step = Advance(run=attrs.evolve(writing, row=7), claim=claim, after=0)
-        await importer.db.change(Together([], advance=lambda _, __: step))
+        await importer.make(step)
         assert await importer.stores.runs.get(run.id) == step.run
 
     @fact

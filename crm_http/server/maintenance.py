@@ -1,4 +1,4 @@
-"""Runs the commands on a database: migrate, manage users, deliver, sweep files, load demo data."""
+"""Runs the commands on a database: migrate, manage users, import, deliver, sweep files, load demo data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -11,10 +11,13 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.imports import PostgresImportRuns
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.tables.reader import ChildTableReader
 from crm_core.ports import Database, Passwords, Users
+from crm_core.use_cases.imports import ImportStores
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
 from crm_http.server.composition import delivering, file_store
@@ -46,6 +49,17 @@ async def manage_users_and_records(url: str, settings: Settings) -> AsyncIterato
                 yield users, PostgresDatabase(pool)
             finally:
                 await users.close()
+
+
+@asynccontextmanager
+async def import_stores(url: str) -> AsyncIterator[ImportStores]:
+    """Yield what imports read and write. Raises FailedError."""
+    with command_errors():
+        await _check_migrated(url)
+        async with Pool(url, size=2) as pool:
+            database = PostgresDatabase(pool)
+            yield ImportStores(database, PostgresImportRuns(pool), ChildTableReader())
+            await database.close()
 
 
 @contextmanager

@@ -14,20 +14,20 @@ returning id
 
 -- name: barring_import
 select
-    id, resource, file, options::text::bytea, digest, fingerprint, state, "row", header::text::bytea,
-    report::text::bytea, created_at
+    id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
+    report::text, created_at
 from import_run where fingerprint = %(fingerprint)s::bytea and bars
 
 -- name: import_run
 select
-    id, resource, file, options::text::bytea, digest, fingerprint, state, "row", header::text::bytea,
-    report::text::bytea, created_at
+    id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
+    report::text, created_at
 from import_run where id = %(id)s::uuid
 
 -- name: latest_imports
 select
-    id, resource, file, options::text::bytea, digest, fingerprint, state, "row", header::text::bytea,
-    report::text::bytea, created_at
+    id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
+    report::text, created_at
 from import_run order by id desc limit %(limit)s::bigint
 
 -- name: claim_import
@@ -36,8 +36,8 @@ where
     id = %(id)s::uuid and state in ('checking', 'writing')
     and (claimed_until is null or claimed_until <= now())
 returning
-    id, resource, file, options::text::bytea, digest, fingerprint, state, "row", header::text::bytea,
-    report::text::bytea, created_at
+    id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
+    report::text, created_at
 
 -- name: release_import
 update import_run set claim = null, claimed_until = null where id = %(id)s::uuid and claim = %(claim)s::uuid
@@ -67,6 +67,6 @@ from unnest(%(rows)s::bigint[], %(problems)s::text[]::jsonb[], %(cells)s::text[]
 on conflict (run, "row") do update set problems = excluded.problems, cells = excluded.cells
 
 -- name: refused_rows
-select "row", problems::text::bytea, cells::text::bytea
+select "row", problems::text, cells::text
 from import_refused_row where run = %(id)s::uuid and "row" > %(after)s::bigint
 order by "row" limit %(limit)s::bigint
