@@ -101,7 +101,7 @@ async def _import(url: str, asked: _Asked) -> ImportRun:
                 f"This file was imported before, by the run {error.run}: --again does it again."
             ) from error
         except InvalidError as error:
-            raise FailedError("; ".join(each.partition(": ")[2] for each in flatten(error.problems))) from error
+            raise FailedError(" ".join(each.partition(": ")[2] for each in flatten(error.problems))) from error
         return run
 
 

@@ -1,0 +1,172 @@
+"""Facts about `crm import`: the real command, on a database of its own."""
+
+import asyncio
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from crm_adapters.postgres.sql.migrations import migrate
+
+CRM = Path(sys.executable).with_name("crm")
+SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def url(new_database: Callable[[], str]) -> str:
+    """A migrated database."""
+    url = new_database()
+    asyncio.run(migrate(url))
+    return url
+
+
+class Command:
+    """Runs the command on a database, in a folder."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        others = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+        self.environment = others | {"CRM_DATABASE_URL": url}
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [CRM, "import", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        with self.start(*words) as process:
+            out, err = process.communicate(timeout=SECONDS)
+        return process.returncode, out, err
+
+    def write(self, name: str, rows: Sequence[Sequence[str]]) -> None:
+        with (self.folder / name).open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+    def count(self, statement: str) -> int:
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(statement.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+def command(url: str, tmp_path: Path) -> Command:
+    with psycopg.connect(url) as connection:
+        connection.execute("truncate import_run, client, event cascade")
+    return Command(url, tmp_path)
+
+
+def test_a_file_is_checked_then_imported_and_the_same_file_is_not_imported_again(command: Command) -> None:
+    command.write("a.csv", [["Company", "note"], ["Ann", "x"], ["Bob", "y"]])
+    words = ["clients", "a.csv", "--map", "Company=name", "--ignore", "note"]
+
+    code, out, _ = command(*words, "--dry-run")
+    assert (code, out.splitlines()[0]) == (0, "2 rows: 2 would be created, 0 refused.")
+    assert command.count("select count(*) from client") == 0
+
+    code, out, err = command(*words)
+    assert (code, out.splitlines()[0]) == (0, "2 rows: 2 created, 0 refused.")
+    run = re.findall(r"Import (\S+) begins", err)
+    assert command.count(f"select count(*) from event where request_id = 'import {run[0]}'") == 2
+
+    code, out, err = command(*words)
+    assert (code, out) == (1, "")
+    assert err == f"crm: This file was imported before, by the run {run[0]}: --again does it again.\n"
+    assert command(*words, "--again")[0] == 0
+    assert command.count("select count(*) from client") == 4
+
+
+def test_what_is_refused_is_summed_up_and_written_to_a_file(command: Command) -> None:
+    command.write("a.csv", [["name"], ["Ann"], ['=""'], [" "], ["\u00a0"]])
+
+    code, out, _ = command("clients", "a.csv", "--errors", "refused.csv")
+
+    assert code == 1
+    assert out.startswith('Column "name", 2 times: row 4: ')
+    assert "Nothing was written." in out
+    with (command.folder / "refused.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["row", "column", "message", "name"]
+    assert [row[:2] for row in rows] == [["4", "name"], ["5", "name"]]
+
+    assert command("clients", "a.csv", "--lenient")[0] == 0
+    assert command.count("select count(*) from client") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["clients"], 2, "Name a RESOURCE and a FILE."),
+        (["clients", "none.csv"], 1, "The file cannot be opened: No such file or directory."),
+        (["clients", "a"], 1, "Name it with --format"),
+        (["clients", "a.csv"], 1, 'The column "x" is no field of clients: map x=FIELD, or ignore x.'),
+        (["clients", "a.csv", "--ignore", "x"], 1, "No column is name, which every client needs"),
+        (["clients", "a.csv", "--map", "x=id"], 1, "ignore id, or upsert_by id"),
+        (["clients", "a.csv", "--map", "x=name", "--ignore", "y"], 1, 'The file has no column "y".'),
+        (["clients", "a.csv", "--upsert-by", "email"], 1, '"email" is not unique'),
+        (["clients", "a.csv", "--dates", "DD.MM"], 1, "dates takes YYYY, MM and DD once each"),
+        (["clients", "a.csv", "--lenient", "--atomic"], 1, "leave out one of both"),
+        (["--resume", "0199c1a2-0000-7000-8000-000000000000"], 1, "Not found."),
+        (["--resume", "0199c1a2-0000-7000-8000-000000000000", "--lenient"], 2, "takes the options of its run"),
+    ],
+)
+def test_an_import_that_cannot_begin_is_one_line(command: Command, words: list[str], code: int, says: str) -> None:
+    command.write("a.csv", [["x"], ["1"]])
+
+    ended, out, err = command(*words)
+
+    assert (ended, out, err.count("\n"), says in err) == (code, "", 1, True), err
+
+
+def test_killed_between_batches_and_resumed_doubles_and_misses_nothing(command: Command) -> None:
+    names = [f"client {number}" for number in range(4_500)]
+    command.write("a.csv", [["name"], *([name] for name in names)])
+    words, row = ["clients", "a.csv"], 0
+    for _ in range(2):
+        with command.start(*words) as process:
+            deadline = time.monotonic() + SECONDS
+            while (now := command.count('select coalesce(max("row"), 0) from import_run')) == row:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.005)  # another process has no event to wait for
+            process.send_signal(signal.SIGKILL)
+        row = now
+        with psycopg.connect(command.url) as connection:
+            # Another worker would wait for the end of the lease, a minute.
+            [id_] = (
+                connection.execute("update import_run set claimed_until = now() returning id::text").fetchone() or ()
+            )
+        words = ["--resume", id_]
+
+    code, out, _ = command(*words)
+
+    assert (code, out.splitlines()[0]) == (0, "4500 rows: 4,500 created, 0 refused.")
+    with psycopg.connect(command.url) as connection:
+        found = connection.execute("select document ->> 'name' from client order by id").fetchall()
+    assert [name for (name,) in found] == names
+
+
+def test_a_run_of_a_file_that_has_changed_does_not_go_on(command: Command) -> None:
+    command.write("a.csv", [["name"], ["Ann"]])
+    assert command("clients", "a.csv")[0] == 0
+    with psycopg.connect(command.url) as connection:
+        [id_] = connection.execute("update import_run set state = 'writing' returning id::text").fetchone() or ()
+    command.write("a.csv", [["name"], ["Ann"], ["Bob"]])
+
+    code, _, err = command("--resume", id_)
+
+    assert (code, err) == (1, "crm: The file is not what it was when the import began: import it as a new one.\n")
