@@ -26,7 +26,7 @@ from crm_core.tables.rows import Header, Row, TableOptions
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases import imports
 from crm_core.use_cases.callers import new_id
-from crm_core.use_cases.imports import ImportStores, OnProgress
+from crm_core.use_cases.import_worker import ImportStores, OnProgress
 
 
 class OpenedImports(NamedTuple):

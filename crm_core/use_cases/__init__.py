@@ -4,7 +4,8 @@
 ``bulk`` carries out many operations in one commit, and a ``unit_of_work`` commits several use cases together or not at
 all. ``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
 ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
-it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+it. ``imports`` makes records of the rows of files. ``caller`` makes callers with a real clock and real ids, and
+``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
@@ -12,6 +13,7 @@ from crm_core.use_cases import (
     bulk,
     changes,
     history,
+    imports,
     records,
     restorations,
     sweeping,
@@ -37,6 +39,7 @@ __all__ = [
     "caller",
     "changes",
     "history",
+    "imports",
     "new_id",
     "new_secret",
     "records",

@@ -19,7 +19,8 @@ from crm_core.model.accounts import SYSTEM
 from crm_core.tables.formats import DECIMALS, ISO_DATES, THOUSANDS
 from crm_core.use_cases import imports
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.imports import IMPORTED_RESOURCES, ImportStores
+from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.imports import IMPORTED_RESOURCES
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import FAILED, count, out, say

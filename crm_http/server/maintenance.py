@@ -17,7 +17,7 @@ from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
 from crm_adapters.tables.reader import ChildTableReader
 from crm_core.ports import Database, Passwords, Users
-from crm_core.use_cases.imports import ImportStores
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
 from crm_http.server.composition import delivering, file_store

@@ -1,0 +1,290 @@
+"""The worker that carries out a run of an import: it decides every row, then writes batches (decision 114)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import attrs
+
+from crm_core.bulk.operations import MAX_OPERATIONS, Read, read_operations
+from crm_core.engine.decision_runs import Decision
+from crm_core.engine.queries import Filter, Query
+from crm_core.engine.together import Look, Result, Together
+from crm_core.errors import CrmError, UnreadableTableError
+from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
+from crm_core.imports.options import ImportOptions
+from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Caller
+from crm_core.model.entities import Attribute
+from crm_core.model.plain_values import parse_json
+from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
+from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.needs import catalog_of
+from crm_core.tables.rows import Row, TableOptions
+from crm_core.use_cases.bulk import decision_of, outcomes_of
+from crm_core.use_cases.callers import caller, new_id
+
+#: Rows of an import that is written in one commit.
+MAX_ATOMIC_ROWS: Final = 100_000
+_MAX_KEPT_NAMES: Final = 100_000
+_TOO_MANY: Final = f"One commit takes at most {MAX_ATOMIC_ROWS:,} rows: leave out atomic, or cut the file into parts."
+
+#: Is called with the run after each batch.
+OnProgress: TypeAlias = Callable[[ImportRun], None]
+
+
+@attrs.frozen
+class ImportStores:
+    """What imports read and write: the records, the runs beside them, and files."""
+
+    db: Database
+    runs: ImportRuns
+    tables: TableReader
+
+
+class _RefusedError(CrmError):
+    """A rule refuses rows that the first pass had accepted."""
+
+    def __init__(self, advance: Advance) -> None:
+        super().__init__()
+        self.advance = advance
+
+
+@attrs.frozen
+class _Planned:
+    """The rows of a batch, each as an operation, or as it is refused."""
+
+    rows: Sequence[Row]
+    operations: Sequence[Read | RefusedRow]
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """Return the operations."""
+        return [each for each in self.operations if isinstance(each, Read)]
+
+
+class ImportWorker:
+    """Carries out one run, under a claim.
+
+    Args:
+        stores: the stores.
+        who: the caller, who becomes the author of what it writes.
+        claim: the claim.
+        path: the path of the file.
+        on_progress: is called after each batch.
+    """
+
+    def __init__(self, stores: ImportStores, who: Caller, claim: UUID, path: str, on_progress: OnProgress) -> None:
+        self._stores = stores
+        self._actor = who.actor
+        self._claim = claim
+        self._path = path
+        self._on_progress = on_progress
+
+    async def work(self, run: ImportRun) -> ImportRun:
+        """Do what is left to do."""
+        if run.state == "checking":
+            run = await self._checked(run)
+        return await self._written(run) if run.state == "writing" else run
+
+    async def _checked(self, run: ImportRun) -> ImportRun:
+        """Decide all rows, and write nothing."""
+        run = attrs.evolve(run, report=Report())
+        await self._save(run, restarts=True)
+        try:
+            async with self._rows(run) as (batches, notes):
+                async for planned, reader in batches(0, BATCH_ROWS):
+                    step = await _decided(self._stores.db, self._group(run, planned, reader))
+                    run = attrs.evolve(run, report=step.run.report)
+                    await self._save(run, step.refused)
+                    _limit(run)
+                run = attrs.evolve(run, report=run.report.noting(notes()))
+        except UnreadableTableError as error:
+            return await self._save(_unreadable(run, error))
+        if run.report.refused and not run.options.lenient:
+            return await self._save(attrs.evolve(run, state="refused"))
+        if run.options.dry_run:
+            return await self._save(attrs.evolve(run, state="done"))
+        # What is refused is counted again, as others may have changed what it depends on.
+        return await self._save(
+            attrs.evolve(run, state="writing", report=Report(notes=run.report.notes)), restarts=True
+        )
+
+    async def _written(self, run: ImportRun) -> ImportRun:
+        """Write the rows after the last one that is committed, by batches."""
+        try:
+            async with self._rows(run) as (batches, _):
+                async for planned, reader in batches(run.row, MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS):
+                    await self._stores.db.change(self._group(run, planned, reader))
+                    run = await self._stores.runs.get(run.id) or run
+                    self._on_progress(run)
+        except _RefusedError as error:
+            after = attrs.evolve(error.advance.run, row=run.row, state="stopped" if run.row else "refused")
+            return await self._save(after, error.advance.refused)
+        except UnreadableTableError as error:
+            return await self._save(attrs.evolve(_unreadable(run, error), state="stopped" if run.row else "refused"))
+        return await self._save(attrs.evolve(run, state="done"))
+
+    @asynccontextmanager
+    async def _rows(self, run: ImportRun) -> AsyncIterator[tuple["_Batches", Callable[[], Sequence[str]]]]:
+        who = self._caller(run)
+        resource = RESOURCES[run.resource]
+        async with opened_table(self._stores, who, resource, self._path, run.options) as (table, mapping):
+            reader = RowReader(mapping, run.options)
+            names = _Names(self._stores.db)
+
+            async def batches(after: int, size: int) -> AsyncIterator[tuple[_Planned, RowReader]]:
+                async for rows in _batched(table, after, size):
+                    reads = await asyncio.to_thread(_read_all, reader, rows)
+                    ids = await names.ids(reads)
+                    yield await asyncio.to_thread(_planned, resource, reader, reads, ids), reader
+
+            def notes() -> Sequence[str]:
+                return (*table.notes, *reader.notes)
+
+            yield batches, notes
+
+    def _group(self, run: ImportRun, planned: _Planned, reader: RowReader) -> Together:
+        who = self._caller(run)
+        decisions = [decision_of(who, each) for each in planned.reads]
+        return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
+
+    def _caller(self, run: ImportRun) -> Caller:
+        return caller(self._actor, request_id=f"import {run.id}")
+
+    async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
+        await self._stores.runs.save(run, self._claim, refused, restarts=restarts)
+        self._on_progress(run)
+        return run
+
+
+_Batches: TypeAlias = Callable[[int, int], AsyncIterator[tuple[_Planned, RowReader]]]
+
+
+class _Names:
+    """Finds the records that rows name, and keeps what it found."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: dict[Named, Sequence[UUID]] = {}
+
+    async def ids(self, rows: Sequence[ReadRow]) -> Mapping[Named, Sequence[UUID]]:
+        """Return the ids of the records of each name that rows have, two at most."""
+        if len(self._known) > _MAX_KEPT_NAMES:
+            self._known.clear()
+        for named in {named for row in rows for named in row.names.values()} - self._known.keys():
+            self._known[named] = await self._find(*named)
+        return self._known
+
+    async def _find(self, resource: str, name: str) -> Sequence[UUID]:
+        field = name_field(resource) or ""
+        # The search narrows it down by an index.
+        filters = tuple(Filter(field, operator, name, "text") for operator in ("contains", "exact"))
+        page = await self._db.page(Query(resource=RESOURCES[resource], filters=filters, limit=2))
+        return [UUID(document["id"]) for document in parse_json(b"[%b]" % page.body)]
+
+
+@asynccontextmanager
+async def opened_table(
+    stores: ImportStores, who: Caller, resource: Resource, path: str, options: ImportOptions
+) -> AsyncIterator[tuple[OpenTable, ColumnMapping]]:
+    """Open a file with the fields of its columns. Raises UnreadableTableError and InvalidError."""
+    definitions: Mapping[str, Attribute] = {}
+    if resource.has_catalog:
+        known = await stores.db.known(catalog_of(resource.name, who))
+        definitions = known.catalogs[resource.name].definitions
+    wanted = TableOptions(
+        format=options.format,
+        encoding=options.encoding,
+        sheet=options.sheet,
+        known_headers=known_headers(resource, definitions, options),
+    )
+    async with stores.tables.open(path, wanted) as table:
+        if options.format == "jsonl":  # every line names its own fields
+            yield table, ColumnMapping(resource, ())
+        else:
+            yield table, map_columns(resource, definitions, table.header.names, options)
+
+
+async def _batched(table: OpenTable, after: int, size: int) -> AsyncIterator[Sequence[Row]]:
+    batch: list[Row] = []
+    async for rows in table:
+        batch += (row for row in rows if row.number > after)
+        while len(batch) >= size:
+            yield batch[:size]
+            batch = batch[size:]
+    if batch:
+        yield batch
+
+
+def _read_all(reader: RowReader, rows: Sequence[Row]) -> Sequence[ReadRow]:
+    return [reader.read(row) for row in rows]
+
+
+def _planned(
+    resource: Resource, reader: RowReader, reads: Sequence[ReadRow], ids: Mapping[Named, Sequence[UUID]]
+) -> _Planned:
+    operations = [reader.operation(read, ids) for read in reads]
+    sent = [each for each in operations if not isinstance(each, RefusedRow)]
+    done = _operations(resource, sent)
+    planned = [each if isinstance(each, RefusedRow) else next(done) for each in operations]
+    return _Planned([read.row for read in reads], planned)
+
+
+def _operations(resource: Resource, sent: Sequence[Mapping[str, Any]]) -> Iterator[Read]:
+    context = ReadContext(new_id, strict=True)
+    for start_ in range(0, len(sent), MAX_OPERATIONS):
+        yield from read_operations(resource, {"operations": sent[start_ : start_ + MAX_OPERATIONS]}, context)
+
+
+def _advance(
+    run: ImportRun, claim: UUID, planned: _Planned, reader: RowReader, results: Sequence[Result], look: Look
+) -> Advance:
+    """Return the step of a run. Raises _RefusedError in the second pass unless the run is lenient."""
+    outcomes = iter(outcomes_of(planned.reads, results, look, lenient=True))
+    kinds, refused = list[str](), list[RefusedRow]()
+    for row, operation in zip(planned.rows, planned.operations, strict=True):
+        if isinstance(operation, RefusedRow):
+            kind = "refused"
+            refused.append(operation)
+        else:
+            outcome = next(outcomes)
+            kind = outcome.kind
+            if outcome.error is not None:
+                refused.append(reader.refused(row, outcome.error))
+        kinds.append(kind)
+    writes = run.state == "writing"
+    after = attrs.evolve(
+        run,
+        row=planned.rows[-1].number if writes else run.row,
+        report=run.report.counting(kinds, refused).noting(reader.notes),
+    )
+    step = Advance(run=after, claim=claim, after=run.row, refused=tuple(refused))
+    if refused and writes and not run.options.lenient:
+        raise _RefusedError(step)
+    return step
+
+
+async def _decided(db: Database, group: Together) -> Advance:
+    """Return the step that a commit of decisions would make."""
+    decision = await asyncio.to_thread(Decision, group)
+    while decision.needs:
+        await asyncio.to_thread(decision.send, await db.known(decision.needs))
+    assert decision.changes.advance is not None  # noqa: S101  # these decisions make one
+    return decision.changes.advance
+
+
+def _limit(run: ImportRun) -> None:
+    if run.options.atomic and run.report.rows > MAX_ATOMIC_ROWS:
+        raise UnreadableTableError(_TOO_MANY)
+
+
+def _unreadable(run: ImportRun, error: UnreadableTableError) -> ImportRun:
+    text = ", ".join(problem.message for problems in error.problems.values() for problem in problems)  # type: ignore[union-attr]
+    problem = RefusedRow(error.row, (RowProblem("", "unreadable", text),), ())
+    return attrs.evolve(run, state="refused", report=attrs.evolve(run.report.counting((), (problem,))))
