@@ -3,13 +3,15 @@
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
 │   ├── WrongCredentialsError     a login with a wrong name or password
-│   └── UsernameTakenError        another user has that name
+│   ├── UsernameTakenError        another user has that name
+│   └── UnreadableTableError      a file of a table cannot be read; has the row and the column
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
+├── RestoreRefusedError           a version cannot be restored; has the reasons by field
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
 ├── CursorGoneError               the change feed cannot be followed from this cursor
@@ -83,6 +85,35 @@ class UsernameTakenError(InvalidError):
         super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
 
 
+class UnreadableTableError(InvalidError):
+    """A file of a table cannot be read, or not further.
+
+    Attributes:
+        row: the number of the row in the spreadsheet; 0 for the file as a whole.
+        column: the index of the column from 0; None for the whole row.
+    """
+
+    def __init__(self, reason: str, *, row: int = 0, column: int | None = None) -> None:
+        place = f"Row {row}" if row else ""
+        letters = "" if column is None else f", column {column_letters(column)}"
+        super().__init__({"file": (Problem("unreadable", f"{place}{letters}: {reason}" if place else reason),)})
+        self.row = row
+        self.column = column
+
+
+def column_letters(index: int) -> str:
+    """Return the name of a column in spreadsheets, by its index from 0.
+
+    >>> column_letters(0), column_letters(25), column_letters(26), column_letters(16383)
+    ('A', 'Z', 'AA', 'XFD')
+    """
+    letters = ""
+    while index >= 0:
+        letters = chr(ord("A") + index % 26) + letters
+        index = index // 26 - 1
+    return letters
+
+
 class TooLargeError(CrmError):
     """A file has more bytes than are accepted."""
 
@@ -126,6 +157,18 @@ class VersionConflictError(CrmError):
         super().__init__(detail)
         self.version = version
         self.fields = fields
+
+
+class RestoreRefusedError(CrmError):
+    """A version cannot be restored as it was.
+
+    Attributes:
+        reasons: the problems by field; those of children by their ids under ``children``.
+    """
+
+    def __init__(self, reasons: Mapping[str, Problems]) -> None:
+        super().__init__("This version cannot be restored as it was.")
+        self.reasons = reasons
 
 
 class RequestInProgressError(CrmError):

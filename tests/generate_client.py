@@ -49,7 +49,7 @@ _ITEMS: Final = (
 _IMPORTS: Final[Mapping[str, str]] = {
     "dt": "import datetime as dt",
     **dict.fromkeys(("Mapping", "Sequence"), "from collections.abc import {}"),
-    **dict.fromkeys(("Literal", "Required", "TypedDict", "Unpack"), "from typing import {}"),
+    **dict.fromkeys(("BinaryIO", "Literal", "Required", "TypedDict", "Unpack"), "from typing import {}"),
     "UUID": "from uuid import UUID",
     **{each.__name__: f"from {each.__module__} import {{}}" for each in _ITEMS},
     **{row.entity.__name__: f"from {row.entity.__module__} import {{}}" for row in RESOURCES.values()},
@@ -153,6 +153,28 @@ class {own}({base}[D_co, {entity}]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[{name}Filters],
+    ) -> Operation[None]:
+        """Write the {many} that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(

@@ -69,6 +69,10 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "In your own process 1": "tests/adapters/test_hooks.py",
     },
     "docs/how-to/generate-a-client.md": {"Run the tools 1": FOLLOWED},
+    "docs/how-to/history.md": {
+        "Try it 1": FOLLOWED,
+        "Restore 1": "tests/http/test_history.py",
+    },
     "docs/how-to/images.md": {
         "Files on the local disk 1": FOLLOWED,
         "Files in an Amazon S3 bucket 1": "not run: Amazon's own commands, on Amazon",
@@ -80,6 +84,12 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Several hosts 2": FOLLOWED,
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
+    },
+    "docs/how-to/spreadsheets.md": {
+        "Over HTTP 1": FOLLOWED,
+        "By command 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
     },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},

@@ -53,6 +53,25 @@ async def find(
 
     Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError for bad parameters.
     """
+    query = await query_of(db, who, resource, params, parent=parent, strict=strict)
+    hides = hides_secrets(who, resource)
+    if query.limit is None:
+        pieces = db.stream(query, reader=who.actor.user.id)
+        return query, _redacted_pieces(resource, pieces) if hides else pieces
+    page = await db.page(query, reader=who.actor.user.id)
+    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
+
+
+async def query_of(
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    params: Mapping[str, str],
+    *,
+    parent: object = None,
+    strict: bool = False,
+) -> Query:
+    """Return the query that parameters ask for. Raises as ``find``."""
     require(who.actor, resource.permission("view"))
     definitions = await _needed_definitions(db, who, resource, params)
     try:
@@ -64,19 +83,14 @@ async def find(
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
         query = evolve(query, filters=(within, *query.filters))
     await _check_references(db, resource, query)
-    hides = _hides(who, resource)
-    if query.limit is None:
-        pieces = db.stream(query, reader=who.actor.user.id)
-        return query, _redacted_pieces(resource, pieces) if hides else pieces
-    page = await db.page(query, reader=who.actor.user.id)
-    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
+    return query
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """Return one record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
     document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id, ahead=who.ahead)
-    if _hides(who, resource):
+    if hides_secrets(who, resource):
         return Document(document.version, redacted(resource.entity, document.body))
     return document
 
@@ -118,7 +132,7 @@ async def create(
     key = decisions.key_of(resource, id_ := who.new_id())
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
-    return await _once(db, who, id_, lambda: db.change(decide))
+    return await answered_once(db, who, id_, lambda: db.change(decide))
 
 
 async def patch(
@@ -167,8 +181,8 @@ async def apply(
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.change, resource, who, key, edit, parent, expected)
-    async with _naming_changed_fields(db, key, expected):
-        _, document = await _once(db, who, id_, lambda: db.change(decide))
+    async with naming_changed_fields(db, key, expected):
+        _, document = await answered_once(db, who, id_, lambda: db.change(decide))
     return document
 
 
@@ -182,11 +196,11 @@ async def delete(
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.delete, resource, who, key, parent, expected)
-    async with _naming_changed_fields(db, key, expected):
+    async with naming_changed_fields(db, key, expected):
         await db.change(decide)
 
 
-async def _once(
+async def answered_once(
     db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
 ) -> tuple[UUID, Document]:
     """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
@@ -222,7 +236,7 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
 
 
 @asynccontextmanager
-async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
+async def naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
     """Add to a VersionConflictError the fields that changed since the latest expected version.
 
     Where no expected version is an earlier one, nothing has changed, and the error says so.
@@ -245,7 +259,7 @@ async def _needed_definitions(
     return (await db.known(catalog_of(resource.name, who))).catalogs[resource.name].definitions
 
 
-def _hides(who: Caller, resource: Resource) -> bool:
+def hides_secrets(who: Caller, resource: Resource) -> bool:
     """Return whether secret values are hidden from the caller, who may view but not change (decision 27)."""
     return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
 

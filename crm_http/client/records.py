@@ -9,10 +9,11 @@ import attrs
 
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
 from crm_http.client.inputs import NoteInput, TaskChange, TaskInput
-from crm_http.client.listings import ListQuery
+from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
 from crm_http.client.responses import decode, read_as, version_of
 
@@ -40,11 +41,15 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         entity: the class of its records.
         collection: the path of the list; by default the resource's path.
         place: the path below which each record is; by default ``collection``.
+        exports: the path below which the export is; by default ``collection``.
+        within: the parameters by which exports have the records of ``collection`` alone.
     """
 
     entity: type[E]
     collection: str = attrs.field(default=attrs.Factory(lambda self: path_of(self.entity), takes_self=True))
     place: str = attrs.field(default=attrs.Factory(lambda self: self.collection, takes_self=True))
+    exports: str = attrs.field(default=attrs.Factory(lambda self: self.collection, takes_self=True))
+    within: Mapping[str, object] = attrs.field(factory=dict)
 
     @operation
     def retrieve(self, id_: UUID | str, /) -> Operation[E]:
@@ -58,16 +63,77 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             method="DELETE", path=below(self.place, id_), read=lambda _: None, headers=_condition(if_match)
         )
 
+    @listing
+    def history(
+        self, id_: UUID | str, /, *, limit: int | None = None, page_size: int = PAGE_SIZE
+    ) -> ListQuery[HistoryEntry]:
+        """Return the versions of a record, newest first, as what changed in each; also of a deleted record."""
+        return ListQuery(
+            path=below(self.place, id_, "history"), item=HistoryEntry, limit=limit, page_size=page_size, filters={}
+        )
+
+    @operation
+    def version(self, id_: UUID | str, number: int, /) -> Operation[E]:
+        """Return a record as it was in a version, without secrets."""
+        return Operation(method="GET", path=_version_path(self.place, id_, number), read=read_as(self.entity))
+
+    @operation
+    def restore(
+        self,
+        id_: UUID | str,
+        number: int,
+        /,
+        *,
+        fields: Sequence[str] = (),
+        with_children: bool = False,
+        if_match: E | int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Operation[E]:
+        """Give a record the values of a version, or create a deleted record again; return the record.
+
+        Args:
+            id_: the id of the record.
+            number: the version.
+            fields: the fields to restore, or ``attributes.`` and the name of one; all unless some are named.
+            with_children: bring back also what was deleted together with the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+        """
+        values = _restoration(fields, with_children=with_children)
+        headers = _condition(if_match) | _key(idempotency_key)
+        return self._send("POST", f"{_version_path(self.place, id_, number)}restore/", values, headers)
+
+    @operation
+    def restore_dry_run(
+        self, id_: UUID | str, number: int, /, *, fields: Sequence[str] = (), with_children: bool = False
+    ) -> Operation[tuple[RestorationEntry, ...]]:
+        """Return the versions that ``restore`` would make, that of the record first; nothing is changed."""
+        return Operation(
+            method="POST",
+            path=f"{_version_path(self.place, id_, number)}restore/",
+            read=lambda response: decode(response, tuple[RestorationEntry, ...]),
+            repeat="safe",
+            options={**body_of(_restoration(fields, with_children=with_children)), "params": {"dry_run": "1"}},
+        )
+
     def _list(self, limit: int | None, page_size: int, filters: Mapping[str, Any]) -> ListQuery[E]:
-        named = {name: value for name, value in filters.items() if not isinstance(value, Mapping)}
-        nested = (value for value in filters.values() if isinstance(value, Mapping))
-        by_attribute = {f"{ATTRIBUTE_PREFIX}{name}": value for values in nested for name, value in values.items()}
         return ListQuery(
             path=f"{self.collection}/",
             item=self.entity,
             limit=limit,
             page_size=page_size,
-            filters=named | by_attribute,
+            filters=_by_name(filters),
+        )
+
+    def _export(self, to: BinaryIO, format_: str, filters: Mapping[str, Any], *, bom: bool) -> Operation[None]:
+        asked = {"format": format_, "bom": bom, **self.within, **_by_name(filters)}
+        return Operation(
+            method="GET",
+            path=f"{self.exports}/export/",
+            read=lambda _: None,
+            repeat="none",  # a part may have been written
+            options={"params": parameters_of(asked)},
+            save=to.write,
         )
 
     def _create(self, values: Mapping[str, object], key: str | None) -> Operation[E]:
@@ -179,6 +245,13 @@ class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
         )
 
 
+def _by_name(filters: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return filters by the names of their parameters; those of attributes come in an object of their own."""
+    named = {name: value for name, value in filters.items() if not isinstance(value, Mapping)}
+    nested = (value for value in filters.values() if isinstance(value, Mapping))
+    return named | {f"{ATTRIBUTE_PREFIX}{name}": value for values in nested for name, value in values.items()}
+
+
 def path_of(entity: type) -> str:
     """Return the path of the records of an entity class."""
     return _PATHS[entity]
@@ -192,6 +265,15 @@ def below(place: str, *names: UUID | str) -> str:
 def body_of(values: Mapping[str, object]) -> Mapping[str, Any]:
     """Return a JSON body for httpx, which keeps the digits of Decimals; output-only fields of entities are left out."""
     return {"content": json_text(_sendable(values))}
+
+
+def _version_path(place: str, id_: UUID | str, number: int) -> str:
+    return below(place, id_, "history", str(number))
+
+
+def _restoration(fields: Sequence[str], *, with_children: bool) -> Mapping[str, object]:
+    named = {"fields": list(fields)} if fields else {}
+    return named | ({"with": "children"} if with_children else {})
 
 
 def _condition(if_match: object | None) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """The typed client, waiting and asynchronous, against ``crm serve``; and what it does when answers are lost."""
 
 import asyncio
+import io
+import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
 from uuid import UUID, uuid4
@@ -20,6 +22,7 @@ from crm_core import (
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
+    RestoreRefusedError,
     Task,
     ThrottledError,
     UnavailableError,
@@ -40,8 +43,9 @@ def url(server: Server, postgres_api: Api) -> str:
 
 
 @pytest.fixture
-def crm(url: str, postgres_api: Api) -> Client:
-    return Client(url, token=postgres_api.token)
+def crm(url: str, postgres_api: Api) -> Iterator[Client]:
+    with Client(url, token=postgres_api.token) as client:
+        yield client
 
 
 def test_a_record_is_made_read_changed_and_deleted(crm: Client) -> None:
@@ -59,6 +63,37 @@ def test_a_record_is_made_read_changed_and_deleted(crm: Client) -> None:
         crm.clients.delete(made.id)
         with pytest.raises(NotFoundError):
             crm.clients.retrieve(made.id)
+
+
+def test_a_history_is_read_and_a_version_restored(crm: Client) -> None:
+    with crm:
+        lead = crm.leads.create(name="Ann", stage="New")
+        crm.leads.change(lead.id, name="Bea", stage="Lost")
+        newest, oldest = crm.leads.history(lead.id, page_size=1)
+        assert (newest.version, newest.kind, oldest.kind) == (2, "updated", "created")
+        assert newest.changes["stage"] == {"from": "New", "to": "Lost"}
+        assert crm.leads.history(lead.id).first() == newest
+        assert crm.leads.version(lead.id, 1) == lead
+
+        [would] = crm.leads.restore_dry_run(lead.id, 1, fields=["stage"])
+        assert (would.record, would.changes) == (lead.id, {"stage": {"from": "Lost", "to": "New"}})
+        restored = crm.leads.restore(lead.id, 1, fields=["stage"], if_match=2)
+        assert (restored.name, restored.stage, version_of(restored)) == ("Bea", "New", 3)
+        crm.leads.delete(lead.id)
+        assert crm.leads.restore(lead.id, 1, with_children=True).name == "Ann"
+        assert crm.leads.history(lead.id).page().items[0].cause == {"restored_from": 1}
+
+
+def test_a_version_that_cannot_be_restored_is_told_by_field(crm: Client) -> None:
+    with crm:
+        client = crm.clients.create(name="Acme")
+        service = crm.services.create(name="s", client=client.id)
+        crm.services.delete(service.id)
+        crm.clients.delete(client.id)
+        with pytest.raises(RestoreRefusedError) as refused:
+            crm.services.restore(service.id, 1)
+
+        assert refused.value.reasons.keys() == {"client"}
 
 
 def test_the_asynchronous_client_does_the_same(url: str) -> None:
@@ -140,6 +175,45 @@ def test_follow_ups_are_below_their_service(crm: Client) -> None:
         assert follow_up.service == service.id
         with pytest.raises(InUseError, match="1 service"):
             crm.clients.delete(service.client)
+
+
+def test_lists_are_exported_to_a_file_piece_by_piece(crm: Client, url: str, postgres_api: Api) -> None:
+    crm.attributes("client").create(name="plz", label="PLZ", type="text")
+    crm.clients.create(name="Exported Ann", attributes={"plz": "007"})
+    crm.clients.create(name="Exported Ben")
+    csv_file, jsonl_file = io.BytesIO(), io.BytesIO()
+    crm.clients.export(csv_file, name="Exported", attributes={"plz": "007"}, bom=True)
+
+    async def export() -> None:
+        async with AsyncClient(url, token=postgres_api.token) as asynchronous:
+            await asynchronous.clients.export(jsonl_file, format="jsonl", name="Exported", ordering="name")
+
+    asyncio.run(export())
+    header, line = csv_file.getvalue().decode("utf-8-sig").splitlines()
+    assert (header[:24], "Exported Ann,007" in line) == ("id,name,attributes.plz,l", True)
+    assert [json.loads(line)["name"] for line in jsonl_file.getvalue().splitlines()] == ["Exported Ann", "Exported Ben"]
+
+
+def test_follow_ups_and_attributes_are_exported_from_where_they_are(crm: Client) -> None:
+    client = crm.clients.create(name="c")
+    services = [crm.services.create(name=name, client=client.id) for name in "ab"]
+    for service in services:
+        crm.follow_ups(service.id).create(comment=service.name)
+    crm.attributes("lead").create(name="only", label="Only", type="text")
+    follow_ups, attributes = io.BytesIO(), io.BytesIO()
+    crm.follow_ups(services[0].id).export(follow_ups, format="jsonl")
+    crm.attributes("lead").export(attributes, format="jsonl")
+
+    assert [json.loads(line)["comment"] for line in follow_ups.getvalue().splitlines()] == ["a"]
+    assert [json.loads(line)["name"] for line in attributes.getvalue().splitlines()] == ["only"]
+
+
+def test_an_export_that_is_refused_writes_nothing(crm: Client) -> None:
+    file = io.BytesIO()
+
+    with pytest.raises(InvalidError, match=r"attributes\.none"):
+        crm.clients.export(file, attributes={"none": "x"})
+    assert file.getvalue() == b""
 
 
 def test_webhooks_have_their_secret_and_their_log(crm: Client) -> None:

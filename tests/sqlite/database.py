@@ -9,9 +9,11 @@ import asyncio
 import json
 import operator
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
@@ -29,6 +31,7 @@ from crm_core import (
     Decision,
     Document,
     DuplicateRequestError,
+    Event,
     Key,
     Known,
     Needs,
@@ -44,7 +47,8 @@ from crm_core import (
     matches,
     sort_key,
 )
-from crm_core.model.plain_values import plain
+from crm_core.model.plain_values import parse_json, plain
+from crm_core.model.replay import WHOLE_KINDS
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.sqlite.feed import SCHEMA, SqliteFeed
 
@@ -109,18 +113,53 @@ class SqliteDatabase:
         here, more = cursors[: query.limit], cursors[query.limit :]
         return Page(await self._bodies(query, here), here[-1] if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
+    async def stream(
+        self,
+        query: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # all are shown what is
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """A whole list, in pieces of some hundred records."""
         cursors = await self._run("deferred", self._list, query)
         for start in range(0, len(cursors), _RECORDS_PER_PIECE):
-            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE])
-            yield b"," + body if start else body
+            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE], separator)
+            yield separator.encode() + body if start else body
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
         statement = "select event from event where record = ? and version > ?"
         events = await self._run("deferred", self._rows, statement, str(key.id), since)
         return sorted({name.partition(".")[0] for (event,) in events for name in json.loads(event)["changes"]})
+
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Events of a record, the newest first."""
+        return (await self._events_of(key, before or sys.maxsize))[::-1][:limit]
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """The events from which a version of a record can be built."""
+        events = await self._events_of(key, version + 1)
+        whole = [place for place, event in enumerate(events) if event.kind in WHOLE_KINDS]
+        return events[whole[-1] :] if whole else []
+
+    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """What the deletions since a time recorded."""
+        for event in await self._run("deferred", self._events, "event ->> 'kind' = 'deleted'"):
+            if event.at >= since:
+                yield json_documents.encode(event.changes)
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """The events that followed from a change of a record."""
+        where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
+        return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def _events_of(self, key: Key, before: int) -> list[Event]:
+        where = "record = ? and event ->> 'resource' = ? and version < ?"
+        return await self._run("deferred", self._events, where, str(key.id), key.resource, before)
+
+    def _events(self, where: str, *params: object) -> list[Event]:
+        rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
+        return [_event(parse_json(text)) for (text,) in rows]
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""
@@ -217,10 +256,10 @@ class SqliteDatabase:
             cursors = [each for each in cursors if is_later(sort_key(query, each), least)]
         return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
 
-    async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
+    async def _bodies(self, query: Query, cursors: Sequence[Cursor], separator: str = ",") -> bytes:
         def read() -> bytes:
             found = (self._document(Key(query.resource.name, each.id)) for each in cursors)
-            return b",".join(document.body for document in found if document)
+            return separator.encode().join(document.body for document in found if document)
 
         return await self._run("deferred", read)
 
@@ -287,6 +326,11 @@ class SqliteDatabase:
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
         self.feed.wake()
+
+
+def _event(plain_: dict[str, Any]) -> Event:
+    at, record = datetime.fromisoformat(plain_["at"]), UUID(plain_["record"])
+    return Event(**(plain_ | {"at": at, "record": record}))
 
 
 @contextmanager

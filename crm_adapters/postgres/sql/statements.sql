@@ -27,6 +27,32 @@ select
 select distinct split_part(name, '.', 1) collate "C" from event, json_object_keys(changes) as name
 where record = %(record)s and version > %(since)s order by 1
 
+-- name: history
+-- Events of a record, the newest first.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where record = %(record)s and resource = %(resource)s and version < %(before)s
+order by version desc limit %(limit)s
+
+-- name: lineage
+-- The events of a record from the latest one that holds all of it, up to a version.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where record = %(record)s and resource = %(resource)s and version <= %(version)s and version >= (
+    select version from event
+    where record = %(record)s and resource = %(resource)s and version <= %(version)s and kind = any(%(whole)s)
+    order by version desc limit 1)
+order by version
+
+-- name: deletions_since
+-- What deletions since a time recorded, some at a time.
+select seq, changes from event where kind = 'deleted' and seq > %(after)s and at >= %(since)s order by seq limit %(limit)s
+
+-- name: followers
+-- The events that followed from a change of a record in the same commit.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 'resource' = %(resource)s
+    and (cause ->> 'version')::integer = %(version)s
+order by seq
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any((select %(ids)b::uuid[])::uuid[])
@@ -40,7 +66,7 @@ select id from app_user where id = any((select %(ids)b::bigint[])::bigint[])
 select id from app_user where id = any((select %(ids)b::bigint[])::bigint[]) and is_active
 
 -- name: page
--- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
+-- A page of a list: its documents joined by a separator, the id and value of the last record, and whether more follow.
 -- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record. {estimate}
 -- is a number of at least %(one_more)s that the planner can see, so that it plans for a page and not for a tenth of all.
 with page as (
@@ -53,7 +79,7 @@ with page as (
     select count(*) as taken from page where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s)
 )
 select
-    convert_to(string_agg(document::text, ',' order by place) filter (where place <= taken), 'UTF8'),
+    convert_to(string_agg(document::text, %(separator)s order by place) filter (where place <= taken), 'UTF8'),
     (array_agg(id) filter (where place = taken))[1],
     (array_agg(value) filter (where place = taken))[1],
     count(*) > max(taken)

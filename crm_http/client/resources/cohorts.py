@@ -4,7 +4,7 @@ Made by tests/generate_client.py from the entities; do not edit.
 """
 
 import datetime as dt
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import Cohort
@@ -67,9 +67,14 @@ class CohortFilters(TypedDict, total=False):
     Attributes:
         name_cohort: only those whose ``name_cohort`` contains this text; case and accents are ignored.
         instructor: only those with this ``instructor``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         start_date__isnull: only those without ``start_date``, or with ``False`` those that have one.
         end_date__isnull: only those without ``end_date``, or with ``False`` those that have one.
         instructor__isnull: only those without ``instructor``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: name_cohort.
         ordering: the order; without it newest first.
     """
@@ -105,6 +110,28 @@ class CohortOperations(RecordOperations[D_co, Cohort]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[CohortFilters],
+    ) -> Operation[None]:
+        """Write the cohorts that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[CohortCreate]) -> Operation[Cohort]:

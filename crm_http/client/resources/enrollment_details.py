@@ -4,7 +4,7 @@ Made by tests/generate_client.py from the entities; do not edit.
 """
 
 import datetime as dt
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import EnrollmentDetail
@@ -55,9 +55,15 @@ class EnrollmentDetailFilters(TypedDict, total=False):
     Attributes:
         enrollment: only those with this ``enrollment``.
         student: only those with this ``student``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         enrollment__isnull: only those without ``enrollment``, or with ``False`` those that have one.
         student__isnull: only those without ``student``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: nothing.
+        ordering: the order; without it newest first.
     """
 
     enrollment: UUID | str
@@ -88,6 +94,28 @@ class EnrollmentDetailOperations(RecordOperations[D_co, EnrollmentDetail]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[EnrollmentDetailFilters],
+    ) -> Operation[None]:
+        """Write the enrollment details that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(

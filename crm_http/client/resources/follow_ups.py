@@ -5,7 +5,7 @@ Made by tests/generate_client.py from the entities; do not edit.
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal, TypedDict, Unpack
+from typing import BinaryIO, Literal, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import FollowUp
@@ -63,8 +63,13 @@ class FollowUpFilters(TypedDict, total=False):
     """Which follow-ups are listed, and in which order.
 
     Attributes:
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         follow_up_date__isnull: only those without ``follow_up_date``, or with ``False`` those that have one.
         created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
             ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
         search: only those that have each of these words, or phrases in quotes, in: comment, text attributes.
@@ -98,6 +103,28 @@ class FollowUpOperations(RecordOperations[D_co, FollowUp]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[FollowUpFilters],
+    ) -> Operation[None]:
+        """Write the follow-ups that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[FollowUpCreate]) -> Operation[FollowUp]:

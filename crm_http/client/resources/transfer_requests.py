@@ -4,7 +4,7 @@ Made by tests/generate_client.py from the entities; do not edit.
 """
 
 import datetime as dt
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import TransferRequest
@@ -61,9 +61,14 @@ class TransferRequestFilters(TypedDict, total=False):
     Attributes:
         student_name: only those whose ``student_name`` contains this text; case and accents are ignored.
         student: only those with this ``student``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         student__isnull: only those without ``student``, or with ``False`` those that have one.
         possible_transfer_date__isnull: only those without ``possible_transfer_date``, or with ``False`` those that have
             one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: student_name, cohort_request.
         ordering: the order; without it newest first.
     """
@@ -105,6 +110,28 @@ class TransferRequestOperations(RecordOperations[D_co, TransferRequest]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[TransferRequestFilters],
+    ) -> Operation[None]:
+        """Write the transfer requests that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(

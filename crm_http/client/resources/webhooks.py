@@ -5,7 +5,7 @@ Made by tests/generate_client.py from the entities; do not edit.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.webhooks.entity import Condition
@@ -104,7 +104,12 @@ class WebhookFilters(TypedDict, total=False):
         model: only those with this ``model``.
         is_active: only those with this ``is_active``.
         created_by: only those with this ``created_by``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         created_by__isnull: only those without ``created_by``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: name.
         ordering: the order; without it newest first.
     """
@@ -138,6 +143,28 @@ class WebhookRecordOperations(RecordOperations[D_co, WebhookWithSecret]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[WebhookFilters],
+    ) -> Operation[None]:
+        """Write the webhooks that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(
