@@ -37,6 +37,7 @@ from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import (
     Account,
     Actor,
+    Authentication,
     Caller,
     Idempotency,
     IssuedToken,
@@ -130,6 +131,7 @@ __all__ = [
     "AfterCommit",
     "Attempt",
     "Attribute",
+    "Authentication",
     "Caller",
     "Catalog",
     "Changes",
