@@ -9,23 +9,25 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS
-        MAX_FEED_BYTES MAX_FEED_PAGE PERMISSIONS PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS
-        WEBHOOKS Account Accounts Actor AfterCommit Attempt Attribute Caller Catalog Changes Claim Client Cohort
-        Condition CrmError Cursor CursorGoneError Database Decide Decision Delivery DeliveryDetail
-        DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError Enrollment
-        EnrollmentDetail Event EventKind Failures Feed FeedEvent FeedPage FileStore Filter FollowUp Health
-        Idempotency IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead
-        LogQuery LoggedDelivery Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome
-        OwnToken Page Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query ReadHeader
-        Receipt ReceiptKey Record Remove RequestInProgressError Resource Result Retries Search Service Stage
-        Steps StoredFile Task TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError
-        UnknownUserError User UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest
-        WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text sort_key
-        sorting_key
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute BulkRefusedError
+        CLIENTS COHORTS Caller Catalog
+        Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database Decide Decision Delivery
+        DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError ENROLLMENTS
+        ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS Failures Feed FeedEvent FeedPage
+        FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
+        InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
+        NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
+        Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
+        Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
+        SERVICES
+        Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
+        WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
+        searched_text sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images Upload accounts caller changes new_id new_secret records sweeping tokens
+        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes history new_id new_secret records
+        restorations sweeping tokens unit_of_work
         uploads users webhooks
     """,
     "crm_core.testing": """
@@ -47,16 +49,17 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage
-        Client ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError
-        DeliveryReport DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes
-        EventKind FieldChange FilterValue FollowUp Following IdempotencyKeyReusedError InUseError InvalidError
-        ItemChanges Lead ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput
-        OwnToken PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages
-        RecordOperationsWithTasks RequestInProgressError Retry Service SignatureError Stage StageInput Task
-        TaskChange TaskInput TeachingAssistant TeachingAssistantInput ThrottledError TokenOperations
-        TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError UploadedImage User
-        VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
+        BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
+        AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
+        ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
+        DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
+        FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
+        ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
+        PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages
+        RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
+        SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
+        ThrottledError TokenOperations TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
+        UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
         WebhookWithSecret version_of
     """,
     "crm_http.client.resources": """

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
+    BulkRefusedError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -21,6 +22,7 @@ from crm_core.errors import (
     PermissionDeniedError,
     Problems,
     RequestInProgressError,
+    RestoreRefusedError,
     ThrottledError,
     TooLargeError,
     UnavailableError,
@@ -70,6 +72,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
+    RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",
@@ -103,10 +106,10 @@ REQUEST_REFUSALS: Final[Mapping[HTTPStatus, Refusal]] = {
 def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
     """Return the response to an error of the core."""
     request.scope["state"]["error"] = type(error)  # for the metrics
+    body = body_of(error)
     if isinstance(error, InvalidError):
-        return _answer(STATUSES[InvalidError], render(error.problems))
+        return _answer(STATUSES[InvalidError], body)
     status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
-    body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
         body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
     return _answer(status, body, {refusal.header: refusal.value(error)} if refusal.header else {})
@@ -144,6 +147,20 @@ _FRAMEWORK_DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "Not found.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request body is too large.",
 }
+
+
+def body_of(error: CrmError) -> object:
+    """Return the body of the response to an error of the core."""
+    if isinstance(error, BulkRefusedError):
+        return {str(index): body_of(each) for index, each in error.errors.items()}
+    if isinstance(error, InvalidError):
+        return render(error.problems)
+    body: dict[str, object] = {"detail": REFUSALS[type(error)].detail or str(error)}
+    if isinstance(error, VersionConflictError):
+        body["changed_fields"] = list(error.fields)
+    if isinstance(error, RestoreRefusedError):
+        body["reasons"] = render(error.reasons)
+    return body
 
 
 def render(problems: Problems) -> object:

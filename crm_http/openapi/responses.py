@@ -25,6 +25,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
     "WWW-Authenticate": {"description": "The scheme of authentication: `Token`."},
     "Retry-After": {"description": "The number of seconds after which to try again."},
     "Idempotent-Replayed": {"description": "`true` if this is the answer to an earlier request with the same key."},
+    "Preference-Applied": {"description": "The preferences of `Prefer` that were followed."},
     "Content-Disposition": {"description": "The name under which to save the file."},
     "Content-Range": {"description": "The range of bytes in this answer."},
     "Accept-Ranges": {"description": "The unit in which ranges can be requested: `bytes`."},
@@ -42,6 +43,15 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
         "description": f"Texts by field. Those of no single field are under `{ACROSS_FIELDS}`; lists have indexes.",
         "additionalProperties": {"anyOf": [{"type": "array", "items": _TEXT}, reference("Problems")]},
     },
+    "Conflict": {
+        "type": "object",
+        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons.",
+        "properties": {
+            "detail": {"description": "What is wrong, for people.", **_TEXT},
+            "reasons": reference("Problems"),
+        },
+        "required": ["detail"],
+    },
     "Changed": {
         "type": "object",
         "description": "The record has another version than the request expects.",
@@ -57,6 +67,7 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
 }
 _BODIES: Final[Mapping[int, Schema]] = {
+    HTTPStatus.CONFLICT: reference("Conflict"),
     HTTPStatus.BAD_REQUEST: {"anyOf": [reference("Detail"), reference("Problems")]},
     HTTPStatus.PRECONDITION_FAILED: reference("Changed"),
 }

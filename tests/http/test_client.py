@@ -22,10 +22,12 @@ from crm_core import (
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
+    RestoreRefusedError,
     Task,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
+    flatten,
 )
 from crm_core.model import entities
 from crm_http.client import AsyncClient, Client, NoResponseError, Retry, UnexpectedResponseError, version_of
@@ -64,6 +66,37 @@ def test_a_record_is_made_read_changed_and_deleted(crm: Client) -> None:
             crm.clients.retrieve(made.id)
 
 
+def test_a_history_is_read_and_a_version_restored(crm: Client) -> None:
+    with crm:
+        lead = crm.leads.create(name="Ann", stage="New")
+        crm.leads.change(lead.id, name="Bea", stage="Lost")
+        newest, oldest = crm.leads.history(lead.id, page_size=1)
+        assert (newest.version, newest.kind, oldest.kind) == (2, "updated", "created")
+        assert newest.changes["stage"] == {"from": "New", "to": "Lost"}
+        assert crm.leads.history(lead.id).first() == newest
+        assert crm.leads.version(lead.id, 1) == lead
+
+        [would] = crm.leads.restore_dry_run(lead.id, 1, fields=["stage"])
+        assert (would.record, would.changes) == (lead.id, {"stage": {"from": "Lost", "to": "New"}})
+        restored = crm.leads.restore(lead.id, 1, fields=["stage"], if_match=2)
+        assert (restored.name, restored.stage, version_of(restored)) == ("Bea", "New", 3)
+        crm.leads.delete(lead.id)
+        assert crm.leads.restore(lead.id, 1, with_children=True).name == "Ann"
+        assert crm.leads.history(lead.id).page().items[0].cause == {"restored_from": 1}
+
+
+def test_a_version_that_cannot_be_restored_is_told_by_field(crm: Client) -> None:
+    with crm:
+        client = crm.clients.create(name="Acme")
+        service = crm.services.create(name="s", client=client.id)
+        crm.services.delete(service.id)
+        crm.clients.delete(client.id)
+        with pytest.raises(RestoreRefusedError) as refused:
+            crm.services.restore(service.id, 1)
+
+        assert refused.value.reasons.keys() == {"client"}
+
+
 def test_the_asynchronous_client_does_the_same(url: str) -> None:
     async def use() -> list[str]:
         async with await AsyncClient.log_in(url, "admin", PASSWORD) as crm:
@@ -98,6 +131,30 @@ def test_lists_follow_their_pages_and_take_filters_of_every_kind(crm: Client) ->
             "colour",
             "size",
         ]
+
+
+def test_many_operations_are_one_call(crm: Client) -> None:
+    with crm:
+        made = crm.clients.bulk(
+            [
+                {"op": "create", "ref": "acme", "data": {"name": "Acme"}},
+                {"op": "create", "resource": "services", "data": {"name": "Ann", "client": {"ref": "acme"}}},
+            ],
+            idempotency_key="import-7",
+        )
+        acme, ann = made.results
+        assert acme.id
+        assert ann.id
+        assert crm.services.retrieve(ann.id).client == acme.id
+        with pytest.raises(InvalidError) as refused:
+            crm.clients.bulk([{"op": "create", "data": {"name": ""}}])
+        assert list(flatten(refused.value.problems)) == ["0.name: This field may not be blank."]
+        done = crm.services.bulk(
+            [{"op": "update", "id": ann.id, "data": {"name": "b"}, "if_match": 9}, {"op": "delete", "id": ann.id}],
+            lenient=True,
+        )
+        assert [each.errors for each in done.results] == [{"id": ["Another operation is about the same record."]}] * 2
+        assert crm.services.bulk([{"op": "delete", "id": ann.id}]).succeeded == 1
 
 
 def test_who_has_not_seen_what_others_changed_is_told_what_that_was(crm: Client) -> None:

@@ -9,9 +9,11 @@ import asyncio
 import json
 import operator
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
@@ -29,6 +31,7 @@ from crm_core import (
     Decision,
     Document,
     DuplicateRequestError,
+    Event,
     Key,
     Known,
     Needs,
@@ -38,13 +41,15 @@ from crm_core import (
     Receipt,
     Record,
     Remove,
+    Reply,
     Search,
     UnavailableError,
     cursor_of,
     matches,
     sort_key,
 )
-from crm_core.model.plain_values import plain
+from crm_core.model.plain_values import parse_json, plain
+from crm_core.model.replay import WHOLE_KINDS
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.sqlite.feed import SCHEMA, SqliteFeed
 
@@ -127,6 +132,35 @@ class SqliteDatabase:
         statement = "select event from event where record = ? and version > ?"
         events = await self._run("deferred", self._rows, statement, str(key.id), since)
         return sorted({name.partition(".")[0] for (event,) in events for name in json.loads(event)["changes"]})
+
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Events of a record, the newest first."""
+        return (await self._events_of(key, before or sys.maxsize))[::-1][:limit]
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """The events from which a version of a record can be built."""
+        events = await self._events_of(key, version + 1)
+        whole = [place for place, event in enumerate(events) if event.kind in WHOLE_KINDS]
+        return events[whole[-1] :] if whole else []
+
+    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """What the deletions since a time recorded."""
+        for event in await self._run("deferred", self._events, "event ->> 'kind' = 'deleted'"):
+            if event.at >= since:
+                yield json_documents.encode(event.changes)
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """The events that followed from a change of a record."""
+        where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
+        return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def _events_of(self, key: Key, before: int) -> list[Event]:
+        where = "record = ? and event ->> 'resource' = ? and version < ?"
+        return await self._run("deferred", self._events, where, str(key.id), key.resource, before)
+
+    def _events(self, where: str, *params: object) -> list[Event]:
+        rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
+        return [_event(parse_json(text)) for (text,) in rows]
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""
@@ -250,12 +284,17 @@ class SqliteDatabase:
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
         for write in changes.writes:
             self._write(write, txn)
-        document = self._document(changes.answer) if changes.answer else None
+        document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
             answer = (str(changes.answer.id), document.version, document.body.decode())
             self._rows("replace into receipt values (?, ?, ?, ?, ?, ?, ?)", *kept, *answer)
         return document, changes
+
+    def _answer(self, answer: Key | Reply | None) -> Document | None:
+        if isinstance(answer, Reply):
+            return answer.document
+        return self._document(answer) if answer else None
 
     def _write(self, write: Put | Remove, txn: int) -> None:
         key, version = write.key, write.event.version
@@ -293,6 +332,11 @@ class SqliteDatabase:
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
         self.feed.wake()
+
+
+def _event(plain_: dict[str, Any]) -> Event:
+    at, record = datetime.fromisoformat(plain_["at"]), UUID(plain_["record"])
+    return Event(**(plain_ | {"at": at, "record": record}))
 
 
 @contextmanager

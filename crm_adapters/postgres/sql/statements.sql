@@ -16,6 +16,25 @@ select id, version, document from {table} where id = any((select %(ids)b::uuid[]
 -- deadlock.
 select id, version, document from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for update
 
+-- name: hold_to_remove
+-- Lock records that a change of many records removes; in the order of ids, as the following ones.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for update
+
+-- name: hold_to_change
+-- Lock records that a change of many records changes. Others can still refer to them.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for no key update
+
+-- name: hold_to_refer
+-- Keep records that a change of many records refers to from being removed.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for key share
+
+-- name: hold_unchanged
+-- Keep records that a change of many records is based on as they are; returns those that are still so.
+select stored.id from {table} as stored
+join unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as known (id, version)
+    on stored.id = known.id and stored.version = known.version
+order by stored.id for share of stored
+
 -- name: allow_time
 -- Allow a change of many records, which holds their locks, more time than other statements of requests.
 select
@@ -26,6 +45,32 @@ select
 -- The names of the fields that changed after a version of a record.
 select distinct split_part(name, '.', 1) collate "C" from event, json_object_keys(changes) as name
 where record = %(record)s and version > %(since)s order by 1
+
+-- name: history
+-- Events of a record, the newest first.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where record = %(record)s and resource = %(resource)s and version < %(before)s
+order by version desc limit %(limit)s
+
+-- name: lineage
+-- The events of a record from the latest one that holds all of it, up to a version.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where record = %(record)s and resource = %(resource)s and version <= %(version)s and version >= (
+    select version from event
+    where record = %(record)s and resource = %(resource)s and version <= %(version)s and kind = any(%(whole)s)
+    order by version desc limit 1)
+order by version
+
+-- name: deletions_since
+-- What deletions since a time recorded, some at a time.
+select seq, changes from event where kind = 'deleted' and seq > %(after)s and at >= %(since)s order by seq limit %(limit)s
+
+-- name: followers
+-- The events that followed from a change of a record in the same commit.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 'resource' = %(resource)s
+    and (cause ->> 'version')::integer = %(version)s
+order by seq
 
 -- name: existing
 -- Which of the ids exist.
