@@ -4,6 +4,7 @@ CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
 │   ├── WrongCredentialsError     a login with a wrong name or password
 │   ├── UsernameTakenError        another user has that name
+│   ├── BulkRefusedError          operations of a bulk request are refused; has the error of each
 │   └── UnreadableTableError      a file of a table cannot be read; has the row and the column
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
@@ -83,6 +84,22 @@ class UsernameTakenError(InvalidError):
 
     def __init__(self) -> None:
         super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
+
+
+class BulkRefusedError(InvalidError):
+    """Operations of a bulk request are refused, and so none of them has an effect.
+
+    Attributes:
+        errors: why each of these operations is refused, by index.
+    """
+
+    def __init__(self, errors: "Mapping[int, CrmError]") -> None:
+        super().__init__({str(index): _problems_of(error) for index, error in errors.items()})
+        self.errors = errors
+
+
+def _problems_of(error: CrmError) -> Problems:
+    return error.problems if isinstance(error, InvalidError) else {"detail": (Problem("refused", str(error)),)}
 
 
 class UnreadableTableError(InvalidError):

@@ -17,6 +17,7 @@ from crm_http.api.errors import EXCEPTION_HANDLERS
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
+from crm_http.api.routes.bulk import bulk_endpoints
 from crm_http.api.routes.changes import change_endpoints
 from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
@@ -80,6 +81,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         *account_endpoints(accounts, passwords),
         *token_endpoints(accounts),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
+        *bulk_endpoints(database),
         *change_endpoints(feed, accounts, waiters or Waiters()),
         *(export_endpoint(row, database, workbooks) for row in RESOURCES.values()),
         *health_endpoints(ready),

@@ -60,7 +60,13 @@ _IMPORTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
     **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
     **dict.fromkeys(
-        ("PAGE_SIZE", "RecordOperations", "RecordOperationsWithImages", "RecordOperationsWithTasks"),
+        (
+            "PAGE_SIZE",
+            "RecordOperations",
+            "RecordOperationsWithBulk",
+            "RecordOperationsWithImages",
+            "RecordOperationsWithTasks",
+        ),
         "from crm_http.client.records import {}",
     ),
 }
@@ -133,7 +139,7 @@ def _operations(resource: Resource) -> str:
     one, many = resource.label
     entity = "WebhookWithSecret" if resource.entity is webhooks.Webhook else name
     own = "WebhookRecordOperations" if resource.entity is webhooks.Webhook else f"{name}Operations"
-    base = "RecordOperations"
+    base = "RecordOperations" if resource.entity is webhooks.Webhook else "RecordOperationsWithBulk"
     if resource.has_tasks_and_notes:
         base = "RecordOperationsWithImages" if resource.has_images else "RecordOperationsWithTasks"
     change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"

@@ -53,6 +53,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/bulk.md": {"Create a client with students 1": FOLLOWED, "From Python 1": FOLLOWED},
     "docs/how-to/deploy.md": {
         "nginx 1": "tests/http/test_proxies.py",
         "Caddy 1": "tests/http/test_proxies.py",
@@ -62,6 +63,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     "docs/how-to/embed.md": {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
+        "Several changes together 1": FOLLOWED,
     },
     "docs/how-to/follow-changes.md": {
         "Keep a copy 1": "tests/http/test_client_changes.py",

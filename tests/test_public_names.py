@@ -9,23 +9,23 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication CLIENTS COHORTS
-        Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database Decide Decision
-        Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError
-        ENROLLMENTS ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS Failures Feed FeedEvent
-        FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
-        InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
-        NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
-        Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
-        Receipt ReceiptKey Record Remove RequestInProgressError Resource RestoreRefusedError Result Retries SERVICES
-        Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
-        TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
-        WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
-        searched_text sort_key sorting_key
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
+        CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
+        Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        DuplicateRequestError ENROLLMENTS ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
+        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        ImageHeader InUseError InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES
+        MAX_FEED_PAGE Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken
+        PERMISSIONS PIPELINES Page Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query
+        RECEIPTS_KEPT RESOURCES ReadHeader Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource
+        RestoreRefusedError Result Retries SERVICES Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task
+        TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User UserChange
+        UsernameTakenError Users VersionConflictError WEBHOOKS Webhook WebhookRequest WebhookSender
+        WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images Upload accounts caller changes history new_id new_secret records restorations
-        sweeping tokens
+        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes history new_id new_secret records
+        restorations sweeping tokens unit_of_work
         uploads users webhooks
     """,
     "crm_core.testing": """
@@ -47,6 +47,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
+        BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange

@@ -13,7 +13,7 @@ from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
@@ -144,7 +144,7 @@ class MemoryDatabase:
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
         self._commit(changes)
-        document = self._document(changes.answer) if changes.answer else None
+        document = self._answer(changes.answer)
         if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
             kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)
             self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
@@ -163,6 +163,11 @@ class MemoryDatabase:
             counts={search: len(self._search(search)) for search in needs.counts},
             catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
         )
+
+    def _answer(self, answer: Key | Reply | None) -> Document | None:
+        if isinstance(answer, Reply):
+            return answer.document
+        return self._document(answer) if answer else None
 
     def _document(self, key: Key) -> Document | None:
         row = self._rows[key.resource].get(key.id)
@@ -212,7 +217,10 @@ class MemoryDatabase:
 
     def _commit(self, changes: Changes) -> None:
         # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
-        rows = {write.key: self._row(write) for write in changes.writes}
+        rows: dict[Key, _Row | None] = {}
+        for write in changes.writes:
+            stored = self._rows[write.key.resource].get(write.key.id)
+            rows[write.key] = _row(write, rows.get(write.key, stored))
         for key, row in rows.items():
             self._keep(key, row)
         events = [write.event for write in changes.writes]
@@ -220,15 +228,6 @@ class MemoryDatabase:
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
         call_after_commit(self._after_commit, events)
-
-    def _row(self, write: Put | Remove) -> _Row | None:
-        if isinstance(write, Remove):
-            return None
-        before = self._rows[write.key.resource].get(write.key.id)
-        body = json_documents.encode(write.value)
-        value = json_documents.decode(write.key.resource, body)
-        hidden = {**before.hidden, **write.hidden} if before else write.hidden
-        return _Row(write.event.version, body, value, hidden)
 
     def _keep(self, key: Key, row: _Row | None) -> None:
         rows = self._rows[key.resource]
@@ -244,6 +243,15 @@ class MemoryDatabase:
     def _webhook(self, id_: UUID) -> Webhook | None:
         row = self._rows["webhook"].get(id_)
         return row.value if row else None
+
+
+def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
+    if isinstance(write, Remove):
+        return None
+    body = json_documents.encode(write.value)
+    value = json_documents.decode(write.key.resource, body)
+    hidden = {**before.hidden, **write.hidden} if before else write.hidden
+    return _Row(write.event.version, body, value, hidden)
 
 
 def _as_read(event: Event) -> Event:

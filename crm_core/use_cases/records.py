@@ -205,6 +205,12 @@ async def answered_once(
 ) -> tuple[UUID, Document]:
     """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
 
+    Args:
+        db: the store of records.
+        who: the caller, with the idempotency of the request.
+        id_: the id of the record.
+        change: makes the change, and leaves the receipt.
+
     Raises IdempotencyKeyReusedError or RequestInProgressError, and the errors of the change.
     """
     if who.idempotency is None:
@@ -244,11 +250,18 @@ async def naming_changed_fields(db: Database, key: Key, expected: Versions) -> A
     try:
         yield
     except VersionConflictError as error:
-        known = [version for version in expected or () if version < error.version]
-        if not known:
-            detail = f"The record never had such a version: it is version {error.version}."
-            raise VersionConflictError(error.version, detail=detail) from None
-        raise VersionConflictError(error.version, await db.changed_fields(key, max(known))) from None
+        raise await with_changed_fields(db, key, expected, error) from None
+
+
+async def with_changed_fields(
+    db: Database, key: Key, expected: Versions, error: VersionConflictError
+) -> VersionConflictError:
+    """Return the error of a change that expected other versions of a record, with the fields that changed since."""
+    known = [version for version in expected or () if version < error.version]
+    if not known:
+        detail = f"The record never had such a version: it is version {error.version}."
+        return VersionConflictError(error.version, detail=detail)
+    return VersionConflictError(error.version, await db.changed_fields(key, max(known)))
 
 
 async def _needed_definitions(

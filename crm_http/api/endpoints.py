@@ -59,7 +59,7 @@ class Endpoint:
         tag: the heading under which the document lists it.
         summary: what it does, as an imperative sentence.
         description: what else a client should know, in sentences; the document adds whom it lets in.
-        replies: the answers that are no errors, by status.
+        replies: the answers that are no errors, and errors with a body of their own, by status.
         errors: statuses of errors beside those that follow from the other attributes.
         headers: the names of the request headers that have a meaning here alone.
         query: the resource whose list or export it is, or the class whose fields its query parameters are; None for

@@ -12,6 +12,7 @@ from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
+from crm_http.client.bulk import LENIENT, BulkOperation, BulkResults
 from crm_http.client.inputs import NoteInput, TaskChange, TaskInput
 from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
@@ -161,7 +162,45 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
 
 
 @attrs.define(slots=False, eq=False)
-class RecordOperationsWithTasks(RecordOperations[D_co, E]):
+class RecordOperationsWithBulk(RecordOperations[D_co, E]):
+    """The operations of a resource with bulk requests."""
+
+    @operation
+    def bulk(
+        self,
+        operations: Sequence[BulkOperation],
+        /,
+        *,
+        lenient: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Operation[BulkResults]:
+        """Carry out up to 1,000 operations in one commit; return their results.
+
+        .. code-block:: python
+
+            crm.clients.bulk([
+                {"op": "create", "ref": "acme", "data": {"name": "Acme"}},
+                {"op": "create", "resource": "services", "data": {"name": "Ann", "client": {"ref": "acme"}}},
+            ])
+
+        Args:
+            operations: what to do, in this order.
+            lenient: operations that are refused have no effect, and the others count; the results say which. Otherwise
+                one that is refused makes all fail, with an InvalidError whose problems are keyed by index.
+            idempotency_key: a key of your own, as in ``create``.
+        """
+        return Operation(
+            method="POST",
+            path=f"{path_of(self.entity)}/bulk/",
+            read=lambda response: decode(response, BulkResults),
+            repeat="keyed",
+            options=body_of({"operations": operations}),
+            headers=(LENIENT if lenient else {}) | _key(idempotency_key),
+        )
+
+
+@attrs.define(slots=False, eq=False)
+class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
     """The operations of a resource with tasks and notes, each of which can be changed alone."""
 
     @operation

@@ -27,6 +27,7 @@ from crm_core import (
     ThrottledError,
     UnavailableError,
     VersionConflictError,
+    flatten,
 )
 from crm_core.model import entities
 from crm_http.client import AsyncClient, Client, NoResponseError, Retry, UnexpectedResponseError, version_of
@@ -130,6 +131,30 @@ def test_lists_follow_their_pages_and_take_filters_of_every_kind(crm: Client) ->
             "colour",
             "size",
         ]
+
+
+def test_many_operations_are_one_call(crm: Client) -> None:
+    with crm:
+        made = crm.clients.bulk(
+            [
+                {"op": "create", "ref": "acme", "data": {"name": "Acme"}},
+                {"op": "create", "resource": "services", "data": {"name": "Ann", "client": {"ref": "acme"}}},
+            ],
+            idempotency_key="import-7",
+        )
+        acme, ann = made.results
+        assert acme.id
+        assert ann.id
+        assert crm.services.retrieve(ann.id).client == acme.id
+        with pytest.raises(InvalidError) as refused:
+            crm.clients.bulk([{"op": "create", "data": {"name": ""}}])
+        assert list(flatten(refused.value.problems)) == ["0.name: This field may not be blank."]
+        done = crm.services.bulk(
+            [{"op": "update", "id": ann.id, "data": {"name": "b"}, "if_match": 9}, {"op": "delete", "id": ann.id}],
+            lenient=True,
+        )
+        assert [each.errors for each in done.results] == [{"id": ["Another operation is about the same record."]}] * 2
+        assert crm.services.bulk([{"op": "delete", "id": ann.id}]).succeeded == 1
 
 
 def test_who_has_not_seen_what_others_changed_is_told_what_that_was(crm: Client) -> None:

@@ -41,6 +41,7 @@ from crm_core import (
     Receipt,
     Record,
     Remove,
+    Reply,
     Search,
     UnavailableError,
     cursor_of,
@@ -283,12 +284,17 @@ class SqliteDatabase:
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
         for write in changes.writes:
             self._write(write, txn)
-        document = self._document(changes.answer) if changes.answer else None
+        document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
             answer = (str(changes.answer.id), document.version, document.body.decode())
             self._rows("replace into receipt values (?, ?, ?, ?, ?, ?, ?)", *kept, *answer)
         return document, changes
+
+    def _answer(self, answer: Key | Reply | None) -> Document | None:
+        if isinstance(answer, Reply):
+            return answer.document
+        return self._document(answer) if answer else None
 
     def _write(self, write: Put | Remove, txn: int) -> None:
         key, version = write.key, write.event.version

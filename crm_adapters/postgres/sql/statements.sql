@@ -16,6 +16,25 @@ select id, version, document from {table} where id = any((select %(ids)b::uuid[]
 -- deadlock.
 select id, version, document from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for update
 
+-- name: hold_to_remove
+-- Lock records that a change of many records removes; in the order of ids, as the following ones.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for update
+
+-- name: hold_to_change
+-- Lock records that a change of many records changes. Others can still refer to them.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for no key update
+
+-- name: hold_to_refer
+-- Keep records that a change of many records refers to from being removed.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for key share
+
+-- name: hold_unchanged
+-- Keep records that a change of many records is based on as they are; returns those that are still so.
+select stored.id from {table} as stored
+join unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as known (id, version)
+    on stored.id = known.id and stored.version = known.version
+order by stored.id for share of stored
+
 -- name: allow_time
 -- Allow a change of many records, which holds their locks, more time than other statements of requests.
 select

@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_core.model.entities import Attribute
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class AttributeCreate(TypedDict, total=False):
@@ -104,7 +104,7 @@ class AttributeFilters(TypedDict, total=False):
     ordering: Literal["name", "-name", "label", "-label", "updated_at", "-updated_at"]
 
 
-class AttributeOperations(RecordOperations[D_co, Attribute]):
+class AttributeOperations(RecordOperationsWithBulk[D_co, Attribute]):
     """The operations of attributes."""
 
     @listing

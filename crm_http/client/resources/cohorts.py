@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_core.model.entities import Cohort
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class CohortCreate(TypedDict, total=False):
@@ -95,7 +95,7 @@ class CohortFilters(TypedDict, total=False):
     ]
 
 
-class CohortOperations(RecordOperations[D_co, Cohort]):
+class CohortOperations(RecordOperationsWithBulk[D_co, Cohort]):
     """The operations of cohorts."""
 
     @listing

@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_core.model.entities import EnrollmentDetail
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class EnrollmentDetailCreate(TypedDict, total=False):
@@ -79,7 +79,7 @@ class EnrollmentDetailFilters(TypedDict, total=False):
     ordering: Literal["updated_at", "-updated_at"]
 
 
-class EnrollmentDetailOperations(RecordOperations[D_co, EnrollmentDetail]):
+class EnrollmentDetailOperations(RecordOperationsWithBulk[D_co, EnrollmentDetail]):
     """The operations of enrollment details."""
 
     @listing

@@ -12,7 +12,7 @@ from crm_core.model.entities import Enrollment, TeachingAssistant
 from crm_http.client.inputs import TeachingAssistantInput
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class EnrollmentCreate(TypedDict, total=False):
@@ -95,7 +95,7 @@ class EnrollmentFilters(TypedDict, total=False):
     ordering: Literal["pathway_name", "-pathway_name", "updated_at", "-updated_at"]
 
 
-class EnrollmentOperations(RecordOperations[D_co, Enrollment]):
+class EnrollmentOperations(RecordOperationsWithBulk[D_co, Enrollment]):
     """The operations of enrollments."""
 
     @listing

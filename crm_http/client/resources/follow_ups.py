@@ -12,7 +12,7 @@ from crm_core.model.entities import FollowUp
 from crm_http.client.inputs import FilterValue
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class FollowUpCreate(TypedDict, total=False):
@@ -88,7 +88,7 @@ class FollowUpFilters(TypedDict, total=False):
     ordering: Literal["follow_up_date", "-follow_up_date", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
-class FollowUpOperations(RecordOperations[D_co, FollowUp]):
+class FollowUpOperations(RecordOperationsWithBulk[D_co, FollowUp]):
     """The operations of follow-ups."""
 
     @listing

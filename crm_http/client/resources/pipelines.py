@@ -12,7 +12,7 @@ from crm_core.model.entities import Pipeline, Stage
 from crm_http.client.inputs import StageInput
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class PipelineCreate(TypedDict, total=False):
@@ -81,7 +81,7 @@ class PipelineFilters(TypedDict, total=False):
     ordering: Literal["name", "-name", "updated_at", "-updated_at"]
 
 
-class PipelineOperations(RecordOperations[D_co, Pipeline]):
+class PipelineOperations(RecordOperationsWithBulk[D_co, Pipeline]):
     """The operations of pipelines."""
 
     @listing

@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_core.model.entities import TransferRequest
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class TransferRequestCreate(TypedDict, total=False):
@@ -95,7 +95,7 @@ class TransferRequestFilters(TypedDict, total=False):
     ]
 
 
-class TransferRequestOperations(RecordOperations[D_co, TransferRequest]):
+class TransferRequestOperations(RecordOperationsWithBulk[D_co, TransferRequest]):
     """The operations of transfer requests."""
 
     @listing
