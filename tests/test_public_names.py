@@ -14,14 +14,16 @@ PUBLIC: Mapping[str, str] = {
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         DuplicateRequestError ENROLLMENTS ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
         Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
-        ImageHeader InUseError InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES
-        MAX_FEED_PAGE Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken
-        PERMISSIONS PIPELINES Page Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query
-        RECEIPTS_KEPT RESOURCES ReadHeader Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource
-        RestoreRefusedError Result Retries SERVICES Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task
-        TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User UserChange
-        UsernameTakenError Users VersionConflictError WEBHOOKS Webhook WebhookRequest WebhookSender
-        WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text sort_key sorting_key
+        ImageHeader InUseError
+        InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
+        NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
+        Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
+        Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
+        SERVICES
+        Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
+        WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
+        searched_text sort_key sorting_key
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes history new_id new_secret records
