@@ -38,6 +38,7 @@ from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import (
     Account,
     Actor,
+    Authentication,
     Caller,
     Idempotency,
     IssuedToken,
@@ -143,6 +144,7 @@ __all__ = [
     "AfterCommit",
     "Attempt",
     "Attribute",
+    "Authentication",
     "BulkRefusedError",
     "Caller",
     "Catalog",

@@ -9,12 +9,12 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute BulkRefusedError
-        CLIENTS COHORTS Caller Catalog
-        Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database Decide Decision Delivery
-        DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError ENROLLMENTS
-        ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS Failures Feed FeedEvent FeedPage
-        FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
+        CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
+        Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        DuplicateRequestError ENROLLMENTS ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
+        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        ImageHeader InUseError
         InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
         NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
         Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
