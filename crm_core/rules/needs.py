@@ -162,6 +162,8 @@ class Needs:
             references=frozenset(chain.from_iterable(needs.references for needs in each)),
             children=frozenset(chain.from_iterable(needs.children for needs in each)),
             counts=frozenset(chain.from_iterable(needs.counts for needs in each)),
+            holders=frozenset(chain.from_iterable(needs.holders for needs in each)),
+            duplicates=frozenset(chain.from_iterable(needs.duplicates for needs in each)),
             catalogs=dict(chain.from_iterable(needs.catalogs.items() for needs in each)),
             ahead=dict(chain.from_iterable(needs.ahead.items() for needs in each)),
         )
