@@ -24,11 +24,13 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
+        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes history new_id new_secret records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
+        uniqueness upserts
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract OpenPair Opened

@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "uniqueness",
             "versions",
         )
     )
