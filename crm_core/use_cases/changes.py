@@ -12,7 +12,7 @@ import attrs
 from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.query_strings import read_limit
 from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext, RefusedError
 from crm_core.model.accounts import Actor, Caller, require
@@ -296,8 +296,7 @@ class _Query:
 
 
 def _read_query(who: Caller, params: Mapping[str, str], *, strict: bool) -> _Query:
-    sent = {name: value for name, value in params.items() if value}
-    values = read_payload(Following, sent, ReadContext(who.new_id, strict))
+    values = read_parameters(Following, params, ReadContext(who.new_id, strict))
     named = _read_resources(values["resource"])
     _require_all(who.actor, named)
     return _Query(

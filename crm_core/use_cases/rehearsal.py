@@ -8,7 +8,7 @@ import attrs
 from crm_core.engine.changes import Changes, Put, Reply
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.receipts import Document
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import boolean
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
@@ -30,7 +30,7 @@ class DryRun:
 
 def is_dry_run(params: Mapping[str, str], who: Caller, *, strict: bool) -> bool:
     """Return whether query parameters ask for a rehearsal. Raises InvalidError."""
-    return bool(read_payload(DryRun, params, ReadContext(who.new_id, strict))["dry_run"])
+    return bool(read_parameters(DryRun, params, ReadContext(who.new_id, strict))["dry_run"])
 
 
 def rehearsal(db: Database) -> Database:
