@@ -26,6 +26,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "uniqueness",
             "versions",
         )
     )

@@ -15,10 +15,19 @@ from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 
 class DatabaseContract(
-    RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, HistoryFacts, BulkFacts, UnitOfWorkFacts
+    RecordFacts,
+    DecisionFacts,
+    ContentionFacts,
+    CatalogFacts,
+    ListFacts,
+    HistoryFacts,
+    BulkFacts,
+    UnitOfWorkFacts,
+    UniquenessFacts,
 ):
     """All tests of a Database."""
