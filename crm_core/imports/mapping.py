@@ -35,11 +35,13 @@ class ColumnMapping:
     Attributes:
         resource: the resource of the records.
         targets: the columns that are read.
+        definitions: the attributes that are defined for the resource, by name.
         notes: sentences about those that are not.
     """
 
     resource: Resource
     targets: tuple[Target, ...]
+    definitions: Mapping[str, Attribute]
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -80,9 +82,12 @@ def map_columns(
         elif found is not None:
             targets.append(Target(name.strip(), index, found))
     problems += [*finder.unused(), *_repeated(targets), *_missing(resource, targets, options)]
+    by = options.upsert_by.removeprefix(ATTRIBUTE_PREFIX)
+    if by and all(by not in {target.column.name, target.column.attribute} for target in targets):
+        problems.append(Problem("required", f"No column is {by}, by which the records are found."))
     if problems:
         raise InvalidError({"file": problems})
-    return ColumnMapping(resource, tuple(targets), tuple(notes))
+    return ColumnMapping(resource, tuple(targets), definitions, tuple(notes))
 
 
 class _Finder:

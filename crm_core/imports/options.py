@@ -29,7 +29,8 @@ class ImportOptions:
         format: the format of the file.
         map: ``COLUMN=FIELD`` for each column that is not named like its field.
         ignore: the columns that are not read.
-        upsert_by: ``id``: a row with an id changes that record, one without creates a record. Empty: all create.
+        upsert_by: ``id`` or a unique attribute: a row changes the record that has its value, or creates one if it has
+            none or no record has it. Empty: all create.
         blank: what an empty cell of a row that changes a record means: ``keep`` or ``clear``.
         lenient: rows that are refused are left out, and the others count.
         atomic: all rows are written in one commit.
@@ -73,8 +74,6 @@ def read_options(sent: Mapping[str, object]) -> ImportOptions:
     """Return the options that plain values ask for. Raises InvalidError with every problem."""
     options = ImportOptions(**read_payload(ImportOptions, sent, ReadContext(_no_id, strict=True)))
     problems: dict[str, Problems] = {}
-    if options.upsert_by not in {"", BY_ID}:
-        problems["upsert_by"] = (Problem("not_unique", f'"{options.upsert_by}" is not unique: only id is taken.'),)
     if options.lenient and options.atomic:
         problems["atomic"] = (Problem("invalid", "All rows or none cannot be lenient: leave out one of both."),)
     if any(not name or not field for name, field in options_map(options)):

@@ -10,6 +10,7 @@ from crm_core.errors import CrmError, InvalidError, Problem, Problems
 from crm_core.imports.mapping import ColumnMapping, Target
 from crm_core.imports.options import BY_ID, ImportOptions, options_map
 from crm_core.imports.runs import RefusedRow, RowProblem
+from crm_core.imports.unique_values import Doubles
 from crm_core.input.readers import RefusedError
 from crm_core.input.texts import normal
 from crm_core.model.plain_values import json_text
@@ -70,12 +71,15 @@ class RowReader:
             return ReadRow(row, {}, {}, tuple(error.problems))
         return ReadRow(row, data, dict(_names(self._mapping.resource, data)))
 
-    def operation(self, read: ReadRow, ids: Mapping[Named, Sequence[UUID]]) -> Mapping[str, object] | RefusedRow:
+    def operation(
+        self, read: ReadRow, ids: Mapping[Named, Sequence[UUID]], holder: UUID | None = None
+    ) -> Mapping[str, object] | RefusedRow:
         """Return the operation that a row asks for, or why it is refused.
 
         Args:
             read: the row.
             ids: the ids of the records of each name.
+            holder: the record that has the unique value of the row.
         """
         data, problems = dict(read.data), list(read.problems)
         for field, named in read.names.items():
@@ -86,9 +90,9 @@ class RowReader:
                 problems.append(_not_one(self._mapping.headers.get(field, field), named, found))
         if problems:
             return RefusedRow(read.row.number, tuple(problems), cells_of(read.row))
-        id_ = data.pop(BY_ID, None) if self._by_id else None
+        id_ = data.pop(BY_ID, None) if self._by_id else holder and str(holder)
         if id_ is None:
-            return {"op": "create", "data": data}
+            return {"op": "create", "data": _without_blanks(data) if self._clears else data}
         if self._mapping.resource.parent:
             data.pop(self._mapping.resource.parent, None)
         return {"op": "merge", "id": id_, "data": data}
@@ -96,6 +100,11 @@ class RowReader:
     def refused(self, row: Row, error: CrmError) -> RefusedRow:
         """Return a row that a rule refuses."""
         return RefusedRow(row.number, tuple(_explained(error, self._mapping.headers)), cells_of(row))
+
+    def without_doubles(self, read: ReadRow, doubles: Doubles) -> ReadRow:
+        """Return a row, refused if an earlier one has a unique value of it."""
+        found = tuple(doubles.problems(read.row.number, read.data, self._mapping.headers))
+        return attrs.evolve(read, problems=(*read.problems, *found)) if found else read
 
     def _object(self, members: Mapping[str, object]) -> dict[str, Any]:
         renamed = {self._renamed.get(name, name): value for name, value in members.items() if name not in self._ignored}
@@ -112,16 +121,13 @@ class RowReader:
 
     def _values(self, cells: Sequence[Cell]) -> dict[str, Any]:
         data, problems = dict[str, Any](), list[RowProblem]()
-        is_new = not any(
-            t.column.name == BY_ID and not is_empty(t.column, cells[t.index]) for t in self._mapping.targets
-        )
         for target in self._mapping.targets:
             cell = cells[target.index]
             try:
                 if not is_empty(target.column, cell):
                     self._note_zeros(target, cell)
                     _put(data, target, read_cell(target.column, cell, self._formats))
-                elif self._clears and not is_new:
+                elif self._clears:
                     _put(data, target, None)
             except RefusedError as error:
                 problems += [RowProblem(target.header, *_code_and_text(each)) for _, each in _leaves(error.problems)]
@@ -139,6 +145,14 @@ class _RowError(Exception):
     def __init__(self, problems: Sequence[RowProblem]) -> None:
         super().__init__()
         self.problems = problems
+
+
+def _without_blanks(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_blanks(value) if isinstance(value, Mapping) else value
+        for name, value in data.items()
+        if value is not None
+    }
 
 
 def name_field(resource: str) -> str | None:

@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from crm_core.engine.together import Together
-from crm_core.errors import RequestInProgressError, RunLostError, SameFileError
+from crm_core.errors import InvalidError, RequestInProgressError, RunLostError, SameFileError
 from crm_core.imports.options import read_options
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun
 from crm_core.model.records import Key
@@ -299,6 +299,32 @@ class ImportRunsContract(OnOneLoop):
         assert (await importer.value(CLIENTS, cleared)).attributes == {}
         run = await importer.load([["id", "name"], [str(UUID(int=1)), "x"]], upsert_by="id")
         assert await importer.refused(run) == {2: "id: Not found."}
+
+    @fact
+    async def test_rows_find_records_by_a_unique_attribute(self, importer: Importer) -> None:
+        await importer.create(ATTRIBUTES, "client", name="email", label="E-mail", type="text", is_unique=True)
+        known = await importer.create(CLIENTS, name="Ann", attributes={"email": "a@x"})
+        table = [["name", "E-Mail"], ["Anne", " A@X"], ["Bob", "b@x"], ["Cleo", ""]]
+
+        report = (await importer.load(table, upsert_by="email")).report
+
+        assert (report.created, report.updated, report.refused) == (2, 1, 0)
+        assert (await importer.value(CLIENTS, known)).name == "Anne"
+        with pytest.raises(InvalidError, match="neither id nor a unique attribute"):
+            await importer.start(table, upsert_by="name")
+
+    @fact
+    async def test_rows_with_the_same_unique_value_are_refused_also_far_apart(self, importer: Importer) -> None:
+        await importer.create(ATTRIBUTES, "client", name="email", label="E-mail", type="text", is_unique=True)
+        others = [[name, ""] for (name,) in rows(BATCH_ROWS)[1:]]
+        run = await importer.load([["name", "email"], ["a", "a@x"], *others, ["b", "A@x"], ["c", "c@x"], ["d", "c@x"]])
+
+        assert (run.state, await importer.names()) == ("refused", [])
+        last = BATCH_ROWS + 3
+        assert await importer.refused(run) == {
+            last: "email: Row 2 has the same value, and this attribute is unique.",
+            last + 2: f"email: Row {last + 1} has the same value, and this attribute is unique.",
+        }
 
     @fact
     async def test_an_atomic_import_is_one_commit(self, importer: Importer) -> None:

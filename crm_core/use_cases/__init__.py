@@ -5,7 +5,8 @@ their versions and ``restorations`` restores them. ``bulk`` carries out many ope
 ``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs users in, ``tokens`` lists and
 revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``, ``uploads`` and ``sweeping`` have the
 others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with it. ``imports`` makes records of
-the rows of files. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+the rows of files. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook
+deliveries.
 """
 
 from crm_core.use_cases import (

@@ -18,13 +18,14 @@ from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem
+from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
 from crm_core.model.plain_values import parse_json
 from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
 from crm_core.resources import RESOURCES, Resource
-from crm_core.rules.needs import catalog_of
+from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
@@ -136,13 +137,16 @@ class ImportWorker:
         resource = RESOURCES[run.resource]
         async with opened_table(self._stores, who, resource, self._path, run.options) as (table, mapping):
             reader = RowReader(mapping, run.options)
-            names = _Names(self._stores.db)
+            names, doubles = _Names(self._stores.db), Doubles(mapping.definitions)
+            by = upsert_attribute(mapping.definitions, run.options)
 
             async def batches(after: int, size: int) -> AsyncIterator[tuple[_Planned, RowReader]]:
-                async for rows in _batched(table, after, size):
-                    reads = await asyncio.to_thread(_read_all, reader, rows)
-                    ids = await names.ids(reads)
-                    yield await asyncio.to_thread(_planned, resource, reader, reads, ids), reader
+                async for rows in _batched(table, size):
+                    # What is written already is read, too: later rows may have the same unique values.
+                    reads = await asyncio.to_thread(_read_all, reader, rows, doubles)
+                    if reads := [read for read in reads if read.row.number > after]:
+                        ids, holders = await names.ids(reads), await _holders(self._stores.db, by, reads)
+                        yield await asyncio.to_thread(_planned, resource, reader, reads, ids, holders), reader
 
             def notes() -> Sequence[str]:
                 return (*table.notes, *reader.notes)
@@ -204,17 +208,18 @@ async def opened_table(
         sheet=options.sheet,
         known_headers=known_headers(resource, definitions, options),
     )
+    upsert_attribute(definitions, options)
     async with stores.tables.open(path, wanted) as table:
         if options.format == "jsonl":  # every line names its own fields
-            yield table, ColumnMapping(resource, ())
+            yield table, ColumnMapping(resource, (), definitions)
         else:
             yield table, map_columns(resource, definitions, table.header.names, options)
 
 
-async def _batched(table: OpenTable, after: int, size: int) -> AsyncIterator[Sequence[Row]]:
+async def _batched(table: OpenTable, size: int) -> AsyncIterator[Sequence[Row]]:
     batch: list[Row] = []
     async for rows in table:
-        batch += (row for row in rows if row.number > after)
+        batch += rows
         while len(batch) >= size:
             yield batch[:size]
             batch = batch[size:]
@@ -222,14 +227,27 @@ async def _batched(table: OpenTable, after: int, size: int) -> AsyncIterator[Seq
         yield batch
 
 
-def _read_all(reader: RowReader, rows: Sequence[Row]) -> Sequence[ReadRow]:
-    return [reader.read(row) for row in rows]
+def _read_all(reader: RowReader, rows: Sequence[Row], doubles: Doubles) -> Sequence[ReadRow]:
+    return [reader.without_doubles(reader.read(row), doubles) for row in rows]
+
+
+async def _holders(db: Database, by: Attribute | None, reads: Sequence[ReadRow]) -> Mapping[int, UUID]:
+    """Return the records that have the unique values of rows, by the numbers of these."""
+    values = {read.row.number: value for read in reads if by is not None and (value := value_of(by, read.data))}
+    if not values:
+        return {}
+    found = (await db.known(Needs(holders=frozenset(values.values())))).holders
+    return {row: holder.id for row, value in values.items() if (holder := found[value])}
 
 
 def _planned(
-    resource: Resource, reader: RowReader, reads: Sequence[ReadRow], ids: Mapping[Named, Sequence[UUID]]
+    resource: Resource,
+    reader: RowReader,
+    reads: Sequence[ReadRow],
+    ids: Mapping[Named, Sequence[UUID]],
+    holders: Mapping[int, UUID],
 ) -> _Planned:
-    operations = [reader.operation(read, ids) for read in reads]
+    operations = [reader.operation(read, ids, holders.get(read.row.number)) for read in reads]
     sent = [each for each in operations if not isinstance(each, RefusedRow)]
     done = _operations(resource, sent)
     planned = [each if isinstance(each, RefusedRow) else next(done) for each in operations]

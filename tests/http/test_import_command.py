@@ -117,7 +117,7 @@ def test_what_is_refused_is_summed_up_and_written_to_a_file(command: Command) ->
         (["clients", "a.csv", "--ignore", "x"], 1, "No column is name, which every client needs"),
         (["clients", "a.csv", "--map", "x=id"], 1, "ignore id, or upsert_by id"),
         (["clients", "a.csv", "--map", "x=name", "--ignore", "y"], 1, 'The file has no column "y".'),
-        (["clients", "a.csv", "--upsert-by", "email"], 1, '"email" is not unique'),
+        (["clients", "a.csv", "--upsert-by", "email"], 1, '"email" is neither id nor a unique attribute.'),
         (["clients", "a.csv", "--dates", "DD.MM"], 1, "dates takes YYYY, MM and DD once each"),
         (["clients", "a.csv", "--lenient", "--atomic"], 1, "leave out one of both"),
         (["--resume", "0199c1a2-0000-7000-8000-000000000000"], 1, "Not found."),
