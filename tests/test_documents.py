@@ -92,6 +92,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "By command 1": FOLLOWED,
         "From Python 1": FOLLOWED,
         "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
+        "Bring a spreadsheet in 1": FOLLOWED,
     },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/unique.md": {"Make an attribute unique, and write by it 1": FOLLOWED},

@@ -49,7 +49,7 @@ class _Asked:
         "crm import clients clients.csv --dry-run",
         'crm import clients clients.xlsx --map "Company name=name" --ignore Notes',
         "crm import services services.csv --lenient --errors refused.csv",
-        "crm import --resume 0199c1a2-…",
+        "crm import --resume 0199c1a2-5b1f-7c3d-8e21-1f0a5c9d7b42",
     ),
 )
 @click.argument("resource", required=False, type=click.Choice(list(IMPORTED_RESOURCES)))

@@ -1,0 +1,76 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+
+from crm_core.errors import InvalidError
+from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
+from crm_core.imports.options import read_options
+from crm_core.model.entities import Attribute
+from crm_core.resources import CLIENTS, FOLLOW_UPS, SERVICES, Resource
+
+CITY = Attribute(id=UUID(int=1), name="city", label="Town or city", type="text", entity="client")
+
+
+def mapped(names: Sequence[str], resource: Resource = CLIENTS, **options: object) -> ColumnMapping:
+    return map_columns(resource, {"city": CITY}, names, read_options({"format": "csv", **options}))
+
+
+def test_columns_are_fields_attributes_or_labels_whatever_their_case_and_blanks() -> None:
+    for city in ("city", "attributes.city", " CITY ", "Town or City"):
+        targets = mapped([" Name", city, "List of tasks"]).targets
+        assert [target.column.name for target in targets] == ["name", "attributes.city", "list_of_tasks"]
+    assert mapped(["name", "city"]).headers == {"name": "name", "attributes.city": "city"}
+
+
+def test_columns_can_be_mapped_and_ignored() -> None:
+    targets = mapped(["Firma = X", "x", "y"], map=["Firma = X=name", "x=attributes.city"], ignore=["Y"]).targets
+    assert [(target.index, target.column.name) for target in targets] == [(0, "name"), (1, "attributes.city")]
+
+
+def test_what_the_server_sets_is_passed_over_and_noted() -> None:
+    mapping = mapped(["name", "created_at"])
+    assert len(mapping.targets) == 1
+    assert mapping.notes == ('The column "created_at" was not read: the server sets this field.',)
+
+
+def test_a_parent_is_a_column() -> None:
+    assert [target.column.name for target in mapped(["service", "comment"], FOLLOW_UPS).targets] == [
+        "service",
+        "comment",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        (["name", "Notes"], {}, 'The column "Notes" is no field of clients: map Notes=FIELD, or ignore Notes.'),
+        (["name", "x"], {"map": ["x=y"]}, '"y", to which the column "x" is mapped, is no field of clients'),
+        (["name", "id"], {}, "each row become a new record: ignore id, or upsert_by id"),
+        (["name", "city", "attributes.city"], {}, 'The columns "city" and "attributes.city" are both attributes.city'),
+        (["city"], {}, "No column is name, which every client needs: map COLUMN=name."),
+        (["name"], {"ignore": ["z"]}, 'The file has no column "z".'),
+        (["name"], {"map": ["z=city"]}, 'The file has no column "z".'),
+        (["name"], {"upsert_by": "city"}, "No column is city, by which the records are found."),
+    ],
+)
+def test_columns_that_are_not_clear_are_named(names: list[str], options: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidError) as error:
+        mapped(names, **options)
+    assert message in str(error.value)
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(InvalidError) as error:
+        mapped(["a", "b"], SERVICES)
+    assert str(error.value).count("file: ") == 4
+
+
+def test_a_record_that_exists_needs_no_column_of_what_is_required() -> None:
+    assert len(mapped(["id", "city"], upsert_by="id").targets) == 2
+
+
+def test_the_delimiter_is_found_by_all_names_that_are_read_or_ignored() -> None:
+    options = read_options({"format": "csv", "map": ["a=name"], "ignore": ["b"]})
+    known = known_headers(CLIENTS, {"city": CITY}, options)
+    assert known >= {"name", "city", "attributes.city", "Town or city", "a", "b", "list of tasks"}
