@@ -27,15 +27,16 @@ PUBLIC: Mapping[str, str] = {
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes history imports new_id new_secret records
+        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes history imports new_id new_secret
+        records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
         uniqueness upserts
     """,
     "crm_core.testing": """
-        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair Opened
-        OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement attribute_values
-        entities fact list_parameters patches payloads
+        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
+        Opened OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement
+        attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",

@@ -81,7 +81,7 @@ def map_columns(
             notes.append(found)
         elif found is not None:
             targets.append(Target(name.strip(), index, found))
-    problems += [*finder.unused(), *_repeated(targets), *_missing(resource, targets, options)]
+    problems += [*finder.unused(), *_repeated(targets), *_missing(resource, definitions, targets, options)]
     by = options.upsert_by.removeprefix(ATTRIBUTE_PREFIX)
     if by and all(by not in {target.column.name, target.column.attribute} for target in targets):
         problems.append(Problem("required", f"No column is {by}, by which the records are found."))
@@ -161,10 +161,14 @@ def _repeated(targets: Sequence[Target]) -> Iterator[Problem]:
             yield Problem("repeated", text)
 
 
-def _missing(resource: Resource, targets: Sequence[Target], options: ImportOptions) -> Iterator[Problem]:
+def _missing(
+    resource: Resource, definitions: Mapping[str, Attribute], targets: Sequence[Target], options: ImportOptions
+) -> Iterator[Problem]:
     if options.upsert_by:
         return  # what a record has already need not be in the file
-    have = {target.column.field for target in targets}
-    for name, field in resource.fields.items():
-        if (field.required or name == resource.parent) and name not in have:
+    have = {name for target in targets for name in (target.column.field, target.column.name)}
+    needed = [name for name, field in resource.fields.items() if field.required or name == resource.parent]
+    needed += [f"{ATTRIBUTE_PREFIX}{name}" for name, each in definitions.items() if each.is_required]
+    for name in needed:
+        if name not in have:
             yield Problem("required", f"No column is {name}, which every {resource.label[0]} needs: map COLUMN={name}.")

@@ -1,7 +1,9 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from crm_core.errors import InvalidError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
@@ -54,7 +56,7 @@ def test_a_parent_is_a_column() -> None:
         (["name"], {"upsert_by": "city"}, "No column is city, by which the records are found."),
     ],
 )
-def test_columns_that_are_not_clear_are_named(names: list[str], options: dict[str, object], message: str) -> None:
+def test_columns_that_are_not_clear_are_named(names: list[str], options: Mapping[str, Any], message: str) -> None:
     with pytest.raises(InvalidError) as error:
         mapped(names, **options)
     assert message in str(error.value)
@@ -64,6 +66,12 @@ def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(InvalidError) as error:
         mapped(["a", "b"], SERVICES)
     assert str(error.value).count("file: ") == 4
+
+
+def test_an_attribute_that_is_required_needs_a_column() -> None:
+    required = {"city": evolve(CITY, is_required=True)}
+    with pytest.raises(InvalidError, match="No column is attributes.city, which every client needs"):
+        map_columns(CLIENTS, required, ["name"], read_options({"format": "csv"}))
 
 
 def test_a_record_that_exists_needs_no_column_of_what_is_required() -> None:
