@@ -411,7 +411,8 @@ class ImportRuns(Protocol):
     async def create(self, run: ImportRun) -> ImportRun | None:
         """Keep a new run; or return the run that bars it (``ImportRun.bars_the_same``), and keep nothing.
 
-        A dry run is not barred, nor is a run with the option ``again``.
+        A dry run is not barred, nor is a run with the option ``again``. The refused rows of runs that were begun more
+        than ``REFUSED_ROWS_KEPT`` before this one are forgotten.
         """
 
     async def get(self, id_: UUID) -> ImportRun | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import RunLostError
-from crm_core.imports.runs import LEASE_SECONDS, Advance, ImportRun, RefusedRow
+from crm_core.imports.runs import LEASE_SECONDS, REFUSED_ROWS_KEPT, Advance, ImportRun, RefusedRow
 
 
 class MemoryImportRuns:
@@ -29,6 +29,9 @@ class MemoryImportRuns:
             for earlier in self._runs.values():
                 if earlier.fingerprint == run.fingerprint and earlier.bars_the_same:
                     return earlier
+        for earlier in self._runs.values():
+            if earlier.created_at < run.created_at - REFUSED_ROWS_KEPT:
+                self._refused[earlier.id].clear()
         self._runs[run.id] = run
         self._refused[run.id] = {}
         return None

@@ -14,6 +14,7 @@ from crm_core.errors import RunLostError
 from crm_core.imports.options import plain_options, read_options
 from crm_core.imports.runs import (
     LEASE_SECONDS,
+    REFUSED_ROWS_KEPT,
     Advance,
     ImportRun,
     RefusedRow,
@@ -45,6 +46,7 @@ class PostgresImportRuns:
                 bars = False
             elif rows := await self._pool.fetch(query("barring_import"), {"fingerprint": run.fingerprint}):
                 return _run_of(rows[0])
+        await self._pool.fetch(query("forget_old_refused_rows"), {"before": run.created_at - REFUSED_ROWS_KEPT})
         return None
 
     async def get(self, id_: UUID) -> ImportRun | None:

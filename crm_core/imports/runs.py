@@ -1,7 +1,7 @@
 """Runs of imports: their state, their report, and the rows that are refused."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -19,6 +19,8 @@ ACTIVE_STATES: Final[frozenset[State]] = frozenset({"checking", "writing"})
 BATCH_ROWS: Final = 1_000
 #: Seconds within which a run belongs to the worker that has claimed it; each batch renews them.
 LEASE_SECONDS: Final = 60
+#: How long refused rows are kept, as they have the data of people; the report stays.
+REFUSED_ROWS_KEPT: Final = timedelta(days=7)
 #: Examples that a report has of each kind of problem.
 MAX_EXAMPLES: Final = 3
 

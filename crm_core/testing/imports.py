@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,7 @@ import pytest
 from crm_core.engine.together import Together
 from crm_core.errors import InvalidError, RequestInProgressError, RunLostError, SameFileError
 from crm_core.imports.options import read_options
-from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun
+from crm_core.imports.runs import BATCH_ROWS, REFUSED_ROWS_KEPT, Advance, ImportRun
 from crm_core.model.records import Key
 from crm_core.ports import Database, ImportRuns
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, SERVICES, Resource
@@ -149,6 +150,18 @@ class ImportRunsContract(OnOneLoop):
         refused = await importer.refused(run)
         assert list(refused) == [2, 3, 4, 5, 6, 7]
         assert refused[7] == "name: This field is required."
+
+    @fact
+    async def test_refused_rows_are_forgotten_after_a_week(self, importer: Importer) -> None:
+        run = await importer.load([["name"], [""]])
+        later = attrs.evolve(run, id=new_id(), created_at=run.created_at + REFUSED_ROWS_KEPT)
+        await importer.stores.runs.create(later)
+        assert list(await importer.refused(run)) == [2]
+
+        later = attrs.evolve(later, id=new_id(), created_at=later.created_at + timedelta(seconds=1))
+        await importer.stores.runs.create(attrs.evolve(later, fingerprint=b"another"))
+        assert await importer.refused(run) == {}
+        assert (await imports.get(importer.stores.runs, run.id)).report.refused == 1
 
     @fact
     async def test_a_lenient_import_leaves_out_what_is_refused(self, importer: Importer) -> None:

@@ -60,6 +60,9 @@ returning id
 -- name: forget_refused_rows
 delete from import_refused_row where run = %(id)s::uuid
 
+-- name: forget_old_refused_rows
+delete from import_refused_row using import_run where run = id and created_at < %(before)s::timestamptz
+
 -- name: keep_refused_rows
 insert into import_refused_row (run, "row", problems, cells)
 select %(id)s::uuid, new.*

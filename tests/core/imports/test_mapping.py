@@ -70,7 +70,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 def test_an_attribute_that_is_required_needs_a_column() -> None:
     required = {"city": evolve(CITY, is_required=True)}
-    with pytest.raises(InvalidError, match="No column is attributes.city, which every client needs"):
+    with pytest.raises(InvalidError, match=r"No column is attributes\.city, which every client needs"):
         map_columns(CLIENTS, required, ["name"], read_options({"format": "csv"}))
 
 
