@@ -10,6 +10,7 @@ CrmError
 ├── InUseError                    other records refer to the record to delete
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
+├── RestoreRefusedError           a version cannot be restored; has the reasons by field
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
 ├── CursorGoneError               the change feed cannot be followed from this cursor
@@ -126,6 +127,18 @@ class VersionConflictError(CrmError):
         super().__init__(detail)
         self.version = version
         self.fields = fields
+
+
+class RestoreRefusedError(CrmError):
+    """A version cannot be restored as it was.
+
+    Attributes:
+        reasons: the problems by field; those of children by their ids under ``children``.
+    """
+
+    def __init__(self, reasons: Mapping[str, Problems]) -> None:
+        super().__init__("This version cannot be restored as it was.")
+        self.reasons = reasons
 
 
 class RequestInProgressError(CrmError):

@@ -48,6 +48,29 @@ class Database(Protocol):
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
 
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Return events of a record, the newest first, also of one that was deleted.
+
+        The changes and causes of events that are read are plain JSON values, with numbers as they were stored.
+
+        Args:
+            key: the record's key.
+            before: only events of lower versions.
+            limit: the most events; None for all.
+        """
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events from which a version of a record can be built (``crm_core.model.replay``), in their order.
+
+        The first is the latest one of the ``WHOLE_KINDS`` up to that version; those after it up to that version follow.
+        """
+
+    def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """Yield what the deletions since a time recorded, whole records as changes in JSON, some at a time."""
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
+
     async def change(self, decide: Decide) -> Document | None:
         """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.
 

@@ -20,6 +20,7 @@ from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.changes import change_endpoints
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
+from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
@@ -101,12 +102,18 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
     elif row is FOLLOW_UPS:
         yield from _follow_up_endpoints(db)
     else:
-        after_delete = partial(delete_images, images.files, row) if row.has_images else None
-        yield from record_endpoints(RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete))
+        deletes_images = row.has_images and not images.keeps_deleted
+        after_delete = partial(delete_images, images.files, row) if deletes_images else None
+        yield from _record_and_history_endpoints(RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete))
     if row.has_tasks_and_notes:
         yield from task_and_note_endpoints(row, db)
     if row.has_images:
         yield from (upload_endpoint(row, db, images), file_endpoint(row, db, images))
+
+
+def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
+    yield from record_endpoints(routes)
+    yield from history_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:
@@ -114,7 +121,7 @@ def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:
     for prefix, name in (("", "follow_ups"), ("/api", "api_follow_ups")):
         place = f"{prefix}/services/{{service}}/{FOLLOW_UPS.path}"
         routes = RecordRoutes(FOLLOW_UPS, db, place, _service_id, name=name, is_deprecated=bool(prefix))
-        yield from record_endpoints(routes)
+        yield from _record_and_history_endpoints(routes)
 
 
 def _service_id(request: AnyRequest) -> UUID:

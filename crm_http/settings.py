@@ -21,6 +21,7 @@ from crm_core.model.feed import FEED_DAYS
 from crm_core.model.files import ROOT_PATH
 from crm_core.rules.accounts import check_password
 from crm_core.rules.images import MAX_IMAGE_BYTES
+from crm_core.use_cases.sweeping import RESTORABLE
 from crm_core.webhooks.retries import DELAYS
 from crm_http.environment import PREFIX, meant_by, variables_of
 
@@ -268,6 +269,11 @@ class Settings:
         _FLAG,
         default=False,
         meaning="`1`: images keep their metadata, such as the place where a photo was taken",
+    )
+    restore_days: int = _setting(
+        _integer(0, 36_500),
+        RESTORABLE.days,
+        "days for which the sweep keeps the images of deleted records; `0` deletes them at once",
     )
     webhook_allow: tuple[Network, ...] = _setting(
         _NETWORKS, (), "networks that webhooks may reach although they are not public"

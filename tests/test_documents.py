@@ -69,6 +69,10 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "In your own process 1": "tests/adapters/test_hooks.py",
     },
     "docs/how-to/generate-a-client.md": {"Run the tools 1": FOLLOWED},
+    "docs/how-to/history.md": {
+        "Try it 1": FOLLOWED,
+        "Restore 1": "tests/http/test_history.py",
+    },
     "docs/how-to/images.md": {
         "Files on the local disk 1": FOLLOWED,
         "Files in an Amazon S3 bucket 1": "not run: Amazon's own commands, on Amazon",

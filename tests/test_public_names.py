@@ -19,14 +19,15 @@ PUBLIC: Mapping[str, str] = {
         LoggedDelivery Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken Page
         Passwords
         PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove
-        RequestInProgressError Resource Result Retries Search Service Stage Steps StoredFile Task
+        RequestInProgressError Resource RestoreRefusedError Result Retries Search Service Stage Steps StoredFile Task
         TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
         UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender
         WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text
         sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Images Upload accounts caller new_id new_secret records sweeping tokens uploads users webhooks
+        DeliveryWorker Images Upload accounts caller history new_id new_secret records restorations sweeping tokens
+        uploads users webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene
@@ -48,11 +49,12 @@ PUBLIC: Mapping[str, str] = {
     "crm_http.client": """
         UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
         ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
-        Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp
+        Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp HistoryEntry
         IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoResponseError
         NotAuthenticatedError NotFoundError Note NoteInput OwnToken PermissionDeniedError Pipeline Problem Problems
-        RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError Retry
-        Service SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant
+        RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError
+        RestorationEntry RestoreRefusedError Retry Service SignatureError Stage StageInput Task TaskChange TaskInput
+        TeachingAssistant
         TeachingAssistantInput ThrottledError TokenOperations TransferRequest UnavailableError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations
         WebhookReceiver WebhookWithSecret version_of

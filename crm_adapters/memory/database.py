@@ -21,7 +21,9 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
+from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
+from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import AfterCommit
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
@@ -101,6 +103,30 @@ class MemoryDatabase:
         """Return the fields that the changes of a record after a version touched."""
         later = (event for event in self.events if event.record == key.id and event.version > since)
         return sorted({name.partition(".")[0] for event in later for name in event.changes})
+
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Return events of a record, the newest first."""
+        found = [event for event in self._events_of(key) if before is None or event.version < before]
+        return [_as_read(event) for event in found[::-1][:limit]]
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events from which a version of a record can be built."""
+        found = [event for event in self._events_of(key) if event.version <= version]
+        whole = [place for place, event in enumerate(found) if event.kind in WHOLE_KINDS]
+        return [_as_read(event) for event in found[whole[-1] :]] if whole else []
+
+    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """Yield what the deletions since a time recorded."""
+        for event in [event for event in self.events if event.kind == "deleted" and event.at >= since]:
+            yield json_documents.encode(event.changes)
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events that followed from a change of a record."""
+        cause = {"resource": key.resource, "record": key.id, "version": version}
+        return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
+
+    def _events_of(self, key: Key) -> Sequence[Event]:
+        return [event for event in self.events if (event.resource, event.record) == key]
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
@@ -212,6 +238,12 @@ class MemoryDatabase:
     def _webhook(self, id_: UUID) -> Webhook | None:
         row = self._rows["webhook"].get(id_)
         return row.value if row else None
+
+
+def _as_read(event: Event) -> Event:
+    """Return an event as it is read from a store that keeps JSON."""
+    changes, cause = (parse_json(json_documents.encode(each)) for each in (event.changes, event.cause))
+    return attrs.evolve(event, changes=changes, cause=cause)
 
 
 def _watched(value: object) -> tuple[str, ...]:

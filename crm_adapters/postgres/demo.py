@@ -16,7 +16,7 @@ from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.session import Connection
 from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
 from crm_adapters.postgres.sql.indexes import follow_definitions
-from crm_core.engine.decisions import event_of
+from crm_core.engine.writing import RecordChange, event_of
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key
@@ -139,7 +139,7 @@ def _record(record: Any, hidden: Sequence[UUID]) -> bytes:
 
 def _event(resource: str, author: User, record: Any, definitions: Mapping[str, Attribute]) -> bytes:
     who = Caller(actor=Actor(user=author), now=record.created_at, new_id=new_id, request_id=_REQUEST_ID)
-    event = event_of(who, Key(resource, record.id), None, record, definitions=definitions)
+    event = event_of(who, RecordChange(Key(resource, record.id), None, record), definitions)
     about = (event.resource, event.record, event.version, event.kind, event.actor, event.actor_name, event.request_id)
     return _line(*about, event.at, json_documents.encode(event.changes))
 

@@ -22,6 +22,8 @@ class Draft:
         merges: the fields whose objects change only the members that they name (RFC 7396).
         sent: what was read.
         items: what was read of lists whose items have ids, by field.
+        restored_with: for values from the history of the record, the keys of the records that come back in the same
+            commit; None for values that were sent.
         parts: what was read of other lists and objects that have problems, by field (``RefusedError.parts``).
     """
 
@@ -31,6 +33,7 @@ class Draft:
     sent: Mapping[str, object] = attrs.field(factory=dict)
     items: Mapping[str, "Sequence[ItemDraft]"] = attrs.field(factory=dict)
     parts: Mapping[str, Sequence[object] | Mapping[str, object]] = attrs.field(factory=dict)
+    restored_with: frozenset[object] | None = None
 
 
 @attrs.frozen

@@ -86,12 +86,14 @@ class Field:
 
 
 def fields_of(entity: type) -> Mapping[str, Field]:
-    """Return the fields of an entity class by name, in the documented order."""
+    """Return the fields of an entity class by name, in the documented order.
+
+    A name that Python reserves ends with an underscore in a class, and without one here.
+    """
     fields: Mapping[str, Field] | None = _FIELDS.get(entity)
     if fields is None:
-        fields = _FIELDS[entity] = {
-            a.name: a.metadata[_METADATA_KEY] for a in attrs.fields(entity) if _METADATA_KEY in a.metadata
-        }
+        declared = (a for a in attrs.fields(entity) if _METADATA_KEY in a.metadata)
+        fields = _FIELDS[entity] = {a.name.removesuffix("_"): a.metadata[_METADATA_KEY] for a in declared}
     return fields
 
 

@@ -1,7 +1,7 @@
 """Documents: entities as plain JSON values, JSON with exact numbers, and the redaction of secret fields."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -10,8 +10,8 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.input.fields import fields_of
-from crm_core.input.readers import iso, parse_decimal
+from crm_core.input.fields import Field, FieldKind, fields_of
+from crm_core.input.readers import iso, parse_decimal, read_datetime
 
 #: Replaces every secret (decision 27).
 REDACTED: Final = "********"
@@ -30,6 +30,28 @@ def plain(value: Any) -> Any:
     if attrs.has(type(value)):
         return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
     return value
+
+
+def entity_of(entity: type, document: Mapping[str, Any]) -> Any:
+    """Return the value that a document of plain values shows; the inverse of ``plain``."""
+    return entity(**{name: _typed(field, document.get(name)) for name, field in fields_of(entity).items()})
+
+
+def _typed(field: Field, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.item is not None:
+        return tuple(entity_of(field.item, item) for item in value)
+    convert = _CONVERSIONS.get(field.kind)
+    return value if convert is None else convert(value)
+
+
+_CONVERSIONS: Final[Mapping[FieldKind, Callable[[Any], Any]]] = {
+    "uuid": UUID,
+    "date": date.fromisoformat,
+    "datetime": read_datetime,
+    "texts": tuple,
+}
 
 
 def redacted(entity: type, documents: bytes) -> bytes:

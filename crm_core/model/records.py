@@ -6,6 +6,9 @@ from uuid import UUID
 
 import attrs
 
+#: The highest version that a record can have: stores may keep versions as integers of 32 bits.
+MAX_VERSION: Final = 2**31 - 1
+
 
 class Key(NamedTuple):
     """The key of one record of one resource, or of one user (``user`` or ACTIVE_USER, and an integer)."""

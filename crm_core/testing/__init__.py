@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(
             "decisions",
             "feeds",
             "files",
+            "histories",
             "lists",
             "machine",
             "outboxes",
@@ -24,6 +25,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "versions",
         )
     )
 )

@@ -59,7 +59,9 @@ from crm_core.testing.strategies import (
     payloads,
     texts,
 )
-from crm_core.use_cases import records
+from crm_core.testing.versions import versions_of
+from crm_core.use_cases import records, restorations
+from crm_core.use_cases.restorations import Target
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
@@ -119,6 +121,7 @@ class DatabasesAgree(RuleBasedStateMachine):
                 self._pair.both(partial(_whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
                     self._pair.both(partial(_history, key=Key(resource.name, id_), since=0))
+                    self._pair.both(partial(versions_of, resource=resource, id_=id_))
         finally:
             self._pair.close()
 
@@ -197,6 +200,20 @@ class DatabasesAgree(RuleBasedStateMachine):
     def drop(self, data: st.DataObject) -> None:
         """Delete an attribute, whose values stay in records."""
         self._perform(self._deletion(data, ATTRIBUTES, data.draw(st.sampled_from(self._ids["attribute"]))))
+
+    @precondition(lambda self: any(self._ids.values()))
+    @rule(data=st.data(), number=st.integers(1, 4), together=st.booleans(), dry=st.booleans())
+    def restore(self, data: st.DataObject, number: int, together: bool, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Restore a version of a record, deleted or not, or ask what that would change."""
+        names = [name for name in RESOURCES if self._ids[name] or self._gone[name]]
+        resource = RESOURCES[data.draw(st.sampled_from(names))]
+        id_ = data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
+        target, body = Target(resource, id_, number), {"with": "children"} if together else {}
+        run = restorations.restore_dry_run if dry else restorations.restore
+        outcome = self._pair.both(lambda db, who: run(db, who, target, body))
+        if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
+            self._gone[resource.name].remove(id_)
+            self._ids[resource.name].append(id_)
 
     # At once, again, and without permission
 

@@ -1,12 +1,23 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
-``records`` has the use cases of every resource; ``accounts`` logs users in, ``tokens`` lists and revokes their own
-tokens, ``users`` manages users; ``webhooks``, ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed
-of changes, and ``Hooks`` calls functions with it. ``caller`` makes callers with a real clock and real ids, and
-``DeliveryWorker`` sends webhook deliveries.
+``records`` has the use cases of every resource, ``history`` shows their versions and ``restorations`` restores them;
+``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
+``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
+it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
-from crm_core.use_cases import accounts, changes, records, sweeping, tokens, uploads, users, webhooks
+from crm_core.use_cases import (
+    accounts,
+    changes,
+    history,
+    records,
+    restorations,
+    sweeping,
+    tokens,
+    uploads,
+    users,
+    webhooks,
+)
 from crm_core.use_cases.callers import caller, new_id, new_secret
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.hooks import Hooks
@@ -20,9 +31,11 @@ __all__ = [
     "accounts",
     "caller",
     "changes",
+    "history",
     "new_id",
     "new_secret",
     "records",
+    "restorations",
     "sweeping",
     "tokens",
     "uploads",

@@ -118,7 +118,7 @@ async def create(
     key = decisions.key_of(resource, id_ := who.new_id())
     draft = read_draft(resource.entity, data, ReadContext(who.new_id, strict), require_all=True)
     decide = partial(decisions.create, resource, who, key, draft, parent)
-    return await _once(db, who, id_, lambda: db.change(decide))
+    return await answered_once(db, who, id_, lambda: db.change(decide))
 
 
 async def patch(
@@ -167,8 +167,8 @@ async def apply(
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.change, resource, who, key, edit, parent, expected)
-    async with _naming_changed_fields(db, key, expected):
-        _, document = await _once(db, who, id_, lambda: db.change(decide))
+    async with naming_changed_fields(db, key, expected):
+        _, document = await answered_once(db, who, id_, lambda: db.change(decide))
     return document
 
 
@@ -182,11 +182,11 @@ async def delete(
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.delete, resource, who, key, parent, expected)
-    async with _naming_changed_fields(db, key, expected):
+    async with naming_changed_fields(db, key, expected):
         await db.change(decide)
 
 
-async def _once(
+async def answered_once(
     db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
 ) -> tuple[UUID, Document]:
     """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
@@ -222,7 +222,7 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
 
 
 @asynccontextmanager
-async def _naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
+async def naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
     """Add to a VersionConflictError the fields that changed since the latest expected version.
 
     Where no expected version is an earlier one, nothing has changed, and the error says so.

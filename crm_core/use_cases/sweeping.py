@@ -16,6 +16,8 @@ from crm_core.resources import RESOURCES, Resource
 
 #: Newer files may belong to an upload in progress.
 _GRACE: Final = dt.timedelta(hours=1)
+#: How long the files of deleted records are kept, so that the records can be restored.
+RESTORABLE: Final = dt.timedelta(days=30)
 _KEY_IN_DOCUMENT = re.compile(KEY.pattern.encode())
 
 
@@ -38,19 +40,24 @@ class Missing:
 Finding: TypeAlias = Orphan | Missing
 
 
-async def sweep(db: Database, files: FileStore, now: dt.datetime) -> AsyncIterator[Finding]:
+async def sweep(
+    db: Database, files: FileStore, now: dt.datetime, *, restorable: dt.timedelta = RESTORABLE
+) -> AsyncIterator[Finding]:
     """Yield orphans, then missing files.
 
-    A file is named if its key occurs anywhere in a record: in the images, an attribute or a note. So changing the
-    public address of files makes no orphans. Only the keys are held in memory.
+    A file is named if its key occurs anywhere in a record: in the images, an attribute or a note; or in a record that
+    was deleted in the last days, as it may be restored. So changing the public address of files makes
+    no orphans. Only the keys are held in memory.
 
     Args:
         db: the database.
         files: the file store, which no other database may use.
         now: the time, UTC.
+        restorable: how long the files of deleted records are kept.
     """
     named = {match[0].decode() async for _, body in _documents(db) for match in _KEY_IN_DOCUMENT.finditer(body)}
     missing = set(named)
+    named |= await _named_by_deletions(db, now - restorable)
     async for file in files.stored():
         if file.key in named:
             missing.discard(file.key)
@@ -62,6 +69,11 @@ async def sweep(db: Database, files: FileStore, now: dt.datetime) -> AsyncIterat
                 for url in record["list_of_images"]:
                     if files.key(url) in missing:
                         yield Missing(resource, UUID(record["id"]), url)
+
+
+async def _named_by_deletions(db: Database, since: dt.datetime) -> set[str]:
+    found = db.deletions_since(since)
+    return {match[0].decode() async for changes in found for match in _KEY_IN_DOCUMENT.finditer(changes)}
 
 
 async def _documents(db: Database) -> AsyncIterator[tuple[Resource, bytes]]:

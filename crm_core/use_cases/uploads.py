@@ -39,6 +39,7 @@ class Images:
         max_bytes: the most bytes of an image.
         is_private: whether only callers who may view the record get its images.
         keeps_metadata: whether images are stored with their metadata, such as the place of a photo.
+        keeps_deleted: whether the images of a deleted record stay for the sweep, so that it can be restored.
     """
 
     files: FileStore
@@ -46,6 +47,7 @@ class Images:
     max_bytes: int = rules.MAX_IMAGE_BYTES
     is_private: bool = False
     keeps_metadata: bool = False
+    keeps_deleted: bool = True
 
 
 @attrs.frozen

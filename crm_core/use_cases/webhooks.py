@@ -9,10 +9,11 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.cursors import read_place, write_place
-from crm_core.engine.decisions import does_not_exist, event_of
 from crm_core.engine.queries import Page
 from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
+from crm_core.engine.validation import does_not_exist
+from crm_core.engine.writing import RecordChange, event_of
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
@@ -111,7 +112,7 @@ async def dry_run(
         raise InvalidError({"record": does_not_exist(subject)})
     before = None if request["event"] == "created" else record
     after = None if request["event"] == "deleted" else record.value
-    event, was = event_of(who, subject, before, after), before.value if before else None
+    event, was = event_of(who, RecordChange(subject, before, after)), before.value if before else None
     would_fire = fires(webhook, event, was, after)
     return would_fire, compose(webhook, event, record.value, body_of(event, was, after))
 

@@ -21,6 +21,7 @@ from crm_core.errors import (
     PermissionDeniedError,
     Problems,
     RequestInProgressError,
+    RestoreRefusedError,
     ThrottledError,
     TooLargeError,
     UnavailableError,
@@ -70,6 +71,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
+    RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
         detail="A request with this Idempotency-Key is still under way.",
@@ -109,6 +111,8 @@ def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Respon
     body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
         body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
+    if isinstance(error, RestoreRefusedError):
+        body["reasons"] = render(error.reasons)
     return _answer(status, body, {refusal.header: refusal.value(error)} if refusal.header else {})
 
 

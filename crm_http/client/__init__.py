@@ -26,6 +26,7 @@ from crm_core.errors import (
     Problem,
     Problems,
     RequestInProgressError,
+    RestoreRefusedError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
@@ -49,6 +50,7 @@ from crm_core.model.entities import (
 )
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.events import EventKind
+from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
@@ -114,6 +116,7 @@ __all__ = [
     "FilterValue",
     "FollowUp",
     "Following",
+    "HistoryEntry",
     "IdempotencyKeyReusedError",
     "InUseError",
     "InvalidError",
@@ -136,6 +139,8 @@ __all__ = [
     "RecordOperationsWithImages",
     "RecordOperationsWithTasks",
     "RequestInProgressError",
+    "RestorationEntry",
+    "RestoreRefusedError",
     "Retry",
     "Service",
     "SignatureError",

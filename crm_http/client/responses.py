@@ -19,6 +19,7 @@ from crm_core.errors import (
     Problem,
     Problems,
     RequestInProgressError,
+    RestoreRefusedError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
@@ -113,8 +114,10 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
     return UnexpectedResponseError(response.status_code, detail)
 
 
-def _conflict(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: with a key a request in progress, else the delete of a delivery or of a record."""
+def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
+    """Return which conflict it is: a restoration with its reasons, with a key a request in progress, else a delete."""
+    if isinstance(reasons := members.get("reasons"), dict):
+        return RestoreRefusedError(_problems(reasons))
     if "Idempotency-Key" in response.request.headers:
         return RequestInProgressError(detail)
     return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)

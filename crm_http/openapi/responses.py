@@ -41,6 +41,15 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
         "description": f"Texts by field. Those of no single field are under `{ACROSS_FIELDS}`; lists have indexes.",
         "additionalProperties": {"anyOf": [{"type": "array", "items": _TEXT}, reference("Problems")]},
     },
+    "Conflict": {
+        "type": "object",
+        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons.",
+        "properties": {
+            "detail": {"description": "What is wrong, for people.", **_TEXT},
+            "reasons": reference("Problems"),
+        },
+        "required": ["detail"],
+    },
     "Changed": {
         "type": "object",
         "description": "The record has another version than the request expects.",
@@ -56,6 +65,7 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
 }
 _BODIES: Final[Mapping[int, Schema]] = {
+    HTTPStatus.CONFLICT: reference("Conflict"),
     HTTPStatus.BAD_REQUEST: {"anyOf": [reference("Detail"), reference("Problems")]},
     HTTPStatus.PRECONDITION_FAILED: reference("Changed"),
 }

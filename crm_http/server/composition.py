@@ -57,6 +57,7 @@ def app() -> "RequestMiddleware":
         max_bytes=settings.upload_mb * 2**20,
         is_private=settings.s3_private,
         keeps_metadata=settings.upload_keep_metadata,
+        keeps_deleted=settings.restore_days > 0,
     )
     served = create_app(
         adapters.database,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres import demo
@@ -87,7 +87,9 @@ async def sweep(url: str, settings: Settings, report: Callable[[Finding], None],
         pool, files = Pool(url, size=1), file_store(settings)
         await pool.open()
         try:
-            async for finding in find_astray(PostgresDatabase(pool), files, datetime.now(UTC)):
+            async for finding in find_astray(
+                PostgresDatabase(pool), files, datetime.now(UTC), restorable=timedelta(days=settings.restore_days)
+            ):
                 if delete and isinstance(finding, Orphan):
                     await files.delete(finding.key)
                 report(finding)

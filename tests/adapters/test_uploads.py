@@ -61,6 +61,18 @@ def test_a_file_that_no_record_names_is_an_orphan_after_an_hour() -> None:
     assert (late, early) == ([Orphan(key)], [])
 
 
+def test_the_files_of_a_deleted_record_are_kept_as_long_as_it_may_be_restored() -> None:
+    async def find() -> tuple[str, list[Finding], list[Finding]]:
+        scene, files = Scene(await memory()), MemoryFileStore()
+        client, key = await uploaded(scene, files)
+        await scene.delete(CLIENTS, client)
+        return key, await found(scene, files, timedelta(days=29)), await found(scene, files, timedelta(days=31))
+
+    key, within, after = asyncio.run(find())
+
+    assert (within, after) == ([], [Orphan(key)])
+
+
 def test_a_file_is_named_by_whatever_mentions_it() -> None:
     """Under another address, in a note, in an attribute: all of that may be looked at by somebody."""
 

@@ -20,6 +20,7 @@ from crm_core import (
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
+    RestoreRefusedError,
     Task,
     ThrottledError,
     UnavailableError,
@@ -59,6 +60,37 @@ def test_a_record_is_made_read_changed_and_deleted(crm: Client) -> None:
         crm.clients.delete(made.id)
         with pytest.raises(NotFoundError):
             crm.clients.retrieve(made.id)
+
+
+def test_a_history_is_read_and_a_version_restored(crm: Client) -> None:
+    with crm:
+        lead = crm.leads.create(name="Ann", stage="New")
+        crm.leads.change(lead.id, name="Bea", stage="Lost")
+        newest, oldest = crm.leads.history(lead.id, page_size=1)
+        assert (newest.version, newest.kind, oldest.kind) == (2, "updated", "created")
+        assert newest.changes["stage"] == {"from": "New", "to": "Lost"}
+        assert crm.leads.history(lead.id).first() == newest
+        assert crm.leads.version(lead.id, 1) == lead
+
+        [would] = crm.leads.restore_dry_run(lead.id, 1, fields=["stage"])
+        assert (would.record, would.changes) == (lead.id, {"stage": {"from": "Lost", "to": "New"}})
+        restored = crm.leads.restore(lead.id, 1, fields=["stage"], if_match=2)
+        assert (restored.name, restored.stage, version_of(restored)) == ("Bea", "New", 3)
+        crm.leads.delete(lead.id)
+        assert crm.leads.restore(lead.id, 1, with_children=True).name == "Ann"
+        assert crm.leads.history(lead.id).page().items[0].cause == {"restored_from": 1}
+
+
+def test_a_version_that_cannot_be_restored_is_told_by_field(crm: Client) -> None:
+    with crm:
+        client = crm.clients.create(name="Acme")
+        service = crm.services.create(name="s", client=client.id)
+        crm.services.delete(service.id)
+        crm.clients.delete(client.id)
+        with pytest.raises(RestoreRefusedError) as refused:
+            crm.services.restore(service.id, 1)
+
+        assert refused.value.reasons.keys() == {"client"}
 
 
 def test_the_asynchronous_client_does_the_same(url: str) -> None:

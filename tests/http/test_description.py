@@ -128,12 +128,16 @@ def test_inputs_leave_room_for_attributes_that_are_made_later(memory_api: Api) -
 def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document: Any) -> None:
     paths = {path: set(methods) for path, methods in document["paths"].items() if path.startswith("/api/attributes/")}
     lists = {f"/api/attributes/{entity}/": {"get", "post"} for entity in ENTITIES}
-    assert paths == lists | {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}}
+    history = "/api/attributes/{id}/history/"
+    histories = {history: {"get"}, f"{history}{{version}}/": {"get"}, f"{history}{{version}}/restore/": {"post"}}
+    assert paths == lists | histories | {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}}
 
 
 def test_of_twins_one_is_deprecated(document: Any) -> None:
     deprecated = {path for path, _, operation in _operations(document) if operation.get("deprecated")}
-    assert deprecated == {"/api/services/{service}/follow-ups/", "/api/services/{service}/follow-ups/{id}/"}
+    place = "/api/services/{service}/follow-ups/"
+    below = ("", "{id}/", "{id}/history/", "{id}/history/{version}/", "{id}/history/{version}/restore/")
+    assert deprecated == {f"{place}{path}" for path in below}
 
 
 def test_the_bearer_scheme_comes_first(document: Any) -> None:

@@ -73,6 +73,13 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
     listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
     assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
+    taken_back = run_python(newcomer, block("docs/how-to/history.md", "Try it 1"))
+    assert taken_back.splitlines()[-4:] == [
+        "New",
+        "{'name': {'from': 'Jane D.', 'to': 'Jane Doe'}, 'stage': {'from': 'Lost', 'to': 'New'}}",
+        "Jane D.",
+        "Jane Doe",
+    ], taken_back
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")

@@ -410,14 +410,23 @@ def test_nothing_else_is_served(api: Api, path: str, name: str) -> None:
     assert answer.status_code == 404, answer.text
 
 
-def test_the_images_of_a_deleted_record_are_gone(api: Api, path: str) -> None:
-    kept_path = path_of(api)
-    gone, stays = api.upload(path, png()).json()["url"], api.upload(kept_path, png()).json()["url"]
-    api.patch(path, {"list_of_images": []})
+def test_the_images_of_a_deleted_record_are_kept_so_that_it_can_be_restored(api: Api, path: str) -> None:
+    url = api.upload(path, png()).json()["url"]
 
     assert api.delete(path).status_code == 204
-    eventually(lambda: api.get(gone).status_code == 404)  # the answer does not wait for it
-    assert api.get(stays).status_code == 200
+    assert api.post(f"{path}history/2/restore/").json()["list_of_images"] == [url]
+    assert api.get(url).content == png()
+
+
+def test_the_images_of_a_deleted_record_are_gone_where_none_are_kept() -> None:
+    with on_memory(keeps_deleted=False) as api:
+        path, kept_path = path_of(api), path_of(api)
+        gone, stays = api.upload(path, png()).json()["url"], api.upload(kept_path, png()).json()["url"]
+        api.patch(path, {"list_of_images": []})
+
+        assert api.delete(path).status_code == 204
+        eventually(lambda: api.get(gone).status_code == 404)  # the answer does not wait for it
+        assert api.get(stays).status_code == 200
 
 
 def test_private_images_are_for_those_who_may_view_the_record() -> None:

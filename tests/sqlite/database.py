@@ -9,9 +9,11 @@ import asyncio
 import json
 import operator
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
@@ -29,6 +31,7 @@ from crm_core import (
     Decision,
     Document,
     DuplicateRequestError,
+    Event,
     Key,
     Known,
     Needs,
@@ -44,7 +47,8 @@ from crm_core import (
     matches,
     sort_key,
 )
-from crm_core.model.plain_values import plain
+from crm_core.model.plain_values import parse_json, plain
+from crm_core.model.replay import WHOLE_KINDS
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.sqlite.feed import SCHEMA, SqliteFeed
 
@@ -121,6 +125,35 @@ class SqliteDatabase:
         statement = "select event from event where record = ? and version > ?"
         events = await self._run("deferred", self._rows, statement, str(key.id), since)
         return sorted({name.partition(".")[0] for (event,) in events for name in json.loads(event)["changes"]})
+
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Events of a record, the newest first."""
+        return (await self._events_of(key, before or sys.maxsize))[::-1][:limit]
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """The events from which a version of a record can be built."""
+        events = await self._events_of(key, version + 1)
+        whole = [place for place, event in enumerate(events) if event.kind in WHOLE_KINDS]
+        return events[whole[-1] :] if whole else []
+
+    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """What the deletions since a time recorded."""
+        for event in await self._run("deferred", self._events, "event ->> 'kind' = 'deleted'"):
+            if event.at >= since:
+                yield json_documents.encode(event.changes)
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """The events that followed from a change of a record."""
+        where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
+        return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def _events_of(self, key: Key, before: int) -> list[Event]:
+        where = "record = ? and event ->> 'resource' = ? and version < ?"
+        return await self._run("deferred", self._events, where, str(key.id), key.resource, before)
+
+    def _events(self, where: str, *params: object) -> list[Event]:
+        rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
+        return [_event(parse_json(text)) for (text,) in rows]
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""
@@ -287,6 +320,11 @@ class SqliteDatabase:
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
         self.feed.wake()
+
+
+def _event(plain_: dict[str, Any]) -> Event:
+    at, record = datetime.fromisoformat(plain_["at"]), UUID(plain_["record"])
+    return Event(**(plain_ | {"at": at, "record": record}))
 
 
 @contextmanager

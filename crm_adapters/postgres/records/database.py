@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -23,6 +24,7 @@ from crm_adapters.postgres.records.commits import (
     groups_of,
     unchanged_records,
 )
+from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
 from crm_adapters.postgres.records.replica import Replica
@@ -34,6 +36,7 @@ from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError
+from crm_core.model.events import Event
 from crm_core.model.records import Key
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
@@ -128,6 +131,23 @@ class PostgresDatabase:
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record."""
         return await _changed_fields(self._pool.reading, key, since)
+
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Return events of a record, the newest first."""
+        return await self._pool.reading(lambda connection: History(connection).history(key, before, limit))
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events from which a version of a record can be built."""
+        return await self._pool.reading(lambda connection: History(connection).lineage(key, version))
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events that followed from a change of a record."""
+        return await self._pool.reading(lambda connection: History(connection).followers(key, version))
+
+    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """Yield what the deletions since a time recorded."""
+        async for piece in _deletions_since(self._pool.reading, since):
+            yield piece
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
@@ -242,6 +262,23 @@ class ConnectedDatabase:
         """Return the names of the fields that changed after a version of a record."""
         return await _changed_fields(self._reading, key, since)
 
+    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
+        """Return events of a record, the newest first."""
+        return await self._reading(lambda connection: History(connection).history(key, before, limit))
+
+    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events from which a version of a record can be built."""
+        return await self._reading(lambda connection: History(connection).lineage(key, version))
+
+    async def followers(self, key: Key, version: int) -> Sequence[Event]:
+        """Return the events that followed from a change of a record."""
+        return await self._reading(lambda connection: History(connection).followers(key, version))
+
+    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
+        """Yield what the deletions since a time recorded."""
+        async for piece in _deletions_since(self._reading, since):
+            yield piece
+
     async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
         with translated():
@@ -312,6 +349,17 @@ async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[st
     params = {"record": key.id, "since": since}
     rows = await reading(lambda connection: fetch(connection, query("changed_fields"), params))
     return [name for (name,) in rows]
+
+
+async def _deletions_since(reading: Reading, since: datetime) -> AsyncIterator[bytes]:
+    after: int | None = 0
+    while after is not None:
+        piece, after = await reading(partial(_read_deletions, since=since, after=after))
+        yield piece
+
+
+async def _read_deletions(connection: Connection, *, since: datetime, after: int) -> tuple[bytes, int | None]:
+    return await History(connection).deletions_since(since, after)
 
 
 async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:

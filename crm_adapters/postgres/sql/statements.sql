@@ -27,6 +27,32 @@ select
 select distinct split_part(name, '.', 1) collate "C" from event, json_object_keys(changes) as name
 where record = %(record)s and version > %(since)s order by 1
 
+-- name: history
+-- Events of a record, the newest first.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where record = %(record)s and resource = %(resource)s and version < %(before)s
+order by version desc limit %(limit)s
+
+-- name: lineage
+-- The events of a record from the latest one that holds all of it, up to a version.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where record = %(record)s and resource = %(resource)s and version <= %(version)s and version >= (
+    select version from event
+    where record = %(record)s and resource = %(resource)s and version <= %(version)s and kind = any(%(whole)s)
+    order by version desc limit 1)
+order by version
+
+-- name: deletions_since
+-- What deletions since a time recorded, some at a time.
+select seq, changes from event where kind = 'deleted' and seq > %(after)s and at >= %(since)s order by seq limit %(limit)s
+
+-- name: followers
+-- The events that followed from a change of a record in the same commit.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 'resource' = %(resource)s
+    and (cause ->> 'version')::integer = %(version)s
+order by seq
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any((select %(ids)b::uuid[])::uuid[])

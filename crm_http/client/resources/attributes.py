@@ -83,6 +83,11 @@ class AttributeFilters(TypedDict, total=False):
         name: only those whose ``name`` contains this text; case and accents are ignored.
         type: only those with this ``type``.
         is_required: only those with this ``is_required``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: name, label.
         ordering: the order; without it newest first.
     """

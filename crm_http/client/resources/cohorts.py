@@ -67,9 +67,14 @@ class CohortFilters(TypedDict, total=False):
     Attributes:
         name_cohort: only those whose ``name_cohort`` contains this text; case and accents are ignored.
         instructor: only those with this ``instructor``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         start_date__isnull: only those without ``start_date``, or with ``False`` those that have one.
         end_date__isnull: only those without ``end_date``, or with ``False`` those that have one.
         instructor__isnull: only those without ``instructor``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: name_cohort.
         ordering: the order; without it newest first.
     """

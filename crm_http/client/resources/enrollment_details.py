@@ -55,9 +55,15 @@ class EnrollmentDetailFilters(TypedDict, total=False):
     Attributes:
         enrollment: only those with this ``enrollment``.
         student: only those with this ``student``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         enrollment__isnull: only those without ``enrollment``, or with ``False`` those that have one.
         student__isnull: only those without ``student``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: nothing.
+        ordering: the order; without it newest first.
     """
 
     enrollment: UUID | str

@@ -70,8 +70,13 @@ class EnrollmentFilters(TypedDict, total=False):
         pathway_name: only those whose ``pathway_name`` contains this text; case and accents are ignored.
         cohort: only those with this ``cohort``.
         instructor: only those with this ``instructor``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         cohort__isnull: only those without ``cohort``, or with ``False`` those that have one.
         instructor__isnull: only those without ``instructor``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: pathway_name.
         ordering: the order; without it newest first.
     """

@@ -63,8 +63,13 @@ class FollowUpFilters(TypedDict, total=False):
     """Which follow-ups are listed, and in which order.
 
     Attributes:
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         follow_up_date__isnull: only those without ``follow_up_date``, or with ``False`` those that have one.
         created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
             ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
         search: only those that have each of these words, or phrases in quotes, in: comment, text attributes.

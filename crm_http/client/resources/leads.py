@@ -104,11 +104,16 @@ class LeadFilters(TypedDict, total=False):
         responsible: only those with this ``responsible``.
         pipeline: only those with this ``pipeline``.
         possible_client: only those with this ``possible_client``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         responsible__isnull: only those without ``responsible``, or with ``False`` those that have one.
         pipeline__isnull: only those without ``pipeline``, or with ``False`` those that have one.
         possible_client__isnull: only those without ``possible_client``, or with ``False`` those that have one.
         stage__isnull: only those without ``stage``, or with ``False`` those that have one.
         created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
             ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
         search: only those that have each of these words, or phrases in quotes, in: name, text attributes.

@@ -62,6 +62,11 @@ class PipelineFilters(TypedDict, total=False):
 
     Attributes:
         name: only those whose ``name`` contains this text; case and accents are ignored.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: name.
         ordering: the order; without it newest first.
     """

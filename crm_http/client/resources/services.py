@@ -97,10 +97,15 @@ class ServiceFilters(TypedDict, total=False):
         client: only those with this ``client``.
         actual_cohort: only those with this ``actual_cohort``.
         origin_cohort: only those with this ``origin_cohort``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         client__isnull: only those without ``client``, or with ``False`` those that have one.
         actual_cohort__isnull: only those without ``actual_cohort``, or with ``False`` those that have one.
         origin_cohort__isnull: only those without ``origin_cohort``, or with ``False`` those that have one.
         created_at__isnull: only those without ``created_at``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         attributes: only those with these values of attributes, by name. A name may end with ``__gt``, ``__gte``,
             ``__lt``, ``__lte``, ``__in``, ``__contains`` or ``__isnull``.
         search: only those that have each of these words, or phrases in quotes, in: name, text attributes.

@@ -61,9 +61,14 @@ class TransferRequestFilters(TypedDict, total=False):
     Attributes:
         student_name: only those whose ``student_name`` contains this text; case and accents are ignored.
         student: only those with this ``student``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         student__isnull: only those without ``student``, or with ``False`` those that have one.
         possible_transfer_date__isnull: only those without ``possible_transfer_date``, or with ``False`` those that have
             one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: student_name, cohort_request.
         ordering: the order; without it newest first.
     """

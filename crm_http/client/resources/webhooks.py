@@ -104,7 +104,12 @@ class WebhookFilters(TypedDict, total=False):
         model: only those with this ``model``.
         is_active: only those with this ``is_active``.
         created_by: only those with this ``created_by``.
+        updated_at__gt: only those whose ``updated_at`` is after this.
+        updated_at__gte: only those whose ``updated_at`` is at or after this.
+        updated_at__lt: only those whose ``updated_at`` is before this.
+        updated_at__lte: only those whose ``updated_at`` is at or before this.
         created_by__isnull: only those without ``created_by``, or with ``False`` those that have one.
+        updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: name.
         ordering: the order; without it newest first.
     """

@@ -1,0 +1,113 @@
+"""Validates the proposal of a record: its fields, references, attributes, tasks and notes, and its resource's rules."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve
+
+from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
+from crm_core.input.drafts import Draft, merged
+from crm_core.input.readers import abbreviated
+from crm_core.model.accounts import Caller
+from crm_core.model.records import Key
+from crm_core.resources import Resource
+from crm_core.rules import tasks_and_notes
+from crm_core.rules.attributes import validate_values
+from crm_core.rules.needs import ACTIVE_USER, Needs, Proposal, Steps, catalog_of, without_needs
+
+
+def catalog_needs(resource: Resource, who: Caller) -> Needs:
+    """Return the need for the attributes and webhooks that users define for a resource, if they can."""
+    return catalog_of(resource.name, who) if resource.has_catalog else Needs()
+
+
+def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dict[str, Any]]:
+    """Return the values to write, after all rules. Raises InvalidError with the problems of all of them."""
+    if ACROSS_FIELDS in draft.problems:  # the input is not an object, so it has no fields
+        raise InvalidError(draft.problems)
+    keys = _referenced(resource, proposal, draft)
+    known = yield Needs(references=frozenset(keys.values())) | catalog_needs(resource, proposal.who)
+    missing = {name: does_not_exist(key) for name, key in keys.items() if not known.exists(key)}
+    problems = dict(draft.problems) | missing
+    values = dict(proposal.sent) | _merged(resource, proposal, draft)
+    for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
+        try:
+            values |= yield from rule(resource, evolve(proposal, sent=values), draft)
+        except InvalidError as error:
+            problems |= {name: more for name, more in error.problems.items() if name not in problems}
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
+    # Attributes are merged by ``validate_values``, which needs their definitions.
+    names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
+    return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
+
+
+def _referenced(resource: Resource, proposal: Proposal, draft: Draft) -> Mapping[str, Key]:
+    """Return what is newly referred to; what was referred to already may be sent back (decision 12).
+
+    What comes back from the history may refer to a disabled user, as the record did, and to what comes back with it.
+    """
+    is_restored = draft.restored_with is not None
+    named = ((name, to, proposal.sent.get(name)) for name, to in resource.references.items())
+    keys = {
+        name: Key(ACTIVE_USER if to == "user" and not is_restored else to, id_)
+        for name, to, id_ in named
+        if id_ is not None
+        and (is_restored or not resource.fields[name].output_only)
+        and id_ != getattr(proposal.before, name, None)
+    }
+    return {name: key for name, key in keys.items() if key not in (draft.restored_with or ())}
+
+
+def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[Mapping[str, object]]:
+    # A new record's attributes are checked even if none were sent: some may be required.
+    if "attributes" not in resource.fields or not proposal.touches("attributes"):
+        return {}
+    known = yield catalog_needs(resource, proposal.who)
+    values, problems = validate_values(
+        known.catalogs[resource.name].definitions,
+        getattr(proposal.before, "attributes", {}),
+        proposal.sent["attributes"],
+        merge="attributes" in draft.merges,
+    )
+    if problems:
+        raise InvalidError({"attributes": problems})
+    return {"attributes": values}
+
+
+@without_needs
+def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, draft: Draft) -> Mapping[str, object]:
+    if draft.restored_with is not None:  # entries that come back have their authors
+        return {}
+    values: dict[str, object] = {}
+    problems: dict[str, Problems] = {}
+    for name in ("list_of_tasks", "list_of_notes"):
+        if resource.has_tasks_and_notes and proposal.touches(name):
+            try:
+                values[name] = tasks_and_notes.assign_authors(
+                    getattr(proposal.before, name, ()), proposal.sent[name], proposal.who
+                )
+            except InvalidError as error:
+                problems[name] = error.problems
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Mapping[str, object]]:
+    return resource.validate(proposal)
+
+
+def divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values of the record's fields, and those that are stored beside it."""
+    shown = {name: value for name, value in values.items() if name in resource.fields}
+    return shown, {name: value for name, value in values.items() if name in resource.hidden}
+
+
+def does_not_exist(key: Key) -> Problems:
+    """Return the problem of a reference to something that does not exist."""
+    return (Problem("does_not_exist", f'Invalid pk "{abbreviated(key.id)}" - object does not exist.'),)

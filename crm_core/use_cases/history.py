@@ -1,0 +1,142 @@
+"""The history of records: who changed what, whole earlier versions, and how they come back (decisions 64 to 70)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import attrs
+
+from crm_core.engine.cursors import pack, unpack
+from crm_core.engine.query_strings import page_limit
+from crm_core.engine.receipts import Document
+from crm_core.errors import (
+    NotFoundError,
+    invalid,
+)
+from crm_core.input.drafts import read_payload
+from crm_core.input.fields import integer, text
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Caller, require
+from crm_core.model.events import Event
+from crm_core.model.plain_values import json_text, plain
+from crm_core.model.records import Key
+from crm_core.model.replay import Version, replayed
+from crm_core.ports import Database
+from crm_core.resources import Resource
+
+_PER_PAGE: Final = 50
+
+
+@attrs.frozen
+class Listing:
+    """The query parameters of a history.
+
+    Attributes:
+        limit: the number of versions on a page.
+        cursor: the beginning of a page, as the ``Link`` header of another page has it.
+    """
+
+    limit: int = integer(default=_PER_PAGE)
+    cursor: str = text(default="")
+
+
+class HistoryPage(NamedTuple):
+    """A page of a history: entries as plain values, and the cursor of the next page if there is one."""
+
+    entries: Sequence[Mapping[str, object]]
+    next: str | None
+
+
+async def find(
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    id_: UUID,
+    params: Mapping[str, str],
+    *,
+    parent: object = None,
+    strict: bool = False,
+) -> HistoryPage:
+    """Return a page of a record's history, the newest version first; also of a record that was deleted.
+
+    Raises PermissionDeniedError without the permission to view, and for a deleted record also to delete;
+    NotFoundError; InvalidError for bad parameters.
+    """
+    require(who.actor, resource.permission("view"))
+    await _visible(db, who, resource, id_, parent)
+    limit, before = _read_listing(params, ReadContext(who.new_id, strict))
+    events = await db.history(Key(resource.name, id_), before=before, limit=limit + 1)
+    page = events[:limit]
+    return HistoryPage(
+        [entry_of(event) for event in page], pack(str(page[-1].version)) if len(events) > limit else None
+    )
+
+
+async def version(
+    db: Database, who: Caller, resource: Resource, id_: UUID, number: int, *, parent: object = None
+) -> Document:
+    """Return a whole version of a record as it was; secrets are hidden. Raises what ``find`` does."""
+    require(who.actor, resource.permission("view"))
+    await _visible(db, who, resource, id_, parent)
+    found = await version_of(db, resource, id_, number)
+    return Document(number, json_text(found.document).encode())
+
+
+async def latest_event(db: Database, resource: Resource, id_: UUID, parent: object) -> Event:
+    """Return the latest event of a record. Raises NotFoundError if it has none, or never was inside its parent."""
+    events = await db.history(Key(resource.name, id_), limit=1)
+    if not events:
+        raise NotFoundError
+    if parent is not None and resource.parent is not None:
+        [whole, *_] = await db.lineage(Key(resource.name, id_), events[0].version)
+        change: Any = whole.changes.get(resource.parent, {})
+        if change.get("to") != plain(parent):
+            raise NotFoundError
+    return events[0]
+
+
+async def _visible(db: Database, who: Caller, resource: Resource, id_: UUID, parent: object) -> None:
+    """Raise NotFoundError without a history, and PermissionDeniedError where the caller may not see it."""
+    latest = await latest_event(db, resource, id_, parent)
+    if latest.kind == "deleted":
+        require(who.actor, resource.permission("delete"))
+
+
+async def version_of(db: Database, resource: Resource, id_: UUID, number: int) -> Version:
+    """Return a version of a record; one without an event, as migrations make, is the one before it."""
+    key = Key(resource.name, id_)
+    events = await db.lineage(key, number)
+    found = replayed(resource.entity, events)
+    if found is None or number > await _highest(db, key, found.version, number):
+        raise NotFoundError
+    return found._replace(version=number)
+
+
+async def _highest(db: Database, key: Key, version_: int, number: int) -> int:
+    if version_ == number:
+        return version_
+    current = await db.get(key)
+    latest = await db.history(key, limit=1)
+    return max(current.version if current else 0, latest[0].version)
+
+
+def _read_listing(params: Mapping[str, str], context: ReadContext) -> tuple[int, int | None]:
+    """Return how many versions a page has, and the version before which it begins. Raises InvalidError."""
+    values = read_payload(Listing, {name: value for name, value in params.items() if value}, context)
+    return page_limit(values["limit"]), _read_cursor(values["cursor"])
+
+
+def _read_cursor(cursor: str) -> int | None:
+    if not cursor:
+        return None
+    try:
+        [number] = unpack(cursor)
+        return int(number)
+    except (ValueError, TypeError, RecursionError):
+        raise invalid("cursor", "invalid", "Invalid cursor") from None
+
+
+def entry_of(event: Event) -> Mapping[str, object]:
+    """Return an event as an entry of a history."""
+    names = ("version", "kind", "at", "actor", "actor_name", "request_id", "changes", "cause")
+    return {name: plain(getattr(event, name)) for name in names}

@@ -1,0 +1,282 @@
+"""Restores versions of records: an ordinary change to the values of a version, or a deleted record again."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crm_core.engine import decisions
+from crm_core.engine.changes import Changes
+from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.receipts import Document
+from crm_core.engine.restorations import ReappearedError, Returning, bring_back
+from crm_core.errors import (
+    EMPTY_LIST,
+    InvalidError,
+    NotFoundError,
+    RestoreRefusedError,
+    UnavailableError,
+    VersionConflictError,
+    invalid,
+    not_a_choice,
+)
+from crm_core.input.drafts import Draft, read_payload
+from crm_core.input.fields import boolean, choice, texts
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Caller, require
+from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.events import Event
+from crm_core.model.plain_values import entity_of
+from crm_core.model.records import Key, Versions
+from crm_core.model.replay import Version, deleted_version
+from crm_core.ports import Database
+from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.needs import Steps, catalog_of
+from crm_core.use_cases.history import entry_of, latest_event, version_of
+from crm_core.use_cases.records import answered_once, naming_changed_fields
+from crm_core.webhooks.entity import Webhook
+
+T = TypeVar("T")
+
+_MAX_FIELDS: Final = 200
+_MAX_QUOTED: Final = 100
+#: How often a restoration begins again because others restored or deleted the record at the same time.
+_ROUNDS: Final = 5
+#: A webhook is switched on only by hand: its URL and headers may not be those of the version.
+_NEVER_RESTORED: Final = frozenset({("webhook", "is_active")})
+_NEEDS_SECRETS: Final = "It was restored without its secrets: set the URL and the headers, then activate it."
+
+
+@attrs.frozen
+class DryRun:
+    """The query parameters of a restoration.
+
+    Attributes:
+        dry_run: only answer what would change; nothing is changed.
+    """
+
+    dry_run: bool = boolean(default=False)
+
+
+@attrs.frozen
+class Restoration:
+    """The body of a restoration.
+
+    Attributes:
+        fields: the fields to restore, or ``attributes.`` and the name of one attribute; without it all fields.
+        with: ``children`` also brings back the records that were deleted together with this one.
+    """
+
+    fields: tuple[str, ...] = texts(max_items=_MAX_FIELDS)
+    with_: str | None = choice("children", default=None)
+
+
+class _Wanted(NamedTuple):
+    """What the body of a restoration asks for."""
+
+    fields: Sequence[str]
+    with_children: bool
+
+
+class Target(NamedTuple):
+    """The version of a record that is to be restored.
+
+    Attributes:
+        resource: the record's resource.
+        id: its id.
+        version: the version.
+        parent: the value of the field that comes with the path, if the resource has one.
+    """
+
+    resource: Resource
+    id: UUID
+    version: int
+    parent: object = None
+
+    @property
+    def key(self) -> Key:
+        """Return the record's key."""
+        return Key(self.resource.name, self.id)
+
+
+async def restore(
+    db: Database,
+    who: Caller,
+    target: Target,
+    data: object,
+    *,
+    expected: Versions = None,
+    strict: bool = False,
+) -> Document:
+    """Give a record the values of one of its versions; a deleted record is created again. Return the record.
+
+    Raises PermissionDeniedError without the permission to view, and to change, or for a deleted record to add;
+    NotFoundError, InvalidError for a bad body, VersionConflictError, RestoreRefusedError with the reasons.
+    """
+
+    async def change(decide: Decide) -> Document:
+        _, document = await answered_once(db, who, target.id, lambda: db.change(decide))
+        return document
+
+    return await _restore(db, who, target, data, expected, change, strict=strict)
+
+
+async def restore_dry_run(
+    db: Database,
+    who: Caller,
+    target: Target,
+    data: object,
+    *,
+    expected: Versions = None,
+    strict: bool = False,
+) -> Sequence[Mapping[str, object]]:
+    """Return the entries that ``restore`` would add to histories, that of the record first. Raises what it does."""
+
+    async def change(decide: Decide) -> Sequence[Mapping[str, object]]:
+        changes = await _decided(db, decide)
+        return [_entry_of_change(write.event) for write in changes.writes]
+
+    return await _restore(db, who, target, data, expected, change, strict=strict)
+
+
+async def _restore(
+    db: Database,
+    who: Caller,
+    target: Target,
+    data: object,
+    expected: Versions,
+    change: Callable[[Decide], Awaitable[T]],
+    *,
+    strict: bool,
+) -> T:
+    resource, key = target.resource, target.key
+    require(who.actor, resource.permission("view"))
+    for _ in range(_ROUNDS):
+        latest = await latest_event(db, resource, target.id, target.parent)
+        require(who.actor, resource.permission("add" if latest.kind == "deleted" else "change"))
+        wanted = _read_restoration(resource, data, ReadContext(who.new_id, strict), latest)
+        found = await version_of(db, resource, target.id, target.version)
+        found = _renamed(found, await _definition_names(db, who, resource))
+        try:
+            if latest.kind == "deleted":
+                return await change(await _bringing_back(db, who, target, found, wanted, latest, expected))
+            decide = partial(_change_back, who, target, found, wanted.fields, expected)
+            async with naming_changed_fields(db, key, expected):
+                return await change(decide)
+        except InvalidError as error:
+            raise RestoreRefusedError(error.problems) from None
+        except (ReappearedError, NotFoundError):  # others restored or deleted it: look again
+            continue
+    raise UnavailableError
+
+
+async def _bringing_back(
+    db: Database, who: Caller, target: Target, found: Version, wanted: _Wanted, deletion: Event, expected: Versions
+) -> Decide:
+    if expected is not None:
+        raise VersionConflictError(deletion.version)
+    children = await _children(db, who, target.key, deletion) if wanted.with_children else ()
+    record = Returning(target.resource, _value(target.resource, found), target.version, deletion.version)
+    return partial(bring_back, who, record, children)
+
+
+def _change_back(
+    who: Caller, target: Target, found: Version, names: Sequence[str], expected: Versions
+) -> Steps[Changes]:
+    """Decide to give a record the values of a version."""
+    then = entity_of(target.resource.entity, found.document)
+
+    def edit(value: Any) -> Draft:
+        whole = {name: getattr(then, name) for name in names if not name.startswith(ATTRIBUTE_PREFIX)}
+        single = [name.removeprefix(ATTRIBUTE_PREFIX) for name in names if name.startswith(ATTRIBUTE_PREFIX)]
+        if single:
+            there = {name: then.attributes[name] for name in single if name in then.attributes}
+            kept = {name: each for name, each in value.attributes.items() if name not in single}
+            whole["attributes"] = kept | there
+        return Draft(whole, restored_with=frozenset())
+
+    cause = {"restored_from": target.version}
+    return decisions.change(target.resource, who, target.key, edit, target.parent, expected, cause=cause)
+
+
+async def _children(db: Database, who: Caller, key: Key, deletion: Event) -> Sequence[Returning]:
+    """Return what was deleted together with a record, as it was. Raises PermissionDeniedError."""
+    children = [event for event in await db.followers(key, deletion.version) if event.kind == "deleted"]
+    for resource in {RESOURCES[event.resource] for event in children}:
+        require(who.actor, resource.permission("add"))
+    return [await _returning(db, who, event) for event in children]
+
+
+async def _returning(db: Database, who: Caller, deletion: Event) -> Returning:
+    resource = RESOURCES[deletion.resource]
+    found = _renamed(deleted_version(resource.entity, deletion), await _definition_names(db, who, resource))
+    return Returning(resource, _value(resource, found), found.version, deletion.version)
+
+
+def _value(resource: Resource, found: Version) -> Any:
+    """Return the value with which a deleted record comes back. Webhooks are switched off, as secrets are not kept."""
+    value = entity_of(resource.entity, found.document)
+    if isinstance(value, Webhook):
+        return attrs.evolve(value, headers={}, is_active=False, disabled_reason=_NEEDS_SECRETS)
+    return value
+
+
+def _renamed(found: Version, names: Mapping[UUID, str]) -> Version:
+    """Return a version with the names that its attributes have by now, where their definitions are still there."""
+    if not found.definitions:
+        return found
+    now = {name: names[id_] for name, id_ in found.definitions.items() if id_ in names}
+    attributes = {now.get(name, name): value for name, value in found.document["attributes"].items()}
+    return found._replace(document={**found.document, "attributes": attributes})
+
+
+async def _definition_names(db: Database, who: Caller, resource: Resource) -> Mapping[UUID, str]:
+    if not resource.has_catalog:
+        return {}
+    catalog = (await db.known(catalog_of(resource.name, who))).catalogs[resource.name]
+    return {definition.id: name for name, definition in catalog.definitions.items()}
+
+
+async def _decided(db: Database, decide: Decide) -> Changes:
+    """Return what a decision changes; nothing is committed."""
+    decision = Decision(decide)
+    while decision.needs:
+        decision.send(await db.known(decision.needs))
+    return decision.changes
+
+
+def _read_restoration(resource: Resource, data: object, context: ReadContext, latest: Event) -> _Wanted:
+    """Return what the body asks for. Raises InvalidError."""
+    values = read_payload(Restoration, data, context)
+    is_deleted, names = latest.kind == "deleted", values["fields"]
+    if names and is_deleted:
+        raise invalid("fields", "invalid", "A deleted record is restored whole.")
+    if values["with"] and not is_deleted:
+        raise invalid("with", "invalid", "Only what was deleted together with a deleted record comes back.")
+    if isinstance(data, Mapping) and "fields" in data and not names:
+        raise InvalidError({"fields": (EMPTY_LIST,)})
+    _refuse_unknown(resource, names)
+    return _Wanted(names or restorable_fields(resource), with_children=values["with"] is not None)
+
+
+def restorable_fields(resource: Resource) -> Sequence[str]:
+    """Return the fields that can be restored: what clients can set, without secrets, which no event holds."""
+    names = (name for name, field in resource.fields.items() if not field.output_only and field.redact is None)
+    return [name for name in names if (resource.name, name) not in _NEVER_RESTORED]
+
+
+def _refuse_unknown(resource: Resource, names: Sequence[str]) -> None:
+    known = restorable_fields(resource)
+    problems = {
+        str(index): (not_a_choice(name[:_MAX_QUOTED]),)
+        for index, name in enumerate(names)
+        if name not in known and not (name.startswith(ATTRIBUTE_PREFIX) and "attributes" in known)
+    }
+    if problems:
+        raise InvalidError({"fields": problems})
+
+
+def _entry_of_change(event: Event) -> Mapping[str, object]:
+    return {"resource": event.resource, "record": str(event.record), **entry_of(event)}
