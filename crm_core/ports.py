@@ -71,6 +71,18 @@ class Database(Protocol):
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record, also of deleted ones.
+
+        Args:
+            key: the record that was referred to.
+            resource: the name of a resource.
+            field: a field of that resource that refers to the owner of its records, or that ``Resource.copies`` names.
+        """
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+
     async def change(self, decide: Decide) -> Document | None:
         """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.
 

@@ -7,6 +7,7 @@ from typing import Final
 from crm_core.errors import (
     CrmError,
     CursorGoneError,
+    ErasedError,
     DeliveryFinishedError,
     IdempotencyKeyReusedError,
     InUseError,
@@ -32,6 +33,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     RestoreRefusedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
     CursorGoneError: HTTPStatus.GONE,
+    ErasedError: HTTPStatus.GONE,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -15,9 +15,10 @@ from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.engine.changes import Changes, Put, Remove
 from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
-from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
@@ -25,6 +26,7 @@ from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import AfterCommit
+from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.webhooks.entity import MODELS, Webhook
 
@@ -128,6 +130,20 @@ class MemoryDatabase:
     def _events_of(self, key: Key) -> Sequence[Event]:
         return [event for event in self.events if (event.resource, event.record) == key]
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record."""
+        events = (_as_read(event) for event in self.events if event.resource == resource)
+        found = [event.record for event in events if str(key.id) in _ends(event.changes.get(field))]
+        return list(dict.fromkeys(found))
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which a text occurs."""
+        sought = [json_documents.encode(text)[1:-1] for text in texts]
+        rows = (
+            (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
+        )
+        return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
         decision = Decision(decide)
@@ -209,11 +225,40 @@ class MemoryDatabase:
         rows = {write.key: self._row(write) for write in changes.writes}
         for key, row in rows.items():
             self._keep(key, row)
+        self._forget(changes)
         events = [write.event for write in changes.writes]
         self.events += events
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
         call_after_commit(self._after_commit, events)
+
+    def _forget(self, changes: Changes) -> None:
+        """Forget the values of erased records, and copies of them."""
+        if not changes.erasures:
+            return
+        erased = {event.record for event in changes.erasures}
+        latest = {
+            copy: max(event.version for event in self._events_of(copy.key) if copy.field in event.changes)
+            for copy in changes.copies
+        }
+
+        def rewritten(event: Event) -> Event:
+            if event.record in erased:
+                return attrs.evolve(event, changes=erased_changes(RESOURCES[event.resource], event.changes))
+            for copy, version in latest.items():
+                if copy.key.id == event.record:
+                    is_latest = event.version == version
+                    event = attrs.evolve(event, changes=without_copies(event.changes, copy.field, is_latest=is_latest))
+            return event
+
+        self.events = [rewritten(event) for event in self.events]
+        self.feed.rewrite(rewritten)
+        self.outbox.forget(erased)
+        concerned = erased | {copy.key.id for copy in changes.copies}
+        for place, (at, receipt) in self._receipts.items():
+            if receipt.record in concerned:
+                answer = Document(receipt.answer.version, ERASED_ANSWER)
+                self._receipts[place] = at, receipt._replace(answer=answer)
 
     def _row(self, write: Put | Remove) -> _Row | None:
         if isinstance(write, Remove):
@@ -238,6 +283,10 @@ class MemoryDatabase:
     def _webhook(self, id_: UUID) -> Webhook | None:
         row = self._rows["webhook"].get(id_)
         return row.value if row else None
+
+
+def _ends(change: Any) -> Sequence[str]:
+    return [str(change[end]) for end in ("from", "to") if end in change] if change else ()
 
 
 def _as_read(event: Event) -> Event:

@@ -11,10 +11,13 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
+from crm_core.testing.erasures import ErasureFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
 
 
-class DatabaseContract(RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, HistoryFacts):
+class DatabaseContract(
+    RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, HistoryFacts, ErasureFacts
+):
     """All tests of a Database."""

@@ -1,6 +1,7 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
-``records`` has the use cases of every resource, ``history`` shows their versions and ``restorations`` restores them;
+``records`` has the use cases of every resource, ``history`` shows their versions and ``restorations`` restores them,
+``erasures`` erases them;
 ``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
 ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
 it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
@@ -9,6 +10,7 @@ it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorke
 from crm_core.use_cases import (
     accounts,
     changes,
+    erasures,
     history,
     records,
     restorations,
@@ -31,6 +33,7 @@ __all__ = [
     "accounts",
     "caller",
     "changes",
+    "erasures",
     "history",
     "new_id",
     "new_secret",

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
+import attrs
+
 from crm_adapters import json_documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
 from crm_adapters.memory.accounts import utc_now
@@ -47,8 +49,11 @@ from crm_core import (
     matches,
     sort_key,
 )
+from crm_core.engine.erased_events import erased_changes, without_copies
+from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
+from crm_core.resources import RESOURCES
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.sqlite.feed import SCHEMA, SqliteFeed
 
@@ -146,6 +151,23 @@ class SqliteDatabase:
         """The events that followed from a change of a record."""
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """The ids of records of a resource that ever referred to a record."""
+        end = "json_extract(event, '$.changes.' || ? || '.' || ?) = ?"
+        statement = f"select distinct record from event where event ->> 'resource' = ? and ({end} or {end})"
+        params = (resource, field, "from", str(key.id), field, "to", str(key.id))
+        return [UUID(id_) for (id_,) in await self._run("deferred", self._rows, statement, *params)]
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """The keys of some records in which a text occurs."""
+        found: list[Key] = []
+        for text in texts:
+            statement = "select resource, id from record where instr(document, ?) order by resource, id limit ?"
+            sought = json_documents.encode(text)[1:-1].decode()
+            rows = await self._run("deferred", self._rows, statement, sought, limit)
+            found += [Key(resource, UUID(id_)) for resource, id_ in rows]
+        return list(dict.fromkeys(found))[:limit]
 
     async def _events_of(self, key: Key, before: int) -> list[Event]:
         where = "record = ? and event ->> 'resource' = ? and version < ?"
@@ -275,6 +297,7 @@ class SqliteDatabase:
         if receipt and self._receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
+        self._forget(changes)
         for write in changes.writes:
             self._write(write, txn)
         document = self._document(changes.answer) if changes.answer else None
@@ -302,6 +325,27 @@ class SqliteDatabase:
             advance = "on conflict (entity) do update set version = version + 1"
             self._rows(f"insert into catalog values (?, 2) {advance}", entity)
 
+    def _forget(self, changes: Changes) -> None:
+        """Forget the values of erased records, and copies of them."""
+        for event in changes.erasures:
+            for found in self._events("record = ?", str(event.record)):
+                self._rewrite(attrs.evolve(found, changes=erased_changes(RESOURCES[found.resource], found.changes)))
+        for copy in changes.copies:
+            events = self._events("record = ?", str(copy.key.id))
+            latest = max(event.version for event in events if copy.field in event.changes)
+            for found in events:
+                is_latest = found.version == latest
+                kept = without_copies(found.changes, copy.field, is_latest=is_latest)
+                self._rewrite(attrs.evolve(found, changes=kept))
+        for record in (*(event.record for event in changes.erasures), *(copy.key.id for copy in changes.copies)):
+            self._rows("update receipt set body = ? where record = ?", ERASED_ANSWER.decode(), str(record))
+
+    def _rewrite(self, event: Event) -> None:
+        where = (str(event.record), event.version)
+        [(txn,)] = self._rows("select txn from event where record = ? and version = ?", *where)
+        texts = json_documents.encode(event).decode(), json_documents.feed_body(event, str(txn)).decode()
+        self._rows("update event set event = ?, body = ? where record = ? and version = ?", *texts, *where)
+
     def _watched(self, key: Key) -> set[str]:
         """The entity to whose catalog an attribute or webhook belongs just now; other records belong to none."""
         record = self._record(key) if key.resource in {"attribute", "webhook"} else None
@@ -318,6 +362,7 @@ class SqliteDatabase:
                 if isinstance(write, Put) and isinstance(write.value, Webhook):
                     self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
+        self.outbox.forget({event.record for event in changes.erasures})
         self.outbox.append(changes.deliveries)
         self.feed.wake()
 

@@ -48,7 +48,12 @@ class Group(NamedTuple):
     deliveries: Sequence[Delivery]
 
 
-_STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
+_STATEMENTS = {
+    "created": "insert_records",
+    "updated": "update_records",
+    "deleted": "delete_records",
+    "erased": "delete_records",
+}
 
 
 def groups_of(changes: Changes) -> list[Group]:
@@ -56,12 +61,18 @@ def groups_of(changes: Changes) -> list[Group]:
     deliveries: defaultdict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in changes.deliveries:
         deliveries[delivery.record].append(delivery)
-    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, write.event.kind))
+    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, _statement(write)))
     return [
-        Group(table, _STATEMENTS[kind], batch, [d for write in batch for d in deliveries[write.change.event.record]])
-        for (table, kind), writes in kinds
+        Group(table, statement, batch, [d for write in batch for d in deliveries[write.change.event.record]])
+        for (table, statement), writes in kinds
         for batch in _batches(list(map(Write, writes)))
     ]
+
+
+def _statement(write: Put | Remove) -> str:
+    if isinstance(write, Remove) and not write.is_stored:
+        return "append_erasures"
+    return _STATEMENTS[write.event.kind]
 
 
 def answer_of(decision: Decision, groups: Iterable[Group]) -> Document | None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
+from uuid import UUID
 
 from attrs import evolve
 from psycopg.pq import TransactionStatus
@@ -24,6 +25,7 @@ from crm_adapters.postgres.records.commits import (
     groups_of,
     unchanged_records,
 )
+from crm_adapters.postgres.records.erasures import forget_erased, read_mentions, read_once_referring
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
@@ -149,6 +151,14 @@ class PostgresDatabase:
         async for piece in _deletions_since(self._pool.reading, since):
             yield piece
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record."""
+        return await self._pool.reading(lambda connection: read_once_referring(connection, key, resource, field))
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which a text occurs."""
+        return await self._pool.reading(lambda connection: read_mentions(connection, texts, limit))
+
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
@@ -159,7 +169,8 @@ class PostgresDatabase:
     async def _change(self, decide: Decide, decision: Decision, last: float, *, use_ahead: bool) -> Document | None:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
             await complete(self._reader, decision, refresh=round_ > 0, use_ahead=use_ahead and round_ == 0)
-            if decision.needs:  # for children, which are read under locks only
+            # Children are read under locks only, and an erasure may take long, as it rewrites all events of a record.
+            if decision.needs or decision.changes.erasures:
                 break
             groups = groups_of(decision.changes)
             if await self._commit(decision, groups):
@@ -279,6 +290,14 @@ class ConnectedDatabase:
         async for piece in _deletions_since(self._reading, since):
             yield piece
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record."""
+        return await self._reading(lambda connection: read_once_referring(connection, key, resource, field))
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which a text occurs."""
+        return await self._reading(lambda connection: read_mentions(connection, texts, limit))
+
     async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
         with translated():
@@ -311,6 +330,7 @@ async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[C
     groups = groups_of(decision.changes)
     for group in groups:
         await commit_whole_group(connection, group, (), decision.known.catalogs)
+    await forget_erased(connection, decision.changes)
     answer = answer_of(decision, groups)
     await _keep_receipt(connection, decision.changes, answer)
     return decision.changes, answer

@@ -53,6 +53,53 @@ where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 
     and (cause ->> 'version')::integer = %(version)s
 order by seq
 
+-- name: once_referring
+-- The records of a resource that ever referred to a record. Both names are literals, so that the planner can use the
+-- partial indexes `event_service` and so on.
+select distinct record from event where resource = {resource} and changes -> {field} ->> 'to' = %(id)s
+
+-- name: mentions
+-- Records in whose documents a text occurs, found by reading all of them.
+select id from {table}
+where exists (select from unnest(%(texts)s::text[]) as text where position(text in document::text) > 0)
+order by id limit %(limit)s
+
+-- name: erase_events
+-- Take the values out of the events of erased records before their erasure (erased_events.erased_changes).
+update event set changes = (
+    select ('{' || coalesce(string_agg(
+        to_json(key)::text || ':' || case when key = any(%(kept)s::text[]) then value::text else '{}' end,
+        ',' order by place), '') || '}')::json
+    from json_each(changes) with ordinality as members (key, value, place))
+from unnest(%(ids)s::uuid[], %(versions)s::integer[]) as erased (id, last)
+where record = erased.id and version < erased.last and resource = %(resource)s
+
+-- name: erase_copies
+-- Take the values of a field out of a record's events, but its latest value (erased_events.without_copies).
+update event set changes = (
+    select ('{' || string_agg(
+        to_json(key)::text || ':' || case when key <> %(field)s then value::text else '{' || concat_ws(',',
+            case when value -> 'from' is not null then '"from":null' end,
+            case when value -> 'to' is not null then
+                '"to":' || case when event.version = latest.version then (value -> 'to')::text else 'null' end end)
+            || '}' end,
+        ',' order by place) || '}')::json
+    from json_each(changes) with ordinality as members (key, value, place))
+from (
+    select max(version) as version from event
+    where record = %(id)s and resource = %(resource)s and changes -> %(field)s is not null
+) as latest
+where record = %(id)s and resource = %(resource)s and changes -> %(field)s is not null
+
+-- name: erase_deliveries
+-- Delete the deliveries of erased records before their erasure, and of webhooks.
+delete from delivery using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as erased (id, last)
+where record = erased.id and version < erased.last or webhook = erased.id
+
+-- name: erase_receipts
+-- Take the answers out of the receipts of records.
+update receipt set body = %(answer)s::json where record = any(%(ids)s::uuid[])
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any((select %(ids)b::uuid[])::uuid[])
@@ -137,6 +184,13 @@ with put as (
     using unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as new (id, version)
     where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
+), appended as ({append_events}), deliveries as ({append_deliveries})
+select id from put
+
+-- name: append_erasures
+-- Append the events of erasures of records that were deleted before, and their deliveries; returns all ids.
+with put as (
+    select id from unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as new (id, version) where {guards}
 ), appended as ({append_events}), deliveries as ({append_deliveries})
 select id from put
 
