@@ -18,6 +18,7 @@ from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.changes import change_endpoints
+from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.history import history_endpoints
@@ -104,7 +105,9 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
     else:
         deletes_images = row.has_images and not images.keeps_deleted
         after_delete = partial(delete_images, images.files, row) if deletes_images else None
-        yield from _record_and_history_endpoints(RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete))
+        files = images.files if row.has_images else None
+        routes = RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete, files=files)
+        yield from _record_and_history_endpoints(routes)
     if row.has_tasks_and_notes:
         yield from task_and_note_endpoints(row, db)
     if row.has_images:
@@ -114,6 +117,7 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
 def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from record_endpoints(routes)
     yield from history_endpoints(routes)
+    yield from erasure_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

@@ -7,8 +7,8 @@ from typing import Final
 from crm_core.errors import (
     CrmError,
     CursorGoneError,
-    ErasedError,
     DeliveryFinishedError,
+    ErasedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,

@@ -13,7 +13,7 @@ PUBLIC: Mapping[str, str] = {
         PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Account Accounts Actor Attempt
         ACTIVE_USER Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
         Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
-        DuplicateRequestError Enrollment
+        DuplicateRequestError ErasedError Enrollment
         EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
         IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
         LoggedDelivery Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken Page
@@ -49,8 +49,10 @@ PUBLIC: Mapping[str, str] = {
     "crm_http.client": """
         UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
         ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
-        Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange FilterValue FollowUp HistoryEntry
-        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me NoResponseError
+        Enrollment EnrollmentDetail EntityWithAttributes Erased ErasedError ErasedRecord ErasureReport EventKind
+        FieldChange FilterValue FollowUp HistoryEntry
+        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me MentioningRecord
+        NoResponseError
         NotAuthenticatedError NotFoundError Note NoteInput OwnToken PermissionDeniedError Pipeline Problem Problems
         RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError
         RestorationEntry RestoreRefusedError Retry Service SignatureError Stage StageInput Task TaskChange TaskInput

@@ -52,7 +52,7 @@ _NEEDS_SECRETS: Final = "It was restored without its secrets: set the URL and th
 
 @attrs.frozen
 class DryRun:
-    """The query parameters of a restoration.
+    """The query parameters of a restoration or an erasure.
 
     Attributes:
         dry_run: only answer what would change; nothing is changed.

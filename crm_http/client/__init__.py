@@ -17,6 +17,7 @@ from crm_core.errors import (
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
+    ErasedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -49,6 +50,7 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.model.entities import Client as ClientRecord
+from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
@@ -78,6 +80,7 @@ from crm_http.client.token_operations import TokenOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
+    Erased,
     FieldChange,
     ItemChanges,
     SignatureError,
@@ -111,6 +114,10 @@ __all__ = [
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",
+    "Erased",
+    "ErasedError",
+    "ErasedRecord",
+    "ErasureReport",
     "EventKind",
     "FieldChange",
     "FilterValue",
@@ -125,6 +132,7 @@ __all__ = [
     "ListPage",
     "Listing",
     "Me",
+    "MentioningRecord",
     "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",

@@ -8,7 +8,7 @@ from typing import Final, Union
 import attrs
 from litestar.response.base import ASGIResponse
 
-from crm_core.errors import NotFoundError, RestoreRefusedError
+from crm_core.errors import ErasedError, NotFoundError, RestoreRefusedError
 from crm_core.input.drafts import read_payload
 from crm_core.input.readers import ReadContext
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -108,6 +108,7 @@ def history_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         description="Secrets are hidden. The version in which the record was deleted is not found.",
         path_parameters=_VERSION,
         replies={200: Reply(f"The {one} as it was.", entity, headers=("ETag",))},
+        errors=frozenset({STATUSES[ErasedError]}),
     )
     yield declare(
         *("POST", f"{place}/{{version}}/restore", routes.restore),
@@ -121,7 +122,7 @@ def history_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         body={JSON: Input(restorations.Restoration, "Restoration")},
         working_example={},
         replies={200: Reply(f"The {one} as it is now; or what would change.", _answer_of(entity), headers=("ETag",))},
-        errors=frozenset({STATUSES[RestoreRefusedError]}),
+        errors=frozenset({STATUSES[RestoreRefusedError], STATUSES[ErasedError]}),
     )
 
 
