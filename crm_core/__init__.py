@@ -4,12 +4,13 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
-from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    BulkRefusedError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -131,6 +132,7 @@ __all__ = [
     "AfterCommit",
     "Attempt",
     "Attribute",
+    "BulkRefusedError",
     "Caller",
     "Catalog",
     "Changes",
@@ -198,6 +200,7 @@ __all__ = [
     "ReceiptKey",
     "Record",
     "Remove",
+    "Reply",
     "RequestInProgressError",
     "Resource",
     "RestoreRefusedError",

@@ -3,7 +3,9 @@
 CrmError
 ├── InvalidError                  values are invalid; has the problems of every field
 │   ├── WrongCredentialsError     a login with a wrong name or password
-│   └── UsernameTakenError        another user has that name
+│   ├── UsernameTakenError        another user has that name
+│   ├── BulkRefusedError          operations of a bulk request are refused; has the error of each
+│   └── UnreadableTableError      a file of a table cannot be read; has the row and the column
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
@@ -82,6 +84,51 @@ class UsernameTakenError(InvalidError):
 
     def __init__(self) -> None:
         super().__init__({"username": (Problem("unique", "A user with that username already exists."),)})
+
+
+class BulkRefusedError(InvalidError):
+    """Operations of a bulk request are refused, and so none of them has an effect.
+
+    Attributes:
+        errors: why each of these operations is refused, by index.
+    """
+
+    def __init__(self, errors: "Mapping[int, CrmError]") -> None:
+        super().__init__({str(index): _problems_of(error) for index, error in errors.items()})
+        self.errors = errors
+
+
+def _problems_of(error: CrmError) -> Problems:
+    return error.problems if isinstance(error, InvalidError) else {"detail": (Problem("refused", str(error)),)}
+
+
+class UnreadableTableError(InvalidError):
+    """A file of a table cannot be read, or not further.
+
+    Attributes:
+        row: the number of the row in the spreadsheet; 0 for the file as a whole.
+        column: the index of the column from 0; None for the whole row.
+    """
+
+    def __init__(self, reason: str, *, row: int = 0, column: int | None = None) -> None:
+        place = f"Row {row}" if row else ""
+        letters = "" if column is None else f", column {column_letters(column)}"
+        super().__init__({"file": (Problem("unreadable", f"{place}{letters}: {reason}" if place else reason),)})
+        self.row = row
+        self.column = column
+
+
+def column_letters(index: int) -> str:
+    """Return the name of a column in spreadsheets, by its index from 0.
+
+    >>> column_letters(0), column_letters(25), column_letters(26), column_letters(16383)
+    ('A', 'Z', 'AA', 'XFD')
+    """
+    letters = ""
+    while index >= 0:
+        letters = chr(ord("A") + index % 26) + letters
+        index = index // 26 - 1
+    return letters
 
 
 class TooLargeError(CrmError):

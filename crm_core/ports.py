@@ -5,6 +5,7 @@ adapter must show.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -20,6 +21,8 @@ from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
+from crm_core.tables.columns import Column
+from crm_core.tables.rows import Header, Row, TableOptions
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import DeliveryDetail, LoggedDelivery, LogQuery
@@ -42,8 +45,11 @@ class Database(Protocol):
     async def page(self, query: Query, *, reader: int | None = None) -> Page:
         """Return one page of a list: at most ``query.limit`` records, which must be given."""
 
-    def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
-        """Yield a whole list as documents joined by commas, in pieces of bounded size."""
+    def stream(self, query: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
+        """Yield a whole list as documents joined by a separator, in pieces of bounded size.
+
+        A document is compact JSON, so none has a line feed in it. All pieces but the first begin with the separator.
+        """
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
@@ -377,6 +383,42 @@ class FileStore(Protocol):
         """Yield the files in the folder ``prefix``, which ends with a slash, or all files; in no order.
 
         Remains of interrupted writes are included, under keys that are longer than those of files.
+        """
+
+
+class OpenTable(Protocol):
+    """A foreign table that is being read, in the order of its rows, once."""
+
+    @property
+    def header(self) -> Header:
+        """Return what the file says before its rows."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return sentences about the whole file, such as that hidden rows were read; complete after the last row."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Row]]:
+        """Yield the rows some hundred at a time, without blank ones. Raises UnreadableTableError."""
+
+
+class TableReader(Protocol):
+    """Reads files of tables that others made. They may be damaged, or made to do harm."""
+
+    def open(self, path: str, options: TableOptions) -> AbstractAsyncContextManager[OpenTable]:
+        """Open a table. Raises UnreadableTableError for what cannot be read, also while its rows are read."""
+
+
+class WorkbookWriter(Protocol):
+    """Writes workbooks, in XLSX."""
+
+    def write(self, columns: Sequence[Column], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield a workbook; the first piece comes when all records are in it.
+
+        Raises InvalidError for what a workbook cannot hold, and the errors of ``pieces``, before the first piece.
+
+        Args:
+            columns: its columns.
+            pieces: the records as JSON documents, joined by line feeds (``crm_core.use_cases.exports.Export``).
         """
 
 

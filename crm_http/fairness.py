@@ -222,10 +222,10 @@ class Share(NamedTuple):
         assert isinstance(share, cls)  # noqa: S101
         return share
 
-    async def in_turn(self, made: Coroutine[Any, Any, T]) -> T:
-        """Return what is awaited, in a turn. Raises UnavailableError if it waits too long."""
+    async def in_turn(self, made: Coroutine[Any, Any, T], seconds: float = MAX_TURN_WAIT) -> T:
+        """Return what is awaited, in a turn. Raises UnavailableError if none came within so many seconds."""
         try:
-            async with self.turns.turn(self.guest, MAX_TURN_WAIT):
+            async with self.turns.turn(self.guest, seconds):
                 return await made
         finally:
             made.close()  # no turn came

@@ -49,7 +49,7 @@ _ITEMS: Final = (
 _IMPORTS: Final[Mapping[str, str]] = {
     "dt": "import datetime as dt",
     **dict.fromkeys(("Mapping", "Sequence"), "from collections.abc import {}"),
-    **dict.fromkeys(("Literal", "Required", "TypedDict", "Unpack"), "from typing import {}"),
+    **dict.fromkeys(("BinaryIO", "Literal", "Required", "TypedDict", "Unpack"), "from typing import {}"),
     "UUID": "from uuid import UUID",
     **{each.__name__: f"from {each.__module__} import {{}}" for each in _ITEMS},
     **{row.entity.__name__: f"from {row.entity.__module__} import {{}}" for row in RESOURCES.values()},
@@ -60,7 +60,13 @@ _IMPORTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
     **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
     **dict.fromkeys(
-        ("PAGE_SIZE", "RecordOperations", "RecordOperationsWithImages", "RecordOperationsWithTasks"),
+        (
+            "PAGE_SIZE",
+            "RecordOperations",
+            "RecordOperationsWithBulk",
+            "RecordOperationsWithImages",
+            "RecordOperationsWithTasks",
+        ),
         "from crm_http.client.records import {}",
     ),
 }
@@ -133,7 +139,7 @@ def _operations(resource: Resource) -> str:
     one, many = resource.label
     entity = "WebhookWithSecret" if resource.entity is webhooks.Webhook else name
     own = "WebhookRecordOperations" if resource.entity is webhooks.Webhook else f"{name}Operations"
-    base = "RecordOperations"
+    base = "RecordOperations" if resource.entity is webhooks.Webhook else "RecordOperationsWithBulk"
     if resource.has_tasks_and_notes:
         base = "RecordOperationsWithImages" if resource.has_images else "RecordOperationsWithTasks"
     change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
@@ -153,6 +159,28 @@ class {own}({base}[D_co, {entity}]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[{name}Filters],
+    ) -> Operation[None]:
+        """Write the {many} that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(

@@ -53,6 +53,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/bulk.md": {"Create a client with students 1": FOLLOWED, "From Python 1": FOLLOWED},
     "docs/how-to/deploy.md": {
         "nginx 1": "tests/http/test_proxies.py",
         "Caddy 1": "tests/http/test_proxies.py",
@@ -62,6 +63,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     "docs/how-to/embed.md": {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
+        "Several changes together 1": FOLLOWED,
     },
     "docs/how-to/follow-changes.md": {
         "Keep a copy 1": "tests/http/test_client_changes.py",
@@ -84,6 +86,12 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Several hosts 2": FOLLOWED,
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
+    },
+    "docs/how-to/spreadsheets.md": {
+        "Over HTTP 1": FOLLOWED,
+        "By command 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
     },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},

@@ -105,6 +105,7 @@ def test_without_an_extra_attrs_alone_is_required(installed: pathlib.Path) -> No
         "s3",
         "testing",
         "webhooks",
+        "xlsx",
     }
 
 

@@ -9,57 +9,61 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ATTRIBUTES CLIENTS COHORTS ENROLLMENTS ENROLLMENT_DETAILS FOLLOW_UPS GROUPS LEADS PERMISSIONS
-        PIPELINES RECEIPTS_KEPT RESOURCES SERVICES TRANSFER_REQUESTS WEBHOOKS Account Accounts Actor Attempt
-        ACTIVE_USER Attribute Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor Database Decide
-        Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
-        DuplicateRequestError ErasedError Enrollment
-        EnrollmentDetail Event EventKind Failures FileStore Filter FollowUp Health Idempotency
-        IdempotencyKeyReusedError ImageHeader InUseError InvalidError IssuedToken Key Known Lead LogQuery
-        LoggedDelivery Needs NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken Page
-        Passwords
-        PermissionDeniedError Pipeline Problem Problems Put Query ReadHeader Receipt ReceiptKey Record Remove
-        RequestInProgressError Resource RestoreRefusedError Result Retries Search Service Stage Steps StoredFile Task
-        TeachingAssistant ThrottledError TooLargeError TransferRequest UnavailableError UnknownUserError User
-        UserChange UsernameTakenError Users VersionConflictError Webhook WebhookRequest WebhookSender
-        WrongCredentialsError cursor_of flatten fold make_attempt matches searched_text
-        sort_key sorting_key
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute BulkRefusedError
+        CLIENTS COHORTS Caller Catalog
+        Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database Decide Decision Delivery
+        DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError ENROLLMENTS
+        ErasedError
+        ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS Failures Feed FeedEvent FeedPage
+        FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
+        InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
+        NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
+        Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
+        Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
+        SERVICES
+        Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
+        WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
+        searched_text sort_key sorting_key
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Images Upload accounts caller history new_id new_secret records restorations sweeping tokens
+        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history new_id new_secret
+        records
+        restorations sweeping tokens unit_of_work
         uploads users webhooks
     """,
     "crm_core.testing": """
-        DISABLED_USER USERS AccountsContract DatabaseContract FileStoreContract OpenPair Opened OutboxContract Scene
-        PayloadContext WebhookSenderContract assert_agreement attribute_values entities fact list_parameters patches
-        payloads
+        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract OpenPair Opened
+        OpenedFeed OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement attribute_values
+        entities fact list_parameters patches payloads
     """,
-    "crm_adapters.json_documents": "body_of decode decode_list encode",
+    "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
-    "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFileStore MemoryOutbox RecordingSender",
+    "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryOutbox RecordingSender",
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresOutbox UnfitDatabaseError migrate
+        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresOutbox UnfitDatabaseError
+        migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        UnexpectedResponseError AsyncClient AsyncDriver AsyncListing Attribute Client ClientRecord Cohort Condition
-        ConditionInput CrmError DeliveryFinishedError DeliveryReport DeliveryState Driver DryRunResult
-        Enrollment EnrollmentDetail EntityWithAttributes Erased ErasedError ErasedRecord ErasureReport EventKind
-        FieldChange FilterValue FollowUp HistoryEntry
-        IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead ListPage Listing Me MentioningRecord
-        NoResponseError
-        NotAuthenticatedError NotFoundError Note NoteInput OwnToken PermissionDeniedError Pipeline Problem Problems
-        RecordOperations RecordOperationsWithImages RecordOperationsWithTasks RequestInProgressError
-        RestorationEntry RestoreRefusedError Retry Service SignatureError Stage StageInput Task TaskChange TaskInput
-        TeachingAssistant
-        TeachingAssistantInput ThrottledError TokenOperations TransferRequest UnavailableError UnreadableEventError
-        UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations
-        WebhookReceiver WebhookWithSecret version_of
+        BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
+        AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
+        ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
+        DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
+        Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
+        ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
+        PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages
+        RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
+        SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
+        ThrottledError TokenOperations TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
+        UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
+        WebhookWithSecret version_of
     """,
     "crm_http.client.resources": """
         AttributeCreate AttributeFilters AttributeMerge AttributeOperations AttributeUpdate ClientCreate

@@ -13,7 +13,7 @@ from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.matching import cursor_of, matches, sort_key
@@ -94,12 +94,18 @@ class MemoryDatabase:
         more = len(rows) > query.limit
         return Page(body, cursor_of(query, rows[query.limit - 1].value) if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # there are no replicas
+    async def stream(
+        self,
+        query: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # there are no replicas
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """Return a whole list, as it was when its first piece was read."""
         rows = self._select(query)
         for start in range(0, len(rows), _RECORDS_PER_PIECE):
-            comma = b"," if start else b""
-            yield comma + b",".join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
+            begin = separator.encode() if start else b""
+            yield begin + separator.encode().join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""
@@ -154,7 +160,7 @@ class MemoryDatabase:
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
         self._commit(changes)
-        document = self._document(changes.answer) if changes.answer else None
+        document = self._answer(changes.answer)
         if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
             kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)
             self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
@@ -173,6 +179,11 @@ class MemoryDatabase:
             counts={search: len(self._search(search)) for search in needs.counts},
             catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
         )
+
+    def _answer(self, answer: Key | Reply | None) -> Document | None:
+        if isinstance(answer, Reply):
+            return answer.document
+        return self._document(answer) if answer else None
 
     def _document(self, key: Key) -> Document | None:
         row = self._rows[key.resource].get(key.id)
@@ -222,28 +233,31 @@ class MemoryDatabase:
 
     def _commit(self, changes: Changes) -> None:
         # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
-        rows = {write.key: self._row(write) for write in changes.writes}
+        rows: dict[Key, _Row | None] = {}
+        for write in changes.writes:
+            stored = self._rows[write.key.resource].get(write.key.id)
+            rows[write.key] = _row(write, rows.get(write.key, stored))
         for key, row in rows.items():
             self._keep(key, row)
-        self._forget(changes)
         events = [write.event for write in changes.writes]
         self.events += events
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
+        self._forget(changes)
         call_after_commit(self._after_commit, events)
 
     def _forget(self, changes: Changes) -> None:
         """Forget the values of erased records, and copies of them."""
         if not changes.erasures:
             return
-        erased = {event.record for event in changes.erasures}
+        erased = {event.record: event.version for event in changes.erasures}
         latest = {
             copy: max(event.version for event in self._events_of(copy.key) if copy.field in event.changes)
             for copy in changes.copies
         }
 
         def rewritten(event: Event) -> Event:
-            if event.record in erased:
+            if event.version < erased.get(event.record, 0):
                 return attrs.evolve(event, changes=erased_changes(RESOURCES[event.resource], event.changes))
             for copy, version in latest.items():
                 if copy.key.id == event.record:
@@ -254,20 +268,12 @@ class MemoryDatabase:
         self.events = [rewritten(event) for event in self.events]
         self.feed.rewrite(rewritten)
         self.outbox.forget(erased)
-        concerned = erased | {copy.key.id for copy in changes.copies}
+        concerned = erased.keys() | {copy.key.id for copy in changes.copies}
         for place, (at, receipt) in self._receipts.items():
-            if receipt.record in concerned:
+            is_part = not receipt.answer.version and any(str(id_).encode() in receipt.answer.body for id_ in concerned)
+            if receipt.record in concerned or is_part:
                 answer = Document(receipt.answer.version, ERASED_ANSWER)
                 self._receipts[place] = at, receipt._replace(answer=answer)
-
-    def _row(self, write: Put | Remove) -> _Row | None:
-        if isinstance(write, Remove):
-            return None
-        before = self._rows[write.key.resource].get(write.key.id)
-        body = json_documents.encode(write.value)
-        value = json_documents.decode(write.key.resource, body)
-        hidden = {**before.hidden, **write.hidden} if before else write.hidden
-        return _Row(write.event.version, body, value, hidden)
 
     def _keep(self, key: Key, row: _Row | None) -> None:
         rows = self._rows[key.resource]
@@ -287,6 +293,15 @@ class MemoryDatabase:
 
 def _ends(change: Any) -> Sequence[str]:
     return [str(change[end]) for end in ("from", "to") if end in change] if change else ()
+
+
+def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
+    if isinstance(write, Remove):
+        return None
+    body = json_documents.encode(write.value)
+    value = json_documents.decode(write.key.resource, body)
+    hidden = {**before.hidden, **write.hidden} if before else write.hidden
+    return _Row(write.event.version, body, value, hidden)
 
 
 def _as_read(event: Event) -> Event:

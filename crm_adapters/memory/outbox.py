@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -96,9 +96,11 @@ class MemoryOutbox:
             )
             self._wake()
 
-    def forget(self, records: Collection[UUID]) -> None:
-        """Delete the deliveries of erased records."""
-        self._rows = {id_: row for id_, row in self._rows.items() if row.delivery.record not in records}
+    def forget(self, erased: Mapping[UUID, int]) -> None:
+        """Delete the deliveries of erased records before the versions of their erasures."""
+        self._rows = {
+            id_: row for id_, row in self._rows.items() if row.delivery.version >= erased.get(row.delivery.record, 0)
+        }
 
     def add_webhook(self, webhook: UUID) -> None:
         """Make a secret for a new webhook."""

@@ -139,7 +139,7 @@ class PostgresFeed:
         self._ticked_at = loop.time()
         async with self._pool.connect() as connection:
             tick = await advance(connection)
-        if self._newest is None or tick.id > self._newest.id:
+        if tick != self._newest:  # a later one, or one of a database that was taken back
             self._newest = tick
             self._has_tick.set()
             self._has_tick = asyncio.Event()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.engine.receipts import ReceiptKey
+from crm_core.engine.receipts import Document, ReceiptKey
 from crm_core.model.events import Event
 from crm_core.model.records import Key
 from crm_core.webhooks.deliveries import Delivery
@@ -60,21 +60,38 @@ class Copy(NamedTuple):
     field: str
 
 
+class Reply(NamedTuple):
+    """An answer that is no record: JSON, and an id for its receipt."""
+
+    id: UUID
+    body: bytes
+
+    @property
+    def document(self) -> Document:
+        """Return it as a document. It has no versions."""
+        return Document(0, self.body)
+
+
 @attrs.frozen(kw_only=True)
 class Changes:
-    """The result of a decision: what to commit, in this order, all or nothing. Each record appears once.
+    """The result of a decision: what to commit, in this order, all or nothing.
 
     Attributes:
-        writes: a put comes before the remove of a record that it referred to, and children before their parent.
+        writes: a put comes before the remove of a record that it referred to, and children before their parent. A
+            record appears once in each step.
+        steps: the places in ``writes`` where a new step begins. What a step writes can depend on all earlier steps, so
+            a store that writes many records by one statement ends it there.
         deliveries: the requests to webhooks that follow from the writes.
-        answer: the key of the record that the caller gets, as it is after the commit; None after a delete.
+        answer: the key of the record that the caller gets, as it is after the commit, or the answer itself; None after
+            a delete.
         receipt: the user and the idempotency key of the request; it is kept with the answer in the same commit.
         copies: copies of erased values. Their records' events and receipts lose them in the same commit.
     """
 
     writes: tuple[Put | Remove, ...] = ()
+    steps: tuple[int, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
-    answer: Key | None = None
+    answer: Key | Reply | None = None
     receipt: ReceiptKey | None = None
     copies: tuple[Copy, ...] = ()
 

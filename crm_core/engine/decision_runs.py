@@ -1,6 +1,6 @@
 """Decision: one run of a decision, which a store keeps while it reads what the decision needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TypeAlias
 
 from crm_core.engine.changes import Changes
@@ -8,6 +8,11 @@ from crm_core.rules.needs import Known, Needs, Steps
 
 #: Starts a decision. It is pure: a store may start it several times before it commits the changes of one run.
 Decide: TypeAlias = Callable[[], Steps[Changes]]
+
+
+def size_of(decide: object) -> int:
+    """Return how many decisions are made as one (``together.Together``), so that stores can run many in a thread."""
+    return len(decide) if isinstance(decide, Sized) else 1
 
 
 class Decision:

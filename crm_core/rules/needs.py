@@ -12,8 +12,9 @@ A rule is a generator function that reads from top to bottom. Where it needs dat
 A rule yields all that it needs, whatever is known already; the store decides how to find the answers.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property, wraps
+from itertools import chain
 from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import attrs
@@ -90,6 +91,19 @@ class Needs:
             ahead={**self.ahead, **other.ahead},
         )
 
+    @classmethod
+    def union(cls, several: "Iterable[Needs]") -> "Needs":
+        """Return all of several needs as one. It takes time in proportion to their number, as ``|`` would not."""
+        each = list(several)
+        return cls(
+            records=frozenset(chain.from_iterable(needs.records for needs in each)),
+            references=frozenset(chain.from_iterable(needs.references for needs in each)),
+            children=frozenset(chain.from_iterable(needs.children for needs in each)),
+            counts=frozenset(chain.from_iterable(needs.counts for needs in each)),
+            catalogs=dict(chain.from_iterable(needs.catalogs.items() for needs in each)),
+            ahead=dict(chain.from_iterable(needs.ahead.items() for needs in each)),
+        )
+
     def __bool__(self) -> bool:
         return bool(self.records or self.references or self.children or self.counts or self.catalogs)
 
@@ -116,11 +130,12 @@ class Known:
 
     def lacks(self, needs: Needs) -> Needs:
         """Return the part of ``needs`` that is not known yet."""
+        # Not by ``-``, which would go through all that is known for each of the many decisions of a bulk.
         return Needs(
-            records=needs.records - self.records.keys(),
-            references=needs.references - self.references.keys() - self.records.keys(),
-            children=needs.children - self.children.keys(),
-            counts=needs.counts - self.counts.keys(),
+            records=frozenset(key for key in needs.records if key not in self.records),
+            references=frozenset(k for k in needs.references if k not in self.references and k not in self.records),
+            children=frozenset(search for search in needs.children if search not in self.children),
+            counts=frozenset(search for search in needs.counts if search not in self.counts),
             catalogs={name: version for name, version in needs.catalogs.items() if name not in self.catalogs},
             ahead=needs.ahead,
         )

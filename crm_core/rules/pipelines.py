@@ -1,12 +1,14 @@
 """Pipelines: their stages, and the stage of a lead (decisions 14 and 15)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import attrs
 
 from crm_core.errors import NOT_UNIQUE, InvalidError, Problems, not_a_choice
 from crm_core.model.entities import Lead, Pipeline, Stage
+from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
 from crm_core.rules.needs import Needs, Proposal, Search, Steps, without_needs
 
@@ -64,6 +66,19 @@ def cascade_stage_names(before: Pipeline | None, after: Pipeline | None) -> Step
 def _leads_in(pipeline: Pipeline, stage: Stage) -> Search:
     # Of a lead that was written past the rules no id is known: it is in the stage of that name.
     return Search("lead", (("pipeline", pipeline.id), ("stage", stage.name), ("stage_id", (stage.id, None))))
+
+
+def name_of_stage_now(name: str, events: Iterable[Event]) -> str:
+    """Return the name that a stage has after events of its pipeline, in their order, with plain values."""
+    for event in events:
+        change: Any = event.changes.get("stages", {})
+        if "changed" in change:
+            pairs = {each["from"]["name"]: each["to"]["name"] for each in change["changed"]}
+        else:
+            ids = {stage["id"]: stage["name"] for stage in change.get("to", ())}
+            pairs = {stage["name"]: ids.get(stage["id"], stage["name"]) for stage in change.get("from", ())}
+        name = pairs.get(name, name)
+    return name
 
 
 def validate_lead(proposal: Proposal) -> Steps[Mapping[str, object]]:

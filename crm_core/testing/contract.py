@@ -8,6 +8,7 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
             yield MemoryDatabase(...)
 """
 
+from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
@@ -15,9 +16,18 @@ from crm_core.testing.erasures import ErasureFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 
 class DatabaseContract(
-    RecordFacts, DecisionFacts, ContentionFacts, CatalogFacts, ListFacts, HistoryFacts, ErasureFacts
+    RecordFacts,
+    DecisionFacts,
+    ContentionFacts,
+    CatalogFacts,
+    ListFacts,
+    HistoryFacts,
+    BulkFacts,
+    UnitOfWorkFacts,
+    ErasureFacts,
 ):
     """All tests of a Database."""

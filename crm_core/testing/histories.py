@@ -5,11 +5,12 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from crm_core.errors import VersionConflictError
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES, SERVICES
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import restorations
+from crm_core.use_cases import records, restorations
 from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.restorations import Target
 
@@ -94,6 +95,19 @@ class HistoryFacts(Facts):
             "deleted",
             "created",
         ]
+
+    @fact
+    async def test_of_a_restoration_and_a_change_that_expect_the_same_version_one_wins(self, scene: Scene) -> None:
+        client = await scene.create(CLIENTS, name="1")
+        await scene.patch(CLIENTS, client, name="2")
+        expected = frozenset({2})
+        outcomes = await at_once(
+            restorations.restore(scene.db, scene.who, Target(CLIENTS, client, 1), {}, expected=expected),
+            records.patch(scene.db, scene.who, CLIENTS, client, {"name": "3"}, expected=expected),
+        )
+
+        assert [isinstance(outcome, VersionConflictError) for outcome in outcomes].count(True) == 1
+        assert await scene.version(CLIENTS, client) == 3
 
     @fact
     async def test_deletions_are_found_by_their_time(self, scene: Scene) -> None:

@@ -141,6 +141,17 @@ class ListFacts(Facts):
         assert ids_of(b"".join(pieces)) == [put.key.id for put in reversed(clients)]
 
     @fact
+    async def test_the_documents_of_a_stream_are_joined_by_any_separator(self, scene: Scene) -> None:
+        clients = new_clients(1_201, scene.who)
+        await scene.db.change(writing(*clients))
+        query = Query(resource=CLIENTS)
+        lines = b"".join([piece async for piece in scene.db.stream(query, separator="\n")])
+        commas = b"".join([piece async for piece in scene.db.stream(query)])
+
+        assert len(lines.splitlines()) == len(clients)
+        assert b",".join(lines.split(b"\n")) == commas
+
+    @fact
     async def test_a_stream_goes_on_while_others_write(self, scene: Scene) -> None:
         clients = new_clients(1_201, scene.who)
         await scene.db.change(writing(*clients))

@@ -16,11 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from crm_core.bulk.operations import BULK_RESOURCES
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
-from crm_core.errors import PermissionDeniedError
+from crm_core.errors import BulkRefusedError, CrmError, InvalidError, PermissionDeniedError
 from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
@@ -61,6 +62,7 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.versions import versions_of
 from crm_core.use_cases import records, restorations
+from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.restorations import Target
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
@@ -69,6 +71,7 @@ __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agree
 _ALL: Final = tuple(RESOURCES)
 _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
 _CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
+_IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
 
@@ -200,6 +203,35 @@ class DatabasesAgree(RuleBasedStateMachine):
     def drop(self, data: st.DataObject) -> None:
         """Delete an attribute, whose values stay in records."""
         self._perform(self._deletion(data, ATTRIBUTES, data.draw(st.sampled_from(self._ids["attribute"]))))
+
+    @precondition(lambda self: self._has_plenty())
+    @rule(data=st.data(), lenient=st.booleans())
+    def bulk(self, data: st.DataObject, lenient: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Carry out several operations in one commit; later ones may refer to earlier ones."""
+        drawn = [self._bulk_operation(data, number) for number in range(data.draw(st.integers(1, 6)))]
+        sent = {"operations": [operation for _, operation in drawn]}
+        outcomes = self._pair.both(partial(_bulk, sent=sent, lenient=lenient))
+        for (resource, _), outcome in zip(drawn, outcomes if isinstance(outcomes, list) else (), strict=False):
+            if outcome.kind == "created":
+                self._ids[resource.name].append(outcome.id)
+            elif outcome.kind == "deleted":
+                self._gone_now(resource, outcome.id)
+
+    def _bulk_operation(self, data: st.DataObject, number: int) -> tuple[Resource, Mapping[str, object]]:
+        resource, id_ = self._any_record(data, _IN_BULK)
+        op = data.draw(st.sampled_from(["create", "update", "merge", "delete"]))
+        named: dict[str, object] = {"op": op, "resource": resource.path}
+        if op == "delete":
+            return resource, {**named, "id": str(id_)}
+        if op != "create":
+            sent = data.draw(patches(resource, self._context(data, resource, id_)))
+            return resource, {**named, "id": str(id_), "data": sent}
+        sent = data.draw(payloads(resource, self._context(data, resource)))
+        if resource.parent:
+            sent = {**sent, resource.parent: str(self._parent(data, resource))}
+        if resource.references and number and data.draw(st.booleans()):
+            sent = {**sent, data.draw(st.sampled_from(sorted(resource.references))): {"ref": str(number - 1)}}
+        return resource, {**named, "data": sent, "ref": str(number)}
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data(), number=st.integers(1, 4), together=st.booleans(), dry=st.booleans())
@@ -359,6 +391,10 @@ class DatabasesAgree(RuleBasedStateMachine):
         elif isinstance(outcome, tuple) and isinstance(outcome[0], UUID) and outcome[0] not in existing:
             existing.append(outcome[0])
 
+    def _gone_now(self, resource: Resource, id_: UUID) -> None:
+        self._ids[resource.name].remove(id_)
+        self._gone[resource.name].append(id_)
+
     # Input
 
     def _context(self, data: st.DataObject, resource: Resource, id_: UUID | None = None) -> PayloadContext:
@@ -405,6 +441,27 @@ class DatabasesAgree(RuleBasedStateMachine):
 async def _operate(db: Database, who: Caller, *, resource: Resource, id_: UUID, name: str, sent: object) -> Document:
     edit: Edit = adding(str(sent)) if name == _ADD_IMAGE else OPERATIONS[name](sent, ReadContext(who.new_id))
     return await records.apply(db, who, resource, id_, edit)
+
+
+async def _bulk(db: Database, who: Caller, *, sent: object, lenient: bool) -> object:
+    try:
+        answer = await bulk(db, who, CLIENTS, sent, lenient=lenient)
+    except BulkRefusedError as error:
+        return {index: _told(each) for index, each in error.errors.items()}
+    return [_Told(each.kind, each.id, each.version, _told(each.error)) for each in answer.outcomes]
+
+
+class _Told(NamedTuple):
+    """An outcome that can be compared."""
+
+    kind: str
+    id: UUID | None
+    version: int | None
+    error: object
+
+
+def _told(error: CrmError | None) -> object:
+    return error.problems if isinstance(error, InvalidError) else str(error)
 
 
 async def _look(db: Database, _: Caller, *, keys: Sequence[Key]) -> object:

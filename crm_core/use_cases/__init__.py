@@ -1,14 +1,16 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
-``records`` has the use cases of every resource, ``history`` shows their versions and ``restorations`` restores them,
-``erasures`` erases them;
-``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
+``records`` has the use cases of every resource, ``history`` shows their versions, ``restorations`` restores them, and
+``erasures`` erases them for good. ``bulk`` carries out many operations in one commit, and a ``unit_of_work`` commits
+several use cases together or not at
+all. ``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
 ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
 it. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
     accounts,
+    bulk,
     changes,
     erasures,
     history,
@@ -23,14 +25,17 @@ from crm_core.use_cases import (
 from crm_core.use_cases.callers import caller, new_id, new_secret
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.hooks import Hooks
+from crm_core.use_cases.units_of_work import UnitOfWork, unit_of_work
 from crm_core.use_cases.uploads import Images, Upload
 
 __all__ = [
     "DeliveryWorker",
     "Hooks",
     "Images",
+    "UnitOfWork",
     "Upload",
     "accounts",
+    "bulk",
     "caller",
     "changes",
     "erasures",
@@ -41,6 +46,7 @@ __all__ = [
     "restorations",
     "sweeping",
     "tokens",
+    "unit_of_work",
     "uploads",
     "users",
     "webhooks",

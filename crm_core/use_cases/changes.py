@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
@@ -16,7 +16,7 @@ from crm_core.input.drafts import read_payload
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext, RefusedError
 from crm_core.model.accounts import Actor, Caller, require
-from crm_core.model.feed import FeedEvent, Position
+from crm_core.model.feed import FeedEvent, FeedPage, Position
 from crm_core.ports import Feed
 from crm_core.resources import RESOURCES
 
@@ -36,6 +36,8 @@ HEARTBEAT_INTERVAL: Final = 15.0
 _PER_PAGE: Final = 100
 _FORGET_INTERVAL: Final = 3_600.0
 
+#: Awaits the reading of a page, perhaps after others have had theirs.
+InTurn: TypeAlias = Callable[[Coroutine[Any, Any, FeedPage | None]], Awaitable[FeedPage | None]]
 #: Authenticates a caller again. Raises NotAuthenticatedError.
 Renew: TypeAlias = Callable[[], Awaitable[Caller]]
 
@@ -126,10 +128,13 @@ class Reading:
         position: what was read so far.
     """
 
-    def __init__(self, feed: Feed, waiters: Waiters, query: "_Query", position: Position) -> None:
+    def __init__(
+        self, feed: Feed, waiters: Waiters, query: "_Query", position: Position, in_turn: InTurn | None
+    ) -> None:
         self._feed = feed
         self._waiters = waiters
         self._query = query
+        self._in_turn = in_turn
         self._checked = _now()
         self.position = position
 
@@ -150,7 +155,8 @@ class Reading:
 
     async def page(self) -> ChangesPage:
         """Return the next page and go on behind it. Raises CursorGoneError."""
-        page = await self._feed.read(self.position, self._query.resources, self._query.limit)
+        reading = self._feed.read(self.position, self._query.resources, self._query.limit)
+        page = await (self._in_turn(reading) if self._in_turn else reading)
         if page is None:
             raise CursorGoneError
         self.position = page.next
@@ -202,7 +208,13 @@ class Reading:
 
 
 async def begin(
-    feed: Feed, who: Caller, params: Mapping[str, str], *, waiters: Waiters | None = None, strict: bool = False
+    feed: Feed,
+    who: Caller,
+    params: Mapping[str, str],
+    *,
+    waiters: Waiters | None = None,
+    in_turn: InTurn | None = None,
+    strict: bool = False,
 ) -> tuple[Reading, ChangesPage]:
     """Return a reading of the feed and its first page.
 
@@ -213,11 +225,12 @@ async def begin(
         who: whose rights count: what they may not view is left out, and the cursor passes it.
         params: the parameters of `Following`.
         waiters: counts the callers that wait; one for all of a process.
+        in_turn: awaits each page, so that a caller who reads much leaves time to others.
         strict: whether unknown parameters are problems.
     """
     query = _read_query(who, params, strict=strict)
     position = await _first_position(feed, query)
-    reading = Reading(feed, waiters or Waiters(), query, position)
+    reading = Reading(feed, waiters or Waiters(), query, position, in_turn)
     return reading, await reading.page()
 
 

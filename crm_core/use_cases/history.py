@@ -11,6 +11,7 @@ from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
     ErasedError,
+    InvalidError,
     NotFoundError,
     invalid,
 )
@@ -64,9 +65,15 @@ async def find(
     NotFoundError; InvalidError for bad parameters.
     """
     require(who.actor, resource.permission("view"))
-    await _visible(db, who, resource, id_, parent)
-    limit, before = _read_listing(params, ReadContext(who.new_id, strict))
+    try:
+        limit, before = _read_listing(params, ReadContext(who.new_id, strict))
+    except InvalidError:
+        await _require_visible(db, who, resource, id_, parent)  # what is not there comes first (decision 2)
+        raise
     events = await db.history(Key(resource.name, id_), before=before, limit=limit + 1)
+    # A first page begins with the latest event, which need not be read again.
+    if before is not None or parent is not None or not events or events[0].kind == "deleted":
+        await _require_visible(db, who, resource, id_, parent)
     page = events[:limit]
     return HistoryPage(
         [entry_of(event) for event in page], pack(str(page[-1].version)) if len(events) > limit else None
@@ -78,7 +85,7 @@ async def version(
 ) -> Document:
     """Return a whole version of a record as it was; secrets are hidden. Raises what ``find`` does, and ErasedError."""
     require(who.actor, resource.permission("view"))
-    if (await _visible(db, who, resource, id_, parent)).kind == "erased":
+    if (await _require_visible(db, who, resource, id_, parent)).kind == "erased":
         raise ErasedError
     found = await version_of(db, resource, id_, number)
     return Document(number, json_text(found.document).encode())
@@ -97,7 +104,7 @@ async def latest_event(db: Database, resource: Resource, id_: UUID, parent: obje
     return events[0]
 
 
-async def _visible(db: Database, who: Caller, resource: Resource, id_: UUID, parent: object) -> Event:
+async def _require_visible(db: Database, who: Caller, resource: Resource, id_: UUID, parent: object) -> Event:
     """Return the latest event. Raises NotFoundError, and PermissionDeniedError where the caller may not see it."""
     latest = await latest_event(db, resource, id_, parent)
     if latest.kind in GONE_KINDS:

@@ -54,6 +54,25 @@ async def find(
 
     Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError for bad parameters.
     """
+    query = await query_of(db, who, resource, params, parent=parent, strict=strict)
+    hides = hides_secrets(who, resource)
+    if query.limit is None:
+        pieces = db.stream(query, reader=who.actor.user.id)
+        return query, _redacted_pieces(resource, pieces) if hides else pieces
+    page = await db.page(query, reader=who.actor.user.id)
+    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
+
+
+async def query_of(
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    params: Mapping[str, str],
+    *,
+    parent: object = None,
+    strict: bool = False,
+) -> Query:
+    """Return the query that parameters ask for. Raises as ``find``."""
     require(who.actor, resource.permission("view"))
     definitions = await _needed_definitions(db, who, resource, params)
     try:
@@ -65,19 +84,14 @@ async def find(
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)
         query = evolve(query, filters=(within, *query.filters))
     await _check_references(db, resource, query)
-    hides = _hides(who, resource)
-    if query.limit is None:
-        pieces = db.stream(query, reader=who.actor.user.id)
-        return query, _redacted_pieces(resource, pieces) if hides else pieces
-    page = await db.page(query, reader=who.actor.user.id)
-    return query, Page(redacted(resource.entity, page.body), page.next) if hides else page
+    return query
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
     """Return one record. Raises PermissionDeniedError or NotFoundError."""
     require(who.actor, resource.permission("view"))
     document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id, ahead=who.ahead)
-    if _hides(who, resource):
+    if hides_secrets(who, resource):
         return Document(document.version, redacted(resource.entity, document.body))
     return document
 
@@ -192,6 +206,12 @@ async def answered_once(
 ) -> tuple[UUID, Document]:
     """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
 
+    Args:
+        db: the store of records.
+        who: the caller, with the idempotency of the request.
+        id_: the id of the record.
+        change: makes the change, and leaves the receipt.
+
     Raises IdempotencyKeyReusedError or RequestInProgressError, and the errors of the change.
     """
     if who.idempotency is None:
@@ -233,11 +253,18 @@ async def naming_changed_fields(db: Database, key: Key, expected: Versions) -> A
     try:
         yield
     except VersionConflictError as error:
-        known = [version for version in expected or () if version < error.version]
-        if not known:
-            detail = f"The record never had such a version: it is version {error.version}."
-            raise VersionConflictError(error.version, detail=detail) from None
-        raise VersionConflictError(error.version, await db.changed_fields(key, max(known))) from None
+        raise await with_changed_fields(db, key, expected, error) from None
+
+
+async def with_changed_fields(
+    db: Database, key: Key, expected: Versions, error: VersionConflictError
+) -> VersionConflictError:
+    """Return the error of a change that expected other versions of a record, with the fields that changed since."""
+    known = [version for version in expected or () if version < error.version]
+    if not known:
+        detail = f"The record never had such a version: it is version {error.version}."
+        return VersionConflictError(error.version, detail=detail)
+    return VersionConflictError(error.version, await db.changed_fields(key, max(known)))
 
 
 async def _needed_definitions(
@@ -248,7 +275,7 @@ async def _needed_definitions(
     return (await db.known(catalog_of(resource.name, who))).catalogs[resource.name].definitions
 
 
-def _hides(who: Caller, resource: Resource) -> bool:
+def hides_secrets(who: Caller, resource: Resource) -> bool:
     """Return whether secret values are hidden from the caller, who may view but not change (decision 27)."""
     return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
 

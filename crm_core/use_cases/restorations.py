@@ -25,7 +25,7 @@ from crm_core.errors import (
 )
 from crm_core.input.drafts import Draft, read_payload
 from crm_core.input.fields import boolean, choice, texts
-from crm_core.input.readers import ReadContext
+from crm_core.input.readers import ReadContext, read_datetime
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event
@@ -33,8 +33,9 @@ from crm_core.model.plain_values import entity_of
 from crm_core.model.records import Key, Versions
 from crm_core.model.replay import Version, deleted_version
 from crm_core.ports import Database
-from crm_core.resources import RESOURCES, Resource
+from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.needs import Steps, catalog_of
+from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.use_cases.history import entry_of, latest_event, version_of
 from crm_core.use_cases.records import answered_once, naming_changed_fields
 from crm_core.webhooks.entity import Webhook
@@ -162,6 +163,7 @@ async def _restore(
         wanted = _read_restoration(resource, data, ReadContext(who.new_id, strict), latest)
         found = await version_of(db, resource, target.id, target.version)
         found = _renamed(found, await _definition_names(db, who, resource))
+        found = await _in_its_stage(db, found) if resource is LEADS else found
         try:
             if latest.kind == "deleted":
                 return await change(await _bringing_back(db, who, target, found, wanted, latest, expected))
@@ -239,6 +241,16 @@ def _renamed(found: Version, names: Mapping[UUID, str]) -> Version:
     now = {name: names[id_] for name, id_ in found.definitions.items() if id_ in names}
     attributes = {now.get(name, name): value for name, value in found.document["attributes"].items()}
     return found._replace(document={**found.document, "attributes": attributes})
+
+
+async def _in_its_stage(db: Database, found: Version) -> Version:
+    """Return a version of a lead with the name that its stage has by now: a stage may have been renamed since."""
+    document = found.document
+    if document["pipeline"] is None or document["stage"] is None:
+        return found
+    at = read_datetime(document["updated_at"])
+    later = [each for each in await db.history(Key("pipeline", UUID(document["pipeline"]))) if each.at > at]
+    return found._replace(document={**document, "stage": name_of_stage_now(document["stage"], reversed(later))})
 
 
 async def _definition_names(db: Database, who: Caller, resource: Resource) -> Mapping[UUID, str]:

@@ -39,6 +39,14 @@ class Reply:
 
 
 @attrs.frozen
+class Exported:
+    """The query of an export: the filters and the order of a resource's list, and the fields of ``options``."""
+
+    resource: Resource
+    options: type
+
+
+@attrs.frozen
 class Endpoint:
     """One method of one path.
 
@@ -51,10 +59,11 @@ class Endpoint:
         tag: the heading under which the document lists it.
         summary: what it does, as an imperative sentence.
         description: what else a client should know, in sentences; the document adds whom it lets in.
-        replies: the answers that are no errors, by status.
+        replies: the answers that are no errors, and errors with a body of their own, by status.
         errors: statuses of errors beside those that follow from the other attributes.
         headers: the names of the request headers that have a meaning here alone.
-        query: the resource whose list it is, or the class whose fields its query parameters are; None for none.
+        query: the resource whose list or export it is, or the class whose fields its query parameters are; None for
+            none.
         path_parameters: JSON Schemas of the parameters in the path that are not ids. One with an ``enum`` is documented
             as a path for each of its values.
         body: what the body of a request holds, by media type; empty for no body.
@@ -77,7 +86,7 @@ class Endpoint:
     replies: Mapping[int, Reply] = attrs.field(kw_only=True)
     errors: frozenset[int] = attrs.field(default=frozenset(), kw_only=True)
     headers: tuple[str, ...] = attrs.field(default=(), kw_only=True)
-    query: Resource | type | None = attrs.field(default=None, kw_only=True)
+    query: Resource | Exported | type | None = attrs.field(default=None, kw_only=True)
     path_parameters: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, kw_only=True)
     body: Mapping[str, Shape] = attrs.field(factory=dict, kw_only=True)
     max_body: int | None = attrs.field(default=None, kw_only=True)

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
+    BulkRefusedError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -107,14 +108,12 @@ REQUEST_REFUSALS: Final[Mapping[HTTPStatus, Refusal]] = {
 def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Response[bytes]:
     """Return the response to an error of the core."""
     request.scope["state"]["error"] = type(error)  # for the metrics
+    body = body_of(error)
     if isinstance(error, InvalidError):
-        return _answer(STATUSES[InvalidError], render(error.problems))
+        return _answer(STATUSES[InvalidError], body)
     status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
-    body: dict[str, object] = {"detail": refusal.detail or str(error)}
     if isinstance(error, VersionConflictError):
         body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
-    if isinstance(error, RestoreRefusedError):
-        body["reasons"] = render(error.reasons)
     return _answer(status, body, {refusal.header: refusal.value(error)} if refusal.header else {})
 
 
@@ -150,6 +149,20 @@ _FRAMEWORK_DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "Not found.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request body is too large.",
 }
+
+
+def body_of(error: CrmError) -> object:
+    """Return the body of the response to an error of the core."""
+    if isinstance(error, BulkRefusedError):
+        return {str(index): body_of(each) for index, each in error.errors.items()}
+    if isinstance(error, InvalidError):
+        return render(error.problems)
+    body: dict[str, object] = {"detail": REFUSALS[type(error)].detail or str(error)}
+    if isinstance(error, VersionConflictError):
+        body["changed_fields"] = list(error.fields)
+    if isinstance(error, RestoreRefusedError):
+        body["reasons"] = render(error.reasons)
+    return body
 
 
 def render(problems: Problems) -> object:

@@ -9,7 +9,7 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Container, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
@@ -35,11 +35,17 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: The most bytes of a JSON body, and of the body of a login, which needs no credentials.
+#: The most bytes of a JSON body, of a bulk request, and of the body of a login, which needs no credentials.
 MAX_BODY: Final = 1_000_000
+MAX_BULK_BODY: Final = 16_000_000
 MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
 
+#: The most values in a bulk request, which take more memory than its bytes.
+_MAX_VALUES: Final = 1_000_000
+
+_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _decoder: Final = msgspec.json.Decoder(float_hook=parse_decimal)
 
 
@@ -99,6 +105,30 @@ def decode_json(body: bytes) -> object:
     return value
 
 
+async def read_operations(request: AnyRequest) -> object:
+    """Return the JSON of a bulk request as plain values. It is decoded in a thread."""
+    body = await _read_bytes(request)
+    if media_type(request) not in ("", JSON):
+        raise unsupported(request)
+    return await asyncio.to_thread(_decode_operations, body) if body else {}
+
+
+def _decode_operations(body: bytes) -> object:
+    """Return JSON whose operations are decoded one by one: decoding it whole would stop all other threads."""
+    if body.count(b",") > _MAX_VALUES:
+        raise _parse_error("Too many values")
+    try:
+        members = _members_decoder.decode(body)
+        return {
+            name: [decode_json(bytes(each)) for each in _list_decoder.decode(value)]
+            if name == "operations"
+            else decode_json(bytes(value))
+            for name, value in members.items()
+        }
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decode_json(body)
+
+
 def read_query(request: AnyRequest) -> Mapping[str, str]:
     """Return the query parameters; the last one counts where a name is repeated, but those of ``__in`` add up."""
     try:
@@ -110,11 +140,16 @@ def read_query(request: AnyRequest) -> Mapping[str, str]:
 
 def is_strict(request: AnyRequest) -> bool:
     """Return whether nothing of the request may be ignored: ``Prefer: handling=strict`` (RFC 7240)."""
-    preferences = header(request, b"prefer")
-    return bool(preferences) and any(
-        preference.partition(";")[0].replace('"', "").replace(" ", "").lower() == "handling=strict"
-        for preference in preferences.split(",")
-    )
+    return preferences(request).get("handling") == "strict"
+
+
+def preferences(request: AnyRequest) -> Mapping[str, str]:
+    """Return what the client prefers, in lower case (``Prefer``, RFC 7240); of a repeated name the first value."""
+    found: dict[str, str] = {}
+    for preference in header(request, b"prefer").split(","):
+        name, _, value = preference.partition(";")[0].replace('"', "").replace(" ", "").lower().partition("=")
+        found.setdefault(name, value)
+    return found
 
 
 async def read_pieces(request: AnyRequest) -> AsyncIterator[bytes]:
@@ -149,10 +184,16 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
         return None
     if not (match := _IDEMPOTENCY_KEY.fullmatch(text)):
         raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
+    parts = (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body())
+    is_large = len(parts[-1]) > MAX_BODY
+    return Idempotency(match[1] or match[2], await asyncio.to_thread(_hash, parts) if is_large else _hash(parts))
+
+
+def _hash(parts: Iterable[bytes]) -> bytes:
     digest = hashlib.sha256()
-    for part in (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body()):
+    for part in parts:
         digest.update(b"%d:%b" % (len(part), part))
-    return Idempotency(match[1] or match[2], digest.digest())
+    return digest.digest()
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:
@@ -204,6 +245,8 @@ def _reason(body: bytes) -> str:
     """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
     if body.startswith(codecs.BOM_UTF8):  # Python's words explain how to read it in Python
         return "The body begins with a byte order mark, which JSON must not have (RFC 8259, 8.1)"
+    if len(body) > MAX_BODY:  # that parser would stop all other threads
+        return "The body cannot be read"
     try:
         json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
     except RecursionError:

@@ -55,6 +55,7 @@ from crm_core.model.events import EventKind
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.inputs import (
@@ -70,6 +71,7 @@ from crm_http.client.listings import AsyncListing, Listing, ListPage
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
     RecordOperations,
+    RecordOperationsWithBulk,
     RecordOperationsWithImages,
     RecordOperationsWithTasks,
     UploadedImage,
@@ -96,6 +98,10 @@ __all__ = [
     "AsyncFollowing",
     "AsyncListing",
     "Attribute",
+    "BulkOp",
+    "BulkOperation",
+    "BulkResult",
+    "BulkResults",
     "ChangeEvent",
     "ChangeOperations",
     "ChangesPage",
@@ -144,6 +150,7 @@ __all__ = [
     "Problem",
     "Problems",
     "RecordOperations",
+    "RecordOperationsWithBulk",
     "RecordOperationsWithImages",
     "RecordOperationsWithTasks",
     "RequestInProgressError",

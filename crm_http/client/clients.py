@@ -72,12 +72,16 @@ class Api(OperationGroup[D_co], Generic[D_co]):
     def attributes(self, entity: EntityWithAttributes) -> AttributeOperations[D_co]:
         """Return the operations of an entity's user-defined attributes."""
         place = path_of(entities.Attribute)
-        return AttributeOperations(self.driver, entities.Attribute, f"{place}/{entity}", place)
+        return AttributeOperations(
+            self.driver, entities.Attribute, f"{place}/{entity}", place, exports=place, within={"entity": entity}
+        )
 
     def follow_ups(self, service: UUID | str) -> FollowUpOperations[D_co]:
         """Return the operations of a service's follow-ups."""
         path = f"{below(path_of(entities.Service), service)}follow-ups"
-        return FollowUpOperations(self.driver, entities.FollowUp, path)
+        return FollowUpOperations(
+            self.driver, entities.FollowUp, path, exports=path_of(entities.FollowUp), within={"service": service}
+        )
 
     @operation
     def me(self) -> Operation[Me]:

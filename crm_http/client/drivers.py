@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import TypeVar
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import httpx
 
@@ -10,6 +11,8 @@ from crm_http.client.operations import Operation
 from crm_http.client.retries import Retry, RetryState
 
 T = TypeVar("T")
+#: Takes a piece of the body of an answer.
+Save: TypeAlias = Callable[[bytes], object]
 
 
 class HttpDriver:
@@ -23,16 +26,25 @@ class HttpDriver:
         """Return the value in the answer. Raises CrmError."""
         state = RetryState(operation, self._retry)
         while True:
-            outcome = self._attempt(state)
+            outcome = self._attempt(state, operation.save)
             if isinstance(next_step := state.after(outcome), httpx.Response):
                 return operation.read(next_step)
             time.sleep(next_step)
 
-    def _attempt(self, state: RetryState) -> httpx.Response | httpx.RequestError:
+    def _attempt(self, state: RetryState, save: Save | None) -> httpx.Response | httpx.RequestError:
         try:
-            return self.http.request(**state.request)
+            return self.http.request(**state.request) if save is None else self._download(state, save)
         except httpx.RequestError as error:
             return error
+
+    def _download(self, state: RetryState, save: Save) -> httpx.Response:
+        with self.http.stream(**state.request) as response:
+            if response.is_success:
+                for piece in response.iter_bytes():
+                    save(piece)
+            else:
+                response.read()
+            return response
 
 
 class AsyncHttpDriver:
@@ -46,13 +58,22 @@ class AsyncHttpDriver:
         """Return the value in the answer. Raises CrmError."""
         state = RetryState(operation, self._retry)
         while True:
-            outcome = await self._attempt(state)
+            outcome = await self._attempt(state, operation.save)
             if isinstance(next_step := state.after(outcome), httpx.Response):
                 return operation.read(next_step)
             await asyncio.sleep(next_step)
 
-    async def _attempt(self, state: RetryState) -> httpx.Response | httpx.RequestError:
+    async def _attempt(self, state: RetryState, save: Save | None) -> httpx.Response | httpx.RequestError:
         try:
-            return await self.http.request(**state.request)
+            return await (self.http.request(**state.request) if save is None else self._download(state, save))
         except httpx.RequestError as error:
             return error
+
+    async def _download(self, state: RetryState, save: Save) -> httpx.Response:
+        async with self.http.stream(**state.request) as response:
+            if response.is_success:
+                async for piece in response.aiter_bytes():
+                    save(piece)
+            else:
+                await response.aread()
+            return response

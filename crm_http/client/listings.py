@@ -34,7 +34,8 @@ class ListPage(Generic[T_co]):
     next_cursor: str
 
 
-def _parameters(filters: Mapping[str, object]) -> Mapping[str, str]:
+def parameters_of(filters: Mapping[str, object]) -> Mapping[str, str]:
+    """Return query parameters. Raises ValueError for what the server would ignore."""
     return {name: _parameter(name, value) for name, value in filters.items()}
 
 
@@ -65,7 +66,7 @@ class ListQuery(Generic[T_co]):
     item: type[T_co]
     page_size: int
     limit: int | None = attrs.field(validator=optional(ge(0)))
-    filters: Mapping[str, str] = attrs.field(converter=_parameters)
+    filters: Mapping[str, str] = attrs.field(converter=parameters_of)
 
     def page(self, cursor: str = "", *, size: int | None = None) -> Operation[ListPage[T_co]]:
         """Return the operation that gets the page that begins at a cursor.

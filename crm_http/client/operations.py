@@ -40,6 +40,7 @@ class Operation(Generic[T_co]):
         repeat: whether it can be repeated after a lost answer.
         options: further arguments of ``httpx.Client.request``.
         headers: headers besides those of every request.
+        save: takes the body of a successful answer piece by piece, which is then not kept in memory.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Operation(Generic[T_co]):
     repeat: Repeatability = attrs.field(default=attrs.Factory(_repeatability, takes_self=True))
     options: Mapping[str, Any] = attrs.field(factory=dict)
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    save: Callable[[bytes], object] | None = None
 
 
 class Driver(Protocol):

@@ -13,8 +13,9 @@ from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
+from crm_http.client.bulk import LENIENT, BulkOperation, BulkResults
 from crm_http.client.inputs import NoteInput, TaskChange, TaskInput
-from crm_http.client.listings import ListQuery, listing
+from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
 from crm_http.client.responses import decode, read_as, version_of
 
@@ -42,11 +43,15 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         entity: the class of its records.
         collection: the path of the list; by default the resource's path.
         place: the path below which each record is; by default ``collection``.
+        exports: the path below which the export is; by default ``collection``.
+        within: the parameters by which exports have the records of ``collection`` alone.
     """
 
     entity: type[E]
     collection: str = attrs.field(default=attrs.Factory(lambda self: path_of(self.entity), takes_self=True))
     place: str = attrs.field(default=attrs.Factory(lambda self: self.collection, takes_self=True))
+    exports: str = attrs.field(default=attrs.Factory(lambda self: self.collection, takes_self=True))
+    within: Mapping[str, object] = attrs.field(factory=dict)
 
     @operation
     def retrieve(self, id_: UUID | str, /) -> Operation[E]:
@@ -136,15 +141,23 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         )
 
     def _list(self, limit: int | None, page_size: int, filters: Mapping[str, Any]) -> ListQuery[E]:
-        named = {name: value for name, value in filters.items() if not isinstance(value, Mapping)}
-        nested = (value for value in filters.values() if isinstance(value, Mapping))
-        by_attribute = {f"{ATTRIBUTE_PREFIX}{name}": value for values in nested for name, value in values.items()}
         return ListQuery(
             path=f"{self.collection}/",
             item=self.entity,
             limit=limit,
             page_size=page_size,
-            filters=named | by_attribute,
+            filters=_by_name(filters),
+        )
+
+    def _export(self, to: BinaryIO, format_: str, filters: Mapping[str, Any], *, bom: bool) -> Operation[None]:
+        asked = {"format": format_, "bom": bom, **self.within, **_by_name(filters)}
+        return Operation(
+            method="GET",
+            path=f"{self.exports}/export/",
+            read=lambda _: None,
+            repeat="none",  # a part may have been written
+            options={"params": parameters_of(asked)},
+            save=to.write,
         )
 
     def _create(self, values: Mapping[str, object], key: str | None) -> Operation[E]:
@@ -172,7 +185,45 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
 
 
 @attrs.define(slots=False, eq=False)
-class RecordOperationsWithTasks(RecordOperations[D_co, E]):
+class RecordOperationsWithBulk(RecordOperations[D_co, E]):
+    """The operations of a resource with bulk requests."""
+
+    @operation
+    def bulk(
+        self,
+        operations: Sequence[BulkOperation],
+        /,
+        *,
+        lenient: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Operation[BulkResults]:
+        """Carry out up to 1,000 operations in one commit; return their results.
+
+        .. code-block:: python
+
+            crm.clients.bulk([
+                {"op": "create", "ref": "acme", "data": {"name": "Acme"}},
+                {"op": "create", "resource": "services", "data": {"name": "Ann", "client": {"ref": "acme"}}},
+            ])
+
+        Args:
+            operations: what to do, in this order.
+            lenient: operations that are refused have no effect, and the others count; the results say which. Otherwise
+                one that is refused makes all fail, with an InvalidError whose problems are keyed by index.
+            idempotency_key: a key of your own, as in ``create``.
+        """
+        return Operation(
+            method="POST",
+            path=f"{path_of(self.entity)}/bulk/",
+            read=lambda response: decode(response, BulkResults),
+            repeat="keyed",
+            options=body_of({"operations": operations}),
+            headers=(LENIENT if lenient else {}) | _key(idempotency_key),
+        )
+
+
+@attrs.define(slots=False, eq=False)
+class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
     """The operations of a resource with tasks and notes, each of which can be changed alone."""
 
     @operation
@@ -254,6 +305,13 @@ class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
             read=lambda response: decode(response, UploadedImage),
             options={"files": {"file": ("image", content)}},
         )
+
+
+def _by_name(filters: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return filters by the names of their parameters; those of attributes come in an object of their own."""
+    named = {name: value for name, value in filters.items() if not isinstance(value, Mapping)}
+    nested = (value for value in filters.values() if isinstance(value, Mapping))
+    return named | {f"{ATTRIBUTE_PREFIX}{name}": value for values in nested for name, value in values.items()}
 
 
 def path_of(entity: type) -> str:

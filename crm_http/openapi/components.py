@@ -5,6 +5,7 @@ from typing import Final
 
 import attrs
 
+from crm_core.bulk.operations import BulkRequest
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -13,6 +14,7 @@ from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
 from crm_http.api.endpoints import Endpoint
 from crm_http.openapi.attributes import attribute_schemas
+from crm_http.openapi.bulk import bulk_schemas
 from crm_http.openapi.events import EVENT_TYPES, event_schemas
 from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
 from crm_http.openapi.responses import ERROR_SCHEMAS
@@ -49,8 +51,9 @@ def component_schemas(endpoints: Iterable[Endpoint], form: Form) -> Mapping[str,
         "WebhookCreated": {"allOf": [schema_of(Webhook), schema_of(bodies.FirstSecret)]},
         **{schema_name(item): output_schema(item) for item in ITEMS},
         **{input_name(item): input_schema(item, form, require_all=True) for item in ITEMS},
+        **bulk_schemas(form),
         **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource, form)},
-        **{declared.name: named_body(declared, form) for declared in inputs},
+        **{declared.name: named_body(declared, form) for declared in inputs if declared.of is not BulkRequest},
         **event_schemas(),
         "Root": _ROOT,
     }

@@ -9,7 +9,7 @@ import attrs
 
 from crm_core.resources import RESOURCES, Resource
 from crm_http.api.auth import Access
-from crm_http.api.endpoints import Endpoint
+from crm_http.api.endpoints import Endpoint, Exported
 from crm_http.openapi.attributes import FREE_FILTERS
 from crm_http.openapi.examples import request_examples, response_examples
 from crm_http.openapi.inputs import Form, body_schema
@@ -98,9 +98,10 @@ def _shown(examples: Mapping[str, Schema]) -> Schema:
 
 
 def _entity_of(endpoint: Endpoint) -> str:
-    """Return the resource with attributes that an endpoint lists, makes or changes; empty if there is none."""
-    if isinstance(endpoint.query, Resource):
-        return endpoint.query.name if "attributes" in endpoint.query.fields else ""
+    """Return the resource with attributes that an endpoint lists, exports, makes or changes; empty if there is none."""
+    listed = endpoint.query.resource if isinstance(endpoint.query, Exported) else endpoint.query
+    if isinstance(listed, Resource):
+        return listed.name if "attributes" in listed.fields else ""
     return next((_BODIES[body] for body in endpoint.body.values() if isinstance(body, str) and body in _BODIES), "")
 
 

@@ -8,6 +8,7 @@ from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import Resource
+from crm_http.api.endpoints import Exported
 from crm_http.openapi.inputs import PLAIN, Form
 from crm_http.openapi.schemas import Schema
 from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
@@ -70,16 +71,28 @@ _PAGING: Final[Mapping[str, tuple[Schema, str]]] = {
 _SEARCH: Final = "Only those that have each of these words, or phrases in quotes, in: {}."
 
 
-def query_parameters(of: Resource | type, form: Form) -> Iterator[Schema]:
+def query_parameters(of: Resource | Exported | type, form: Form) -> Iterator[Schema]:
     """Yield the query parameters of a list, except those of attributes.
 
     Args:
-        of: the resource whose list it is, or the class whose fields the parameters are.
+        of: the resource whose list or export it is, or the class whose fields the parameters are.
         form: how requests are described.
     """
-    named = _list_parameters(of) if isinstance(of, Resource) else _parameters_of_class(of)
-    for name, (schema, description) in named:
+    for name, (schema, description) in _named(of):
         yield query_parameter(name, schema, description, form)
+
+
+def _named(of: Resource | Exported | type) -> Iterator[tuple[str, tuple[Schema, str]]]:
+    if isinstance(of, Resource):
+        yield from _filters(of)
+        yield from _PAGING.items()
+    elif isinstance(of, Exported):
+        yield from _parameters_of_class(of.options)
+        if parent := of.resource.parent:
+            yield parent, _filter(of.resource.fields[parent], parent, "exact")
+        yield from _filters(of.resource)
+    else:
+        yield from _parameters_of_class(of)
 
 
 def _parameters_of_class(of: type) -> Iterator[tuple[str, tuple[Schema, str]]]:
@@ -87,14 +100,13 @@ def _parameters_of_class(of: type) -> Iterator[tuple[str, tuple[Schema, str]]]:
         yield name, _PAGING.get(name) or (_exact(field), field_sentences(of)[name])
 
 
-def _list_parameters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:
+def _filters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:
     for parameter, (name, operator) in filter_parameters(resource).items():
         yield parameter, _filter(resource.fields[name], name, operator)
     searched = [*resource.search, *(["text attributes"] if "attributes" in resource.fields else [])]
     yield "search", (_TEXT, _SEARCH.format(", ".join(searched) or "nothing"))
     if options := [sign + name for name in resource.ordering for sign in ("", "-")]:
         yield "ordering", ({"type": "string", "enum": options}, "The order; without it newest first.")
-    yield from _PAGING.items()
 
 
 _COMPARISONS: Final[Mapping[str, str]] = {
@@ -118,8 +130,8 @@ def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
 
 def _exact(field: Field) -> Schema:
     """Return the schema of a value that a filter compares with; integers have the digits that a key can have."""
-    if field.kind == "choice":
-        return {"type": "string", "enum": field.limits["enum"]}
+    if options := field.limits.get("enum"):
+        return {"type": "string", "enum": options}
     if field.kind == "integer":
         return {"type": "integer", "minimum": -(10**18) + 1, "maximum": 10**18 - 1}
     return {"uuid": _ID, "boolean": {"type": "boolean"}, "datetime": _TEXT | {"format": "date-time"}}.get(

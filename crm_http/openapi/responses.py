@@ -25,6 +25,8 @@ HEADERS: Final[Mapping[str, Schema]] = {
     "WWW-Authenticate": {"description": "The scheme of authentication: `Token`."},
     "Retry-After": {"description": "The number of seconds after which to try again."},
     "Idempotent-Replayed": {"description": "`true` if this is the answer to an earlier request with the same key."},
+    "Preference-Applied": {"description": "The preferences of `Prefer` that were followed."},
+    "Content-Disposition": {"description": "The name under which to save the file."},
     "Content-Range": {"description": "The range of bytes in this answer."},
     "Accept-Ranges": {"description": "The unit in which ranges can be requested: `bytes`."},
 }

@@ -153,6 +153,37 @@ class DeliveryDetails:
 
 
 @attrs.frozen
+class BulkResult:
+    """The result of one operation.
+
+    Attributes:
+        status: the HTTP status that a single call would have.
+        id: the id of the record; null if the operation was refused before it had one.
+        version: the version that the record has since, as in its `ETag`; null if the operation was refused.
+    """
+
+    status: int
+    id: UUID | None
+    version: int | None
+
+
+@attrs.frozen
+class BulkResults:
+    """The results of a bulk request.
+
+    Attributes:
+        results: one for each operation, in the order of the request. One that is refused has `errors`, in the shape of
+            a single call. With `Prefer: return=representation` the others have the record as it is now, in `data`.
+        succeeded: how many operations have an effect, or had nothing to change.
+        failed: how many are refused.
+    """
+
+    results: tuple[BulkResult, ...]
+    succeeded: int
+    failed: int
+
+
+@attrs.frozen
 class ChangeEvent:
     """One change of one record.
 

@@ -8,7 +8,7 @@ example beside it works on a fresh database. The ids in it stand for the records
 from collections.abc import Mapping
 from typing import Final
 
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_http.payloads.shapes import Example
 
 _PATHS: Final = tuple(resource.path for resource in RESOURCES.values())
@@ -158,3 +158,12 @@ WORKING_EXAMPLES: Final[Mapping[tuple[str, str], object]] = {
     ("webhook", "update"): {"is_active": False},
     ("webhook", "partial_update"): {"is_active": False},
 }
+
+
+def bulk_example(resource: Resource) -> object:
+    """Return a bulk request that creates the record of the resource's example."""
+    example = WORKING_EXAMPLES.get((resource.name, "create")) or REQUEST_EXAMPLES[resource.name, "create"].value
+    parents = {"service": example_id("services"), "entity": "client"}
+    parent = {resource.parent: parents[resource.parent]} if resource.parent else {}
+    assert isinstance(example, dict)  # noqa: S101  # the body of a create is an object
+    return {"operations": [{"op": "create", "data": {**example, **parent}}]}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
@@ -20,10 +21,12 @@ from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, out
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
+from crm_core.ports import WorkbookWriter
 from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.uploads import Images
@@ -67,6 +70,7 @@ def app() -> "RequestMiddleware":
         adapters.feed,
         images,
         waiters=adapters.waiters,
+        workbooks=workbooks(),
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
@@ -140,6 +144,11 @@ class _Adapters:
                 pools = {"requests": self.pool.figures, "outbox": self.outbox_pool.figures}
                 await stack.enter_async_context(metrics.sampling(working, pools))
             yield
+
+
+def workbooks() -> WorkbookWriter | None:
+    """Return what writes exports in XLSX; None where XlsxWriter is not installed (``crm-core[xlsx]``)."""
+    return ChildWorkbookWriter() if find_spec("xlsxwriter") else None
 
 
 def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":

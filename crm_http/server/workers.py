@@ -28,8 +28,9 @@ logger = logging.getLogger("crm.serving")
 _WORKER_SECONDS: Final = 10
 #: The most bytes that the head of a request may have.
 _MAX_HEAD_BYTES: Final = 65_536
-#: Connections of a worker. granian itself would share a thousand among all workers, and count those that are idle.
-MAX_CONNECTIONS: Final = 1_024
+#: Connections of a worker: a thousand of those who wait for changes, and as many others. granian itself would share a
+#: thousand among all workers, and count those that are idle.
+MAX_CONNECTIONS: Final = 2_048
 #: The server gives up if workers end more often than this within a number of seconds.
 _MAX_ENDS: Final = 3
 _ENDS_SECONDS: Final = 60.0

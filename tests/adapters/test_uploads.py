@@ -17,7 +17,9 @@ from crm_core.resources import ATTRIBUTES, CLIENTS
 from crm_core.testing.files import any_key, kept, pieces
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Scene
+from crm_core.use_cases import restorations
 from crm_core.use_cases.callers import caller
+from crm_core.use_cases.restorations import Target
 from crm_core.use_cases.sweeping import Finding, Missing, Orphan, sweep
 from crm_core.use_cases.uploads import Images, Upload, add_image
 from tests.adapters.memory.test_database import memory
@@ -71,6 +73,20 @@ def test_the_files_of_a_deleted_record_are_kept_as_long_as_it_may_be_restored() 
     key, within, after = asyncio.run(find())
 
     assert (within, after) == ([], [Orphan(key)])
+
+
+def test_a_record_that_is_restored_after_its_image_was_swept_misses_it() -> None:
+    async def find() -> tuple[str, UUID, list[Finding]]:
+        scene, files = Scene(await memory()), MemoryFileStore()
+        client, key = await uploaded(scene, files)
+        await scene.delete(CLIENTS, client)
+        await files.delete(key)
+        await restorations.restore(scene.db, scene.who, Target(CLIENTS, client, 2), {})
+        return files.url(key), client, await found(scene, files)
+
+    url, client, findings = asyncio.run(find())
+
+    assert findings == [Missing(CLIENTS, client, url)]
 
 
 def test_a_file_is_named_by_whatever_mentions_it() -> None:

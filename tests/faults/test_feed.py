@@ -10,13 +10,17 @@ from typing import TypeVar
 import psycopg
 import pytest
 
+from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.connection.session import Connection
 from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.errors import CursorGoneError
 from crm_core.model.accounts import Actor, Caller, User
 from crm_core.resources import CLIENTS
+from crm_core.use_cases import accounts as log_in
 from crm_core.use_cases import caller, changes, records
 from tests.faults.servers import SECONDS, Postgres, primary, standby, until
 
@@ -142,3 +146,41 @@ def test_a_standby_that_was_behind_and_takes_over_refuses_cursors_of_what_it_nev
         with pytest.raises(CursorGoneError):
             names_after(copy, lost)
         assert names_after(copy, early) == ["b", "c", "d"]
+
+
+def test_after_a_dump_and_restore_the_replica_is_used_again_by_who_wrote_before(folder: pathlib.Path) -> None:
+    """The transactions in which they wrote have numbers that the new server has not reached."""
+    with (
+        filled(folder / "old") as old,
+        primary(folder / "new", "fsync=off") as new,
+        standby(new, folder / "standby", "fsync=off") as copy,
+    ):
+        spend_transactions(old, 100_000)
+        write(old, "a")
+        dump_and_restore(old, new, folder / "dump")
+        asyncio.run(migrate(new.url("crm")))
+        assert asyncio.run(reads_of_writer(new, copy)) == "standby"
+
+
+async def reads_of_writer(main: Postgres, copy: Postgres) -> str:
+    """Where a server of the user who wrote reads for them."""
+    async with Pool(main.url("crm")) as pool:
+        replica = Replica(copy.url("crm"), pool)
+        accounts = PostgresAccounts(pool, replica=replica)
+        async with replica, asyncio.timeout(SECONDS):
+            token = await log_in.issue_token(accounts, 1)
+            assert token is not None
+            while not replica._is_up:  # noqa: ASYNC110  # nothing tells when
+                await asyncio.sleep(0.05)
+            found, attempts = False, 0
+            while not found and attempts < 100:
+                await log_in.authenticate(accounts, token)
+                found = await replica.reading({1}, is_standby)
+                attempts += 1
+                await asyncio.sleep(0.05)
+        await accounts.close()
+    return "standby" if found else "primary"
+
+
+async def is_standby(connection: Connection) -> bool:
+    return await (await connection.execute("select pg_is_in_recovery()")).fetchone() == (True,)

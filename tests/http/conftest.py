@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
+from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_core.ports import FileStore
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.users import disable_user
@@ -250,7 +251,8 @@ def on_memory(
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
-        app = create_app(records, accounts, passwords, records.outbox, records.feed, images, **(of_app or {}))
+        given = {"workbooks": ChildWorkbookWriter(), **(of_app or {})}
+        app = create_app(records, accounts, passwords, records.outbox, records.feed, images, **given)
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False, root_path=mounted)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)

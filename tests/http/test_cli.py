@@ -262,6 +262,31 @@ def crm(running: Server, data_dir: Path) -> Crm:
     return Crm(data_dir)
 
 
+def test_records_are_exported_to_a_file_or_to_stdout(crm: Crm) -> None:
+    with new_directory() as path:
+        assert crm[f"export clients {path / 'all.csv'}"].endswith(f"to {path / 'all.csv'}.\n")
+        assert crm[f"export cohorts {path / 'all.xlsx'} --filter name_cohort=x"].startswith("Exported 0 records")
+        assert (path / "all.csv").read_bytes().startswith(b"id,name,")
+        assert (path / "all.xlsx").read_bytes().startswith(b"PK")
+        assert sorted(file.name for file in path.iterdir()) == ["all.csv", "all.xlsx"]
+    assert crm["export clients --format jsonl"].count("\n") == len(crm["export clients --format csv"].splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("export clients --filter limit=5", 1, "leave this out"),
+        ("export clients --filter none", 2, "NAME=VALUE"),
+        ("export clients /none/a.csv", 1, "/none/a.csv cannot be written: No such file or directory."),
+        ("export nothing", 2, "is not one of"),
+    ],
+)
+def test_an_export_that_cannot_be_made_is_one_line(crm: Crm, words: str, code: int, says: str) -> None:
+    ran = crm(*words.split())
+
+    assert (ran.code, is_one_line(ran.err), says in ran.err) == (code, True, True)
+
+
 def test_a_first_start_serves_and_tells_where_and_how_to_log_in(first_run: FirstRun, data_dir: Path) -> None:
     assert re.search(r"^Address +http://127\.0\.0\.1:\d+$", first_run.finished.out, re.MULTILINE)
     assert str(data_dir) in first_run.finished.out

@@ -1,10 +1,12 @@
 """The typed client, waiting and asynchronous, against ``crm serve``; and what it does when answers are lost."""
 
 import asyncio
+import io
+import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
 from uuid import UUID, uuid4
@@ -25,6 +27,7 @@ from crm_core import (
     ThrottledError,
     UnavailableError,
     VersionConflictError,
+    flatten,
 )
 from crm_core.model import entities
 from crm_http.client import AsyncClient, Client, NoResponseError, Retry, UnexpectedResponseError, version_of
@@ -41,8 +44,9 @@ def url(server: Server, postgres_api: Api) -> str:
 
 
 @pytest.fixture
-def crm(url: str, postgres_api: Api) -> Client:
-    return Client(url, token=postgres_api.token)
+def crm(url: str, postgres_api: Api) -> Iterator[Client]:
+    with Client(url, token=postgres_api.token) as client:
+        yield client
 
 
 def test_a_record_is_made_read_changed_and_deleted(crm: Client) -> None:
@@ -129,6 +133,30 @@ def test_lists_follow_their_pages_and_take_filters_of_every_kind(crm: Client) ->
         ]
 
 
+def test_many_operations_are_one_call(crm: Client) -> None:
+    with crm:
+        made = crm.clients.bulk(
+            [
+                {"op": "create", "ref": "acme", "data": {"name": "Acme"}},
+                {"op": "create", "resource": "services", "data": {"name": "Ann", "client": {"ref": "acme"}}},
+            ],
+            idempotency_key="import-7",
+        )
+        acme, ann = made.results
+        assert acme.id
+        assert ann.id
+        assert crm.services.retrieve(ann.id).client == acme.id
+        with pytest.raises(InvalidError) as refused:
+            crm.clients.bulk([{"op": "create", "data": {"name": ""}}])
+        assert list(flatten(refused.value.problems)) == ["0.name: This field may not be blank."]
+        done = crm.services.bulk(
+            [{"op": "update", "id": ann.id, "data": {"name": "b"}, "if_match": 9}, {"op": "delete", "id": ann.id}],
+            lenient=True,
+        )
+        assert [each.errors for each in done.results] == [{"id": ["Another operation is about the same record."]}] * 2
+        assert crm.services.bulk([{"op": "delete", "id": ann.id}]).succeeded == 1
+
+
 def test_who_has_not_seen_what_others_changed_is_told_what_that_was(crm: Client) -> None:
     with crm:
         seen = crm.clients.create(name="a")
@@ -172,6 +200,45 @@ def test_follow_ups_are_below_their_service(crm: Client) -> None:
         assert follow_up.service == service.id
         with pytest.raises(InUseError, match="1 service"):
             crm.clients.delete(service.client)
+
+
+def test_lists_are_exported_to_a_file_piece_by_piece(crm: Client, url: str, postgres_api: Api) -> None:
+    crm.attributes("client").create(name="plz", label="PLZ", type="text")
+    crm.clients.create(name="Exported Ann", attributes={"plz": "007"})
+    crm.clients.create(name="Exported Ben")
+    csv_file, jsonl_file = io.BytesIO(), io.BytesIO()
+    crm.clients.export(csv_file, name="Exported", attributes={"plz": "007"}, bom=True)
+
+    async def export() -> None:
+        async with AsyncClient(url, token=postgres_api.token) as asynchronous:
+            await asynchronous.clients.export(jsonl_file, format="jsonl", name="Exported", ordering="name")
+
+    asyncio.run(export())
+    header, line = csv_file.getvalue().decode("utf-8-sig").splitlines()
+    assert (header[:24], "Exported Ann,007" in line) == ("id,name,attributes.plz,l", True)
+    assert [json.loads(line)["name"] for line in jsonl_file.getvalue().splitlines()] == ["Exported Ann", "Exported Ben"]
+
+
+def test_follow_ups_and_attributes_are_exported_from_where_they_are(crm: Client) -> None:
+    client = crm.clients.create(name="c")
+    services = [crm.services.create(name=name, client=client.id) for name in "ab"]
+    for service in services:
+        crm.follow_ups(service.id).create(comment=service.name)
+    crm.attributes("lead").create(name="only", label="Only", type="text")
+    follow_ups, attributes = io.BytesIO(), io.BytesIO()
+    crm.follow_ups(services[0].id).export(follow_ups, format="jsonl")
+    crm.attributes("lead").export(attributes, format="jsonl")
+
+    assert [json.loads(line)["comment"] for line in follow_ups.getvalue().splitlines()] == ["a"]
+    assert [json.loads(line)["name"] for line in attributes.getvalue().splitlines()] == ["only"]
+
+
+def test_an_export_that_is_refused_writes_nothing(crm: Client) -> None:
+    file = io.BytesIO()
+
+    with pytest.raises(InvalidError, match=r"attributes\.none"):
+        crm.clients.export(file, attributes={"none": "x"})
+    assert file.getvalue() == b""
 
 
 def test_webhooks_have_their_secret_and_their_log(crm: Client) -> None:

@@ -128,9 +128,11 @@ def test_inputs_leave_room_for_attributes_that_are_made_later(memory_api: Api) -
 def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document: Any) -> None:
     paths = {path: set(methods) for path, methods in document["paths"].items() if path.startswith("/api/attributes/")}
     lists = {f"/api/attributes/{entity}/": {"get", "post"} for entity in ENTITIES}
+    records = {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}, "/api/attributes/export/": {"get"}}
+    bulk = {"/api/attributes/bulk/": {"post"}}
     history = "/api/attributes/{id}/history/"
     histories = {history: {"get"}, f"{history}{{version}}/": {"get"}, f"{history}{{version}}/restore/": {"post"}}
-    assert paths == lists | histories | {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}}
+    assert paths == lists | histories | records | bulk
 
 
 def test_of_twins_one_is_deprecated(document: Any) -> None:

@@ -76,7 +76,7 @@ def test_the_answer_to_a_repeated_request_is_gone_with_the_record(api: Api) -> N
 
 
 def test_webhooks_that_were_told_of_deletions_get_the_id_alone(api: Api) -> None:
-    condition = {"field": "name", "operator": "eq", "value": "nobody"}
+    condition = {"field": "name", "operator": "=", "value": "nobody"}
     hook = {"name": "h", "model": "Client", "url": "https://a.example/{id}"}
     for values in ({"conditions": [condition], "events": ["deleted"]}, {"events": ["updated"]}, {}):
         api.make("/api/webhooks/", **hook | values)

@@ -180,6 +180,29 @@ def test_what_stands_in_the_way_of_a_restoration_is_told_by_field(api: Api) -> N
     assert needed["reasons"] == {"attributes": {"needed": ["This field is required."]}}
 
 
+def test_a_stage_that_was_renamed_since_is_still_that_stage(api: Api) -> None:
+    pipeline = api.make("/api/pipelines/", name="p", stages=[{"name": "Open"}, {"name": "Won"}])
+    place, stages = f"/api/pipelines/{pipeline['id']}/", pipeline["stages"]
+    lead = api.make("/api/leads/", name="l", pipeline=pipeline["id"], stage="Open")
+    api.patch(f"/api/leads/{lead['id']}/", {"stage": "Won"})
+    for name in ("New", "Newest"):
+        stages = [stages[0] | {"name": name}, stages[1]]
+        api.patch(place, {"stages": stages})
+
+    assert api.post(f"/api/leads/{lead['id']}/history/1/restore/").json()["stage"] == "Newest"
+
+
+def test_a_value_that_is_unique_and_taken_since_is_a_reason(world: World) -> None:
+    api, detail = world.api, world.make("enrollment_detail")
+    place = f"/api/enrollment-details/{detail['id']}/"
+    api.delete(place)
+    api.make("/api/enrollment-details/", enrollment=detail["enrollment"], student=detail["student"])
+    refused = api.post(f"{place}history/1/restore/")
+
+    assert refused.status_code == 409
+    assert refused.json()["reasons"] == {"non_field_errors": ["The fields enrollment, student must make a unique set."]}
+
+
 def test_what_was_deleted_together_comes_back_together(api: Api) -> None:
     client = api.make("/api/clients/", name="c")
     service = api.make("/api/services/", name="s", client=client["id"])

@@ -73,6 +73,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
     listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
     assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
+    newcomer.follow(block("docs/how-to/bulk.md", "Create a client with students 1"))
+    assert run_python(newcomer, block("docs/how-to/bulk.md", "From Python 1")) == "3 0\n\n"
     taken_back = run_python(newcomer, block("docs/how-to/history.md", "Try it 1"))
     assert taken_back.splitlines()[-4:] == [
         "New",
@@ -81,6 +83,10 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
         "Jane Doe",
     ], taken_back
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
+    newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
+    newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))
+    assert run_python(newcomer, block("docs/how-to/spreadsheets.md", "From Python 1")) == "\n"
+    assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)
@@ -162,6 +168,7 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         ("README.md", "Embedding 1"),
         ("docs/how-to/embed.md", "In memory 1"),
         ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
+        ("docs/how-to/embed.md", "Several changes together 1"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:

@@ -9,6 +9,7 @@ from crm_http.client import (
     AsyncClient,
     AsyncFollowing,
     AsyncListing,
+    BulkResults,
     ChangeEvent,
     ChangesPage,
     Client,
@@ -41,6 +42,8 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.leads.list().page("c"), ListPage[Lead])
     assert_type(crm.clients.change(key, name="b"), ClientRecord)
     assert_type(crm.clients.upload(key, b""), UploadedImage)
+    assert_type(crm.clients.bulk([{"op": "create", "data": {"name": "a"}}]), BulkResults)
+    assert_type(other.cohorts.bulk([{"op": "delete", "id": key, "if_match": 1}], lenient=True), Awaitable[BulkResults])
     assert_type(crm.follow_ups(key).retrieve(key), FollowUp)
     assert_type(crm.webhooks.create(name="w", model="Lead", url="https://a.example/"), WebhookWithSecret)
     assert_type(other.webhooks.deliveries(key), AsyncListing[DeliveryReport])

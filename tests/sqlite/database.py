@@ -43,6 +43,7 @@ from crm_core import (
     Receipt,
     Record,
     Remove,
+    Reply,
     Search,
     UnavailableError,
     cursor_of,
@@ -118,12 +119,18 @@ class SqliteDatabase:
         here, more = cursors[: query.limit], cursors[query.limit :]
         return Page(await self._bodies(query, here), here[-1] if more else None)
 
-    async def stream(self, query: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # all are shown what is
+    async def stream(
+        self,
+        query: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # all are shown what is
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """A whole list, in pieces of some hundred records."""
         cursors = await self._run("deferred", self._list, query)
         for start in range(0, len(cursors), _RECORDS_PER_PIECE):
-            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE])
-            yield b"," + body if start else body
+            body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE], separator)
+            yield separator.encode() + body if start else body
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
@@ -272,10 +279,10 @@ class SqliteDatabase:
             cursors = [each for each in cursors if is_later(sort_key(query, each), least)]
         return sorted(cursors, key=lambda each: sort_key(query, each), reverse=query.descending)
 
-    async def _bodies(self, query: Query, cursors: Sequence[Cursor]) -> bytes:
+    async def _bodies(self, query: Query, cursors: Sequence[Cursor], separator: str = ",") -> bytes:
         def read() -> bytes:
             found = (self._document(Key(query.resource.name, each.id)) for each in cursors)
-            return b",".join(document.body for document in found if document)
+            return separator.encode().join(document.body for document in found if document)
 
         return await self._run("deferred", read)
 
@@ -297,15 +304,20 @@ class SqliteDatabase:
         if receipt and self._receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
-        self._forget(changes)
         for write in changes.writes:
             self._write(write, txn)
-        document = self._document(changes.answer) if changes.answer else None
+        self._forget(changes)
+        document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
             answer = (str(changes.answer.id), document.version, document.body.decode())
             self._rows("replace into receipt values (?, ?, ?, ?, ?, ?, ?)", *kept, *answer)
         return document, changes
+
+    def _answer(self, answer: Key | Reply | None) -> Document | None:
+        if isinstance(answer, Reply):
+            return answer.document
+        return self._document(answer) if answer else None
 
     def _write(self, write: Put | Remove, txn: int) -> None:
         key, version = write.key, write.event.version
@@ -328,7 +340,7 @@ class SqliteDatabase:
     def _forget(self, changes: Changes) -> None:
         """Forget the values of erased records, and copies of them."""
         for event in changes.erasures:
-            for found in self._events("record = ?", str(event.record)):
+            for found in self._events("record = ? and version < ?", str(event.record), event.version):
                 self._rewrite(attrs.evolve(found, changes=erased_changes(RESOURCES[found.resource], found.changes)))
         for copy in changes.copies:
             events = self._events("record = ?", str(copy.key.id))
@@ -338,7 +350,8 @@ class SqliteDatabase:
                 kept = without_copies(found.changes, copy.field, is_latest=is_latest)
                 self._rewrite(attrs.evolve(found, changes=kept))
         for record in (*(event.record for event in changes.erasures), *(copy.key.id for copy in changes.copies)):
-            self._rows("update receipt set body = ? where record = ?", ERASED_ANSWER.decode(), str(record))
+            of = "where record = ?2 or version = 0 and instr(body, ?2)"
+            self._rows(f"update receipt set body = ?1 {of}", ERASED_ANSWER.decode(), str(record))
 
     def _rewrite(self, event: Event) -> None:
         where = (str(event.record), event.version)
@@ -362,8 +375,8 @@ class SqliteDatabase:
                 if isinstance(write, Put) and isinstance(write.value, Webhook):
                     self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
-        self.outbox.forget({event.record for event in changes.erasures})
         self.outbox.append(changes.deliveries)
+        self.outbox.forget({event.record: event.version for event in changes.erasures})
         self.feed.wake()
 
 

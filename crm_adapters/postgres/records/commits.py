@@ -17,7 +17,7 @@ from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.readers import BATCH
 from crm_adapters.postgres.sql.statements import write
-from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.receipts import Document
 from crm_core.errors import CrmError, UnavailableError
@@ -48,6 +48,7 @@ class Group(NamedTuple):
     deliveries: Sequence[Delivery]
 
 
+_DEFINING: Final = frozenset({"attribute", "webhook"})
 _STATEMENTS = {
     "created": "insert_records",
     "updated": "update_records",
@@ -58,15 +59,22 @@ _STATEMENTS = {
 
 def groups_of(changes: Changes) -> list[Group]:
     """Return the groups of writes that changes consist of, in order."""
-    deliveries: defaultdict[UUID, list[Delivery]] = defaultdict(list)
+    deliveries: defaultdict[tuple[UUID, int], list[Delivery]] = defaultdict(list)
     for delivery in changes.deliveries:
-        deliveries[delivery.record].append(delivery)
-    kinds = groupby(changes.writes, key=lambda write: (write.key.resource, _statement(write)))
-    return [
-        Group(table, statement, batch, [d for write in batch for d in deliveries[write.change.event.record]])
-        for (table, statement), writes in kinds
-        for batch in _batches(list(map(Write, writes)))
-    ]
+        deliveries[delivery.record, delivery.version].append(delivery)
+    groups: list[Group] = []
+    for step in _steps(changes):
+        for (table, statement), writes in groupby(step, key=lambda write: (write.key.resource, _statement(write))):
+            for batch in _batches(list(map(Write, writes))):
+                events = [write.change.event for write in batch]
+                sent = [each for event in events for each in deliveries[event.record, event.version]]
+                groups.append(Group(table, statement, batch, sent))
+    return groups
+
+
+def _steps(changes: Changes) -> Iterable[Sequence[Put | Remove]]:
+    ends = [*changes.steps, len(changes.writes)]
+    return (changes.writes[start:end] for start, end in zip([0, *changes.steps], ends, strict=True))
 
 
 def _statement(write: Put | Remove) -> str:
@@ -75,12 +83,13 @@ def _statement(write: Put | Remove) -> str:
     return _STATEMENTS[write.event.kind]
 
 
-def answer_of(decision: Decision, groups: Iterable[Group]) -> Document | None:
+def answer_of(decision: Decision, groups: Sequence[Group]) -> Document | None:
     """Return the record that a decision names as its answer, as it is after the commit of the groups."""
     key = decision.changes.answer
-    if key is None:
-        return None
-    for each in itertools.chain.from_iterable(group.writes for group in groups):
+    if key is None or isinstance(key, Reply):
+        return key.document if key else None
+    # A record that is written in several steps is at last as the latest of them says.
+    for each in itertools.chain.from_iterable(reversed(group.writes) for group in reversed(groups)):
         if each.change.key == key:
             return Document(each.change.event.version, each.document)
     record = decision.known.records[key]
@@ -90,6 +99,17 @@ def answer_of(decision: Decision, groups: Iterable[Group]) -> Document | None:
 def _batches(writes: Sequence[Write]) -> Iterable[Sequence[Write]]:
     """Return batches small enough that encoding one does not block the event loop for long."""
     return (writes[start : start + BATCH] for start in range(0, len(writes), BATCH))
+
+
+async def commit_groups(
+    connection: Connection, groups: Sequence[Group], unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]
+) -> None:
+    """Write all groups of changes. Raises StaleError if something has changed; some are written then."""
+    defines = any(group.table in _DEFINING for group in groups)
+    for index, group in enumerate(groups):
+        # What defines a catalog moves it to the next version, which the later groups must not take for another's.
+        known = {} if index and defines else catalogs
+        await commit_whole_group(connection, group, () if index else unchanged, known)
 
 
 async def commit_group(

@@ -16,30 +16,36 @@ from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
-from crm_adapters.postgres.connection.timeouts import MAX_CONTENTION, WIDE_ANSWER_TIMEOUT, WIDE_STATEMENT_TIMEOUT
+from crm_adapters.postgres.connection.timeouts import (
+    ANSWER_TIMEOUT,
+    MAX_CONTENTION,
+    WIDE_ANSWER_TIMEOUT,
+    WIDE_STATEMENT_TIMEOUT,
+)
 from crm_adapters.postgres.records.commits import (
     Commits,
     Group,
     answer_of,
-    commit_whole_group,
+    commit_groups,
     groups_of,
     unchanged_records,
 )
 from crm_adapters.postgres.records.erasures import forget_erased, read_mentions, read_once_referring
 from crm_adapters.postgres.records.history import History
+from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
-from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read
+from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.changes import Changes
-from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.errors import DuplicateRequestError, UnavailableError
 from crm_core.model.events import Event
-from crm_core.model.records import Key
+from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
 from crm_core.rules.needs import Known, Needs
@@ -114,7 +120,7 @@ class PostgresDatabase:
         """Return one page of a list."""
         return await _page(self._reading(reader), query_, query_.limit)
 
-    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, query_: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
         """Yield a whole list, read page by page so that no statement or transaction is long."""
         reading = self._reading(reader)
 
@@ -122,7 +128,7 @@ class PostgresDatabase:
             # A client may disconnect. Then the query still runs to its end: cancelling it would lose its connection.
             return await asyncio.shield(asyncio.ensure_future(reading(read_)))
 
-        async for piece in _stream(undisturbed, query_):
+        async for piece in _stream(undisturbed, query_, separator):
             yield piece
 
     def _reading(self, reader: int | None) -> Reading:
@@ -162,13 +168,15 @@ class PostgresDatabase:
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
-        decision = Decision(decide)
+        decision = await start(decide)
         async with self._locks.acquire(decision.needs.records) as has_waited:
             return await self._change(decide, decision, last, use_ahead=not has_waited)
 
     async def _change(self, decide: Decide, decision: Decision, last: float, *, use_ahead: bool) -> Document | None:
+        seen, size = Known(), size_of(decide)
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
-            await complete(self._reader, decision, refresh=round_ > 0, use_ahead=use_ahead and round_ == 0)
+            is_again = round_ > 0
+            await complete(self._reader, decision, size=size, refresh=is_again, use_ahead=use_ahead and not is_again)
             # Children are read under locks only, and an erasure may take long, as it rewrites all events of a record.
             if decision.needs or decision.changes.erasures:
                 break
@@ -177,8 +185,8 @@ class PostgresDatabase:
                 return answer_of(decision, groups)
             _check_deadline(last)
             self._reader.forget(decision.known)
-            decision = Decision(decide)
-        return await self._change_under_locks(decide, last)
+            seen, decision = decision.known, await start(decide)
+        return await self._change_under_locks(decide, seen | decision.known, last)
 
     async def _commit(self, decision: Decision, groups: Sequence[Group]) -> bool:
         """Commit, and return whether everything that was known was still true."""
@@ -188,24 +196,33 @@ class PostgresDatabase:
             if len(changes.writes) == 1 and not changes.receipt:  # one statement, which is its own transaction
                 await self._commits.commit(groups[0], unchanged, known.catalogs)
             elif groups or changes.receipt:
-                async with self._pool.connect() as connection:
-                    with staleness():
-                        async with transaction(connection):
-                            for index, group in enumerate(groups):
-                                await commit_whole_group(connection, group, () if index else unchanged, known.catalogs)
-                            await _keep_receipt(connection, changes, answer_of(decision, groups))
+                await self._commit_many(decision, groups, unchanged)
         except StaleError:
             return False
         self._after(changes)
         return True
 
-    async def _change_under_locks(self, decide: Decide, last: float) -> Document | None:
+    async def _commit_many(self, decision: Decision, groups: Sequence[Group], unchanged: Sequence[Record]) -> None:
+        changes, known = decision.changes, decision.known
+        is_many = len(changes.writes) > 1
+        async with self._pool.connect(WIDE_ANSWER_TIMEOUT if is_many else ANSWER_TIMEOUT) as connection:
+            with staleness():
+                async with transaction(connection):
+                    if is_many:
+                        await _allow_time(connection)
+                        await hold_all(connection, changes, known, unchanged)
+                    await commit_groups(connection, groups, () if is_many else unchanged, known.catalogs)
+                    await _keep_receipt(connection, changes, answer_of(decision, groups))
+
+    async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
                 async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
                     with staleness():
                         async with transaction(connection):
-                            await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
+                            await _allow_time(connection)
+                            if size_of(decide) > 1:
+                                await hold_known(connection, seen)
                             changes, answer = await _decide_under_locks(connection, decide)
             except StaleError:
                 _check_deadline(last)
@@ -264,9 +281,15 @@ class ConnectedDatabase:
         """Return one page of a list."""
         return await _page(self._reading, query_, query_.limit)
 
-    async def stream(self, query_: Query, *, reader: int | None = None) -> AsyncIterator[bytes]:  # noqa: ARG002  # the connection is the caller's choice
+    async def stream(
+        self,
+        query_: Query,
+        *,
+        reader: int | None = None,  # noqa: ARG002  # the connection is the caller's choice
+        separator: str = ",",
+    ) -> AsyncIterator[bytes]:
         """Yield a whole list in pieces."""
-        async for piece in _stream(self._reading, query_):
+        async for piece in _stream(self._reading, query_, separator):
             yield piece
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
@@ -326,14 +349,17 @@ class ConnectedDatabase:
 
 async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[Changes, Document | None]:
     """Read, decide and write inside the caller's transaction; return the changes and the answer."""
-    await complete(LockingReader(connection), decision := Decision(decide))
+    await complete(LockingReader(connection), decision := await start(decide), size=size_of(decide))
     groups = groups_of(decision.changes)
-    for group in groups:
-        await commit_whole_group(connection, group, (), decision.known.catalogs)
+    await commit_groups(connection, groups, (), decision.known.catalogs)
     await forget_erased(connection, decision.changes)
     answer = answer_of(decision, groups)
     await _keep_receipt(connection, decision.changes, answer)
     return decision.changes, answer
+
+
+async def _allow_time(connection: Connection) -> None:
+    await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
 
 
 async def _keep_receipt(connection: Connection, changes: Changes, answer: Document | None) -> None:
@@ -382,18 +408,18 @@ async def _read_deletions(connection: Connection, *, since: datetime, after: int
     return await History(connection).deletions_since(since, after)
 
 
-async def _page(reading: Reading, query_: Query, limit: int | None) -> Page:
+async def _page(reading: Reading, query_: Query, limit: int | None, separator: str = ",") -> Page:
     assert limit is not None  # noqa: S101  # a page has a limit; lists without one are streamed
-    statement, params = page_statement(query_, limit)
+    statement, params = page_statement(query_, limit, separator)
     [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
     return Page(body or b"", Cursor(value, last) if more else None)
 
 
-async def _stream(reading: Reading, query_: Query) -> AsyncIterator[bytes]:
-    page = await _page(reading, query_, _STREAM_PIECE)
+async def _stream(reading: Reading, query_: Query, separator: str) -> AsyncIterator[bytes]:
+    page = await _page(reading, query_, _STREAM_PIECE, separator)
     yield page.body
     while page.next is not None:
         query_ = evolve(query_, after=page.next)
-        page = await _page(reading, query_, _STREAM_PIECE)
+        page = await _page(reading, query_, _STREAM_PIECE, separator)
         if page.body:
-            yield b"," + page.body
+            yield separator.encode() + page.body

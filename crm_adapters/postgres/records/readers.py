@@ -3,25 +3,30 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, ClassVar, Final, LiteralString, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import evolve
-from psycopg import sql
 
 from crm_adapters import json_documents
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
 from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.records.searches import children as search_children
+from crm_adapters.postgres.records.searches import counts as search_counts
 from crm_adapters.postgres.sql.statements import query
-from crm_core.engine.decision_runs import Decision
+from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.model.records import NOTHING_AHEAD, Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 
 #: Records that are decoded or written before other tasks may run.
 BATCH: Final = 500
+#: Decisions made as one that run on the event loop; more run in a thread.
+MAX_ON_LOOP: Final = 20
+#: Keys of one decision that are looked up together with those of other requests; more have a query of their own.
+MAX_SHARED: Final = 50
 
 
 #: The statements that find users, by the names that keys have for them; other resources have tables of their own.
@@ -42,12 +47,12 @@ class Reader(Protocol):
         """Return whether each key exists."""
         ...
 
-    async def children(self, search: Search) -> tuple[Record, ...]:
-        """Return all records that a search finds."""
+    async def children(self, searches: Iterable[Search]) -> Mapping[Search, tuple[Record, ...]]:
+        """Return all records that each search finds."""
         ...
 
-    async def count(self, search: Search) -> int:
-        """Return how many records a search finds."""
+    async def counts(self, searches: Iterable[Search]) -> Mapping[Search, int]:
+        """Return how many records each search finds."""
         ...
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
@@ -60,8 +65,8 @@ async def read(reader: Reader, needs: Needs) -> Known:
     return Known(
         records=await _records(reader, needs) if needs.records else {},
         references=await reader.existing(needs.references) if needs.references else {},
-        children={search: await reader.children(search) for search in needs.children},
-        counts={search: await reader.count(search) for search in needs.counts},
+        children=await reader.children(needs.children) if needs.children else {},
+        counts=await reader.counts(needs.counts) if needs.counts else {},
         catalogs={entity: await reader.catalog(entity, least) for entity, least in needs.catalogs.items()},
     )
 
@@ -74,12 +79,15 @@ async def _records(reader: Reader, needs: Needs) -> Mapping[Key, Record | None]:
     return {**read_, **{key: document and _record(key, *document[:2]) for key, document in ahead.items()}}
 
 
-async def complete(reader: Reader, decision: Decision, *, refresh: bool = False, use_ahead: bool = True) -> None:
+async def complete(
+    reader: Reader, decision: Decision, *, size: int = 1, refresh: bool = False, use_ahead: bool = True
+) -> None:
     """Read what a decision needs until it is complete, or until it needs children that this reader cannot lock.
 
     Args:
         reader: reads what is needed.
         decision: is sent what was read.
+        size: how many decisions it is made of.
         refresh: read the current catalogs, whatever versions were seen before.
         use_ahead: take the records that were read ahead instead of reading them again.
     """
@@ -88,12 +96,18 @@ async def complete(reader: Reader, decision: Decision, *, refresh: bool = False,
             needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
         if not use_ahead:
             needs = evolve(needs, ahead=NOTHING_AHEAD)
-        await _send(decision, await read(reader, needs))
+        await _send(decision, await read(reader, needs), size)
 
 
-async def _send(decision: Decision, known: Known) -> None:
-    # A decision about thousands of children takes long; it is pure, so it can run in a thread.
-    if any(len(children) > BATCH for more in (decision.known, known) for children in more.children.values()):
+async def start(decide: Decide) -> Decision:
+    """Start a run of a decision."""
+    return await asyncio.to_thread(Decision, decide) if size_of(decide) > MAX_ON_LOOP else Decision(decide)
+
+
+async def _send(decision: Decision, known: Known, size: int) -> None:
+    # Many decisions, or one about thousands of children, take long; they are pure, so they can run in a thread.
+    many = any(len(children) > BATCH for more in (decision.known, known) for children in more.children.values())
+    if many or size > MAX_ON_LOOP:
         await asyncio.to_thread(decision.send, known)
     else:
         decision.send(known)
@@ -115,35 +129,25 @@ class Lookups:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def count(self, search: Search) -> int:
-        """Return how many records a search finds."""
-        [(count,)] = await self._search("select count(*) from {} where {}", search)
-        return int(count)
+    async def counts(self, searches: Iterable[Search]) -> Mapping[Search, int]:
+        """Return how many records each search finds."""
+        return await search_counts(self.connection, searches)
 
-    async def children(self, search: Search) -> tuple[Record, ...]:
-        """Return all records that a search finds, locked until the end of the transaction."""
-        rows = await self._search("select id, version, document from {} where {} order by id for update", search)
-        found: list[Record] = []
-        for start in range(0, len(rows), BATCH):
-            found += [record_of(search.resource, row) for row in rows[start : start + BATCH]]
-            await asyncio.sleep(0)  # lets other tasks run between batches
-        return tuple(found)
-
-    async def _search(self, statement: LiteralString, search: Search) -> Sequence[Row]:
-        conditions = [
-            sql.SQL(_condition(value)).format(sql.Identifier(name), sql.Placeholder(name))
-            for name, value in search.where
-        ]
-        together = sql.SQL(" or " if search.any_field else " and ")
-        composed = sql.SQL(statement).format(sql.Identifier(search.resource), together.join(conditions))
-        params = {name: list(value) if isinstance(value, tuple) else value for name, value in search.where}
-        return await fetch(self.connection, composed, params)
+    async def children(self, searches: Iterable[Search]) -> Mapping[Search, tuple[Record, ...]]:
+        """Return all records that each search finds, locked until the end of the transaction."""
+        searches = list(searches)
+        rows = await search_children(self.connection, searches)
+        return {search: await records_of(search.resource, rows.get(search, ())) for search in searches}
 
 
-def _condition(value: object) -> LiteralString:
-    if not isinstance(value, tuple):
-        return "{} = {}"
-    return "({0} = any({1}) or {0} is null)" if None in value else "{} = any({})"
+async def records_of(resource: str, rows: Sequence[Row]) -> tuple[Record, ...]:
+    """Return records from rows of id, version and document; other tasks run between batches."""
+    found: list[Record] = []
+    for start in range(0, len(rows), BATCH):
+        if start:
+            await asyncio.sleep(0)
+        found += [record_of(resource, row) for row in rows[start : start + BATCH]]
+    return tuple(found)
 
 
 class LockingReader(Lookups):
@@ -157,9 +161,8 @@ class LockingReader(Lookups):
         for resource, group in _by_resource(keys):
             found |= dict.fromkeys(group)
             ids = [key.id for key in group]
-            for row in await fetch(self.connection, query("lock_records", resource), {"ids": ids}):
-                record = record_of(resource, row)
-                found[record.key] = record
+            rows = await fetch(self.connection, query("lock_records", resource), {"ids": ids})
+            found |= {record.key: record for record in await records_of(resource, rows)}
         return found
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
@@ -234,22 +237,35 @@ class SharedReader:
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records; None for those that do not exist."""
         keys = list(keys)
+        if len(keys) > MAX_SHARED:
+            return await self._many_records(keys)
         rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
         return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
+
+    async def _many_records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
+        found: dict[Key, Record | None] = {}
+        for resource, group in _by_resource(keys):
+            found |= dict.fromkeys(group)
+            ids = [key.id for key in group]
+            rows = await self._pool.fetch_again(query("read_records", resource), {"ids": ids})
+            found |= {record.key: record for record in await records_of(resource, rows)}
+        return found
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
         """Return whether each key exists."""
         keys = list(keys)
+        if len(keys) > MAX_SHARED:
+            return await self._pool.reading(lambda connection: LockingReader(connection).existing(keys))
         found = await asyncio.gather(*(self._existing[key.resource].load(key.id) for key in keys))
         return {key: bool(there) for key, there in zip(keys, found, strict=True)}
 
-    async def children(self, search: Search) -> tuple[Record, ...]:
+    async def children(self, searches: Iterable[Search]) -> Mapping[Search, tuple[Record, ...]]:
         """Raise AssertionError: children are read only under locks."""
-        raise AssertionError(search)
+        raise AssertionError(searches)
 
-    async def count(self, search: Search) -> int:
-        """Return how many records a search finds."""
-        return await self._pool.reading(lambda connection: Lookups(connection).count(search))
+    async def counts(self, searches: Iterable[Search]) -> Mapping[Search, int]:
+        """Return how many records each search finds."""
+        return await self._pool.reading(lambda connection: search_counts(connection, searches))
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
         """Return the cached catalog if its version is at least ``least``, else the current one."""

@@ -16,6 +16,25 @@ select id, version, document from {table} where id = any((select %(ids)b::uuid[]
 -- deadlock.
 select id, version, document from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for update
 
+-- name: hold_to_remove
+-- Lock records that a change of many records removes; in the order of ids, as the following ones.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for update
+
+-- name: hold_to_change
+-- Lock records that a change of many records changes. Others can still refer to them.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for no key update
+
+-- name: hold_to_refer
+-- Keep records that a change of many records refers to from being removed.
+select id from {table} where id = any((select %(ids)b::uuid[])::uuid[]) order by id for key share
+
+-- name: hold_unchanged
+-- Keep records that a change of many records is based on as they are; returns those that are still so.
+select stored.id from {table} as stored
+join unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as known (id, version)
+    on stored.id = known.id and stored.version = known.version
+order by stored.id for share of stored
+
 -- name: allow_time
 -- Allow a change of many records, which holds their locks, more time than other statements of requests.
 select
@@ -97,8 +116,10 @@ delete from delivery using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as e
 where record = erased.id and version < erased.last or webhook = erased.id
 
 -- name: erase_receipts
--- Take the answers out of the receipts of records.
-update receipt set body = %(answer)s::json where record = any(%(ids)s::uuid[])
+-- Take the answers out of the receipts of records, and of requests about many records, which have no version.
+update receipt set body = %(answer)s::json
+where record = any(%(ids)s::uuid[])
+    or version = 0 and exists (select from unnest(%(ids)s::uuid[]) as id where position(id::text in body::text) > 0)
 
 -- name: existing
 -- Which of the ids exist.
@@ -113,7 +134,7 @@ select id from app_user where id = any((select %(ids)b::bigint[])::bigint[])
 select id from app_user where id = any((select %(ids)b::bigint[])::bigint[]) and is_active
 
 -- name: page
--- A page of a list: its documents joined by commas, the id and value of the last record, and whether more follow.
+-- A page of a list: its documents joined by a separator, the id and value of the last record, and whether more follow.
 -- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record. {estimate}
 -- is a number of at least %(one_more)s that the planner can see, so that it plans for a page and not for a tenth of all.
 with page as (
@@ -126,7 +147,7 @@ with page as (
     select count(*) as taken from page where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s)
 )
 select
-    convert_to(string_agg(document::text, ',' order by place) filter (where place <= taken), 'UTF8'),
+    convert_to(string_agg(document::text, %(separator)s order by place) filter (where place <= taken), 'UTF8'),
     (array_agg(id) filter (where place = taken))[1],
     (array_agg(value) filter (where place = taken))[1],
     count(*) > max(taken)

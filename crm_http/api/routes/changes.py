@@ -51,8 +51,13 @@ class ChangeRoutes:
         params = dict(read_query(request))
         if is_stream and (last := header(request, b"last-event-id")):
             params["after"] = last
-        reading, page = await Share.of(request.scope).in_turn(
-            changes.begin(self.feed, caller(request), params, waiters=self.waiters, strict=is_strict(request))
+        reading, page = await changes.begin(
+            self.feed,
+            caller(request),
+            params,
+            waiters=self.waiters,
+            in_turn=Share.of(request.scope).in_turn,
+            strict=is_strict(request),
         )
         if request.scope["state"]["method"] == "HEAD":
             return ASGIResponse(media_type=EVENT_STREAM if is_stream else JSON, headers=_STREAM_HEADERS)

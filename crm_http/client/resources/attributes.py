@@ -4,13 +4,13 @@ Made by tests/generate_client.py from the entities; do not edit.
 """
 
 import datetime as dt
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import Attribute
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class AttributeCreate(TypedDict, total=False):
@@ -104,7 +104,7 @@ class AttributeFilters(TypedDict, total=False):
     ordering: Literal["name", "-name", "label", "-label", "updated_at", "-updated_at"]
 
 
-class AttributeOperations(RecordOperations[D_co, Attribute]):
+class AttributeOperations(RecordOperationsWithBulk[D_co, Attribute]):
     """The operations of attributes."""
 
     @listing
@@ -119,6 +119,28 @@ class AttributeOperations(RecordOperations[D_co, Attribute]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[AttributeFilters],
+    ) -> Operation[None]:
+        """Write the attributes that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(

@@ -4,13 +4,13 @@ Made by tests/generate_client.py from the entities; do not edit.
 """
 
 import datetime as dt
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import Cohort
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class CohortCreate(TypedDict, total=False):
@@ -95,7 +95,7 @@ class CohortFilters(TypedDict, total=False):
     ]
 
 
-class CohortOperations(RecordOperations[D_co, Cohort]):
+class CohortOperations(RecordOperationsWithBulk[D_co, Cohort]):
     """The operations of cohorts."""
 
     @listing
@@ -110,6 +110,28 @@ class CohortOperations(RecordOperations[D_co, Cohort]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[CohortFilters],
+    ) -> Operation[None]:
+        """Write the cohorts that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[CohortCreate]) -> Operation[Cohort]:

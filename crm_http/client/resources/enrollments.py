@@ -5,14 +5,14 @@ Made by tests/generate_client.py from the entities; do not edit.
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import Enrollment, TeachingAssistant
 from crm_http.client.inputs import TeachingAssistantInput
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class EnrollmentCreate(TypedDict, total=False):
@@ -95,7 +95,7 @@ class EnrollmentFilters(TypedDict, total=False):
     ordering: Literal["pathway_name", "-pathway_name", "updated_at", "-updated_at"]
 
 
-class EnrollmentOperations(RecordOperations[D_co, Enrollment]):
+class EnrollmentOperations(RecordOperationsWithBulk[D_co, Enrollment]):
     """The operations of enrollments."""
 
     @listing
@@ -110,6 +110,28 @@ class EnrollmentOperations(RecordOperations[D_co, Enrollment]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[EnrollmentFilters],
+    ) -> Operation[None]:
+        """Write the enrollments that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(

@@ -5,14 +5,14 @@ Made by tests/generate_client.py from the entities; do not edit.
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal, TypedDict, Unpack
+from typing import BinaryIO, Literal, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import FollowUp
 from crm_http.client.inputs import FilterValue
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class FollowUpCreate(TypedDict, total=False):
@@ -88,7 +88,7 @@ class FollowUpFilters(TypedDict, total=False):
     ordering: Literal["follow_up_date", "-follow_up_date", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
-class FollowUpOperations(RecordOperations[D_co, FollowUp]):
+class FollowUpOperations(RecordOperationsWithBulk[D_co, FollowUp]):
     """The operations of follow-ups."""
 
     @listing
@@ -103,6 +103,28 @@ class FollowUpOperations(RecordOperations[D_co, FollowUp]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[FollowUpFilters],
+    ) -> Operation[None]:
+        """Write the follow-ups that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[FollowUpCreate]) -> Operation[FollowUp]:

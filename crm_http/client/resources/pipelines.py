@@ -5,14 +5,14 @@ Made by tests/generate_client.py from the entities; do not edit.
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Literal, Required, TypedDict, Unpack
+from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import Pipeline, Stage
 from crm_http.client.inputs import StageInput
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
 
 
 class PipelineCreate(TypedDict, total=False):
@@ -81,7 +81,7 @@ class PipelineFilters(TypedDict, total=False):
     ordering: Literal["name", "-name", "updated_at", "-updated_at"]
 
 
-class PipelineOperations(RecordOperations[D_co, Pipeline]):
+class PipelineOperations(RecordOperationsWithBulk[D_co, Pipeline]):
     """The operations of pipelines."""
 
     @listing
@@ -96,6 +96,28 @@ class PipelineOperations(RecordOperations[D_co, Pipeline]):
             filters: what to compare with. None and empty values are refused, as the server would ignore them.
         """
         return self._list(limit, page_size, filters)
+
+    @operation
+    def export(
+        self,
+        to: BinaryIO,
+        /,
+        *,
+        format: Literal["csv", "xlsx", "jsonl"] = "csv",
+        bom: bool = False,
+        **filters: Unpack[PipelineFilters],
+    ) -> Operation[None]:
+        """Write the pipelines that match all filters to a binary file, piece by piece.
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return self._export(to, format, filters, bom=bom)
 
     @operation
     def create(self, /, *, idempotency_key: str | None = None, **values: Unpack[PipelineCreate]) -> Operation[Pipeline]:

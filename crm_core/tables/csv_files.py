@@ -1,0 +1,36 @@
+"""CSV files of records: RFC 4180, CRLF, UTF-8."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Final
+
+from crm_core.model.plain_values import parse_json
+from crm_core.tables.columns import Column
+from crm_core.tables.written_cells import csv_cells
+
+#: The mark by which Excel knows UTF-8.
+BOM: Final = "\ufeff".encode()
+
+
+def csv_header(columns: Sequence[Column]) -> bytes:
+    """Return the first line of a CSV file: the names of the columns."""
+    return _lines([[column.name for column in columns]])
+
+
+def csv_lines(columns: Sequence[Column], documents: Sequence[bytes]) -> bytes:
+    """Return the lines of records.
+
+    Args:
+        columns: the columns.
+        documents: the records as JSON.
+    """
+    cells = csv_cells(columns)
+    decoded = parse_json(b"[%b]" % b",".join(documents))
+    return _lines([cell(document) for cell in cells] for document in decoded)
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> bytes:
+    lines: list[str] = []
+    csv.writer(SimpleNamespace(write=lines.append)).writerows(rows)
+    return "".join(lines).encode()

@@ -1,0 +1,303 @@
+"""The change feed: is anything lost, doubled or out of order; how late is an event; and what the feed costs others.
+
+``python -m tests.bench.feed [EVENTS [PART…]]`` runs all parts, or those that are named: order, delay, reading, waiters,
+creates. EVENTS is how many there are for order (a tenth of it) and for reading; 1,000,000 by default.
+"""
+
+import asyncio
+import pathlib
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from crm_adapters.embedded.server import embedded_server
+from crm_adapters.postgres.connection.pool import Pool
+from crm_adapters.postgres.feed import PostgresFeed
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.resources import RESOURCES
+from tests.http.conftest import Server, serving
+from tests.postgresql import maker_of_databases
+
+WRITERS = 16
+RECORDS = 2_000
+PAGE_SIZES = (7, 100, 1_000)
+WAITERS = 500
+ALL = frozenset(RESOURCES)
+
+#: Moves some records on under their locks, with an event for each, as the adapter's own statement does.
+_MOVE = b"""
+with put as (
+    update moved set version = version + 1
+    where id in (select id from moved where id = any(%(ids)s) order by id for update) returning id, version)
+insert into event (resource, record, version, kind, actor_name, request_id, at, changes)
+select 'lead', id, version, 'updated', '', '', clock_timestamp(), '{"name": {"from": "a", "to": "b"}}' from put
+returning seq"""
+_FILL = """
+do $$ begin for i in 1..{count} loop
+    insert into event (resource, record, version, kind, actor_name, request_id, at, changes) values (
+        'client', gen_random_uuid(), 1, 'created', 'admin', 'a-request-of-36-characters-as-it-were', now(),
+        json_build_object('name', json_build_object('from', repeat('x', 130), 'to', repeat('y', 130))));
+    if i % 5 = 0 then commit; end if;
+end loop; end $$"""
+
+
+async def order(url: str, events: int) -> str:
+    """Return what three readers missed, had twice or had out of order, of the events of 16 writers."""
+    ids = await _moved_records(url)
+    async with AsyncExitStack() as stack:
+        pools = [await stack.enter_async_context(Pool(url, size=2)) for _ in PAGE_SIZES]
+        feeds = [PostgresFeed(pool) for pool in pools]
+        start = await feeds[0].newest()
+        written, is_done = list[int](), asyncio.Event()
+        readers = [
+            asyncio.create_task(_read_all(feed, start, size, is_done))
+            for feed, size in zip(feeds, PAGE_SIZES, strict=True)
+        ]
+        began = time.perf_counter()
+        slow = [asyncio.create_task(_stay_open(url, ids)) for _ in range(2)]
+        await asyncio.gather(*(_write(url, ids, written, events) for _ in range(WRITERS)), *slow)
+        seconds = time.perf_counter() - began
+        is_done.set()
+        found = [await reader for reader in readers]
+        for feed in feeds:
+            await feed.close()
+    with psycopg.connect(url) as connection:
+        expected = set(connection.execute("select record, version from event where resource = 'lead'").fetchall())
+    wrong = [
+        f"{len(expected - set(each))} lost, {len(each) - len(set(each))} doubled, {_inversions(each)} out of order"
+        for each in found
+    ]
+    alike = "all in one order" if all(each == found[0] for each in found) else "in different orders"
+    return f"of {len(expected):,} at {len(expected) / seconds:,.0f}/s: {'; '.join(wrong)}; {alike}"
+
+
+async def _moved_records(url: str) -> Sequence[UUID]:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("create table moved (id uuid primary key, version integer not null default 1)")
+        count = (RECORDS,)
+        made = "insert into moved (id) select gen_random_uuid() from generate_series(1, %s) returning id"
+        return [id_ for (id_,) in await (await connection.execute(made, count)).fetchall()]
+
+
+async def _write(url: str, ids: Sequence[UUID], written: list[int], events: int) -> None:
+    draw = random.Random()  # noqa: S311  # no secret
+    async with await psycopg.AsyncConnection.connect(f"{url}&options=-cdeadlock_timeout%3D20ms") as connection:
+        while len(written) < events:
+            made: list[int] = []
+            try:
+                for _ in range(draw.choice([1, 1, 1, 2, 3])):
+                    some = {"ids": draw.sample(ids, draw.randint(1, 30))}
+                    rows = await (await connection.execute(_MOVE, some, prepare=True)).fetchall()
+                    made += [seq for (seq,) in rows]
+                if draw.random() < 0.1:
+                    await connection.rollback()
+                else:
+                    await connection.commit()
+                    written += made
+            except psycopg.errors.DeadlockDetected:
+                await connection.rollback()
+
+
+async def _stay_open(url: str, ids: Sequence[UUID]) -> None:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute(_MOVE, {"ids": ids[:2]})
+        await asyncio.sleep(5)
+        await connection.commit()
+
+
+async def _read_all(feed: PostgresFeed, start: Any, size: int, is_done: asyncio.Event) -> list[tuple[UUID, int]]:
+    found: list[tuple[UUID, int]] = []
+    position = start
+    while True:
+        was_done = is_done.is_set()
+        page = await feed.read(position, ALL, size)
+        assert page is not None
+        found += [(each.event.record, each.event.version) for each in page.events]
+        position = page.next
+        if not page.more:
+            if was_done:
+                return found
+            await asyncio.sleep(0.01)
+
+
+def _inversions(found: Sequence[tuple[UUID, int]]) -> int:
+    versions: defaultdict[UUID, list[int]] = defaultdict(list)
+    for record, version in found:
+        versions[record].append(version)
+    return sum(later <= earlier for each in versions.values() for earlier, later in pairwise(each))
+
+
+async def delay(url: str) -> str:
+    """Return how late events come, of this process and of another, beside a transaction open in another database."""
+    ids = await _moved_records(url)
+    async with (
+        Pool(url) as pool,
+        await psycopg.AsyncConnection.connect(make_conninfo(url, dbname="postgres")) as other,
+        await psycopg.AsyncConnection.connect(url, autocommit=True) as writer,
+    ):
+        await other.execute("select pg_current_xact_id()")
+        feed = PostgresFeed(pool)
+        own = [await _delay(feed, writer, ids, feed.wake) for _ in range(200)]
+        others = [await _delay(feed, writer, ids, lambda: None) for _ in range(100)]
+        await feed.close()
+    return ", ".join(
+        f"{name} p50 {statistics.median(each):.0f} ms, p99 {statistics.quantiles(each, n=100)[98]:.0f} ms"
+        for name, each in (("of this process", own), ("of others", others))
+    )
+
+
+async def _delay(
+    feed: PostgresFeed, writer: psycopg.AsyncConnection, ids: Sequence[UUID], wake: Callable[[], None]
+) -> float:
+    position = await feed.newest()
+    waiting = asyncio.create_task(feed.wait(position))
+    await asyncio.sleep(random.uniform(0.03, 0.2))  # noqa: S311  # no secret
+    await writer.execute(_MOVE, {"ids": [ids[0]]})
+    began = time.perf_counter()
+    wake()
+    await waiting
+    page = await feed.read(position, ALL, 10)
+    assert page is not None
+    assert page.events
+    return (time.perf_counter() - began) * 1_000
+
+
+def reading(url: str, server: Server, events: int) -> str:
+    """Return how long catching up takes over HTTP, and by how much the worker grew."""
+    api = server.api()
+    cursor = api.get("/api/changes/", params={"after": "now"}).json()["next"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_FILL.format(count=events).encode())
+        connection.execute("vacuum analyze event")
+    before, total, size = _resident(server), 0, 0
+    headers = {"Authorization": f"Token {api.token}"}
+    began, more = time.perf_counter(), True
+    with httpx.Client(base_url=server.client.base_url, headers=headers, timeout=60) as client:
+        while more:
+            answer = client.get("/api/changes/", params={"after": cursor, "limit": "1000"})
+            body = answer.content
+            total, size = total + body.count(b'{"id":"'), size + len(body)
+            cursor = body[body.rindex(b'"next":"') + 8 :].partition(b'"')[0].decode()
+            more = body.endswith(b"true}")
+    seconds = time.perf_counter() - began
+    grown = (_resident(server) - before) / 2**20
+    return (
+        f"{total:,} events ({size / total:.0f} bytes each) in {seconds:.1f} s, "
+        f"so 1,000,000 in {seconds / total * 1e6:.1f} s; the server grew by {grown:.1f} MB"
+    )
+
+
+def _resident(server: Server) -> int:
+    main = psutil.Process(server.process.pid)
+    return int(sum(each.memory_info().rss for each in (main, *main.children(recursive=True))))
+
+
+async def waiters(url: str, server: Server) -> str:
+    """Return what 500 waiting requests cost: reads of others, and statements a second."""
+    api = server.api()
+    headers = {"Authorization": f"Token {api.token}"}
+    client_id = api.make("/api/clients/", name="x")["id"]
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=server.client.base_url, headers=headers, timeout=60, limits=limits) as client:
+        alone = await _p99(client, f"/api/clients/{client_id}/")
+        cursor = (await client.get("/api/changes/", params={"after": "now"})).json()["next"]
+        wait = {"after": cursor, "wait": "30"}
+        waiting = [asyncio.create_task(client.get("/api/changes/", params=wait)) for _ in range(WAITERS)]
+        await asyncio.sleep(5)
+        before, began = _statements(url), time.perf_counter()
+        await asyncio.sleep(8)
+        statements = (_statements(url) - before) / (time.perf_counter() - began)
+        beside = await _p99(client, f"/api/clients/{client_id}/")
+        await client.post("/api/clients/", json={"name": "wakes them"})
+        woken = time.perf_counter()
+        answers = await asyncio.gather(*waiting)
+        assert all(len(answer.json()["events"]) == 1 for answer in answers)
+    return (
+        f"p99 of a GET {alone:.1f} ms alone, {beside:.1f} ms beside {WAITERS}; {statements:.1f} statements a second; "
+        f"all were answered {(time.perf_counter() - woken) * 1_000:.0f} ms after a change"
+    )
+
+
+async def _p99(client: httpx.AsyncClient, path: str) -> float:
+    taken = []
+    for _ in range(300):
+        began = time.perf_counter()
+        (await client.get(path)).raise_for_status()
+        taken.append((time.perf_counter() - began) * 1_000)
+        await asyncio.sleep(0.005)
+    return statistics.quantiles(taken, n=100)[98]
+
+
+def _statements(url: str) -> int:
+    """How many transactions there were, which in autocommit are statements, without those of this process."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select pg_stat_clear_snapshot()")
+        query = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()"
+        [(count,)] = connection.execute(query).fetchall()
+        return int(count)
+
+
+def creates(url: str) -> str:
+    """Return what the feed's index costs the statement that creates records: interleaved runs with and without it."""
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    insert = b"""
+    with put as (insert into client (id, version, document) select gen_random_uuid(), 1, '{}' where false returning id)
+    insert into event (resource, record, version, kind, actor_name, request_id, at, changes)
+    select 'client', gen_random_uuid(), 1, 'created', 'admin', 'r', now(), '{"name": {"to": "x"}}'"""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for number in range(10):
+            has_index = number % 2 == 0
+            connection.execute(
+                b"create index if not exists event_xid on event (xid, seq)" if has_index else b"drop index event_xid"
+            )
+            began = time.perf_counter()
+            for _ in range(2_000):
+                connection.execute(insert, prepare=True)
+            taken[has_index].append((time.perf_counter() - began) / 2_000 * 1e6)
+        connection.execute(b"create index if not exists event_xid on event (xid, seq)")
+    with_index, without = statistics.median(taken[True]), statistics.median(taken[False])
+    return f"an event alone takes {with_index:.0f} µs with the index and {without:.0f} µs without"
+
+
+def main() -> None:
+    """Run the parts and print a line for each."""
+    events = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    parts = sys.argv[2:] or ["order", "delay", "reading", "waiters", "creates"]
+    with tempfile.TemporaryDirectory(prefix="crm-bench-") as temporary:
+        place = pathlib.Path(temporary)
+        place.chmod(0o755)
+        with embedded_server(place / "data") as server_url:
+            new_database = maker_of_databases(server_url)
+            for part in parts:
+                url = new_database()
+                asyncio.run(migrate(url))
+                print(f"{part}: {run(part, url, place, events)}", flush=True)
+
+
+def run(part: str, url: str, place: pathlib.Path, events: int) -> str:
+    """Run one part on a database of its own."""
+    if part == "order":
+        return asyncio.run(order(url, events // 10))
+    if part == "delay":
+        return asyncio.run(delay(url))
+    if part == "creates":
+        return creates(url)
+    with serving(url, place / part, CRM_ACCESS_LOG="0") as server:
+        return reading(url, server, events) if part == "reading" else asyncio.run(waiters(url, server))
+
+
+if __name__ == "__main__":
+    main()
