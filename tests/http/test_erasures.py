@@ -89,10 +89,10 @@ def test_webhooks_that_were_told_of_deletions_get_the_id_alone(api: Api) -> None
     for each, log in logs.items():
         for delivery in log:
             detail = api.get(f"/api/webhooks/{each}/deliveries/{delivery['id']}/").json()
-            body: dict[str, Any] = detail["body"]
+            body: dict[str, Any] = detail["request"]["body"]
             assert (delivery["type"], delivery["record"]) == ("client.erased", client["id"])
             assert (body["type"], body["data"], body["changes"]) == ("client.erased", {"id": client["id"]}, {})
-            assert detail["url"] == f"https://a.example/{client['id']}"
+            assert detail["request"]["url"] == f"https://a.example/{client['id']}"
     assert [each["version"] for each in erased] == [2]
 
 
