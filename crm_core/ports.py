@@ -13,6 +13,7 @@ from uuid import UUID
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedPage, Position
@@ -88,6 +89,16 @@ class Database(Protocol):
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of some records by ``engine.retention``: one batch, in one commit.
+
+        Nobody waits for it but erasures.
+
+        Args:
+            before: events from this time on stay, and those that the change feed can still show.
+            after: the record after which the batch begins, by id.
+        """
 
     async def change(self, decide: Decide) -> Document | None:
         """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.

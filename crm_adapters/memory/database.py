@@ -19,6 +19,7 @@ from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.errors import DuplicateRequestError
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
@@ -149,6 +150,26 @@ class MemoryDatabase:
             (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
         )
         return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of all records after one. The feed keeps its own."""
+        by_record = sorted((event for event in self.events if event.record > after), key=_place)
+        past = [Past(Key(each.resource, each.record), each.version, each.kind, each.at) for each in by_record]
+        count = len(self.events)
+        for key, version, is_gone in folds(past, before):
+            made = None if is_gone else baseline(await self.lineage(key, version))
+            if is_gone or made:
+                self._fold(key, version, made)
+        return Folded(count - len(self.events), None)
+
+    def _fold(self, key: Key, version: int, made: Event | None) -> None:
+        """Put a baseline in place of the events of a record up to a version."""
+
+        def is_folded(event: Event) -> bool:
+            return (event.resource, event.record) == key and event.version <= version
+
+        kept = (made if is_folded(event) and event.version == version else event for event in self.events)
+        self.events = [event for event in kept if event is not None and (event is made or not is_folded(event))]
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
@@ -302,6 +323,10 @@ def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
     value = json_documents.decode(write.key.resource, body)
     hidden = {**before.hidden, **write.hidden} if before else write.hidden
     return _Row(write.event.version, body, value, hidden)
+
+
+def _place(event: Event) -> tuple[UUID, int]:
+    return event.record, event.version
 
 
 def _as_read(event: Event) -> Event:

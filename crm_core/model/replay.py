@@ -69,11 +69,11 @@ def _apply(entity: type, values: dict[str, Any], definitions: dict[str, UUID], c
     for name, change in changes.items():
         if name.startswith(ATTRIBUTE_PREFIX):
             attribute = name.removeprefix(ATTRIBUTE_PREFIX)
-            values["attributes"] = _with_member(values["attributes"], attribute, change["to"])
+            values["attributes"] = _with_member(values["attributes"], attribute, change.get("to"))
             if "attribute" in change:
                 definitions[attribute] = UUID(str(change["attribute"]))
         elif name in fields:
-            values[name] = _with_items(values[name], change) if "added" in change else change["to"]
+            values[name] = _with_items(values[name], change) if "added" in change else change.get("to")
 
 
 def _with_member(members: Mapping[str, Any], name: str, value: object) -> Mapping[str, Any]:

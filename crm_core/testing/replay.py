@@ -51,7 +51,7 @@ def replayed(entries: Iterable[FeedEvent]) -> Mapping[tuple[str, UUID], dict[str
         before = documents.get(key)
         is_known = before is not None or event.kind in WHOLE_KINDS
         is_there = is_known and event.kind not in GONE_KINDS and not _is_erased(event)
-        documents[key] = _applied(before, event) if is_there else None
+        documents[key] = _applied(None if event.kind in WHOLE_KINDS else before, event) if is_there else None
     return documents
 
 

@@ -10,6 +10,7 @@ from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.overlay import Overlay
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
 from crm_core.model.events import Event
@@ -98,6 +99,10 @@ class UnitOfWork:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some committed records in which a text occurs."""
         return await self._db.mentions(texts, limit)
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold committed events, at once."""
+        return await self._db.fold(before, after)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that committed changes after a version touched."""

@@ -52,6 +52,7 @@ from crm_core import (
 )
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
+from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
@@ -183,6 +184,29 @@ class SqliteDatabase:
     def _events(self, where: str, *params: object) -> list[Event]:
         rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
         return [_event(parse_json(text)) for (text,) in rows]
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of all records after one."""
+        return Folded(await self._run("immediate", self._fold, before, after), None)
+
+    def _fold(self, before: datetime, after: UUID) -> int:
+        [(forgotten,)] = self._rows("select forgotten from feed")
+        rows = self._rows(
+            "select event, txn > ? from event where record > ? order by record, version", forgotten, str(after)
+        )
+        events = [(_event(parse_json(text)), bool(is_followed)) for text, is_followed in rows]
+        past = [Past(Key(e.resource, e.record), e.version, e.kind, e.at, seen) for e, seen in events]
+        for key, version, is_gone in folds(past, before):
+            own = [event for event, _ in events if event.record == key.id and event.version <= version]
+            whole = [place for place, event in enumerate(own) if event.kind in WHOLE_KINDS]
+            made = baseline(own[whole[-1] :]) if whole and not is_gone else None
+            if made:
+                self._rewrite(made)
+            if made or is_gone:
+                last = version if is_gone else version - 1
+                self._rows("delete from event where record = ? and version <= ?", str(key.id), last)
+        [(left,)] = self._rows("select count(*) from event where record > ?", str(after))
+        return len(events) - int(left)
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""

@@ -36,6 +36,7 @@ from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read, start
 from crm_adapters.postgres.records.replica import Replica
+from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
@@ -43,6 +44,7 @@ from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.errors import DuplicateRequestError, UnavailableError
 from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
@@ -164,6 +166,11 @@ class PostgresDatabase:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
         return await self._pool.reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of some records."""
+        async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection, transaction(connection):
+            return await fold(connection, before, after)
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
@@ -320,6 +327,10 @@ class ConnectedDatabase:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
         return await self._reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of some records."""
+        return await self._reading(lambda connection: fold(connection, before, after))
 
     async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""

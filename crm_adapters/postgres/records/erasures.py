@@ -16,6 +16,9 @@ from crm_core.resources import RESOURCES
 
 async def forget_erased(connection: Connection, changes: Changes) -> None:
     """Erase what is kept of records, in the transaction of the events of their erasure."""
+    if not changes.erasures:
+        return
+    await connection.execute(query("lock_erasing"))
     by_resource: defaultdict[str, list[Event]] = defaultdict(list)
     for event in changes.erasures:
         by_resource[event.resource].append(event)

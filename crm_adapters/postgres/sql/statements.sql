@@ -121,6 +121,44 @@ update receipt set body = %(answer)s::json
 where record = any(%(ids)s::uuid[])
     or version = 0 and exists (select from unnest(%(ids)s::uuid[]) as id where position(id::text in body::text) > 0)
 
+-- name: lock_folding
+-- Let no erasure change events until the end of the transaction; a number that nothing else locks but lock_erasing.
+select pg_advisory_xact_lock(7021791811)
+
+-- name: lock_erasing
+-- Wait for a transaction that folds events; others may erase at the same time.
+select pg_advisory_xact_lock_shared(7021791811)
+
+-- name: past_events
+-- Events after a record, by record and version, and whether the change feed can still show each.
+select resource, record, version, kind, at, seq > (select last_seq from tick order by id limit 1) from event
+where record > %(after)s order by record, version limit %(limit)s
+
+-- name: events_to_fold
+-- The events of records up to a version, from the latest one that holds all of the record on.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause
+from unnest(%(ids)s::uuid[], %(versions)s::integer[]) as folded (id, last)
+join event on record = folded.id and version <= folded.last and version >= (
+    select version from event as whole
+    where whole.record = folded.id and whole.version <= folded.last and whole.kind in ('created', 'baseline')
+    order by version desc limit 1)
+order by record, version
+
+-- name: fold_events
+-- Make baselines of events, and delete those before them, and those of records that are gone; returns how many went.
+with baselines as (
+    update event set kind = 'baseline', changes = new.changes::json, cause = null
+    from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(changes)s::text[]) as new (id, version, changes)
+    where event.record = new.id and event.version = new.version
+), folded as (
+    delete from event using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as new (id, version)
+    where event.record = new.id and event.version < new.version returning 1
+), gone as (
+    delete from event using unnest(%(gone_ids)s::uuid[], %(gone_versions)s::integer[]) as gone (id, version)
+    where event.record = gone.id and event.version <= gone.version returning 1
+)
+select (select count(*) from folded) + (select count(*) from gone)
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any((select %(ids)b::uuid[])::uuid[])
