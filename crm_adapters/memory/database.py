@@ -21,6 +21,7 @@ from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.errors import DuplicateRequestError
+from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.model.plain_values import parse_json
@@ -150,6 +151,30 @@ class MemoryDatabase:
             (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
         )
         return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+
+        def renamed(event: Event) -> Event:
+            changes = parse_json(with_author(json_documents.encode(event.changes).decode(), user, name))
+            return attrs.evolve(event, changes=changes, actor_name=name if event.actor == user else event.actor_name)
+
+        self.events = [renamed(event) for event in self.events]
+        self.feed.rewrite(renamed)
+        self.outbox.rename_author(user, name)
+        for key, (at, receipt) in self._receipts.items():
+            body = with_author(receipt.answer.body.decode(), user, name).encode()
+            self._receipts[key] = at, receipt._replace(answer=Document(receipt.answer.version, body))
+        return sum(self._rename_author(resource, user, name) for resource in self._rows)
+
+    def _rename_author(self, resource: str, user: int, name: str) -> int:
+        changed = {
+            id_: attrs.evolve(row, version=row.version + 1, body=body, value=json_documents.decode(resource, body))
+            for id_, row in self._rows[resource].items()
+            if (body := with_author(row.body.decode(), user, name).encode()) != row.body
+        }
+        self._rows[resource] |= changed
+        return len(changed)
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of all records after one. The feed keeps its own."""

@@ -12,7 +12,7 @@ from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
-from crm_core.testing.erasures import ErasureFacts
+from crm_core.testing.erasures import AuthorFacts, ErasureFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
@@ -31,6 +31,7 @@ class DatabaseContract(
     BulkFacts,
     UnitOfWorkFacts,
     ErasureFacts,
+    AuthorFacts,
 ):
     """All tests of a Database."""
 

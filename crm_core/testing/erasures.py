@@ -9,9 +9,9 @@ import pytest
 from crm_core.errors import ErasedError, InUseError, NotFoundError, VersionConflictError
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.events import Event
-from crm_core.model.plain_values import json_text, plain
+from crm_core.model.plain_values import json_text, parse_json, plain
 from crm_core.model.records import Key
-from crm_core.resources import CLIENTS, FOLLOW_UPS, RESOURCES, SERVICES, TRANSFER_REQUESTS
+from crm_core.resources import CLIENTS, FOLLOW_UPS, LEADS, RESOURCES, SERVICES, TRANSFER_REQUESTS
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.use_cases import erasures, history, restorations
 from crm_core.use_cases.erasures import ErasureTarget
@@ -140,6 +140,32 @@ class ErasureFacts(Facts):
         )
         assert [event.kind for event in await scene.db.history(Key("client", client))].count("erased") == 1
         assert _NAME not in await _text(scene, Key("client", client))
+
+
+class AuthorFacts(Facts):
+    """Users whose names are erased."""
+
+    @fact
+    async def test_a_renamed_author_is_renamed_wherever_the_name_is_kept(self, scene: Scene) -> None:
+        noted = [{"note": '"user_id":1,"user_name":"tester"'}]
+        lead = await scene.create(LEADS, name="a", list_of_notes=noted, list_of_tasks=[{"task": "t"}])
+        await scene.patch(LEADS, lead, list_of_notes=[], list_of_tasks=[{"task": "u"}])
+        other = await scene.create(LEADS, name="tester")
+        assert await scene.db.rename_author(7, "erased-7") == 0
+        assert await scene.db.rename_author(1, "erased-1") == 1
+
+        value = await scene.value(LEADS, lead)
+        assert (value.list_of_tasks[0].user_name, await scene.version(LEADS, lead)) == ("erased-1", 3)
+        assert (await scene.value(LEADS, other)).name == "tester"
+        assert await scene.version(LEADS, other) == 1
+        events = await scene.db.history(Key("lead", lead))
+        assert {event.actor_name for event in events} == {"erased-1"}
+        first = await history.version(scene.db, scene.who, LEADS, lead, 1)
+        assert b'"user_name":"tester"' not in first.body
+        assert b'"user_name":"erased-1"' in first.body
+        assert noted[0]["note"] in parse_json(first.body)["list_of_notes"][0]["note"]
+        assert (await scene.patch(LEADS, lead, name="b")).version == 4
+        assert await scene.db.rename_author(1, "erased-1") == 0
 
 
 async def _erase(scene: Scene, name: str, id_: UUID) -> ErasureReport:

@@ -100,6 +100,10 @@ class UnitOfWork:
         """Return the keys of some committed records in which a text occurs."""
         return await self._db.mentions(texts, limit)
 
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in what is committed, at once."""
+        return await self._db.rename_author(user, name)
+
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold committed events, at once."""
         return await self._db.fold(before, after)

@@ -53,6 +53,7 @@ from crm_core import (
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.model.authors import with_author
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
@@ -184,6 +185,28 @@ class SqliteDatabase:
     def _events(self, where: str, *params: object) -> list[Event]:
         rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
         return [_event(parse_json(text)) for (text,) in rows]
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+        self.outbox.rename_author(user, name)
+        return await self._run("immediate", self._rename_author, user, name)
+
+    def _rename_author(self, user: int, name: str) -> int:
+        for event in self._events("true"):
+            changes = parse_json(with_author(json_documents.encode(event.changes).decode(), user, name))
+            author = name if event.actor == user else event.actor_name
+            if (changes, author) != (event.changes, event.actor_name):
+                self._rewrite(attrs.evolve(event, changes=changes, actor_name=author))
+        for id_, key, body in self._rows("select user, key, body from receipt"):
+            answer = with_author(body, user, name)
+            self._rows("update receipt set body = ? where user = ? and key = ?", answer, id_, key)
+        count = 0
+        for resource, id_, document in self._rows("select resource, id, document from record"):
+            if (body := with_author(document, user, name)) != document:
+                change = "update record set version = version + 1, document = ? where resource = ? and id = ?"
+                self._rows(change, body, resource, id_)
+                count += 1
+        return count
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of all records after one."""

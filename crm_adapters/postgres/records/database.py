@@ -22,6 +22,7 @@ from crm_adapters.postgres.connection.timeouts import (
     WIDE_ANSWER_TIMEOUT,
     WIDE_STATEMENT_TIMEOUT,
 )
+from crm_adapters.postgres.records.authors import rename_author
 from crm_adapters.postgres.records.commits import (
     Commits,
     Group,
@@ -166,6 +167,10 @@ class PostgresDatabase:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
         return await self._pool.reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+        return await rename_author(self._pool.reading, user, name)
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of some records."""
@@ -327,6 +332,10 @@ class ConnectedDatabase:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
         return await self._reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+        return await rename_author(self._reading, user, name)
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of some records."""

@@ -159,6 +159,59 @@ with baselines as (
 )
 select (select count(*) from folded) + (select count(*) from gone)
 
+-- name: rename_author
+-- Rename the author of tasks and notes in some records after one; returns the last of them, and how many changed.
+with page as (
+    select id from {table} where id > %(after)s order by id limit %(limit)s
+), changed as (
+    update {table} as stored set
+        version = version + 1,
+        document = regexp_replace(document::text, %(pattern)s, %(replacement)s, 'g')::json
+    from page
+    where stored.id = page.id and document::text ~ %(pattern)s
+        and regexp_replace(document::text, %(pattern)s, %(replacement)s, 'g') <> document::text
+    returning 1
+)
+select (select id from page order by id desc limit 1), (select count(*) from changed)
+
+-- name: rename_actor
+-- Rename a user in some events after one; returns the last of them.
+with page as (
+    select seq from event where seq > %(after)s order by seq limit %(limit)s
+), changed as (
+    update event set
+        actor_name = case when actor = %(user)s then %(name)s else actor_name end,
+        changes = regexp_replace(changes::text, %(pattern)s, %(replacement)s, 'g')::json
+    from page where event.seq = page.seq and (actor = %(user)s or changes::text ~ %(pattern)s)
+)
+select max(seq) from page
+
+-- name: rename_in_deliveries
+update delivery set body = convert_to(
+    regexp_replace(convert_from(body, 'UTF8'), %(pattern)s, %(replacement)s, 'g'), 'UTF8')
+where position(convert_to('"user_name"', 'UTF8') in body) > 0 and convert_from(body, 'UTF8') ~ %(pattern)s
+
+-- name: rename_in_receipts
+update receipt set body = regexp_replace(body::text, %(pattern)s, %(replacement)s, 'g')::json
+where body::text ~ %(pattern)s
+
+-- name: erase_user
+with user_before as (
+    select username from app_user where id = %(user_id)s
+), tokens as (
+    delete from token where user_id = %(user_id)s
+), memberships as (
+    delete from membership where user_id = %(user_id)s
+), addresses as (
+    delete from login_address where user_id = %(user_id)s
+), failures as (
+    delete from failed_login using user_before where right(key, length(username) + 1) = ' ' || username
+)
+update app_user set
+    username = %(username)s, first_name = '', last_name = '', email = '', password_hash = %(password_hash)s,
+    is_active = false, is_superuser = false
+where id = %(user_id)s
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any((select %(ids)b::uuid[])::uuid[])
