@@ -622,6 +622,16 @@ def test_a_sweep_tells_of_orphans_and_missing_files_and_deletes_the_former(
     assert not path.exists()
 
 
+def test_an_erased_user_has_a_neutral_name(crm: Crm) -> None:
+    crm("user", "add", "jon", "--password-stdin", given="word")
+    told = re.fullmatch(
+        r"jon is (erased-\d+) by now, also in the tasks and notes of 0 records\.\n", crm["user erase jon"]
+    )
+    assert told
+    assert told[1] in crm["user list"]
+    assert "jon" not in crm["user list"]
+
+
 def test_a_record_is_erased_after_a_look_at_what_would_be(running: Server, crm: Crm) -> None:
     crm("user", "add", "ira", "--superuser", "--password-stdin", given="word")
     sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue ira'].strip()}"}}

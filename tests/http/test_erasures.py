@@ -1,6 +1,8 @@
 """Erasures: what goes, what stays, who may, and that nothing of a name is left in the database or the files."""
 
+import asyncio
 import pathlib
+import re
 import subprocess
 from importlib import metadata
 from typing import Any
@@ -8,7 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from crm_adapters.postgres import Pool, PostgresAccounts, PostgresDatabase
 from crm_core.resources import RESOURCES
+from crm_core.use_cases import users as users_
 from tests.http.conftest import Api
 from tests.http.test_resources import World
 from tests.pictures import png
@@ -147,6 +151,41 @@ def test_no_byte_of_the_name_of_an_erased_record_is_left_in_any_table_file_or_an
         assert words[1] not in api.get(answer).text
     moved = f"/api/transfer-requests/{transfers[0]['id']}/"
     assert api.get(f"{moved}history/2/").json() == api.get(moved).json()
+
+
+def test_no_byte_of_the_name_of_an_erased_user_is_left_in_any_table(postgres_api: Api, database_url: str) -> None:
+    postgres_api.make("/api/webhooks/", name="h", model="Lead", url="https://a.example/", events=["created", "deleted"])
+    user = postgres_api.people.add(
+        "ophelia", "Sales", first_name="Ophelia", last_name="Ostrander", email="oo@a.example"
+    )
+    api = postgres_api.as_user("ophelia")
+    tasks = {"list_of_tasks": [{"task": "call"}], "list_of_notes": [{"note": "n"}]}
+    leads = [
+        api.post("/api/leads/", {"name": name, **tasks}, headers={"Idempotency-Key": name}).json()["id"]
+        for name in "ab"
+    ]
+    api.patch(f"/api/leads/{leads[0]}/", {"list_of_tasks": []})
+    postgres_api.delete(f"/api/leads/{leads[1]}/")
+    assert b"Ophelia" in dumped(database_url)
+    name, count = asyncio.run(erase_user(database_url, "ophelia"))
+
+    assert (name, count) == (f"erased-{user}", 1)
+    dump = dumped(database_url)
+    assert not re.findall(b"(?i).{0,30}(?:ophelia|ostrander|oo@a).{0,30}", dump)
+    assert api.get("/api/leads/").status_code == 401
+    lead = postgres_api.get(f"/api/leads/{leads[0]}/")
+    assert lead.json()["list_of_notes"][0]["user_name"] == name
+    assert (lead.json()["list_of_notes"][0]["user_id"], lead.headers["ETag"]) == (user, '"3"')
+    assert {entry["actor_name"] for entry in postgres_api.get(f"/api/leads/{leads[0]}/history/").json()} == {name}
+
+
+async def erase_user(database_url: str, username: str) -> tuple[str, int]:
+    async with Pool(database_url) as pool:
+        users = PostgresAccounts(pool)
+        try:
+            return await users_.erase_user(users, PostgresDatabase(pool), username)
+        finally:
+            await users.close()
 
 
 def dumped(database_url: str) -> bytes:
