@@ -39,6 +39,7 @@ from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import (
     Account,
     Actor,
+    Authentication,
     Caller,
     Idempotency,
     IssuedToken,
@@ -98,7 +99,19 @@ from crm_core.resources import (
 )
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search, Steps
+from crm_core.rules.needs import (
+    ACTIVE_USER,
+    Catalog,
+    Duplicates,
+    Holder,
+    Known,
+    Needs,
+    Search,
+    Steps,
+    UniqueAttribute,
+    UniqueValue,
+)
+from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
@@ -132,6 +145,7 @@ __all__ = [
     "AfterCommit",
     "Attempt",
     "Attribute",
+    "Authentication",
     "BulkRefusedError",
     "Caller",
     "Catalog",
@@ -153,6 +167,7 @@ __all__ = [
     "DeliveryState",
     "Document",
     "DuplicateRequestError",
+    "Duplicates",
     "Enrollment",
     "EnrollmentDetail",
     "ErasedError",
@@ -166,6 +181,7 @@ __all__ = [
     "Filter",
     "FollowUp",
     "Health",
+    "Holder",
     "Idempotency",
     "IdempotencyKeyReusedError",
     "ImageHeader",
@@ -217,6 +233,8 @@ __all__ = [
     "TooLargeError",
     "TransferRequest",
     "UnavailableError",
+    "UniqueAttribute",
+    "UniqueValue",
     "UnknownUserError",
     "User",
     "UserChange",
@@ -228,8 +246,10 @@ __all__ = [
     "WebhookSender",
     "WrongCredentialsError",
     "cursor_of",
+    "duplicates_among",
     "flatten",
     "fold",
+    "holder_among",
     "make_attempt",
     "matches",
     "searched_text",

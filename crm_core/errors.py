@@ -161,10 +161,10 @@ class DeliveryFinishedError(CrmError):
 
 
 class VersionConflictError(CrmError):
-    """The record has another version than the caller expects.
+    """The record has another version than the caller expects, or exists where it should not, or the other way round.
 
     Attributes:
-        version: the version that the record has.
+        version: the version that the record has; 0 if there is none.
         fields: the names of the fields that were changed since the expected version.
     """
 

@@ -28,6 +28,7 @@ from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.tokens import token_endpoints
+from crm_http.api.routes.unique_values import unique_value_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
 from crm_http.api.routing import mount, path_id
@@ -114,6 +115,8 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
         files = images.files if row.has_images else None
         routes = RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete, files=files)
         yield from _record_and_history_endpoints(routes)
+        if row.has_catalog:
+            yield from unique_value_endpoints(routes)
     if row.has_tasks_and_notes:
         yield from task_and_note_endpoints(row, db)
     if row.has_images:
@@ -132,6 +135,7 @@ def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:
         place = f"{prefix}/services/{{service}}/{FOLLOW_UPS.path}"
         routes = RecordRoutes(FOLLOW_UPS, db, place, _service_id, name=name, is_deprecated=bool(prefix))
         yield from _record_and_history_endpoints(routes)
+        yield from unique_value_endpoints(routes)
 
 
 def _service_id(request: AnyRequest) -> UUID:

@@ -66,6 +66,7 @@ _IMPORTS: Final[Mapping[str, str]] = {
             "RecordOperationsWithBulk",
             "RecordOperationsWithImages",
             "RecordOperationsWithTasks",
+            "UniqueParameter",
         ),
         "from crm_http.client.records import {}",
     ),
@@ -226,6 +227,38 @@ class {own}({base}[D_co, {entity}]):
             values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)
+{_upsert(resource) if resource.has_catalog else ""}'''
+
+
+def _upsert(resource: Resource) -> str:
+    name, one = resource.entity.__name__, resource.label[0]
+    return f'''
+    @operation
+    def upsert(
+        self, /, *, by: str, value: UniqueParameter, only: Literal["create", "change"] | None = None,
+        if_match: {name} | int | None = None, idempotency_key: str | None = None, **values: Unpack[{name}Update]
+    ) -> Operation[{name}]:
+        """Set some fields of the {one} that has a value of a unique attribute, or create one; return it.
+
+        Args:
+            by: the name of the unique attribute.
+            value: its value; ``attributes`` may leave it out.
+            only: ``create`` or ``change`` to do nothing else; VersionConflictError is raised where that cannot be done.
+            if_match: as in ``change``; nothing is created then.
+            idempotency_key: as in ``create``.
+            values: the fields to set; those that a new record needs are needed where there may be none.
+        """
+        return self._upsert(by, value, values, only, if_match, idempotency_key)
+
+    @operation
+    def retrieve_by(self, by: str, value: UniqueParameter, /) -> Operation[{name}]:
+        """Return the {one} that has a value of a unique attribute.
+
+        Args:
+            by: the name of the unique attribute.
+            value: its value.
+        """
+        return self._retrieve_by(by, value)
 '''
 
 

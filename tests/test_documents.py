@@ -99,6 +99,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
     },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
+    "docs/how-to/unique.md": {"Make an attribute unique, and write by it 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
     "docs/how-to/webhooks.md": {
         "Create a webhook and inspect its deliveries 1": FOLLOWED,

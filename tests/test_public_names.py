@@ -9,13 +9,13 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute BulkRefusedError
-        CLIENTS COHORTS Caller Catalog
-        Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database Decide Decision Delivery
-        DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError ENROLLMENTS
-        ErasedError
-        ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS Failures Feed FeedEvent FeedPage
-        FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError ImageHeader InUseError
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
+        CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
+        Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        DuplicateRequestError ErasedError ENROLLMENTS
+        ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
+        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        ImageHeader InUseError
         InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
         NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
         Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
@@ -25,12 +25,14 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
+        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history new_id new_secret
         records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
+        uniqueness upserts
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract OpenPair Opened

@@ -1,7 +1,7 @@
 """Records in memory."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +30,8 @@ from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import AfterCommit
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
+from crm_core.rules.uniqueness import duplicates_among, holder_among
+from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
 
 _RECORDS_PER_PIECE: Final = 500
@@ -198,10 +200,7 @@ class MemoryDatabase:
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
-        decision = Decision(decide)
-        while decision.needs:
-            decision.send(self._read(decision.needs))
-        changes = decision.changes
+        changes = self._decide(decide)
         receipt = changes.receipt
         if receipt and await self.receipt(receipt.user, receipt.idempotency.key):
             raise DuplicateRequestError
@@ -210,12 +209,20 @@ class MemoryDatabase:
         if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
             kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)
             self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
+        for decide_more in finishing(changes):  # no index has to be built: all records are looked through
+            self._commit(self._decide(decide_more))
         return document
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
         """Return the receipt of a request with this idempotency key."""
         kept_at, receipt = self._receipts.get((user, key)) or (None, None)
         return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
+
+    def _decide(self, decide: Decide) -> Changes:
+        decision = Decision(decide)
+        while decision.needs:
+            decision.send(self._read(decision.needs))
+        return decision.changes
 
     def _read(self, needs: Needs) -> Known:
         return Known(
@@ -224,7 +231,12 @@ class MemoryDatabase:
             children={search: self._search(search) for search in needs.children},
             counts={search: len(self._search(search)) for search in needs.counts},
             catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
+            holders={each: holder_among(each, self._values(each.attribute.entity)) for each in needs.holders},
+            duplicates={each: duplicates_among(each, self._values(each.entity)) for each in needs.duplicates},
         )
+
+    def _values(self, resource: str) -> Iterator[Any]:
+        return (row.value for row in self._rows[resource].values())
 
     def _answer(self, answer: Key | Reply | None) -> Document | None:
         if isinstance(answer, Reply):

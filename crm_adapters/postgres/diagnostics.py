@@ -26,6 +26,13 @@ _SETTINGS: Final = (
 _READ_SETTINGS: Final = b"select name, reset_val from pg_settings where name = any(%(names)s)"
 _NOW: Final = b"select extract(epoch from clock_timestamp())::float8"
 _LOGIN_ADDRESSES: Final = b"select address, count(*) from login_address group by address"
+_UNIQUE_ATTRIBUTES: Final = b"""
+select entity || '.' || name, coalesce(indisvalid, false), progress.pid is not null
+from attribute
+left join pg_index on indexrelid = to_regclass('unique_' || replace(id::text, '-', ''))
+left join pg_stat_progress_create_index as progress on index_relid = indexrelid
+where document ->> 'is_unique' <> 'false' and (indisvalid is not true or document ->> 'is_unique' = 'building')
+order by 1"""
 _POLL_INTERVAL: Final = 0.05
 
 
@@ -112,6 +119,17 @@ async def login_addresses(conninfo: str) -> Mapping[str, int]:
     with translated():
         async with await connect(conninfo, autocommit=True) as connection:
             return dict(await fetch(connection, _LOGIN_ADDRESSES, {}))
+
+
+async def unbuilt_attributes(conninfo: str) -> Mapping[str, bool]:
+    """Return the unique attributes that are not known to have their index, and whether it is being built.
+
+    Raises UnavailableError.
+    """
+    with translated():
+        async with await connect(conninfo, autocommit=True) as connection:
+            rows = await fetch(connection, _UNIQUE_ATTRIBUTES, {})
+    return {name: is_valid or is_built for name, is_valid, is_built in rows}
 
 
 async def seconds_behind(primary: str, replica: str) -> float | None:

@@ -21,6 +21,7 @@ from crm_core.errors import (
 )
 from crm_core.input.drafts import Draft, Edit, with_defaults
 from crm_core.model.accounts import SYSTEM, Caller
+from crm_core.model.entities import BUILDING
 from crm_core.model.events import differences
 from crm_core.model.recorded_changes import with_unchanged
 from crm_core.model.records import Key, Record, Versions
@@ -111,6 +112,19 @@ def owned_children(resource: Resource, key: Key) -> Steps[Sequence[Record]]:
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
     return [child for search in owned for child in known.children[search]]
+
+
+def finish_unique(who: Caller, key: Key, *, is_built: bool) -> Steps[Changes]:
+    """Decide that an attribute is unique from now on, or that it cannot be; nothing unless its index is being built.
+
+    It completes the last change of the attribute, and has its time.
+    """
+    known = yield Needs(records=frozenset({key}))
+    record = known.records[key]
+    if record is None or record.value.is_unique != BUILDING:
+        return Changes()
+    who = evolve(who, now=record.value.updated_at or who.now)
+    return (yield from changes_of(who, RecordChange(key, record, evolve(record.value, is_unique=is_built))))
 
 
 def key_of(resource: Resource, id_: UUID) -> Key:

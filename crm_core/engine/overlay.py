@@ -9,7 +9,8 @@ from crm_core.engine.changes import Changes, Put
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
-from crm_core.rules.needs import Catalog, Known, Needs, Search
+from crm_core.rules.needs import Catalog, Holder, Known, Needs, Search, UniqueAttribute, UniqueValue
+from crm_core.rules.uniqueness import UniqueKey, holder_among, unique_key
 from crm_core.webhooks.entity import MODELS, Webhook
 
 
@@ -37,6 +38,8 @@ class Overlay:
         self._keys: defaultdict[str, dict[Key, None]] = defaultdict(dict)
         # The written records by resource and the value that a reference, or the id, has or had.
         self._index: defaultdict[tuple[str, str, object], dict[Key, None]] = defaultdict(dict)
+        # The written records by the value that a unique attribute has or had, for attributes that were asked for.
+        self._unique: dict[UniqueAttribute, defaultdict[UniqueKey, dict[Key, None]]] = {}
 
     def add(self, changes: Changes, known: Known, step: int) -> None:
         """Add the writes of a decision; ``known`` is what it knew."""
@@ -52,6 +55,9 @@ class Overlay:
                 if record is not None:
                     for name in _indexed(key.resource):
                         self._index[key.resource, name, getattr(record.value, name)][key] = None
+            for attribute in self._unique:
+                if attribute.entity == key.resource:
+                    self._add_unique(attribute, key)
 
     def step_after(self, consulted: Iterable[Needs]) -> int | None:
         """Return the first step after all writes that change an answer to these needs; None if no write does."""
@@ -68,6 +74,8 @@ class Overlay:
             children=needs.children,
             counts=needs.counts | unsure,
             catalogs=needs.catalogs,
+            holders=needs.holders,
+            duplicates=needs.duplicates,
         )
 
     def answer(self, needs: Needs, base: Known) -> Known:
@@ -79,6 +87,8 @@ class Overlay:
             children={search: self._children(search, base) for search in needs.children},
             counts={search: self._count(search, base) for search in needs.counts},
             catalogs={entity: self._catalog(entity, base.catalogs[entity]) for entity in needs.catalogs},
+            holders={asked: self._holder(asked, base.holders[asked]) for asked in needs.holders},
+            duplicates={attribute: base.duplicates[attribute] for attribute in needs.duplicates},
         )
 
     def has(self, key: Key) -> bool:
@@ -138,6 +148,32 @@ class Overlay:
             return min(buckets, key=len)
         return self._keys.get(search.resource, ())
 
+    # Unique values
+
+    def _holder(self, asked: UniqueValue, stored: Holder | None) -> Holder | None:
+        """Return the record that has a value after the writes, given the one that the store says."""
+        after = (self._written[key].after for key in self._with_value(asked))
+        found = holder_among(asked, (record.value for record in after if record))
+        if found is not None or stored is None:
+            return found
+        return None if Key(asked.attribute.entity, stored.id) in self._written else stored
+
+    def _with_value(self, asked: UniqueValue) -> Iterable[Key]:
+        """Return the written records that have a value, or had it before."""
+        attribute = asked.attribute
+        if attribute not in self._unique:
+            self._unique[attribute] = defaultdict(dict)
+            for key in self._keys.get(attribute.entity, ()):
+                self._add_unique(attribute, key)
+        value = unique_key(attribute.type, asked.value)
+        return () if value is None else self._unique[attribute].get(value, ())
+
+    def _add_unique(self, attribute: UniqueAttribute, key: Key) -> None:
+        for record in (self._written[key].before, self._written[key].after):
+            held = unique_key(attribute.type, record.value.attributes.get(attribute.name)) if record else None
+            if held is not None:
+                self._unique[attribute][held][key] = None
+
     # Catalogs
 
     def _catalog(self, entity: str, base: Catalog) -> Catalog:
@@ -173,6 +209,8 @@ class Overlay:
                     yield key
         for entity in needs.catalogs:
             yield from self._of_catalog(entity)
+        for asked in needs.holders:
+            yield from self._with_value(asked)
 
 
 class _Beside(NamedTuple):

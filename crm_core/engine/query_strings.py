@@ -147,6 +147,11 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     return Filter(definition.name, operator, operand, definition.type, is_attribute=True)
 
 
+def read_attribute_value(definition: Attribute, value: str) -> Any:
+    """Return the value of an attribute that a text without outer blanks stands for. Raises RefusedError."""
+    return _ATTRIBUTE_READERS.get(definition.type, str)(value)
+
+
 def _read_operand(definition: Attribute, operator: str, value: str) -> tuple[str, object]:
     """Return the operator and the value to compare an attribute with."""
     if operator == "isnull":

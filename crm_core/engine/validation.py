@@ -14,6 +14,7 @@ from crm_core.resources import Resource
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
 from crm_core.rules.needs import ACTIVE_USER, Needs, Proposal, Steps, catalog_of, without_needs
+from crm_core.rules.uniqueness import unique_problems
 
 
 def catalog_needs(resource: Resource, who: Caller) -> Needs:
@@ -68,14 +69,17 @@ def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft) -
     if "attributes" not in resource.fields or not proposal.touches("attributes"):
         return {}
     known = yield catalog_needs(resource, proposal.who)
+    definitions = known.catalogs[resource.name].definitions
     values, problems = validate_values(
-        known.catalogs[resource.name].definitions,
+        definitions,
         getattr(proposal.before, "attributes", {}),
         proposal.sent["attributes"],
         merge="attributes" in draft.merges,
     )
-    if problems:
-        raise InvalidError({"attributes": problems})
+    sound = {name: value for name, value in values.items() if name not in problems}
+    taken = yield from unique_problems(definitions, proposal.before, sound)
+    if problems or taken:
+        raise InvalidError({"attributes": {**problems, **taken}})
     return {"attributes": values}
 
 

@@ -134,6 +134,11 @@ def read_payload(entity: type, data: object, context: ReadContext) -> Mapping[st
     return with_defaults(entity, draft.values)
 
 
+def read_parameters(entity: type, params: Mapping[str, str], context: ReadContext) -> Mapping[str, Any]:
+    """Return the values of query parameters as ``read_payload`` does; one without a value is as if it was not sent."""
+    return read_payload(entity, {name: value for name, value in params.items() if value}, context)
+
+
 def read_entities(entity: type, value: object, max_items: int, context: ReadContext) -> tuple[Any, ...]:
     """Read a list of at most ``max_items`` objects of class ``entity``; problems are keyed by the item's index."""
     return read_items(read_list(value, max_items), lambda item: read_item(entity, item, context))

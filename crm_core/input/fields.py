@@ -60,6 +60,7 @@ class Field:
         limits: bounds, by their JSON Schema keywords.
         item: the class of the list's items, if it is a list of objects.
         item_name: the field by which an item that is sent without an id is one that is there; empty for none.
+        word: a text that a boolean can also be, which the server sets; empty for none.
     """
 
     kind: FieldKind
@@ -74,6 +75,7 @@ class Field:
     limits: Mapping[str, Any] = attrs.field(factory=dict)
     item: type | None = None
     item_name: str = ""
+    word: str = ""
 
     @property
     def required(self) -> bool:
@@ -144,9 +146,18 @@ def text(
     return _declare(Field(kind="text", read=read, default=default, nullable=nullable, limits=limits, redact=redact))
 
 
-def boolean(*, default: object = REQUIRED) -> Any:
-    """Declare a boolean; the words that HTML forms send are read too."""
-    return _declare(Field(kind="boolean", read=lambda value, _: readers.read_boolean(value), default=default))
+def boolean(*, default: object = REQUIRED, word: str = "") -> Any:
+    """Declare a boolean; the words that HTML forms send are read too.
+
+    Args:
+        default: the value if none is sent; without one the field is required.
+        word: a text that the server can show in place of a value; sent back, it is true.
+    """
+
+    def read(value: object, _: ReadContext) -> bool:
+        return True if word and value == word else readers.read_boolean(value)
+
+    return _declare(Field(kind="boolean", read=read, default=default, word=word))
 
 
 def date_value() -> Any:

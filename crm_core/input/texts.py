@@ -1,7 +1,8 @@
-"""The forms of texts: the one that is stored, and the one in which texts are searched and sorted (decision 9).
+"""The forms of texts: as they are stored, as they are searched and sorted (decision 9), and as unique values compare.
 
 What looks the same to readers has several spellings in Unicode. Texts are stored and compared in one of them, NFC.
-Searches and orders compare `fold`, which also drops case, accents and the width of blanks.
+Searches and orders compare `fold`, which also drops case, accents and the width of blanks. Unique attributes compare
+`unique_form`, which drops case and the width of blanks, but keeps accents (decision 95).
 """
 
 import re
@@ -72,3 +73,26 @@ def fold(text: str) -> str:
         bare = _MARKS.sub("", unicodedata.normalize("NFKD", text))
         folded = unicodedata.normalize("NFC", bare).lower().translate(_LETTERS)
     return _RUN_OF_BLANKS.sub(" ", folded)
+
+
+#: What lower case leaves of letters that it does not treat alike everywhere: ``İ`` has two small forms, and a small
+#: sigma one more at the end of a word.
+_SIMPLE_CAPITALS: Final = str.maketrans("Iİ", "ii")
+_SMALL_LETTERS: Final = str.maketrans({"ς": "σ", "ß": "ss"})  # noqa: RUF001  # a Greek letter
+
+
+def unique_form(text: str) -> str:
+    """Return a text in the form in which the values of unique attributes are compared; the same for equal ones.
+
+    That is NFKC, lower case with ``ß`` as ``ss``, and no blanks but single ones inside. Accents tell values apart.
+    PostgreSQL's ``crm_unique`` is the same function, for the Unicode that both know.
+
+    >>> unique_form(" Straße  7 ") == unique_form("STRASSE 7"), unique_form("Zoe") == unique_form("Zoé")
+    (True, False)
+    """
+    if text.isascii():
+        small = text.lower()
+    else:
+        small = unicodedata.normalize("NFKC", text).translate(_SIMPLE_CAPITALS).lower().translate(_SMALL_LETTERS)
+        small = unicodedata.normalize("NFKC", small)
+    return _RUN_OF_BLANKS.sub(" ", small).strip(" ")

@@ -31,6 +31,9 @@ from crm_core.input.fields import (
 )
 from crm_core.model.files import read_image_url
 
+#: What ``Attribute.is_unique`` is until its index is built (decision 96).
+BUILDING: Final = "building"
+
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
 
@@ -370,6 +373,7 @@ class Attribute:
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
         entity: the kind of record that has the attribute.
+        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
         updated_at: when the record was last changed, also together with another record.
         updated_by: the id of the user who changed it last; null for the system.
     """
@@ -382,5 +386,6 @@ class Attribute:
     list_values: tuple[str, ...] = texts(max_items=MAX_ENTRIES)
     is_indexed: bool = boolean(default=False)
     entity: str = output_only("text", options=get_args(EntityWithAttributes))
+    is_unique: bool | Literal["building"] = boolean(default=False, word=BUILDING)
     updated_at: dt.datetime | None = last_change("datetime")
     updated_by: int | None = last_change("integer")

@@ -28,6 +28,7 @@ from crm_core.input.urls import is_web_url
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
 from crm_core.rules.needs import Proposal, Steps, catalog_of
+from crm_core.rules.uniqueness import switch
 
 #: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
 ENTITIES: Final[tuple[str, ...]] = get_args(EntityWithAttributes)
@@ -172,7 +173,8 @@ _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
 def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Require a sound and unique name, list values that differ, and that name and type stay as they are (decision 19).
 
-    Return the list values without blanks at their ends.
+    An attribute becomes unique only if the records that are there differ (decision 96). Return the list values without
+    blanks at their ends, and ``is_unique`` as it is to be shown.
     """
     if (entity := proposal.value("entity")) not in ENTITIES:
         raise NotFoundError
@@ -184,9 +186,13 @@ def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
     values, list_problems = _list_values(proposal)
     if list_problems:
         problems = {**problems, "list_values": list_problems}
+    # Whether all records differ is asked last, as it reads all of them.
+    is_unique, unique_problems = yield from switch(proposal, look=not problems)
+    if unique_problems:
+        problems = {**problems, "is_unique": unique_problems}
     if problems:
         raise InvalidError(problems)
-    return values
+    return {**values, **is_unique}
 
 
 def _list_values(proposal: Proposal) -> tuple[Mapping[str, object], Problems]:

@@ -16,12 +16,13 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property, wraps
 from itertools import chain
 from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from uuid import UUID
 
 import attrs
 
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
-from crm_core.model.records import NOTHING_AHEAD, Key, ReadAhead, Record
+from crm_core.model.records import NOTHING_AHEAD, Document, Key, ReadAhead, Record
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.index import WebhookIndex
 
@@ -42,6 +43,61 @@ class Search(NamedTuple):
     resource: str
     where: tuple[tuple[str, object], ...]
     any_field: bool = False
+
+
+class UniqueAttribute(NamedTuple):
+    """An attribute of an entity, of which no two records may have the same value, by its name and type."""
+
+    entity: str
+    name: str
+    type: str
+
+
+class UniqueValue(NamedTuple):
+    """A value of a unique attribute, as records hold it.
+
+    Attributes:
+        attribute: the attribute.
+        value: a text, number or date of at most ``rules.uniqueness.MAX_UNIQUE_LENGTH`` characters; not blank.
+        is_building: a store may not have an index of the values yet. Then nobody else may get the value before the
+            commit.
+    """
+
+    attribute: UniqueAttribute
+    value: Any
+    is_building: bool = False
+
+
+class Holder(NamedTuple):
+    """The record that has a value of a unique attribute.
+
+    Attributes:
+        id: its id.
+        document: the record, if the store reads it together with the id.
+    """
+
+    id: UUID
+    document: Document | None = None
+
+
+@attrs.frozen
+class Duplicates:
+    """The records that keep an attribute from being unique.
+
+    Attributes:
+        groups: how many values several records have.
+        first: the ids of the records of the first groups, by id; at most MAX_GROUPS, with MAX_GROUP_IDS of each.
+        too_long: how many records have a text that is too long to be compared.
+    """
+
+    groups: int = 0
+    first: tuple[tuple[UUID, ...], ...] = ()
+    too_long: int = 0
+
+
+#: The most groups of records with one value that are listed, and the most records of each.
+MAX_GROUPS: Final = 20
+MAX_GROUP_IDS: Final = 100
 
 
 @attrs.frozen
@@ -69,6 +125,8 @@ class Needs:
         counts: how many records a search finds.
         catalogs: entities whose definitions and webhooks are needed, each with the lowest version that is fresh enough
             (the one read with the caller's credentials), or None for the current version.
+        holders: values of unique attributes, for which it matters which record has one.
+        duplicates: attributes that are to be unique.
         ahead: records that were read with the caller's credentials. A store may take them in the first run of a
             decision instead of reading them again.
     """
@@ -78,6 +136,8 @@ class Needs:
     children: frozenset[Search] = frozenset()
     counts: frozenset[Search] = frozenset()
     catalogs: Mapping[str, int | None] = attrs.field(factory=dict)
+    holders: frozenset[UniqueValue] = frozenset()
+    duplicates: frozenset[UniqueAttribute] = frozenset()
     ahead: ReadAhead = NOTHING_AHEAD
 
     def __or__(self, other: "Needs") -> "Needs":
@@ -88,6 +148,8 @@ class Needs:
             children=self.children | other.children,
             counts=self.counts | other.counts,
             catalogs={**self.catalogs, **other.catalogs},
+            holders=self.holders | other.holders,
+            duplicates=self.duplicates | other.duplicates,
             ahead={**self.ahead, **other.ahead},
         )
 
@@ -100,23 +162,28 @@ class Needs:
             references=frozenset(chain.from_iterable(needs.references for needs in each)),
             children=frozenset(chain.from_iterable(needs.children for needs in each)),
             counts=frozenset(chain.from_iterable(needs.counts for needs in each)),
+            holders=frozenset(chain.from_iterable(needs.holders for needs in each)),
+            duplicates=frozenset(chain.from_iterable(needs.duplicates for needs in each)),
             catalogs=dict(chain.from_iterable(needs.catalogs.items() for needs in each)),
             ahead=dict(chain.from_iterable(needs.ahead.items() for needs in each)),
         )
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.references or self.children or self.counts or self.catalogs)
+        own = (self.records, self.references, self.children, self.counts, self.catalogs, self.holders, self.duplicates)
+        return any(own)
 
 
 @attrs.frozen(kw_only=True)
 class Known:
-    """The answers to needs; None for a record that does not exist."""
+    """The answers to needs; None for a record that does not exist, and for a value that no record has."""
 
     records: Mapping[Key, Record | None] = attrs.field(factory=dict)
     references: Mapping[Key, bool] = attrs.field(factory=dict)
     children: Mapping[Search, tuple[Record, ...]] = attrs.field(factory=dict)
     counts: Mapping[Search, int] = attrs.field(factory=dict)
     catalogs: Mapping[str, Catalog] = attrs.field(factory=dict)
+    holders: Mapping[UniqueValue, Holder | None] = attrs.field(factory=dict)
+    duplicates: Mapping[UniqueAttribute, Duplicates] = attrs.field(factory=dict)
 
     def __or__(self, other: "Known") -> "Known":
         """Return the answers of both as one."""
@@ -126,6 +193,8 @@ class Known:
             children={**self.children, **other.children},
             counts={**self.counts, **other.counts},
             catalogs={**self.catalogs, **other.catalogs},
+            holders={**self.holders, **other.holders},
+            duplicates={**self.duplicates, **other.duplicates},
         )
 
     def lacks(self, needs: Needs) -> Needs:
@@ -137,6 +206,8 @@ class Known:
             children=frozenset(search for search in needs.children if search not in self.children),
             counts=frozenset(search for search in needs.counts if search not in self.counts),
             catalogs={name: version for name, version in needs.catalogs.items() if name not in self.catalogs},
+            holders=needs.holders - self.holders.keys(),
+            duplicates=needs.duplicates - self.duplicates.keys(),
             ahead=needs.ahead,
         )
 

@@ -27,6 +27,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "uniqueness",
             "versions",
         )
     )

@@ -18,6 +18,7 @@ from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 
@@ -32,6 +33,7 @@ class DatabaseContract(
     UnitOfWorkFacts,
     ErasureFacts,
     AuthorFacts,
+    UniquenessFacts,
 ):
     """All tests of a Database."""
 

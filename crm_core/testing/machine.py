@@ -59,11 +59,13 @@ from crm_core.testing.strategies import (
     patches,
     payloads,
     texts,
+    unique_values,
 )
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import records, restorations
+from crm_core.use_cases import records, restorations, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.restorations import Target
+from crm_core.use_cases.upserts import Condition
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
@@ -133,6 +135,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Create a few records of every resource, so that there are some to refer to, to list and to change."""
         for entity, type_ in itertools.product(("client", "lead"), ATTRIBUTE_TYPES):
             self._create(ATTRIBUTES, {"name": type_, "label": type_, "type": type_}, entity)
+        self._create(ATTRIBUTES, {"name": "key", "label": "k", "type": "text", "is_unique": True}, "client")
         self._create(WEBHOOKS, {"name": "w", "model": "Lead", "url": "https://example.com/{id}", "headers": {"X": "s"}})
         for name in ("a", "B", "%", "\u00e9"):
             activity = {"list_of_tasks": [{"task": name}], "list_of_notes": [{"note": name}]}
@@ -162,6 +165,24 @@ class DatabasesAgree(RuleBasedStateMachine):
     def define(self, data: st.DataObject, entity: str, name: str) -> None:
         """Define an attribute, under a name that may already exist."""
         self._create(ATTRIBUTES, data.draw(payloads(ATTRIBUTES)) | {"name": name}, entity)
+
+    @precondition(lambda self: self._ids["attribute"])
+    @rule(data=st.data(), is_unique=st.sampled_from([True, True, "building", False]))
+    def distinguish(self, data: st.DataObject, is_unique: object) -> None:
+        """Make an attribute unique, if its values differ, or let them be the same again."""
+        id_ = data.draw(st.sampled_from(self._ids["attribute"]))
+        sent = {"is_unique": is_unique}
+        self._perform(Act(ATTRIBUTES, id_, lambda db, who: records.patch(db, who, ATTRIBUTES, id_, sent)))
+
+    @rule(data=st.data(), condition=st.sampled_from([None, True, False]))
+    def upsert(self, data: st.DataObject, condition: bool | None) -> None:  # noqa: FBT001  # drawn by name
+        """Create or change a client by a value of a unique attribute."""
+        name = data.draw(st.sampled_from(["key", "text", "number"]))
+        value = str(data.draw(unique_values("number" if name == "number" else "text")))
+        sent = data.draw(patches(CLIENTS, self._context(data, CLIENTS)))
+        upsert = partial(upserts.upsert, condition=Condition(exists=condition))
+        self._perform(Act(CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent)))
+        self._pair.both(lambda db, who: upserts.get(db, who, CLIENTS, name, value))
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
@@ -379,6 +400,8 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     def _perform(self, act: Act, number: int | None = None, idempotency: Idempotency | None = None) -> object:
         outcome = self._pair.both(act.do, number, idempotency=idempotency)
+        if act.resource is ATTRIBUTES:
+            self._pair.settle()
         self._note(act, outcome)
         return outcome
 

@@ -14,10 +14,12 @@ from uuid import UUID
 
 from crm_core.errors import CrmError, InvalidError
 from crm_core.model.accounts import Actor, Caller, Idempotency, User
+from crm_core.model.entities import BUILDING
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedEvent, Position
 from crm_core.model.permissions import PERMISSIONS
 from crm_core.ports import Database, Feed
+from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Known, Needs
 from crm_core.testing.replay import all_events, assert_replayed
 
@@ -34,6 +36,7 @@ USERS: Final = (1, 2)
 #: The user who is disabled in the databases that contracts open.
 DISABLED_USER: Final = 3
 
+_SECONDS_TO_BUILD: Final = 30.0
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -93,6 +96,10 @@ class Pair:
         assert one == other
         return one
 
+    def settle(self) -> None:
+        """Wait until no attribute is ``building``."""
+        self._runner.run(_settled(self._tested))
+
     def at_once(self, operations: Sequence[Operation], look: Operation) -> Sequence[object]:
         """Run operations concurrently; return their outcomes, which some serial order must give too.
 
@@ -102,6 +109,7 @@ class Pair:
         """
         numbers = [self.number() for _ in operations]
         outcomes = self._runner.run(_at_once(self._tested, operations, numbers))
+        self.settle()
         result = self._runner.run(_outcome(look(self._tested, _caller(numbers[0]))))
         serial = []
         for order in itertools.permutations(range(len(operations))):
@@ -166,6 +174,17 @@ async def _outcome(operation: Awaitable[object]) -> object:
 async def _at_once(db: Database, operations: Sequence[Operation], numbers: Sequence[int]) -> list[object]:
     callers = map(_caller, numbers)
     return await asyncio.gather(*(_outcome(do(db, who)) for do, who in zip(operations, callers, strict=True)))
+
+
+async def _settled(db: Database) -> None:
+    needs = Needs(catalogs=dict.fromkeys(ENTITIES))
+    async with asyncio.timeout(_SECONDS_TO_BUILD):
+        while any(  # noqa: ASYNC110  # stores build their indexes by themselves
+            definition.is_unique == BUILDING
+            for catalog in (await db.known(needs)).catalogs.values()
+            for definition in catalog.definitions.values()
+        ):
+            await asyncio.sleep(0.01)
 
 
 async def _awaited(known: Awaitable[Known]) -> Known:

@@ -8,7 +8,7 @@ import itertools
 import math
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -181,7 +181,16 @@ def attribute_names() -> SearchStrategy[str]:
 
 def attribute_values(definition: Attribute) -> SearchStrategy[object]:
     """Return a strategy for the values of an attribute."""
+    if definition.is_unique:
+        return unique_values(definition.type)
     return _ATTRIBUTE_VALUES[definition.type](definition)
+
+
+def unique_values(type_: str) -> SearchStrategy[object]:
+    """Return a strategy for values of a unique attribute of a type; they are few, so that they meet."""
+    if type_ == "number":
+        return st.integers(-1, 1) | st.sampled_from(list(map(Decimal, ("1.0", "-0.0", "1E+2", "100"))))
+    return st.sampled_from(_NEAR_EQUAL) if type_ == "text" else st.dates(date(2026, 1, 1), date(2026, 1, 3)).map(str)
 
 
 def _list_values(definition: Attribute) -> SearchStrategy[object]:
@@ -381,6 +390,8 @@ _OF_FIELD: Final[Mapping[tuple[str, str], _Make]] = {
     ("Attribute", "name"): lambda _, context: (
         attribute_names() | (_hostile_texts(100) if context.hostile else st.nothing())
     ),
+    # The steps of a state machine make attributes unique one at a time, as stores need time for it.
+    ("Attribute", "is_unique"): lambda _, __: st.just(False),  # noqa: FBT003  # a value
     ("Client", "list_of_images"): _images,
     ("Service", "list_of_images"): _images,
     ("Lead", "stage"): lambda field, context: _texts(field, context) | st.sampled_from([*context.stages, ""]),

@@ -12,7 +12,7 @@ import attrs
 from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.query_strings import read_limit
 from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext, RefusedError
 from crm_core.model.accounts import Actor, Caller, require
@@ -103,8 +103,8 @@ class Waiters:
         finally:
             self._free += is_free
 
-    async def wait(self, news: Awaitable[None], until: float) -> None:
-        """Wait for news, at most until a time of the event loop, or until `stop`."""
+    async def wait(self, news: Awaitable[None], until: float) -> bool:
+        """Wait for news, at most until a time of the event loop, or until `stop`; return whether they came."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(0 if self.is_stopping else until) as timeout:
                 self._timeouts.add(timeout)
@@ -112,6 +112,8 @@ class Waiters:
                     await news
                 finally:
                     self._timeouts.discard(timeout)
+                return True
+        return False
 
     def stop(self) -> None:
         """End all waits now, and those that begin later at once."""
@@ -155,8 +157,11 @@ class Reading:
 
     async def page(self) -> ChangesPage:
         """Return the next page and go on behind it. Raises CursorGoneError."""
+        return await self._page(self._in_turn)
+
+    async def _page(self, in_turn: InTurn | None) -> ChangesPage:
         reading = self._feed.read(self.position, self._query.resources, self._query.limit)
-        page = await (self._in_turn(reading) if self._in_turn else reading)
+        page = await (in_turn(reading) if in_turn else reading)
         if page is None:
             raise CursorGoneError
         self.position = page.next
@@ -171,9 +176,10 @@ class Reading:
         """
         last = _now() + self._query.wait
         while not page.changes and not page.more and _now() < last and not self._waiters.is_stopping:
-            await self._news(last)
+            has_news = await self._news(last)
             await self._check(renew)
-            page = await self.page()
+            if has_news:
+                page = await self._page(None)
         return page
 
     async def pages(self, page: ChangesPage, renew: Renew) -> AsyncIterator[ChangesPage]:
@@ -184,17 +190,23 @@ class Reading:
         yield page
         last, was_behind = _now() + HEARTBEAT_INTERVAL, page.more
         while not self._waiters.is_stopping:
-            if not page.more:
-                await self._news(last)
+            has_news = page.more or await self._news(last)
             await self._check(renew)
-            page = await self.page()
+            if has_news:
+                page = await (self.page() if page.more else self._page(None))
+            else:
+                page = ChangesPage((), self.cursor, more=False)
             if page.changes or page.more or was_behind or _now() >= last:
                 yield page
                 last = _now() + HEARTBEAT_INTERVAL
             was_behind = page.more
 
-    async def _news(self, last: float) -> None:
-        await self._waiters.wait(self._feed.wait(self.position), min(last, _next_check()))
+    async def _news(self, last: float) -> bool:
+        """Wait for news, at most until the next check; return whether they came.
+
+        All who wait are woken at once and read the same page, which the store reads once: so they take no turns.
+        """
+        return await self._waiters.wait(self._feed.wait(self.position), min(last, _next_check()))
 
     async def _check(self, renew: Renew) -> None:
         """Raise if the caller may no longer see what they saw, at the moments at which that is looked up."""
@@ -284,8 +296,7 @@ class _Query:
 
 
 def _read_query(who: Caller, params: Mapping[str, str], *, strict: bool) -> _Query:
-    sent = {name: value for name, value in params.items() if value}
-    values = read_payload(Following, sent, ReadContext(who.new_id, strict))
+    values = read_parameters(Following, params, ReadContext(who.new_id, strict))
     named = _read_resources(values["resource"])
     _require_all(who.actor, named)
     return _Query(

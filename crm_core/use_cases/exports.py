@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from crm_core.errors import InvalidError, Problem, Problems
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import boolean, choice, fields_of
 from crm_core.input.readers import ReadContext, RefusedError, read_uuid
 from crm_core.model.accounts import Caller
@@ -57,8 +57,7 @@ class Export:
 def read_options(params: Mapping[str, str]) -> tuple[ExportOptions, Mapping[str, str]]:
     """Return the options in the parameters of an export, and the other parameters. Raises InvalidError."""
     own = {name: value.strip() for name, value in params.items() if name in fields_of(ExportOptions)}
-    asked = {name: value for name, value in own.items() if value}
-    values = read_payload(ExportOptions, asked, ReadContext(new_id))
+    values = read_parameters(ExportOptions, own, ReadContext(new_id))
     return ExportOptions(**values), {name: value for name, value in params.items() if name not in own}
 
 

@@ -15,7 +15,7 @@ from crm_core.errors import (
     NotFoundError,
     invalid,
 )
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
@@ -132,7 +132,7 @@ async def _highest(db: Database, key: Key, version_: int, number: int) -> int:
 
 def _read_listing(params: Mapping[str, str], context: ReadContext) -> tuple[int, int | None]:
     """Return how many versions a page has, and the version before which it begins. Raises InvalidError."""
-    values = read_payload(Listing, {name: value for name, value in params.items() if value}, context)
+    values = read_parameters(Listing, params, context)
     return page_limit(values["limit"]), _read_cursor(values["cursor"])
 
 

@@ -24,7 +24,7 @@ from crm_core.errors import (
     not_a_choice,
 )
 from crm_core.input.drafts import Draft, read_payload
-from crm_core.input.fields import boolean, choice, texts
+from crm_core.input.fields import choice, texts
 from crm_core.input.readers import ReadContext, read_datetime
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
@@ -49,17 +49,6 @@ _ROUNDS: Final = 5
 #: A webhook is switched on only by hand: its URL and headers may not be those of the version.
 _NEVER_RESTORED: Final = frozenset({("webhook", "is_active")})
 _NEEDS_SECRETS: Final = "It was restored without its secrets: set the URL and the headers, then activate it."
-
-
-@attrs.frozen
-class DryRun:
-    """The query parameters of a restoration or an erasure.
-
-    Attributes:
-        dry_run: only answer what would change; nothing is changed.
-    """
-
-    dry_run: bool = boolean(default=False)
 
 
 @attrs.frozen

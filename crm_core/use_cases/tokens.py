@@ -12,7 +12,7 @@ import attrs
 from crm_core.engine.cursors import read_place, write_place
 from crm_core.engine.query_strings import MAX_PAGE_SIZE, page_limit
 from crm_core.errors import NotAuthenticatedError, NotFoundError
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, IssuedToken, OwnToken
@@ -54,7 +54,7 @@ async def find(
 
     Raises InvalidError, and NotAuthenticatedError if the token was revoked during the request.
     """
-    parameters = read_payload(Listing, params, ReadContext(who.new_id, strict))
+    parameters = read_parameters(Listing, params, ReadContext(who.new_id, strict))
     limit = page_limit(parameters["limit"])
     before = read_place(parameters["cursor"]) if parameters["cursor"] else None
     current = await _current(accounts, token)

@@ -15,7 +15,7 @@ from crm_core.engine.receipts import Document
 from crm_core.engine.validation import does_not_exist
 from crm_core.engine.writing import RecordChange, event_of
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
-from crm_core.input.drafts import read_payload
+from crm_core.input.drafts import read_parameters, read_payload
 from crm_core.input.fields import choice, datetime_value, integer, text, uuid
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Caller, require
@@ -123,7 +123,7 @@ async def find(
     """Return deliveries of a webhook, newest first. Raises PermissionDeniedError, NotFoundError, InvalidError."""
     require(who.actor, WEBHOOKS.permission("view"))
     await records.look_up(db, WEBHOOKS, webhook_id)
-    query = _read_query({name: value for name, value in params.items() if value}, ReadContext(who.new_id, strict))
+    query = _read_query(params, ReadContext(who.new_id, strict))
     deliveries = await log.find(webhook_id, query._replace(limit=query.limit + 1))
     page = deliveries[: query.limit]
     cursor = write_place(page[-1].created_at, page[-1].id) if len(deliveries) > query.limit else None
@@ -251,7 +251,7 @@ async def _look_up_delivery(
 
 
 def _read_query(params: Mapping[str, str], context: ReadContext) -> LogQuery:
-    parameters = read_payload(Listing, params, context)
+    parameters = read_parameters(Listing, params, context)
     limit = page_limit(parameters["limit"])
     return LogQuery(limit, parameters["state"], read_place(parameters["cursor"]) if parameters["cursor"] else None)
 

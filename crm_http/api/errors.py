@@ -83,7 +83,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     VersionConflictError: Refusal(
         "The record has another version than `If-Match` names.",
         "ETag",
-        lambda error: version_tag(error.version)["ETag"],
+        lambda error: version_tag(error.version)["ETag"] if error.version else "",
     ),
     TooLargeError: Refusal("The body or the file is too large."),
     IdempotencyKeyReusedError: Refusal(
@@ -114,7 +114,8 @@ def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Respon
     status, refusal = STATUSES[type(error)], REFUSALS[type(error)]
     if isinstance(error, VersionConflictError):
         body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
-    return _answer(status, body, {refusal.header: refusal.value(error)} if refusal.header else {})
+    value = refusal.value(error) if refusal.header else ""
+    return _answer(status, body, {refusal.header: value} if value else {})
 
 
 def answer_request_error(_: Request[Any, Any, Any], error: RequestError) -> Response[bytes]:
@@ -179,7 +180,7 @@ def method_not_allowed(method: str, allowed: str) -> RequestError:
 
 def _conflict(request: Request[Any, Any, Any], error: VersionConflictError) -> str:
     sent = ",".join(request.headers.getall("if-match", []))
-    if expected_versions(sent):
+    if expected_versions(sent) != frozenset():
         return str(error)
     named = version_tag(error.version)["ETag"]
     return f"If-Match names no version of a record. Versions look like {named}, as in the ETag of a record."

@@ -177,14 +177,15 @@ async def skip(pieces: AsyncIterator[bytes]) -> None:
 async def read_idempotency(request: AnyRequest) -> Idempotency | None:
     """Return the ``Idempotency-Key``, bare or in quotes, with a hash by which the same request is known again.
 
-    The hash is of the method, the path and the body, which must have been read.
+    The hash is of the method, the path, the query and the body, which must have been read.
     """
     text = header(request, b"idempotency-key")
     if not text:
         return None
     if not (match := _IDEMPOTENCY_KEY.fullmatch(text)):
         raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
-    parts = (request.method.encode(), request.scope["path"].rstrip("/").encode(), await request.body())
+    path, query = request.scope["path"].rstrip("/").encode(), request.scope["query_string"]
+    parts = (request.method.encode(), path, *([query] if query else []), await request.body())
     is_large = len(parts[-1]) > MAX_BODY
     return Idempotency(match[1] or match[2], await asyncio.to_thread(_hash, parts) if is_large else _hash(parts))
 

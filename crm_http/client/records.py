@@ -1,7 +1,9 @@
 """The operations of resources, with the paths and fields of ``crm_core.resources``."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, Final, Generic, TypeVar, Unpack
+from decimal import Decimal
+from typing import Any, BinaryIO, Final, Generic, Literal, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
 from uuid import UUID
 
@@ -23,6 +25,9 @@ E = TypeVar("E")
 
 _PATHS: Final = {row.entity: f"/api/{row.path}" for row in RESOURCES.values()}
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
+_ONLY: Final = {"create": {"If-None-Match": "*"}, "change": {"If-Match": "*"}}
+#: The value of a unique attribute, as it is looked for.
+UniqueParameter: TypeAlias = str | int | float | Decimal | dt.date
 #: Items in a page of a list, unless another number is given.
 PAGE_SIZE: Final = 100
 
@@ -172,6 +177,27 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         self, id_: UUID | str, values: Mapping[str, object], if_match: E | int | None, key: str | None
     ) -> Operation[E]:
         return self._send("PATCH", below(self.place, id_), values, _MERGE_PATCH | _condition(if_match) | _key(key))
+
+    def _upsert(
+        self,
+        by: str,
+        value: UniqueParameter,
+        values: Mapping[str, object],
+        only: Literal["create", "change"] | None,
+        if_match: E | int | None,
+        key: str | None,
+    ) -> Operation[E]:
+        headers = _condition(if_match) or (_ONLY[only] if only else {})
+        sent = self._send("PUT", below(self.place, "by", by), values, {**headers, **_key(key)})
+        return attrs.evolve(sent, options={**sent.options, "params": {"value": str(plain(value))}})
+
+    def _retrieve_by(self, by: str, value: UniqueParameter) -> Operation[E]:
+        return Operation(
+            method="GET",
+            path=below(self.place, "by", by),
+            read=read_as(self.entity),
+            options={"params": {"value": str(plain(value))}},
+        )
 
     def _send(self, method: str, path: str, values: Mapping[str, object], headers: Mapping[str, str]) -> Operation[E]:
         return Operation(

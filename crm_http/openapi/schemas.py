@@ -87,6 +87,8 @@ def output_schema(entity: type) -> Schema:
 def _output_member(entity: type, member: "attrs.Attribute[Any]", field: Field | None) -> Schema:
     if field is not None and field.kind == "attributes":
         return reference(attributes_name(entity))
+    if field is not None and field.word:  # either of two types, which generated clients of some languages cannot have
+        return {}
     schema = _of_type(member.type)
     if field is None or not field.limits.get("enum"):
         return schema

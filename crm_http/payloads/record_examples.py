@@ -35,7 +35,7 @@ RESPONSE_EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
     ("attribute", "list"): Example("List Attributes", [
         {
             "id": EXAMPLE_ID, "name": "industry", "label": "Industry", "type": "text", "is_required": True,
-            "list_values": [], "is_indexed": False, "entity": "client",
+            "list_values": [], "is_indexed": False, "entity": "client", "is_unique": False,
             "updated_at": "2025-01-15T10:00:00Z", "updated_by": 1,
         },
     ]),

@@ -22,6 +22,7 @@ from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
+from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.core.codes import code_of
 
@@ -146,7 +147,12 @@ class Knowledge:
             children={search: self._find(search) for search in needs.children},
             counts={search: len(self._find(search)) for search in needs.counts},
             catalogs={name: Catalog(1, self._definitions(name), self._webhooks(name)) for name in needs.catalogs},
+            holders={each: holder_among(each, self._values(each.attribute.entity)) for each in needs.holders},
+            duplicates={each: duplicates_among(each, self._values(each.entity)) for each in needs.duplicates},
         )
+
+    def _values(self, resource: str) -> list[Any]:
+        return [record.value for key, record in self.records.items() if key.resource == resource]
 
     def _find(self, search: Search) -> tuple[Record, ...]:
         def suits(record: Record) -> bool:

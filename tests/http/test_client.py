@@ -180,6 +180,21 @@ def test_attributes_are_merged(crm: Client) -> None:
         assert crm.clients.merge(made.id, attributes={"a": None}).attributes == {"b": "1"}
 
 
+def test_records_are_created_or_changed_by_a_unique_value(crm: Client) -> None:
+    with crm:
+        attribute = crm.attributes("client").create(name="email", label="E-mail", type="text", is_unique=True)
+        first = crm.clients.upsert(by="email", value="ann@example.com", name="Ann")
+        again = crm.clients.upsert(by="email", value="ANN@example.com", name="Anna", if_match=first)
+
+        assert (again.id, again.name, again.attributes) == (first.id, "Anna", {"email": "ann@example.com"})
+        assert crm.clients.retrieve_by("email", "Ann@Example.com").id == first.id
+        with pytest.raises(VersionConflictError, match="A record has this value"):
+            crm.clients.upsert(by="email", value="ann@example.com", name="x", only="create")
+        with pytest.raises(VersionConflictError, match="No record has this value"):
+            crm.clients.upsert(by="email", value="bob@example.com", name="x", only="change")
+        crm.attributes("client").delete(attribute.id)
+
+
 def test_tasks_notes_and_images_are_changed_one_by_one(crm: Client) -> None:
     with crm:
         made = crm.clients.create(name="a")

@@ -138,7 +138,8 @@ def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document
 def test_of_twins_one_is_deprecated(document: Any) -> None:
     deprecated = {path for path, _, operation in _operations(document) if operation.get("deprecated")}
     place = "/api/services/{service}/follow-ups/"
-    below = ("", "{id}/", "{id}/history/", "{id}/history/{version}/", "{id}/history/{version}/restore/")
+    history = ("{id}/history/", "{id}/history/{version}/", "{id}/history/{version}/restore/")
+    below = ("", "{id}/", *history, "by/{attribute}/", "by/{attribute}/{value}/")
     assert deprecated == {f"{place}{path}" for path in below}
 
 

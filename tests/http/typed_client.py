@@ -42,6 +42,9 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.leads.list().page("c"), ListPage[Lead])
     assert_type(crm.clients.change(key, name="b"), ClientRecord)
     assert_type(crm.clients.upload(key, b""), UploadedImage)
+    assert_type(crm.clients.upsert(by="email", value="a@b", name="b"), ClientRecord)
+    assert_type(other.leads.upsert(by="number", value=1, only="create", name="b"), Awaitable[Lead])
+    assert_type(crm.follow_ups(key).retrieve_by("number", dt.date(2026, 1, 1)), FollowUp)
     assert_type(crm.clients.bulk([{"op": "create", "data": {"name": "a"}}]), BulkResults)
     assert_type(other.cohorts.bulk([{"op": "delete", "id": key, "if_match": 1}], lenient=True), Awaitable[BulkResults])
     assert_type(crm.follow_ups(key).retrieve(key), FollowUp)
@@ -94,6 +97,9 @@ def mistakes(crm: Client, other: AsyncClient, key: UUID, client: ClientRecord) -
     crm.leads.merge(key, name=None)  # type: ignore[arg-type]
     crm.leads.update_task(key, key, complete=True)  # type: ignore[call-arg]
     crm.leads.update_task(key, 1)  # type: ignore[arg-type]
+    crm.leads.upsert(by="email", name="b")  # type: ignore[call-arg]
+    crm.leads.upsert(by="email", value="a", nmae="b")  # type: ignore[call-arg]
+    crm.cohorts.upsert(by="email", value="a")  # type: ignore[attr-defined]
     crm.leads.list(stag="New")  # type: ignore[call-arg]
     crm.leads.list(stage=None)  # type: ignore[arg-type]
     crm.leads.list(ordering="colour")  # type: ignore[arg-type]

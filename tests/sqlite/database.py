@@ -47,6 +47,8 @@ from crm_core import (
     Search,
     UnavailableError,
     cursor_of,
+    duplicates_among,
+    holder_among,
     matches,
     sort_key,
 )
@@ -57,6 +59,7 @@ from crm_core.model.authors import with_author
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
+from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.sqlite.feed import SCHEMA, SqliteFeed
 
@@ -235,6 +238,8 @@ class SqliteDatabase:
         """Read, decide and commit as the only writer."""
         document, changes = await self._run("immediate", self._change, decide)
         self._tell(changes)
+        for decide_more in finishing(changes):  # no index has to be built
+            await self._run("immediate", self._change, decide_more)
         return document
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
@@ -273,7 +278,13 @@ class SqliteDatabase:
             children={search: children[search] for search in needs.children},
             counts={search: len(children[search]) for search in needs.counts},
             catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
+            holders={each: holder_among(each, self._values(each.attribute.entity)) for each in needs.holders},
+            duplicates={each: duplicates_among(each, self._values(each.entity)) for each in needs.duplicates},
         )
+
+    def _values(self, resource: str) -> Iterator[Any]:
+        """All values of a resource; the only writer looks through them for those of a unique attribute."""
+        return (record.value for record in self._records(resource, "true"))
 
     def _document(self, key: Key) -> Document | None:
         statement = "select version, document from record where resource = ? and id = ?"

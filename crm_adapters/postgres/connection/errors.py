@@ -13,6 +13,9 @@ from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, NotAuthentica
 
 logger = logging.getLogger("crm.postgres")
 
+#: The names of indexes of unique attributes begin with it; the attribute's id follows.
+UNIQUE_PREFIX: Final = "unique_"
+
 #: Errors of a commit after which the decision is run again: other transactions change or changed what was read.
 _STALE: Final = (
     errors.UniqueViolation,
@@ -39,7 +42,15 @@ _WAITED: Final = (
 
 
 class StaleError(Exception):
-    """Something that a decision was based on has changed: run it again."""
+    """Something that a decision was based on has changed: run it again.
+
+    Attributes:
+        is_taken: the value of a unique attribute is taken.
+    """
+
+    def __init__(self, *, is_taken: bool = False) -> None:
+        super().__init__()
+        self.is_taken = is_taken
 
 
 def is_from_waiting(error: UnavailableError) -> bool:
@@ -56,8 +67,8 @@ def staleness() -> Iterator[None]:
         if error.diag.constraint_name in _ACTOR_KEYS:
             raise NotAuthenticatedError("User inactive or deleted.") from None
         raise StaleError from None
-    except _STALE:
-        raise StaleError from None
+    except _STALE as error:
+        raise StaleError(is_taken=(error.diag.constraint_name or "").startswith(UNIQUE_PREFIX)) from None
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from crm_adapters.postgres.records.erasures import forget_erased, read_mentions,
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
-from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, read, start
+from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.sql import indexes
@@ -46,12 +46,13 @@ from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
-from crm_core.errors import DuplicateRequestError, UnavailableError
+from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
 from crm_core.rules.needs import Known, Needs
+from crm_core.use_cases.uniqueness import finish
 
 logger = logging.getLogger("crm.postgres")
 
@@ -114,7 +115,7 @@ class PostgresDatabase:
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed; children are read as they are, without locks that outlive the reading."""
-        if needs.children:
+        if must_be_held(needs):
             async with self._pool.connect() as connection, transaction(connection):
                 return await read(LockingReader(connection), needs)
         return await read(self._reader, needs)
@@ -189,7 +190,7 @@ class PostgresDatabase:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
             is_again = round_ > 0
             await complete(self._reader, decision, size=size, refresh=is_again, use_ahead=use_ahead and not is_again)
-            # Children are read under locks only, and an erasure may take long, as it rewrites all events of a record.
+            # What is read under locks only, and an erasure, which may take long as it rewrites all events of a record.
             if decision.needs or decision.changes.erasures:
                 break
             groups = groups_of(decision.changes)
@@ -227,6 +228,7 @@ class PostgresDatabase:
                     await _keep_receipt(connection, changes, answer_of(decision, groups))
 
     async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
+        taken = False
         for _ in range(_ROUNDS_WITH_LOCKS):
             try:
                 async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
@@ -236,12 +238,18 @@ class PostgresDatabase:
                             if size_of(decide) > 1:
                                 await hold_known(connection, seen)
                             changes, answer = await _decide_under_locks(connection, decide)
-            except StaleError:
+            except StaleError as error:
+                if error.is_taken and not taken:  # maybe by an index of an attribute that is not unique any more
+                    self.follow_definitions()
+                taken = error.is_taken
                 _check_deadline(last)
-                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # so that two changes do not collide again
+                longest = 0.2 if taken else 0.02
+                await asyncio.sleep(random.uniform(0.001, longest))  # noqa: S311  # so that two changes do not collide again
             else:
                 self._after(changes)
                 return answer
+        if taken:  # the index is still being dropped
+            raise InvalidError({"attributes": (NOT_UNIQUE,)})
         logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
         raise UnavailableError
 
@@ -261,9 +269,18 @@ class PostgresDatabase:
 
     def follow_definitions(self) -> None:
         """Build and drop the indexes of attributes in the background."""
-        task = asyncio.create_task(indexes.follow_definitions(self._pool.conninfo))
+        task = asyncio.create_task(self._follow_definitions())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    async def _follow_definitions(self) -> None:
+        for id_, is_built in (await indexes.follow_definitions(self._pool.conninfo)).items():
+            if not is_built:
+                logger.warning("an attribute cannot be unique, as records have the same value: %s", id_)
+            try:
+                await finish(self, id_, is_built=is_built)
+            except UnavailableError:  # the next start finds it as it is now
+                logger.warning("it was not recorded whether an attribute is unique: %s", id_)
 
     async def close(self) -> None:
         """Stop the background tasks. The owner of the pool closes the pool."""

@@ -15,11 +15,22 @@ from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.searches import children as search_children
 from crm_adapters.postgres.records.searches import counts as search_counts
+from crm_adapters.postgres.sql import uniqueness
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.decision_runs import Decide, Decision, size_of
-from crm_core.model.records import NOTHING_AHEAD, Key, Record
+from crm_core.model.records import NOTHING_AHEAD, Document, Key, Record
 from crm_core.resources import RESOURCES
-from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
+from crm_core.rules.needs import (
+    ACTIVE_USER,
+    Catalog,
+    Duplicates,
+    Holder,
+    Known,
+    Needs,
+    Search,
+    UniqueAttribute,
+    UniqueValue,
+)
 
 #: Records that are decoded or written before other tasks may run.
 BATCH: Final = 500
@@ -36,8 +47,8 @@ _USERS: Final = {"user": "users", ACTIVE_USER: "active_users"}
 class Reader(Protocol):
     """Reads needs: shared with other requests, or under locks."""
 
-    #: Whether children stay as they were read until the commit.
-    holds_children: ClassVar[bool]
+    #: Whether children and free values stay as they were read until the commit.
+    is_holding: ClassVar[bool]
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records; None for those that do not exist."""
@@ -59,6 +70,14 @@ class Reader(Protocol):
         """Return the catalog of an entity, of the version ``least`` or later; with None the current one."""
         ...
 
+    async def holders(self, values: Iterable[UniqueValue]) -> Mapping[UniqueValue, Holder | None]:
+        """Return the records that have values of unique attributes; None where no record has one."""
+        ...
+
+    async def duplicates(self, attribute: UniqueAttribute) -> Duplicates:
+        """Return the records that keep an attribute from being unique."""
+        ...
+
 
 async def read(reader: Reader, needs: Needs) -> Known:
     """Return everything that is needed; records come first, so that a locking reader holds them before children."""
@@ -68,21 +87,32 @@ async def read(reader: Reader, needs: Needs) -> Known:
         children=await reader.children(needs.children) if needs.children else {},
         counts=await reader.counts(needs.counts) if needs.counts else {},
         catalogs={entity: await reader.catalog(entity, least) for entity, least in needs.catalogs.items()},
+        holders=await reader.holders(needs.holders) if needs.holders else {},
+        duplicates={each: await reader.duplicates(each) for each in needs.duplicates},
     )
 
 
 async def _records(reader: Reader, needs: Needs) -> Mapping[Key, Record | None]:
     """Return the records: those that were read ahead, and the others, or all of them if they must be locked."""
-    ahead = {} if reader.holds_children else {key: needs.ahead[key] for key in needs.records & needs.ahead.keys()}
+    ahead = {} if reader.is_holding else {key: needs.ahead[key] for key in needs.records & needs.ahead.keys()}
     missing = needs.records - ahead.keys()
     read_ = await reader.records(missing) if missing else {}
     return {**read_, **{key: document and _record(key, *document[:2]) for key, document in ahead.items()}}
 
 
+def must_be_held(needs: Needs) -> bool:
+    """Return whether something is needed that must stay as it is until the commit, so that it is read under locks.
+
+    These are children, values of unique attributes whose index is not there yet, and a look at all values, which takes
+    the time that only changes of many records are given.
+    """
+    return bool(needs.children or needs.duplicates or any(each.is_building for each in needs.holders))
+
+
 async def complete(
     reader: Reader, decision: Decision, *, size: int = 1, refresh: bool = False, use_ahead: bool = True
 ) -> None:
-    """Read what a decision needs until it is complete, or until it needs children that this reader cannot lock.
+    """Read what a decision needs until it is complete, or until it needs what this reader cannot hold.
 
     Args:
         reader: reads what is needed.
@@ -91,7 +121,7 @@ async def complete(
         refresh: read the current catalogs, whatever versions were seen before.
         use_ahead: take the records that were read ahead instead of reading them again.
     """
-    while (needs := decision.needs) and (reader.holds_children or not needs.children):
+    while (needs := decision.needs) and (reader.is_holding or not must_be_held(needs)):
         if refresh:
             needs = evolve(needs, catalogs=dict.fromkeys(needs.catalogs))
         if not use_ahead:
@@ -153,7 +183,7 @@ async def records_of(resource: str, rows: Sequence[Row]) -> tuple[Record, ...]:
 class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
-    holds_children: ClassVar = True
+    is_holding: ClassVar = True
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records, locked in the order of resource and id."""
@@ -176,6 +206,30 @@ class LockingReader(Lookups):
     async def catalog(self, entity: str, least: int | None) -> Catalog:  # noqa: ARG002  # under locks nothing is cached
         """Return the current catalog."""
         return await read_catalog(self.connection, entity)
+
+    async def holders(self, values: Iterable[UniqueValue]) -> Mapping[UniqueValue, Holder | None]:
+        """Return the records that have values; those of an attribute without an index are locked before they are read.
+
+        A statement sees what was committed before it began, so the locks are taken by another one.
+        """
+        values = list(values)
+        if building := [each for each in values if each.is_building]:
+            await fetch(self.connection, query("lock_values"), {"values": uniqueness.names_of(building)})
+        return await _holders(self.connection, values)
+
+    async def duplicates(self, attribute: UniqueAttribute) -> Duplicates:
+        """Return the records that keep an attribute from being unique."""
+        return uniqueness.read_duplicates(await fetch(self.connection, *uniqueness.duplicates_statement(attribute)))
+
+
+async def _holders(connection: Connection, values: Sequence[UniqueValue]) -> Mapping[UniqueValue, Holder | None]:
+    found: dict[UniqueValue, Holder | None] = dict.fromkeys(values)
+    for (attribute, is_building), group in uniqueness.by_attribute(values):
+        by_text = {str(each.value): each for each in group}
+        statement = uniqueness.holders_statement(attribute, is_building=is_building)
+        for text, id_, version, body in await fetch(connection, statement, {"values": list(by_text)}):
+            found[by_text[text]] = Holder(id_, Document(version, body))
+    return found
 
 
 async def existing(connection: Connection, resource: str, ids: Sequence[Any]) -> set[Any]:
@@ -206,7 +260,7 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 class SharedReader:
     """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
 
-    holds_children: ClassVar = False
+    is_holding: ClassVar = False
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -214,7 +268,12 @@ class SharedReader:
         self._existing = {
             name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user", ACTIVE_USER)
         }
+        self._holders = Loader(self._load_holders, window=BATCH_WINDOW)
         self._catalogs: dict[str, Catalog] = {}
+
+    async def _load_holders(self, values: list[UniqueValue]) -> Mapping[UniqueValue, Holder]:
+        found = await self._pool.reading(lambda connection: _holders(connection, values))
+        return {value: holder for value, holder in found.items() if holder}
 
     def _load_rows(self, resource: str) -> LoadMany[Row]:
         async def load(ids: list[UUID | int]) -> Mapping[UUID | int, Row]:
@@ -266,6 +325,16 @@ class SharedReader:
     async def counts(self, searches: Iterable[Search]) -> Mapping[Search, int]:
         """Return how many records each search finds."""
         return await self._pool.reading(lambda connection: search_counts(connection, searches))
+
+    async def holders(self, values: Iterable[UniqueValue]) -> Mapping[UniqueValue, Holder | None]:
+        """Return the records that have values; concurrent calls share one query."""
+        values = list(values)
+        found = await asyncio.gather(*(self._holders.load(each) for each in values))
+        return dict(zip(values, found, strict=True))
+
+    async def duplicates(self, attribute: UniqueAttribute) -> Duplicates:
+        """Raise AssertionError: all values are read only where there is time for it."""
+        raise AssertionError(attribute)
 
     async def catalog(self, entity: str, least: int | None) -> Catalog:
         """Return the cached catalog if its version is at least ``least``, else the current one."""

@@ -1,16 +1,20 @@
-"""Builds and drops indexes of attributes with ``is_indexed``, and of events, without stopping writers."""
+"""Builds and drops indexes without stopping writers: those of attributes that are indexed or unique, and of events."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
+from crm_adapters.postgres.connection.errors import UNIQUE_PREFIX
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.sql.list_queries import INDEXED_LENGTH
+from crm_adapters.postgres.sql.uniqueness import index_statement
 from crm_core.model.events import Event
+from crm_core.rules.needs import UniqueAttribute
 
 logger = logging.getLogger("crm.postgres")
 
@@ -24,10 +28,17 @@ _TRY_LOCK: Final = sql.SQL(
 
 _WANTED: Final = b"""
 select 'attribute_' || replace(id::text, '-', ''), entity, name, type from attribute
-where is_indexed and type in ('number', 'text', 'date', 'file')"""
+where is_indexed and type in ('number', 'text', 'date', 'file')
+union all
+select 'unique_' || replace(id::text, '-', ''), entity, name, type from attribute
+where document ->> 'is_unique' <> 'false'"""
 _PRESENT: Final = b"""
 select relname, indisvalid from pg_index join pg_class on pg_class.oid = indexrelid
-where relname ~ '^attribute_[0-9a-f]{32}$' and relnamespace = current_schema()::regnamespace"""
+where relname ~ '^(attribute|unique)_[0-9a-f]{32}$' and relnamespace = current_schema()::regnamespace"""
+_BUILDING: Final = b"""
+select id, coalesce(indisvalid, false)
+from attribute left join pg_index on indexrelid = to_regclass('unique_' || replace(id::text, '-', ''))
+where document ->> 'is_unique' = 'building'"""
 
 _WRITTEN_IS_THERE: Final = b"select indisvalid from pg_index where indexrelid = to_regclass('event_written')"
 _WRITTEN: Final = (
@@ -40,29 +51,60 @@ _WRITTEN: Final = (
 
 def concerns(event: Event) -> bool:
     """Return whether a change of a definition adds or removes the need for an index."""
-    change = event.changes.get("is_indexed")
-    return isinstance(change, Mapping) and any(change.values())
+    changes = (event.changes.get(name) for name in ("is_indexed", "is_unique"))
+    return any(isinstance(change, Mapping) and any(change.values()) for change in changes)
 
 
-async def follow_definitions(conninfo: str) -> None:
-    """Build and drop indexes as the definitions say. A failure is logged: without an index, lists are slower only."""
-    await _build(conninfo, _LOCK, _changes)
+async def follow_definitions(conninfo: str) -> Mapping[UUID, bool]:
+    """Build and drop indexes as the definitions say. A failure is logged: without an index, lists are slower only.
+
+    Return for unique attributes that are being built whether they are: false where records have the same value. Those
+    of which nothing is known yet are left out.
+    """
+    colliding: set[str] = set()
+
+    async def missing(connection: Connection) -> Sequence[_Step]:
+        return await _changes(connection, colliding)
+
+    await _build(conninfo, _LOCK, missing, colliding)
+    return await _built(conninfo, colliding)
+
+
+async def _built(conninfo: str, colliding: Collection[str]) -> Mapping[UUID, bool]:
+    try:
+        async with await connect(conninfo, application_name="crm indexes", autocommit=True) as connection:
+            building = await fetch(connection, _BUILDING, {})
+    except psycopg.Error as error:
+        logger.warning("it is not known whether indexes are built: %s", error.sqlstate)
+        return {}
+    return {id_: is_valid for id_, is_valid in building if is_valid or f"{UNIQUE_PREFIX}{id_.hex}" in colliding}
 
 
 async def build_written(conninfo: str) -> None:
     """Build the index by which a user's last transaction is found. A failure is logged."""
 
-    async def missing(connection: Connection) -> Sequence[sql.Composed]:
-        return () if await has_written(connection) else _WRITTEN
+    async def missing(connection: Connection) -> Sequence[_Step]:
+        return () if await has_written(connection) else [_Step(statement) for statement in _WRITTEN]
 
     await _build(conninfo, _WRITTEN_LOCK, missing)
 
 
-async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Awaitable[Sequence[sql.Composed]]]) -> None:
+class _Step(NamedTuple):
+    """A statement, with the name of the unique index that it builds."""
+
+    statement: sql.Composed
+    unique: str = ""
+
+
+_Missing: TypeAlias = Callable[[Connection], Awaitable[Sequence[_Step]]]
+
+
+async def _build(conninfo: str, lock: int, missing: _Missing, colliding: set[str] | None = None) -> None:
     """Run the statements that are missing until none is, unless another process is doing so.
 
-    This may take long, so it uses a connection of its own. The lock belongs to a transaction on a second connection,
-    because a pooler would lend a session with its lock to the next client.
+    The names of unique indexes that cannot be built are added to ``colliding``. This may take long, so it uses a
+    connection of its own. The lock belongs to a transaction on a second connection, because a pooler would lend a
+    session with its lock to the next client.
     """
     try:
         async with await connect(conninfo, application_name="crm indexes", autocommit=True) as connection:
@@ -72,9 +114,13 @@ async def _build(conninfo: str, lock: int, missing: Callable[[Connection], Await
                     taken = await (await guard.execute(_TRY_LOCK.format(lock))).fetchone()
                     if not taken or not taken[0]:
                         return
-                    while statements := await missing(connection):
-                        for statement in statements:
-                            await connection.execute(statement)
+                    while steps := await missing(connection):
+                        for statement, unique in steps:
+                            try:
+                                await connection.execute(statement)
+                            except psycopg.errors.UniqueViolation:
+                                assert colliding is not None  # noqa: S101  # only indexes of attributes are unique
+                                colliding.add(unique)
     except psycopg.Error as error:
         logger.warning("indexes were not brought in line: %s", error.sqlstate)
 
@@ -84,28 +130,32 @@ async def has_written(connection: Connection) -> bool:
     return (True,) in await fetch(connection, _WRITTEN_IS_THERE, {})
 
 
-async def _changes(connection: Connection) -> Sequence[sql.Composed]:
-    """Return the statements that build and drop what is missing and superfluous."""
-    wanted = {name: (entity, attribute, kind) for name, entity, attribute, kind in await fetch(connection, _WANTED, {})}
+async def _changes(connection: Connection, colliding: Collection[str]) -> Sequence[_Step]:
+    """Return the statements that build and drop what is missing and superfluous; those that collide are superfluous."""
+    rows = await fetch(connection, _WANTED, {})
+    wanted = {name: UniqueAttribute(*of) for name, *of in rows if name not in colliding}
     present = await fetch(connection, _PRESENT, {})
     # An index that a crash left incomplete is invalid, and is built again.
     sound = {name for name, is_valid in present if is_valid and name in wanted}
-    statements = [
-        sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(n)) for n, _ in present if n not in sound
+    steps = [
+        _Step(sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(n)))
+        for n, _ in present
+        if n not in sound
     ]
     built = wanted.keys() - sound
-    statements += [_create(name, *wanted[name]) for name in built]
+    steps += [_create(name, wanted[name]) for name in built]
     # The planner avoids an index on an expression until analyze has counted its values.
-    statements += [sql.SQL("analyze {}").format(sql.Identifier(entity)) for entity in {wanted[n][0] for n in built}]
-    return statements
+    steps += [_Step(sql.SQL("analyze {}").format(sql.Identifier(each))) for each in {wanted[n].entity for n in built}]
+    return steps
 
 
-def _create(name: str, entity: str, attribute: str, kind: str) -> sql.Composed:
-    literal = sql.Literal(attribute)
-    if kind == "number":
+def _create(name: str, attribute: UniqueAttribute) -> _Step:
+    if name.startswith(UNIQUE_PREFIX):
+        return _Step(index_statement(name, attribute), name)
+    literal = sql.Literal(attribute.name)
+    if attribute.type == "number":
         value: sql.Composable = sql.SQL("crm_number(attributes, {})").format(literal)
     else:
         value = sql.SQL('left(crm_text(attributes, {}), {}) collate "C"').format(literal, sql.Literal(INDEXED_LENGTH))
-    return sql.SQL("create index concurrently if not exists {} on {} (({}), id)").format(
-        sql.Identifier(name), sql.Identifier(entity), value
-    )
+    statement = sql.SQL("create index concurrently if not exists {} on {} (({}), id)")
+    return _Step(statement.format(sql.Identifier(name), sql.Identifier(attribute.entity), value))

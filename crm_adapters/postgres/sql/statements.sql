@@ -251,6 +251,11 @@ select
     coalesce((select json_agg(document) from attribute where entity = %(entity)s), '[]'),
     coalesce((select json_agg(document) from webhook where crm_model_entity(model) = %(entity)s and is_active), '[]')
 
+-- name: lock_values
+-- Lock values of unique attributes until the end of the transaction, in one order, so that no two deadlock.
+select pg_advisory_xact_lock(hashtextextended(value, 0)) from (
+    select value from unnest(%(values)b::text[]) as named (value) order by value) as ordered
+
 -- name: insert_records
 -- Insert records, their events and their deliveries, if the {guards} hold; returns the ids that were written.
 with put as (

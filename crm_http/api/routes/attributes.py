@@ -25,8 +25,8 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
 
     GET is declared twice, as the two meanings that it has. Both have the handler that tells them apart.
     """
-    of_entity = RecordRoutes(ATTRIBUTES, db, _PATH, _read_entity, list_path=f"{_PATH}/{{entity}}")
-    by_id = RecordRoutes(ATTRIBUTES, db, _PATH)
+    of_entity = RecordRoutes(ATTRIBUTES, db, _PATH, _read_entity, list_path=f"{_PATH}/{{entity}}", rehearses=True)
+    by_id = RecordRoutes(ATTRIBUTES, db, _PATH, rehearses=True)
 
     async def find_or_retrieve(request: AnyRequest) -> ASGIResponse:
         is_entity = request.path_params["id"] in ENTITIES

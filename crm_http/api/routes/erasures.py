@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from litestar.response.base import ASGIResponse
 
 from crm_core.errors import InUseError
-from crm_core.input.drafts import read_payload
-from crm_core.input.readers import ReadContext
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.plain_values import plain
-from crm_core.use_cases import erasures, restorations
+from crm_core.use_cases import erasures
+from crm_core.use_cases.rehearsal import DryRun, is_dry_run
 from crm_http.api.auth import caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
@@ -27,9 +26,8 @@ def erasure_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         """Erase a record, or answer with what would be erased."""
         who, expected = caller(request), expected_versions(header(request, b"if-match"))
         target = erasures.ErasureTarget(of.resource, path_id(request), of.read_parent(request), expected)
-        context = ReadContext(who.new_id, is_strict(request))
-        asked = read_payload(restorations.DryRun, read_query(request), context)
-        carry_out = erasures.erase_dry_run if asked["dry_run"] else erasures.erase
+        is_dry = is_dry_run(read_query(request), who, strict=is_strict(request))
+        carry_out = erasures.erase_dry_run if is_dry else erasures.erase
         return json_response(plain(await carry_out(of.db, of.files, who, target)))
 
     one = of.resource.label[0]
@@ -44,7 +42,7 @@ def erasure_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         "deliveries and in answers that are kept. Nothing brings them back. Deleted records can be erased, too. With "
         "`dry_run` nothing changes, and the answer is what would, and which records mention its name.",
         headers=("If-Match",),
-        query=restorations.DryRun,
+        query=DryRun,
         replies={200: Reply("What was erased, or would be.", ErasureReport)},
         errors=frozenset({STATUSES[InUseError]}),
     )

@@ -9,13 +9,12 @@ import attrs
 from litestar.response.base import ASGIResponse
 
 from crm_core.errors import ErasedError, NotFoundError, RestoreRefusedError
-from crm_core.input.drafts import read_payload
-from crm_core.input.readers import ReadContext
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.records import MAX_VERSION
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import history, restorations
+from crm_core.use_cases.rehearsal import DryRun, is_dry_run
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
@@ -73,8 +72,7 @@ class HistoryRoutes:
         data = await body_or(request, look_up)
         expected = expected_versions(header(request, b"if-match"))
         who, strict = await idempotent_caller(request), is_strict(request)
-        asked = read_payload(restorations.DryRun, read_query(request), ReadContext(who.new_id, strict))
-        if asked["dry_run"]:
+        if is_dry_run(read_query(request), who, strict=strict):
             entries = await restorations.restore_dry_run(self.db, who, target, data, expected=expected, strict=strict)
             return json_response(entries)
         return record_response(await restorations.restore(self.db, who, target, data, expected=expected, strict=strict))
@@ -118,7 +116,7 @@ def history_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         "record is created again, by one who may add it. With `dry_run` nothing changes, and the answer is what would.",
         path_parameters=_VERSION,
         headers=("If-Match", "Idempotency-Key"),
-        query=restorations.DryRun,
+        query=DryRun,
         body={JSON: Input(restorations.Restoration, "Restoration")},
         working_example={},
         replies={200: Reply(f"The {one} as it is now; or what would change.", _answer_of(entity), headers=("ETag",))},

@@ -18,6 +18,7 @@ from crm_core.errors import InUseError
 from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource
 from crm_core.use_cases import records
+from crm_core.use_cases.rehearsal import DryRun, is_dry_run, rehearsal
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
@@ -58,6 +59,7 @@ class RecordRoutes:
         files: where the files of its records are, if they have any.
         name: the beginning of its operation ids; the resource's path if empty.
         is_deprecated: there is another path, which clients should take.
+        rehearses: whether creations and changes take ``?dry_run=1``.
     """
 
     resource: Resource
@@ -71,6 +73,7 @@ class RecordRoutes:
     files: FileStore | None = None
     name: str = ""
     is_deprecated: bool = False
+    rehearses: bool = False
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a page of records and a link to the next, or with all records, streamed."""
@@ -89,11 +92,14 @@ class RecordRoutes:
         """Create a record; answer with it and its path."""
         parent = self.read_parent(request)
         data = await body_or(request, lambda: records.look_up_parent(self.db, self.resource, parent))
+        db = self._stage(request)
         id_, document = await records.create(
-            self.db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
+            db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
+        if db is not self.db:
+            return ASGIResponse(body=document.body, media_type=JSON)
         document = await self.shown_once(id_, document)
-        return created_response(request, document, f"{self._below(self.place, parent)}/{id_}")
+        return created_response(request, document, self.path_of(parent, id_))
 
     async def retrieve(self, request: AnyRequest) -> ASGIResponse:
         """Answer with one record, or with 304 if the client has this version of it."""
@@ -110,8 +116,9 @@ class RecordRoutes:
         merges = request.method == "PATCH" and media_type(request) == MERGE_PATCH
         accepted = (MERGE_PATCH,) if merges else ()
         data = await body_or(request, lambda: records.look_up(self.db, self.resource, id_, parent=parent), *accepted)
+        db = self._stage(request)
         document = await records.patch(
-            self.db,
+            db,
             await idempotent_caller(request),
             self.resource,
             id_,
@@ -121,7 +128,7 @@ class RecordRoutes:
             strict=is_strict(request),
             expected=expected_versions(header(request, b"if-match")),
         )
-        return record_response(document)
+        return record_response(document) if db is self.db else ASGIResponse(body=document.body, media_type=JSON)
 
     async def remove(self, request: AnyRequest) -> ASGIResponse:
         """Delete a record."""
@@ -130,6 +137,16 @@ class RecordRoutes:
         await records.delete(self.db, caller(request), self.resource, id_, parent=parent, expected=expected)
         afterwards = BackgroundTask(self.after_delete, id_) if self.after_delete else None
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
+
+    def _stage(self, request: AnyRequest) -> Database:
+        """Return the database on which a request is carried out, or only rehearsed."""
+        if self.rehearses and is_dry_run(read_query(request), caller(request), strict=is_strict(request)):
+            return rehearsal(self.db)
+        return self.db
+
+    def path_of(self, parent: object, id_: UUID) -> str:
+        """Return the path of a record, without its last slash."""
+        return f"{self._below(self.place, parent)}/{id_}"
 
     def _below(self, path: str, parent: object) -> str:
         return path.format_map({self.resource.parent or "": parent})
@@ -147,9 +164,11 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         headers=("Location", "ETag", "Idempotent-Replayed"),
         links={operation: f"{name}_{operation}" for operation in ("retrieve", "update", "partial_update", "destroy")},
     )
+    rehearsed = DryRun if routes.rehearses else None
     changes: dict[str, Any] = {
         "headers": ("If-Match", "Idempotency-Key"),
         "replies": {200: updated},
+        "query": rehearsed,
         "reads_first": resource,
     }
 
@@ -181,7 +200,8 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             description="Answers with the whole record, and with its path in the `Location` header.",
             headers=("Idempotency-Key",),
             body={JSON: f"{entity.__name__}Create"},
-            replies={201: created},
+            replies={201: created, **({200: updated} if routes.rehearses else {})},
+            query=rehearsed,
         ),
         declare(
             *("retrieve", "GET", of_one, routes.retrieve),

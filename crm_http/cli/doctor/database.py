@@ -151,6 +151,20 @@ def webhooks_of_disabled_users(names: Collection[str]) -> Check:
     return ok("creators", "No active one was created by a disabled user.")
 
 
+def unique_attributes(unbuilt: Mapping[str, bool]) -> Check:
+    """Check that unique attributes have their indexes.
+
+    Args:
+        unbuilt: those that are not known to have one, each with whether somebody builds it.
+    """
+    if missing := [name for name, is_built in unbuilt.items() if not is_built]:
+        advice = "Restart `crm serve`: it drops what is half built, and builds the index again."
+        return warning("unique attributes", f"No index, and nobody builds one: {', '.join(missing)}.", advice)
+    if unbuilt:
+        return ok("unique attributes", f"Being built: {', '.join(unbuilt)}.")
+    return ok("unique attributes", "Each has its index.")
+
+
 def outbox(figures: Mapping[str, float]) -> Check:
     """Check the deliveries that wait, and those that were given up."""
     oldest, dead = dt.timedelta(seconds=round(figures["oldest_seconds"])), int(figures["dead"])
@@ -184,6 +198,7 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
         ("superusers", partial(_superusers, url, settings)),
         ("addresses", partial(_addresses, url, settings)),
         ("creators", partial(_webhooks, url, settings)),
+        ("unique attributes", partial(_unique_attributes, url)),
         ("outbox", partial(_outbox, url)),
     ]
     if settings.database_replica_url is not None:
@@ -231,6 +246,10 @@ async def _webhooks(url: str, settings: Settings) -> Sequence[Check]:
         disabled = {account.user.id: account.user.username for account in accounts if not account.is_active}
         webhooks = await active_webhooks(db, disabled)
     return [webhooks_of_disabled_users([f"{each.name} ({disabled[each.created_by]})" for each in webhooks])]
+
+
+async def _unique_attributes(url: str) -> Sequence[Check]:
+    return [unique_attributes(await diagnostics.unbuilt_attributes(url))]
 
 
 async def _outbox(url: str) -> Sequence[Check]:

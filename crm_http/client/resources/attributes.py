@@ -24,6 +24,8 @@ class AttributeCreate(TypedDict, total=False):
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
+        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
+            Default: ``False``.
     """
 
     name: Required[str]
@@ -32,6 +34,7 @@ class AttributeCreate(TypedDict, total=False):
     is_required: bool
     list_values: list[str] | tuple[str, ...]
     is_indexed: bool
+    is_unique: bool
 
 
 class AttributeUpdate(TypedDict, total=False):
@@ -45,6 +48,7 @@ class AttributeUpdate(TypedDict, total=False):
         is_required: whether records must have a value when their attributes are written.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
+        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
     """
 
     name: str
@@ -53,6 +57,7 @@ class AttributeUpdate(TypedDict, total=False):
     is_required: bool
     list_values: list[str] | tuple[str, ...]
     is_indexed: bool
+    is_unique: bool
 
 
 class AttributeMerge(TypedDict, total=False):
@@ -66,6 +71,8 @@ class AttributeMerge(TypedDict, total=False):
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
+        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
+            Default: ``False``.
     """
 
     name: str
@@ -74,6 +81,7 @@ class AttributeMerge(TypedDict, total=False):
     is_required: bool | None
     list_values: list[str] | tuple[str, ...] | None
     is_indexed: bool | None
+    is_unique: bool | None
 
 
 class AttributeFilters(TypedDict, total=False):

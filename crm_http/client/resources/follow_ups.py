@@ -12,7 +12,7 @@ from crm_core.model.entities import FollowUp
 from crm_http.client.inputs import FilterValue
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
+from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk, UniqueParameter
 
 
 class FollowUpCreate(TypedDict, total=False):
@@ -180,3 +180,37 @@ class FollowUpOperations(RecordOperationsWithBulk[D_co, FollowUp]):
             values: the fields to set.
         """
         return self._merge(id_, values, if_match, idempotency_key)
+
+    @operation
+    def upsert(
+        self,
+        /,
+        *,
+        by: str,
+        value: UniqueParameter,
+        only: Literal["create", "change"] | None = None,
+        if_match: FollowUp | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Unpack[FollowUpUpdate],
+    ) -> Operation[FollowUp]:
+        """Set some fields of the follow-up that has a value of a unique attribute, or create one; return it.
+
+        Args:
+            by: the name of the unique attribute.
+            value: its value; ``attributes`` may leave it out.
+            only: ``create`` or ``change`` to do nothing else; VersionConflictError is raised where that cannot be done.
+            if_match: as in ``change``; nothing is created then.
+            idempotency_key: as in ``create``.
+            values: the fields to set; those that a new record needs are needed where there may be none.
+        """
+        return self._upsert(by, value, values, only, if_match, idempotency_key)
+
+    @operation
+    def retrieve_by(self, by: str, value: UniqueParameter, /) -> Operation[FollowUp]:
+        """Return the follow-up that has a value of a unique attribute.
+
+        Args:
+            by: the name of the unique attribute.
+            value: its value.
+        """
+        return self._retrieve_by(by, value)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.errors import InvalidError
-from crm_core.input.drafts import merged, read_draft, read_payload
+from crm_core.input.drafts import merged, read_draft, read_parameters, read_payload
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import (
     Attribute,
@@ -26,6 +26,7 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.resources import RESOURCES
+from crm_core.use_cases.rehearsal import DryRun
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import HOSTILE, JSON_LIKE, context, refused, texts, uid
 
@@ -248,3 +249,8 @@ def test_what_python_cannot_walk_or_print_is_refused_like_any_other_value(
     entity: type, name: str, value: object
 ) -> None:
     assert name in problems_of(entity, {name: value})
+
+
+def test_a_query_parameter_without_a_value_is_as_if_it_was_not_sent() -> None:
+    assert read_parameters(DryRun, {"dry_run": ""}, context()) == read_parameters(DryRun, {}, context())
+    assert read_parameters(DryRun, {"dry_run": "1"}, context()) == {"dry_run": True}

@@ -1,0 +1,63 @@
+"""Rehearsals: requests that are decided and answered, and change nothing (``?dry_run=1``, decision 96)."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import attrs
+
+from crm_core.engine.changes import Changes, Put, Reply
+from crm_core.engine.decision_runs import Decide
+from crm_core.engine.receipts import Document
+from crm_core.input.drafts import read_parameters
+from crm_core.input.fields import boolean
+from crm_core.input.readers import ReadContext
+from crm_core.model.accounts import Caller
+from crm_core.model.plain_values import json_text, plain
+from crm_core.ports import Database
+from crm_core.rules.needs import Steps
+
+
+@attrs.frozen
+class DryRun:
+    """The query parameters of a request that can be rehearsed.
+
+    Attributes:
+        dry_run: answer what would be the answer, or why it is refused, and change nothing.
+    """
+
+    dry_run: bool = boolean(default=False)
+
+
+def is_dry_run(params: Mapping[str, str], who: Caller, *, strict: bool) -> bool:
+    """Return whether query parameters ask for a rehearsal. Raises InvalidError."""
+    return bool(read_parameters(DryRun, params, ReadContext(who.new_id, strict))["dry_run"])
+
+
+def rehearsal(db: Database) -> Database:
+    """Return a database with the reads of another one, on which changes are decided and answered and not committed."""
+    return cast("Database", _Rehearsal(db))
+
+
+class _Rehearsal:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._db, name)
+
+    async def change(self, decide: Decide) -> Document | None:
+        """Run the decision; return the record as it would be after the commit."""
+        decided: list[Changes] = []
+
+        def decide_only() -> Steps[Changes]:
+            decided.append((yield from decide()))
+            return Changes()
+
+        await self._db.change(decide_only)
+        changes = decided[-1]
+        for write in changes.writes:
+            if isinstance(write, Put) and write.key == changes.answer:
+                return Document(write.event.version, json_text(plain(write.value)).encode())
+        if isinstance(changes.answer, Reply):
+            return changes.answer.document
+        return await self._db.get(changes.answer) if changes.answer else None
