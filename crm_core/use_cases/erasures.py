@@ -121,7 +121,7 @@ async def _read_erasure(db: Database, target: ErasureTarget, latest: Event) -> E
     gone = {target.key: latest.version} if latest.kind == "deleted" else {}
     copies: list[Copy] = []
     for child, field in referring(target.resource, owned=True):
-        for id_ in await db.once_referring(target.key, child.name, field):
+        for id_ in sorted(await db.once_referring(target.key, child.name, field)):
             key = Key(child.name, id_)
             [last] = await db.history(key, limit=1)
             if last.kind == "erased":
