@@ -11,6 +11,7 @@ import attrs
 
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
@@ -132,6 +133,28 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             read=lambda response: decode(response, tuple[RestorationEntry, ...]),
             repeat="safe",
             options={**body_of(_restoration(fields, with_children=with_children)), "params": {"dry_run": "1"}},
+        )
+
+    @operation
+    def erase(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> Operation[ErasureReport]:
+        """Erase a record for good, deleted or not; return what was erased. ``if_match`` is as in ``change``."""
+        return self._erasure(id_, {}, _condition(if_match))
+
+    @operation
+    def erase_dry_run(self, id_: UUID | str, /) -> Operation[ErasureReport]:
+        """Return what ``erase`` would erase, and which records mention the name; nothing is changed."""
+        return self._erasure(id_, {"dry_run": "1"}, {})
+
+    def _erasure(
+        self, id_: UUID | str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Operation[ErasureReport]:
+        return Operation(
+            method="POST",
+            path=below(self.place, id_, "erase"),
+            read=lambda response: decode(response, ErasureReport),
+            repeat="idempotent",
+            options={"params": params},
+            headers=headers,
         )
 
     def _list(self, limit: int | None, page_size: int, filters: Mapping[str, Any]) -> ListQuery[E]:
