@@ -3,7 +3,7 @@
 They are records to put and to remove, their events, and the deliveries that follow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -36,10 +36,29 @@ class Put:
 
 @attrs.frozen
 class Remove:
-    """A record to delete, with its event."""
+    """A record to delete, with its event. After the event of an erasure no store keeps a value of the record.
+
+    Attributes:
+        key: its key.
+        event: the change, ``deleted`` or ``erased``.
+        is_stored: whether the record is there; one that was deleted before can still be erased.
+    """
 
     key: Key
     event: Event
+    is_stored: bool = True
+
+
+class Copy(NamedTuple):
+    """A field of a record that held a copy of a value that is erased; the record itself stays.
+
+    Attributes:
+        key: the key of the record.
+        field: the name of the field. In the record's events only its latest value stays.
+    """
+
+    key: Key
+    field: str
 
 
 class Reply(NamedTuple):
@@ -68,6 +87,7 @@ class Changes:
             a delete.
         receipt: the user and the idempotency key of the request; it is kept with the answer in the same commit.
         advance: the step of an import that is made in the same commit. A store without ImportRuns is never given one.
+        copies: copies of erased values. Their records' events and receipts lose them in the same commit.
     """
 
     writes: tuple[Put | Remove, ...] = ()
@@ -76,3 +96,14 @@ class Changes:
     answer: Key | Reply | None = None
     receipt: ReceiptKey | None = None
     advance: Advance | None = None
+    copies: tuple[Copy, ...] = ()
+
+    @property
+    def erasures(self) -> Sequence[Event]:
+        """Return the events of the erasures.
+
+        What the store holds of these records is erased in the same commit: the values in their earlier events
+        (``erased_events``), their earlier deliveries, and the answers in their receipts
+        (``receipts.ERASED_ANSWER``).
+        """
+        return [write.event for write in self.writes if write.event.kind == "erased"]
