@@ -207,9 +207,8 @@ class PostgresDatabase:
         changes, known = decision.changes, decision.known
         unchanged = unchanged_records(changes, known)
         try:
-            if (
-                len(changes.writes) == 1 and not changes.receipt and not changes.advance
-            ):  # one statement, which is its own transaction
+            is_alone = not changes.receipt and not changes.advance
+            if len(changes.writes) == 1 and is_alone:  # one statement, which is its own transaction
                 await self._commits.commit(groups[0], unchanged, known.catalogs)
             elif groups or changes.receipt or changes.advance:
                 await self._commit_many(decision, groups, unchanged)

@@ -1,0 +1,108 @@
+"""What imports take: a dry run, an import, an upsert that changes nothing; and kills at random moments.
+
+Prints the seconds of `crm import`, with its start, for a number of rows with six columns, the highest memory of its
+process, and how many records are doubled or missing after it was killed again and again and resumed each time.
+"""
+
+import asyncio
+import csv
+import os
+import pathlib
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+
+import psycopg
+
+from crm_adapters.embedded.server import embedded_server
+from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.model.accounts import SYSTEM
+from crm_core.resources import ATTRIBUTES
+from crm_core.use_cases import records
+from crm_core.use_cases.callers import caller
+from crm_http.server.maintenance import import_stores
+
+CRM = pathlib.Path(sys.executable).with_name("crm")
+KILLS = 20
+COLUMNS: Mapping[str, str] = {"email": "text", "city": "text", "size": "number", "since": "date", "active": "boolean"}
+
+
+async def prepare(url: str) -> None:
+    """Make the schema and the attributes."""
+    await migrate(url)
+    async with import_stores(url) as stores:
+        for name, type_ in COLUMNS.items():
+            sent = {"name": name, "label": name, "type": type_, "is_unique": name == "email"}
+            id_, _ = await records.create(stores.db, caller(SYSTEM), ATTRIBUTES, sent, parent="client")
+            while b'"building"' in (await records.get(stores.db, caller(SYSTEM), ATTRIBUTES, id_)).body:
+                await asyncio.sleep(0.1)  # until its index is there
+
+
+def write(file: pathlib.Path, count: int, prefix: str) -> None:
+    """Write a table of clients."""
+    with file.open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["name", *COLUMNS])
+        rows.writerows(
+            [f"{prefix} {number}", f"{prefix}{number}@example.com", "Ulm", number, "2026-01-31", "true"]
+            for number in range(count)
+        )
+
+
+def run(folder: pathlib.Path, count: int) -> None:
+    """Print all figures."""
+    folder.chmod(0o755)
+    with embedded_server(folder / "data") as url:
+        asyncio.run(prepare(url))
+        environment = {**os.environ, "CRM_DATABASE_URL": url}
+        file = folder / "clients.csv"
+        write(file, count, "a")
+        for name, options in {
+            "dry run": ["--dry-run"],
+            "import": [],
+            "upsert, all unchanged": ["--upsert-by", "email"],
+        }.items():
+            began = time.perf_counter()
+            subprocess.run([CRM, "import", "clients", file, *options], env=environment, check=True, capture_output=True)
+            print(f"{count:,} {name:<24}{time.perf_counter() - began:.1f} s", flush=True)
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+        print(f"highest memory of a process: {memory} MB", flush=True)
+        write(file, count, "b")
+        killed(url, environment, ["clients", str(file)])
+        print(f"after {KILLS} kills, records by name: {doubled_and_missing(url, count)}", flush=True)
+
+
+def killed(url: str, environment: Mapping[str, str], words: list[str]) -> None:
+    """Import a file, killed at random moments and resumed, until it ends by itself."""
+    for _ in range(KILLS):
+        process = subprocess.Popen([CRM, "import", *words], env=environment, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(random.uniform(1.0, 4.0))  # noqa: S311  # a moment, no secret
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        with psycopg.connect(url) as connection:  # as if the lease were over
+            statement = (
+                "update import_run set claimed_until = now() where state in ('checking', 'writing') returning id"
+            )
+            if found := connection.execute(statement.encode()).fetchone():
+                words = ["--resume", str(found[0])]
+    subprocess.run([CRM, "import", *words], env=environment, check=False, capture_output=True)
+
+
+def doubled_and_missing(url: str, count: int) -> str:
+    """How many of the killed import are there more than once, and how many are not."""
+    with psycopg.connect(url) as connection:
+        statement = (
+            "select count(*), count(distinct document ->> 'name') from client where document ->> 'name' like 'b %'"
+        )
+        [(all_, distinct)] = connection.execute(statement.encode()).fetchall()
+    return f"{all_ - distinct} doubled, {count - distinct} missing"
+
+
+if __name__ == "__main__":
+    run(pathlib.Path(tempfile.mkdtemp()), int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
