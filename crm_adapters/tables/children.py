@@ -30,6 +30,8 @@ async def running(module: str, *arguments: str, **pipes: Any) -> AsyncIterator[P
         finally:
             with suppress(ProcessLookupError):
                 child.kill()
+            if child.stdout is not None:
+                await child.stdout.read()  # a pipe that is paused, as much is unread, would hold up wait() for ever
             await child.wait()
 
 

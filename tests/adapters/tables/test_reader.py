@@ -455,3 +455,16 @@ class TestChild(OnOneLoop):
             child.kill()
             with pytest.raises(UnreadableTableError, match="To read the file takes more than 1024 MB of memory"):
                 _ = [rows async for rows in table]
+
+
+def test_a_file_that_is_left_while_much_of_it_is_unread_is_closed_at_once(tmp_path: Path) -> None:
+    csv = tmp_path / "a.csv"
+    csv.write_text("name\n" + "client\n" * 200_000)
+
+    async def leave() -> None:
+        async with ChildTableReader().open(str(csv), TableOptions("csv")) as table:
+            async for _ in table:
+                await asyncio.sleep(0.5)  # the pipe fills, and asyncio stops to read it
+                return
+
+    asyncio.run(asyncio.wait_for(leave(), 20))
