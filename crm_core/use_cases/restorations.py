@@ -13,7 +13,6 @@ from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
 from crm_core.engine.restorations import ReappearedError, Returning, bring_back
 from crm_core.errors import (
-    EMPTY_LIST,
     ErasedError,
     InvalidError,
     NotFoundError,
@@ -60,7 +59,7 @@ class Restoration:
         with: ``children`` also brings back the records that were deleted together with this one.
     """
 
-    fields: tuple[str, ...] = texts(max_items=_MAX_FIELDS)
+    fields: tuple[str, ...] = texts(min_items=1, max_items=_MAX_FIELDS)
     with_: str | None = choice("children", default=None)
 
 
@@ -265,8 +264,6 @@ def _read_restoration(resource: Resource, data: object, context: ReadContext, la
         raise invalid("fields", "invalid", "A deleted record is restored whole.")
     if values["with"] and not is_deleted:
         raise invalid("with", "invalid", "Only what was deleted together with a deleted record comes back.")
-    if isinstance(data, Mapping) and "fields" in data and not names:
-        raise InvalidError({"fields": (EMPTY_LIST,)})
     _refuse_unknown(resource, names)
     return _Wanted(names or restorable_fields(resource), with_children=values["with"] is not None)
 

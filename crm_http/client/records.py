@@ -81,7 +81,12 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
 
     @operation
     def version(self, id_: UUID | str, number: int, /) -> Operation[E]:
-        """Return a record as it was in a version, without secrets."""
+        """Return a record as it was in a version, without secrets.
+
+        Args:
+            id_: the id of the record.
+            number: the version.
+        """
         return Operation(method="GET", path=_version_path(self.place, id_, number), read=read_as(self.entity))
 
     @operation
@@ -114,7 +119,14 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
     def restore_dry_run(
         self, id_: UUID | str, number: int, /, *, fields: Sequence[str] = (), with_children: bool = False
     ) -> Operation[tuple[RestorationEntry, ...]]:
-        """Return the versions that ``restore`` would make, that of the record first; nothing is changed."""
+        """Return the versions that ``restore`` would make, that of the record first; nothing is changed.
+
+        Args:
+            id_: the id of the record.
+            number: the version.
+            fields: as in ``restore``.
+            with_children: as in ``restore``.
+        """
         return Operation(
             method="POST",
             path=f"{_version_path(self.place, id_, number)}restore/",
