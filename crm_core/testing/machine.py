@@ -260,7 +260,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(["key", "text", "number"]))
         value = data.draw(unique_values("number" if name == "number" else "text"))
         sent = data.draw(payloads(CLIENTS, self._context(data, CLIENTS)))
-        attributes = {**(sent.get("attributes") or {}), name: value} if data.draw(st.booleans()) else {name: value}
+        others = sent.get("attributes")
+        attributes = {**others, name: value} if isinstance(others, Mapping) else {name: value}
         return {"op": "upsert", "resource": CLIENTS.path, "by": name, "data": {**sent, "attributes": attributes}}
 
     @precondition(lambda self: any(self._ids.values()))
