@@ -188,6 +188,13 @@ class RestoreRefusedError(CrmError):
         self.reasons = reasons
 
 
+class ErasedError(CrmError):
+    """The values of the record were erased for good."""
+
+    def __init__(self, detail: str = "This record was erased.") -> None:
+        super().__init__(detail)
+
+
 class RequestInProgressError(CrmError):
     """A request with the same idempotency key is in progress."""
 

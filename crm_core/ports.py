@@ -13,6 +13,7 @@ from uuid import UUID
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedPage, Position
@@ -76,6 +77,40 @@ class Database(Protocol):
 
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
+
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record, also of deleted ones.
+
+        Args:
+            key: the record that was referred to.
+            resource: the name of a resource.
+            field: a field of that resource that refers to the owner of its records, or that ``Resource.copies`` names.
+        """
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept; return how many records that changed.
+
+        In events, as their author; in tasks and notes of records, and wherever copies of these are: in events,
+        deliveries and receipts. A record that changes has a new version, without an event. It may take long: a store
+        may commit in parts, and what was not reached is reached by another call.
+
+        Args:
+            user: the id of the user.
+            name: the new name: letters, digits and hyphens.
+        """
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of some records by ``engine.retention``: one batch, in one commit.
+
+        Nobody waits for it but erasures.
+
+        Args:
+            before: events from this time on stay, and those that the change feed can still show.
+            after: the record after which the batch begins, by id.
+        """
 
     async def change(self, decide: Decide) -> Document | None:
         """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.
@@ -233,6 +268,12 @@ class Users(Accounts, Protocol):
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
         """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+
+    async def erase_user(self, user_id: int, username: str) -> None:
+        """Put a username in place of all that identifies a user, all or nothing, and disable the user.
+
+        The names, the e-mail address, the password, tokens, groups, failed logins and addresses of logins go.
+        """
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""

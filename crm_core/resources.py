@@ -55,6 +55,7 @@ class Resource:
         defaults_to_now: fields whose default is the time of creation.
         validate: its own rule for a record that is created or changed.
         cascade: its rule for other records that change together with one of its records.
+        copies: fields that hold a copy of the name of a record that another field refers to, by that other field.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Resource:
     defaults_to_now: tuple[str, ...] = ()
     validate: Validate = _validate_nothing
     cascade: Cascade = _cascade_nothing
+    copies: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def fields(self) -> Mapping[str, Field]:
@@ -91,6 +93,11 @@ class Resource:
     def has_tasks_and_notes(self) -> bool:
         """Return whether its records have tasks and notes."""
         return "list_of_tasks" in self.fields
+
+    @property
+    def name_fields(self) -> Sequence[str]:
+        """Return the fields that name its records for people: those that lists find by a part of the text."""
+        return [name for name, operator in self.filters.items() if operator == "contains"]
 
     @property
     def has_images(self) -> bool:
@@ -201,6 +208,7 @@ TRANSFER_REQUESTS: Final = Resource(
     ordering=("student_name", "cohort_request", "possible_transfer_date", "updated_at"),
     search=("student_name", "cohort_request"),
     validate=education.validate_transfer_request,
+    copies={"student": "student_name"},
 )
 ATTRIBUTES: Final = Resource(
     name="attribute",

@@ -19,6 +19,7 @@ from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.bulk import bulk_endpoints
 from crm_http.api.routes.changes import change_endpoints
+from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
@@ -111,7 +112,8 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
     else:
         deletes_images = row.has_images and not images.keeps_deleted
         after_delete = partial(delete_images, images.files, row) if deletes_images else None
-        routes = RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete)
+        files = images.files if row.has_images else None
+        routes = RecordRoutes(row, db, f"/api/{row.path}", after_delete=after_delete, files=files)
         yield from _record_and_history_endpoints(routes)
         if row.has_catalog:
             yield from unique_value_endpoints(routes)
@@ -124,6 +126,7 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
 def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from record_endpoints(routes)
     yield from history_endpoints(routes)
+    yield from erasure_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

@@ -282,6 +282,9 @@ class Settings:
         _DELAYS, DELAYS, "seconds before each further attempt of a delivery"
     )
     feed_days: int = _setting(_integer(1, 3_650), FEED_DAYS, "the change feed can be followed from this many days ago")
+    history_days: int | None = _setting(
+        _integer(1, 36_500), None, "events of histories are kept this many days, then folded; for ever unless it is set"
+    )
     log_format: str = _setting(_LOG_FORMAT, "text", "`text` or `json`")
     access_log: bool = _setting(_FLAG, default=True, meaning="`0` switches the log line of each request off")
     metrics_host: str = _setting(

@@ -23,6 +23,9 @@ BEYOND_SCHEMAS = re.compile(
     | (url|headers\.[^:]+):\ Unknown\ placeholder\ .*
     | list_of_images\.\d+:\ Enter\ a\ valid\ URL\.  # an address has more rules than a pattern can tell
     | cursor:\ Invalid\ cursor
+    | fields\.\d+:\ ".*"\ is\ not\ a\ valid\ choice\.  # attributes are among the names
+    | fields:\ A\ deleted\ record\ is\ restored\ whole\.
+    | with:\ Only\ what\ was\ deleted\ together\ with\ a\ deleted\ record\ comes\ back\.
     | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
     # In bulk requests: the fields of data, which schemas leave open, and what depends on other operations.
     | \d+\.(?!(op|resource|id|by|data|if_match|ref)[.:]|non_field_errors:).*

@@ -75,6 +75,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Try it 1": FOLLOWED,
         "Restore 1": "tests/http/test_history.py",
     },
+    "docs/how-to/erase.md": {
+        "Look first 1": FOLLOWED,
+        "Look first 2": "not run: the id of a record; tests/http/test_cli.py runs the commands",
+        "Erase a user 1": "not run: it needs a user; tests/http/test_cli.py runs it",
+    },
     "docs/how-to/images.md": {
         "Files on the local disk 1": FOLLOWED,
         "Files in an Amazon S3 bucket 1": "not run: Amazon's own commands, on Amazon",

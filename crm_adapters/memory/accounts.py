@@ -8,6 +8,7 @@ import attrs
 
 from crm_core.errors import NotAuthenticatedError
 from crm_core.model.accounts import (
+    NO_PASSWORD,
     TOKEN_DAYS,
     Account,
     Actor,
@@ -213,6 +214,17 @@ class MemoryAccounts:
         """Keep another hash and delete all tokens of the user; return how many there were."""
         await self.set_password(user_id, password_hash)
         return await self.revoke_tokens(user_id)
+
+    async def erase_user(self, user_id: int, username: str) -> None:
+        """Put a username in place of all that identifies a user."""
+        entry = self._entries[user_id]
+        ending = f" {entry.account.user.username}"
+        self._failures = {key: each for key, each in self._failures.items() if not key.endswith(ending)}
+        self._addresses.pop(user_id, None)
+        user = User(id=user_id, username=username)
+        account = Account(user=user, is_active=False)
+        self._entries[user_id] = attrs.evolve(entry, account=account, password_hash=NO_PASSWORD)
+        await self.revoke_tokens(user_id)
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user with this prefix, or all; return how many there were."""

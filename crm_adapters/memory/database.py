@@ -15,16 +15,20 @@ from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
-from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.errors import DuplicateRequestError
+from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import AfterCommit
+from crm_core.resources import RESOURCES
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.use_cases.uniqueness import finishing
@@ -136,6 +140,64 @@ class MemoryDatabase:
     def _events_of(self, key: Key) -> Sequence[Event]:
         return [event for event in self.events if (event.resource, event.record) == key]
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record."""
+        events = (_as_read(event) for event in self.events if event.resource == resource)
+        found = [event.record for event in events if str(key.id) in _ends(event.changes.get(field))]
+        return list(dict.fromkeys(found))
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which a text occurs."""
+        sought = [json_documents.encode(text)[1:-1] for text in texts]
+        rows = (
+            (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
+        )
+        return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+
+        def renamed(event: Event) -> Event:
+            changes = parse_json(with_author(json_documents.encode(event.changes).decode(), user, name))
+            return attrs.evolve(event, changes=changes, actor_name=name if event.actor == user else event.actor_name)
+
+        self.events = [renamed(event) for event in self.events]
+        self.feed.rewrite(renamed)
+        self.outbox.rename_author(user, name)
+        for key, (at, receipt) in self._receipts.items():
+            body = with_author(receipt.answer.body.decode(), user, name).encode()
+            self._receipts[key] = at, receipt._replace(answer=Document(receipt.answer.version, body))
+        return sum(self._rename_author(resource, user, name) for resource in self._rows)
+
+    def _rename_author(self, resource: str, user: int, name: str) -> int:
+        changed = {
+            id_: attrs.evolve(row, version=row.version + 1, body=body, value=json_documents.decode(resource, body))
+            for id_, row in self._rows[resource].items()
+            if (body := with_author(row.body.decode(), user, name).encode()) != row.body
+        }
+        self._rows[resource] |= changed
+        return len(changed)
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of all records after one. The feed keeps its own."""
+        by_record = sorted((event for event in self.events if event.record > after), key=_place)
+        past = [Past(Key(each.resource, each.record), each.version, each.kind, each.at) for each in by_record]
+        count = len(self.events)
+        for key, version, is_gone in folds(past, before):
+            made = None if is_gone else baseline(await self.lineage(key, version))
+            if is_gone or made:
+                self._fold(key, version, made)
+        return Folded(count - len(self.events), None)
+
+    def _fold(self, key: Key, version: int, made: Event | None) -> None:
+        """Put a baseline in place of the events of a record up to a version."""
+
+        def is_folded(event: Event) -> bool:
+            return (event.resource, event.record) == key and event.version <= version
+
+        kept = (made if is_folded(event) and event.version == version else event for event in self.events)
+        self.events = [event for event in kept if event is not None and (event is made or not is_folded(event))]
+
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
         changes = self._decide(decide)
@@ -239,7 +301,37 @@ class MemoryDatabase:
         self.events += events
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
+        self._forget(changes)
         call_after_commit(self._after_commit, events)
+
+    def _forget(self, changes: Changes) -> None:
+        """Forget the values of erased records, and copies of them."""
+        if not changes.erasures:
+            return
+        erased = {event.record: event.version for event in changes.erasures}
+        latest = {
+            copy: max(event.version for event in self._events_of(copy.key) if copy.field in event.changes)
+            for copy in changes.copies
+        }
+
+        def rewritten(event: Event) -> Event:
+            if event.version < erased.get(event.record, 0):
+                return attrs.evolve(event, changes=erased_changes(RESOURCES[event.resource], event.changes))
+            for copy, version in latest.items():
+                if copy.key.id == event.record:
+                    is_latest = event.version == version
+                    event = attrs.evolve(event, changes=without_copies(event.changes, copy.field, is_latest=is_latest))
+            return event
+
+        self.events = [rewritten(event) for event in self.events]
+        self.feed.rewrite(rewritten)
+        self.outbox.forget(erased)
+        concerned = erased.keys() | {copy.key.id for copy in changes.copies}
+        for place, (at, receipt) in self._receipts.items():
+            is_part = not receipt.answer.version and any(str(id_).encode() in receipt.answer.body for id_ in concerned)
+            if receipt.record in concerned or is_part:
+                answer = Document(receipt.answer.version, ERASED_ANSWER)
+                self._receipts[place] = at, receipt._replace(answer=answer)
 
     def _keep(self, key: Key, row: _Row | None) -> None:
         rows = self._rows[key.resource]
@@ -257,6 +349,10 @@ class MemoryDatabase:
         return row.value if row else None
 
 
+def _ends(change: Any) -> Sequence[str]:
+    return [str(change[end]) for end in ("from", "to") if end in change] if change else ()
+
+
 def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
     if isinstance(write, Remove):
         return None
@@ -264,6 +360,10 @@ def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
     value = json_documents.decode(write.key.resource, body)
     hidden = {**before.hidden, **write.hidden} if before else write.hidden
     return _Row(write.event.version, body, value, hidden)
+
+
+def _place(event: Event) -> tuple[UUID, int]:
+    return event.record, event.version
 
 
 def _as_read(event: Event) -> Event:

@@ -40,6 +40,10 @@ class MemoryFeed:
             if self._waiting:
                 self._waiting.set()
 
+    def rewrite(self, rewritten: Callable[[Event], Event]) -> None:
+        """Replace events by what they become when values are erased."""
+        self._commits = [_Commit(at, [rewritten(event) for event in events]) for at, events in self._commits]
+
     # For readers
 
     async def oldest(self) -> Position:

@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from crm_adapters import json_documents
+from crm_core.model.authors import with_author
 from crm_core.use_cases.callers import new_secret
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
 from crm_core.webhooks.circuit_breaker import Health
@@ -95,6 +96,17 @@ class MemoryOutbox:
                 finished_at=now if delivery.error else None,
             )
             self._wake()
+
+    def forget(self, erased: Mapping[UUID, int]) -> None:
+        """Delete the deliveries of erased records before the versions of their erasures."""
+        self._rows = {
+            id_: row for id_, row in self._rows.items() if row.delivery.version >= erased.get(row.delivery.record, 0)
+        }
+
+    def rename_author(self, user: int, name: str) -> None:
+        """Put a name in place of a user's."""
+        for row in self._rows.values():
+            row.body = with_author(row.body.decode(), user, name).encode()
 
     def add_webhook(self, webhook: UUID) -> None:
         """Make a secret for a new webhook."""

@@ -14,6 +14,7 @@ from crm_adapters.postgres.sql.statements import query
 from crm_adapters.postgres.tokens import Tokens
 from crm_core.errors import NotAuthenticatedError
 from crm_core.model.accounts import (
+    NO_PASSWORD,
     TOKEN_DAYS,
     Account,
     Authentication,
@@ -184,6 +185,11 @@ class PostgresAccounts:
             await connection.execute(query("set_password"), params)
             cursor = await connection.execute(query("revoke_tokens"), params)
             return len(await cursor.fetchall())
+
+    async def erase_user(self, user_id: int, username: str) -> None:
+        """Put a username in place of all that identifies a user."""
+        params = {"user_id": user_id, "username": username, "password_hash": NO_PASSWORD}
+        await self._pool.fetch(query("erase_user"), params)
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user with this prefix, or all; return how many there were."""

@@ -16,10 +16,11 @@ from crm_core.errors import (
     Problems,
     VersionConflictError,
 )
+from crm_core.model.events import RecordedKind
 from crm_core.model.plain_values import json_text, parse_json
 
 #: What became of an operation.
-OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "deleted", "refused"]
+OutcomeKind: TypeAlias = Literal[RecordedKind, "unchanged", "refused"]
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 They are records to put and to remove, their events, and the deliveries that follow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -35,10 +35,29 @@ class Put:
 
 @attrs.frozen
 class Remove:
-    """A record to delete, with its event."""
+    """A record to delete, with its event. After the event of an erasure no store keeps a value of the record.
+
+    Attributes:
+        key: its key.
+        event: the change, ``deleted`` or ``erased``.
+        is_stored: whether the record is there; one that was deleted before can still be erased.
+    """
 
     key: Key
     event: Event
+    is_stored: bool = True
+
+
+class Copy(NamedTuple):
+    """A field of a record that held a copy of a value that is erased; the record itself stays.
+
+    Attributes:
+        key: the key of the record.
+        field: the name of the field. In the record's events only its latest value stays.
+    """
+
+    key: Key
+    field: str
 
 
 class Reply(NamedTuple):
@@ -66,6 +85,7 @@ class Changes:
         answer: the key of the record that the caller gets, as it is after the commit, or the answer itself; None after
             a delete.
         receipt: the user and the idempotency key of the request; it is kept with the answer in the same commit.
+        copies: copies of erased values. Their records' events and receipts lose them in the same commit.
     """
 
     writes: tuple[Put | Remove, ...] = ()
@@ -73,3 +93,14 @@ class Changes:
     deliveries: tuple[Delivery, ...] = ()
     answer: Key | Reply | None = None
     receipt: ReceiptKey | None = None
+    copies: tuple[Copy, ...] = ()
+
+    @property
+    def erasures(self) -> Sequence[Event]:
+        """Return the events of the erasures.
+
+        What the store holds of these records is erased in the same commit: the values in their earlier events
+        (``erased_events``), their earlier deliveries, and the answers in their receipts
+        (``receipts.ERASED_ANSWER``).
+        """
+        return [write.event for write in self.writes if write.event.kind == "erased"]

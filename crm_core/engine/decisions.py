@@ -3,7 +3,7 @@
 Each decision reads from top to bottom, and yields :class:`~crm_core.rules.needs.Needs` where it needs data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from uuid import UUID
@@ -79,7 +79,7 @@ def change(
 
     Raises InvalidError with every problem, NotFoundError, VersionConflictError, and the errors of ``edit``.
     """
-    record = yield from _expected_record(resource, who, key, parent, expected)
+    record = yield from expected_record(resource, who, key, parent, expected)
     draft = settled(edit(record.value), record.value)
     proposal = Proposal(who=who, before=record.value, sent=draft.values)
     values = yield from validated(resource, proposal, draft)
@@ -93,7 +93,17 @@ def delete(resource: Resource, who: Caller, key: Key, parent: object, expected: 
 
     Raises NotFoundError, VersionConflictError, InUseError if other records refer to it.
     """
-    record = yield from _expected_record(resource, who, key, parent, expected)
+    record = yield from expected_record(resource, who, key, parent, expected)
+    children = yield from owned_children(resource, key)
+    changes = [RecordChange(child.key, child, None) for child in children]
+    return (yield from changes_of(who, RecordChange(key, record, None), before=changes))
+
+
+def owned_children(resource: Resource, key: Key) -> Steps[Sequence[Record]]:
+    """Return the records that belong to a record that is to be deleted (decision 13).
+
+    Raises InUseError if other records refer to it.
+    """
     owned = [Search(child.name, ((name, key.id),)) for child, name in referring(resource, owned=True)]
     holders = {
         other: Search(other.name, tuple((name, key.id) for _, name in pairs), any_field=True)
@@ -101,8 +111,7 @@ def delete(resource: Resource, who: Caller, key: Key, parent: object, expected: 
     }
     known = yield Needs(children=frozenset(owned), counts=frozenset(holders.values()))
     _refuse_in_use(resource, {other: known.counts[search] for other, search in holders.items()})
-    children = [RecordChange(child.key, child, None) for search in owned for child in known.children[search]]
-    return (yield from changes_of(who, RecordChange(key, record, None), before=children))
+    return [child for search in owned for child in known.children[search]]
 
 
 def finish_unique(who: Caller, key: Key, *, is_built: bool) -> Steps[Changes]:
@@ -144,7 +153,8 @@ def owner_needs(resource: Resource, parent: object) -> Needs:
     return Needs(references=frozenset({Key(owner, parent)}))
 
 
-def _expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
+def expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
+    """Return a record that is to be changed. Raises NotFoundError, VersionConflictError."""
     known = yield Needs(records=frozenset({key}), ahead=who.ahead) | catalog_needs(resource, who)
     record = existing_record(resource, key, parent, known)
     if expected is not None and record.version not in expected:

@@ -7,10 +7,12 @@ from uuid import UUID
 from crm_core.model.accounts import Idempotency
 from crm_core.model.records import Document
 
-__all__ = ["RECEIPTS_KEPT", "Document", "Receipt", "ReceiptKey"]
+__all__ = ["ERASED_ANSWER", "RECEIPTS_KEPT", "Document", "Receipt", "ReceiptKey"]
 
 #: How long a receipt is kept.
 RECEIPTS_KEPT: Final = timedelta(hours=24)
+#: The answer in a receipt of a record that was erased.
+ERASED_ANSWER: Final = b"null"
 
 
 class ReceiptKey(NamedTuple):

@@ -141,6 +141,7 @@ def _merged(
         deliveries=tuple(delivery for _, changes in done for delivery in changes.deliveries),
         answer=answer,
         receipt=receipt,
+        copies=tuple(copy for _, changes in done for copy in changes.copies),
     )
 
 

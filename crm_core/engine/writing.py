@@ -8,7 +8,7 @@ from crm_core.engine.changes import Changes, Put, Remove
 from crm_core.engine.receipts import ReceiptKey
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.entities import Attribute
-from crm_core.model.events import Event, EventKind
+from crm_core.model.events import Event, EventKind, RecordedKind
 from crm_core.model.recorded_changes import record_changes, with_stamps
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
@@ -92,20 +92,34 @@ def event_of(who: Caller, change: RecordChange, definitions: Mapping[str, Attrib
         change: the change of one record.
         definitions: the attributes that are defined for the entity, by name.
     """
-    key, before, after = change.key, change.before, change.after
+    before, after = change.before, change.after
     kind: EventKind = "created" if before is None else "deleted" if after is None else "updated"
+    changes = record_changes(before.value if before else None, after, definitions)
+    return event_by(who, change.key, change.version, kind, changes, cause=change.cause)
+
+
+def event_by(
+    who: Caller,
+    key: Key,
+    version: int,
+    kind: RecordedKind,
+    changes: Mapping[str, object],
+    *,
+    cause: Mapping[str, object] = NO_CAUSE,
+) -> Event:
+    """Return an event of a caller; its arguments are the attributes of the event."""
     assert isinstance(key.id, UUID)  # noqa: S101  # users have integers, but they are not records
     return Event(
         resource=key.resource,
         record=key.id,
-        version=change.version,
+        version=version,
         kind=kind,
         actor=None if who.actor is SYSTEM else who.actor.user.id,
         actor_name=who.actor.user.name,
         request_id=who.request_id,
         at=who.now,
-        changes=record_changes(before.value if before else None, after, definitions),
-        cause=change.cause,
+        changes=changes,
+        cause=cause,
     )
 
 

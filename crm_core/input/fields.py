@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from crm_core.errors import BLANK, BREAKS_PATTERN, not_a_choice
+from crm_core.errors import BLANK, BREAKS_PATTERN, EMPTY_LIST, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 from crm_core.input.texts import is_blank, normal
@@ -272,6 +272,7 @@ def items(of: type, *, max_items: int, name: str = "") -> Any:
 
 def texts(
     *,
+    min_items: int = 0,
     max_items: int,
     max_length: int = 255,
     options: Sequence[str] = (),
@@ -281,6 +282,7 @@ def texts(
     """Declare a list of texts.
 
     Args:
+        min_items: 1 if a list that is sent must not be empty.
         max_items: the most texts.
         max_length: the most characters of each.
         options: the only texts allowed, if any are given; duplicates are dropped.
@@ -293,9 +295,11 @@ def texts(
         strings = readers.read_items(sent, lambda item: read_one(readers.plain_text(item, max_length, options)))
         if options and not strings:
             raise refuse("empty", "This selection may not be empty.")
+        if len(strings) < min_items:
+            raise RefusedError((EMPTY_LIST,))
         return tuple(dict.fromkeys(strings)) if options else strings
 
-    limits = {"maxItems": max_items, "maxLength": max_length, "enum": list(options)}
+    limits = {"minItems": min_items, "maxItems": max_items, "maxLength": max_length, "enum": list(options)}
     return _declare(
         Field(
             kind="texts",

@@ -12,6 +12,9 @@ from crm_core.input.texts import normal
 from crm_core.model.permissions import PERMISSIONS
 from crm_core.model.records import NOTHING_AHEAD, ReadAhead
 
+#: In place of a password hash where no password fits.
+NO_PASSWORD: Final = "!"  # noqa: S105  # it is none
+
 
 def normal_username(username: str) -> str:
     """Return a username in the one Unicode form (NFC) in which usernames are kept and compared."""

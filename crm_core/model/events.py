@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -12,6 +12,12 @@ from crm_core.input.fields import Field, fields_of
 
 #: The kinds of changes that webhooks can subscribe to. Clients must accept other kinds of events in a history.
 EventKind: TypeAlias = Literal["created", "updated", "deleted"]
+#: All kinds of events: an erasure deletes a record too, and leaves none of its values (decision 109); a baseline holds
+#: the record as it was after its older events, which are no longer kept (decision 112).
+RecordedKind: TypeAlias = Literal[EventKind, "erased", "baseline"]
+
+#: The kinds of events after which a record is not there.
+GONE_KINDS: Final = frozenset({"deleted", "erased"})
 
 
 @attrs.frozen(kw_only=True)
@@ -23,7 +29,7 @@ class Event:
         record: the record's id.
         version: the version that the change made; for a delete the last version plus one. A record that is created
             again after a delete goes on counting.
-        kind: created, updated or deleted.
+        kind: created, updated, deleted, erased or baseline.
         actor: the id of the user who made the change; None for the system.
         actor_name: that user's name at the time.
         request_id: the id of the request that made the change; empty if there was none.
@@ -37,7 +43,7 @@ class Event:
     resource: str
     record: UUID
     version: int
-    kind: EventKind
+    kind: RecordedKind
     actor: int | None
     actor_name: str
     request_id: str

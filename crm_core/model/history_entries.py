@@ -13,13 +13,15 @@ class HistoryEntry:
 
     Attributes:
         version: the number of the version.
-        kind: ``created``, ``updated`` or ``deleted``; later releases add others, which clients should pass over.
+        kind: ``created``, ``updated``, ``deleted``, ``erased``, or ``baseline`` for all that was before the events that
+            are kept; later releases add others, which clients should pass over.
         at: when the change was made.
         actor: the id of the user who made it; null for the system.
         actor_name: the name of that user at the time.
         request_id: the id of the request that made it; empty if there was none.
         changes: what changed, by field: ``from`` and ``to``; each attribute as ``attributes.<name>``; of lists of items
             ``added``, ``removed`` and ``changed`` items, and ``order``, the ids of all items, if it changed otherwise.
+            A change with nothing in it was erased.
         cause: why, if the request does not tell: ``restored_from`` is the version that was restored; ``resource``,
             ``record`` and ``version`` name the change that this one followed from.
     """

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
-from crm_core.model.events import Event
+from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import REDACTED, plain
 
 #: The kinds of events that hold a whole record, from which its later versions can be built.
-WHOLE_KINDS: Final = frozenset({"created"})
+WHOLE_KINDS: Final = frozenset({"created", "baseline"})
 
 
 class Version(NamedTuple):
@@ -41,7 +41,7 @@ def replayed(entity: type, events: Iterable[Event]) -> Version | None:
     for last in events:
         if last.kind in WHOLE_KINDS:
             values, definitions = {"attributes": {}}, {}
-        if last.kind == "deleted":
+        if last.kind in GONE_KINDS:
             values = None
         elif values is not None:
             _apply(entity, values, definitions, last.changes)
@@ -69,11 +69,11 @@ def _apply(entity: type, values: dict[str, Any], definitions: dict[str, UUID], c
     for name, change in changes.items():
         if name.startswith(ATTRIBUTE_PREFIX):
             attribute = name.removeprefix(ATTRIBUTE_PREFIX)
-            values["attributes"] = _with_member(values["attributes"], attribute, change["to"])
+            values["attributes"] = _with_member(values["attributes"], attribute, change.get("to"))
             if "attribute" in change:
                 definitions[attribute] = UUID(str(change["attribute"]))
         elif name in fields:
-            values[name] = _with_items(values[name], change) if "added" in change else change["to"]
+            values[name] = _with_items(values[name], change) if "added" in change else change.get("to")
 
 
 def _with_member(members: Mapping[str, Any], name: str, value: object) -> Mapping[str, Any]:

@@ -14,8 +14,10 @@ pytest.register_assert_rewrite(
             "catalogs",
             "contention",
             "decisions",
+            "erasures",
             "feeds",
             "files",
+            "foldings",
             "histories",
             "lists",
             "machine",
@@ -32,8 +34,8 @@ pytest.register_assert_rewrite(
 )
 
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
-from crm_core.testing.contract import DatabaseContract  # noqa: E402
-from crm_core.testing.feeds import FeedContract, OpenedFeed  # noqa: E402
+from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
+from crm_core.testing.feeds import OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402

@@ -206,6 +206,25 @@ class AccountsContract(OnOneLoop):
         assert await users.credentials("ann") == (id_, "hash")
         assert (await actor_of(users, token)).user.id == id_
 
+    @fact
+    async def test_of_an_erased_user_only_the_id_is_left(self, users: Users) -> None:
+        id_, other = await add(users), await add(users, "joann")
+        token = await add_token(users, id_)
+        now = datetime.now(UTC)
+        await users.change_user(id_, UserChange(first_name="Ann", email="ann@example.com", groups=frozenset({"Sales"})))
+        await users.remember_address(id_, "192.0.2.1", now, timedelta(days=1))
+        await users.add_failure(["account ann", "account joann"], now, timedelta(days=1))
+        await users.erase_user(id_, "erased-x")
+
+        assert await users.find_user("ann") is None
+        account = await users.find_user("erased-x")
+        assert account == Account(user=User(id=id_, username="erased-x"), is_active=False)
+        assert await users.authenticate(token) is None
+        assert set(await users.failures(["account ann", "account joann"])) == {"account joann"}
+        assert not await users.knows_address("erased-x", "192.0.2.1", now - timedelta(hours=1))
+        assert await users.find_user("joann") is not None
+        assert other
+
     # Passwords
 
     @fact

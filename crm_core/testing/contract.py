@@ -13,6 +13,9 @@ from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
+from crm_core.testing.erasures import AuthorFacts, ErasureFacts
+from crm_core.testing.feeds import FollowingFacts
+from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
@@ -30,6 +33,12 @@ class DatabaseContract(
     BulkFacts,
     BulkUpsertFacts,
     UnitOfWorkFacts,
+    ErasureFacts,
+    AuthorFacts,
     UniquenessFacts,
 ):
     """All tests of a Database."""
+
+
+class FeedContract(FollowingFacts, FoldingFacts):
+    """All tests of a Feed."""

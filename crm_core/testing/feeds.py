@@ -1,6 +1,6 @@
 """The facts that every Feed must show, together with the Database whose commits it reads.
 
-An adapter's test subclasses :class:`FeedContract`, and says how to open an empty database with its feed.
+An adapter's test subclasses ``crm_core.testing.FeedContract``, and says how to open an empty database with its feed.
 """
 
 # ruff: noqa: D102  # a test's name is the fact that it states
@@ -61,8 +61,8 @@ def versions(events: Sequence[FeedEvent]) -> list[tuple[UUID, int, str]]:
     return [(each.event.record, each.event.version, each.event.kind) for each in events]
 
 
-class FeedContract(OnOneLoop):
-    """All tests of a Feed."""
+class FeedFacts(OnOneLoop):
+    """A class of tests of a database with its feed."""
 
     def open_feed(self) -> AbstractAsyncContextManager[OpenedFeed]:
         """Return a context manager of an empty database with the users ``crm_core.testing.USERS``, and its feed.
@@ -75,6 +75,10 @@ class FeedContract(OnOneLoop):
     def follower(self) -> Iterator[Follower]:
         """Yield an empty database with its feed."""
         yield from map(Follower, self.opened(self.open_feed()))
+
+
+class FollowingFacts(FeedFacts):
+    """What followers read."""
 
     @fact
     async def test_every_commit_comes_once_and_in_order(self, follower: Follower) -> None:

@@ -26,6 +26,7 @@ from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
 from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
+from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.model.records import Key
 from crm_core.ports import Database
@@ -62,8 +63,9 @@ from crm_core.testing.strategies import (
     unique_values,
 )
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import records, restorations, upserts
+from crm_core.use_cases import erasures, records, restorations, upserts
 from crm_core.use_cases.bulk import bulk
+from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.restorations import Target
 from crm_core.use_cases.upserts import Condition
 
@@ -277,6 +279,20 @@ class DatabasesAgree(RuleBasedStateMachine):
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
             self._gone[resource.name].remove(id_)
             self._ids[resource.name].append(id_)
+
+    @precondition(lambda self: self._has_plenty())
+    @rule(data=st.data(), dry=st.booleans())
+    def erase(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Erase a record, deleted or not, or ask what that would erase."""
+        names = [name for name in RESOURCES if self._ids[name] or self._gone[name]]
+        resource = RESOURCES[data.draw(st.sampled_from(names))]
+        target = ErasureTarget(
+            resource, data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
+        )
+        run = erasures.erase_dry_run if dry else erasures.erase
+        outcome = self._pair.both(lambda db, who: run(db, None, who, target))
+        if isinstance(outcome, ErasureReport) and not dry and target.id in self._ids[resource.name]:
+            self._gone_now(resource, target.id)
 
     # At once, again, and without permission
 

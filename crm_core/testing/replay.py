@@ -5,10 +5,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_core.model.entities import ATTRIBUTE_PREFIX
-from crm_core.model.events import Event
+from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.feed import MAX_FEED_PAGE, FeedEvent, Position
 from crm_core.model.plain_values import json_text, parse_json, plain
 from crm_core.model.records import Key
+from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import Database, Feed
 from crm_core.resources import RESOURCES
 
@@ -47,8 +48,17 @@ def replayed(entries: Iterable[FeedEvent]) -> Mapping[tuple[str, UUID], dict[str
     documents: dict[tuple[str, UUID], dict[str, Any] | None] = {}
     for event in (entry.event for entry in entries):
         key = event.resource, event.record
-        documents[key] = None if event.kind == "deleted" else _applied(documents.get(key), event)
+        before = documents.get(key)
+        is_known = before is not None or event.kind in WHOLE_KINDS
+        is_there = is_known and event.kind not in GONE_KINDS and not _is_erased(event)
+        documents[key] = _applied(None if event.kind in WHOLE_KINDS else before, event) if is_there else None
     return documents
+
+
+def _is_erased(event: Event) -> bool:
+    """Return whether the record was erased later: its changes have no values, and an event ``erased`` follows."""
+    changes = event.changes.values()
+    return event.kind != "erased" and any(not change for change in changes)
 
 
 def _applied(before: dict[str, Any] | None, event: Event) -> dict[str, Any]:

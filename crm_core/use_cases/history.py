@@ -10,6 +10,7 @@ from crm_core.engine.cursors import pack, unpack
 from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
+    ErasedError,
     InvalidError,
     NotFoundError,
     invalid,
@@ -18,7 +19,7 @@ from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
-from crm_core.model.events import Event
+from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.model.replay import Version, replayed
@@ -82,9 +83,10 @@ async def find(
 async def version(
     db: Database, who: Caller, resource: Resource, id_: UUID, number: int, *, parent: object = None
 ) -> Document:
-    """Return a whole version of a record as it was; secrets are hidden. Raises what ``find`` does."""
+    """Return a whole version of a record as it was; secrets are hidden. Raises what ``find`` does, and ErasedError."""
     require(who.actor, resource.permission("view"))
-    await _require_visible(db, who, resource, id_, parent)
+    if (await _require_visible(db, who, resource, id_, parent)).kind == "erased":
+        raise ErasedError
     found = await version_of(db, resource, id_, number)
     return Document(number, json_text(found.document).encode())
 
@@ -102,11 +104,12 @@ async def latest_event(db: Database, resource: Resource, id_: UUID, parent: obje
     return events[0]
 
 
-async def _require_visible(db: Database, who: Caller, resource: Resource, id_: UUID, parent: object) -> None:
-    """Raise NotFoundError without a history, and PermissionDeniedError where the caller may not see it."""
+async def _require_visible(db: Database, who: Caller, resource: Resource, id_: UUID, parent: object) -> Event:
+    """Return the latest event. Raises NotFoundError, and PermissionDeniedError where the caller may not see it."""
     latest = await latest_event(db, resource, id_, parent)
-    if latest.kind == "deleted":
+    if latest.kind in GONE_KINDS:
         require(who.actor, resource.permission("delete"))
+    return latest
 
 
 async def version_of(db: Database, resource: Resource, id_: UUID, number: int) -> Version:

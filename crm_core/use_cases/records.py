@@ -16,9 +16,10 @@ from crm_core.engine import decisions
 from crm_core.engine.parameters import dotted
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
-from crm_core.engine.receipts import Document
+from crm_core.engine.receipts import ERASED_ANSWER, Document
 from crm_core.errors import (
     DuplicateRequestError,
+    ErasedError,
     IdempotencyKeyReusedError,
     InvalidError,
     NotFoundError,
@@ -238,6 +239,8 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
         return None
     if receipt.fingerprint != idempotency.fingerprint:
         raise IdempotencyKeyReusedError
+    if receipt.answer.body == ERASED_ANSWER:
+        raise ErasedError
     return receipt.record, receipt.answer._replace(is_replayed=True)
 
 

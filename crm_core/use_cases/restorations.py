@@ -13,7 +13,7 @@ from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
 from crm_core.engine.restorations import ReappearedError, Returning, bring_back
 from crm_core.errors import (
-    EMPTY_LIST,
+    ErasedError,
     InvalidError,
     NotFoundError,
     RestoreRefusedError,
@@ -59,7 +59,7 @@ class Restoration:
         with: ``children`` also brings back the records that were deleted together with this one.
     """
 
-    fields: tuple[str, ...] = texts(max_items=_MAX_FIELDS)
+    fields: tuple[str, ...] = texts(min_items=1, max_items=_MAX_FIELDS)
     with_: str | None = choice("children", default=None)
 
 
@@ -103,7 +103,7 @@ async def restore(
     """Give a record the values of one of its versions; a deleted record is created again. Return the record.
 
     Raises PermissionDeniedError without the permission to view, and to change, or for a deleted record to add;
-    NotFoundError, InvalidError for a bad body, VersionConflictError, RestoreRefusedError with the reasons.
+    NotFoundError, InvalidError for a bad body, VersionConflictError, RestoreRefusedError with the reasons, ErasedError.
     """
 
     async def change(decide: Decide) -> Document:
@@ -125,7 +125,7 @@ async def restore_dry_run(
     """Return the entries that ``restore`` would add to histories, that of the record first. Raises what it does."""
 
     async def change(decide: Decide) -> Sequence[Mapping[str, object]]:
-        changes = await _decided(db, decide)
+        changes = await decided(db, decide)
         return [_entry_of_change(write.event) for write in changes.writes]
 
     return await _restore(db, who, target, data, expected, change, strict=strict)
@@ -145,6 +145,8 @@ async def _restore(
     require(who.actor, resource.permission("view"))
     for _ in range(_ROUNDS):
         latest = await latest_event(db, resource, target.id, target.parent)
+        if latest.kind == "erased":
+            raise ErasedError
         require(who.actor, resource.permission("add" if latest.kind == "deleted" else "change"))
         wanted = _read_restoration(resource, data, ReadContext(who.new_id, strict), latest)
         found = await version_of(db, resource, target.id, target.version)
@@ -194,10 +196,16 @@ def _change_back(
 
 async def _children(db: Database, who: Caller, key: Key, deletion: Event) -> Sequence[Returning]:
     """Return what was deleted together with a record, as it was. Raises PermissionDeniedError."""
-    children = [event for event in await db.followers(key, deletion.version) if event.kind == "deleted"]
+    deleted = [event for event in await db.followers(key, deletion.version) if event.kind == "deleted"]
+    children = [event for event in deleted if not await _is_erased(db, event)]
     for resource in {RESOURCES[event.resource] for event in children}:
         require(who.actor, resource.permission("add"))
     return [await _returning(db, who, event) for event in children]
+
+
+async def _is_erased(db: Database, deletion: Event) -> bool:
+    [latest, *_] = await db.history(Key(deletion.resource, deletion.record), limit=1)
+    return latest.kind == "erased"
 
 
 async def _returning(db: Database, who: Caller, deletion: Event) -> Returning:
@@ -240,7 +248,7 @@ async def _definition_names(db: Database, who: Caller, resource: Resource) -> Ma
     return {definition.id: name for name, definition in catalog.definitions.items()}
 
 
-async def _decided(db: Database, decide: Decide) -> Changes:
+async def decided(db: Database, decide: Decide) -> Changes:
     """Return what a decision changes; nothing is committed."""
     decision = Decision(decide)
     while decision.needs:
@@ -256,8 +264,6 @@ def _read_restoration(resource: Resource, data: object, context: ReadContext, la
         raise invalid("fields", "invalid", "A deleted record is restored whole.")
     if values["with"] and not is_deleted:
         raise invalid("with", "invalid", "Only what was deleted together with a deleted record comes back.")
-    if isinstance(data, Mapping) and "fields" in data and not names:
-        raise InvalidError({"fields": (EMPTY_LIST,)})
     _refuse_unknown(resource, names)
     return _Wanted(names or restorable_fields(resource), with_children=values["with"] is not None)
 

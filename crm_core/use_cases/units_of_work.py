@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from uuid import UUID
 
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.overlay import Overlay
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
 from crm_core.model.events import Event
@@ -89,6 +91,22 @@ class UnitOfWork:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
+
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records whose committed events say that they referred to a record."""
+        return await self._db.once_referring(key, resource, field)
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some committed records in which a text occurs."""
+        return await self._db.mentions(texts, limit)
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in what is committed, at once."""
+        return await self._db.rename_author(user, name)
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold committed events, at once."""
+        return await self._db.fold(before, after)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that committed changes after a version touched."""

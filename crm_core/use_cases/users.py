@@ -99,6 +99,17 @@ async def disable_user(users: Users, username: str, db: Database | None = None) 
     return await active_webhooks(db, (account.user.id,))
 
 
+async def erase_user(users: Users, db: Database, username: str) -> tuple[str, int]:
+    """Put a neutral name in place of a user's wherever it is kept (decision 113); the user is disabled for good.
+
+    Return the new name, and how many records had the old one. Raises UnknownUserError.
+    """
+    account = await find_user(users, username)
+    name = f"erased-{account.user.id}"
+    await users.erase_user(account.user.id, name)
+    return name, await db.rename_author(account.user.id, name)
+
+
 async def enable_user(users: Users, username: str) -> int:
     """Let a disabled user in again; return how many tokens work again. Raises UnknownUserError."""
     await change_user(users, username, UserChange(is_active=True))

@@ -19,6 +19,13 @@ from crm_core.webhooks.requests import filled, placeholders_of
 DeliveryState: TypeAlias = Literal["pending", "sending", "delivered", "dead", "cancelled"]
 
 
+@attrs.frozen
+class ErasedRecord:
+    """What webhooks are told of an erased record."""
+
+    id: UUID
+
+
 @attrs.frozen(kw_only=True)
 class Delivery:
     """One request to one webhook, composed in the decision that makes the change.
@@ -64,6 +71,17 @@ def plan(webhooks: Iterable[Webhook], event: Event, before: object | None, after
     record = after if after is not None else before
     body = body_of(event, before, after)
     return [compose(webhook, event, record, body) for webhook in firing]
+
+
+def plan_erasure(webhooks: Iterable[Webhook], event: Event) -> list[Delivery]:
+    """Return the deliveries of an erasure: to every webhook that subscribed to deletions, whatever its conditions.
+
+    They hold the record's id alone. Whoever has had the record must learn of it, and the conditions may have been met
+    at any earlier time.
+    """
+    body = {"type": f"{event.resource}.{event.kind}", "timestamp": iso(event.at), "data": {"id": event.record}}
+    told = [webhook for webhook in webhooks if "deleted" in webhook.events]
+    return [compose(webhook, event, ErasedRecord(event.record), {**body, "changes": {}}) for webhook in told]
 
 
 def fires(webhook: Webhook, event: Event, before: object | None, after: object | None) -> bool:

@@ -14,6 +14,7 @@ from crm_core.errors import (
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
+    ErasedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -78,6 +79,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
         detail="A request with this Idempotency-Key is still under way.",
     ),
     CursorGoneError: Refusal("The feed cannot be followed from this cursor without a gap. Read everything again."),
+    ErasedError: Refusal("The record was erased."),
     VersionConflictError: Refusal(
         "The record has another version than `If-Match` names.",
         "ETag",

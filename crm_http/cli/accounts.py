@@ -161,6 +161,17 @@ def _disable_user(name: str) -> None:
         show(("Webhook", "Model", "Name"), [(str(each.id), each.model, each.name) for each in webhooks])
 
 
+@user.command("erase", epilog=examples("crm user erase ann"))
+@name_argument
+def _erase_user(name: str) -> None:
+    """Put a neutral name in place of a user's for good, wherever it is kept: in histories, tasks and notes too.
+
+    The user is disabled, and the e-mail address, the password, tokens and groups are deleted.
+    """
+    neutral, records = with_users_and_records(lambda users, db: use_cases.erase_user(users, db, name))
+    say(f"{name} is {neutral} by now, also in the tasks and notes of {count(records, 'record')}.")
+
+
 @user.command("enable", epilog=examples("crm user enable ann"))
 @name_argument
 def _enable_user(name: str) -> None:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from crm_http.cli import accounts, completion, files, serve, tables
+from crm_http.cli import accounts, completion, erasures, files, serve, tables
 from crm_http.cli.arguments import examples
 from crm_http.cli.doctor import command as doctor
 from crm_http.cli.terminal import FAILED, WRONG_USE
@@ -48,7 +48,8 @@ def crm() -> None:
 
 for command in (
     *(serve.serve_command, serve.migrate_command, serve.demo_command, serve.deliver_command),
-    *(doctor.doctor, accounts.user, accounts.group, accounts.token, files.files, tables.export, completion.completion),
+    *(doctor.doctor, accounts.user, accounts.group, accounts.token, files.files, tables.export),
+    *(erasures.erase_command, completion.completion),
 ):
     crm.add_command(command)
 

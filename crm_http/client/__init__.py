@@ -17,6 +17,7 @@ from crm_core.errors import (
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
+    ErasedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -49,6 +50,7 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.model.entities import Client as ClientRecord
+from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
@@ -80,6 +82,7 @@ from crm_http.client.token_operations import TokenOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
+    Erased,
     FieldChange,
     ItemChanges,
     SignatureError,
@@ -117,6 +120,10 @@ __all__ = [
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",
+    "Erased",
+    "ErasedError",
+    "ErasedRecord",
+    "ErasureReport",
     "EventKind",
     "FieldChange",
     "FilterValue",
@@ -131,6 +138,7 @@ __all__ = [
     "ListPage",
     "Listing",
     "Me",
+    "MentioningRecord",
     "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",

@@ -11,6 +11,7 @@ import attrs
 
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
@@ -80,7 +81,12 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
 
     @operation
     def version(self, id_: UUID | str, number: int, /) -> Operation[E]:
-        """Return a record as it was in a version, without secrets."""
+        """Return a record as it was in a version, without secrets.
+
+        Args:
+            id_: the id of the record.
+            number: the version.
+        """
         return Operation(method="GET", path=_version_path(self.place, id_, number), read=read_as(self.entity))
 
     @operation
@@ -113,13 +119,42 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
     def restore_dry_run(
         self, id_: UUID | str, number: int, /, *, fields: Sequence[str] = (), with_children: bool = False
     ) -> Operation[tuple[RestorationEntry, ...]]:
-        """Return the versions that ``restore`` would make, that of the record first; nothing is changed."""
+        """Return the versions that ``restore`` would make, that of the record first; nothing is changed.
+
+        Args:
+            id_: the id of the record.
+            number: the version.
+            fields: as in ``restore``.
+            with_children: as in ``restore``.
+        """
         return Operation(
             method="POST",
             path=f"{_version_path(self.place, id_, number)}restore/",
             read=lambda response: decode(response, tuple[RestorationEntry, ...]),
             repeat="safe",
             options={**body_of(_restoration(fields, with_children=with_children)), "params": {"dry_run": "1"}},
+        )
+
+    @operation
+    def erase(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> Operation[ErasureReport]:
+        """Erase a record for good, deleted or not; return what was erased. ``if_match`` is as in ``change``."""
+        return self._erasure(id_, {}, _condition(if_match))
+
+    @operation
+    def erase_dry_run(self, id_: UUID | str, /) -> Operation[ErasureReport]:
+        """Return what ``erase`` would erase, and which records mention the name; nothing is changed."""
+        return self._erasure(id_, {"dry_run": "1"}, {})
+
+    def _erasure(
+        self, id_: UUID | str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Operation[ErasureReport]:
+        return Operation(
+            method="POST",
+            path=below(self.place, id_, "erase"),
+            read=lambda response: decode(response, ErasureReport),
+            repeat="idempotent",
+            options={"params": params},
+            headers=headers,
         )
 
     def _list(self, limit: int | None, page_size: int, filters: Mapping[str, Any]) -> ListQuery[E]:

@@ -14,7 +14,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, get_args
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
+from uuid import UUID
 
 import attrs
 import msgspec
@@ -28,14 +29,23 @@ from crm_core.webhooks.entity import MODELS
 T = TypeVar("T")
 E_co = TypeVar("E_co", covariant=True)
 
+
+@attrs.frozen
+class Erased:
+    """All that is known of an erased record: its id."""
+
+    id: UUID
+
+
 #: The records whose changes webhooks report.
-WatchedRecord: TypeAlias = Client | Service | Lead | FollowUp
+WatchedRecord: TypeAlias = Client | Service | Lead | FollowUp | Erased
 
 #: How far the time of a request may be from the receiver's clock.
 TOLERANCE: Final = dt.timedelta(minutes=5)
 _PREFIX: Final = "whsec_"
 _TIMESTAMP: Final = re.compile("[0-9]{1,12}")
 _ENTITIES: Final = dict(MODELS.values())
+_KINDS: Final[Any] = Literal[EventKind, "erased"]
 
 
 class SignatureError(CrmError):
@@ -75,14 +85,15 @@ class WebhookEvent(Generic[E_co]):
     Attributes:
         id: the id of the delivery, the same whenever it is repeated: events with an id that was handled before can be
             dropped.
-        kind: created, updated or deleted.
+        kind: created, updated, deleted, or erased: of an erased record only the id is known, and copies of its values
+            must be deleted.
         timestamp: when the change was made.
-        data: the record after the change; the last value of a deleted record.
+        data: the record after the change; the last value of a deleted record; ``Erased`` for an erased one.
         changes: what changed, by field; values have the types that they have in ``data``.
     """
 
     id: str
-    kind: EventKind
+    kind: EventKind | Literal["erased"]
     timestamp: dt.datetime
     data: E_co
     changes: Mapping[str, FieldChange | ItemChanges]
@@ -165,10 +176,11 @@ def _event(id_: str, body: bytes) -> WebhookEvent[WatchedRecord]:
     try:
         sent = _read_as(_Body, body)
         resource, _, kind = sent.type.partition(".")
-        entity = _ENTITIES[resource]  # type: ignore[index]  # what is not a resource is a KeyError
+        watched = _ENTITIES[resource]  # type: ignore[index]  # what is not a resource is a KeyError
+        entity: Any = Erased if kind == "erased" else watched
         return WebhookEvent(
             id=id_,
-            kind=msgspec.convert(kind, EventKind),
+            kind=msgspec.convert(kind, _KINDS),
             timestamp=sent.timestamp,
             data=_read_as(entity, sent.data),
             changes={name: _change(entity, name, change) for name, change in sent.changes.items()},

@@ -7,6 +7,7 @@ import attrs
 
 from crm_core.bulk.operations import BulkRequest
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
@@ -23,6 +24,10 @@ from crm_http.payloads.shapes import Input
 
 _BODIES: Final[tuple[type, ...]] = tuple(
     each for each in vars(bodies).values() if isinstance(each, type) and attrs.has(each)
+)
+_SHOWN: Final[tuple[type, ...]] = (
+    *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
+    *_BODIES,
 )
 _ROOT: Final[Schema] = {
     "type": "object",
@@ -41,7 +46,7 @@ def component_schemas(endpoints: Iterable[Endpoint], form: Form) -> Mapping[str,
     inputs = (shape for endpoint in endpoints for shape in endpoint.body.values() if isinstance(shape, Input))
     return {
         **ERROR_SCHEMAS,
-        **{schema_name(of): output_schema(of) for of in (User, OwnToken, HistoryEntry, RestorationEntry, *_BODIES)},
+        **{schema_name(of): output_schema(of) for of in _SHOWN},
         **dict(_deliveries()),
         "WebhookCreated": {"allOf": [schema_of(Webhook), schema_of(bodies.FirstSecret)]},
         **{schema_name(item): output_schema(item) for item in ITEMS},

@@ -1,15 +1,17 @@
 """What the receivers of webhooks get: one request for each kind of change of each model (decision 26)."""
 
 from collections.abc import Mapping
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 from crm_core.model.events import EventKind
 from crm_core.webhooks.entity import MODELS
 from crm_http.openapi.schemas import Schema, reference, schema_name
 
 #: Every type of event by its name, such as ``lead.updated``, with the model and the kind of change.
-EVENT_TYPES: Final[Mapping[str, tuple[str, EventKind]]] = {
-    f"{resource}.{kind}": (model, kind) for model, (resource, _) in MODELS.items() for kind in get_args(EventKind)
+EVENT_TYPES: Final[Mapping[str, tuple[str, EventKind | Literal["erased"]]]] = {
+    f"{resource}.{kind}": (model, kind)
+    for model, (resource, _) in MODELS.items()
+    for kind in (*get_args(EventKind), "erased")
 }
 _CHANGE: Final[Schema] = {
     "type": "object",
@@ -21,6 +23,12 @@ _CHANGE: Final[Schema] = {
         "removed": {"type": "array", "description": "The items that were removed.", "items": {}},
         "changed": {"type": "array", "description": "The items that were changed, `from` and `to`.", "items": {}},
     },
+}
+_ERASED: Final[Schema] = {
+    "type": "object",
+    "description": "The id of the record; nothing else is known of it any longer.",
+    "properties": {"id": {"type": "string", "format": "uuid", "description": "The id of the record."}},
+    "required": ["id"],
 }
 _HEADERS: Final[Mapping[str, str]] = {
     "webhook-id": "The id of the delivery, the same in every attempt: a receiver drops what it has had.",
@@ -42,13 +50,17 @@ def described_webhooks() -> Mapping[str, Schema]:
     return {type_: {"post": _request(type_, model, kind)} for type_, (model, kind) in EVENT_TYPES.items()}
 
 
-def _request(type_: str, model: str, kind: EventKind) -> Schema:
+def _request(type_: str, model: str, kind: str) -> Schema:
+    told = (
+        "whose `events` hold `deleted`, whatever their conditions"
+        if kind == "erased"
+        else f"whose `events` hold `{kind}` and whose conditions are met"
+    )
     return {
         "operationId": f"on_{type_.replace('.', '_')}",
         "tags": ["Webhooks"],
         "summary": f"A {model} was {kind}",
-        "description": f"Sent to the webhooks of `{model}` whose `events` hold `{kind}` and whose conditions are met. "
-        "The method is the webhook's; GET has no body.",
+        "description": f"Sent to the webhooks of `{model}` {told}. The method is the webhook's; GET has no body.",
         "parameters": [
             {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
             for name, text in _HEADERS.items()
@@ -75,6 +87,8 @@ def _body(type_: str, entity: type) -> Schema:
         },
     }
     members["data"]["description"] = "The record after the change; for a deleted record, as it was."
+    if type_.endswith(".erased"):
+        members["data"] = _ERASED
     return {
         "type": "object",
         "description": f"The body of a call for `{type_}`.",

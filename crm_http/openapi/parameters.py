@@ -78,8 +78,12 @@ def query_parameters(of: Resource | Exported | type, form: Form) -> Iterator[Sch
         of: the resource whose list or export it is, or the class whose fields the parameters are.
         form: how requests are described.
     """
+    fields = fields_of(of) if isinstance(of, type) else {}
     for name, (schema, description) in _named(of):
-        yield query_parameter(name, schema, description, form)
+        if isinstance(of, type) and name in fields and fields[name].required:
+            yield query_parameter(name, form.member(of, name, fields[name]), description) | {"required": True}
+        else:
+            yield query_parameter(name, schema, description, form)
 
 
 def _named(of: Resource | Exported | type) -> Iterator[tuple[str, tuple[Schema, str]]]:

@@ -29,6 +29,7 @@ from crm_core.model.files import SITE_FILES
 from crm_core.ports import WorkbookWriter
 from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
+from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
@@ -133,6 +134,9 @@ class _Adapters:
             stack.push_async_callback(self.feed.close)
             stack.enter_context(on_termination(self.waiters.stop))
             stack.enter_context(forgetting(self.feed, timedelta(days=settings.feed_days)))
+            history_days = settings.history_days
+            kept = None if history_days is None else timedelta(days=history_days)
+            stack.enter_context(folding(self.database, self.feed, kept))
             self.database.follow_definitions()
             if self.replica is not None:
                 await stack.enter_async_context(self.replica)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres import demo
@@ -14,7 +15,13 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
+from crm_core.errors import InUseError, NotFoundError
+from crm_core.model.accounts import SYSTEM
+from crm_core.model.erasures import ErasureReport
 from crm_core.ports import Database, Passwords, Users
+from crm_core.resources import Resource
+from crm_core.use_cases import caller, erasures
+from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
 from crm_http.server.composition import delivering, file_store
@@ -95,6 +102,29 @@ async def sweep(url: str, settings: Settings, report: Callable[[Finding], None],
                 report(finding)
         finally:
             await pool.close()
+            files.close()
+
+
+async def erase(url: str, settings: Settings, resource: Resource, id_: UUID, *, dry_run: bool) -> ErasureReport:
+    """Erase a record for good, or find out what would be erased. Raises FailedError.
+
+    Args:
+        url: the database.
+        settings: they name the file store.
+        resource: the record's resource.
+        id_: its id.
+        dry_run: whether nothing is changed.
+    """
+    with command_errors("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
+        await _check_migrated(url)
+        files = file_store(settings)
+        carry_out = erasures.erase_dry_run if dry_run else erasures.erase
+        try:
+            async with Pool(url, size=1) as pool:
+                return await carry_out(PostgresDatabase(pool), files, caller(SYSTEM), ErasureTarget(resource, id_))
+        except (NotFoundError, InUseError) as error:
+            raise FailedError(str(error)) from error
+        finally:
             files.close()
 
 

@@ -41,6 +41,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.builds(annotation, **{name: values_of(hint) for name, hint in hints.items()})
     if isinstance(annotation, types.UnionType):
         return st.one_of([values_of(each) for each in arguments])
+    if typing.get_origin(annotation) is typing.Literal:
+        return st.sampled_from(arguments)
     if typing.get_origin(annotation) is tuple:
         return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
     return st.dictionaries(st.text(), values_of(arguments[1]), max_size=3)

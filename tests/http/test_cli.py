@@ -622,6 +622,32 @@ def test_a_sweep_tells_of_orphans_and_missing_files_and_deletes_the_former(
     assert not path.exists()
 
 
+def test_an_erased_user_has_a_neutral_name(crm: Crm) -> None:
+    crm("user", "add", "jon", "--password-stdin", given="word")
+    told = re.fullmatch(
+        r"jon is (erased-\d+) by now, also in the tasks and notes of 0 records\.\n", crm["user erase jon"]
+    )
+    assert told
+    assert told[1] in crm["user list"]
+    assert "jon" not in crm["user list"]
+
+
+def test_a_record_is_erased_after_a_look_at_what_would_be(running: Server, crm: Crm) -> None:
+    crm("user", "add", "ira", "--superuser", "--password-stdin", given="word")
+    sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue ira'].strip()}"}}
+    client = running.client.post("/api/clients/", json={"name": "Erasable"}, **sent).json()["id"]
+    note = {"name": "b", "list_of_notes": [{"note": "Erasable called"}]}
+    other = running.client.post("/api/clients/", json=note, **sent).json()["id"]
+
+    lines = [f"record\tclients/{client}", f"mention\tclients/{other}"]
+    would = "1 record and 0 files would be erased; 1 record would go on naming it."
+    assert crm[f"erase clients {client} --dry-run"].splitlines() == [*lines, would]
+    assert crm[f"erase clients {client}"].splitlines() == [lines[0], "1 record and 0 files erased."]
+    assert crm[f"erase clients {client}"] == "It was erased before; 0 files deleted.\n"
+    ran = crm("erase", "clients", "01890000-0000-7000-8000-000000000000")
+    assert (ran.code, is_one_line(ran.err)) == (1, True)
+
+
 def test_a_file_store_that_does_not_answer_is_one_line(data_dir: Path) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
     with socket.create_server(("127.0.0.1", 0)) as free:

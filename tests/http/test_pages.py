@@ -82,6 +82,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
         "Jane D.",
         "Jane Doe",
     ], taken_back
+    told = run_python(newcomer, block("docs/how-to/erase.md", "Look first 1"))
+    assert re.fullmatch(r"\[UUID\(.*\)\] 0\n\[UUID\(.*\)\]\n2\n+", told), told
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
     newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))

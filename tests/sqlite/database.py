@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
+import attrs
+
 from crm_adapters import json_documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
 from crm_adapters.memory.accounts import utc_now
@@ -50,8 +52,13 @@ from crm_core import (
     matches,
     sort_key,
 )
+from crm_core.engine.erased_events import erased_changes, without_copies
+from crm_core.engine.receipts import ERASED_ANSWER
+from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.model.authors import with_author
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
+from crm_core.resources import RESOURCES
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
 from tests.sqlite.feed import SCHEMA, SqliteFeed
@@ -157,6 +164,23 @@ class SqliteDatabase:
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """The ids of records of a resource that ever referred to a record."""
+        end = "json_extract(event, '$.changes.' || ? || '.' || ?) = ?"
+        statement = f"select distinct record from event where event ->> 'resource' = ? and ({end} or {end})"
+        params = (resource, field, "from", str(key.id), field, "to", str(key.id))
+        return [UUID(id_) for (id_,) in await self._run("deferred", self._rows, statement, *params)]
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """The keys of some records in which a text occurs."""
+        found: list[Key] = []
+        for text in texts:
+            statement = "select resource, id from record where instr(document, ?) order by resource, id limit ?"
+            sought = json_documents.encode(text)[1:-1].decode()
+            rows = await self._run("deferred", self._rows, statement, sought, limit)
+            found += [Key(resource, UUID(id_)) for resource, id_ in rows]
+        return list(dict.fromkeys(found))[:limit]
+
     async def _events_of(self, key: Key, before: int) -> list[Event]:
         where = "record = ? and event ->> 'resource' = ? and version < ?"
         return await self._run("deferred", self._events, where, str(key.id), key.resource, before)
@@ -164,6 +188,51 @@ class SqliteDatabase:
     def _events(self, where: str, *params: object) -> list[Event]:
         rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
         return [_event(parse_json(text)) for (text,) in rows]
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+        self.outbox.rename_author(user, name)
+        return await self._run("immediate", self._rename_author, user, name)
+
+    def _rename_author(self, user: int, name: str) -> int:
+        for event in self._events("true"):
+            changes = parse_json(with_author(json_documents.encode(event.changes).decode(), user, name))
+            author = name if event.actor == user else event.actor_name
+            if (changes, author) != (event.changes, event.actor_name):
+                self._rewrite(attrs.evolve(event, changes=changes, actor_name=author))
+        for id_, key, body in self._rows("select user, key, body from receipt"):
+            answer = with_author(body, user, name)
+            self._rows("update receipt set body = ? where user = ? and key = ?", answer, id_, key)
+        count = 0
+        for resource, id_, document in self._rows("select resource, id, document from record"):
+            if (body := with_author(document, user, name)) != document:
+                change = "update record set version = version + 1, document = ? where resource = ? and id = ?"
+                self._rows(change, body, resource, id_)
+                count += 1
+        return count
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of all records after one."""
+        return Folded(await self._run("immediate", self._fold, before, after), None)
+
+    def _fold(self, before: datetime, after: UUID) -> int:
+        [(forgotten,)] = self._rows("select forgotten from feed")
+        rows = self._rows(
+            "select event, txn > ? from event where record > ? order by record, version", forgotten, str(after)
+        )
+        events = [(_event(parse_json(text)), bool(is_followed)) for text, is_followed in rows]
+        past = [Past(Key(e.resource, e.record), e.version, e.kind, e.at, seen) for e, seen in events]
+        for key, version, is_gone in folds(past, before):
+            own = [event for event, _ in events if event.record == key.id and event.version <= version]
+            whole = [place for place, event in enumerate(own) if event.kind in WHOLE_KINDS]
+            made = baseline(own[whole[-1] :]) if whole and not is_gone else None
+            if made:
+                self._rewrite(made)
+            if made or is_gone:
+                last = version if is_gone else version - 1
+                self._rows("delete from event where record = ? and version <= ?", str(key.id), last)
+        [(left,)] = self._rows("select count(*) from event where record > ?", str(after))
+        return len(events) - int(left)
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit as the only writer."""
@@ -295,6 +364,7 @@ class SqliteDatabase:
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
         for write in changes.writes:
             self._write(write, txn)
+        self._forget(changes)
         document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
@@ -325,6 +395,28 @@ class SqliteDatabase:
             advance = "on conflict (entity) do update set version = version + 1"
             self._rows(f"insert into catalog values (?, 2) {advance}", entity)
 
+    def _forget(self, changes: Changes) -> None:
+        """Forget the values of erased records, and copies of them."""
+        for event in changes.erasures:
+            for found in self._events("record = ? and version < ?", str(event.record), event.version):
+                self._rewrite(attrs.evolve(found, changes=erased_changes(RESOURCES[found.resource], found.changes)))
+        for copy in changes.copies:
+            events = self._events("record = ?", str(copy.key.id))
+            latest = max(event.version for event in events if copy.field in event.changes)
+            for found in events:
+                is_latest = found.version == latest
+                kept = without_copies(found.changes, copy.field, is_latest=is_latest)
+                self._rewrite(attrs.evolve(found, changes=kept))
+        for record in (*(event.record for event in changes.erasures), *(copy.key.id for copy in changes.copies)):
+            of = "where record = ?2 or version = 0 and instr(body, ?2)"
+            self._rows(f"update receipt set body = ?1 {of}", ERASED_ANSWER.decode(), str(record))
+
+    def _rewrite(self, event: Event) -> None:
+        where = (str(event.record), event.version)
+        [(txn,)] = self._rows("select txn from event where record = ? and version = ?", *where)
+        texts = json_documents.encode(event).decode(), json_documents.feed_body(event, str(txn)).decode()
+        self._rows("update event set event = ?, body = ? where record = ? and version = ?", *texts, *where)
+
     def _watched(self, key: Key) -> set[str]:
         """The entity to whose catalog an attribute or webhook belongs just now; other records belong to none."""
         record = self._record(key) if key.resource in {"attribute", "webhook"} else None
@@ -342,6 +434,7 @@ class SqliteDatabase:
                     self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
         self.outbox.append(changes.deliveries)
+        self.outbox.forget({event.record: event.version for event in changes.erasures})
         self.feed.wake()
 
 

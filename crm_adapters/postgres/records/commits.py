@@ -49,7 +49,12 @@ class Group(NamedTuple):
 
 
 _DEFINING: Final = frozenset({"attribute", "webhook"})
-_STATEMENTS = {"created": "insert_records", "updated": "update_records", "deleted": "delete_records"}
+_STATEMENTS = {
+    "created": "insert_records",
+    "updated": "update_records",
+    "deleted": "delete_records",
+    "erased": "delete_records",
+}
 
 
 def groups_of(changes: Changes) -> list[Group]:
@@ -59,17 +64,23 @@ def groups_of(changes: Changes) -> list[Group]:
         deliveries[delivery.record, delivery.version].append(delivery)
     groups: list[Group] = []
     for step in _steps(changes):
-        for (table, kind), writes in groupby(step, key=lambda write: (write.key.resource, write.event.kind)):
+        for (table, statement), writes in groupby(step, key=lambda write: (write.key.resource, _statement(write))):
             for batch in _batches(list(map(Write, writes))):
                 events = [write.change.event for write in batch]
                 sent = [each for event in events for each in deliveries[event.record, event.version]]
-                groups.append(Group(table, _STATEMENTS[kind], batch, sent))
+                groups.append(Group(table, statement, batch, sent))
     return groups
 
 
 def _steps(changes: Changes) -> Iterable[Sequence[Put | Remove]]:
     ends = [*changes.steps, len(changes.writes)]
     return (changes.writes[start:end] for start, end in zip([0, *changes.steps], ends, strict=True))
+
+
+def _statement(write: Put | Remove) -> str:
+    if isinstance(write, Remove) and not write.is_stored:
+        return "append_erasures"
+    return _STATEMENTS[write.event.kind]
 
 
 def answer_of(decision: Decision, groups: Sequence[Group]) -> Document | None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
+from uuid import UUID
 
 from attrs import evolve
 from psycopg.pq import TransactionStatus
@@ -21,6 +22,7 @@ from crm_adapters.postgres.connection.timeouts import (
     WIDE_ANSWER_TIMEOUT,
     WIDE_STATEMENT_TIMEOUT,
 )
+from crm_adapters.postgres.records.authors import rename_author
 from crm_adapters.postgres.records.commits import (
     Commits,
     Group,
@@ -29,11 +31,13 @@ from crm_adapters.postgres.records.commits import (
     groups_of,
     unchanged_records,
 )
+from crm_adapters.postgres.records.erasures import forget_erased, read_mentions, read_once_referring
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
+from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query
@@ -41,6 +45,7 @@ from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
@@ -156,6 +161,23 @@ class PostgresDatabase:
         async for piece in _deletions_since(self._pool.reading, since):
             yield piece
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record."""
+        return await self._pool.reading(lambda connection: read_once_referring(connection, key, resource, field))
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which a text occurs."""
+        return await self._pool.reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+        return await rename_author(self._pool.reading, user, name)
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of some records."""
+        async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection, transaction(connection):
+            return await fold(connection, before, after)
+
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
         last = asyncio.get_running_loop().time() + MAX_CONTENTION
@@ -168,7 +190,8 @@ class PostgresDatabase:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
             is_again = round_ > 0
             await complete(self._reader, decision, size=size, refresh=is_again, use_ahead=use_ahead and not is_again)
-            if decision.needs:  # for what is read under locks only
+            # What is read under locks only, and an erasure, which may take long as it rewrites all events of a record.
+            if decision.needs or decision.changes.erasures:
                 break
             groups = groups_of(decision.changes)
             if await self._commit(decision, groups):
@@ -319,6 +342,22 @@ class ConnectedDatabase:
         async for piece in _deletions_since(self._reading, since):
             yield piece
 
+    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
+        """Return the ids of records of a resource that ever referred to a record."""
+        return await self._reading(lambda connection: read_once_referring(connection, key, resource, field))
+
+    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
+        """Return the keys of some records in which a text occurs."""
+        return await self._reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def rename_author(self, user: int, name: str) -> int:
+        """Put a name in place of a user's in everything that is kept."""
+        return await rename_author(self._reading, user, name)
+
+    async def fold(self, before: datetime, after: UUID) -> Folded:
+        """Fold the older events of some records."""
+        return await self._reading(lambda connection: fold(connection, before, after))
+
     async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
         with translated():
@@ -350,6 +389,7 @@ async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[C
     await complete(LockingReader(connection), decision := await start(decide), size=size_of(decide))
     groups = groups_of(decision.changes)
     await commit_groups(connection, groups, (), decision.known.catalogs)
+    await forget_erased(connection, decision.changes)
     answer = answer_of(decision, groups)
     await _keep_receipt(connection, decision.changes, answer)
     return decision.changes, answer

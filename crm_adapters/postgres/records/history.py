@@ -46,10 +46,11 @@ class History:
 
     async def _events(self, name: str, key: Key, **params: object) -> Sequence[Event]:
         about = {"record": str(key.id) if name == "followers" else key.id, "resource": key.resource}
-        return [_event(row) for row in await fetch(self._connection, query(name), about | params)]
+        return [event_of_row(row) for row in await fetch(self._connection, query(name), about | params)]
 
 
-def _event(row: Row) -> Event:
+def event_of_row(row: Row) -> Event:
+    """Return the event of a row of the statements that read events."""
     resource, record, version, kind, actor, actor_name, request_id, at, changes, cause = row
     return Event(
         resource=resource,

@@ -93,6 +93,13 @@ def authenticate_ahead(table: str) -> bytes:
 
 
 @cache
+def once_referring(resource: str, field: str) -> bytes:
+    """Return the statement that finds records of a resource that ever referred to a record by a field."""
+    names = {"resource": sql.Literal(resource), "field": sql.Literal(field)}
+    return sql.SQL(QUERIES["once_referring"]).format(**names).as_bytes()
+
+
+@cache
 def log(state: str | None) -> bytes:
     """Return the statement that lists deliveries, of one state or all.
 

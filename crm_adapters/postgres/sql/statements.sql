@@ -72,6 +72,146 @@ where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 
     and (cause ->> 'version')::integer = %(version)s
 order by seq
 
+-- name: once_referring
+-- The records of a resource that ever referred to a record. Both names are literals, so that the planner can use the
+-- partial indexes `event_service` and so on.
+select distinct record from event where resource = {resource} and changes -> {field} ->> 'to' = %(id)s
+
+-- name: mentions
+-- Records in whose documents a text occurs, found by reading all of them.
+select id from {table}
+where exists (select from unnest(%(texts)s::text[]) as text where position(text in document::text) > 0)
+order by id limit %(limit)s
+
+-- name: erase_events
+-- Take the values out of the events of erased records before their erasure (erased_events.erased_changes).
+update event set changes = (
+    select ('{' || coalesce(string_agg(
+        to_json(key)::text || ':' || case when key = any(%(kept)s::text[]) then value::text else '{}' end,
+        ',' order by place), '') || '}')::json
+    from json_each(changes) with ordinality as members (key, value, place))
+from unnest(%(ids)s::uuid[], %(versions)s::integer[]) as erased (id, last)
+where record = erased.id and version < erased.last and resource = %(resource)s
+
+-- name: erase_copies
+-- Take the values of a field out of a record's events, but its latest value (erased_events.without_copies).
+update event set changes = (
+    select ('{' || string_agg(
+        to_json(key)::text || ':' || case when key <> %(field)s then value::text else '{' || concat_ws(',',
+            case when value -> 'from' is not null then '"from":null' end,
+            case when value -> 'to' is not null then
+                '"to":' || case when event.version = latest.version then (value -> 'to')::text else 'null' end end)
+            || '}' end,
+        ',' order by place) || '}')::json
+    from json_each(changes) with ordinality as members (key, value, place))
+from (
+    select max(version) as version from event
+    where record = %(id)s and resource = %(resource)s and changes -> %(field)s is not null
+) as latest
+where record = %(id)s and resource = %(resource)s and changes -> %(field)s is not null
+
+-- name: erase_deliveries
+-- Delete the deliveries of erased records before their erasure, and of webhooks.
+delete from delivery using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as erased (id, last)
+where record = erased.id and version < erased.last or webhook = erased.id
+
+-- name: erase_receipts
+-- Take the answers out of the receipts of records, and of requests about many records, which have no version.
+update receipt set body = %(answer)s::json
+where record = any(%(ids)s::uuid[])
+    or version = 0 and exists (select from unnest(%(ids)s::uuid[]) as id where position(id::text in body::text) > 0)
+
+-- name: lock_folding
+-- Let no erasure change events until the end of the transaction; a number that nothing else locks but lock_erasing.
+select pg_advisory_xact_lock(7021791811)
+
+-- name: lock_erasing
+-- Wait for a transaction that folds events; others may erase at the same time.
+select pg_advisory_xact_lock_shared(7021791811)
+
+-- name: past_events
+-- Events after a record, by record and version, and whether the change feed can still show each.
+select resource, record, version, kind, at, seq > (select last_seq from tick order by id limit 1) from event
+where record > %(after)s order by record, version limit %(limit)s
+
+-- name: events_to_fold
+-- The events of records up to a version, from the latest one that holds all of the record on.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause
+from unnest(%(ids)s::uuid[], %(versions)s::integer[]) as folded (id, last)
+join event on record = folded.id and version <= folded.last and version >= (
+    select version from event as whole
+    where whole.record = folded.id and whole.version <= folded.last and whole.kind in ('created', 'baseline')
+    order by version desc limit 1)
+order by record, version
+
+-- name: fold_events
+-- Make baselines of events, and delete those before them, and those of records that are gone; returns how many went.
+with baselines as (
+    update event set kind = 'baseline', changes = new.changes::json, cause = null
+    from unnest(%(ids)s::uuid[], %(versions)s::integer[], %(changes)s::text[]) as new (id, version, changes)
+    where event.record = new.id and event.version = new.version
+), folded as (
+    delete from event using unnest(%(ids)s::uuid[], %(versions)s::integer[]) as new (id, version)
+    where event.record = new.id and event.version < new.version returning 1
+), gone as (
+    delete from event using unnest(%(gone_ids)s::uuid[], %(gone_versions)s::integer[]) as gone (id, version)
+    where event.record = gone.id and event.version <= gone.version returning 1
+)
+select (select count(*) from folded) + (select count(*) from gone)
+
+-- name: rename_author
+-- Rename the author of tasks and notes in some records after one; returns the last of them, and how many changed.
+with page as (
+    select id from {table} where id > %(after)s order by id limit %(limit)s
+), changed as (
+    update {table} as stored set
+        version = version + 1,
+        document = regexp_replace(document::text, %(pattern)s, %(replacement)s, 'g')::json
+    from page
+    where stored.id = page.id and document::text ~ %(pattern)s
+        and regexp_replace(document::text, %(pattern)s, %(replacement)s, 'g') <> document::text
+    returning 1
+)
+select (select id from page order by id desc limit 1), (select count(*) from changed)
+
+-- name: rename_actor
+-- Rename a user in some events after one; returns the last of them.
+with page as (
+    select seq from event where seq > %(after)s order by seq limit %(limit)s
+), changed as (
+    update event set
+        actor_name = case when actor = %(user)s then %(name)s else actor_name end,
+        changes = regexp_replace(changes::text, %(pattern)s, %(replacement)s, 'g')::json
+    from page where event.seq = page.seq and (actor = %(user)s or changes::text ~ %(pattern)s)
+)
+select max(seq) from page
+
+-- name: rename_in_deliveries
+update delivery set body = convert_to(
+    regexp_replace(convert_from(body, 'UTF8'), %(pattern)s, %(replacement)s, 'g'), 'UTF8')
+where position(convert_to('"user_name"', 'UTF8') in body) > 0 and convert_from(body, 'UTF8') ~ %(pattern)s
+
+-- name: rename_in_receipts
+update receipt set body = regexp_replace(body::text, %(pattern)s, %(replacement)s, 'g')::json
+where body::text ~ %(pattern)s
+
+-- name: erase_user
+with user_before as (
+    select username from app_user where id = %(user_id)s
+), tokens as (
+    delete from token where user_id = %(user_id)s
+), memberships as (
+    delete from membership where user_id = %(user_id)s
+), addresses as (
+    delete from login_address where user_id = %(user_id)s
+), failures as (
+    delete from failed_login using user_before where right(key, length(username) + 1) = ' ' || username
+)
+update app_user set
+    username = %(username)s, first_name = '', last_name = '', email = '', password_hash = %(password_hash)s,
+    is_active = false, is_superuser = false
+where id = %(user_id)s
+
 -- name: existing
 -- Which of the ids exist.
 select id from {table} where id = any((select %(ids)b::uuid[])::uuid[])
@@ -161,6 +301,13 @@ with put as (
     using unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as new (id, version)
     where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
+), appended as ({append_events}), deliveries as ({append_deliveries})
+select id from put
+
+-- name: append_erasures
+-- Append the events of erasures of records that were deleted before, and their deliveries; returns all ids.
+with put as (
+    select id from unnest((select %(ids)b::uuid[]), %(versions)b::integer[]) as new (id, version) where {guards}
 ), appended as ({append_events}), deliveries as ({append_deliveries})
 select id from put
 

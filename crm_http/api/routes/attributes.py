@@ -12,6 +12,7 @@ from crm_core.resources import ATTRIBUTES
 from crm_core.rules.attributes import ENTITIES
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.requests import AnyRequest
+from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 
@@ -45,6 +46,7 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
     yield attrs.evolve(created, path=retrieved.path, summary="Create an attribute of a {id}", path_parameters=named)
     yield from changes
     yield from history_endpoints(by_id)
+    yield from erasure_endpoints(by_id)
 
 
 def _read_entity(request: AnyRequest) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Union
 import attrs
 from litestar.response.base import ASGIResponse
 
-from crm_core.errors import NotFoundError, RestoreRefusedError
+from crm_core.errors import ErasedError, NotFoundError, RestoreRefusedError
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.records import MAX_VERSION
 from crm_core.ports import Database
@@ -106,6 +106,7 @@ def history_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         description="Secrets are hidden. The version in which the record was deleted is not found.",
         path_parameters=_VERSION,
         replies={200: Reply(f"The {one} as it was.", entity, headers=("ETag",))},
+        errors=frozenset({STATUSES[ErasedError]}),
     )
     yield declare(
         *("POST", f"{place}/{{version}}/restore", routes.restore),
@@ -119,7 +120,7 @@ def history_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         body={JSON: Input(restorations.Restoration, "Restoration")},
         working_example={},
         replies={200: Reply(f"The {one} as it is now; or what would change.", _answer_of(entity), headers=("ETag",))},
-        errors=frozenset({STATUSES[RestoreRefusedError]}),
+        errors=frozenset({STATUSES[RestoreRefusedError], STATUSES[ErasedError]}),
     )
 
 

@@ -15,7 +15,7 @@ from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import InUseError
-from crm_core.ports import Database
+from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource
 from crm_core.use_cases import records
 from crm_core.use_cases.rehearsal import DryRun, is_dry_run, rehearsal
@@ -56,6 +56,7 @@ class RecordRoutes:
         shown_once: adds values to a new record that only its creator sees.
         created: the shape of the response to a create, if that is not the record.
         after_delete: runs in the background after a record was deleted.
+        files: where the files of its records are, if they have any.
         name: the beginning of its operation ids; the resource's path if empty.
         is_deprecated: there is another path, which clients should take.
         rehearses: whether creations and changes take ``?dry_run=1``.
@@ -69,6 +70,7 @@ class RecordRoutes:
     shown_once: Callable[[UUID, Document], Awaitable[Document]] = _as_stored
     created: Shape | None = None
     after_delete: AfterDelete | None = None
+    files: FileStore | None = None
     name: str = ""
     is_deprecated: bool = False
     rehearses: bool = False

@@ -16,6 +16,7 @@ from crm_http.api.auth import caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.requests import JSON, AnyRequest, is_strict, read_query
 from crm_http.api.responses import json_response, link_to_next
+from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.records import RecordRoutes, body_or, record_endpoints, tag_of
 from crm_http.api.routing import path_id, rights
@@ -98,6 +99,7 @@ def webhook_endpoints(db: Database, log: DeliveryLog) -> Iterator[Endpoint]:
     records_of = RecordRoutes(WEBHOOKS, db, _PATH, shown_once=with_secret, created="WebhookCreated")
     yield from record_endpoints(records_of)
     yield from history_endpoints(records_of)
+    yield from erasure_endpoints(records_of)
     routes = WebhookRoutes(db, log)
     access = rights(WEBHOOKS.model_name, POST="change", DELETE="change")
     declare = partial(Endpoint, access=access, tag=tag_of(WEBHOOKS))

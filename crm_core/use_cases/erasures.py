@@ -1,0 +1,176 @@
+"""Erases records, so that nothing that the store keeps has their values (decisions 109 and 110)."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
+from uuid import UUID
+
+from crm_core.engine.changes import Changes, Copy
+from crm_core.engine.decision_runs import Decide
+from crm_core.engine.erasures import Erasure, ReappearedError
+from crm_core.engine.erasures import erase as decide_erasure
+from crm_core.errors import NotFoundError, UnavailableError
+from crm_core.model.accounts import Caller, require
+from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
+from crm_core.model.events import Event
+from crm_core.model.records import Key, Versions
+from crm_core.ports import Database, FileStore
+from crm_core.resources import Resource, referring
+from crm_core.rules.needs import Needs, Steps
+from crm_core.use_cases.history import latest_event
+from crm_core.use_cases.records import naming_changed_fields
+from crm_core.use_cases.restorations import decided
+
+#: The most records that a dry run names because they mention a name.
+MAX_MENTIONS: Final = 100
+#: How often an erasure begins again because others changed the records at the same time.
+_ROUNDS: Final = 5
+_NOTHING: Final = Changes()
+
+
+class ErasureTarget(NamedTuple):
+    """The record that is to be erased.
+
+    Attributes:
+        resource: the record's resource.
+        id: its id.
+        parent: the value of the field that comes with the path, if the resource has one.
+        expected: the versions that the record may have; None for any.
+    """
+
+    resource: Resource
+    id: UUID
+    parent: object = None
+    expected: Versions = None
+
+    @property
+    def key(self) -> Key:
+        """Return the record's key."""
+        return Key(self.resource.name, self.id)
+
+
+async def erase(db: Database, files: FileStore | None, who: Caller, target: ErasureTarget) -> ErasureReport:
+    """Erase a record, deleted or not, and all that belongs to it or ever did; return what was erased.
+
+    In one commit the records are deleted, and the values in their events, deliveries and receipts, and copies of their
+    names are erased. Their files are deleted afterwards; after a failure another call deletes the rest.
+
+    Args:
+        db: the database.
+        files: where the files of records are; None if there are none.
+        who: the caller.
+        target: the record.
+
+    Raises PermissionDeniedError without the permission to delete, NotFoundError, VersionConflictError, and InUseError
+    if other records refer to it.
+    """
+    changes = await _erased(db, who, target, partial(_committed, db))
+    keys = await _files_of(files, target)
+    if files is not None:
+        for key in keys:
+            await files.delete(key)
+    return _report(changes, len(keys))
+
+
+async def erase_dry_run(db: Database, files: FileStore | None, who: Caller, target: ErasureTarget) -> ErasureReport:
+    """Return what ``erase`` would erase, and records that mention the name elsewhere, which it leaves as they are.
+
+    Raises what ``erase`` does.
+    """
+    changes = await _erased(db, who, target, partial(decided, db))
+    own = {write.key for write in changes.writes}
+    found = await db.mentions(await _names(db, target), MAX_MENTIONS + len(own))
+    mentions = [key for key in found if key not in own][:MAX_MENTIONS]
+    return _report(changes, len(await _files_of(files, target)), mentions)
+
+
+async def _erased(
+    db: Database, who: Caller, target: ErasureTarget, carry_out: Callable[[Decide], Awaitable[Changes]]
+) -> Changes:
+    require(who.actor, target.resource.permission("delete"))
+    for _ in range(_ROUNDS):
+        latest = await latest_event(db, target.resource, target.id, target.parent)
+        if latest.kind == "erased":
+            return _NOTHING
+        erasure = await _read_erasure(db, target, latest)
+        try:
+            async with naming_changed_fields(db, target.key, target.expected):
+                return await carry_out(partial(decide_erasure, who, erasure, target.expected))
+        except ReappearedError:
+            continue
+        except NotFoundError:  # others deleted it: look again
+            if (await latest_event(db, target.resource, target.id, target.parent)).version == latest.version:
+                raise
+    raise UnavailableError
+
+
+async def _committed(db: Database, decide: Decide) -> Changes:
+    """Carry out a decision, and return what was committed."""
+    runs: list[Changes] = []
+
+    def run() -> Steps[Changes]:
+        runs.append((yield from decide()))
+        return runs[-1]
+
+    await db.change(run)
+    return runs[-1]
+
+
+async def _read_erasure(db: Database, target: ErasureTarget, latest: Event) -> Erasure:
+    """Return what has to be known about what belonged to the record and does not any longer."""
+    gone = {target.key: latest.version} if latest.kind == "deleted" else {}
+    copies: list[Copy] = []
+    for child, field in referring(target.resource, owned=True):
+        for id_ in sorted(await db.once_referring(target.key, child.name, field)):
+            key = Key(child.name, id_)
+            [last] = await db.history(key, limit=1)
+            if last.kind == "erased":
+                continue
+            is_own = await _owner(db, key, field, last) == str(target.id)
+            if is_own and last.kind == "deleted":
+                gone[key] = last.version
+            elif not is_own and field in child.copies:
+                copies.append(Copy(key, child.copies[field]))
+    return Erasure(target.resource, target.key, target.parent, gone, copies)
+
+
+async def _owner(db: Database, key: Key, field: str, last: Event) -> str:
+    """Return the id of the last owner of a record, as a text."""
+    if last.kind == "deleted":
+        change: Any = last.changes[field]
+        return str(change["from"])
+    record = (await db.known(Needs(records=frozenset({key})))).records[key]
+    return str(getattr(record.value, field)) if record else ""
+
+
+async def _names(db: Database, target: ErasureTarget) -> Sequence[str]:
+    """Return the names that a record has and had."""
+    events = await db.history(target.key)
+    fields = target.resource.name_fields
+    changes = (cast("Mapping[str, Any]", event.changes.get(name, {})) for event in events for name in fields)
+    names = [change[end] for change in changes for end in ("from", "to") if change.get(end)]
+    return list(dict.fromkeys(names))
+
+
+async def _files_of(files: FileStore | None, target: ErasureTarget) -> Sequence[str]:
+    """Return the keys of the files of a record, also of those that it does not name any longer."""
+    if files is None or not target.resource.has_images:
+        return ()
+    return [file.key async for file in files.stored(f"{target.resource.path}/{target.id}/")]
+
+
+def _report(changes: Changes, files: int, mentions: Iterable[Key] = ()) -> ErasureReport:
+    return ErasureReport(
+        records=tuple(
+            ErasedRecord(resource=event.resource, record=event.record, version=event.version)
+            for event in changes.erasures
+        ),
+        copies=tuple(_mentioning(copy.key) for copy in changes.copies),
+        files=files,
+        mentions=tuple(map(_mentioning, mentions)),
+    )
+
+
+def _mentioning(key: Key) -> MentioningRecord:
+    assert isinstance(key.id, UUID)  # noqa: S101  # users have integers, but they are not records
+    return MentioningRecord(resource=key.resource, record=key.id)
