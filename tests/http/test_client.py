@@ -214,6 +214,9 @@ def test_records_are_created_or_changed_by_a_unique_value(crm: Client) -> None:
             crm.clients.upsert(by="email", value="ann@example.com", name="x", only="create")
         with pytest.raises(VersionConflictError, match="No record has this value"):
             crm.clients.upsert(by="email", value="bob@example.com", name="x", only="change")
+        data = {"name": "Ann", "attributes": {"email": "ann@example.com"}}
+        many = crm.clients.bulk([{"op": "upsert", "by": "email", "data": data}])
+        assert [(each.status, each.id) for each in many.results] == [(200, first.id)]
         crm.attributes("client").delete(attribute.id)
 
 
