@@ -2,18 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NoReturn, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 import attrs
 
-from crm_core.errors import IS_REQUIRED, InvalidError, Problem, Problems, not_a_choice
+from crm_core.bulk.refs import Refs, parted, refuse
+from crm_core.bulk.upserts import GivenValues, Place, Stored, place_of, without_value
+from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem
 from crm_core.input.drafts import Draft, read_draft
 from crm_core.input.fields import choice, integer, items, json_value, text, uuid
-from crm_core.input.readers import ReadContext, RefusedError, abbreviated, read_list, read_uuid
+from crm_core.input.readers import ReadContext, RefusedError, read_list
+from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Versions
-from crm_core.resources import ATTRIBUTES, RESOURCES, WEBHOOKS, Resource
-from crm_core.rules.attributes import ENTITIES
+from crm_core.resources import RESOURCES, WEBHOOKS, Resource
 
 #: What an operation can do.
 Op: TypeAlias = Literal["create", "update", "merge", "delete", "upsert"]
@@ -53,7 +55,8 @@ class BulkOperation:
         op: what to do. `update` sets the fields that are sent, as PATCH does; `merge` is a merge patch (RFC 7396).
         resource: the resource of the record, by its segment in URLs; the resource of the path if it is left out.
         id: the id of the record to change or delete.
-        by: the unique attribute by which an upsert finds the record.
+        by: the unique attribute by whose value in `data` an upsert finds the record, to change it; it is created if no
+            record has the value.
         data: the fields of the record. Where an id of a record goes, `{"ref": "x"}` is the record of an earlier
             operation with that `ref`.
         if_match: the version that the record must have.
@@ -85,11 +88,12 @@ class Task:
     """One operation that could be read.
 
     Attributes:
-        op: what to do.
+        op: what to do; of an upsert, `create` or `update`, depending on whether a record has the value.
         resource: the resource of the record.
         key: the key of the record; of a new one, too.
         draft: the fields to write; None to delete.
         parent: the value of the field that comes with the path in single calls; None if it is not needed.
+        place: the value by which an upsert found its record, or no record; None for other operations.
         expected: the versions that the record may have.
         refs: the earlier operations that its fields refer to, by field.
     """
@@ -99,6 +103,7 @@ class Task:
     key: Key
     draft: Draft | None
     parent: object
+    place: Place | None
     expected: Versions
     refs: Mapping[str, int]
 
@@ -110,13 +115,17 @@ class Read:
     Attributes:
         verbs: the permissions that it needs.
         task: the operation, or why it is refused.
+        one_of: permissions of which it needs one, whatever records are stored; none if it always needs its ``verbs``.
     """
 
     verbs: tuple[str, ...]
     task: Task | InvalidError
+    one_of: tuple[str, ...] = ()
 
 
-def read_operations(resource: Resource, sent: object, context: ReadContext) -> Sequence[Read]:
+def read_operations(
+    resource: Resource, sent: object, context: ReadContext, stored: Stored | None = None
+) -> Sequence[Read]:
     """Return the operations of the body of a bulk request; each is read or refused on its own.
 
     Args:
@@ -124,10 +133,11 @@ def read_operations(resource: Resource, sent: object, context: ReadContext) -> S
         sent: the body, plain values.
         context: where new ids come from; with ``strict`` unknown fields of records are refused. Unknown keys of
             operations always are.
+        stored: what the store says about the records of upserts (``crm_core.bulk.lookups``).
 
     Raises InvalidError if the body is not a list of operations.
     """
-    reading = _Reading(resource, context)
+    reading = _Reading(resource, context, stored or Stored())
     operations = [reading.read(index, each) for index, each in enumerate(_listed(sent))]
     return _without_repeated(operations)
 
@@ -137,7 +147,7 @@ def _listed(sent: object) -> Sequence[object]:
     if draft.problems:
         raise InvalidError(draft.problems)
     if draft.values.get("operations") is None:
-        _refuse("operations", IS_REQUIRED)
+        refuse("operations", IS_REQUIRED)
     try:
         return read_list(draft.values["operations"], MAX_OPERATIONS)
     except RefusedError as error:
@@ -149,87 +159,84 @@ def _no_id() -> UUID:
 
 
 class _Reading:
-    """Reads operations one after another, and remembers their refs."""
+    """Reads operations one after another, and remembers their refs, and the values that they give to records."""
 
-    def __init__(self, resource: Resource, context: ReadContext) -> None:
+    def __init__(self, resource: Resource, context: ReadContext, stored: Stored) -> None:
         self._resource = resource
         self._context = context
-        self._refs: dict[str, tuple[int, Key | None]] = {}
+        self._stored = stored
+        self._given = GivenValues()
+        self._refs = Refs()
 
     def read(self, index: int, sent: object) -> Read:
         """Read one operation."""
-        verbs: tuple[str, ...] = ()
+        verbs, one_of = tuple[str, ...](), tuple[str, ...]()
         key, ref = None, None
         try:
             values = _members(sent)
             resource = BULK_RESOURCES[values["resource"]] if "resource" in values else self._resource
-            verbs = tuple(resource.permission(action) for action in ACTIONS[values["op"]])
+            verbs = _permissions(resource, values["op"])
+            one_of = verbs if values["op"] == "upsert" else ()
             ref = values.get("ref")
             task = self._task(resource, values)
             key = task.key
         except InvalidError as error:
-            return Read(verbs, error)
+            return Read(verbs, error, one_of)
         else:
-            return Read(verbs, task)
+            return Read(_permissions(resource, task.op) if task.place else verbs, task, one_of)
         finally:
             if ref is not None:
-                self._refs.setdefault(ref, (index, key))
+                self._refs.add(ref, index, key)
 
     def _task(self, resource: Resource, values: Mapping[str, Any]) -> Task:
-        if values.get("ref") in self._refs:
-            _refuse("ref", _REF_REPEATED)
-        op = values["op"]
-        if op == "upsert":  # takes the attributes that are unique; there are none yet
-            _refuse("by", Problem("not_unique", "This attribute is not unique."))
-        id_ = values["id"] if "id" in values else self._context.new_id()
+        self._refs.check_new(values.get("ref"))
+        op, data = values["op"], values.get("data")
+        place, key = None, Key(resource.name, values["id"]) if "id" in values else None
+        if op == "upsert":
+            place, key = self._found(resource, values["by"], data)
+            op = "create" if key is None else "update"
+        key = key or Key(resource.name, self._context.new_id())
         expected = frozenset({values["if_match"]}) if "if_match" in values else None
         draft, parent, refs = None, None, dict[str, int]()
         if op != "delete":
-            data, refs = self._resolved(resource, values["data"])
-            if op == "create":
-                data, parent = _parted(resource, data)
-            require_all, merge = op == "create", op == "merge"
-            draft = read_draft(resource.entity, data, self._context, require_all=require_all, merge=merge)
-        key = Key(resource.name, id_)
-        return Task(op=op, resource=resource, key=key, draft=draft, parent=parent, expected=expected, refs=refs)
+            draft, parent, refs = self._draft(resource, op, data, place)
+            self._given.add(self._definitions(resource), draft, key)
+        return Task(
+            op=op, resource=resource, key=key, draft=draft, parent=parent, place=place, expected=expected, refs=refs
+        )
 
-    def _resolved(self, resource: Resource, data: object) -> tuple[object, dict[str, int]]:
-        """Return the data with ids in place of refs, and the operations that these name, by field."""
+    def _draft(
+        self, resource: Resource, op: str, data: object, place: Place | None
+    ) -> tuple[Draft, object, dict[str, int]]:
+        """Return the fields to write, the value that comes with the path in single calls, and the refs."""
+        data, refs = self._refs.resolved(resource, data)
+        parent = None
+        if op == "create" or (place and isinstance(data, Mapping) and resource.parent in data):
+            data, parent = parted(resource, data)
+        if op == "update" and place and isinstance(data, Mapping):
+            data = without_value(place, data)
+        draft = read_draft(resource.entity, data, self._context, require_all=op == "create", merge=op == "merge")
+        return draft, parent, refs
+
+    def _found(self, resource: Resource, by: str, data: object) -> tuple[Place | None, Key | None]:
+        """Return the value by which an upsert finds its record, and the record's key; None if no record has it.
+
+        A value that no stored record has can be one that an earlier operation gives to a record.
+        """
         if not isinstance(data, Mapping):
-            return data, {}
-        values, refs = dict(data), dict[str, int]()
-        problems: dict[str, Problems] = {}
-        for name, to in resource.references.items():
-            if not isinstance(value := values.get(name), Mapping):
-                continue
-            try:
-                refs[name], key = self._named(value, to)
-                values[name] = str(key.id) if key else None
-            except InvalidError as error:
-                problems[name] = error.problems["ref"]
-        if problems:
-            raise InvalidError(problems)
-        return values, refs
+            return None, None
+        place = place_of(self._definitions(resource), by, data)
+        holder = self._stored.holders.get(place.asked)
+        return place, Key(resource.name, holder) if holder else self._given.holder(place)
 
-    def _named(self, value: Mapping[str, object], to: str) -> tuple[int, Key | None]:
-        ref = value.get("ref")
-        if value.keys() != {"ref"} or not isinstance(ref, str):
-            _refuse("ref", _NOT_A_REF)
-        if ref not in self._refs:
-            _refuse("ref", Problem("unknown", f'No earlier operation has the ref "{abbreviated(ref)}".'))
-        index, key = self._refs[ref]
-        if key is not None and key.resource != to:
-            have, want = (RESOURCES[name].label[0] if name in RESOURCES else name for name in (key.resource, to))
-            _refuse("ref", Problem("incorrect_type", f"Expected the ref of a {want}, but this is of a {have}."))
-        return index, key
+    def _definitions(self, resource: Resource) -> Mapping[str, Attribute]:
+        return self._stored.definitions.get(resource.name, {})
 
 
-def _refuse(name: str, problem: Problem) -> NoReturn:
-    raise InvalidError({name: (problem,)})
+def _permissions(resource: Resource, op: str) -> tuple[str, ...]:
+    return tuple(resource.permission(action) for action in ACTIONS[op])
 
 
-_NOT_A_REF: Final = Problem("invalid", 'Expected an id, or {"ref": "…"} with the ref of an earlier operation.')
-_REF_REPEATED: Final = Problem("unique", "An earlier operation has this ref.")
 _REPEATED: Final = Problem("repeated", "Another operation is about the same record.")
 _NOT_TAKEN: Final = "This field is not known. Fields that can be sent: {}."
 
@@ -267,36 +274,22 @@ def _bare(version: object) -> object:
     return version.strip().removeprefix('"').removesuffix('"') if isinstance(version, str) else version
 
 
-def _parted(resource: Resource, data: object) -> tuple[object, object]:
-    """Return the data of a new record, and the value that comes with the path in single calls.
-
-    Raises InvalidError if the resource has such a value and it is missing or malformed.
-    """
-    name = resource.parent
-    if name is None or not isinstance(data, Mapping):
-        return data, None
-    value = data.get(name)
-    if value is None:
-        _refuse(name, IS_REQUIRED)
-    if resource is ATTRIBUTES:
-        if value not in ENTITIES:
-            _refuse(name, not_a_choice(abbreviated(value)))
-    else:
-        try:
-            value = read_uuid(value)
-        except RefusedError as error:
-            raise InvalidError({name: error.problems}) from None
-    return {key: each for key, each in data.items() if key != name}, value
-
-
 def _without_repeated(operations: Sequence[Read]) -> Sequence[Read]:
     """Return the operations, those refused that are about the same record as another."""
     times = Counter(_keys(operations))
-    repeated = InvalidError({"id": (_REPEATED,)})
     return [
-        Read(each.verbs, repeated) if isinstance(each.task, Task) and times[each.task.key] > 1 else each
+        Read(each.verbs, InvalidError({_naming(each.task): (_REPEATED,)}), each.one_of)
+        if isinstance(each.task, Task) and times[each.task.key] > 1
+        else each
         for each in operations
     ]
+
+
+def _naming(task: Task) -> str:
+    """Return the member of an operation that says which record it is about."""
+    if task.place:
+        return "by"
+    return ACROSS_FIELDS if task.op == "create" else "id"
 
 
 def _keys(operations: Iterable[Read]) -> Iterable[Key]:

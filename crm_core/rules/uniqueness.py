@@ -51,6 +51,12 @@ def unique_key(type_: str, value: object) -> UniqueKey | None:
     return unique_form(value) or None
 
 
+def is_same_value(type_: str, one: object, other: object) -> bool:
+    """Return whether two values of an attribute of this type are the same; absent ones never are."""
+    key = unique_key(type_, one)
+    return key is not None and key == unique_key(type_, other)
+
+
 def is_too_long(value: str) -> bool:
     """Return whether a text is too long to be the value of a unique attribute."""
     form = value if len(value) > MAX_UNIQUE_LENGTH else unique_form(value)

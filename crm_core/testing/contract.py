@@ -9,6 +9,7 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
 """
 
 from crm_core.testing.bulk import BulkFacts
+from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
@@ -30,6 +31,7 @@ class DatabaseContract(
     ListFacts,
     HistoryFacts,
     BulkFacts,
+    BulkUpsertFacts,
     UnitOfWorkFacts,
     ErasureFacts,
     AuthorFacts,

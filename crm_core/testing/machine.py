@@ -242,7 +242,9 @@ class DatabasesAgree(RuleBasedStateMachine):
 
     def _bulk_operation(self, data: st.DataObject, number: int) -> tuple[Resource, Mapping[str, object]]:
         resource, id_ = self._any_record(data, _IN_BULK)
-        op = data.draw(st.sampled_from(["create", "update", "merge", "delete"]))
+        op = data.draw(st.sampled_from(["create", "update", "merge", "delete", "upsert"]))
+        if op == "upsert":
+            return CLIENTS, {**self._bulk_upsert(data), "ref": str(number)}
         named: dict[str, object] = {"op": op, "resource": resource.path}
         if op == "delete":
             return resource, {**named, "id": str(id_)}
@@ -255,6 +257,14 @@ class DatabasesAgree(RuleBasedStateMachine):
         if resource.references and number and data.draw(st.booleans()):
             sent = {**sent, data.draw(st.sampled_from(sorted(resource.references))): {"ref": str(number - 1)}}
         return resource, {**named, "data": sent, "ref": str(number)}
+
+    def _bulk_upsert(self, data: st.DataObject) -> Mapping[str, object]:
+        name = data.draw(st.sampled_from(["key", "text", "number"]))
+        value = data.draw(unique_values("number" if name == "number" else "text"))
+        sent = data.draw(payloads(CLIENTS, self._context(data, CLIENTS)))
+        others = sent.get("attributes")
+        attributes = {**others, name: value} if isinstance(others, Mapping) else {name: value}
+        return {"op": "upsert", "resource": CLIENTS.path, "by": name, "data": {**sent, "attributes": attributes}}
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data(), number=st.integers(1, 4), together=st.booleans(), dry=st.booleans())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from crm_core.errors import NotFoundError
+from crm_core.errors import ErasedError, NotFoundError
 from crm_core.model.accounts import Caller
 from crm_core.model.plain_values import has_secrets
 from crm_core.model.records import Key
@@ -33,5 +33,5 @@ async def _document(db: Database, who: Caller, resource: Resource, id_: UUID, ve
     assert isinstance(version, int)
     try:
         return (await history.version(db, who, resource, id_, version)).body
-    except NotFoundError:
+    except (NotFoundError, ErasedError):
         return b""

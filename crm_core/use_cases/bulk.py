@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
+from crm_core.bulk.lookups import Wanted, upserts_of, values_of
 from crm_core.bulk.operations import Read, Task, read_operations
 from crm_core.bulk.outcomes import Outcome, read_outcomes, write_outcomes
+from crm_core.bulk.upserts import Stored, edited, is_taken
 from crm_core.engine import decisions
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide
@@ -20,15 +22,20 @@ from crm_core.errors import (
     CrmError,
     InvalidError,
     NotFoundError,
+    PermissionDeniedError,
     Problem,
     VersionConflictError,
 )
+from crm_core.input.drafts import Draft
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.rules.needs import without_needs
+from crm_core.rules.needs import Needs, catalog_of, without_needs
 from crm_core.use_cases.records import answered_once, with_changed_fields
+
+#: How often the operations are read again, after somebody else wrote the records of upserts at the same moment.
+_MAX_ROUNDS: Final = 20
 
 
 @attrs.frozen
@@ -69,21 +76,14 @@ async def bulk(
 
     Raises PermissionDeniedError, InvalidError if the body is not a list of operations, BulkRefusedError unless lenient.
     """
-    # Reading takes as long as deciding, so it must not hold up others.
-    operations = await asyncio.to_thread(read_operations, resource, sent, ReadContext(who.new_id, strict))
-    for verb in sorted({verb for operation in operations for verb in operation.verbs}):
-        require(who.actor, verb)
-    id_ = who.new_id()
-    alone = attrs.evolve(who, idempotency=None)
-    group = Together(
-        [decision_of(alone, operation) for operation in operations],
-        lambda results, look: Reply(id_, write_outcomes(outcomes_of(operations, results, look, lenient=lenient))),
-        ReceiptKey(who.actor.user.id, who.idempotency) if who.idempotency else None,
-    )
+    request = _Request(db, who, resource, sent, ReadContext(who.new_id, strict), lenient=lenient)
+    await request.read()
+    request.check_before()
     try:
-        _, document = await answered_once(db, who, id_, lambda: db.change(group))
+        _, document = await answered_once(db, who, request.id, request.carry_out)
     except BulkRefusedError as error:
-        raise BulkRefusedError(await _explained(db, operations, error.errors)) from None
+        raise BulkRefusedError(await _explained(db, request.operations, error.errors)) from None
+    operations = request.operations
     outcomes = await asyncio.to_thread(read_outcomes, document.body)
     errors = {index: outcome.error for index, outcome in enumerate(outcomes) if outcome.error}
     explained = await _explained(db, operations, errors)
@@ -103,6 +103,95 @@ async def _records(db: Database, operations: Sequence[Read], outcomes: Sequence[
     return await asyncio.gather(*map(look, operations, outcomes))
 
 
+class _MovedError(Exception):
+    """Somebody else created, changed or deleted the record of an upsert at the same moment."""
+
+
+class _Request:
+    """A bulk request, which is read again if the records of its upserts are others at the commit."""
+
+    def __init__(
+        self, db: Database, who: Caller, resource: Resource, sent: object, context: ReadContext, *, lenient: bool
+    ) -> None:
+        self.id = who.new_id()
+        self.operations: Sequence[Read] = ()
+        self._db = db
+        self._who = who
+        self._resource = resource
+        self._sent = sent
+        self._context = context
+        self._lenient = lenient
+        self._stored = Stored()
+
+    async def read(self) -> None:
+        """Read the operations. Raises InvalidError if the body is not a list of them."""
+        self._stored = await _look_up(self._db, self._who, upserts_of(self._resource, self._sent))
+        # Reading takes as long as deciding, so it must not hold up others.
+        self.operations = await asyncio.to_thread(
+            read_operations, self._resource, self._sent, self._context, self._stored
+        )
+
+    def check_before(self) -> None:
+        """Raise PermissionDeniedError if the caller may not do the operations, whatever records upserts find.
+
+        A request that comes again finds the records that it created, and may have been allowed to do only that.
+        """
+        actor = self._who.actor
+        for verb in sorted({verb for each in self.operations if not each.one_of for verb in each.verbs}):
+            require(actor, verb)
+        for one_of in {each.one_of for each in self.operations if each.one_of}:
+            if not any(actor.may(verb) for verb in one_of):
+                raise PermissionDeniedError
+
+    async def carry_out(self) -> Document | None:
+        """Carry out the operations, and return the answer that is kept."""
+        for _ in range(_MAX_ROUNDS):
+            before = self._stored
+            try:
+                return await self._commit(is_last=False)
+            except _MovedError:
+                await self.read()
+            if self._stored == before:  # what moved the record is another operation of the request
+                break
+        return await self._commit(is_last=True)
+
+    async def _commit(self, *, is_last: bool) -> Document | None:
+        for verb in sorted({verb for each in self.operations for verb in each.verbs}):
+            require(self._who.actor, verb)
+        operations, alone = self.operations, attrs.evolve(self._who, idempotency=None)
+
+        def answer(results: Sequence[Result], look: Look) -> Reply:
+            if not is_last and any(map(_is_moved, operations, results)):
+                raise _MovedError
+            return Reply(self.id, write_outcomes(outcomes_of(operations, results, look, lenient=self._lenient)))
+
+        idempotency = self._who.idempotency
+        receipt = ReceiptKey(self._who.actor.user.id, idempotency) if idempotency else None
+        return await self._db.change(Together([decision_of(alone, each) for each in operations], answer, receipt))
+
+
+async def _look_up(db: Database, who: Caller, upserts: Sequence[Wanted]) -> Stored:
+    """Return what the store says about the records of upserts."""
+    if not upserts:
+        return Stored()
+    names = {upsert.resource.name for upsert in upserts}
+    catalogs = (await db.known(Needs.union(catalog_of(name, who) for name in sorted(names)))).catalogs
+    definitions = {name: catalogs[name].definitions for name in names}
+    values = await asyncio.to_thread(values_of, upserts, definitions)
+    holders = (await db.known(Needs(holders=values))).holders if values else {}
+    return Stored(definitions, {value: holder.id if holder else None for value, holder in holders.items()})
+
+
+def _is_moved(operation: Read, result: Result) -> bool:
+    """Return whether an upsert failed because another record has the value now, or none has."""
+    task = operation.task
+    if not isinstance(task, Task) or not task.place:
+        return False
+    if task.op == "update":
+        return isinstance(result, NotFoundError)
+    return isinstance(result, InvalidError) and is_taken(task.place, result)
+
+
 def decision_of(who: Caller, operation: Read) -> Decide:
     """Return the decision to carry out one operation, or to refuse one that could not be read."""
     task = operation.task
@@ -112,8 +201,12 @@ def decision_of(who: Caller, operation: Read) -> Decide:
         return partial(decisions.delete, task.resource, who, task.key, None, task.expected)
     if task.op == "create":
         return partial(decisions.create, task.resource, who, task.key, task.draft, task.parent)
-    draft = task.draft
-    return partial(decisions.change, task.resource, who, task.key, lambda _: draft, None, task.expected)
+    edit = partial(_edited, task, task.draft)
+    return partial(decisions.change, task.resource, who, task.key, edit, None, task.expected)
+
+
+def _edited(task: Task, draft: Draft, record: Any) -> Draft:
+    return edited(task.place, task.resource, task.parent, draft, record) if task.place else draft
 
 
 @without_needs

@@ -80,7 +80,7 @@ async def erase_dry_run(db: Database, files: FileStore | None, who: Caller, targ
     changes = await _erased(db, who, target, partial(decided, db))
     own = {write.key for write in changes.writes}
     found = await db.mentions(await _names(db, target), MAX_MENTIONS + len(own))
-    mentions = [key for key in found if key not in own][:MAX_MENTIONS]
+    mentions = sorted(key for key in found if key not in own)[:MAX_MENTIONS]
     return _report(changes, len(await _files_of(files, target)), mentions)
 
 

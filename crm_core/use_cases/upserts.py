@@ -32,7 +32,7 @@ from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Holder, Needs, catalog_of
-from crm_core.rules.uniqueness import MAX_UNIQUE_LENGTH, unique_key, unique_value
+from crm_core.rules.uniqueness import MAX_UNIQUE_LENGTH, is_same_value, unique_value
 from crm_core.use_cases import records
 
 #: How often an upsert looks again, after somebody else created, changed or deleted the record at the same moment.
@@ -101,8 +101,7 @@ class _Place:
 
     def has(self, value: object) -> bool:
         """Return whether a value is the same as this one."""
-        type_ = self.definition.type
-        return value is not None and unique_key(type_, value) == unique_key(type_, self.value)
+        return is_same_value(self.definition.type, value, self.value)
 
 
 async def get(

@@ -14,7 +14,8 @@ class BulkOperation(TypedDict):
     """One operation of a bulk request.
 
     ``id`` is the record to change or delete, and ``data`` its fields; where an id of a record goes, ``{"ref": "x"}`` is
-    the record of an earlier operation that has this ``ref``. ``resource`` is the segment of another resource in URLs.
+    the record of an earlier operation that has this ``ref``. ``by`` is the unique attribute by whose value in ``data``
+    an upsert finds the record. ``resource`` is the segment of another resource in URLs.
     """
 
     op: BulkOp

@@ -10,6 +10,7 @@ from crm_core.errors import (
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
+    ErasedError,
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
@@ -123,12 +124,18 @@ def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any])
     return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)
 
 
+def _gone(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
+    """Return what is gone: a place in the feed, else a record."""
+    is_feed = response.request.url.path.endswith("/changes/")
+    return CursorGoneError(detail) if is_feed else ErasedError(detail)
+
+
 _ERRORS: Final[Mapping[int, Callable[[httpx.Response, str, Mapping[str, Any]], CrmError]]] = {
     STATUSES[NotAuthenticatedError]: lambda _, detail, __: NotAuthenticatedError(detail),
     STATUSES[PermissionDeniedError]: lambda _, detail, __: PermissionDeniedError(detail),
     STATUSES[NotFoundError]: lambda _, detail, __: NotFoundError(detail),
     STATUSES[InUseError]: _conflict,
-    STATUSES[CursorGoneError]: lambda _, detail, __: CursorGoneError(detail),
+    STATUSES[CursorGoneError]: _gone,
     STATUSES[VersionConflictError]: lambda r, detail, members: VersionConflictError(
         version_in(r), members.get("changed_fields", ()), detail
     ),

@@ -1,13 +1,15 @@
 """Bulk requests over HTTP: many operations, one answer."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.http.conftest import Api
+from tests.http.conftest import Api, Server
+from tests.http.test_unique import unique
 
 PLACE = "/api/clients/bulk/"
 LENIENT = {"Prefer": "handling=lenient"}
@@ -170,6 +172,19 @@ REFUSED: list[tuple[Any, Any]] = [
         {"operations": [{"op": "upsert", "by": "email", "data": {}}]},
         {"0": {"by": ["This attribute is not unique."]}},
     ),
+    (
+        {"operations": [{"op": "upsert", "by": "email", "data": {}, "if_match": 1}]},
+        {"0": {"if_match": ["This field is not known. Fields that can be sent: op, resource, by, data, ref."]}},
+    ),
+    ({"operations": [{"op": "upsert", "data": {}}]}, {"0": {"by": ["This field is required."]}}),
+    (
+        {"operations": [{"op": "upsert", "by": "email", "data": [1]}]},
+        {"0": {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}},
+    ),
+    (
+        {"operations": [{"op": "upsert", "by": "city", "resource": "cohorts", "data": {"attributes": {"city": "x"}}}]},
+        {"0": {"by": ["This attribute is not unique."]}},
+    ),
     ({"operations": [create(ref="x"), create(ref="x")]}, {"1": {"ref": ["An earlier operation has this ref."]}}),
 ]
 
@@ -234,6 +249,96 @@ def test_a_merge_changes_single_attributes(api: Api) -> None:
     assert post(api, {"op": "merge", "id": id_, "data": {"attributes": {"city": None, "size": "M"}}}).is_success
 
     assert api.get(f"/api/clients/{id_}/").json()["attributes"] == {"size": "M"}
+
+
+def upsert(email: object, **data: Any) -> dict[str, Any]:
+    return {"op": "upsert", "by": "email", "data": {**data, "attributes": {"email": email}}}
+
+
+def test_an_upsert_is_a_201_or_a_200(api: Api) -> None:
+    unique(api)
+    found = api.make("/api/clients/", name="a", attributes={"email": "Ann@x"})["id"]
+    services = _service({"ref": "ann"})
+    answer = post(api, {**upsert("ann@X", name="Ann"), "ref": "ann"}, upsert("bob@x", name="Bob"), services)
+
+    assert answer.status_code == 200, answer.text
+    changed, created, service = answer.json()["results"]
+    assert changed == {"status": 200, "id": found, "version": 2}
+    assert (created["status"], created["version"]) == (201, 1)
+    assert api.get(f"/api/services/{service['id']}/").json()["client"] == found
+    assert api.get("/api/clients/by/email/bob@x/").json()["id"] == created["id"]
+    again = post(api, upsert("bob@x", name="Bob"), Prefer="return=representation").json()["results"]
+    assert again == [{**created, "status": 200, "data": api.get(f"/api/clients/{created['id']}/").json()}]
+
+
+def test_refused_upserts_say_why_and_the_others_count_if_that_is_preferred(api: Api) -> None:
+    unique(api)
+    sent = [
+        upsert("a", name="a"),
+        upsert(None),
+        {**upsert("a"), "by": "x"},
+        upsert("c", name=""),
+        upsert("d"),
+        upsert("D"),
+    ]
+    repeated = {"by": ["Another operation is about the same record."]}
+    problems = {
+        "1": {"by": ["The value of this attribute is required in `attributes` of `data`."]},
+        "2": {"by": ["This attribute is not unique. Those that are unique: email."]},
+        "3": {"name": ["This field may not be blank."]},
+        "4": repeated,
+        "5": repeated,
+    }
+    answer = post(api, *sent)
+    assert (answer.status_code, answer.json()) == (400, problems)
+    assert api.get("/api/clients/").json() == []
+
+    lenient = post(api, *sent, **LENIENT)
+    assert lenient.status_code == 207
+    made, *refused = lenient.json()["results"]
+    assert made["status"] == 201
+    assert {str(index): each["errors"] for index, each in enumerate(refused, 1)} == problems
+
+
+def test_an_upsert_needs_the_permission_of_what_it_does(api: Api) -> None:
+    unique(api)
+    api.make("/api/clients/", name="a", attributes={"email": "a"})
+    api.people.grant("Adders", "app.add_client")
+    api.people.add("ada", "Adders")
+    adder = api.as_user("ada")
+
+    assert post(adder, upsert("a", name="x")).status_code == 403
+    first, again = (post(adder, upsert("b", name="x"), Idempotency_Key="k") for _ in range(2))
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert post(adder, upsert("b", name="y")).status_code == 403
+
+
+def test_many_upserts_half_of_them_new_are_one_request(postgres_api: Api) -> None:
+    unique(postgres_api)
+    assert post(postgres_api, *(upsert(f"{n}", name="a") for n in range(100))).json()["succeeded"] == 100
+    answer = post(postgres_api, *(upsert(f"{n}", name="b") for n in range(200)))
+
+    assert [each["status"] for each in answer.json()["results"]] == [200] * 100 + [201] * 100
+
+
+def test_upserts_at_once_of_the_same_new_values_create_each_record_once(postgres_api: Api, server: Server) -> None:
+    unique(postgres_api)
+    orders = [range(20), range(19, -1, -1)] * 4
+    headers = {"Authorization": f"Token {postgres_api.token}"}
+
+    def send(at: int) -> httpx.Response:
+        operations = [upsert(f"{number}", name=f"{at}") for number in orders[at]]
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers=headers, timeout=30) as client:
+            return client.post(PLACE, json={"operations": operations})
+
+    with ThreadPoolExecutor(len(orders)) as threads:
+        answers = list(threads.map(send, range(len(orders))))
+
+    assert [answer.status_code for answer in answers] == [200] * len(orders)
+    statuses = [each["status"] for answer in answers for each in answer.json()["results"]]
+    assert (statuses.count(201), statuses.count(200)) == (20, 140)
+    assert len(postgres_api.get("/api/clients/").json()) == 20
 
 
 def test_webhooks_fire_for_each_operation(api: Api) -> None:

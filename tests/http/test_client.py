@@ -30,7 +30,15 @@ from crm_core import (
     flatten,
 )
 from crm_core.model import entities
-from crm_http.client import AsyncClient, Client, NoResponseError, Retry, UnexpectedResponseError, version_of
+from crm_http.client import (
+    AsyncClient,
+    Client,
+    ErasedError,
+    NoResponseError,
+    Retry,
+    UnexpectedResponseError,
+    version_of,
+)
 from tests.http.conftest import PASSWORD, Api, Server
 from tests.pictures import png
 
@@ -83,6 +91,20 @@ def test_a_history_is_read_and_a_version_restored(crm: Client) -> None:
         crm.leads.delete(lead.id)
         assert crm.leads.restore(lead.id, 1, with_children=True).name == "Ann"
         assert crm.leads.history(lead.id).page().items[0].cause == {"restored_from": 1}
+
+
+def test_a_record_is_erased_and_its_versions_are_gone(crm: Client) -> None:
+    with crm:
+        client = crm.clients.create(name="Erasable")
+        friend = crm.clients.create(name="b", list_of_notes=[{"note": "Erasable called"}])
+        would = crm.clients.erase_dry_run(client.id)
+        assert [(each.resource, each.record) for each in would.records] == [("client", client.id)]
+        assert [each.record for each in would.mentions] == [friend.id]
+        assert crm.clients.retrieve(client.id) == client
+        assert crm.clients.erase(client.id, if_match=1).records == would.records
+        with pytest.raises(ErasedError):
+            crm.clients.version(client.id, 1)
+        assert crm.clients.erase(client.id).records == ()
 
 
 def test_a_version_that_cannot_be_restored_is_told_by_field(crm: Client) -> None:
@@ -192,6 +214,9 @@ def test_records_are_created_or_changed_by_a_unique_value(crm: Client) -> None:
             crm.clients.upsert(by="email", value="ann@example.com", name="x", only="create")
         with pytest.raises(VersionConflictError, match="No record has this value"):
             crm.clients.upsert(by="email", value="bob@example.com", name="x", only="change")
+        data = {"name": "Ann", "attributes": {"email": "ann@example.com"}}
+        many = crm.clients.bulk([{"op": "upsert", "by": "email", "data": data}])
+        assert [(each.status, each.id) for each in many.results] == [(200, first.id)]
         crm.attributes("client").delete(attribute.id)
 
 

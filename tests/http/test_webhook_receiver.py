@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from crm_core.model.entities import Client as ClientRecord
 from crm_http.client import (
     Client,
+    Erased,
     FieldChange,
     FollowUp,
     ItemChanges,
@@ -64,6 +65,13 @@ def signed(sent: bytes, *secrets: str, at: dt.datetime = NOW, id_: str = "d-1") 
 
 def receiver(*secrets: str) -> WebhookReceiver:
     return WebhookReceiver(*(secrets or [SECRET]), clock=NOW.timestamp)
+
+
+def test_of_an_erased_record_only_the_id_is_told() -> None:
+    sent = json.dumps({"type": "lead.erased", "timestamp": NOW.isoformat(), "data": {"id": LEAD["id"]}, "changes": {}})
+    event = receiver().read(sent.encode(), signed(sent.encode()))
+
+    assert (event.kind, event.data, event.changes) == ("erased", Erased(UUID(LEAD["id"])), {})
 
 
 def test_a_signed_request_is_an_event_with_a_record_and_its_changes() -> None:

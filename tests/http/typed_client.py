@@ -46,6 +46,7 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(other.leads.upsert(by="number", value=1, only="create", name="b"), Awaitable[Lead])
     assert_type(crm.follow_ups(key).retrieve_by("number", dt.date(2026, 1, 1)), FollowUp)
     assert_type(crm.clients.bulk([{"op": "create", "data": {"name": "a"}}]), BulkResults)
+    assert_type(crm.leads.bulk([{"op": "upsert", "by": "email", "data": {"name": "a"}, "ref": "x"}]), BulkResults)
     assert_type(other.cohorts.bulk([{"op": "delete", "id": key, "if_match": 1}], lenient=True), Awaitable[BulkResults])
     assert_type(crm.follow_ups(key).retrieve(key), FollowUp)
     assert_type(crm.webhooks.create(name="w", model="Lead", url="https://a.example/"), WebhookWithSecret)

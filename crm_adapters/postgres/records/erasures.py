@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.sql.statements import once_referring, query
 from crm_core.engine.changes import Changes
@@ -56,8 +57,9 @@ async def read_once_referring(connection: Connection, key: Key, resource: str, f
 async def read_mentions(connection: Connection, texts: Sequence[str], limit: int) -> Sequence[Key]:
     """Return the keys of some records in which a text occurs."""
     found: list[Key] = []
+    sought = [json_documents.encode(text)[1:-1].decode() for text in texts]
     for resource in RESOURCES:
-        params = {"texts": texts, "limit": limit - len(found)}
+        params = {"texts": sought, "limit": limit - len(found)}
         rows = await fetch(connection, query("mentions", resource), params)
         found += [Key(resource, id_) for (id_,) in rows]
     return found
