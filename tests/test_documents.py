@@ -53,7 +53,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
-    "docs/how-to/bulk.md": {"Create a client with students 1": FOLLOWED, "From Python 1": FOLLOWED},
+    "docs/how-to/bulk.md": {
+        "Create a client with students 1": FOLLOWED,
+        "Create or update by a unique attribute 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+    },
     "docs/how-to/deploy.md": {
         "nginx 1": "tests/http/test_proxies.py",
         "Caddy 1": "tests/http/test_proxies.py",

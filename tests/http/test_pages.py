@@ -74,6 +74,7 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
     assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
     newcomer.follow(block("docs/how-to/bulk.md", "Create a client with students 1"))
+    newcomer.follow(block("docs/how-to/bulk.md", "Create or update by a unique attribute 1"))
     assert run_python(newcomer, block("docs/how-to/bulk.md", "From Python 1")) == "3 0\n\n"
     taken_back = run_python(newcomer, block("docs/how-to/history.md", "Try it 1"))
     assert taken_back.strip().splitlines()[-4:] == [
