@@ -1,4 +1,4 @@
-"""PostgresFeed: the change feed by ticks (decision 73; ``sql/feed.sql`` has the statements)."""
+"""PostgresFeed: the change feed by ticks (decision 64; ``sql/feed.sql`` has the statements)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Cursors of the change feed: a position and what its reader could not see, as an opaque text (decision 74)."""
+"""Cursors of the change feed: a position and what its reader could not see, as an opaque text (decision 65)."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Which column of a file belongs to which field (decision 115)."""
+"""Which column of a file belongs to which field (decision 94)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What an import is asked for (decisions 114 to 119)."""
+"""What an import is asked for (decisions 93 to 98)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The refused rows of a run as a CSV file, which can be mended and imported (decision 118)."""
+"""The refused rows of a run as a CSV file, which can be mended and imported (decision 97)."""
 
 import csv
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The rows of a file as operations of a bulk request, whose rules hold for them (decision 116)."""
+"""The rows of a file as operations of a bulk request, whose rules hold for them (decision 95)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final

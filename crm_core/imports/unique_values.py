@@ -1,4 +1,4 @@
-"""The unique values in the rows of a file: which record a row is about, and which rows have the same (decision 117)."""
+"""The unique values in the rows of a file: which record a row is about, and which rows have the same (decision 96)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

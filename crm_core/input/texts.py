@@ -2,7 +2,7 @@
 
 What looks the same to readers has several spellings in Unicode. Texts are stored and compared in one of them, NFC.
 Searches and orders compare `fold`, which also drops case, accents and the width of blanks. Unique attributes compare
-`unique_form`, which drops case and the width of blanks, but keeps accents (decision 95).
+`unique_form`, which drops case and the width of blanks, but keeps accents (decision 84).
 """
 
 import re

@@ -97,7 +97,7 @@ class NewToken:
 
 @attrs.frozen(kw_only=True)
 class IssuedToken:
-    """A token as its user and administrators see one (decision 87).
+    """A token as its user and administrators see one (decision 82).
 
     Attributes:
         id: the id of the token, by which its user can revoke it.
@@ -116,7 +116,7 @@ class IssuedToken:
 
 @attrs.frozen(kw_only=True)
 class OwnToken:
-    """A token as its user sees one (decision 88).
+    """A token as its user sees one (decision 83).
 
     Attributes:
         id: the id of the token, by which it can be revoked.
@@ -157,7 +157,7 @@ class Actor:
         return PERMISSIONS if self.is_superuser else self.permissions
 
     def narrowed(self, permissions: frozenset[str] | None) -> Self:
-        """Return the same user with those of these permissions that they have (decision 87); None changes nothing.
+        """Return the same user with those of these permissions that they have (decision 82); None changes nothing.
 
         A superuser who is narrowed is none: they have these permissions and no others.
         """

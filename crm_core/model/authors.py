@@ -1,4 +1,4 @@
-"""Finds the names of the authors of tasks and notes in JSON (decision 113)."""
+"""Finds the names of the authors of tasks and notes in JSON (decision 107)."""
 
 import json
 import re

@@ -31,7 +31,7 @@ from crm_core.input.fields import (
 )
 from crm_core.model.files import read_image_url
 
-#: What ``Attribute.is_unique`` is until its index is built (decision 96).
+#: What ``Attribute.is_unique`` is until its index is built (decision 85).
 BUILDING: Final = "building"
 
 #: The resources whose records have user-defined attributes, and which webhooks can watch.

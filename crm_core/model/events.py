@@ -12,8 +12,8 @@ from crm_core.input.fields import Field, fields_of
 
 #: The kinds of changes that webhooks can subscribe to. Clients must accept other kinds of events in a history.
 EventKind: TypeAlias = Literal["created", "updated", "deleted"]
-#: All kinds of events: an erasure deletes a record too, and leaves none of its values (decision 109); a baseline holds
-#: the record as it was after its older events, which are no longer kept (decision 112).
+#: All kinds of events: an erasure deletes a record too, and leaves none of its values (decision 104); a baseline holds
+#: the record as it was after its older events, which are no longer kept (decision 106).
 RecordedKind: TypeAlias = Literal[EventKind, "erased", "baseline"]
 
 #: The kinds of events after which a record is not there.

@@ -1,4 +1,4 @@
-"""The change feed: the events of all commits in one order, and positions in it (decision 73).
+"""The change feed: the events of all commits in one order, and positions in it (decision 64).
 
 A *tick* is a moment at which everything that was committed is known. Its batch is what was committed since the tick
 before. Ticks follow each other without a gap; inside a batch each commit stands together, and the versions of each

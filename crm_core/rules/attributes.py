@@ -173,7 +173,7 @@ _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
 def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Require a sound and unique name, list values that differ, and that name and type stay as they are (decision 19).
 
-    An attribute becomes unique only if the records that are there differ (decision 96). Return the list values without
+    An attribute becomes unique only if the records that are there differ (decision 85). Return the list values without
     blanks at their ends, and ``is_unique`` as it is to be shown.
     """
     if (entity := proposal.value("entity")) not in ENTITIES:

@@ -1,4 +1,4 @@
-"""Unique attributes: when two values are the same, and what keeps an attribute from being unique (decisions 95, 96)."""
+"""Unique attributes: when two values are the same, and what keeps an attribute from being unique (decisions 84, 85)."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

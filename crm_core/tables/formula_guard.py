@@ -1,4 +1,4 @@
-"""The guard against texts that spreadsheets take for formulas (CWE-1236), which reading takes back (decision 104).
+"""The guard against texts that spreadsheets take for formulas (CWE-1236), which reading takes back (decision 88).
 
 A text that begins like a formula gets an apostrophe before it, which spreadsheets read as "this is a text". So that no
 text is spoilt, those that begin with apostrophes and then like a formula get one more. An empty text is written as one

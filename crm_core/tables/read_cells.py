@@ -1,4 +1,4 @@
-"""The cells of foreign tables as plain values, as a request would have them (decision 105)."""
+"""The cells of foreign tables as plain values, as a request would have them (decision 89)."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time

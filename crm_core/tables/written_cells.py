@@ -1,4 +1,4 @@
-"""Plain values as the cells of files; ``read_cells`` takes them back (decision 105)."""
+"""Plain values as the cells of files; ``read_cells`` takes them back (decision 89)."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The change feed: reading it page by page, waiting for news, and following it for hours (decisions 73 to 76)."""
+"""The change feed: reading it page by page, waiting for news, and following it for hours (decisions 64 to 67)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Exports: all records of a list as a file. The list's own stream is underneath, and its rights hold (decision 107)."""
+"""Exports: all records of a list as a file. The list's own stream is underneath, and its rights hold (decision 91)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

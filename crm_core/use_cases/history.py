@@ -1,4 +1,4 @@
-"""The history of records: who changed what, whole earlier versions, and how they come back (decisions 64 to 70)."""
+"""The history of records: who changed what, whole earlier versions, and how they come back (decisions 69 to 75)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple

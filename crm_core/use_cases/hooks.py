@@ -1,4 +1,4 @@
-"""Hooks: functions of an embedder that are called with every change of some resources (decision 77).
+"""Hooks: functions of an embedder that are called with every change of some resources (decision 68).
 
 They follow the change feed, so they also get the changes of other processes and those that were made while nobody
 followed: durably, at least once, and in order.

@@ -1,4 +1,4 @@
-"""The worker that carries out a run of an import: it decides every row, then writes batches (decision 114)."""
+"""The worker that carries out a run of an import: it decides every row, then writes batches (decision 93)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence

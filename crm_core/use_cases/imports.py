@@ -1,4 +1,4 @@
-"""Imports: the rows of a file become records, in two passes; the first is the dry run (decisions 114 to 119)."""
+"""Imports: the rows of a file become records, in two passes; the first is the dry run (decisions 93 to 98)."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Rehearsals: requests that are decided and answered, and change nothing (``?dry_run=1``, decision 96)."""
+"""Rehearsals: requests that are decided and answered, and change nothing (``?dry_run=1``, decision 85)."""
 
 from collections.abc import Mapping
 from typing import cast

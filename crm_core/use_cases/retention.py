@@ -1,4 +1,4 @@
-"""Folds the older events of histories, where they are not kept for ever (decision 112)."""
+"""Folds the older events of histories, where they are not kept for ever (decision 106)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A user's own tokens: which there are, and the end of one (decision 88).
+"""A user's own tokens: which there are, and the end of one (decision 83).
 
 A narrow token reaches itself alone, so that whoever has it learns nothing of the others and can end none of them.
 """

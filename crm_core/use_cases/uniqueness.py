@@ -1,4 +1,4 @@
-"""Unique attributes: the end of their building, and the records that their values name (decisions 96 to 98)."""
+"""Unique attributes: the end of their building, and the records that their values name (decisions 85 to 87)."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Records by the values of their unique attributes: get one, or create or change it (decisions 97 and 98)."""
+"""Records by the values of their unique attributes: get one, or create or change it (decisions 86 and 87)."""
 
 import hashlib
 from collections.abc import Mapping

@@ -100,7 +100,7 @@ async def disable_user(users: Users, username: str, db: Database | None = None) 
 
 
 async def erase_user(users: Users, db: Database, username: str) -> tuple[str, int]:
-    """Put a neutral name in place of a user's wherever it is kept (decision 113); the user is disabled for good.
+    """Put a neutral name in place of a user's wherever it is kept (decision 107); the user is disabled for good.
 
     Return the new name, and how many records had the old one. Raises UnknownUserError.
     """
@@ -151,7 +151,7 @@ async def issue_token(users: Users, username: str, *, only: Collection[str] | No
     Args:
         users: where users and tokens are stored.
         username: the user's name.
-        only: the permissions that the token is narrowed to (decision 87); None for whatever the user may do.
+        only: the permissions that the token is narrowed to (decision 82); None for whatever the user may do.
 
     Raises InvalidError, UnknownUserError, NotAuthenticatedError for a disabled user.
     """

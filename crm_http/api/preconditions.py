@@ -20,7 +20,7 @@ def expected_versions(if_match: str) -> Versions:
     """Return the versions that ``If-Match`` allows: None for any; empty if it names none.
 
     Weak tags count too, although RFC 9110 (13.1.1) compares strongly: proxies weaken them, and versions are exact
-    (decision 81).
+    (decision 77).
     """
     if if_match.strip() in ("", _ANY):
         return None

@@ -1,4 +1,4 @@
-"""Web pages of other origins: those that are named may call the API, and no others (decision 82)."""
+"""Web pages of other origins: those that are named may call the API, and no others (decision 78)."""
 
 import asyncio
 from collections.abc import Iterator, Mapping

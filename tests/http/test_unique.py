@@ -1,4 +1,4 @@
-"""Unique attributes and upserts over HTTP (decisions 95 to 98)."""
+"""Unique attributes and upserts over HTTP (decisions 84 to 87)."""
 
 import json
 import threading

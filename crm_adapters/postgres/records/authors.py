@@ -1,4 +1,4 @@
-"""Renames a user in what is kept of records (decision 113)."""
+"""Renames a user in what is kept of records (decision 107)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial

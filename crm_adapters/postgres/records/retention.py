@@ -1,4 +1,4 @@
-"""Folds the older events of records into baselines (decision 112)."""
+"""Folds the older events of records into baselines (decision 106)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Reads XLSX workbooks as a stream: memory does not grow with their rows (decision 106)."""
+"""Reads XLSX workbooks as a stream: memory does not grow with their rows (decision 90)."""

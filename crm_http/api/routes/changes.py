@@ -1,4 +1,4 @@
-"""The change feed: a page, a page that waits for a change, or a stream of server-sent events (decisions 75 and 76)."""
+"""The change feed: a page, a page that waits for a change, or a stream of server-sent events (decisions 66 and 67)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http import HTTPStatus

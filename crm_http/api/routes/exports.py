@@ -75,7 +75,7 @@ class ExportRoute:
 
 @attrs.define
 class _Record:
-    """What the log keeps of an export: who took how many records of what, and when (decision 108)."""
+    """What the log keeps of an export: who took how many records of what, and when (decision 92)."""
 
     who: Caller
     resource: Resource

@@ -1,4 +1,4 @@
-"""List and revoke the caller's own tokens (decision 88)."""
+"""List and revoke the caller's own tokens (decision 83)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The endpoints that find a record by the value of a unique attribute: get one, create or change one (decision 97)."""
+"""The endpoints that find a record by the value of a unique attribute: get one, create or change one (decision 86)."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""PostgreSQL compares unique values as the core does, and takes no index for built that is not (decisions 95, 96)."""
+"""PostgreSQL compares unique values as the core does, and takes no index for built that is not (decisions 84, 85)."""
 
 # ruff: noqa: RUF001  # letters that are easily taken for others are what it is about
 

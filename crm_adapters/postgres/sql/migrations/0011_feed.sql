@@ -1,4 +1,4 @@
--- The change feed (decision 73). A tick is a moment: its snapshot says which transactions had been committed. The batch
+-- The change feed (decision 64). A tick is a moment: its snapshot says which transactions had been committed. The batch
 -- of a tick is what its snapshot shows and that of the tick before does not. Readers make ticks; writers do not.
 
 create table tick (

@@ -1,4 +1,4 @@
--- Attributes whose values tell records apart (decisions 95 to 98).
+-- Attributes whose values tell records apart (decisions 84 to 87).
 
 -- What the values of unique attributes are compared by: crm_core.input.texts.unique_form, which a test holds it to; null
 -- for what is equal to nothing: blank texts, and those that are too long for an index. Lower case is that of the

@@ -1,4 +1,4 @@
--- Runs of imports (decision 114). The commits of a run's records move its row, so that after a kill it goes on exactly
+-- Runs of imports (decision 93). The commits of a run's records move its row, so that after a kill it goes on exactly
 -- where it was.
 
 create table import_run (

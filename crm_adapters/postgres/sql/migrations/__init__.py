@@ -41,7 +41,7 @@ async def migrate(conninfo: str) -> Sequence[str]:
 
 
 async def close_foreign_era(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    """Close the numbering of another server, from which the database was restored, if it is open (decision 73)."""
+    """Close the numbering of another server, from which the database was restored, if it is open (decision 64)."""
     if await is_foreign_era(connection):
         await connection.execute(query("lock_writers"))
         await connection.execute(query("close_era"))
