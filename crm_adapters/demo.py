@@ -124,6 +124,8 @@ class Company:
                     list_of_images=(),
                     created_at=at,
                     created_by=author.id,
+                    updated_at=at,
+                    updated_by=author.id,
                 ),
             )
 
@@ -142,9 +144,11 @@ class Company:
                 list_of_tasks=(),
                 list_of_notes=(),
                 list_of_images=(),
-                created_at=self._moment("service", number),
+                created_at=(at := self._moment("service", number)),
+                updated_at=at,
+                updated_by=(author := chance.choice(self.users)).id,
             )
-            yield chance.choice(self.users), service
+            yield author, service
 
     def _follow_ups(self) -> Iterator[Made]:
         chance = self._chance("follow_up")
@@ -157,8 +161,10 @@ class Company:
                 follow_up_date=at,
                 comment=f"Spoke about {chance.choice(_TOPICS)}.",
                 created_at=at,
+                updated_at=at,
+                updated_by=(author := chance.choice(self.users)).id,
             )
-            yield chance.choice(self.users), follow_up
+            yield author, follow_up
 
     def _leads(self, pipeline: UUID) -> Iterator[Made]:
         chance = self._chance("lead")
@@ -178,6 +184,8 @@ class Company:
                 list_of_tasks=self._tasks("lead", number, author, at),
                 list_of_notes=(),
                 created_at=at,
+                updated_at=at,
+                updated_by=author.id,
             )
             yield author, lead
 

@@ -158,5 +158,5 @@ class TestDemoData(Facts):
     @staticmethod
     def plain(record: object) -> dict[str, Any]:
         """A record as the wire shows it, without what each has of its own."""
-        own = {"id", "created_at", "created_by", "list_of_tasks", "list_of_notes"}
+        own = {"id", "created_at", "created_by", "updated_at", "updated_by", "list_of_tasks", "list_of_notes"}
         return {name: each for name, each in json.loads(json_documents.encode(record)).items() if name not in own}
