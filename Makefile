@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage pythons mutants faults browser clients check docs bench format hooks constraints clean
+.PHONY: help run mypy pyright test coverage pythons mutants faults browser clients check docs bench format hooks constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -52,8 +52,14 @@ clients: $(VENV)/.installed ## generate clients in other languages, compile and 
 check: $(VENV)/.installed ## format, lint, types, import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy
+	@$(MAKE) --no-print-directory --jobs 2 mypy pyright
 	$(BIN)/lint-imports
+
+mypy: $(VENV)/.installed
+	$(BIN)/mypy
+
+pyright: $(VENV)/.installed
+	$(BIN)/basedpyright
 
 docs: $(VENV)/.installed ## the pages of docs/ as a site in docs/_build; a warning or a broken link is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build

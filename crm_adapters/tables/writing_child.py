@@ -9,11 +9,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
 
 import xlsxwriter
+from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from crm_adapters.tables.child_limits import limit
@@ -80,7 +81,7 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]
         yield row, parse_json(line)
 
 
-def _write_cell(sheet: Worksheet, place: tuple[int, int], column: Column, value: Any, day: object) -> None:
+def _write_cell(sheet: Worksheet, place: tuple[int, int], column: Column, value: Any, day: Format) -> None:
     if value is None:
         return
     if column.kind == "boolean" and isinstance(value, bool):
@@ -88,7 +89,7 @@ def _write_cell(sheet: Worksheet, place: tuple[int, int], column: Column, value:
     elif column.kind in {"number", "integer"} and _is_kept(value):
         sheet.write_number(*place, value)
     elif column.kind == "date" and isinstance(value, str) and date.fromisoformat(value) >= _FIRST_DAY:
-        sheet.write_datetime(*place, date.fromisoformat(value), day)
+        sheet.write_datetime(*place, datetime.combine(date.fromisoformat(value), time()), day)
     else:
         text = cell_text(column.kind, value)
         _write_text(sheet, place, column, guard_apostrophes(text) if column.kind in GUARDED else text)

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final, cast
 
 from crm_core.model.plain_values import parse_json
 from crm_core.tables.columns import Column
@@ -32,5 +32,5 @@ def csv_lines(columns: Sequence[Column], documents: Sequence[bytes]) -> bytes:
 
 def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     lines: list[str] = []
-    csv.writer(SimpleNamespace(write=lines.append)).writerows(rows)
+    csv.writer(cast("Any", SimpleNamespace(write=lines.append))).writerows(rows)
     return "".join(lines).encode()

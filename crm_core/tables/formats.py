@@ -29,6 +29,11 @@ def _check_dates(_: object, __: object, pattern: str) -> None:
         raise ValueError(f"dates takes YYYY, MM and DD once each, such as DD.MM.YYYY, not {pattern!r}")
 
 
+def _check_differs(formats: "Formats", _: object, thousands: str) -> None:
+    if thousands == formats.decimal:
+        raise ValueError("thousands and decimal must be different signs")
+
+
 @attrs.frozen
 class Formats:
     """How a table writes numbers and dates.
@@ -40,13 +45,8 @@ class Formats:
     """
 
     decimal: str = attrs.field(default=".", validator=attrs.validators.in_(DECIMALS))
-    thousands: str = attrs.field(default="", validator=attrs.validators.in_(THOUSANDS))
+    thousands: str = attrs.field(default="", validator=[attrs.validators.in_(THOUSANDS), _check_differs])
     dates: str = attrs.field(default=ISO_DATES, validator=_check_dates)
-
-    @thousands.validator
-    def _differs(self, _: object, thousands: str) -> None:
-        if thousands == self.decimal:
-            raise ValueError("thousands and decimal must be different signs")
 
 
 def read_number(text: str, formats: Formats) -> int | Decimal:

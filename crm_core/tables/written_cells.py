@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
 def _list(value: Any) -> str:
     if isinstance(value, list) and len(value) > 1 and all(map(is_simple, value)):
         return "; ".join(value)
-    return value if is_simple(value) else json_text(value)
+    return str(value) if is_simple(value) else json_text(value)
 
 
 def _texts(value: Any) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from io import BufferedReader
-from typing import Final
+from typing import Any, Final
 
 from crm_adapters.tables.csv_rows import ReadRow, align, check_width, trimmed
 from crm_adapters.tables.frames import unreadable
@@ -207,7 +207,7 @@ class _SheetReader:
         "f": _start_formula,
         "rPh": _start_phonetic,
     }
-    _READERS: Final[Mapping[str, Callable[["_SheetReader", str], object]]] = {
+    _READERS: Final[Mapping[str, Callable[[Any, str], object]]] = {
         "s": _shared,
         "n": _number,
         "str": lambda _, text: unescaped(text),
