@@ -43,18 +43,22 @@ class Database(Protocol):
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed, without an intention to change it."""
+        ...
 
     async def page(self, query: Query, *, reader: int | None = None) -> Page:
         """Return one page of a list: at most ``query.limit`` records, which must be given."""
+        ...
 
     def stream(self, query: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
         """Yield a whole list as documents joined by a separator, in pieces of bounded size.
 
         A document is compact JSON, so none has a line feed in it. All pieces but the first begin with the separator.
         """
+        ...
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
+        ...
 
     async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
         """Return events of a record, the newest first, also of one that was deleted.
@@ -66,18 +70,22 @@ class Database(Protocol):
             before: only events of lower versions.
             limit: the most events; None for all.
         """
+        ...
 
     async def lineage(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events from which a version of a record can be built (``crm_core.model.replay``), in their order.
 
         The first is the latest one of the ``WHOLE_KINDS`` up to that version; those after it up to that version follow.
         """
+        ...
 
     def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded, whole records as changes in JSON, some at a time."""
+        ...
 
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
+        ...
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records of a resource that ever referred to a record, also of deleted ones.
@@ -87,9 +95,11 @@ class Database(Protocol):
             resource: the name of a resource.
             field: a field of that resource that refers to the owner of its records, or that ``Resource.copies`` names.
         """
+        ...
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+        ...
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept; return how many records that changed.
@@ -102,6 +112,7 @@ class Database(Protocol):
             user: the id of the user.
             name: the new name: letters, digits and hyphens.
         """
+        ...
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of some records by ``engine.retention``: one batch, in one commit.
@@ -112,6 +123,7 @@ class Database(Protocol):
             before: events from this time on stay, and those that the change feed can still show.
             after: the record after which the batch begins, by id.
         """
+        ...
 
     async def change(self, decide: Decide) -> Document | None:
         """Run a :class:`~crm_core.engine.decision_runs.Decision` and commit its changes, all or nothing.
@@ -136,9 +148,11 @@ class Feed(Protocol):
 
     async def oldest(self) -> Position:
         """Return the position before the oldest event that is kept."""
+        ...
 
     async def newest(self) -> Position:
         """Return a position after everything that is committed."""
+        ...
 
     async def read(self, after: Position, resources: Collection[str], limit: int) -> FeedPage | None:
         """Return the events of some resources after a position.
@@ -163,6 +177,7 @@ class Feed(Protocol):
 
     async def cursor(self, follower: str) -> str:
         """Return the cursor that a follower has saved; empty if there is none."""
+        ...
 
     async def save_cursor(self, follower: str, cursor: str) -> None:
         """Save the cursor of a follower, in place of the earlier one."""
@@ -195,6 +210,7 @@ class Accounts(Protocol):
             token: the token.
             if_hash: keep it only if this is still the hash of the user's password.
         """
+        ...
 
     async def find_token(self, token: bytes) -> IssuedToken | None:
         """Return the token with this hash, if it has not expired. This is no use of it."""
@@ -209,24 +225,30 @@ class Accounts(Protocol):
             limit: the most tokens; None for all.
             before: only those older than this time and id, where the previous page ended.
         """
+        ...
 
     async def revoke_token(self, token: bytes) -> bool:
         """Delete a token by its hash; return whether there was one."""
+        ...
 
     async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
         """Delete a token of a user by its id; return whether there was one."""
+        ...
 
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
+        ...
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
         """Return the failed logins counted against the keys."""
+        ...
 
     async def add_failure(self, keys: Sequence[str], now: datetime, forget_after: timedelta) -> Mapping[str, Failures]:
         """Count one more failure against the keys and return the counts.
 
         A count whose latest failure is older than ``forget_after`` begins again.
         """
+        ...
 
     async def forget_failures(self, key: str) -> None:
         """Delete the count of a key."""
@@ -236,6 +258,7 @@ class Accounts(Protocol):
 
     async def knows_address(self, username: str, address: str, since: datetime) -> bool:
         """Return whether the user with this name has logged in from an address since then."""
+        ...
 
 
 class Users(Accounts, Protocol):
@@ -263,12 +286,14 @@ class Users(Accounts, Protocol):
 
     async def list_users(self) -> Sequence[Account]:
         """Return all users, by id, the disabled ones too."""
+        ...
 
     async def change_user(self, user_id: int, change: UserChange) -> None:
         """Change a user, all or nothing, from the next request on. Raises NotFoundError for an unknown group."""
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
         """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+        ...
 
     async def erase_user(self, user_id: int, username: str) -> None:
         """Put a username in place of all that identifies a user, all or nothing, and disable the user.
@@ -278,12 +303,15 @@ class Users(Accounts, Protocol):
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
         """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
+        ...
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
         """Return the permissions of every group."""
+        ...
 
     async def grant(self, group: str, permissions: Iterable[str]) -> bool:
         """Give a group permissions; return whether the group was created by this."""
+        ...
 
     async def revoke(self, group: str, permissions: Iterable[str]) -> None:
         """Take permissions from a group. Raises NotFoundError for an unknown group."""
@@ -294,12 +322,15 @@ class Passwords(Protocol):
 
     async def hash(self, password: str) -> str:
         """Return a salted hash of a password."""
+        ...
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Return whether the hash is of the password. None takes the same time and returns False."""
+        ...
 
     def is_outdated(self, password_hash: str) -> bool:
         """Return whether the hash was made with other parameters than today's."""
+        ...
 
 
 class Outbox(Protocol):
@@ -318,6 +349,7 @@ class Outbox(Protocol):
             in_flight: how many attempts this worker has under way, by webhook.
             idle_only: take only endpoints that do not fail and have nothing under way, one attempt for each.
         """
+        ...
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Record the results of attempts and return the health of the webhooks that failed.
@@ -325,6 +357,7 @@ class Outbox(Protocol):
         A result whose claim is not the latest changes nothing: its lease was over, and another worker has the delivery.
         A delivery that was cancelled during the attempt stays cancelled unless the receiver accepted it.
         """
+        ...
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
         """Give back attempts that were begun and have not ended; their deliveries are due at once."""
@@ -337,6 +370,7 @@ class Outbox(Protocol):
 
     async def clean(self) -> int:
         """Delete some deliveries that expired (``delivery_log.RETENTION``) or lost their webhook; return how many."""
+        ...
 
     async def wait_for_work(self) -> None:
         """Wait until something may have become due. It may miss something, so workers also poll."""
@@ -347,6 +381,7 @@ class DeliveryLog(Protocol):
 
     async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
         """Return deliveries of a webhook, the newest first."""
+        ...
 
     async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
         """Return one delivery with its request and the last answer; None if the webhook has no such delivery."""
@@ -362,6 +397,7 @@ class DeliveryLog(Protocol):
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
         """Send all deliveries again that died since then; return how many."""
+        ...
 
     async def secret(self, webhook: UUID) -> str | None:
         """Return the secret that a webhook's requests are signed with."""
@@ -378,6 +414,7 @@ class WebhookSender(Protocol):
 
     async def send(self, attempt: Attempt) -> Outcome:
         """Try once, within a total deadline, and return the outcome, which says what went wrong. Raises nothing."""
+        ...
 
 
 class FileStore(Protocol):
@@ -388,6 +425,7 @@ class FileStore(Protocol):
 
     def url(self, key: str) -> str:
         """Return the URL of a file, which is valid as long as the file is kept."""
+        ...
 
     def key(self, url: str) -> str | None:
         """Return the key of the file with this URL; None for a URL of another store."""
@@ -414,6 +452,7 @@ class FileStore(Protocol):
 
         Remains of interrupted writes are included, under keys that are longer than those of files.
         """
+        ...
 
 
 class OpenTable(Protocol):
@@ -422,13 +461,16 @@ class OpenTable(Protocol):
     @property
     def header(self) -> Header:
         """Return what the file says before its rows."""
+        ...
 
     @property
     def notes(self) -> Sequence[str]:
         """Return sentences about the whole file, such as that hidden rows were read; complete after the last row."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[Sequence[Row]]:
         """Yield the rows some hundred at a time, without blank ones. Raises UnreadableTableError."""
+        ...
 
 
 class TableReader(Protocol):
@@ -436,9 +478,11 @@ class TableReader(Protocol):
 
     def open(self, path: str, options: TableOptions) -> AbstractAsyncContextManager[OpenTable]:
         """Open a table. Raises UnreadableTableError for what cannot be read, also while its rows are read."""
+        ...
 
     async def digest(self, path: str) -> bytes:
         """Return the SHA-256 of a file. Raises UnreadableTableError."""
+        ...
 
 
 class ImportRuns(Protocol):
@@ -461,6 +505,7 @@ class ImportRuns(Protocol):
 
     async def latest(self, limit: int) -> Sequence[ImportRun]:
         """Return the latest runs, the newest first."""
+        ...
 
     async def claim(self, id_: UUID, claim: UUID, seconds: float) -> ImportRun | None:
         """Claim an active run for some seconds and return it; None if another claim holds it, or it is not active."""
@@ -482,9 +527,11 @@ class ImportRuns(Protocol):
 
     async def cancel(self, id_: UUID) -> bool:
         """Cancel a run; what it has committed stays. Return whether it was active."""
+        ...
 
     async def refused_rows(self, id_: UUID, after: int, limit: int) -> Sequence[RefusedRow]:
         """Return refused rows of a run after a row, in their order."""
+        ...
 
 
 class WorkbookWriter(Protocol):
@@ -499,6 +546,7 @@ class WorkbookWriter(Protocol):
             columns: its columns.
             pieces: the records as JSON documents, joined by line feeds (``crm_core.use_cases.exports.Export``).
         """
+        ...
 
 
 #: Returns the kind of an image by its first bytes; None if it is not an image of an accepted kind.

@@ -16,7 +16,8 @@ from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect, parameters
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import SET_LOCAL, Row, is_behind_pooler
-from crm_adapters.postgres.sql.statements import log, query
+from crm_adapters.postgres.sql.statements import log
+from crm_adapters.postgres.sql.statements import query as statement_of
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
 from crm_core.webhooks.circuit_breaker import Health
@@ -62,10 +63,10 @@ class PostgresOutbox:
             "in_flight": list(in_flight),
             "counts": list(in_flight.values()),
         }
-        rows = await self._pool.fetch(query("claim"), params)
+        rows = await self._pool.fetch(statement_of("claim"), params)
         attempts = [_attempt(row) for row in rows if row[1] is not None]
         if blocked := rows[0][0]:
-            await self._pool.fetch(query("put_off"), {"webhooks": blocked})
+            await self._pool.fetch(statement_of("put_off"), {"webhooks": blocked})
         return Claim(attempts, bool(blocked) or len(attempts) == limit)
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
@@ -85,25 +86,27 @@ class PostgresOutbox:
                 result.request and json_documents.encode(result.request.headers).decode() for result in results
             ],
         }
-        rows = await self._pool.fetch(query("record_results"), params)
+        rows = await self._pool.fetch(statement_of("record_results"), params)
         return {webhook: Health(failures=failures, failing_for=age) for webhook, failures, age in rows}
 
     async def release(self, attempts: Sequence[Attempt]) -> None:
         """Give back attempts that were begun and have not ended."""
         params = {"ids": [attempt.delivery for attempt in attempts], "claims": [attempt.claim for attempt in attempts]}
-        await self._pool.fetch(query("release"), params)
+        await self._pool.fetch(statement_of("release"), params)
 
     async def pause(self, webhook: UUID, seconds: float) -> None:
         """Send nothing to an endpoint for some seconds."""
-        await self._pool.fetch(query("pause"), {"webhook": webhook, "seconds": seconds})
+        await self._pool.fetch(statement_of("pause"), {"webhook": webhook, "seconds": seconds})
 
     async def reset_health(self, webhook: UUID) -> None:
         """Forget the failures of an endpoint."""
-        await self._pool.fetch(query("reset_health"), {"webhook": webhook})
+        await self._pool.fetch(statement_of("reset_health"), {"webhook": webhook})
 
     async def clean(self) -> int:
         """Delete a batch of what is kept no longer; return how many."""
-        return len(await self._pool.fetch(query("clean"), {**RETENTION, "receipts": RECEIPTS_KEPT, "limit": _BATCH}))
+        return len(
+            await self._pool.fetch(statement_of("clean"), {**RETENTION, "receipts": RECEIPTS_KEPT, "limit": _BATCH})
+        )
 
     async def wait_for_work(self) -> None:
         """Wait for a commit of this process, or a notification of another's."""
@@ -114,16 +117,16 @@ class PostgresOutbox:
 
     # The delivery log
 
-    async def find(self, webhook: UUID, query_: LogQuery) -> Sequence[LoggedDelivery]:
+    async def find(self, webhook: UUID, query: LogQuery) -> Sequence[LoggedDelivery]:
         """Return deliveries of a webhook, the newest first."""
-        at, id_ = query_.before or (None, None)
-        params = {"webhook": webhook, "at": at, "id": id_, "limit": query_.limit}
-        rows = await self._pool.fetch_again(log(query_.state), params)
+        at, id_ = query.before or (None, None)
+        params = {"webhook": webhook, "at": at, "id": id_, "limit": query.limit}
+        rows = await self._pool.fetch_again(log(query.state), params)
         return [LoggedDelivery(**dict(zip(_LOGGED, row, strict=True))) for row in rows]
 
     async def get(self, webhook: UUID, delivery: UUID) -> tuple[LoggedDelivery, DeliveryDetail] | None:
         """Return one delivery with its request and the last answer."""
-        rows = await self._pool.fetch_again(query("logged"), {"webhook": webhook, "id": delivery})
+        rows = await self._pool.fetch_again(statement_of("logged"), {"webhook": webhook, "id": delivery})
         if not rows:
             return None
         logged = LoggedDelivery(**dict(zip(_LOGGED, rows[0], strict=False)))
@@ -132,39 +135,39 @@ class PostgresOutbox:
 
     async def redeliver(self, webhook: UUID, delivery: UUID) -> None:
         """Send a delivery again from its first attempt on."""
-        await self._pool.fetch(query("redeliver"), {"webhook": webhook, "id": delivery})
+        await self._pool.fetch(statement_of("redeliver"), {"webhook": webhook, "id": delivery})
         self.wake()
 
     async def cancel(self, webhook: UUID, delivery: UUID) -> None:
         """Finish a delivery that is not finished, without another attempt."""
-        await self._pool.fetch(query("cancel"), {"webhook": webhook, "id": delivery})
+        await self._pool.fetch(statement_of("cancel"), {"webhook": webhook, "id": delivery})
         self.wake()
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
         """Send all deliveries again that died since then; return how many."""
         # Those that die again while this runs are not taken a second time.
-        [(until,)] = await self._pool.fetch(query("moment"), {})
+        [(until,)] = await self._pool.fetch(statement_of("moment"), {})
         params = {"webhook": webhook, "since": since, "until": until, "limit": _BATCH}
         total = 0
-        while recovered := len(await self._pool.fetch(query("recover"), params)):
+        while recovered := len(await self._pool.fetch(statement_of("recover"), params)):
             total += recovered
             self.wake()
         return total
 
     async def secret(self, webhook: UUID) -> str | None:
         """Return the secret that a webhook's requests are signed with."""
-        rows = await self._pool.fetch_again(query("secret"), {"webhook": webhook})
+        rows = await self._pool.fetch_again(statement_of("secret"), {"webhook": webhook})
         return rows[0][0] if rows else None
 
     async def first_secret(self, webhook: UUID) -> str | None:
         """Return the secret that a webhook was created with; None once it has another."""
-        rows = await self._pool.fetch_again(query("first_secret"), {"webhook": webhook})
+        rows = await self._pool.fetch_again(statement_of("first_secret"), {"webhook": webhook})
         return rows[0][0] if rows else None
 
     async def rotate(self, webhook: UUID, secret: str) -> None:
         """Sign with a new secret, and for a while also with the earlier ones."""
         params = {"webhook": webhook, "secret": secret, "overlap": SECRET_OVERLAP}
-        await self._pool.fetch(query("rotate_secret"), params)
+        await self._pool.fetch(statement_of("rotate_secret"), params)
 
     # Waking
 
@@ -190,7 +193,7 @@ class PostgresOutbox:
         while self._pending_notify:
             self._pending_notify = False
             with contextlib.suppress(Exception):  # without it, others find the work when they poll, within a second
-                await self._pool.fetch(query("notify"), {"sender": self._sender})
+                await self._pool.fetch(statement_of("notify"), {"sender": self._sender})
             await asyncio.sleep(_NOTIFY_INTERVAL)
 
     async def _listen(self) -> None:
@@ -218,7 +221,7 @@ def outbox_statistics(url: str) -> Mapping[str, float]:
     """Return how many deliveries wait, the age in seconds of the oldest, and how many are dead; needs no event loop."""
     with translated(), psycopg.connect(**parameters(url)) as connection:  # type: ignore[arg-type]  # all are libpq's own
         connection.execute(SET_LOCAL)
-        [(waiting, oldest, dead)] = connection.execute(query("statistics")).fetchall()
+        [(waiting, oldest, dead)] = connection.execute(statement_of("statistics")).fetchall()
         return {"waiting": waiting, "oldest_seconds": oldest, "dead": dead}
 
 

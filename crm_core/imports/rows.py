@@ -1,6 +1,7 @@
 """The rows of a file as operations of a bulk request, whose rules hold for them (decision 95)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -175,7 +176,7 @@ def _cell_text(cell: Cell) -> str:
         return guard(cell) if cell else ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+    return str(cell) if isinstance(cell, int | Decimal) else cell.isoformat()
 
 
 def _put(data: dict[str, Any], target: Target, value: object) -> None:

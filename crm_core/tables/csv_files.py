@@ -15,7 +15,7 @@ BOM: Final = "\ufeff".encode()
 
 def csv_header(columns: Sequence[Column]) -> bytes:
     """Return the first line of a CSV file: the names of the columns."""
-    return _lines([[column.name for column in columns]])
+    return csv_lines_of([[column.name for column in columns]])
 
 
 def csv_lines(columns: Sequence[Column], documents: Sequence[bytes]) -> bytes:
@@ -27,10 +27,11 @@ def csv_lines(columns: Sequence[Column], documents: Sequence[bytes]) -> bytes:
     """
     cells = csv_cells(columns)
     decoded = parse_json(b"[%b]" % b",".join(documents))
-    return _lines([cell(document) for cell in cells] for document in decoded)
+    return csv_lines_of([cell(document) for cell in cells] for document in decoded)
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> bytes:
+def csv_lines_of(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows of cells as lines of CSV."""
     lines: list[str] = []
     csv.writer(cast("Any", SimpleNamespace(write=lines.append))).writerows(rows)
     return "".join(lines).encode()

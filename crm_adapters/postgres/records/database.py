@@ -41,7 +41,7 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
-from crm_adapters.postgres.sql.statements import query
+from crm_adapters.postgres.sql.statements import query as statement_of
 from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
@@ -121,11 +121,11 @@ class PostgresDatabase:
                 return await read(LockingReader(connection), needs)
         return await read(self._reader, needs)
 
-    async def page(self, query_: Query, *, reader: int | None = None) -> Page:
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:
         """Return one page of a list."""
-        return await _page(self._reading(reader), query_, query_.limit)
+        return await _page(self._reading(reader), query, query.limit)
 
-    async def stream(self, query_: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
+    async def stream(self, query: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
         """Yield a whole list, read page by page so that no statement or transaction is long."""
         reading = self._reading(reader)
 
@@ -133,7 +133,7 @@ class PostgresDatabase:
             # A client may disconnect. Then the query still runs to its end: cancelling it would lose its connection.
             return await asyncio.shield(asyncio.ensure_future(reading(read_)))
 
-        async for piece in _stream(undisturbed, query_, separator):
+        async for piece in _stream(undisturbed, query, separator):
             yield piece
 
     def _reading(self, reader: int | None) -> Reading:
@@ -301,7 +301,7 @@ class ConnectedDatabase:
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
         """Return the record as clients see it, or None."""
         with translated():
-            rows = await fetch(self._connection, query("read_records", key.resource), {"ids": [key.id]})
+            rows = await fetch(self._connection, statement_of("read_records", key.resource), {"ids": [key.id]})
         return Document(rows[0][1], rows[0][2]) if rows else None
 
     async def known(self, needs: Needs) -> Known:
@@ -309,19 +309,19 @@ class ConnectedDatabase:
         with translated():
             return await read(LockingReader(self._connection), needs)
 
-    async def page(self, query_: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
+    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
         """Return one page of a list."""
-        return await _page(self._reading, query_, query_.limit)
+        return await _page(self._reading, query, query.limit)
 
     async def stream(
         self,
-        query_: Query,
+        query: Query,
         *,
         reader: int | None = None,  # noqa: ARG002  # the connection is the caller's choice
         separator: str = ",",
     ) -> AsyncIterator[bytes]:
         """Yield a whole list in pieces."""
-        async for piece in _stream(self._reading, query_, separator):
+        async for piece in _stream(self._reading, query, separator):
             yield piece
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
@@ -400,7 +400,7 @@ async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[C
 
 
 async def _allow_time(connection: Connection) -> None:
-    await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
+    await fetch(connection, statement_of("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
 
 
 async def _make_step(connection: Connection, changes: Changes) -> None:
@@ -421,13 +421,13 @@ async def _keep_receipt(connection: Connection, changes: Changes, answer: Docume
         "body": answer.body.decode(),
         "kept": RECEIPTS_KEPT,
     }
-    if not await fetch(connection, query("keep_receipt"), params):
+    if not await fetch(connection, statement_of("keep_receipt"), params):
         raise DuplicateRequestError
 
 
 async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
     params = {"user": user, "key": key, "kept": RECEIPTS_KEPT}
-    rows = await reading(lambda connection: fetch(connection, query("receipt"), params))
+    rows = await reading(lambda connection: fetch(connection, statement_of("receipt"), params))
     return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
 
 
@@ -439,7 +439,7 @@ def _check_deadline(last: float) -> None:
 
 async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:
     params = {"record": key.id, "since": since}
-    rows = await reading(lambda connection: fetch(connection, query("changed_fields"), params))
+    rows = await reading(lambda connection: fetch(connection, statement_of("changed_fields"), params))
     return [name for (name,) in rows]
 
 
@@ -454,18 +454,18 @@ async def _read_deletions(connection: Connection, *, since: datetime, after: int
     return await History(connection).deletions_since(since, after)
 
 
-async def _page(reading: Reading, query_: Query, limit: int | None, separator: str = ",") -> Page:
+async def _page(reading: Reading, query: Query, limit: int | None, separator: str = ",") -> Page:
     assert limit is not None  # noqa: S101  # a page has a limit; lists without one are streamed
-    statement, params = page_statement(query_, limit, separator)
+    statement, params = page_statement(query, limit, separator)
     [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
     return Page(body or b"", Cursor(value, last) if more else None)
 
 
-async def _stream(reading: Reading, query_: Query, separator: str) -> AsyncIterator[bytes]:
-    page = await _page(reading, query_, _STREAM_PIECE, separator)
+async def _stream(reading: Reading, query: Query, separator: str) -> AsyncIterator[bytes]:
+    page = await _page(reading, query, _STREAM_PIECE, separator)
     yield page.body
     while page.next is not None:
-        query_ = evolve(query_, after=page.next)
-        page = await _page(reading, query_, _STREAM_PIECE, separator)
+        query = evolve(query, after=page.next)
+        page = await _page(reading, query, _STREAM_PIECE, separator)
         if page.body:
             yield separator.encode() + page.body
