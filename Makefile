@@ -59,7 +59,7 @@ mypy: $(VENV)/.installed
 	$(BIN)/mypy
 
 pyright: $(VENV)/.installed
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --project pyproject.toml
 
 docs: $(VENV)/.installed ## the pages of docs/ as a site in docs/_build; a warning or a broken link is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build
