@@ -1,7 +1,7 @@
 """The columns of a resource's tables: its documented fields in their order, with a column for each attribute."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias, assert_never
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -57,8 +57,24 @@ def _columns(resource: Resource, definitions: Mapping[str, Attribute]) -> Iterat
                 kind = _KIND_OF_TYPE[definitions[attribute].type]
                 yield Column(f"{ATTRIBUTE_PREFIX}{attribute}", kind, name, attribute)
         else:
-            yield Column(name, _kind_of(field.kind), name, absent=_absent(field))
+            yield Column(name, _KIND_OF_FIELD[field.kind], name, absent=_absent(field))
 
+
+#: What the cells of a field hold, by its kind; attributes have a column each.
+_KIND_OF_FIELD: Final[Mapping[FieldKind, CellKind]] = {
+    "text": "text",
+    "choice": "text",
+    "uuid": "text",
+    "integer": "integer",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "datetime",
+    "date_or_datetime": "date_or_datetime",
+    "texts": "texts",
+    "items": "json",
+    "mapping": "json",
+    "json": "json",
+}
 
 #: What the cells of an attribute hold, by its type.
 _KIND_OF_TYPE: Final[Mapping[str, CellKind]] = {
@@ -74,17 +90,3 @@ _KIND_OF_TYPE: Final[Mapping[str, CellKind]] = {
 def _absent(field: Field) -> object:
     """Return the plain value of a field for which an empty cell stands: an empty list where that is the default."""
     return [] if field.kind in {"items", "texts"} and field.initial() == () else None
-
-
-def _kind_of(kind: FieldKind) -> CellKind:
-    match kind:
-        case "integer" | "boolean" | "date" | "datetime" | "date_or_datetime" | "texts":
-            return kind
-        case "text" | "choice" | "uuid":
-            return "text"
-        case "items" | "mapping" | "json":
-            return "json"
-        case "attributes":
-            raise AssertionError("each attribute has a column of its own")
-        case _:
-            assert_never(kind)
