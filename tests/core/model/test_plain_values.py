@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.model.entities import Attribute, Client, Task
-from crm_core.model.plain_values import REDACTED, has_secrets, plain, redacted
+from crm_core.model.plain_values import REDACTED, entity_of, has_secrets, json_text, parse_json, plain, redacted
 from crm_core.resources import ATTRIBUTES, CLIENTS, RESOURCES, WEBHOOKS, Resource
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.urls import redacted_url
@@ -45,6 +45,23 @@ def test_plain_makes_new_values_and_leaves_the_old_ones() -> None:
 
     assert attributes == {"hats": ["a"]}
     assert len(client.list_of_tasks) == 1
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda each: each.name)
+@given(data=st.data())
+def test_a_record_is_read_from_its_document(resource: Resource, data: st.DataObject) -> None:
+    value = data.draw(values_of(resource.entity))
+
+    assert entity_of(resource.entity, plain(value)) == value
+
+
+def test_a_record_is_read_from_its_json_without_the_fields_that_are_missing() -> None:
+    task = made(Task, 2, task="Call", date=dt.date(2025, 1, 5))
+    client = made(Client, 1, name="Acme", list_of_tasks=(task,), list_of_images=("/files/x",), created_at=NOW)
+    document = parse_json(json_text(plain(client)))
+    del document["created_by"]
+
+    assert entity_of(Client, document) == client
 
 
 HOOKS = (
