@@ -53,6 +53,14 @@ def test_an_upsert_finds_its_record_by_the_value_of_a_unique_attribute() -> None
     assert not place.has(made(Client, 1, name="Ann", attributes={}))
 
 
+def test_the_name_of_an_attribute_is_found_however_its_accents_are_written() -> None:
+    definitions = {"numéro": evolve(CODE, name="numéro")}
+    for by, sent in (("nume\u0301ro", "numéro"), ("numéro", "nume\u0301ro")):
+        assert place_of(definitions, by, attributes(**{sent: "a"})).name == "numéro"
+    alone = {"name": "Ann", "attributes": {"nume\u0301ro": "a"}}
+    assert without_value(Place(definitions["numéro"], "a"), alone) == {"name": "Ann"}
+
+
 @pytest.mark.parametrize(
     ("by", "data", "code", "message"),
     [
@@ -133,6 +141,7 @@ def test_a_value_belongs_to_the_first_operation_that_gives_it() -> None:
     assert given_values.holder(Place(CODE, "a")) == ANN
     assert given_values.holder(Place(NUMBER, 1)) == BOB
     assert given_values.holder(Place(CODE, "Ulm")) is None
+    assert given_values.holder(Place(CITY, "Ulm")) is None
     assert given_values.holder(Place(evolve(CODE, entity="lead"), "a")) is None
 
 
