@@ -12,7 +12,7 @@ from crm_core.bulk.upserts import GivenValues, Place, Stored, place_of, without_
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem
 from crm_core.input.drafts import Draft, read_draft
 from crm_core.input.fields import choice, integer, items, json_value, text, uuid
-from crm_core.input.readers import ReadContext, RefusedError, read_list
+from crm_core.input.readers import ReadContext, RefusedError, no_id, read_list
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Versions
 from crm_core.resources import RESOURCES, WEBHOOKS, Resource
@@ -143,7 +143,7 @@ def read_operations(
 
 
 def _listed(sent: object) -> Sequence[object]:
-    draft = read_draft(_Envelope, sent, ReadContext(_no_id, strict=True), require_all=True)
+    draft = read_draft(_Envelope, sent, ReadContext(no_id, strict=True), require_all=True)
     if draft.problems:
         raise InvalidError(draft.problems)
     if draft.values.get("operations") is None:
@@ -152,10 +152,6 @@ def _listed(sent: object) -> Sequence[object]:
         return read_list(draft.values["operations"], MAX_OPERATIONS)
     except RefusedError as error:
         raise InvalidError({"operations": error.problems}) from None
-
-
-def _no_id() -> UUID:
-    raise AssertionError("an operation is not given an id")
 
 
 class _Reading:
@@ -254,7 +250,7 @@ def _members(sent: object) -> Mapping[str, Any]:
         sent = {
             name: _bare(value) if name == "if_match" else value for name, value in sent.items() if value is not None
         }
-    draft = read_draft(BulkOperation, sent, ReadContext(_no_id), require_all=False)
+    draft = read_draft(BulkOperation, sent, ReadContext(no_id), require_all=False)
     problems = dict(draft.problems)
     if isinstance(sent, Mapping) and "op" not in sent:
         problems["op"] = (IS_REQUIRED,)

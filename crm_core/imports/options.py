@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID
 
 import attrs
 
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import boolean, choice, text, texts
-from crm_core.input.readers import ReadContext
+from crm_core.input.readers import ReadContext, no_id
 from crm_core.tables.formats import DECIMALS, ISO_DATES, THOUSANDS, Formats
 from crm_core.tables.rows import MAX_COLUMNS
 
@@ -72,7 +71,7 @@ class ImportOptions:
 
 def read_options(sent: Mapping[str, object]) -> ImportOptions:
     """Return the options that plain values ask for. Raises InvalidError with every problem."""
-    options = ImportOptions(**read_payload(ImportOptions, sent, ReadContext(_no_id, strict=True)))
+    options = ImportOptions(**read_payload(ImportOptions, sent, ReadContext(no_id, strict=True)))
     problems: dict[str, Problems] = {}
     if options.lenient and options.atomic:
         problems["atomic"] = (Problem("invalid", "All rows or none cannot be lenient: leave out one of both."),)
@@ -97,7 +96,3 @@ def options_map(options: ImportOptions) -> list[tuple[str, str]]:
 def plain_options(options: ImportOptions) -> Mapping[str, Any]:
     """Return options as plain values, which ``read_options`` takes back."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in attrs.asdict(options).items()}
-
-
-def _no_id() -> UUID:
-    raise AssertionError("options have no ids")

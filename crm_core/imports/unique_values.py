@@ -45,7 +45,7 @@ class Doubles:
     """
 
     definitions: Mapping[str, Attribute]
-    _seen: dict[tuple[str, UniqueKey], int] = attrs.field(factory=dict)
+    _seen: dict[tuple[str, UniqueKey | None], int] = attrs.field(factory=dict)
 
     def problems(self, row: int, data: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[RowProblem]:
         """Yield a problem for each value of a row that an earlier row has; and remember the others.
@@ -58,9 +58,7 @@ class Doubles:
         for definition in self.definitions.values():
             if not definition.is_unique or (value := value_of(definition, data)) is None:
                 continue
-            if (key := unique_key(definition.type, value.value)) is None:
-                continue
-            first = self._seen.setdefault((definition.name, key), row)
+            first = self._seen.setdefault((definition.name, unique_key(definition.type, value.value)), row)
             if first != row:
                 name = f"{ATTRIBUTE_PREFIX}{definition.name}"
                 text = f"Row {first} has the same value, and this attribute is unique."

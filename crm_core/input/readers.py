@@ -89,6 +89,11 @@ def read_nothing(_: object, __: ReadContext) -> object:
     raise AssertionError("this field is not read by itself")
 
 
+def no_id() -> UUID:
+    """Raise AssertionError: the ``new_id`` of a context for values without items that get ids."""
+    raise AssertionError("nothing that is read here gets an id")
+
+
 class Number(Decimal):
     """A number with a point or an exponent that is written as it was read, such as ``1.10`` or ``1E2``.
 

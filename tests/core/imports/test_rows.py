@@ -14,7 +14,7 @@ from crm_core.imports.rows import RowReader, name_field
 from crm_core.imports.runs import ImportRun, RefusedRow, Report, RowProblem, plain_report, report_of
 from crm_core.imports.unique_values import Doubles, value_of
 from crm_core.model.entities import Attribute
-from crm_core.resources import CLIENTS, SERVICES, Resource
+from crm_core.resources import CLIENTS, FOLLOW_UPS, SERVICES, Resource
 from crm_core.tables.rows import Cell, Row, UnreadableCell
 
 SIZE = Attribute(id=UUID(int=1), name="size", label="Size", type="number", entity="client")
@@ -51,6 +51,16 @@ def test_a_row_with_an_id_or_a_holder_changes_a_record() -> None:
     assert operation(["id", "name"], ["", "Ann"], upsert_by="id") == {"op": "create", "data": {"name": "Ann"}}
     found = operation(["tag", "name"], ["t", "Ann"], holder=ONE, upsert_by="tag")
     assert found == {"op": "merge", "id": str(ONE), "data": {"attributes": {"tag": "t"}, "name": "Ann"}}
+
+
+def test_a_row_that_changes_a_record_leaves_it_in_its_parent() -> None:
+    names = ["id", "service", "comment"]
+    cells = ["x", str(ONE), "Ann"]
+    assert operation(names, cells, FOLLOW_UPS, upsert_by="id") == {"op": "merge", "id": "x", "data": {"comment": "Ann"}}
+    assert operation(names, ["", *cells[1:]], FOLLOW_UPS, upsert_by="id") == {
+        "op": "create",
+        "data": {"service": str(ONE), "comment": "Ann"},
+    }
 
 
 def test_empty_cells_clear_only_where_that_is_asked_for_and_a_record_exists() -> None:
@@ -130,6 +140,15 @@ def test_an_object_of_jsonl_names_its_own_fields() -> None:
     assert rows.refused(read.row, NotFoundError()).cells == (
         '{"id":null,"Name":"Ann","x":1,"created_at":"…","attributes":{"size":1}}',
     )
+
+
+@pytest.mark.parametrize(("upsert_by", "op"), [("id", "merge"), ("", "create")])
+def test_the_id_in_an_object_of_jsonl_counts_where_it_is_asked_for(upsert_by: str, op: str) -> None:
+    options = read_options({"format": "jsonl", "upsert_by": upsert_by})
+    rows = RowReader(ColumnMapping(CLIENTS, (), DEFINITIONS), options)
+    found = rows.operation(rows.read(Row(1, {"id": "x", "name": "Ann"})), {})
+    assert isinstance(found, Mapping)
+    assert (found["op"], found.get("id")) == (op, "x" if op == "merge" else None)
 
 
 def test_cells_of_workbooks_are_kept_as_texts() -> None:
