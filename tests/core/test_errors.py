@@ -10,9 +10,10 @@ from crm_core import errors
 from crm_core.errors import (
     BulkRefusedError,
     CrmError,
-    InvalidError,
     InUseError,
+    InvalidError,
     NotFoundError,
+    Problems,
     RestoreRefusedError,
     SameFileError,
     ThrottledError,
@@ -135,7 +136,7 @@ def test_an_unavailable_store_is_tried_again_after_a_second_or_later() -> None:
 
 
 def test_problems_of_fields_and_items_have_their_path() -> None:
-    problems = {"stages": {"0": {"name": (errors.BLANK, errors.NOT_UNIQUE)}}, "name": (too_many_elements(3),)}
+    problems: Problems = {"stages": {"0": {"name": (errors.BLANK, errors.NOT_UNIQUE)}}, "name": (too_many_elements(3),)}
 
     assert list(flatten(problems)) == [
         "stages.0.name: This field may not be blank.",

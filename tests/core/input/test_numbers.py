@@ -169,3 +169,8 @@ _SCALARS: Any = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 @given(st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner)))
 def test_json_text_is_what_the_json_module_writes(value: object) -> None:
     assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_a_number_prints_as_it_was_sent(text: str) -> None:
+    assert str(parse_decimal(text)) == text
