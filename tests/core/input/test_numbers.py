@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from crm_core.input.readers import (
     MAX_DIGITS,
+    Number,
     RefusedError,
     exact_number,
     parse_decimal,
@@ -174,3 +175,10 @@ def test_json_text_is_what_the_json_module_writes(value: object) -> None:
 @pytest.mark.parametrize("text", KEPT)
 def test_a_number_prints_as_it_was_sent(text: str) -> None:
     assert str(parse_decimal(text)) == text
+
+
+def test_a_copy_of_a_number_is_the_number_itself() -> None:
+    number = Number("1E2")
+
+    assert copy.copy(number) is number
+    assert copy.deepcopy([number])[0] is number
