@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, get_args
 from uuid import UUID
 
+import attrs
 import pytest
 
-from crm_core.input.drafts import read_draft
+from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import FieldKind, fields_of
+from crm_core.input.fields import texts as texts_field
 from crm_core.input.readers import iso, text_problems
 from crm_core.model.entities import (
     Attribute,
@@ -258,3 +260,43 @@ def test_every_kind_of_field_is_that_of_a_field() -> None:
     items = [field for outer in fields if outer.item for field in fields_of(outer.item).values()]
 
     assert {field.kind for field in (*fields, *items)} == set(get_args(FieldKind))
+
+
+@attrs.frozen
+class Choices:
+    """An entity with each kind of list of texts."""
+
+    names: tuple[str, ...] = texts_field(min_items=1, max_items=2, max_length=5)
+    days: tuple[str, ...] = texts_field(max_items=3, options=("mon", "tue"), all_by_default=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("names", ["a", "a"], ("a", "a")),
+        ("names", [], ["This list may not be empty."]),
+        ("names", ["a", "b", "c"], ["Ensure this field has no more than 2 elements."]),
+        ("names", ["abcdef"], {"0": ["Ensure this field has no more than 5 characters."]}),
+        ("names", "a", ['Expected a list of items but got type "str".']),
+        ("days", ["tue", "mon", "tue"], ("tue", "mon")),
+        ("days", [], ["This selection may not be empty."]),
+        ("days", ["mon", "sun"], {"1": ['"sun" is not a valid choice.']}),
+    ],
+)
+def test_a_list_of_texts_has_as_many_as_it_must_and_may(name: str, value: object, kept: object) -> None:
+    assert read(Choices, name, value) == kept
+
+
+def test_all_options_are_the_default_where_a_field_says_so() -> None:
+    assert with_defaults(Choices, {}) == {"names": (), "days": ("mon", "tue")}
+
+
+@pytest.mark.parametrize("name", ["id", "updated_at", "updated_by", "list_of_notes"])
+def test_a_field_that_is_not_read_alone_has_no_reader_of_its_own(name: str) -> None:
+    with pytest.raises(AssertionError, match="not read by itself"):
+        fields_of(Client)[name].read("x", context())
+
+
+@pytest.mark.parametrize("value", [{1: "a"}, {"a": 1, None: 2}])
+def test_an_object_whose_names_are_no_texts_is_not_json(value: object) -> None:
+    assert read(Client, "attributes", value) == ["Value must be valid JSON."]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from crm_core.input.readers import (
     MAX_DIGITS,
+    Number,
     RefusedError,
     exact_number,
     parse_decimal,
@@ -169,3 +170,15 @@ _SCALARS: Any = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 @given(st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner)))
 def test_json_text_is_what_the_json_module_writes(value: object) -> None:
     assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_a_number_prints_as_it_was_sent(text: str) -> None:
+    assert str(parse_decimal(text)) == text
+
+
+def test_a_copy_of_a_number_is_the_number_itself() -> None:
+    number = Number("1E2")
+
+    assert copy.copy(number) is number
+    assert copy.deepcopy([number])[0] is number

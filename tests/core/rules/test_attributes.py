@@ -1,16 +1,21 @@
 """The dynamic schema, decisions 19 to 22."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm_core.engine import decisions
+from crm_core.errors import NotFoundError
+from crm_core.input.drafts import Draft, with_defaults
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, FollowUp
+from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, SERVICES
 from crm_core.rules.attributes import is_sound_name, validate_values
-from tests.core.knowledge import HOSTILE, JSON_LIKE, Knowledge, answered, made, refused, texts, uid
+from tests.core.knowledge import HOSTILE, JSON_LIKE, Knowledge, answered, calling, made, refused, texts, uid
 
 REQUIRED = ["This field is required."]
 UNKNOWN = ["This attribute is not defined."]
@@ -399,3 +404,44 @@ def test_checking_anything_raises_nothing(data: st.DataObject) -> None:
 @pytest.mark.parametrize("value", HOSTILE)
 def test_what_python_cannot_walk_or_print_is_of_no_type(type_: str, value: object) -> None:
     assert problems_of(attribute(type_), value)
+
+
+def test_only_some_resources_have_attributes() -> None:
+    sent = {"name": "it", "label": "It", "type": "text"}
+
+    with pytest.raises(NotFoundError):
+        Knowledge().create(ATTRIBUTES, sent, parent="cohort")
+    assert answered(Knowledge().create(ATTRIBUTES, sent, parent="lead")).entity == "lead"
+
+
+@pytest.mark.parametrize(
+    ("values", "problems"),
+    [
+        (["a", " "], {"1": ["This field may not be blank."]}),
+        (["a", "b", " a "], {"2": ["This field must be unique."]}),
+        (["", "a", "a"], {"0": ["This field may not be blank."], "2": ["This field must be unique."]}),
+    ],
+)
+def test_list_values_are_not_blank_and_differ(values: list[str], problems: object) -> None:
+    sent = {"name": "it", "label": "It", "type": "list", "list_values": values}
+
+    assert refused(Knowledge().create, ATTRIBUTES, sent, parent="client") == {"list_values": problems}
+
+
+def test_list_values_of_an_earlier_release_may_be_sent_back() -> None:
+    known = Knowledge(attribute("list", list_values=("a", " a", "a")))
+
+    assert answered(known.patch(ATTRIBUTES, 1, {"label": "New", "list_values": ["a", " a", "a"]})).list_values == (
+        "a",
+        " a",
+        "a",
+    )
+    assert answered(known.patch(ATTRIBUTES, 1, {"list_values": [" b ", "c"]})).list_values == ("b", "c")
+
+
+def test_an_attribute_that_is_restored_with_the_name_of_an_earlier_release_must_have_a_name_of_today() -> None:
+    values = with_defaults(Attribute, {"name": "x" * 101, "label": "It", "type": "text"})
+    draft = Draft({name: value for name, value in values.items() if name not in ("id", "entity")})
+    decide = partial(decisions.create, ATTRIBUTES, calling(), Key("attribute", uid(1)), draft, "client")
+
+    assert refused(Knowledge().run, decide) == {"name": ["Ensure this field has no more than 100 characters."]}

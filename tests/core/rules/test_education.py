@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from crm_core.model.entities import Client, Enrollment, EnrollmentDetail, Service, TransferRequest
 from crm_core.resources import COHORTS, ENROLLMENT_DETAILS, SERVICES, TRANSFER_REQUESTS
@@ -82,3 +83,9 @@ def test_another_change_of_a_student_leaves_transfer_requests_alone() -> None:
     changes = KNOWN.patch(SERVICES, 2, {"list_of_images": ["/files/x.png"]})
 
     assert [put.key.resource for put in changes.writes] == ["service"]
+
+
+def test_another_change_of_a_transfer_request_leaves_its_student_s_name_as_it_is() -> None:
+    known = Knowledge(JANE, evolve(REQUEST, student_name="An earlier name"))
+
+    assert answered(known.patch(TRANSFER_REQUESTS, 7, {"cohort_request": "Summer"})).student_name == "An earlier name"

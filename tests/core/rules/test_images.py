@@ -8,7 +8,7 @@ import pytest
 from crm_core.errors import InvalidError, Problem
 from crm_core.model.entities import Client
 from crm_core.model.files import KEY, clean_name, media_type, new_key
-from crm_core.rules.images import MAX_PIXELS, ImageHeader, adding, check_header, not_an_image
+from crm_core.rules.images import MAX_PIXELS, ImageHeader, adding, check_header, not_a_file, not_an_image
 
 ID = UUID("0189aaaa-0000-7000-8000-000000000001")
 NAME = UUID("8c0b4c5e-9a3e-4a52-8f0e-0123456789ab")
@@ -104,3 +104,9 @@ def test_a_full_list_takes_no_more() -> None:
 
     assert draft.values == {}
     assert list(draft.problems) == ["list_of_images"]
+
+
+def test_a_text_in_place_of_a_file_is_refused() -> None:
+    assert not_a_file().problems == {
+        "file": (Problem("invalid", "The submitted data was not a file. Check the encoding type on the form."),)
+    }

@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crm_core.model.entities import Lead, Pipeline, Stage
+from crm_core.model.events import Event
+from crm_core.model.plain_values import plain
 from crm_core.model.records import Key
 from crm_core.resources import LEADS, PIPELINES
+from crm_core.rules.pipelines import name_of_stage_now
 from tests.core.knowledge import NOW, Knowledge, answered, made, refused, uid, written
 
 UNIQUE = ["This field must be unique."]
@@ -154,3 +159,54 @@ def test_a_stage_that_is_set_must_be_one_of_the_pipeline_s(before: Lead, sent: A
     problems = {"stage": [f'"{sent["stage"]}" is not a valid choice.']}
 
     assert refused(Knowledge(before, *PIPELINES_KNOWN).patch, LEADS, 20, sent) == problems
+
+
+def changed(**change: object) -> Event:
+    more = {"actor": 1, "actor_name": "Ann Lee", "request_id": "r-1", "at": NOW}
+    return Event(resource="pipeline", record=uid(10), version=2, kind="updated", changes=change, **more)  # type: ignore[arg-type]
+
+
+def renamed(*pairs: tuple[str, str]) -> Event:
+    """The event of stages with new names, as changes of single items are recorded."""
+    items = [{"from": {"id": old, "name": old}, "to": {"id": old, "name": new}} for old, new in pairs]
+    return changed(stages={"added": [], "removed": [], "changed": items})
+
+
+def test_a_stage_has_the_name_that_the_events_of_its_pipeline_lead_to() -> None:
+    events = [
+        renamed(("Open", "Fresh")),
+        changed(name={"from": "Sales", "to": "B2B"}),
+        renamed(("Fresh", "New"), ("Won", "Done")),
+    ]
+
+    assert name_of_stage_now("Open", events) == "New"
+    assert name_of_stage_now("Open", events[:1]) == "Fresh"
+    assert name_of_stage_now("Won", iter(events)) == "Done"
+    assert name_of_stage_now("Lost", events) == "Lost"
+    assert name_of_stage_now("Open", ()) == "Open"
+
+
+def test_stages_that_swapped_their_names_are_told_apart() -> None:
+    swap = renamed(("Open", "Won"), ("Won", "Open"))
+
+    assert [name_of_stage_now(name, [swap]) for name in ("Open", "Won")] == ["Won", "Open"]
+    assert [name_of_stage_now(name, [swap, swap]) for name in ("Open", "Won")] == ["Open", "Won"]
+
+
+def test_events_that_hold_all_stages_name_them_by_their_ids() -> None:
+    before = [sent_stage(OPEN), sent_stage(WON)]
+    after = [sent_stage(WON, name="Done"), sent_stage(OPEN, id=str(uid(5)))]
+    event = changed(stages={"from": before, "to": after})
+
+    assert [name_of_stage_now(name, [event]) for name in ("Open", "Won", "Lost")] == ["Open", "Done", "Lost"]
+
+
+@given(st.permutations(["a", "b", "c", "d"]))
+def test_the_events_of_a_real_change_lead_from_each_old_name_to_the_new_one(names: list[str]) -> None:
+    stages = tuple(made(Stage, number, name=name) for number, name in enumerate("abcd"))
+    known = Knowledge(evolve(SALES, stages=stages))
+    sent = [sent_stage(stage, name=name) for stage, name in zip(stages, names, strict=True)]
+    writes = known.patch(PIPELINES, 10, {"stages": sent}).writes
+    events = [evolve(write.event, changes=plain(write.event.changes)) for write in writes]
+
+    assert [name_of_stage_now(stage.name, events) for stage in stages] == names

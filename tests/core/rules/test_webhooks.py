@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from crm_core.input.drafts import Draft
 from crm_core.model.entities import Attribute
 from crm_core.model.plain_values import plain
 from crm_core.resources import WEBHOOKS
+from crm_core.rules.webhooks import switched_off
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import NOW, Knowledge, answered, made, refused
 
@@ -175,3 +177,24 @@ def test_switching_on_forgets_why_it_was_off() -> None:
     assert answered(known.patch(WEBHOOKS, 2, {"is_active": False, "name": "x"})).disabled_reason == "Gone."
     assert answered(known.patch(WEBHOOKS, 2, {"is_active": True})).disabled_reason is None
     assert answered(known.patch(WEBHOOKS, 2, {"disabled_reason": "Mine.", "name": "x"})).disabled_reason == "Gone."
+
+
+@pytest.mark.parametrize("failed_at", ["https://a.example/Open", "https://a.example/", "https://a.example/Won?x=1"])
+def test_a_webhook_is_switched_off_with_the_reason_after_a_failure_at_its_url(failed_at: str) -> None:
+    assert switched_off(SAVED, url=failed_at, reason="410 Gone") == Draft(
+        {"is_active": False, "disabled_reason": "410 Gone"}
+    )
+
+
+def test_a_webhook_that_has_another_url_or_is_off_by_now_stays_as_it_is() -> None:
+    off = evolve(SAVED, is_active=False, disabled_reason="Not answering")
+
+    assert switched_off(SAVED, url="https://b.example/Open", reason="410 Gone") == Draft({})
+    assert switched_off(off, url="https://a.example/Open", reason="410 Gone") == Draft({})
+
+
+def test_a_webhook_that_is_switched_on_again_has_no_reason_to_be_off() -> None:
+    off = evolve(SAVED, is_active=False, disabled_reason="410 Gone")
+
+    assert answered(Knowledge(SIZE, off).patch(WEBHOOKS, 2, {"is_active": True})).disabled_reason is None
+    assert answered(Knowledge(SIZE, off).patch(WEBHOOKS, 2, {"name": "New"})).disabled_reason == "410 Gone"

@@ -12,7 +12,7 @@ from crm_core.model.entities import Lead, Task
 from crm_core.model.events import Event, EventKind, differences
 from crm_core.model.plain_values import plain
 from crm_core.resources import LEADS
-from crm_core.webhooks.deliveries import Delivery, compose, fires, plan
+from crm_core.webhooks.deliveries import Delivery, compose, fires, plan, plan_erasure
 from crm_core.webhooks.deliveries import body_of as all_are_told
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import NOW, Knowledge, made, uid, written
@@ -231,3 +231,34 @@ def test_events_and_conditions_must_both_be_met_and_logic_counts() -> None:
     assert has_fired(either, WAS, NOW_IS)
     assert not has_fired(evolve(either, condition_logic="AND"), WAS, NOW_IS)
     assert not has_fired(evolve(either, events=("created", "deleted")), WAS, NOW_IS)
+
+
+def test_an_erasure_tells_every_webhook_that_learns_of_deletions_the_id_alone() -> None:
+    strict = evolve(HOOK, id=uid(3), conditions=(Condition(field="stage", operator="=", value="Elsewhere"),))
+    others = evolve(HOOK, id=uid(4), events=("created", "updated"))
+    found = plan_erasure([HOOK, strict, others], event(WAS, None, kind="erased", version=5))
+
+    assert [(each.webhook, each.record, each.version, each.type) for each in found] == [
+        (uid(2), uid(9), 5, "lead.erased"),
+        (uid(3), uid(9), 5, "lead.erased"),
+    ]
+    for each in found:
+        assert body_of(each) == {
+            "type": "lead.erased",
+            "timestamp": "2025-01-15T10:00:00Z",
+            "data": {"id": str(uid(9))},
+            "changes": {},
+        }
+
+
+def test_the_url_and_headers_of_an_erasure_have_no_value_but_the_id() -> None:
+    hook = evolve(HOOK, url="https://a.example/{id}?stage={stage}&size={attributes.size}")
+    [found] = plan_erasure([hook], event(WAS, None, kind="erased"))
+
+    assert found.url == f"https://a.example/{uid(9)}?stage=&size="
+    assert found.headers == {"Authorization": "Bearer token", "X-Stage": "", "X-Name": ""}
+    assert found.error == ""
+
+
+def test_nobody_is_told_of_an_erasure_without_webhooks() -> None:
+    assert plan_erasure([], event(WAS, None, kind="erased")) == []
