@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crm_core.engine import decisions
@@ -220,6 +220,7 @@ IN_SALES = {"name": "New", "pipeline": str(uid(9))}
 @example([Step("create", LEADS, 1_000, IN_SALES), Step("change", PIPELINES, 9, {"stages": SWAPPED})])
 @example([Step("delete", WEBHOOKS, 30), Step("create", LEADS, 1_001, IN_SALES)])
 @example([Step("delete", ATTRIBUTES, 20), Step("create", LEADS, 1_001, {**IN_SALES, "attributes": {"code": "x"}})])
+@settings(max_examples=150)
 @given(drawn_steps())
 def test_decisions_together_have_the_effect_of_the_single_ones_in_their_order(steps: list[Step]) -> None:
     one, other = Store(*WORLD), Store(*WORLD)
@@ -314,6 +315,49 @@ def test_a_unique_value_is_given_once_and_again_once_it_is_free() -> None:
 
     assert [isinstance(result, Changes) for result in results] == [False, True, True, False]
     assert changes.steps == (1,)
+
+
+def test_an_attribute_can_have_values_from_the_next_decision_on() -> None:
+    red = Step("create", LEADS, 1_000, {**IN_SALES, "attributes": {"color": "red"}})
+    color = Step("create", ATTRIBUTES, 1_001, NEW[ATTRIBUTES])
+    again = [color._replace(number=1_002), red._replace(number=1_003)]
+    results, changes = together(Store(*WORLD), red, color, *again)
+
+    assert [type(result) for result in results] == [InvalidError, Changes, InvalidError, Changes]
+    assert changes.steps == (1,)
+
+
+def test_a_rename_reaches_what_earlier_decisions_create() -> None:
+    store = Store(*WORLD)
+    together(
+        store,
+        Step("create", TRANSFER_REQUESTS, 1_000, NEW[TRANSFER_REQUESTS]),
+        Step("change", SERVICES, 4, {"name": "Joan"}),
+        Step("create", LEADS, 1_001, IN_SALES),
+        Step("change", PIPELINES, 9, {"stages": [{"id": str(uid(91)), "name": "First"}]}),
+    )
+
+    request, lead = store.records[Key("transfer_request", uid(1_000))], store.records[Key("lead", uid(1_001))]
+    assert (request.version, request.value.student_name) == (2, "Joan")
+    assert (lead.version, lead.value.stage) == (2, "First")
+
+
+def test_a_lead_whose_stage_is_gone_keeps_its_name_when_a_later_stage_of_that_name_is_renamed() -> None:
+    store = Store(*WORLD)
+    store.stage_ids[uid(10)] = uid(91)
+    replaced, renamed = ([{"id": str(uid(94)), "name": name}] for name in ("A", "Last"))
+    results, _ = together(
+        store,
+        Step("change", LEADS, 10, {"name": "Ann"}),
+        Step("create", LEADS, 1_000, IN_SALES),
+        Step("change", PIPELINES, 9, {"stages": replaced}),
+        Step("create", LEADS, 1_001, IN_SALES),
+        Step("change", PIPELINES, 9, {"stages": renamed}),
+    )
+
+    assert all(isinstance(result, Changes) for result in results)
+    stages = {number: store.records[Key("lead", uid(number))].value.stage for number in (10, 1_000, 1_001)}
+    assert stages == {10: "A", 1_000: "A", 1_001: "Last"}
 
 
 def test_a_webhook_is_called_for_what_later_decisions_do() -> None:
