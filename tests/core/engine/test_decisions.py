@@ -1,15 +1,20 @@
 """How records are created, altered and removed; ``Knowledge`` asks each decision twice, since decisions are pure."""
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 from attrs import evolve
 
-from crm_core.engine.changes import Changes, Remove
-from crm_core.errors import InUseError, NotFoundError
+from crm_core.engine import decisions
+from crm_core.engine.changes import Changes, Put, Remove
+from crm_core.engine.validation import validated
+from crm_core.errors import InUseError, NotFoundError, VersionConflictError
 from crm_core.input.drafts import Draft
 from crm_core.model.entities import (
+    BUILDING,
     Attribute,
     Client,
     Cohort,
@@ -17,6 +22,7 @@ from crm_core.model.entities import (
     EnrollmentDetail,
     FollowUp,
     Lead,
+    Note,
     Pipeline,
     Service,
     Stage,
@@ -24,6 +30,7 @@ from crm_core.model.entities import (
 )
 from crm_core.model.records import Key
 from crm_core.resources import (
+    ATTRIBUTES,
     CLIENTS,
     COHORTS,
     ENROLLMENTS,
@@ -34,8 +41,9 @@ from crm_core.resources import (
     SERVICES,
     Resource,
 )
+from crm_core.rules.needs import Proposal, Steps
 from crm_core.webhooks.entity import Condition, Webhook
-from tests.core.knowledge import NOW, Knowledge, answered, made, refused, uid, written
+from tests.core.knowledge import BOB, NOW, Knowledge, answered, calling, made, refused, uid, written
 
 REQUIRED = ["This field is required."]
 ACME, OTHER = made(Client, 1, name="Acme"), made(Client, 2, name="Other")
@@ -265,3 +273,55 @@ def test_each_record_is_written_once_in_a_commit() -> None:
     for resource, number in (("service", 4), ("enrollment", 5), ("follow_up", 6)):
         keys = [write.key for write in KNOWN.remove(RESOURCES[resource], number).writes]
         assert len(keys) == len(set(keys))
+
+
+BEING_BUILT = made(
+    Attribute, 20, entity="lead", name="code", label="Code", type="text", is_unique=BUILDING, updated_at=NOW
+)
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+def test_an_attribute_is_unique_once_its_index_is_built_at_the_time_of_its_last_change(*, is_built: bool) -> None:
+    key, later = Key("attribute", uid(20)), evolve(calling(BOB), now=NOW + timedelta(hours=1))
+    changes = Knowledge(BEING_BUILT).run(partial(decisions.finish_unique, later, key, is_built=is_built))
+
+    (put,) = changes.writes
+    assert isinstance(put, Put)
+    assert put.value == evolve(BEING_BUILT, is_unique=is_built, updated_by=BOB.id)
+    assert (put.event.version, put.event.at) == (4, NOW)
+
+
+def test_an_attribute_that_is_gone_or_not_being_built_is_left_as_it_is() -> None:
+    key = decisions.key_of(ATTRIBUTES, uid(20))
+    for known in (Knowledge(), Knowledge(evolve(BEING_BUILT, is_unique=False))):
+        assert known.run(partial(decisions.finish_unique, calling(), key, is_built=True)) == Changes()
+
+
+def test_a_record_has_the_version_that_is_expected_or_is_not_touched() -> None:
+    key = Key("client", uid(2))
+    assert KNOWN.run(partial(decisions.delete, CLIENTS, calling(), key, None, frozenset({2, 3}))).writes
+
+    with pytest.raises(VersionConflictError) as caught:
+        KNOWN.run(partial(decisions.delete, CLIENTS, calling(), key, None, frozenset({2, 4})))
+    assert caught.value.version == 3
+
+
+@pytest.mark.parametrize("parent", [None, "4", 4])
+def test_a_record_inside_another_needs_the_id_of_its_owner(parent: object) -> None:
+    with pytest.raises(NotFoundError):
+        KNOWN.create(FOLLOW_UPS, {}, parent=parent)
+
+
+def test_a_record_that_comes_back_keeps_its_entries_and_may_refer_to_what_comes_back_with_it() -> None:
+    note = made(Note, 50, note="x", user_id=99)
+    sent = {"id": uid(1000), "name": "Jane", "client": uid(99), "list_of_notes": (note,)}
+    proposal = Proposal(who=calling(), before=None, sent={**sent, "attributes": {}})
+    found = dict[str, object]()
+
+    def decide(restored_with: frozenset[object]) -> Steps[Changes]:
+        found.update((yield from validated(SERVICES, proposal, Draft(proposal.sent, restored_with=restored_with))))
+        return Changes()
+
+    Knowledge().run(partial(decide, frozenset({Key("client", uid(99))})))
+    assert found == proposal.sent
+    assert refused(Knowledge().run, partial(decide, frozenset[object]())) == {"client": no_such(uid(99))}

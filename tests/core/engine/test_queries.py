@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,8 +15,9 @@ from crm_core.engine.cursors import write_cursor
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.parameters import known_parameters
 from crm_core.engine.queries import Cursor, Filter, Query
-from crm_core.engine.query_strings import parse_query, refuse_missing
+from crm_core.engine.query_strings import parse_query, read_attribute_value, refuse_missing
 from crm_core.errors import InvalidError
+from crm_core.input.readers import RefusedError
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
 from crm_core.model.records import Key
 from crm_core.resources import (
@@ -77,10 +79,38 @@ def test_without_parameters_a_list_is_whole_and_newest_first() -> None:
         (ATTRIBUTES, "type", "list", Filter("type", "exact", "list", "choice")),
         (WEBHOOKS, "is_active", "0", Filter("is_active", "exact", value=False, kind="boolean")),
         (WEBHOOKS, "model", "Lead", Filter("model", "exact", "Lead", "choice")),
+        (COHORTS, "updated_at__gte", " 2025-01-15T11:00:00+01:00",
+         Filter("updated_at", "gte", datetime(2025, 1, 15, 10, tzinfo=UTC), "datetime")),
     ],
-)
+)  # fmt: skip
 def test_a_filter_has_its_field_s_type(resource: Resource, name: str, value: str, found: Filter) -> None:
     assert parse_query(resource, {name: value}, {}).filters == (found,)
+
+
+def test_a_resource_cannot_be_filtered_by_a_range_of_a_field_that_has_none() -> None:
+    unsound = evolve(CLIENTS, ranges=("attributes",))
+
+    with pytest.raises(AssertionError, match="no list is filtered by such a field"):
+        parse(unsound, attributes__gte="x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("text", "Tech", "Tech"),
+        ("number", "-1.50", -1.5),
+        ("date", "2025-01-15", "2025-01-15"),
+        ("boolean", "no", False),
+    ],
+)
+def test_a_text_stands_for_a_value_of_the_attribute_s_type(name: str, value: str, found: object) -> None:
+    assert read_attribute_value(DEFINITIONS[name], value) == found
+
+
+@pytest.mark.parametrize("name", ["number", "date", "boolean"])
+def test_a_text_that_stands_for_no_value_of_the_attribute_s_type_is_refused(name: str) -> None:
+    with pytest.raises(RefusedError):
+        read_attribute_value(DEFINITIONS[name], "x")
 
 
 def test_every_foreign_key_is_a_filter_but_the_one_in_the_path() -> None:
@@ -145,6 +175,8 @@ def test_an_attribute_is_matched_by_its_declared_type(name: str, value: str, ope
          ["Attributes of this type can be compared by: exact, in, contains."]),
         (LEADS, "attributes.number__contains", "1",
          ["Attributes of this type can be compared by: exact, in, gt, gte, lt, lte."]),
+        (LEADS, "attributes.number__in", ",".join(map(str, range(201))),
+         ["Ensure this value has no more than 200 items."]),
         (LEADS, "limit", "0", ["Ensure this value is greater than or equal to 1."]),
         (LEADS, "limit", "-1", ["Ensure this value is greater than or equal to 1."]),
         (LEADS, "limit", "1001", ["Ensure this value is less than or equal to 1000."]),
@@ -420,6 +452,7 @@ def test_a_cursor_that_nobody_wrote_is_refused(content: object) -> None:
     [
         (LEADS, "created_at", "soon"),
         (LEADS, "created_at", "0001-01-01T00:00+23:59"),
+        (LEADS, "created_at", "2025-01-15T10:00:00+00:00"),
         (COHORTS, "start_date", "2025-02-30"),
         (COHORTS, "name_cohort", None),
     ],
