@@ -138,7 +138,8 @@ class BulkUpsertFacts(Facts):
     @fact
     async def test_follow_ups_are_found_inside_their_service(self, scene: Scene) -> None:
         await _unique(scene, entity="follow_up")
-        ann, bob = [await scene.create(SERVICES, name=name) for name in ("ann", "bob")]
+        client = str(await scene.create(CLIENTS, name="c"))
+        ann, bob = [await scene.create(SERVICES, name=name, client=client) for name in ("ann", "bob")]
         found = {**_upsert("k", comment="c"), "resource": "follow-ups"}
         inside = [{**found, "data": {**found["data"], "service": str(each)}} for each in (ann, bob)]
         assert (await _refused(scene, found)) == {0: ["service: This field is required."]}

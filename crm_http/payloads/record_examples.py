@@ -167,15 +167,3 @@ def bulk_example(resource: Resource) -> object:
     parent = {resource.parent: parents[resource.parent]} if resource.parent else {}
     assert isinstance(example, dict)  # noqa: S101  # the body of a create is an object
     return {"operations": [{"op": "create", "data": {**example, **parent}}]}
-
-
-def bulk_upsert_example(resource: Resource) -> Example | None:
-    """Return a bulk request that creates or changes a record by a unique attribute; None if the resource has none."""
-    if "attributes" not in resource.fields:
-        return None
-    data = WORKING_EXAMPLES[resource.name, "partial_update"] if resource.parent else {"name": "Ann"}
-    parent = {resource.parent: example_id("services")} if resource.parent else {}
-    assert isinstance(data, dict)  # noqa: S101  # the body of a change is an object
-    data = {**data, **parent, "attributes": {"email": "ann@example.com"}}
-    heading = "Create or change by a unique attribute"
-    return Example(heading, {"operations": [{"op": "upsert", "by": "email", "data": data}]})

@@ -132,14 +132,15 @@ def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document
     bulk = {"/api/attributes/bulk/": {"post"}}
     history = "/api/attributes/{id}/history/"
     histories = {history: {"get"}, f"{history}{{version}}/": {"get"}, f"{history}{{version}}/restore/": {"post"}}
-    assert paths == lists | histories | records | bulk
+    erasure = {"/api/attributes/{id}/erase/": {"post"}}
+    assert paths == lists | histories | records | bulk | erasure
 
 
 def test_of_twins_one_is_deprecated(document: Any) -> None:
     deprecated = {path for path, _, operation in _operations(document) if operation.get("deprecated")}
     place = "/api/services/{service}/follow-ups/"
     history = ("{id}/history/", "{id}/history/{version}/", "{id}/history/{version}/restore/")
-    below = ("", "{id}/", *history, "by/{attribute}/", "by/{attribute}/{value}/")
+    below = ("", "{id}/", "{id}/erase/", *history, "by/{attribute}/", "by/{attribute}/{value}/")
     assert deprecated == {f"{place}{path}" for path in below}
 
 
@@ -188,7 +189,7 @@ def test_the_introduction_explains_what_concerns_every_operation(document: Any) 
 
 def test_every_event_is_described(document: Any) -> None:
     assert document["webhooks"].keys() == EVENT_TYPES.keys()
-    assert len(EVENT_TYPES) == 12
+    assert len(EVENT_TYPES) == 16
 
 
 def test_what_a_webhook_would_send_fits_the_description(memory_api: Api) -> None:

@@ -22,7 +22,7 @@ from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody
 from crm_http.fairness import Share
 from crm_http.payloads.bodies import BulkResults
-from crm_http.payloads.record_examples import bulk_example, bulk_upsert_example
+from crm_http.payloads.record_examples import bulk_example
 from crm_http.payloads.shapes import Input
 from crm_http.statuses import STATUSES
 
@@ -51,7 +51,6 @@ def bulk_endpoints(db: Database) -> Iterator[Endpoint]:
             body={JSON: Input(BulkRequest, "BulkRequest", required=("operations",))},
             max_body=MAX_BULK_BODY,
             working_example=bulk_example(resource),
-            request_example=bulk_upsert_example(resource),
             replies={
                 200: Reply("All operations succeeded.", BulkResults, headers=_HEADERS),
                 207: Reply("Some operations were refused.", BulkResults, headers=_HEADERS),
