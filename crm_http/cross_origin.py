@@ -20,6 +20,7 @@ REQUEST_HEADERS: Final = (
     "If-Match",
     "If-None-Match",
     "If-Range",
+    "Last-Event-ID",
     "Prefer",
     "Range",
     "X-Request-ID",
