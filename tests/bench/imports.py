@@ -67,7 +67,7 @@ def run(folder: pathlib.Path, count: int) -> None:
             "upsert, all unchanged": ["--upsert-by", "email"],
         }.items():
             began = time.perf_counter()
-            subprocess.run([CRM, "import", "clients", file, *options], env=environment, check=True, capture_output=True)
+            subprocess.run([CRM, "import", "clients", file, *options], env=environment, check=True)
             print(f"{count:,} {name:<24}{time.perf_counter() - began:.1f} s", flush=True)
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
         print(f"highest memory of a process: {memory} MB", flush=True)

@@ -19,7 +19,7 @@ from crm_core.rules.uniqueness import MAX_UNIQUE_LENGTH, unique_key
 _HOLDERS: Final = sql.SQL("""
 select asked.value, held.*
 from unnest(%(values)b::text[]) as asked (value),
-    lateral (select id, version, document from {table} where {conditions} limit 1) as held""")
+    lateral (select id, version, document from {table} where {conditions} {limit}) as held""")
 
 # The index on attributes, or on all texts of a record, finds the few records that may have the value.
 _BY_ATTRIBUTES: Final = sql.SQL("attributes @> jsonb_build_object({}::text, {})")
@@ -67,11 +67,15 @@ def holders_statement(attribute: UniqueAttribute, *, is_building: bool) -> bytes
     if attribute.type == "number":
         value = asked = sql.SQL("asked.value::numeric")
     conditions = sql.SQL("{} = {}").format(_key(attribute), asked)
+    # A unique index has one row at most. A limit would make the planner expect to find it early in a scan of the table:
+    # on a table without statistics a thousand values were then compared with every row.
+    limit = sql.SQL("limit 1" if is_building else "")
     if is_building:
         by_attributes = _BY_ATTRIBUTES.format(sql.Literal(attribute.name), value)
         hint = _BY_TEXTS if attribute.type == "text" else by_attributes
         conditions = sql.SQL("{} and {}").format(hint, conditions)
-    return _HOLDERS.format(table=sql.Identifier(attribute.entity), conditions=conditions).as_bytes()
+    table = sql.Identifier(attribute.entity)
+    return _HOLDERS.format(table=table, conditions=conditions, limit=limit).as_bytes()
 
 
 def duplicates_statement(attribute: UniqueAttribute) -> tuple[sql.Composed, dict[str, object]]:
