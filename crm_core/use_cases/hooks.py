@@ -134,7 +134,7 @@ class Hooks:
         while True:
             try:
                 await call(event)
-            except Exception:
+            except Exception:  # whatever an embedder's code raises: the event is not lost, the call is made again
                 logger.exception("a hook of %s failed for %s %s", self._name, event.resource, event.record)
                 await self._pause(retry)
                 retry = min(2 * retry, _MAX_RETRY)

@@ -316,10 +316,10 @@ def test_an_upsert_needs_the_permission_of_what_it_does(api: Api) -> None:
 
 def test_many_upserts_half_of_them_new_are_one_request(postgres_api: Api) -> None:
     unique(postgres_api)
-    assert post(postgres_api, *(upsert(f"{n}", name="a") for n in range(100))).json()["succeeded"] == 100
-    answer = post(postgres_api, *(upsert(f"{n}", name="b") for n in range(200)))
+    assert post(postgres_api, *(upsert(f"{n}", name="a") for n in range(500))).json()["succeeded"] == 500
+    answer = post(postgres_api, *(upsert(f"{n}", name="b") for n in range(1_000)))
 
-    assert [each["status"] for each in answer.json()["results"]] == [200] * 100 + [201] * 100
+    assert [each["status"] for each in answer.json()["results"]] == [200] * 500 + [201] * 500
 
 
 def test_upserts_at_once_of_the_same_new_values_create_each_record_once(postgres_api: Api, server: Server) -> None:
