@@ -16,7 +16,7 @@ from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
@@ -85,6 +85,16 @@ class Database(Protocol):
 
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
+        ...
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import (``run_request_id``), by record and version in descending order.
+
+        Args:
+            run: the id of the run.
+            before: only events before this place in ascending order, so that they follow it in this one; None for all.
+            limit: the most events.
+        """
         ...
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
@@ -496,8 +506,8 @@ class ImportRuns(Protocol):
     async def create(self, run: ImportRun) -> ImportRun | None:
         """Keep a new run; or return the run that bars it (``ImportRun.bars_the_same``), and keep nothing.
 
-        A dry run is not barred, nor is a run with the option ``again``. The refused rows of runs that were begun more
-        than ``REFUSED_ROWS_KEPT`` before this one are forgotten.
+        A dry run is not barred, nor is a run with the option ``again``; a run that another one undoes bars none. The
+        refused rows of runs that were begun more than ``REFUSED_ROWS_KEPT`` before this one are forgotten.
         """
 
     async def get(self, id_: UUID) -> ImportRun | None:

@@ -20,6 +20,7 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 
@@ -31,6 +32,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     InUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
     RestoreRefusedError: HTTPStatus.CONFLICT,
+    UndoRefusedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
     CursorGoneError: HTTPStatus.GONE,
     ErasedError: HTTPStatus.GONE,

@@ -26,8 +26,10 @@ class MemoryImportRuns:
     async def create(self, run: ImportRun) -> ImportRun | None:
         """Keep a new run, or return the run that bars it."""
         if not run.options.dry_run and not run.options.again:
+            undone = {each.undo.run for each in self._runs.values() if each.undo and not each.options.dry_run}
             for earlier in self._runs.values():
-                if earlier.fingerprint == run.fingerprint and earlier.bars_the_same:
+                bars = earlier.bars_the_same and earlier.id not in undone
+                if earlier.fingerprint == run.fingerprint and bars:
                     return earlier
         for earlier in self._runs.values():
             if earlier.created_at < run.created_at - REFUSED_ROWS_KEPT:

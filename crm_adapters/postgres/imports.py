@@ -20,7 +20,9 @@ from crm_core.imports.runs import (
     RefusedRow,
     RowProblem,
     plain_report,
+    plain_undo,
     report_of,
+    undo_of,
 )
 from crm_core.model.plain_values import plain
 
@@ -46,6 +48,8 @@ class PostgresImportRuns:
                 bars = False
             elif rows := await self._pool.fetch(query("barring_import"), {"fingerprint": run.fingerprint}):
                 return _run_of(rows[0])
+        if run.undo and not options.dry_run:
+            await self._pool.fetch(query("unbar_import"), {"id": run.undo.run})
         await self._pool.fetch(query("forget_old_refused_rows"), {"before": run.created_at - REFUSED_ROWS_KEPT})
         return None
 
@@ -120,6 +124,7 @@ def _params(run: ImportRun) -> dict[str, object]:
         "header": _json(run.header),
         "report": _json(plain_report(run.report)),
         "created_at": run.created_at,
+        "undo": _json(plain_undo(run.undo)) if run.undo else None,
     }
 
 
@@ -140,7 +145,7 @@ def _decoded(body: bytes | str) -> Any:
 
 
 def _run_of(row: Row) -> ImportRun:
-    id_, resource, file, options, digest, fingerprint, state, at, header, report, created_at = row
+    id_, resource, file, options, digest, fingerprint, state, at, header, report, created_at, undo = row
     return ImportRun(
         id=id_,
         resource=resource,
@@ -153,6 +158,7 @@ def _run_of(row: Row) -> ImportRun:
         row=at,
         header=tuple(_decoded(header)),
         report=report_of(_decoded(report)),
+        undo=undo_of(_decoded(undo)) if undo else None,
     )
 
 

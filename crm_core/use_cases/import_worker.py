@@ -17,7 +17,7 @@ from crm_core.errors import CrmError, UnreadableTableError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
-from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem, run_request_id
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
@@ -100,7 +100,7 @@ class ImportWorker:
         try:
             async with self._rows(run) as (batches, notes):
                 async for planned, reader in batches(0, BATCH_ROWS):
-                    step = await _decided(self._stores.db, self._group(run, planned, reader))
+                    step = await decided_step(self._stores.db, self._group(run, planned, reader))
                     run = attrs.evolve(run, report=step.run.report)
                     await self._save(run, step.refused)
                     _limit(run)
@@ -159,7 +159,7 @@ class ImportWorker:
         return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
 
     def _caller(self, run: ImportRun) -> Caller:
-        return caller(self._actor, request_id=f"import {run.id}")
+        return caller(self._actor, request_id=run_request_id(run.id))
 
     async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
         await self._stores.runs.save(run, self._claim, refused, restarts=restarts)
@@ -288,7 +288,7 @@ def _advance(
     return step
 
 
-async def _decided(db: Database, group: Together) -> Advance:
+async def decided_step(db: Database, group: Together) -> Advance:
     """Return the step that a commit of decisions would make."""
     decision = await asyncio.to_thread(Decision, group)
     while decision.needs:

@@ -17,6 +17,7 @@ from crm_core.ports import ImportRuns
 from crm_core.resources import RESOURCES, Resource
 from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.import_worker import ImportStores, ImportWorker, OnProgress, opened_table
+from crm_core.use_cases.undo_worker import UndoWorker
 
 #: The resources that can be imported, by their segments in URLs.
 IMPORTED_RESOURCES: Final = BULK_RESOURCES
@@ -69,19 +70,22 @@ async def carry_out(
         stores: the stores.
         who: the caller, who becomes the author of what it writes.
         id_: the id of the run.
-        path: the path of its file.
+        path: the path of its file; an undo reads none.
         on_progress: is called after each batch.
 
     Raises NotFoundError; RequestInProgressError if another worker has the run; UnreadableTableError for a file that is
     not the same any more.
     """
     run = await get(stores.runs, id_)
-    _require(who, RESOURCES[run.resource], run.options)
+    for action in run.actions:
+        require(who.actor, RESOURCES[run.resource].permission(action))
     claim = new_id()
     claimed = await stores.runs.claim(id_, claim, LEASE_SECONDS)
     if claimed is None:
         raise RequestInProgressError(_HELD if run.is_active else _FINISHED.format(run.state))
     try:
+        if claimed.undo is not None:
+            return await UndoWorker(stores, who, claim, on_progress).work(claimed)
         if await stores.tables.digest(path) != claimed.digest:
             raise UnreadableTableError(_CHANGED)
         return await ImportWorker(stores, who, claim, path, on_progress).work(claimed)

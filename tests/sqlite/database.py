@@ -55,7 +55,9 @@ from crm_core import (
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.imports.runs import run_request_id
 from crm_core.model.authors import with_author
+from crm_core.model.events import EventPlace
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
@@ -163,6 +165,14 @@ class SqliteDatabase:
         """The events that followed from a change of a record."""
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Events of a run of an import, by record and version in descending order."""
+        place = (str(before.record), before.version) if before else ("~", 0)  # a tilde is after all ids
+        where = "event ->> 'request_id' = ? and (record, version) < (?, ?) order by record desc, version desc limit ?"
+        statement = f"select event from event where {where}"
+        rows = await self._run("deferred", self._rows, statement, run_request_id(run), *place, limit)
+        return [_event(parse_json(text)) for (text,) in rows]
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """The ids of records of a resource that ever referred to a record."""

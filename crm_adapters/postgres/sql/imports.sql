@@ -2,32 +2,36 @@
 
 -- name: create_import
 insert into import_run (
-    id, resource, file, options, digest, fingerprint, bars, state, "row", header, report, created_at
+    id, resource, file, options, digest, fingerprint, bars, state, "row", header, report, created_at, undo
 )
 values (
     %(id)s::uuid, %(resource)s::text, %(file)s::text, %(options)s::jsonb, %(digest)s::bytea, %(fingerprint)s::bytea,
     %(bars)s::boolean, %(state)s::text, %(row)s::bigint, %(header)s::jsonb, %(report)s::jsonb,
-    %(created_at)s::timestamptz
+    %(created_at)s::timestamptz, %(undo)s::jsonb
 )
 on conflict (fingerprint) where bars do nothing
 returning id
 
+-- name: unbar_import
+-- A run that is undone may be done once more.
+update import_run set bars = false where id = %(id)s::uuid
+
 -- name: barring_import
 select
     id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
-    report::text, created_at
+    report::text, created_at, undo::text
 from import_run where fingerprint = %(fingerprint)s::bytea and bars
 
 -- name: import_run
 select
     id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
-    report::text, created_at
+    report::text, created_at, undo::text
 from import_run where id = %(id)s::uuid
 
 -- name: latest_imports
 select
     id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
-    report::text, created_at
+    report::text, created_at, undo::text
 from import_run order by id desc limit %(limit)s::bigint
 
 -- name: claim_import
@@ -37,7 +41,7 @@ where
     and (claimed_until is null or claimed_until <= now())
 returning
     id, resource, file, options::text, digest, fingerprint, state, "row", header::text,
-    report::text, created_at
+    report::text, created_at, undo::text
 
 -- name: release_import
 update import_run set claim = null, claimed_until = null where id = %(id)s::uuid and claim = %(claim)s::uuid
@@ -45,7 +49,7 @@ update import_run set claim = null, claimed_until = null where id = %(id)s::uuid
 -- name: save_import
 update import_run
 set
-    state = %(state)s::text, "row" = %(row)s::bigint, header = %(header)s::jsonb, report = %(report)s::jsonb,
+    state = %(state)s::text, "row" = %(row)s::bigint, header = %(header)s::jsonb, report = %(report)s::jsonb, undo = %(undo)s::jsonb,
     bars = bars and %(bars)s::boolean, claimed_until = now() + make_interval(secs => %(seconds)s::float8)
 where
     id = %(id)s::uuid and claim = %(claim)s::uuid and state in ('checking', 'writing')
@@ -53,7 +57,7 @@ where
 returning id
 
 -- name: cancel_import
-update import_run set state = 'cancelled', bars = bars and "row" > 0
+update import_run set state = 'cancelled', bars = bars and "row" > 0 and undo is null
 where id = %(id)s::uuid and state in ('checking', 'writing')
 returning id
 
