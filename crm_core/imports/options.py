@@ -86,6 +86,12 @@ def read_options(sent: Mapping[str, object]) -> ImportOptions:
     return options
 
 
+def format_of(name: str) -> str:
+    """Return the format that the ending of a file's name says; empty if it says none."""
+    ending = name.rpartition(".")[2].lower()
+    return ending if ending in FORMATS else ""
+
+
 def options_map(options: ImportOptions) -> list[tuple[str, str]]:
     """Return the columns and fields of ``map``; one without a field has an empty one."""
     # A column may have the sign in its name; a field never has.
