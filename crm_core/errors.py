@@ -164,6 +164,10 @@ class DeliveryFinishedError(CrmError):
     """The delivery cannot be cancelled because it is finished."""
 
 
+class ImportFinishedError(CrmError):
+    """The import cannot be cancelled because it is finished."""
+
+
 class VersionConflictError(CrmError):
     """The record has another version than the caller expects, or exists where it should not, or the other way round.
 

@@ -340,6 +340,7 @@ class MemoryDatabase:
         self.events = [rewritten(event) for event in self.events]
         self.feed.rewrite(rewritten)
         self.outbox.forget(erased)
+        self.imports.forget_texts(changes.erased_texts)
         concerned = erased.keys() | {copy.key.id for copy in changes.copies}
         for place, (at, receipt) in self._receipts.items():
             is_part = not receipt.answer.version and any(str(id_).encode() in receipt.answer.body for id_ in concerned)

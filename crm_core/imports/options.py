@@ -63,6 +63,11 @@ class ImportOptions:
         return Formats(decimal=self.decimal, thousands=self.thousands, dates=self.dates)
 
     @property
+    def actions(self) -> tuple[str, ...]:
+        """Return what an import may do to records; each needs its permission."""
+        return ("add", "change") if self.upsert_by else ("add",)
+
+    @property
     def meaning(self) -> Mapping[str, object]:
         """Return the options that decide what a file means, as plain values; the others say how it is imported."""
         how = {"lenient", "atomic", "dry_run", "again"}
@@ -84,6 +89,12 @@ def read_options(sent: Mapping[str, object]) -> ImportOptions:
     if problems:
         raise InvalidError(problems)
     return options
+
+
+def format_of(name: str) -> str:
+    """Return the format that the ending of a file's name says; empty if it says none."""
+    ending = name.rpartition(".")[2].lower()
+    return ending if ending in FORMATS else ""
 
 
 def options_map(options: ImportOptions) -> list[tuple[str, str]]:

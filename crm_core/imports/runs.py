@@ -20,7 +20,8 @@ ACTIVE_STATES: Final[frozenset[State]] = frozenset({"checking", "writing"})
 BATCH_ROWS: Final = 1_000
 #: Seconds within which a run belongs to the worker that has claimed it; each batch renews them.
 LEASE_SECONDS: Final = 60
-#: How long refused rows are kept, as they have the data of people; the report stays.
+#: How long refused rows are kept, and a run with a stored file can take, as both have the data of people; the report
+#: stays.
 REFUSED_ROWS_KEPT: Final = timedelta(days=7)
 #: Examples that a report has of each kind of problem.
 MAX_EXAMPLES: Final = 3
@@ -54,6 +55,10 @@ class RefusedRow:
     row: int
     problems: tuple[RowProblem, ...]
     cells: tuple[str, ...]
+
+    def has(self, texts: Sequence[str]) -> bool:
+        """Return whether a text occurs in a cell or in a sentence, in any case of letters."""
+        return _occur(texts, (*self.cells, *(problem.message for problem in self.problems)))
 
 
 @attrs.frozen
@@ -132,12 +137,14 @@ class Undo:
         run: the id of the other run.
         actions: what it does to records, each of which needs its permission.
         even_edited: delete what the other run created also where others have edited it since.
+        is_queued: any server carries it out, as one does an import whose file is stored.
         after: the place of the last event that is undone; None before the first.
     """
 
     run: UUID
     actions: tuple[str, ...]
     even_edited: bool = False
+    is_queued: bool = False
     after: EventPlace | None = None
 
 
@@ -153,7 +160,12 @@ class ImportRun:
         digest: the SHA-256 of the file.
         fingerprint: is equal for two runs of the same file that would do the same.
         created_at: when it was begun.
+        user: the id of the user who began it; 0 for the system.
+        permissions: what it may do at most, of what the user may do; None for all of that.
         state: how far it is.
+        since: when this state began.
+        updated_at: when it last went on.
+        total: how many rows the file has; 0 until all were looked at.
         row: the number of the last row that is committed, in the spreadsheet; 0 before the first.
         header: the names of the columns; empty until the file was opened, and for JSONL.
         report: what it has come to.
@@ -168,7 +180,12 @@ class ImportRun:
     digest: bytes
     fingerprint: bytes
     created_at: datetime
+    user: int = 0
+    permissions: tuple[str, ...] | None = None
     state: State = "checking"
+    since: datetime = attrs.field(default=attrs.Factory(lambda self: self.created_at, takes_self=True))
+    updated_at: datetime = attrs.field(default=attrs.Factory(lambda self: self.created_at, takes_self=True))
+    total: int = 0
     row: int = 0
     header: tuple[str, ...] = ()
     report: Report = Report()
@@ -179,7 +196,7 @@ class ImportRun:
         """Return what it may do to records; each needs its permission."""
         if self.undo is not None:
             return self.undo.actions
-        return ("add", "change") if self.options.upsert_by else ("add",)
+        return self.options.actions
 
     @property
     def is_active(self) -> bool:
@@ -191,6 +208,11 @@ class ImportRun:
         """Return whether another run of the same file, or undo of the same run, would do again what this one does."""
         has_done = self.row > 0 if self.undo is None else self.state == "done"
         return not self.options.dry_run and (self.is_active or has_done)
+
+    def saved_at(self, now: datetime, *, restarts: bool) -> "ImportRun":
+        """Return the run as it is kept at a time, with which its state begins if it restarts or ends."""
+        begins = restarts or not self.is_active
+        return attrs.evolve(self, since=now if begins else self.since, updated_at=now)
 
 
 @attrs.frozen(kw_only=True)
@@ -225,6 +247,21 @@ def undo_of(document: Mapping[str, Any]) -> Undo:
     after = document["after"] and EventPlace(UUID(document["after"][0]), document["after"][1])
     actions = tuple(document["actions"])
     return Undo(**{**document, "run": UUID(document["run"]), "actions": actions, "after": after})
+
+
+def without_texts(run: ImportRun, texts: Sequence[str]) -> ImportRun:
+    """Return a run whose report and file name have none of some texts, in any case of letters."""
+    problems = tuple(
+        attrs.evolve(each, examples=tuple((row, text) for row, text in each.examples if not _occur(texts, (text,))))
+        for each in run.report.problems
+    )
+    file = "" if _occur(texts, (run.file,)) else run.file
+    return attrs.evolve(run, file=file, report=attrs.evolve(run.report, problems=problems))
+
+
+def _occur(texts: Sequence[str], within: Iterable[str]) -> bool:
+    sought = [text.lower() for text in texts]
+    return any(text in each.lower() for each in within for text in sought)
 
 
 def plain_report(report: Report) -> Mapping[str, Any]:

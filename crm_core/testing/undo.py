@@ -185,9 +185,10 @@ class UndoFacts(ImportFacts):
         run, (known,) = await self.upserted(importer, [["name"], ["A"]], "a")
         created = await importer.load(rows(1))
         [new, _] = await importer.found(CLIENTS)
-        for each in (run, created):
-            undo = await undone(importer, each)
-            again = await undone(importer, undo)
+        undos = [await undone(importer, each) for each in (run, created)]
+        undo, again = undos[-1], undos[-1]
+        for each in undos:
+            again = await undone(importer, each)
             assert (again.state, counts(again)) == ("done", (1, 0, 0))
         assert [(await importer.value(CLIENTS, id_)).name for id_ in (known, new)] == ["A", "client 0"]
         assert await importer.version(CLIENTS, new) == 3
@@ -237,6 +238,32 @@ class UndoFacts(ImportFacts):
 
         undo = await importer.go_on(undo)
         assert (undo.state, counts(undo), await importer.found(CLIENTS)) == ("done", (2 * BATCH_ROWS + 1, 0, 0), [kept])
+
+    @fact
+    async def test_an_undo_that_is_queued_is_carried_out_by_any_worker_in_the_name_of_its_user(
+        self, importer: Importer
+    ) -> None:
+        run = await importer.load(rows(2))
+        undo = await start_undo(importer.stores.runs, importer.who, run.id, queue=True)
+
+        ended = await importer.run_next()
+        assert ended is not None
+        assert (ended.id, ended.state, counts(ended)) == (undo.id, "done", (2, 0, 0))
+        assert await importer.run_next() is None
+
+    @fact
+    async def test_an_undo_whose_user_may_not_do_it_any_longer_ends_with_that_reason(self, importer: Importer) -> None:
+        run = await importer.load(rows(1))
+        undo = await start_undo(importer.stores.runs, importer.who, run.id, queue=True)
+        importer.people = []
+
+        ended = await importer.run_next()
+        assert ended is not None
+        assert (ended.id, ended.state, [each.code for each in ended.report.problems]) == (
+            undo.id,
+            "refused",
+            ["permission_denied"],
+        )
 
     @fact
     async def test_lists_of_items_go_back_whole(self, importer: Importer) -> None:

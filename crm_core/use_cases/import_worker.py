@@ -1,8 +1,9 @@
 """The worker that carries out a run of an import: it decides every row, then writes batches (decision 93)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -13,14 +14,14 @@ from crm_core.bulk.operations import MAX_OPERATIONS, Read, read_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.queries import Filter, Query
 from crm_core.engine.together import Look, Result, Together
-from crm_core.errors import CrmError, UnreadableTableError
+from crm_core.errors import CrmError, PermissionDeniedError, UnreadableTableError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem, run_request_id
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
-from crm_core.model.accounts import Caller
+from crm_core.model.accounts import SYSTEM, Actor, Caller
 from crm_core.model.entities import Attribute
 from crm_core.model.plain_values import parse_json
 from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
@@ -33,10 +34,13 @@ from crm_core.use_cases.callers import caller, new_id
 #: Rows of an import that is written in one commit.
 MAX_ATOMIC_ROWS: Final = 100_000
 _MAX_KEPT_NAMES: Final = 100_000
+_DENIED: Final = "The user who began this import may not do it any longer."
 _TOO_MANY: Final = f"One commit takes at most {MAX_ATOMIC_ROWS:,} rows: leave out atomic, or cut the file into parts."
 
 #: Is called with the run after each batch.
 OnProgress: TypeAlias = Callable[[ImportRun], None]
+#: Returns who carries out a run, as they are at the moment. Raises PermissionDeniedError if they may not.
+Renew: TypeAlias = Callable[[], Awaitable[Actor]]
 
 
 @attrs.frozen
@@ -74,24 +78,29 @@ class ImportWorker:
 
     Args:
         stores: the stores.
-        who: the caller, who becomes the author of what it writes.
+        renew: is called before each batch, and returns the author of what it writes.
         claim: the claim.
         path: the path of the file.
         on_progress: is called after each batch.
     """
 
-    def __init__(self, stores: ImportStores, who: Caller, claim: UUID, path: str, on_progress: OnProgress) -> None:
+    def __init__(self, stores: ImportStores, renew: Renew, claim: UUID, path: str, on_progress: OnProgress) -> None:
         self._stores = stores
-        self._actor = who.actor
+        self._renew = renew
+        self._actor = SYSTEM
         self._claim = claim
         self._path = path
         self._on_progress = on_progress
 
     async def work(self, run: ImportRun) -> ImportRun:
         """Do what is left to do."""
-        if run.state == "checking":
-            run = await self._checked(run)
-        return await self._written(run) if run.state == "writing" else run
+        try:
+            if run.state == "checking":
+                run = await self._checked(run)
+            return await self._written(run) if run.state == "writing" else run
+        except PermissionDeniedError:
+            run = await self._stores.runs.get(run.id) or run
+            return await self._save(denied(run))
 
     async def _checked(self, run: ImportRun) -> ImportRun:
         """Decide all rows, and write nothing."""
@@ -104,9 +113,9 @@ class ImportWorker:
                     run = attrs.evolve(run, report=step.run.report)
                     await self._save(run, step.refused)
                     _limit(run)
-                run = attrs.evolve(run, report=run.report.noting(notes()))
+                run = attrs.evolve(run, report=run.report.noting(notes()), total=run.report.rows)
         except UnreadableTableError as error:
-            return await self._save(_unreadable(run, error))
+            return await self._save(_ended(run, _unreadable(error)))
         if run.report.refused and not run.options.lenient:
             return await self._save(attrs.evolve(run, state="refused"))
         if run.options.dry_run:
@@ -128,7 +137,7 @@ class ImportWorker:
             after = attrs.evolve(error.advance.run, row=run.row, state="stopped" if run.row else "refused")
             return await self._save(after, error.advance.refused)
         except UnreadableTableError as error:
-            return await self._save(attrs.evolve(_unreadable(run, error), state="stopped" if run.row else "refused"))
+            return await self._save(_ended(run, _unreadable(error)))
         return await self._save(attrs.evolve(run, state="done"))
 
     @asynccontextmanager
@@ -142,6 +151,7 @@ class ImportWorker:
 
             async def batches(after: int, size: int) -> AsyncIterator[tuple[_Planned, RowReader]]:
                 async for rows in _batched(table, size):
+                    self._actor = await self._renew()
                     # What is written already is read, too: later rows may have the same unique values.
                     reads = await asyncio.to_thread(_read_all, reader, rows, doubles)
                     if reads := [read for read in reads if read.row.number > after]:
@@ -156,12 +166,14 @@ class ImportWorker:
     def _group(self, run: ImportRun, planned: _Planned, reader: RowReader) -> Together:
         who = self._caller(run)
         decisions = [decision_of(who, each) for each in planned.reads]
+        run = attrs.evolve(run, updated_at=who.now)
         return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
 
     def _caller(self, run: ImportRun) -> Caller:
         return caller(self._actor, request_id=run_request_id(run.id))
 
     async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
+        run = run.saved_at(datetime.now(UTC), restarts=restarts)
         await self._stores.runs.save(run, self._claim, refused, restarts=restarts)
         self._on_progress(run)
         return run
@@ -302,7 +314,16 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def _unreadable(run: ImportRun, error: UnreadableTableError) -> ImportRun:
+def _unreadable(error: UnreadableTableError) -> RefusedRow:
     text = ", ".join(problem.message for problems in error.problems.values() for problem in problems)  # type: ignore[union-attr]
-    problem = RefusedRow(error.row, (RowProblem("", "unreadable", text),), ())
-    return attrs.evolve(run, state="refused", report=attrs.evolve(run.report.counting((), (problem,))))
+    return RefusedRow(error.row, (RowProblem("", "unreadable", text),), ())
+
+
+def denied(run: ImportRun) -> ImportRun:
+    """Return a run that ends because its user lacks a permission."""
+    return _ended(run, RefusedRow(0, (RowProblem("", "permission_denied", _DENIED),), ()))
+
+
+def _ended(run: ImportRun, reason: RefusedRow) -> ImportRun:
+    """Return a run that ends early, with the reason in its report."""
+    return attrs.evolve(run, state="stopped" if run.row else "refused", report=run.report.counting((), (reason,)))

@@ -24,9 +24,9 @@ _UNDONE: Final = "The run {} undoes this one already."
 
 
 async def start_undo(
-    runs: ImportRuns, who: Caller, id_: UUID, *, dry_run: bool = False, even_edited: bool = False
+    runs: ImportRuns, who: Caller, id_: UUID, *, dry_run: bool = False, even_edited: bool = False, queue: bool = False
 ) -> ImportRun:
-    """Begin a run that undoes another one; it is yet to be carried out (``imports.carry_out``).
+    """Begin a run that undoes another one, which is yet to be carried out: by ``carry_out``, or ``ImportRunner``.
 
     Args:
         runs: the runs.
@@ -34,6 +34,7 @@ async def start_undo(
         id_: the id of the run to undo: an import, or an undo.
         dry_run: only count what would become of each change.
         even_edited: delete what the run created also where others have edited it since, unless others refer to it.
+        queue: any server carries it out (``ImportRunner``).
 
     Raises NotFoundError, PermissionDeniedError, UndoRefusedError.
     """
@@ -45,13 +46,14 @@ async def start_undo(
         raise UndoRefusedError(_ACTIVE)
     if undone.row == 0:
         raise UndoRefusedError(_NOTHING)
-    run = _undoing(undone, Undo(run=id_, actions=actions, even_edited=even_edited), dry_run=dry_run)
+    undo = Undo(run=id_, actions=actions, even_edited=even_edited, is_queued=queue)
+    run = _undoing(who, undone, undo, dry_run=dry_run)
     if earlier := await runs.create(run):
         raise UndoRefusedError(_UNDONE.format(earlier.id), run=earlier.id)
     return run
 
 
-def _undoing(undone: ImportRun, undo: Undo, *, dry_run: bool) -> ImportRun:
+def _undoing(who: Caller, undone: ImportRun, undo: Undo, *, dry_run: bool) -> ImportRun:
     return ImportRun(
         id=new_id(),
         resource=undone.resource,
@@ -60,6 +62,8 @@ def _undoing(undone: ImportRun, undo: Undo, *, dry_run: bool) -> ImportRun:
         digest=undone.digest,
         fingerprint=hashlib.sha256(json_text(["undo", str(undo.run), undo.even_edited]).encode()).digest(),
         created_at=datetime.now(UTC),
+        user=who.actor.user.id,
+        permissions=None if who.actor.is_superuser else tuple(sorted(who.actor.permissions)),
         state="checking" if dry_run else "writing",
         header=UNDO_HEADER,
         undo=undo,

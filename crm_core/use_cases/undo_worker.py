@@ -1,6 +1,7 @@
 """The worker that undoes a run: it goes through the changes of the run, the latest first (decision 120)."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +11,7 @@ import attrs
 from crm_core.engine.restorations import Returning
 from crm_core.engine.together import Look, Result, Together
 from crm_core.engine.undo import PastChange, Undone, ends_of, undo
-from crm_core.errors import CrmError
+from crm_core.errors import CrmError, PermissionDeniedError
 from crm_core.imports.rows import row_problems
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, RowProblem, Undo, run_request_id
 from crm_core.model.accounts import Caller
@@ -22,7 +23,7 @@ from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.tables.formula_guard import guard
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.import_worker import ImportStores, OnProgress, decided_step
+from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, decided_step, denied
 from crm_core.use_cases.restorations import definition_names, renamed, returning_value
 
 #: The columns that tell, after those of ``REFUSED_COLUMNS``, which change of a run was kept or refused.
@@ -34,34 +35,40 @@ class UndoWorker:
 
     Args:
         stores: the stores.
-        who: the caller, who becomes the author of what it writes.
+        renew: is called before each batch, and returns the author of what it writes.
         claim: the claim.
         on_progress: is called after each batch.
     """
 
-    def __init__(self, stores: ImportStores, who: Caller, claim: UUID, on_progress: OnProgress) -> None:
+    def __init__(self, stores: ImportStores, renew: Renew, claim: UUID, on_progress: OnProgress) -> None:
         self._stores = stores
-        self._actor = who.actor
+        self._renew = renew
         self._claim = claim
         self._on_progress = on_progress
 
     async def work(self, run: ImportRun) -> ImportRun:
         """Do what is left to do."""
-        assert run.undo is not None  # noqa: S101  # an import has another worker
-        while events := await self._stores.db.events_of_run(run.undo.run, before=run.undo.after, limit=BATCH_ROWS):
-            run = await self._step(run, run.undo, events)
-            assert run.undo is not None  # noqa: S101
-        run = attrs.evolve(run, state="done")
+        try:
+            while (undo_ := run.undo) and (events := await self._events(undo_)):
+                run = await self._step(run, undo_, events)
+        except PermissionDeniedError:
+            run = denied(await self._stores.runs.get(run.id) or run)
+        else:
+            run = attrs.evolve(run, state="done")
+        run = run.saved_at(datetime.now(UTC), restarts=False)
         await self._stores.runs.save(run, self._claim)
         return run
+
+    async def _events(self, undo_: Undo) -> Sequence[Event]:
+        return await self._stores.db.events_of_run(undo_.run, before=undo_.after, limit=BATCH_ROWS)
 
     async def _step(self, run: ImportRun, undo_: Undo, events: Sequence[Event]) -> ImportRun:
         """Undo some changes, in one commit with the run."""
         last = attrs.evolve(undo_, after=EventPlace(events[-1].record, events[-1].version))
-        who = caller(self._actor, request_id=run_request_id(run.id))
+        who = caller(await self._renew(), request_id=run_request_id(run.id))
         changes = await _Past(self._stores.db, who, RESOURCES[run.resource], undo_).changes(events)
         decisions = [partial(undo, RESOURCES[each.event.resource], who, each) for each in changes]
-        advance = partial(_advance, attrs.evolve(run, undo=last), self._claim, changes)
+        advance = partial(_advance, attrs.evolve(run, undo=last, updated_at=who.now), self._claim, changes)
         group = Together(decisions, advance=advance)
         if run.options.dry_run:
             step = await decided_step(self._stores.db, group)
