@@ -551,7 +551,7 @@ class ImportRuns(Protocol):
         """Claim an active run for some seconds and return it; None if another claim holds it, or it is not active."""
 
     async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
-        """Claim the oldest active run with a stored file, or queued undo, that is not claimed; None if there is none."""
+        """Claim and return the oldest active run that has a stored file or is a queued undo, and is not claimed."""
 
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim, if it still holds."""
