@@ -196,7 +196,7 @@ def _write(file: BinaryIO, lines: bytes) -> None:
 def _summary(run: ImportRun) -> Iterator[str]:
     report = run.report
     for problem in report.problems:
-        yield _told(problem, "The file" if run.undo is None else "The record")
+        yield _told(problem, _WORDS if run.undo is None else _WORDS_OF_UNDO)
     yield from report.notes
     if run.undo is not None:
         would = "would be " if run.options.dry_run else ""
@@ -214,12 +214,16 @@ def _summary(run: ImportRun) -> Iterator[str]:
     yield _ENDS[run.state].format(run.id, run.row)
 
 
-def _told(problem: ColumnProblems, whole: str) -> str:
-    place = f'Column "{problem.column}"' if problem.column else whole
-    examples_ = "; ".join(f"row {row}: {message}" if row else message for row, message in problem.examples)
+def _told(problem: ColumnProblems, words: tuple[str, str, str]) -> str:
+    column, whole, row_ = words
+    place = f'{column} "{problem.column}"' if problem.column else whole
+    examples_ = "; ".join(f"{row_} {row}: {message}" if row else message for row, message in problem.examples)
     return f"{place}, {count(problem.count, 'time')}: {examples_}"
 
 
+#: What the problems of a run are about: a column, all of it, and a row.
+_WORDS: Final = ("Column", "The file", "row")
+_WORDS_OF_UNDO: Final = ("Field", "The record", "change")
 _OF_UNDO: Final = frozenset({"dry_run", "even_edited"})
 _ENDS_OF_UNDO: Final = {
     "done": "Undo {0} is done.",
