@@ -355,7 +355,8 @@ class Outbox(Protocol):
         Attempts are made by ``make_attempt`` from the webhooks as they are now.
 
         Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
-        endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
+        endpoint that fails one. Those of a lower ``Delivery.priority`` number come first at each endpoint, and one for
+        which such a one of its record waits soon does, too. Deliveries of endpoints that are paused or not active wait.
 
         Args:
             limit: the most attempts, shared fairly among all endpoints.

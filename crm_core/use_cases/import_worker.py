@@ -30,6 +30,7 @@ from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
 #: Rows of an import that is written in one commit.
 MAX_ATOMIC_ROWS: Final = 100_000
@@ -170,7 +171,7 @@ class ImportWorker:
         return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
 
     def _caller(self, run: ImportRun) -> Caller:
-        return caller(self._actor, request_id=run_request_id(run.id))
+        return caller_of(run, self._actor)
 
     async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
         run = run.saved_at(datetime.now(UTC), restarts=restarts)
@@ -203,6 +204,12 @@ class _Names:
         filters = tuple(Filter(field, operator, name, "text") for operator in ("contains", "exact"))
         page = await self._db.page(Query(resource=RESOURCES[resource], filters=filters, limit=2))
         return [UUID(document["id"]) for document in parse_json(b"[%b]" % page.body)]
+
+
+def caller_of(run: ImportRun, actor: Actor) -> Caller:
+    """Return the caller of what a run writes: webhooks are told later than of single calls, or not at all."""
+    who = caller(actor, request_id=run_request_id(run.id))
+    return attrs.evolve(who, tells_webhooks=not run.options.no_webhooks, priority=PRIORITY_OF_RUNS)
 
 
 @asynccontextmanager

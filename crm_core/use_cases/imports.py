@@ -22,7 +22,7 @@ from crm_core.imports.runs import BATCH_ROWS, LEASE_SECONDS, REFUSED_ROWS_KEPT, 
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.plain_values import json_text
 from crm_core.ports import Accounts, ImportRuns
-from crm_core.resources import RESOURCES, Resource
+from crm_core.resources import RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.import_worker import ImportStores, ImportWorker, OnProgress, opened_table
 from crm_core.use_cases.undo_worker import UndoWorker
@@ -58,7 +58,7 @@ async def start(
     Raises PermissionDeniedError; InvalidError, with every column that belongs to no field; UnreadableTableError;
     SameFileError.
     """
-    _require(who.actor, resource, options.actions)
+    require_all(who.actor, resource, options.actions, options)
     digest = await stores.tables.digest(path)
     async with opened_table(stores, who, resource, path, options) as (table, _):
         header = table.header.names
@@ -96,7 +96,7 @@ async def carry_out(
     not the same any more.
     """
     run = await get(stores.runs, id_)
-    _require(who.actor, RESOURCES[run.resource], run.actions)
+    require_all(who.actor, RESOURCES[run.resource], run.actions, run.options)
     claim = new_id()
     claimed = await stores.runs.claim(id_, claim, LEASE_SECONDS)
     if claimed is None:
@@ -149,7 +149,7 @@ async def _author(accounts: Accounts, run: ImportRun) -> Actor:
     if actor is None:
         raise PermissionDeniedError
     actor = actor.narrowed(None if run.permissions is None else frozenset(run.permissions))
-    _require(actor, RESOURCES[run.resource], run.actions)
+    require_all(actor, RESOURCES[run.resource], run.actions, run.options)
     return actor
 
 
@@ -185,9 +185,12 @@ async def refused_rows(runs: ImportRuns, id_: UUID) -> AsyncIterator[RefusedRow]
         after = rows[-1].row
 
 
-def _require(actor: Actor, resource: Resource, actions: Sequence[str]) -> None:
+def require_all(actor: Actor, resource: Resource, actions: Sequence[str], options: ImportOptions) -> None:
+    """Raise PermissionDeniedError unless the actor may do these, and keep webhooks from being told if that is asked."""
     for action in actions:
         require(actor, resource.permission(action))
+    if options.no_webhooks:
+        require(actor, WEBHOOKS.permission("change"))
 
 
 def _fingerprint(resource: Resource, digest: bytes, options: ImportOptions) -> bytes:

@@ -10,12 +10,12 @@ import attrs
 from crm_core.engine.undo import OPPOSITES
 from crm_core.errors import UndoRefusedError
 from crm_core.imports.runs import ImportRun, Undo
-from crm_core.model.accounts import Caller, require
+from crm_core.model.accounts import Caller
 from crm_core.model.plain_values import json_text
 from crm_core.ports import ImportRuns
 from crm_core.resources import RESOURCES
 from crm_core.use_cases.callers import new_id
-from crm_core.use_cases.imports import get
+from crm_core.use_cases.imports import get, require_all
 from crm_core.use_cases.undo_worker import UNDO_HEADER
 
 _ACTIVE: Final = "This run is not finished. Cancel it or let it end, then undo what it has written."
@@ -40,8 +40,7 @@ async def start_undo(
     """
     undone = await get(runs, id_)
     actions = tuple(dict.fromkeys(OPPOSITES[action] for action in undone.actions))
-    for action in actions:
-        require(who.actor, RESOURCES[undone.resource].permission(action))
+    require_all(who.actor, RESOURCES[undone.resource], actions, undone.options)
     if undone.is_active:
         raise UndoRefusedError(_ACTIVE)
     if undone.row == 0:

@@ -13,7 +13,7 @@ from crm_core.engine.together import Look, Result, Together
 from crm_core.engine.undo import PastChange, Undone, ends_of, undo
 from crm_core.errors import CrmError, PermissionDeniedError
 from crm_core.imports.rows import row_problems
-from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, RowProblem, Undo, run_request_id
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, RowProblem, Undo
 from crm_core.model.accounts import Caller
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.records import Key
@@ -22,8 +22,7 @@ from crm_core.ports import Database
 from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.tables.formula_guard import guard
-from crm_core.use_cases.callers import caller
-from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, decided_step, denied
+from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, caller_of, decided_step, denied
 from crm_core.use_cases.restorations import definition_names, renamed, returning_value
 
 #: The columns that tell, after those of ``REFUSED_COLUMNS``, which change of a run was kept or refused.
@@ -65,7 +64,7 @@ class UndoWorker:
     async def _step(self, run: ImportRun, undo_: Undo, events: Sequence[Event]) -> ImportRun:
         """Undo some changes, in one commit with the run."""
         last = attrs.evolve(undo_, after=EventPlace(events[-1].record, events[-1].version))
-        who = caller(await self._renew(), request_id=run_request_id(run.id))
+        who = caller_of(run, await self._renew())
         changes = await _Past(self._stores.db, who, RESOURCES[run.resource], undo_).changes(events)
         decisions = [partial(undo, RESOURCES[each.event.resource], who, each) for each in changes]
         advance = partial(_advance, attrs.evolve(run, undo=last, updated_at=who.now), self._claim, changes)

@@ -64,6 +64,7 @@ class _Asked:
 @click.option("--blank", type=click.Choice(BLANKS), help="What an empty cell does to a record that is changed.")
 @click.option("--lenient", is_flag=True, help="Leave out the rows that are refused; otherwise one refuses all.")
 @click.option("--atomic", is_flag=True, help="Write all rows in one commit.")
+@click.option("--no-webhooks", is_flag=True, help="Tell no webhook; the change feed has everything.")
 @click.option("--again", is_flag=True, help="Import the file although it was imported before.")
 @click.option("--format", type=click.Choice(FORMATS), help="By default as FILE ends.")
 @click.option("--decimal", type=click.Choice(DECIMALS), help="The sign before the fraction of a number.")
@@ -198,6 +199,8 @@ def _summary(run: ImportRun) -> Iterator[str]:
     for problem in report.problems:
         yield _told(problem, _WORDS if run.undo is None else _WORDS_OF_UNDO)
     yield from report.notes
+    if run.options.no_webhooks:
+        yield "No webhook is told."
     if run.undo is not None:
         would = "would be " if run.options.dry_run else ""
         undone = f"{report.reversed:,} {would}undone, {report.kept:,} kept, {report.refused:,} refused"
