@@ -1,15 +1,15 @@
 """The decision to undo one change of a run, as far as nobody has built on it since (decision 120)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from crm_core.engine import decisions
 from crm_core.engine.changes import Changes
 from crm_core.engine.restorations import Returning, bring_back
+from crm_core.engine.validation import catalog_needs
 from crm_core.engine.writing import RecordChange, changes_of
 from crm_core.imports.runs import RowProblem
 from crm_core.input.drafts import Draft
@@ -19,12 +19,11 @@ from crm_core.model.events import Event, same
 from crm_core.model.plain_values import plain, typed
 from crm_core.model.records import Key, Record
 from crm_core.resources import Resource, referring
-from crm_core.rules.needs import Needs, Search, Steps, catalog_of
+from crm_core.rules.needs import Known, Needs, Search, Steps
 
 #: The kind of each action that undoes a change, by the kind of the change.
 OPPOSITES: Final[Mapping[str, str]] = {"add": "delete", "change": "change", "delete": "add"}
 
-_NO_DEFINITIONS: Final[Mapping[str, Attribute]] = {}
 _DELETED: Final = RowProblem("", "deleted", "The record was deleted since.")
 _ERASED: Final = RowProblem("", "erased", "The record was erased since.")
 _FOLDED: Final = RowProblem("", "folded", "The history of this change is no longer kept.")
@@ -93,31 +92,44 @@ def ends_of(resource: Resource, event: Event) -> Mapping[str, tuple[Any, Any]]:
     Of lists of items these are the items that changed; what was erased is left out.
     """
     changes: Mapping[str, Any] = event.changes
-    return {name: (change.get("from"), change.get("to")) for name, change in changes.items() if _is_set(resource, name)}
+    fields = _fields_to_undo(resource)
+    return {
+        name: (change.get("from"), change.get("to"))
+        for name, change in changes.items()
+        if ("attributes" if _is_attribute(name) else name) in fields
+    }
 
 
-def _is_set(resource: Resource, name: str) -> bool:
-    field = resource.fields.get("attributes" if _is_attribute(name) else name)
-    return field is not None and not field.output_only and field.redact is None and name not in resource.copies.values()
+@cache
+def _fields_to_undo(resource: Resource) -> frozenset[str]:
+    copies = resource.copies.values()
+    fields = resource.fields.items()
+    return frozenset(
+        name for name, field in fields if not field.output_only and field.redact is None and name not in copies
+    )
 
 
-def _uncreated(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
-    record, definitions = yield from _now(resource, who, change)
+def _delete(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
+    searches = _searches(resource, change.key)
+    known = yield _needs_of(resource, who, change) | Needs(counts=frozenset(searches.values()))
+    record, definitions = known.records[change.key], _definitions(resource, known)
     if record is None:
         return Undone(kept=(_DELETED,))
     if record.version != change.event.version and not change.even_edited:
         edited = [_edited(name) for name, _ in _changed_since(record, change, definitions)]
         if edited:
             return Undone(kept=tuple(edited))
-    referring_ = yield from _referring(resource, record.key)
-    if referring_:
-        text = f"The record is referred to by {' and '.join(referring_)}."
+    counts = {other: known.counts[search] for other, search in searches.items()}
+    phrases = [f"{count} {other.label[count != 1]}" for other, count in counts.items() if count]
+    if phrases:
+        text = f"The record is referred to by {' and '.join(phrases)}."
         return Undone(kept=(RowProblem("", "referred_to", text),))
     return _undone((yield from changes_of(who, RecordChange(record.key, record, None))))
 
 
-def _unchanged(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
-    record, definitions = yield from _now(resource, who, change)
+def _change_back(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
+    known = yield _needs_of(resource, who, change)
+    record, definitions = known.records[change.key], _definitions(resource, known)
     if record is None:
         return Undone(kept=(_DELETED,))
     back, kept = dict[str, Any](), list[RowProblem]()
@@ -133,26 +145,26 @@ def _unchanged(resource: Resource, who: Caller, change: PastChange) -> Steps[Und
     return _undone((yield from decisions.change(resource, who, record.key, lambda _: draft, None, None)), kept)
 
 
-def _undeleted(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
-    record, _ = yield from _now(resource, who, change)
-    if record is not None:
+def _create_again(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
+    known = yield _needs_of(resource, who, change)
+    if known.records[change.key] is not None:
         return Undone(kept=(_EXISTS,))
     if change.returning is None:
         return Undone(kept=(_ERASED,))
     return _undone((yield from bring_back(who, change.returning, ())))
 
 
-_Undo = Callable[[Resource, Caller, PastChange], Steps[Undone]]
-_UNDO: Final[Mapping[str, _Undo]] = {"created": _uncreated, "updated": _unchanged, "deleted": _undeleted}
+_Undo: TypeAlias = Callable[[Resource, Caller, PastChange], Steps[Undone]]
+#: What undoes a change, by its kind.
+_UNDO: Final[Mapping[str, _Undo]] = {"created": _delete, "updated": _change_back, "deleted": _create_again}
 
 
-def _now(resource: Resource, who: Caller, change: PastChange) -> Steps[tuple[Record | None, Mapping[str, Attribute]]]:
-    """Return the record as it is, and the attributes that are defined."""
-    needs = Needs(records=frozenset({change.key}))
-    if not resource.has_catalog:
-        return (yield needs).records[change.key], _NO_DEFINITIONS
-    known = yield needs | catalog_of(resource.name, who)
-    return known.records[change.key], known.catalogs[resource.name].definitions
+def _needs_of(resource: Resource, who: Caller, change: PastChange) -> Needs:
+    return Needs(records=frozenset({change.key})) | catalog_needs(resource, who)
+
+
+def _definitions(resource: Resource, known: Known) -> Mapping[str, Attribute]:
+    return known.catalogs[resource.name].definitions if resource.has_catalog else {}
 
 
 def _changed_since(
@@ -205,16 +217,20 @@ def _draft(
     return Draft(values, restored_with=frozenset())
 
 
-def _referring(resource: Resource, key: Key) -> Steps[Sequence[str]]:
-    """Return how many records of each kind refer to a record, in words."""
-    pairs = sorted((*referring(resource, owned=True), *referring(resource, owned=False)), key=lambda each: each[0].name)
-    searches = {
-        other: Search(other.name, tuple((name, key.id) for _, name in each), any_field=True)
-        for other, each in groupby(pairs, key=itemgetter(0))
+def _searches(resource: Resource, key: Key) -> Mapping[Resource, Search]:
+    """Return the searches for records that refer to a record, by their resources."""
+    return {
+        other: Search(other.name, tuple((name, key.id) for name in names), any_field=True)
+        for other, names in _references_to(resource)
     }
-    known = yield Needs(counts=frozenset(searches.values()))
-    counts = {other: known.counts[search] for other, search in searches.items()}
-    return [f"{count} {other.label[count != 1]}" for other, count in counts.items() if count]
+
+
+@cache
+def _references_to(resource: Resource) -> Sequence[tuple[Resource, Sequence[str]]]:
+    found: dict[Resource, list[str]] = {}
+    for other, name in (*referring(resource, owned=True), *referring(resource, owned=False)):
+        found.setdefault(other, []).append(name)
+    return tuple(found.items())
 
 
 def _edited(name: str) -> RowProblem:
