@@ -22,7 +22,7 @@ from crm_http.api.requests import MULTIPART, AnyRequest, is_strict, read_pieces,
 from crm_http.api.responses import json_response, link_to_next
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
-from crm_http.fairness import Share
+from crm_http.middleware.fairness import Share
 from crm_http.payloads.shapes import array
 from crm_http.site import root_path
 from crm_http.statuses import STATUSES
