@@ -543,6 +543,9 @@ class ImportRuns(Protocol):
     async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
         """Claim the oldest active run with a stored file that is not claimed, and return it; None if there is none."""
 
+    async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
+        """Let a claim last some seconds from now on, if it still holds."""
+
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim, if it still holds."""
 
