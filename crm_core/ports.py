@@ -554,6 +554,9 @@ class ImportRuns(Protocol):
     async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
         """Claim and return the oldest active run that has a stored file or is a queued undo, and is not claimed."""
 
+    async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
+        """Let a claim last some seconds from now on, if it still holds."""
+
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim, if it still holds."""
 

@@ -69,6 +69,11 @@ class MemoryImportRuns:
                 return run
         return None
 
+    async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
+        """Let a claim last some seconds from now on."""
+        if self._claims.get(id_, (None, None))[0] == claim:
+            self._claims[id_] = claim, self._clock() + timedelta(seconds=seconds)
+
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim."""
         if self._claims.get(id_, (None, None))[0] == claim:

@@ -88,6 +88,10 @@ class PostgresImportRuns:
         rows = await self._pool.fetch(_of_runs("claim_next_import"), {"claim": claim, "seconds": seconds})
         return _run_of(rows[0]) if rows else None
 
+    async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
+        """Let a claim last some seconds from now on."""
+        await self._pool.fetch(query("renew_import"), {"id": id_, "claim": claim, "seconds": seconds})
+
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim."""
         await self._pool.fetch(query("release_import"), {"id": id_, "claim": claim})

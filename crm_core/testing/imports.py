@@ -236,7 +236,10 @@ class ImportFacts(OnOneLoop):
         assert sorted(run.id for run in claimed if isinstance(run, ImportRun)) == [run.id for run in sent]
         await runs.release(sent[1].id, claims[claimed.index(sent[1])])
         assert await runs.claim_next(claims[0], 0) == sent[1]
-        assert await runs.claim_next(claims[1], 60) == sent[1]
+        await runs.renew(sent[1].id, claims[1], 60)  # of another claim
+        assert await runs.claim_next(claims[1], 0) == sent[1]
+        await runs.renew(sent[1].id, claims[1], 60)
+        assert await runs.claim_next(claims[2], 60) is None
 
     @fact
     async def test_a_file_that_is_barred_is_not_stored(self, importer: Importer) -> None:
@@ -512,3 +515,23 @@ class ImportFacts(OnOneLoop):
 
         assert (run.state, run.row, await importer.found(SERVICES)) == ("refused", 0, [])
         assert list(await importer.refused(run)) == [2, 3, 4]
+
+    @fact
+    async def test_an_attribute_that_is_made_required_between_two_batches_stops_the_run(
+        self, importer: Importer
+    ) -> None:
+        city = await importer.create(ATTRIBUTES, "client", name="city", label="City", type="text")
+        run = await importer.start(rows(BATCH_ROWS + 3))
+
+        def end(run: ImportRun) -> None:
+            if run.row:
+                raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            await importer.go_on(run, end)
+        await importer.patch(ATTRIBUTES, city, is_required=True)
+        run = await importer.go_on(run)
+
+        assert (run.state, run.row, len(await importer.found(CLIENTS))) == ("stopped", BATCH_ROWS + 1, BATCH_ROWS)
+        [problem] = run.report.problems
+        assert (problem.code, "which every client needs" in problem.examples[0][1]) == ("required", True)

@@ -1,5 +1,6 @@
 """The imports of a user: sending a file, and seeing and cancelling the runs that were begun (decisions 110 to 113)."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -16,6 +17,7 @@ from crm_core.imports.status import ImportStatus, status_of
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller
 from crm_core.ports import ImportRuns
 from crm_core.resources import RESOURCES, Resource
@@ -24,6 +26,7 @@ from crm_core.use_cases.import_worker import ImportStores
 
 #: The most bytes of a file, unless a setting says otherwise.
 MAX_IMPORT_BYTES: Final = 100 * 2**20
+_MAX_NAME_LENGTH: Final = 255
 _UNKNOWN_FORMAT: Final = f"The name of the file does not tell its format. Send one of {', '.join(FORMATS)}."
 _FINISHED: Final = "This import is finished: it is {}."
 
@@ -39,6 +42,21 @@ class Listing:
 
     limit: int = integer(default=MAX_PAGE_SIZE)
     cursor: str = text(default="")
+
+
+@attrs.frozen
+class Imports:
+    """What imports of users work on.
+
+    Attributes:
+        stores: the stores.
+        max_bytes: the most bytes of a file.
+        wake: is called when a run has begun, so that a runner of this process begins at once.
+    """
+
+    stores: ImportStores
+    max_bytes: int = MAX_IMPORT_BYTES
+    wake: Callable[[], object] = bool
 
 
 class ImportPage(NamedTuple):
@@ -60,34 +78,35 @@ ReadRest: TypeAlias = Callable[[], Awaitable[SentFile]]
 
 
 async def receive(
-    stores: ImportStores,
-    who: Caller,
-    resource: Resource,
-    content: AsyncIterator[bytes],
-    read_rest: ReadRest,
-    *,
-    max_bytes: int = MAX_IMPORT_BYTES,
+    to: Imports, who: Caller, resource: Resource, content: AsyncIterator[bytes], read_rest: ReadRest
 ) -> ImportStatus:
     """Begin an import of a file as it arrives; a worker carries it out (``ImportRunner``).
 
     Args:
-        stores: the stores.
+        to: the stores and the limit.
         who: the caller.
         resource: the resource of the records.
         content: the bytes of the file, in pieces; they are read as fast as they can be stored.
         read_rest: is called after that, and returns the name of the file and the options. A format that is not among
             them is the one of the name.
-        max_bytes: the most bytes of the file.
 
     Raises TooLargeError, and the errors of ``imports.start``.
     """
-    async with stores.tables.written(_limited(content, max_bytes)) as path:
+    async with to.stores.tables.written(_limited(content, to.max_bytes)) as path:
         name, sent = await read_rest()
         format_ = sent.get("format") or format_of(name)
         if not format_:
             raise invalid("format", "required", _UNKNOWN_FORMAT)
         options = read_options({**sent, "format": format_})
-        return status_of(await imports.start(stores, who, resource, path, options, name=name, keep=True))
+        run = await imports.start(to.stores, who, resource, path, options, name=_label(name), keep=True)
+    to.wake()
+    return status_of(run)
+
+
+def _label(name: str) -> str:
+    """Return a client's file name without folders and unprintable characters."""
+    last = re.split(r"[/\\]", normal(name))[-1]
+    return "".join(character for character in last if character.isprintable())[:_MAX_NAME_LENGTH] or "file"
 
 
 async def _limited(content: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from crm_core.bulk.operations import MAX_OPERATIONS, Read, read_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.queries import Filter, Query
 from crm_core.engine.together import Look, Result, Together
-from crm_core.errors import CrmError, PermissionDeniedError, UnreadableTableError
+from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
@@ -99,24 +99,21 @@ class ImportWorker:
             if run.state == "checking":
                 run = await self._checked(run)
             return await self._written(run) if run.state == "writing" else run
-        except PermissionDeniedError:
+        except (PermissionDeniedError, InvalidError) as error:
             run = await self._stores.runs.get(run.id) or run
-            return await self._save(denied(run))
+            return await self._save(ended(run, error))
 
     async def _checked(self, run: ImportRun) -> ImportRun:
         """Decide all rows, and write nothing."""
         run = attrs.evolve(run, report=Report())
         await self._save(run, restarts=True)
-        try:
-            async with self._rows(run) as (batches, notes):
-                async for planned, reader in batches(0, BATCH_ROWS):
-                    step = await decided_step(self._stores.db, self._group(run, planned, reader))
-                    run = attrs.evolve(run, report=step.run.report)
-                    await self._save(run, step.refused)
-                    _limit(run)
-                run = attrs.evolve(run, report=run.report.noting(notes()), total=run.report.rows)
-        except UnreadableTableError as error:
-            return await self._save(_ended(run, _unreadable(error)))
+        async with self._rows(run) as (batches, notes):
+            async for planned, reader in batches(0, BATCH_ROWS):
+                step = await decided_step(self._stores.db, self._group(run, planned, reader))
+                run = attrs.evolve(run, report=step.run.report)
+                await self._save(run, step.refused)
+                _limit(run)
+            run = attrs.evolve(run, report=run.report.noting(notes()), total=run.report.rows)
         if run.report.refused and not run.options.lenient:
             return await self._save(attrs.evolve(run, state="refused"))
         if run.options.dry_run:
@@ -137,8 +134,6 @@ class ImportWorker:
         except _RefusedError as error:
             after = attrs.evolve(error.advance.run, row=run.row, state="stopped" if run.row else "refused")
             return await self._save(after, error.advance.refused)
-        except UnreadableTableError as error:
-            return await self._save(_ended(run, _unreadable(error)))
         return await self._save(attrs.evolve(run, state="done"))
 
     @asynccontextmanager
@@ -321,16 +316,19 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def _unreadable(error: UnreadableTableError) -> RefusedRow:
-    text = ", ".join(problem.message for problems in error.problems.values() for problem in problems)  # type: ignore[union-attr]
-    return RefusedRow(error.row, (RowProblem("", "unreadable", text),), ())
-
-
-def denied(run: ImportRun) -> ImportRun:
-    """Return a run that ends because its user lacks a permission."""
-    return _ended(run, RefusedRow(0, (RowProblem("", "permission_denied", _DENIED),), ()))
-
-
-def _ended(run: ImportRun, reason: RefusedRow) -> ImportRun:
+def ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
     """Return a run that ends early, with the reason in its report."""
-    return attrs.evolve(run, state="stopped" if run.row else "refused", report=run.report.counting((), (reason,)))
+    report = run.report.counting((), (RefusedRow(_row_of(error), tuple(_reasons(error)), ()),))
+    return attrs.evolve(run, state="stopped" if run.row else "refused", report=report)
+
+
+def _row_of(error: CrmError) -> int:
+    return error.row if isinstance(error, UnreadableTableError) else 0
+
+
+def _reasons(error: PermissionDeniedError | InvalidError) -> Iterator[RowProblem]:
+    if isinstance(error, PermissionDeniedError):
+        yield RowProblem("", "permission_denied", _DENIED)
+    else:
+        lists = (each for each in error.problems.values() if not isinstance(each, Mapping))
+        yield from (RowProblem("", problem.code, problem.message) for each in lists for problem in each)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from crm_core.bulk.operations import BULK_RESOURCES
 from crm_core.errors import (
+    CrmError,
     NotFoundError,
     PermissionDeniedError,
     RequestInProgressError,
@@ -105,14 +107,12 @@ async def carry_out(
     async def renew() -> Actor:
         return who.actor
 
-    try:
+    async with _held(stores.runs, id_, claim):
         if claimed.undo is not None:
             return await _worked(stores, claimed, UndoWorker(stores, renew, claim, on_progress))
         if await stores.tables.digest(path) != claimed.digest:
             raise UnreadableTableError(_CHANGED)
         return await _worked(stores, claimed, ImportWorker(stores, renew, claim, path, on_progress))
-    finally:
-        await asyncio.shield(stores.runs.release(id_, claim))
 
 
 async def carry_out_next(
@@ -134,13 +134,29 @@ async def carry_out_next(
     if run is None:
         return None
     renew = partial(_author, accounts, run)
-    try:
-        if run.undo is not None:
+    if run.undo is not None:
+        async with _held(stores.runs, run.id, claim):
             return await _worked(stores, run, UndoWorker(stores, renew, claim, on_progress))
-        async with stores.tables.written(stores.runs.content(run.id)) as path:
-            return await _worked(stores, run, ImportWorker(stores, renew, claim, path, on_progress))
+    async with _held(stores.runs, run.id, claim), stores.tables.written(stores.runs.content(run.id)) as path:
+        return await _worked(stores, run, ImportWorker(stores, renew, claim, path, on_progress))
+
+
+@asynccontextmanager
+async def _held(runs: ImportRuns, id_: UUID, claim: UUID) -> AsyncIterator[None]:
+    """Renew a claim for as long as the block, also while one commit takes long, and release it after."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 4)
+            with suppress(CrmError):  # the next time may be in time
+                await runs.renew(id_, claim, LEASE_SECONDS)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
     finally:
-        await asyncio.shield(stores.runs.release(run.id, claim))
+        renewing.cancel()
+        await asyncio.shield(runs.release(id_, claim))
 
 
 async def _author(accounts: Accounts, run: ImportRun) -> Actor:

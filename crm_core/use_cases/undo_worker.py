@@ -22,7 +22,7 @@ from crm_core.ports import Database
 from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.tables.formula_guard import guard
-from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, caller_of, decided_step, denied
+from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, caller_of, decided_step, ended
 from crm_core.use_cases.restorations import definition_names, renamed, returning_value
 
 #: The columns that tell, after those of ``REFUSED_COLUMNS``, which change of a run was kept or refused.
@@ -50,8 +50,8 @@ class UndoWorker:
         try:
             while (undo_ := run.undo) and (events := await self._events(undo_)):
                 run = await self._step(run, undo_, events)
-        except PermissionDeniedError:
-            run = denied(await self._stores.runs.get(run.id) or run)
+        except PermissionDeniedError as error:
+            run = ended(await self._stores.runs.get(run.id) or run, error)
         else:
             run = attrs.evolve(run, state="done")
         run = run.saved_at(datetime.now(UTC), restarts=False)

@@ -63,7 +63,7 @@ from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
-from tests.sqlite.feed import SCHEMA, SqliteFeed
+from tests.sqlite import feed, imports
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -94,6 +94,7 @@ class SqliteDatabase:
     Attributes:
         feed: the change feed.
         outbox: what webhooks are told.
+        imports: the runs of imports.
     """
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
@@ -103,8 +104,9 @@ class SqliteDatabase:
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        self._connection.executescript(_SCHEMA + SCHEMA)
-        self.feed = SqliteFeed(self._run, self._rows)
+        self._connection.executescript(_SCHEMA + feed.SCHEMA + imports.SCHEMA)
+        self.feed = feed.SqliteFeed(self._run, self._rows)
+        self.imports = imports.SqliteImportRuns(self._run, self._rows)
 
     def close(self) -> None:
         """Close the file."""
@@ -375,6 +377,8 @@ class SqliteDatabase:
         for write in changes.writes:
             self._write(write, txn)
         self._forget(changes)
+        if changes.advance:
+            self.imports.make_step(changes.advance)
         document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
@@ -420,6 +424,7 @@ class SqliteDatabase:
         for record in (*(event.record for event in changes.erasures), *(copy.key.id for copy in changes.copies)):
             of = "where record = ?2 or version = 0 and instr(body, ?2)"
             self._rows(f"update receipt set body = ?1 {of}", ERASED_ANSWER.decode(), str(record))
+        self.imports.forget_texts(changes.erased_texts)
 
     def _rewrite(self, event: Event) -> None:
         where = (str(event.record), event.version)

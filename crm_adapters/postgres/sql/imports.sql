@@ -53,6 +53,10 @@ where id = (
 )
 returning {columns}
 
+-- name: renew_import
+update import_run set claimed_until = now() + make_interval(secs => %(seconds)s::float8)
+where id = %(id)s::uuid and claim = %(claim)s::uuid
+
 -- name: release_import
 update import_run set claim = null, claimed_until = null where id = %(id)s::uuid and claim = %(claim)s::uuid
 
