@@ -26,6 +26,7 @@ PUBLIC: Mapping[str, str] = {
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
         Advance ImportFinishedError ImportOptions ImportRun ImportRuns OpenTable RefusedRow RunLostError SameFileError
+        UndoRefusedError
         TableReader UnreadableTableError WorkbookWriter
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
@@ -66,7 +67,7 @@ PUBLIC: Mapping[str, str] = {
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
         Erased ErasedError ErasedRecord ErasureReport MentioningRecord
         ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
-        SameFileError
+        SameFileError UndoRefusedError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

@@ -29,6 +29,7 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_http.api.preconditions import expected_versions, version_tag
@@ -77,6 +78,9 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
     SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),
+    UndoRefusedError: Refusal(
+        "The import goes on, has written nothing, or is undone already; `undone_by` is the id of that undo, or null."
+    ),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -167,6 +171,8 @@ def body_of(error: CrmError) -> object:
         body["changed_fields"] = list(error.fields)
     if isinstance(error, SameFileError):
         body["run"] = str(error.run)
+    if isinstance(error, UndoRefusedError):
+        body["undone_by"] = error.run and str(error.run)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
     return body

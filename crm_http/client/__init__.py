@@ -32,6 +32,7 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
@@ -184,6 +185,7 @@ __all__ = [
     "TokenOperations",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",

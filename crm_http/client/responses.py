@@ -26,6 +26,7 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
@@ -119,9 +120,11 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: of a file, a restoration, a keyed request, an import, a delivery or a delete."""
+    """Return which conflict it is: of a file, an undo, a restoration, a keyed request, an import, a delivery, a delete."""
     if run := members.get("run"):
         return SameFileError(UUID(run))
+    if "undone_by" in members:
+        return UndoRefusedError(detail, run=members["undone_by"] and UUID(members["undone_by"]))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
     if "Idempotency-Key" in response.request.headers:
