@@ -17,6 +17,7 @@ from crm_core.model.accounts import (
     NO_PASSWORD,
     TOKEN_DAYS,
     Account,
+    Actor,
     Authentication,
     IssuedToken,
     NewToken,
@@ -51,6 +52,10 @@ class PostgresAccounts:
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         return Authentication(session.actor, session.catalogs, session.ahead)
+
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return an active user with their present permissions."""
+        return await self._tokens.actor(user_id)
 
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
