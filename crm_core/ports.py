@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
@@ -53,6 +55,13 @@ class Database(Protocol):
         """Yield a whole list as documents joined by a separator, in pieces of bounded size.
 
         A document is compact JSON, so none has a line feed in it. All pieces but the first begin with the separator.
+        """
+        ...
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the agenda: at most ``query.limit`` tasks, in the order of their places.
+
+        A page may end before, but has at least one task if there is one.
         """
         ...
 

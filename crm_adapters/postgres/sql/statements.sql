@@ -244,6 +244,29 @@ select
     count(*) > max(taken)
 from page, taken
 
+-- name: agenda
+-- A page of the agenda, with the names of the records, and how many tasks were found. It ends as `page` does.
+with found as (
+    select *, row_number() over places as place, sum(octet_length(task::text)) over places as bytes
+    from ({ranges}) as ranges window places as (order by due, item, record)
+    order by place limit %(one_more)s
+)
+select
+    resource, record,
+    case resource
+        when 'client' then (select name from client where id = record)
+        when 'service' then (select name from service where id = record)
+        else (select name from lead where id = record) end,
+    nullif(due, 'infinity'), item, task, (select count(*) from found)
+from found where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s) order by place
+
+-- name: agenda_range
+-- Part of the statement above: tasks of one resource that are done, or that are not, in one range of an index.
+-- {estimate} as in `page`.
+select * from (
+    select resource, record, item, due, task from task where {conditions} order by due, item, record limit {estimate}
+) as ordered limit %(one_more)s
+
 -- name: read_definitions
 -- The catalog of an entity: its version, attribute definitions and active webhooks.
 select
