@@ -121,7 +121,7 @@ class Tokens:
         unknown = [user for user in versions if user not in found or found[user].version != versions[user]]
         if not unknown:
             return found
-        read = {row[0]: _session_of(row) for row in await self._pool.fetch_again(query("sessions"), {"users": unknown})}
+        read = {row[0]: session_of(row) for row in await self._pool.fetch_again(query("sessions"), {"users": unknown})}
         for user in unknown:
             self._kept.pop(user, None)
             found.pop(user, None)
@@ -155,7 +155,8 @@ def _narrowed(session: Session, permissions: list[str] | None) -> Session:
     return session if permissions is None else session._replace(actor=session.actor.narrowed(frozenset(permissions)))
 
 
-def _session_of(row: Row) -> Session:
+def session_of(row: Row) -> Session:
+    """Return the session of a row of the statement ``sessions``."""
     id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, version = row
     actor = Actor(
         user=User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email),

@@ -1,7 +1,7 @@
 """What is asked of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 140)."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -51,8 +51,13 @@ def agenda_page(query: AgendaQuery, records: Iterable[Any], encode: Callable[[Ta
         records: the values of all clients, services and leads.
         encode: returns a task as compact JSON.
     """
-    found = sorted(_tasks_of(query, records, encode), key=lambda each: _sort_key(each.place))
+    found = in_order(_tasks_of(query, records, encode))
     return AgendaPage(found[: query.limit], len(found) > query.limit)
+
+
+def in_order(tasks: Iterable[AgendaTask]) -> Sequence[AgendaTask]:
+    """Return tasks in the order of the agenda."""
+    return sorted(tasks, key=lambda each: _sort_key(each.place))
 
 
 def _tasks_of(query: AgendaQuery, records: Iterable[Any], encode: Callable[[Task], bytes]) -> Iterator[AgendaTask]:

@@ -200,6 +200,8 @@ with user_before as (
     select username from app_user where id = %(user_id)s
 ), tokens as (
     delete from token where user_id = %(user_id)s
+), calendars as (
+    delete from calendar where user_id = %(user_id)s
 ), memberships as (
     delete from membership where user_id = %(user_id)s
 ), addresses as (
@@ -428,9 +430,13 @@ returning hash
 delete from token where hash = %(hash)s returning hash
 
 -- name: revoke_tokens
-delete from token
-where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix)
-returning hash
+-- Calendars too: they show what their user may view.
+with calendars as (
+    delete from calendar where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix) returning hash
+), tokens as (
+    delete from token where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix) returning hash
+)
+select hash from tokens union all select hash from calendars
 
 -- name: revoke_token_of
 delete from token
@@ -447,6 +453,34 @@ select id, prefix, permissions, created_at, last_used_at from token
 where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
     and (%(before)s::timestamptz is null or (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
 order by created_at desc, id desc limit %(limit)s::bigint
+
+-- name: add_calendar
+-- For an active user. Expired calendars are deleted.
+with gone as (
+    delete from calendar where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
+)
+insert into calendar (id, hash, user_id, prefix, name)
+select %(id)s, %(hash)s, id, %(prefix)s, %(name)s from app_user where id = %(user_id)s and is_active
+for share
+returning id, name, prefix, created_at, last_used_at
+
+-- name: list_calendars
+select id, name, prefix, created_at, last_used_at from calendar
+where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+order by created_at desc, id desc
+
+-- name: find_calendar
+-- Whose calendar it is, and whether its use was recorded within a minute.
+select user_id, last_used_at >= now() - interval '1 minute' from calendar
+where hash = %(hash)s and last_used_at > now() - make_interval(days => %(token_days)s)
+
+-- name: touch_calendar
+update calendar set last_used_at = now() where hash = %(hash)s
+
+-- name: revoke_calendar
+delete from calendar
+where user_id = %(user_id)s and id = %(id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+returning id
 
 -- name: members
 select id, username, first_name, last_name, email

@@ -172,3 +172,15 @@ create index task_user_id on task (resource, completed, user_id, due, item, reco
 create index task_responsible on task (resource, completed, responsible, due, item, record)
     where responsible is not null;
 analyze task;
+
+-- Calendars: secrets by which a user's tasks are read, as hashes (decision 143).
+create table calendar (
+    id uuid primary key,
+    hash bytea not null unique check (length(hash) = 32),
+    user_id bigint not null references app_user (id) on delete cascade,
+    prefix text not null,
+    name text not null,
+    created_at timestamptz not null default now(),
+    last_used_at timestamptz not null default now()
+);
+create index calendar_user on calendar (user_id);
