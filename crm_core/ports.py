@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken, NewToken, User, UserChange
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
@@ -53,6 +56,13 @@ class Database(Protocol):
         """Yield a whole list as documents joined by a separator, in pieces of bounded size.
 
         A document is compact JSON, so none has a line feed in it. All pieces but the first begin with the separator.
+        """
+        ...
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the agenda: at most ``query.limit`` tasks, in the order of their places.
+
+        A page may end before, but has at least one task if there is one.
         """
         ...
 
@@ -248,6 +258,23 @@ class Accounts(Protocol):
         """Delete a token of a user by its id; return whether there was one."""
         ...
 
+    async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
+        """Keep a calendar of an active user, and return it; None if the user is disabled."""
+
+    async def list_calendars(self, user_id: int) -> Sequence[Calendar]:
+        """Return the calendars of a user that have not expired, the newest first. They expire as tokens do."""
+        ...
+
+    async def open_calendar(self, secret: bytes) -> Actor | None:
+        """Return the user of the calendar whose secret has this hash, as they are now. This is a use of it.
+
+        None if the secret is unknown, revoked or expired, or if the user is disabled.
+        """
+
+    async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
+        """Delete a calendar of a user by its id; return whether there was one."""
+        ...
+
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
         ...
@@ -305,17 +332,21 @@ class Users(Accounts, Protocol):
         """Change a user, all or nothing, from the next request on. Raises NotFoundError for an unknown group."""
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
-        """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+        """Keep a new password hash and delete all tokens and calendars of the user; return how many there were.
+
+        All of that is done, or nothing.
+        """
         ...
 
     async def erase_user(self, user_id: int, username: str) -> None:
         """Put a username in place of all that identifies a user, all or nothing, and disable the user.
 
-        The names, the e-mail address, the password, tokens, groups, failed logins and addresses of logins go.
+        The names, the e-mail address, the password, tokens, calendars, groups, failed logins and addresses of logins
+        go.
         """
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
-        """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
+        """Delete the tokens and calendars of a user that have this prefix, or all; return how many there were."""
         ...
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
@@ -596,6 +627,14 @@ class WorkbookWriter(Protocol):
             columns: its columns.
             pieces: the records as JSON documents, joined by line feeds (``crm_core.use_cases.exports.Export``).
         """
+        ...
+
+
+class CalendarWriter(Protocol):
+    """Writes calendars, in the form of iCalendar (RFC 5545)."""
+
+    async def write(self, items: Sequence[CalendarItem], *, as_todo: bool) -> bytes:
+        """Return a calendar of events of whole days, or of things to do. The same items give the same bytes."""
         ...
 
 

@@ -31,8 +31,8 @@ PUBLIC: Mapping[str, str] = {
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts bulk caller changes
-        erasures history import_requests imports new_id
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
+        calendars caller changes erasures history import_requests imports new_id
         new_secret
         records
         restorations sweeping tokens unit_of_work
@@ -61,6 +61,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
+        AgendaEntry AgendaOperations Calendar CalendarOperations CalendarWithSecret
         BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport

@@ -1,5 +1,6 @@
 """Records in memory."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.erased_events import erased_changes, without_copies
@@ -23,6 +25,7 @@ from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Rec
 from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.errors import DuplicateRequestError
 from crm_core.imports.runs import run_request_id
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventPlace
@@ -114,6 +117,11 @@ class MemoryDatabase:
         for start in range(0, len(rows), _RECORDS_PER_PIECE):
             begin = separator.encode() if start else b""
             yield begin + separator.encode().join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # there are no replicas
+        """Return one page of the agenda, from a scan of all records."""
+        records = itertools.chain.from_iterable(self._values(resource) for resource in TASK_RESOURCES)
+        return agenda_page(query, records, json_documents.encode)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""

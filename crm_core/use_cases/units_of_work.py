@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.overlay import Overlay
@@ -13,6 +14,7 @@ from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
@@ -111,6 +113,10 @@ class UnitOfWork:
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold committed events, at once."""
         return await self._db.fold(before, after)
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the committed agenda."""
+        return await self._db.agenda(query, reader=reader)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that committed changes after a version touched."""

@@ -37,6 +37,7 @@ from crm_core.errors import (
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -59,6 +60,7 @@ from crm_core.model.events import EventKind
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
@@ -98,8 +100,11 @@ from crm_http.client.webhooks import (
     WebhookEvent,
     WebhookReceiver,
 )
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 
 __all__ = [
+    "AgendaEntry",
+    "AgendaOperations",
     "AsyncClient",
     "AsyncDriver",
     "AsyncFollowing",
@@ -109,6 +114,9 @@ __all__ = [
     "BulkOperation",
     "BulkResult",
     "BulkResults",
+    "Calendar",
+    "CalendarOperations",
+    "CalendarWithSecret",
     "ChangeEvent",
     "ChangeOperations",
     "ChangesPage",

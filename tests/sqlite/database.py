@@ -52,10 +52,12 @@ from crm_core import (
     matches,
     sort_key,
 )
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.imports.runs import run_request_id
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.events import EventPlace
 from crm_core.model.plain_values import parse_json, plain
@@ -140,6 +142,15 @@ class SqliteDatabase:
         for start in range(0, len(cursors), _RECORDS_PER_PIECE):
             body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE], separator)
             yield separator.encode() + body if start else body
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # all are shown what is
+        """One page of the agenda, from a scan of all records."""
+
+        def scan() -> AgendaPage:
+            records = [value for resource in TASK_RESOURCES for value in self._values(resource)]
+            return agenda_page(query, records, json_documents.encode)
+
+        return await self._run("deferred", scan)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
