@@ -120,7 +120,7 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: of a file, an undo, a restoration, a keyed request, an import, a delivery, a delete."""
+    """Return which conflict it is: of a file, undo, restoration, keyed request, import, delivery or delete."""
     if run := members.get("run"):
         return SameFileError(UUID(run))
     if "undone_by" in members:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -40,6 +40,7 @@ from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
+from crm_adapters.postgres.records.searches import read_named
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query as statement_of
@@ -54,7 +55,7 @@ from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
-from crm_core.resources import ATTRIBUTES
+from crm_core.resources import ATTRIBUTES, Resource
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
@@ -168,6 +169,10 @@ class PostgresDatabase:
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import."""
         return await self._pool.reading(lambda connection: History(connection).of_run(run, before, limit))
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._pool.reading(lambda connection: read_named(connection, resource, field, texts))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
@@ -359,6 +364,10 @@ class ConnectedDatabase:
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import."""
         return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._reading(lambda connection: read_named(connection, resource, field, texts))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
