@@ -89,6 +89,7 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "Bring a spreadsheet in 1"))
+    newcomer.follow(block("docs/how-to/spreadsheets.md", "Take an import back 1"))
     assert run_python(newcomer, block("docs/how-to/spreadsheets.md", "From Python 1")) == "\n"
     newcomer.paste(block("docs/how-to/spreadsheets.md", "Import over HTTP 1"))
     told = run_python(newcomer, block("docs/how-to/spreadsheets.md", "Import over HTTP 2"))
