@@ -23,7 +23,7 @@ from crm_core.input.readers import (
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.events import same
 from crm_core.model.plain_values import plain
-from crm_core.rules.attributes import check_value
+from crm_core.rules.attributes import check_value, name_by_now, renamed_to
 from crm_core.webhooks.conditions import value_problems
 from crm_core.webhooks.entity import MODELS, Condition
 
@@ -74,6 +74,8 @@ def read_conditions(
     problems: dict[str, Problems] = {}
     for index, condition in enumerate(sent):
         try:
+            if (new := name_by_now(condition.field.removeprefix(ATTRIBUTE_PREFIX), definitions)) is not None:
+                raise RefusedError({"field": (renamed_to(new),)})
             conditions.append(_read_condition(condition, _subject(model, definitions, condition.field)))
         except RefusedError as error:
             conditions.append(condition)
