@@ -173,9 +173,7 @@ def converting(before: Attribute, conversion: Conversion, list_values: Sequence[
             return {before.name: None}
 
     cause = {"converted": {name: each for name, each in attrs.asdict(conversion).items() if each is not None}}
-    return Evolution(
-        after, partial(with_converted_values, after=after, convert=new_value), new_values, cause=cause
-    )
+    return Evolution(after, partial(with_converted_values, after=after, convert=new_value), new_values, cause=cause)
 
 
 def evolved_value(value: object, later: Iterable[Event]) -> object:

@@ -25,7 +25,7 @@ from crm_core.errors import (
 from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.input.urls import is_web_url
-from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
+from crm_core.model.entities import ATTRIBUTE_PREFIX, MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
 from crm_core.rules.needs import Proposal, Steps, catalog_of
 from crm_core.rules.uniqueness import switch
@@ -62,6 +62,13 @@ def name_by_now(name: str, definitions: Mapping[str, Attribute]) -> str | None:
     return None if latest is None else latest.name
 
 
+def refused_field(field: str, definitions: Mapping[str, Attribute]) -> Problem | None:
+    """Return the problem of a field that names an attribute by a former name (``attributes.`` and the name)."""
+    name = field.removeprefix(ATTRIBUTE_PREFIX)
+    new = None if name == field else name_by_now(name, definitions)
+    return None if new is None else renamed_to(new)
+
+
 def former_names(names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     """Return the former names of the attributes of an entity that no other attribute has now, the latest first.
 
@@ -71,9 +78,7 @@ def former_names(names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[st
     Args:
         names: the former names of all attributes of the entity, the oldest first, by their names.
     """
-    return {
-        name: [each for each in reversed(former) if each not in names] for name, former in names.items() if former
-    }
+    return {name: [each for each in reversed(former) if each not in names] for name, former in names.items() if former}
 
 
 def is_sound_name(name: str) -> bool:

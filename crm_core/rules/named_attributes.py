@@ -41,9 +41,7 @@ def with_renamed_attribute(webhook: Webhook, old: str, new: str) -> Webhook:
     url = with_renamed(webhook.url, before, after)
     if len(url) > _MAX_URL_LENGTH or any(len(each.encode()) > MAX_HEADER_LENGTH for each in headers.values()):
         raise AttributeInUseError(f"The URL or a header of the webhook {webhook.name} would be too long.")
-    conditions = tuple(
-        attrs.evolve(each, field=after) if each.field == before else each for each in webhook.conditions
-    )
+    conditions = tuple(attrs.evolve(each, field=after) if each.field == before else each for each in webhook.conditions)
     return attrs.evolve(webhook, url=url, headers=headers, conditions=conditions)
 
 

@@ -75,9 +75,7 @@ def _renamed(catalog: Catalog) -> Mapping[str, str]:
     return {f"{ATTRIBUTE_PREFIX}{old}": f"{ATTRIBUTE_PREFIX}{name}" for name, olds in former.items() for old in olds}
 
 
-def _template_problems(
-    proposal: Proposal, before: Webhook | None, model: str, catalog: Catalog
-) -> dict[str, Problems]:
+def _template_problems(proposal: Proposal, before: Webhook | None, model: str, catalog: Catalog) -> dict[str, Problems]:
     """Return the problems of URL and headers that the webhook does not have already."""
     problems: dict[str, Problems] = {}
     fields, renamed = fields_of_model(model, catalog), _renamed(catalog)

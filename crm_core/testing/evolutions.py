@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from crm_core.errors import AttributeInUseError, CrmError, InvalidError, RestoreRefusedError, VersionConflictError
-from crm_core.model.events import Event
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, WEBHOOKS
 from crm_core.testing.scene import Facts, Scene, at_once, fact
+from crm_core.testing.uniqueness import unique_state
 from crm_core.use_cases import evolutions, records, restorations
 from crm_core.use_cases.evolutions import EvolutionKind, Target
 
@@ -75,7 +75,7 @@ class RenameFacts(Facts):
             scene.found(CLIENTS, **{"attributes.city": "Ulm"}),
             scene.create(WEBHOOKS, **_HOOK),
         ):
-            with pytest.raises(InvalidError, match="renamed to .*town"):
+            with pytest.raises(InvalidError, match=r"renamed to .*town"):
                 await attempt
         await scene.create(ATTRIBUTES, "client", name="city", label="City", type="text")
 
@@ -90,7 +90,7 @@ class RenameFacts(Facts):
 
         assert await _attributes(scene, ulm) == {"city": "Ulm"}
         assert (await scene.value(ATTRIBUTES, city)).former_names == ("town",)
-        with pytest.raises(InvalidError, match="renamed to .*city"):
+        with pytest.raises(InvalidError, match=r"renamed to .*city"):
             await scene.found(CLIENTS, **{"attributes.town": "Ulm"})
 
     @fact
@@ -111,7 +111,7 @@ class RenameFacts(Facts):
     @fact
     async def test_a_renamed_unique_attribute_stays_unique(self, scene: Scene) -> None:
         key = await scene.create(ATTRIBUTES, "client", name="key", label="Key", type="text", is_unique=True)
-        await _until_unique(scene, key)
+        await unique_state(scene, key)
         first = await scene.create(CLIENTS, name="c", attributes={"key": "A"})
         await _evolve(scene, "rename", key, name="code")
 
@@ -284,7 +284,7 @@ class ConversionFacts(Facts):
     async def test_a_required_or_unique_attribute_is_so_afterwards_or_refused(self, scene: Scene) -> None:
         required = await scene.create(ATTRIBUTES, "client", name="r", label="l", type="text", is_required=True)
         key = await scene.create(ATTRIBUTES, "client", name="key", label="l", type="text", is_unique=True)
-        await _until_unique(scene, key)
+        await unique_state(scene, key)
         for value in ("1", "1.0"):
             await scene.create(CLIENTS, name="c", attributes={"r": "word", "key": value})
 
@@ -327,22 +327,9 @@ async def _write(scene: Scene, id_: UUID, number: int) -> object:
     """Change the city of a client, under the name that it has at the moment."""
     name = next(name for name in await _attributes(scene, id_))
     try:
-        return await records.patch(
-            scene.db, scene.who, CLIENTS, id_, {"attributes": {name: f"written {number}"}}
-        )
+        return await records.patch(scene.db, scene.who, CLIENTS, id_, {"attributes": {name: f"written {number}"}})
     except CrmError as error:
         return error
-
-
-async def _until_unique(scene: Scene, id_: UUID) -> None:
-    while (await scene.value(ATTRIBUTES, id_)).is_unique != True:  # noqa: E712  # it may be "building"
-        await _a_moment()
-
-
-async def _a_moment() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.01)
 
 
 async def _evolve(scene: Scene, kind: EvolutionKind, id_: UUID, **body: object) -> object:

@@ -151,7 +151,7 @@ async def evolve(
 async def dry_run(
     db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool = False
 ) -> EvolutionReport:
-    """Return what ``evolve`` would do, and why it would be refused. Raises what it does, but for AttributeInUseError."""
+    """Return what ``evolve`` would do, and why it would be refused; it raises the other errors of ``evolve``."""
     require(who.actor, ATTRIBUTES.permission("change"))
     async with naming_changed_fields(db, target.key, target.expected):
         plan = await _plan(db, who, kind, target, data, strict=strict)
@@ -181,15 +181,14 @@ async def delete_dry_run(db: Database, who: Caller, target: Target) -> Evolution
 
 async def definition_of(db: Database, target: Target) -> Attribute:
     """Return an attribute. Raises NotFoundError."""
-    definition: Attribute | None = (await db.known(Needs(records=frozenset({target.key})))).value(target.key)
-    if definition is None:
+    record = (await db.known(Needs(records=frozenset({target.key})))).records[target.key]
+    if record is None:
         raise NotFoundError
+    definition: Attribute = record.value
     return definition
 
 
-async def _plan(
-    db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool
-) -> _Plan:
+async def _plan(db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool) -> _Plan:
     definition = await definition_of(db, target)
     values = read_payload(BODIES[kind], data, ReadContext(who.new_id, strict))
     return await _PLANS[kind](_Asked(db, who, target, definition, values))
@@ -198,7 +197,7 @@ async def _plan(
 async def _rename(asked: _Asked) -> _Plan:
     definition, name = asked.definition, asked.values["name"]
     records = await asked.db.count_holders(definition.entity, definition.name)
-    refusals = [*_too_many(asked, records, f"rename {definition.id} {name}")]
+    refusals = [*_too_many(records, f"rename {definition.id} {name}")]
     taken = await asked.db.count_holders(definition.entity, name) if name != definition.name else 0
     if taken and definition.renaming_to != name:
         refusals.append(f"{_records(taken)} a value under `{name}` already, of an attribute that was deleted.")
@@ -213,7 +212,7 @@ async def _rename_value(asked: _Asked) -> _Plan:
     held = await _of_list(asked, old, "from")
     records = sum(each.records for each in held) if old != new else 0
     merged = sum(each.records for each in held if isinstance(each.value, list) and new in each.value)
-    refusals = _too_many(asked, records)
+    refusals = _too_many(records)
     return _Plan(
         partial(evolutions.rename_value, asked.who, asked.target.key, old, new, asked.target.expected),
         _report(asked.definition, records, merged=merged, indexes=0, refusals=tuple(refusals)),
@@ -255,7 +254,7 @@ async def _convert(asked: _Asked) -> _Plan:
     list_values = _list_values(definition, [new for _, (is_sound, new) in results if is_sound], conversion)
     records = sum(each.records for each in held)
     refusals = [
-        *_too_many(asked, records, f"convert {definition.id} {conversion.type}"),
+        *_too_many(records, f"convert {definition.id} {conversion.type}"),
         *_failing_refusals(definition, conversion, sum(each.records for each in failing)),
         *_collisions(definition, conversion, results),
     ]
@@ -305,7 +304,9 @@ def _collisions(
         if key is not None:
             keys[key] += each.records
     equal = sum(1 for count in keys.values() if count > 1)
-    return [f"The attribute is unique, and {equal} converted values would be those of several records."] if equal else []
+    return (
+        [f"The attribute is unique, and {equal} converted values would be those of several records."] if equal else []
+    )
 
 
 async def _failing(asked: _Asked, failing: Sequence[HeldValue]) -> Mapping[str, Any]:
@@ -342,7 +343,7 @@ def _named(who: Caller, webhooks: Sequence[Webhook]) -> Mapping[str, Any]:
     return {"webhooks": len(webhooks), "named_webhooks": named}
 
 
-def _too_many(asked: _Asked, records: int, command: str = "") -> Sequence[str]:
+def _too_many(records: int, command: str = "") -> Sequence[str]:
     if records <= MAX_HOLDERS:
         return []
     refusal = f"{_records(records)} a value, and at most {MAX_HOLDERS:,} are changed in one commit."

@@ -10,12 +10,12 @@ from crm_core.engine.evolutions import evolved_value
 from crm_core.errors import InvalidError
 from crm_core.input.readers import read_datetime
 from crm_core.model.accounts import Caller
-from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.model.replay import Version
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, Resource
-from crm_core.rules.attributes import check_value, name_by_now, renamed_to
+from crm_core.rules.attributes import check_value, refused_field
 from crm_core.rules.needs import catalog_of
 
 
@@ -61,7 +61,7 @@ async def _later(db: Database, attribute: UUID, at: datetime) -> Iterable[Event]
 
 def refuse_former_names(names: Sequence[str], definitions: Mapping[str, Attribute]) -> None:
     """Raise InvalidError for fields that name an attribute by a former name."""
-    now = [name_by_now(name.removeprefix(ATTRIBUTE_PREFIX), definitions) for name in names]
-    problems = {str(index): (renamed_to(new),) for index, new in enumerate(now) if new is not None}
+    refused = [refused_field(name, definitions) for name in names]
+    problems = {str(index): (problem,) for index, problem in enumerate(refused) if problem}
     if problems:
         raise InvalidError({"fields": problems})

@@ -16,7 +16,6 @@ from crm_core.webhooks.attempts import Attempt
 from crm_core.webhooks.conditions import field_of
 from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
 
-
 #: The former names of attributes, the latest first, by their names.
 FormerNames: TypeAlias = Mapping[str, Sequence[str]]
 NO_FORMER_NAMES: Final[FormerNames] = {}
@@ -96,7 +95,9 @@ def filled_from_body(
 def _field_of(record: Mapping[str, Any], former_names: FormerNames, name: str) -> Any:
     """Return a field of a record, also an attribute that had another name when the record was written."""
     attribute = name.removeprefix(ATTRIBUTE_PREFIX)
-    names = [name] if attribute == name else [name, *(ATTRIBUTE_PREFIX + old for old in former_names.get(attribute, ()))]
+    names = (
+        [name] if attribute == name else [name, *(ATTRIBUTE_PREFIX + old for old in former_names.get(attribute, ()))]
+    )
     found = (field_of(record, each) for each in names)
     return next((value for value in found if value is not None), None)
 

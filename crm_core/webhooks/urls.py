@@ -26,9 +26,7 @@ def redacted_url(url: str) -> str:
     return f"{_origin(url)}/{REDACTED}"
 
 
-def url_problems(
-    template: str, fields: frozenset[str], renamed: Mapping[str, str] = NOTHING_RENAMED
-) -> list[Problem]:
+def url_problems(template: str, fields: frozenset[str], renamed: Mapping[str, str] = NOTHING_RENAMED) -> list[Problem]:
     """Return the problems of a webhook's URL: it must be http(s), with placeholders only in path and query.
 
     The arguments are those of ``placeholder_problems``.

@@ -5,12 +5,12 @@ who wait see the new definition afterwards, and decide again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 from uuid import UUID
 
-from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.session import Connection, Params, Row, fetch
 from crm_adapters.postgres.records.commits import Group, Write, commit_whole_group
 from crm_adapters.postgres.records.readers import record_of
 from crm_adapters.postgres.sql.indexes import replace_indexes
@@ -31,9 +31,7 @@ async def hold_entity(connection: Connection, rewrite: Rewrite) -> None:
     await fetch(connection, query("hold_entity", rewrite.before.entity), {})
 
 
-async def rewrite_records(
-    connection: Connection, rewrite: Rewrite, tell: Callable[[Sequence[Event]], None]
-) -> None:
+async def rewrite_records(connection: Connection, rewrite: Rewrite, tell: Callable[[Sequence[Event]], None]) -> None:
     """Change the values in all records that hold them, and put the indexes of the new definition in place.
 
     Args:
@@ -59,7 +57,7 @@ async def rewrite_records(
 async def _concerned(connection: Connection, rewrite: Rewrite) -> Sequence[UUID]:
     """Return the ids of the records that change, as far as the values tell."""
     found: list[UUID] = []
-    params = {"name": rewrite.name, "item": rewrite.item}
+    params: Params = {"name": rewrite.name, "item": rewrite.item}
     async with aclosing(_pieces(connection, query("holders", rewrite.before.entity), params)) as pieces:
         async for rows in pieces:
             found += await asyncio.to_thread(_ids, rewrite, rows)
@@ -99,7 +97,7 @@ async def first_holders(
     return [id_ for (id_,) in await fetch(connection, query("first_holders", entity), params)]
 
 
-async def _pieces(connection: Connection, statement: bytes, params: dict[str, object]) -> AsyncIterator[Sequence[Row]]:
+async def _pieces(connection: Connection, statement: bytes, params: Params) -> AsyncGenerator[Sequence[Row], None]:
     """Yield the rows of a statement some at a time, so that not all of them are in memory."""
     async with connection.cursor(name="holders") as cursor:
         await cursor.execute(statement, params)

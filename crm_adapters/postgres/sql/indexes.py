@@ -37,7 +37,8 @@ _INDEXED_TYPES: Final = ("number", "text", "date", "file")
 _REPLACED: Final = sql.SQL("alter index if exists {} rename to {}")
 _PRESENT: Final = b"""
 select relname, indisvalid from pg_index join pg_class on pg_class.oid = indexrelid
-where relname ~ '^(attribute|unique)_[0-9a-f]{32}(_replaced_[0-9a-f]{8})?$' and relnamespace = current_schema()::regnamespace"""
+where relname ~ '^(attribute|unique)_[0-9a-f]{32}(_replaced_[0-9a-f]{8})?$'
+    and relnamespace = current_schema()::regnamespace"""
 _BUILDING: Final = b"""
 select id, coalesce(indisvalid, false)
 from attribute left join pg_index on indexrelid = to_regclass('unique_' || replace(id::text, '-', ''))
