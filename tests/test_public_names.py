@@ -12,7 +12,7 @@ PUBLIC: Mapping[str, str] = {
         ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
-        DuplicateRequestError ErasedError ENROLLMENTS
+        AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
         Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
         ImageHeader InUseError
@@ -28,8 +28,8 @@ PUBLIC: Mapping[str, str] = {
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
-        new_secret
+        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures evolutions history imports
+        new_id new_secret
         records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
@@ -59,6 +59,7 @@ PUBLIC: Mapping[str, str] = {
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
         Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        AttributeInUseError ConcernedWebhook ConversionOptions EvolutionReport EvolvingOperations FailingValue
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

@@ -4,9 +4,9 @@
 their versions, ``restorations`` restores them, and ``erasures`` erases them for good. ``bulk`` carries out many
 operations in one commit, and a ``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
-``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
-it. ``imports`` makes records of the rows of files. ``caller`` makes callers with a real clock and real ids, and
-``DeliveryWorker`` sends webhook deliveries.
+``uploads`` and ``sweeping`` have the others. ``evolutions`` renames and converts attributes in all records. ``changes``
+reads the feed of changes, and ``Hooks`` calls functions with it. ``imports`` makes records of the rows of files.
+``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
@@ -14,6 +14,7 @@ from crm_core.use_cases import (
     bulk,
     changes,
     erasures,
+    evolutions,
     history,
     imports,
     records,
@@ -43,6 +44,7 @@ __all__ = [
     "caller",
     "changes",
     "erasures",
+    "evolutions",
     "history",
     "imports",
     "new_id",

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -116,12 +117,18 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: a restoration with its reasons, with a key a request in progress, else a delete."""
+    """Return which conflict it is.
+
+    A restoration has reasons. Attributes are changed by POST. Else with a key it is a request in progress, or a delete.
+    """
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
-    if "Idempotency-Key" in response.request.headers:
+    path, header = response.request.url.path, "Idempotency-Key"
+    if "/api/attributes/" in path and response.request.method == "POST" and header not in detail:
+        return AttributeInUseError(detail)
+    if header in response.request.headers:
         return RequestInProgressError(detail)
-    return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)
+    return DeliveryFinishedError(detail) if "/deliveries/" in path else InUseError(detail)
 
 
 def _gone(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
