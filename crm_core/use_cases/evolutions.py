@@ -5,6 +5,7 @@ Each use case has a dry run, which counts the records, webhooks and indexes conc
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
@@ -19,7 +20,7 @@ from crm_core.engine.receipts import Document
 from crm_core.errors import AttributeInUseError, InvalidError, NotFoundError, Problem, not_a_choice
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import text
-from crm_core.input.readers import ReadContext
+from crm_core.input.readers import ReadContext, exact_number
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue, HeldValue
@@ -325,10 +326,14 @@ async def _failing(asked: _Asked, failing: Sequence[HeldValue]) -> Mapping[str, 
 
 
 async def _held(asked: _Asked) -> Sequence[HeldValue]:
-    found: list[HeldValue] = []
+    """Return the different values that records hold; equal numbers are one."""
+    found: dict[object, HeldValue] = {}
     async for values in asked.db.held_values(asked.definition.entity, asked.definition.name):
-        found += values
-    return found
+        for value, records in values:
+            shown = value.normalize() if isinstance(value, Decimal) else value
+            key = shown if exact_number(shown) is not None else json_text(shown)
+            found[key] = HeldValue(shown, records + (found[key].records if key in found else 0))
+    return list(found.values())
 
 
 def _report(definition: Attribute, records: int, **more: Any) -> EvolutionReport:
