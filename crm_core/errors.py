@@ -10,6 +10,7 @@ CrmError
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
+├── AttributeInUseError           records or webhooks keep an attribute from being changed; counts them
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
@@ -158,6 +159,10 @@ class UnknownUserError(NotFoundError):
 
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
+
+
+class AttributeInUseError(CrmError):
+    """Records or webhooks keep an attribute from being changed in this way; the message counts them."""
 
 
 class DeliveryFinishedError(CrmError):

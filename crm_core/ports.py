@@ -20,6 +20,7 @@ from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken,
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
@@ -119,6 +120,21 @@ class Database(Protocol):
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+        ...
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records of an entity hold a value under the name of an attribute, defined or not."""
+        ...
+
+    def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under the name of an attribute, in any order, some at a time.
+
+        It reads all records. Equal numbers may be given once, in any of their spellings.
+        """
+        ...
+
+    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold one of some values under the name of an attribute, by id."""
         ...
 
     async def rename_author(self, user: int, name: str) -> int:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -32,6 +33,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     InUseError: HTTPStatus.CONFLICT,
+    AttributeInUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
     ImportFinishedError: HTTPStatus.CONFLICT,
     SameFileError: HTTPStatus.CONFLICT,

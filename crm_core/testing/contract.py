@@ -15,6 +15,7 @@ from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
+from crm_core.testing.evolutions import ConversionFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
@@ -38,6 +39,9 @@ class DatabaseContract(
     ErasureFacts,
     AuthorFacts,
     UniquenessFacts,
+    RenameFacts,
+    ValueFacts,
+    ConversionFacts,
 ):
     """All tests of a Database."""
 

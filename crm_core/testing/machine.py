@@ -63,10 +63,10 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import agendas, erasures, records, restorations, upserts
+from crm_core.use_cases import agendas, erasures, evolutions, records, restorations, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.restorations import Target
+from crm_core.use_cases.evolutions import EvolutionKind, Target
 from crm_core.use_cases.upserts import Condition
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
@@ -207,6 +207,16 @@ class DatabasesAgree(RuleBasedStateMachine):
         self._perform(Act(CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent)))
         self._pair.both(lambda db, who: upserts.get(db, who, CLIENTS, name, value))
 
+    @precondition(lambda self: self._ids["attribute"])
+    @rule(data=st.data(), dry=st.booleans())
+    def evolve(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Rename or convert an attribute, or one of its values, or ask what that would change."""
+        target = Target(data.draw(st.sampled_from(self._ids["attribute"])))
+        kind, sent = data.draw(_evolutions())
+        run = evolutions.dry_run if dry else evolutions.evolve
+        self._pair.both(lambda db, who: run(db, who, kind, target, sent))
+        self._pair.settle()
+
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
     def change(self, data: st.DataObject) -> None:
@@ -294,7 +304,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         names = [name for name in RESOURCES if self._ids[name] or self._gone[name]]
         resource = RESOURCES[data.draw(st.sampled_from(names))]
         id_ = data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
-        target, body = Target(resource, id_, number), {"with": "children"} if together else {}
+        target, body = restorations.Target(resource, id_, number), {"with": "children"} if together else {}
         run = restorations.restore_dry_run if dry else restorations.restore
         outcome = self._pair.both(lambda db, who: run(db, who, target, body))
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
@@ -561,6 +571,19 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
+
+
+def _evolutions() -> st.SearchStrategy[tuple[EvolutionKind, Mapping[str, object]]]:
+    names = attribute_names() | st.sampled_from(ATTRIBUTE_TYPES)
+    value = st.sampled_from(["a", "b"]) | texts(10)
+    failing = st.sampled_from(["clear", "refuse"])
+    kinds: Mapping[EvolutionKind, st.SearchStrategy[Mapping[str, object]]] = {
+        "rename": st.fixed_dictionaries({"name": names}),
+        "values/rename": st.fixed_dictionaries({"from": value, "to": value}),
+        "values/remove": st.fixed_dictionaries({"value": value}, optional={"replace_with": value}),
+        "convert": st.fixed_dictionaries({"type": st.sampled_from(ATTRIBUTE_TYPES)}, optional={"failing": failing}),
+    }
+    return st.one_of(*(st.tuples(st.just(kind), bodies) for kind, bodies in kinds.items()))
 
 
 def _entries(record: object) -> Sequence[Any]:

@@ -14,6 +14,7 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 """
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -56,6 +57,7 @@ from crm_core.model.entities import (
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
@@ -63,6 +65,7 @@ from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
 from crm_http.client.import_files import ImportedFile
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.inputs import (
@@ -109,6 +112,7 @@ __all__ = [
     "AsyncFollowing",
     "AsyncListing",
     "Attribute",
+    "AttributeInUseError",
     "BulkOp",
     "BulkOperation",
     "BulkResult",
@@ -122,8 +126,10 @@ __all__ = [
     "Client",
     "ClientRecord",
     "Cohort",
+    "ConcernedWebhook",
     "Condition",
     "ConditionInput",
+    "ConversionOptions",
     "CrmError",
     "CursorGoneError",
     "DeliveryFinishedError",
@@ -139,6 +145,9 @@ __all__ = [
     "ErasedRecord",
     "ErasureReport",
     "EventKind",
+    "EvolutionReport",
+    "EvolvingOperations",
+    "FailingValue",
     "FieldChange",
     "FilterValue",
     "FollowUp",
