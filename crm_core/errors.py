@@ -11,6 +11,7 @@ CrmError
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
 ├── DeliveryFinishedError         the delivery to cancel is finished
+├── TransferDecidedError          the transfer request was decided before; has its state
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
 ├── SameFileError                 the same file was imported before; has the id of that run
@@ -161,6 +162,18 @@ class InUseError(CrmError):
 
 class DeliveryFinishedError(CrmError):
     """The delivery cannot be cancelled because it is finished."""
+
+
+class TransferDecidedError(CrmError):
+    """The transfer request cannot be decided because it was decided before.
+
+    Attributes:
+        state: ``accepted`` or ``declined``.
+    """
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This transfer request was {state}.")
+        self.state = state
 
 
 class VersionConflictError(CrmError):

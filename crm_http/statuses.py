@@ -19,6 +19,7 @@ from crm_core.errors import (
     RestoreRefusedError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -30,6 +31,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     InUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
+    TransferDecidedError: HTTPStatus.CONFLICT,
     RestoreRefusedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
     CursorGoneError: HTTPStatus.GONE,

@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "transfers",
             "uniqueness",
             "versions",
         )

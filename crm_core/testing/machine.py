@@ -63,7 +63,7 @@ from crm_core.testing.strategies import (
     unique_values,
 )
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import erasures, records, restorations, upserts
+from crm_core.use_cases import erasures, records, restorations, transfers, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.restorations import Target
@@ -279,6 +279,16 @@ class DatabasesAgree(RuleBasedStateMachine):
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
             self._gone[resource.name].remove(id_)
             self._ids[resource.name].append(id_)
+
+    @precondition(lambda self: self._ids["transfer_request"])
+    @rule(data=st.data(), accepts=st.booleans(), named=st.booleans())
+    def decide(self, data: st.DataObject, accepts: bool, named: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Accept or decline a transfer request."""
+        id_ = data.draw(st.sampled_from(self._ids["transfer_request"]))
+        ids = [str(cohort) for cohort in self._ids["cohort"]]
+        sent = {"cohort": data.draw(st.sampled_from(ids))} if named and ids else {}
+        decide = partial(transfers.accept, data=sent) if accepts else transfers.decline
+        self._pair.both(lambda db, who: decide(db, who, id_))
 
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data(), dry=st.booleans())

@@ -26,6 +26,7 @@ from crm_core.errors import (
     RestoreRefusedError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -73,6 +74,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
+    TransferDecidedError: Refusal("The transfer request was decided before."),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -163,6 +165,8 @@ def body_of(error: CrmError) -> object:
         body["changed_fields"] = list(error.fields)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
+    if isinstance(error, TransferDecidedError):
+        body["state"] = error.state
     return body
 
 

@@ -29,6 +29,7 @@ from crm_core.errors import (
     RequestInProgressError,
     RestoreRefusedError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -79,6 +80,7 @@ from crm_http.client.records import (
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
@@ -168,6 +170,8 @@ __all__ = [
     "TeachingAssistantInput",
     "ThrottledError",
     "TokenOperations",
+    "TransferDecidedError",
+    "TransferOperations",
     "TransferRequest",
     "UnavailableError",
     "UnexpectedResponseError",

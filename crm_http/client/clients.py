@@ -26,11 +26,11 @@ from crm_http.client.resources import (
     LeadOperations,
     PipelineOperations,
     ServiceOperations,
-    TransferRequestOperations,
 )
 from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import WebhookWithSecret
 
@@ -64,7 +64,7 @@ class Api(OperationGroup[D_co], Generic[D_co]):
         self.cohorts = CohortOperations(driver, entities.Cohort)
         self.enrollments = EnrollmentOperations(driver, entities.Enrollment)
         self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)
-        self.transfer_requests = TransferRequestOperations(driver, entities.TransferRequest)
+        self.transfer_requests = TransferOperations(driver, entities.TransferRequest)
         self.changes = ChangeOperations(driver)
         self.webhooks = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
         self.tokens = TokenOperations(driver)

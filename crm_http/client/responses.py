@@ -22,6 +22,7 @@ from crm_core.errors import (
     RequestInProgressError,
     RestoreRefusedError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -116,9 +117,11 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: a restoration with its reasons, with a key a request in progress, else a delete."""
+    """Return which conflict it is: what its members or the request tell."""
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
+    if isinstance(state := members.get("state"), str):
+        return TransferDecidedError(state)
     if "Idempotency-Key" in response.request.headers:
         return RequestInProgressError(detail)
     return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)

@@ -45,10 +45,12 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
     "Conflict": {
         "type": "object",
-        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons.",
+        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons, of a "
+        "transfer request that was decided before also its state.",
         "properties": {
             "detail": {"description": "What is wrong, for people.", **_TEXT},
             "reasons": reference("Problems"),
+            "state": {"description": "`accepted` or `declined`.", **_TEXT},
         },
         "required": ["detail"],
     },
