@@ -32,7 +32,7 @@ PUBLIC: Mapping[str, str] = {
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
         new_secret
         records
-        restorations sweeping tokens transfers unit_of_work
+        restorations rosters sweeping tokens transfers unit_of_work
         uploads users webhooks
         uniqueness upserts
     """,
@@ -66,6 +66,7 @@ PUBLIC: Mapping[str, str] = {
         RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
         SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
         ThrottledError TokenOperations TransferDecidedError TransferOperations
+        CohortOperationsWithRoster Roster RosterEnrollment RosterStudent
         TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
         WebhookWithSecret version_of

@@ -26,6 +26,7 @@ pytest.register_assert_rewrite(
             "pairs",
             "records",
             "replay",
+            "rosters",
             "scene",
             "senders",
             "transfers",

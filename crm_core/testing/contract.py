@@ -19,6 +19,7 @@ from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.rosters import RosterFacts
 from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
@@ -38,6 +39,7 @@ class DatabaseContract(
     AuthorFacts,
     UniquenessFacts,
     TransferFacts,
+    RosterFacts,
 ):
     """All tests of a Database."""
 

@@ -51,6 +51,7 @@ from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
+from crm_core.testing.scans import assert_roster
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -356,6 +357,13 @@ class DatabasesAgree(RuleBasedStateMachine):
         viewing = frozenset({resource.permission("view")})
         self._pair.both(lambda db, who: records.get(db, who, resource, id_, parent=parent), permissions=viewing)
         self._pair.both(partial(_history, key=Key(resource.name, id_), since=since))
+
+    @precondition(lambda self: self._ids["cohort"])
+    @rule(data=st.data())
+    def read_roster(self, data: st.DataObject) -> None:
+        """Read a cohort with all that belongs to it, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["cohort"]))
+        self._pair.both(lambda db, who: assert_roster(db, who, id_))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name

@@ -5,8 +5,9 @@ their versions, ``restorations`` restores them, and ``erasures`` erases them for
 operations in one commit, and a ``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
 ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
-it. ``imports`` makes records of the rows of files. ``transfers`` accepts and declines transfer requests. ``caller``
-makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+it. ``imports`` makes records of the rows of files. ``transfers`` accepts and declines transfer requests, and
+``rosters`` reads cohorts with all that belongs to them. ``caller`` makes callers with a real clock and real ids, and
+``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
@@ -18,6 +19,7 @@ from crm_core.use_cases import (
     imports,
     records,
     restorations,
+    rosters,
     sweeping,
     tokens,
     transfers,
@@ -50,6 +52,7 @@ __all__ = [
     "new_secret",
     "records",
     "restorations",
+    "rosters",
     "sweeping",
     "tokens",
     "transfers",

@@ -54,6 +54,7 @@ from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
@@ -79,6 +80,7 @@ from crm_http.client.records import (
 )
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
+from crm_http.client.roster_operations import CohortOperationsWithRoster
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
@@ -110,6 +112,7 @@ __all__ = [
     "Client",
     "ClientRecord",
     "Cohort",
+    "CohortOperationsWithRoster",
     "Condition",
     "ConditionInput",
     "CrmError",
@@ -159,6 +162,9 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
     "Service",
     "SignatureError",
     "Stage",

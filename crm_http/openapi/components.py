@@ -9,6 +9,7 @@ from crm_core.bulk.operations import BulkRequest
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
@@ -27,6 +28,7 @@ _BODIES: Final[tuple[type, ...]] = tuple(
 )
 _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
+    *(Roster, RosterEnrollment, RosterStudent),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {
