@@ -32,7 +32,7 @@ PUBLIC: Mapping[str, str] = {
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
         new_secret
         records
-        restorations rosters sweeping tokens transfers unit_of_work
+        restorations rosters summaries sweeping tokens transfers unit_of_work
         uploads users webhooks
         uniqueness upserts
     """,

@@ -29,6 +29,7 @@ pytest.register_assert_rewrite(
             "rosters",
             "scene",
             "senders",
+            "summaries",
             "transfers",
             "uniqueness",
             "versions",

@@ -20,6 +20,7 @@ from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.rosters import RosterFacts
+from crm_core.testing.summaries import SummaryFacts
 from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
@@ -40,6 +41,7 @@ class DatabaseContract(
     UniquenessFacts,
     TransferFacts,
     RosterFacts,
+    SummaryFacts,
 ):
     """All tests of a Database."""
 

@@ -51,7 +51,7 @@ from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
-from crm_core.testing.scans import assert_roster
+from crm_core.testing.scans import assert_roster, assert_summary
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -364,6 +364,15 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Read a cohort with all that belongs to it, which must be what its documents say."""
         id_ = data.draw(st.sampled_from(self._ids["cohort"]))
         self._pair.both(lambda db, who: assert_roster(db, who, id_))
+
+    @precondition(lambda self: self._ids["pipeline"])
+    @rule(data=st.data(), since=st.none() | st.just("2020-01-01"), responsible=st.none() | st.sampled_from(USERS))
+    def read_summary(self, data: st.DataObject, since: str | None, responsible: int | None) -> None:
+        """Sum up a pipeline, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["pipeline"]))
+        asked = {"since": since, "responsible": responsible}
+        params = {name: str(value) for name, value in asked.items() if value is not None}
+        self._pair.both(lambda db, who: assert_summary(db, who, id_, params))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name

@@ -6,8 +6,8 @@ operations in one commit, and a ``unit_of_work`` commits several use cases toget
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
 ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
 it. ``imports`` makes records of the rows of files. ``transfers`` accepts and declines transfer requests, and
-``rosters`` reads cohorts with all that belongs to them. ``caller`` makes callers with a real clock and real ids, and
-``DeliveryWorker`` sends webhook deliveries.
+``rosters`` reads cohorts with all that belongs to them; ``summaries`` sums up pipelines. ``caller`` makes callers with
+a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
@@ -20,6 +20,7 @@ from crm_core.use_cases import (
     records,
     restorations,
     rosters,
+    summaries,
     sweeping,
     tokens,
     transfers,
@@ -53,6 +54,7 @@ __all__ = [
     "records",
     "restorations",
     "rosters",
+    "summaries",
     "sweeping",
     "tokens",
     "transfers",
