@@ -21,6 +21,9 @@ from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.rosters import RosterFacts
+from crm_core.testing.summaries import SummaryFacts
+from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
 
@@ -42,6 +45,9 @@ class DatabaseContract(
     RenameFacts,
     ValueFacts,
     ConversionFacts,
+    TransferFacts,
+    RosterFacts,
+    SummaryFacts,
 ):
     """All tests of a Database."""
 
