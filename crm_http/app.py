@@ -24,6 +24,7 @@ from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.history import history_endpoints
+from crm_http.api.routes.merges import merge_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
@@ -127,6 +128,7 @@ def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from record_endpoints(routes)
     yield from history_endpoints(routes)
     yield from erasure_endpoints(routes)
+    yield from merge_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

@@ -25,7 +25,7 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
+        Duplicates Holder MergedError UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
@@ -33,7 +33,7 @@ PUBLIC: Mapping[str, str] = {
         records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
-        uniqueness upserts
+        merges uniqueness upserts
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
@@ -58,7 +58,7 @@ PUBLIC: Mapping[str, str] = {
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
-        Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        Erased ErasedError ErasedRecord ErasureReport MentioningRecord MergedError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

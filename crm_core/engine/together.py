@@ -20,7 +20,7 @@ Result: TypeAlias = Changes | CrmError
 #: Returns a record as it is after all decisions; None if there is none. It must have been needed.
 Look: TypeAlias = Callable[[Key], Record | None]
 #: Returns the answer to all, given the result of each decision; raises an error to refuse all of them.
-Answer: TypeAlias = Callable[[Sequence[Result], Look], Reply | None]
+Answer: TypeAlias = Callable[[Sequence[Result], Look], Key | Reply | None]
 #: Returns the step of an import that is made with all, in the same way.
 Step: TypeAlias = Callable[[Sequence[Result], Look], Advance | None]
 
@@ -138,7 +138,7 @@ _PLACES: Final = {name: place for place, name in enumerate(RESOURCES)}
 
 
 def _merged(
-    results: Sequence[Result], steps: Sequence[int], answer: Reply | None, receipt: ReceiptKey | None
+    results: Sequence[Result], steps: Sequence[int], answer: Key | Reply | None, receipt: ReceiptKey | None
 ) -> Changes:
     """Return all changes as one, ordered by step; each step is in an order that references allow."""
     done = [(step, result) for step, result in zip(steps, results, strict=True) if isinstance(result, Changes)]

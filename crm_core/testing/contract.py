@@ -18,6 +18,7 @@ from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
+from crm_core.testing.merges import MergeFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
@@ -35,6 +36,7 @@ class DatabaseContract(
     UnitOfWorkFacts,
     ErasureFacts,
     AuthorFacts,
+    MergeFacts,
     UniquenessFacts,
 ):
     """All tests of a Database."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -14,6 +15,7 @@ from crm_core.errors import (
     IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -124,8 +126,11 @@ def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any])
     return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)
 
 
-def _gone(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Return what is gone: a place in the feed, else a record."""
+def _gone(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
+    """Return what is gone: a record that has become another one, a place in the feed, else a record."""
+    if "merged_into" in members:
+        *_, path, _, _ = response.request.url.path.split("/")
+        return MergedError(path, UUID(members["merged_into"]))
     is_feed = response.request.url.path.endswith("/changes/")
     return CursorGoneError(detail) if is_feed else ErasedError(detail)
 
