@@ -11,10 +11,10 @@ from crm_core.engine import merging
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.decisions import key_of
 from crm_core.engine.receipts import Document
-from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, Problem, Problems, not_a_choice
+from crm_core.errors import NOT_UNIQUE, InvalidError, Problem, Problems, not_a_choice
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import mapping, texts
-from crm_core.input.readers import ReadContext, RefusedError, abbreviated, read_uuid
+from crm_core.input.fields import uuid_by_name, uuids
+from crm_core.input.readers import ReadContext, abbreviated
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.records import Versions
@@ -28,23 +28,6 @@ MAX_LOSERS: Final = 20
 _ITSELF: Final = Problem("invalid", "A record cannot be merged into itself.")
 
 
-def _read_id(text: str) -> str:
-    return str(read_uuid(text))
-
-
-def _read_sources(sent: Mapping[str, object]) -> Mapping[str, UUID]:
-    problems: dict[str, Problems] = {}
-    read: dict[str, UUID] = {}
-    for name, value in sent.items():
-        try:
-            read[name] = read_uuid(value)
-        except RefusedError as error:
-            problems[name] = error.problems
-    if problems:
-        raise RefusedError(problems)
-    return read
-
-
 @attrs.frozen
 class Merge:
     """The body of a merge.
@@ -55,8 +38,8 @@ class Merge:
             record of the path keeps its own value; where it has none, that of the first of the others that has one.
     """
 
-    from_: tuple[str, ...] = texts(min_items=1, max_items=MAX_LOSERS, read_one=_read_id)
-    take: Mapping[str, UUID] = mapping(_read_sources)
+    from_: tuple[UUID, ...] = uuids(max_items=MAX_LOSERS)
+    take: Mapping[str, UUID] = uuid_by_name()
 
 
 async def merge(
@@ -120,7 +103,7 @@ def check_permissions(actor: Actor, resource: Resource) -> None:
 def _read_merge(resource: Resource, id_: UUID, data: object, context: ReadContext) -> merging.Merger:
     """Return what the body asks for. Raises InvalidError."""
     values = read_payload(Merge, data, context)
-    losers, take = [UUID(text) for text in values["from"]], values["take"]
+    losers, take = values["from"], values["take"]
     problems: dict[str, Problems] = {}
     if of_losers := _problems_of_losers(id_, losers):
         problems["from"] = of_losers
@@ -131,9 +114,7 @@ def _read_merge(resource: Resource, id_: UUID, data: object, context: ReadContex
     return merging.Merger(resource, key_of(resource, id_), tuple(key_of(resource, each) for each in losers), take)
 
 
-def _problems_of_losers(id_: UUID, losers: Sequence[UUID]) -> Problems:
-    if not losers:
-        return (IS_REQUIRED,)
+def _problems_of_losers(id_: UUID, losers: Sequence[UUID]) -> Mapping[str, Problems]:
     problems: dict[str, Problems] = {}
     for index, loser in enumerate(losers):
         if loser == id_:
