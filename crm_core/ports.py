@@ -21,6 +21,7 @@ from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
 from crm_core.tables.columns import Column
@@ -99,6 +100,18 @@ class Database(Protocol):
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+        ...
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common (``rules.likeness``), by key.
+
+        It takes a bounded time, so a page can have fewer keys than follow, or none.
+
+        Args:
+            resource: the name of a resource whose records can be merged.
+            after: only keys after this one; empty for all.
+            limit: the most keys.
+        """
         ...
 
     async def rename_author(self, user: int, name: str) -> int:

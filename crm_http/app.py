@@ -19,6 +19,7 @@ from crm_http.api.routes.accounts import account_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.bulk import bulk_endpoints
 from crm_http.api.routes.changes import change_endpoints
+from crm_http.api.routes.duplicates import duplicate_endpoints
 from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
@@ -129,6 +130,7 @@ def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from history_endpoints(routes)
     yield from erasure_endpoints(routes)
     yield from merge_endpoints(routes)
+    yield from duplicate_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

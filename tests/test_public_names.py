@@ -25,7 +25,8 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Duplicates Holder MergedError UniqueAttribute UniqueValue duplicates_among holder_among
+        Duplicates Holder Lookalike LookalikePage MergedError UniqueAttribute UniqueValue duplicates_among holder_among
+        page_alike
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
@@ -33,7 +34,7 @@ PUBLIC: Mapping[str, str] = {
         records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
-        merges uniqueness upserts
+        duplicates merges uniqueness upserts
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
@@ -59,6 +60,7 @@ PUBLIC: Mapping[str, str] = {
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
         Erased ErasedError ErasedRecord ErasureReport MentioningRecord MergedError
+        DuplicateGroup DuplicateReason DuplicateRecord
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

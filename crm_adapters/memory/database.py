@@ -30,6 +30,7 @@ from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import AfterCommit
 from crm_core.resources import RESOURCES
+from crm_core.rules.likeness import LookalikePage, page_alike
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.use_cases.uniqueness import finishing
@@ -156,6 +157,10 @@ class MemoryDatabase:
             (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
         )
         return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return page_alike(self._values(resource), after, limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

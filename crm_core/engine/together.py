@@ -1,6 +1,6 @@
 """Several decisions as one: each knows what the earlier ones did, and all are committed at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -142,7 +142,7 @@ def _merged(
 ) -> Changes:
     """Return all changes as one, ordered by step; each step is in an order that references allow."""
     done = [(step, result) for step, result in zip(steps, results, strict=True) if isinstance(result, Changes)]
-    placed = [(step, write) for step, changes in done for write in changes.writes]
+    placed = [((step, own), write) for step, changes in done for own, write in _with_steps(changes)]
     placed.sort(key=lambda each: (each[0], *_place(each[1])))
     return Changes(
         writes=tuple(write for _, write in placed),
@@ -152,6 +152,13 @@ def _merged(
         receipt=receipt,
         copies=tuple(copy for _, changes in done for copy in changes.copies),
     )
+
+
+def _with_steps(changes: Changes) -> Iterator[tuple[int, Put | Remove]]:
+    """Yield the writes of a decision, each with its step within the decision, which may be several together itself."""
+    ends = [*changes.steps, len(changes.writes)]
+    for step, (start, end) in enumerate(zip([0, *changes.steps], ends, strict=True)):
+        yield from ((step, write) for write in changes.writes[start:end])
 
 
 def _place(write: Put | Remove) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
+from crm_core.testing.duplicates import DuplicateFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
@@ -37,6 +38,7 @@ class DatabaseContract(
     ErasureFacts,
     AuthorFacts,
     MergeFacts,
+    DuplicateFacts,
     UniquenessFacts,
 ):
     """All tests of a Database."""

@@ -1,18 +1,19 @@
 """The use cases: the asynchronous part of the core. Each reads data, calls a pure decision, and stores its changes.
 
 ``records`` has the use cases of every resource, ``upserts`` those that find a record by a value, ``history`` shows
-their versions, ``restorations`` restores them, ``merges`` makes one of several, and ``erasures`` erases them for good.
-``bulk`` carries out many operations in one commit, and a ``unit_of_work`` commits several use cases together or not at
-all. ``accounts`` logs users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``,
-``uniqueness``, ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls
-functions with it. ``imports`` makes records of the rows of files. ``caller`` makes callers with a real clock and real
-ids, and ``DeliveryWorker`` sends webhook deliveries.
+their versions, ``restorations`` restores them, ``duplicates`` finds records that may be the same, ``merges`` makes one
+of several, and ``erasures`` erases them for good. ``bulk`` carries out many operations in one commit, and a
+``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs users in, ``tokens`` lists and
+revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``, ``uploads`` and ``sweeping`` have the
+others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with it. ``imports`` makes records of the
+rows of files. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
     accounts,
     bulk,
     changes,
+    duplicates,
     erasures,
     history,
     imports,
@@ -43,6 +44,7 @@ __all__ = [
     "bulk",
     "caller",
     "changes",
+    "duplicates",
     "erasures",
     "history",
     "imports",

@@ -17,6 +17,7 @@ from crm_core.model.events import Event
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.ports import Database
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 
 
@@ -99,6 +100,10 @@ class UnitOfWork:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some committed records in which a text occurs."""
         return await self._db.mentions(texts, limit)
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return committed records that have keys in common."""
+        return await self._db.alike(resource, after=after, limit=limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in what is committed, at once."""

@@ -34,6 +34,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -118,6 +119,9 @@ __all__ = [
     "DeliveryState",
     "Driver",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",

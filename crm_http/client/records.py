@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.input.fields import fields_of
+from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -322,6 +323,13 @@ class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
     def delete_task(self, id_: UUID | str, task_id: UUID | str, /, *, if_match: E | int | None = None) -> Operation[E]:
         """Delete a task; return the record."""
         return self._apply("delete-task", id_, {"id": task_id}, if_match, None)
+
+    @listing
+    def duplicates(self, *, limit: int | None = None, page_size: int = PAGE_SIZE) -> ListQuery[DuplicateGroup]:
+        """Return groups of records that may be duplicates, with reasons and scores."""
+        return ListQuery(
+            path=f"{self.collection}/duplicates/", item=DuplicateGroup, limit=limit, page_size=page_size, filters={}
+        )
 
     @operation
     def merge_records(

@@ -7,6 +7,7 @@ import attrs
 
 from crm_core.bulk.operations import BulkRequest
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.resources import RESOURCES, Resource
@@ -27,6 +28,7 @@ _BODIES: Final[tuple[type, ...]] = tuple(
 )
 _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
+    *(DuplicateGroup, DuplicateRecord, DuplicateReason),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

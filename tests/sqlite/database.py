@@ -36,6 +36,7 @@ from crm_core import (
     Event,
     Key,
     Known,
+    LookalikePage,
     Needs,
     Page,
     Put,
@@ -50,6 +51,7 @@ from crm_core import (
     duplicates_among,
     holder_among,
     matches,
+    page_alike,
     sort_key,
 )
 from crm_core.engine.erased_events import erased_changes, without_copies
@@ -188,6 +190,10 @@ class SqliteDatabase:
     def _events(self, where: str, *params: object) -> list[Event]:
         rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
         return [_event(parse_json(text)) for (text,) in rows]
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._run("deferred", lambda: page_alike(self._values(resource), after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

@@ -36,6 +36,7 @@ from crm_adapters.postgres.records.erasures import forget_erased, read_mentions,
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.likeness import read_alike
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
@@ -52,6 +53,7 @@ from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
@@ -169,6 +171,10 @@ class PostgresDatabase:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
         return await self._pool.reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._pool.reading(lambda connection: read_alike(connection, resource, after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -352,6 +358,10 @@ class ConnectedDatabase:
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
         return await self._reading(lambda connection: read_mentions(connection, texts, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._reading(lambda connection: read_alike(connection, resource, after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

@@ -8,10 +8,13 @@ import pytest
 from attrs import evolve
 
 from crm_core.engine.changes import Changes, Put
+from crm_core.engine.decisions import change
 from crm_core.engine.merging import Merger, combine, id_of_moved, merge, united
 from crm_core.engine.restorations import ReappearedError, Returning
+from crm_core.engine.together import Together
 from crm_core.engine.unmerging import Unmerger, unmerge
 from crm_core.errors import NotFoundError, VersionConflictError
+from crm_core.input.drafts import Draft
 from crm_core.model.entities import MAX_ENTRIES, Attribute, Client, Lead, Note, Pipeline, Service, Stage, Task
 from crm_core.model.records import Key
 from crm_core.resources import CLIENTS, LEADS, Resource
@@ -55,6 +58,21 @@ def test_a_unique_value_is_free_before_the_winner_takes_it() -> None:
     assert (last.key.id, last.value.attributes) == (uid(1), {"code": "x"})  # type: ignore[attr-defined]
     assert changes.steps == (1,)
     assert last.event.cause["taken"] == {"attributes.code": uid(2)}
+
+
+def test_the_order_of_a_merge_holds_among_other_decisions() -> None:
+    twin = evolve(TWIN, attributes={"code": "x"})
+    merger = Merger(CLIENTS, Key("client", uid(1)), (Key("client", uid(2)),), {})
+    rename = partial(change, CLIENTS, calling(), Key("client", uid(1)), lambda _: Draft({"name": "New"}), None, None)
+    together = Together([partial(merge, calling(), merger, None), rename])
+    changes = Knowledge(ACME, twin, CODE).run(together)
+
+    assert [(write.event.kind, write.key.id) for write in changes.writes] == [
+        ("deleted", uid(2)),
+        ("updated", uid(1)),
+        ("updated", uid(1)),
+    ]
+    assert changes.steps == (1, 2)
 
 
 def test_a_merge_needs_its_records_as_they_are_expected() -> None:
