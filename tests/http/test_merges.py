@@ -107,3 +107,21 @@ def test_images_of_a_loser_stay_until_the_winner_is_erased(memory_api: Api) -> N
     assert api.post(f"/api/clients/{loser}/erase/").json()["files"] == 0
     assert api.get(f"/api/clients/{winner}/").json()["list_of_images"] == [url]
     assert api.post(f"/api/clients/{winner}/erase/").json()["files"] == 1
+
+
+def test_duplicates_come_with_reasons_by_pages_to_those_who_may_view(api: Api) -> None:
+    for name in ("Acme", "ACME Ltd", "Zoë", "Zoe", "Other"):
+        api.make("/api/clients/", name=name)
+    first = api.get("/api/clients/duplicates/?limit=1")
+    [group] = first.json()
+    assert [each["name"] for each in group["records"]] == ["Acme", "ACME Ltd"]
+    assert group["reasons"] == [{"field": "name", "match": "similar", "score": 0.44}]
+    assert group["score"] == 0.44
+    second = api.get(first.links["next"]["url"])
+    assert [each["name"] for each in second.json()[0]["records"]] == ["Zoë", "Zoe"]
+    assert "next" not in second.links
+    for bad in ("limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=WzFd"):
+        assert api.get(f"/api/clients/duplicates/?{bad}").status_code == 400
+    assert api.get("/api/cohorts/duplicates/").status_code == 404
+    api.people.add("stranger")
+    assert api.as_user("stranger").get("/api/clients/duplicates/").status_code == 403
