@@ -21,6 +21,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -110,6 +111,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import Lookalike, LookalikePage, page_alike
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import (
     ACTIVE_USER,
@@ -211,6 +213,9 @@ __all__ = [
     "Lead",
     "LogQuery",
     "LoggedDelivery",
+    "Lookalike",
+    "LookalikePage",
+    "MergedError",
     "Needs",
     "NewToken",
     "NotAuthenticatedError",
@@ -278,6 +283,7 @@ __all__ = [
     "holder_among",
     "make_attempt",
     "matches",
+    "page_alike",
     "searched_text",
     "sort_key",
     "sorting_key",

@@ -9,6 +9,7 @@ CrmError
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
+├── MergedError                   the record was merged into another one; has the id of that
 ├── InUseError                    other records refer to the record to delete
 ├── AttributeInUseError           records or webhooks keep an attribute from being changed; counts them
 ├── DeliveryFinishedError         the delivery to cancel is finished
@@ -156,6 +157,20 @@ class UnknownUserError(NotFoundError):
 
     def __init__(self, username: str) -> None:
         super().__init__(f"There is no user {username}.")
+
+
+class MergedError(CrmError):
+    """The record was merged into another one.
+
+    Attributes:
+        path: the path of its resource (``Resource.path``).
+        winner: the id of the record that it has become.
+    """
+
+    def __init__(self, path: str, winner: UUID) -> None:
+        super().__init__(f"This record was merged into the record {winner}.")
+        self.path = path
+        self.winner = winner
 
 
 class InUseError(CrmError):

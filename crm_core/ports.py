@@ -26,6 +26,7 @@ from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
 from crm_core.tables.columns import Column
@@ -136,6 +137,18 @@ class Database(Protocol):
 
     async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
         """Return the ids of the first records that hold one of some values under the name of an attribute, by id."""
+        ...
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common (``rules.likeness``), by key.
+
+        It takes a bounded time, so a page can have fewer keys than follow, or none.
+
+        Args:
+            resource: the name of a resource whose records can be merged.
+            after: only keys after this one; empty for all.
+            limit: the most keys.
+        """
         ...
 
     async def rename_author(self, user: int, name: str) -> int:

@@ -26,6 +26,9 @@ BEYOND_SCHEMAS = re.compile(
     | fields\.\d+:\ ".*"\ is\ not\ a\ valid\ choice\.  # attributes are among the names
     | fields:\ A\ deleted\ record\ is\ restored\ whole\.
     | with:\ Only\ what\ was\ deleted\ together\ with\ a\ deleted\ record\ comes\ back\.
+    | partly:\ Only\ what\ another\ record\ got\ from\ one\ that\ was\ merged\ into\ it\ is\ left\.
+    | from\.\d+:\ A\ record\ cannot\ be\ merged\ into\ itself\.
+    | take\..*:\ ".*"\ is\ not\ a\ valid\ choice\.
     | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
     # In bulk requests: the fields of data, which schemas leave open, and what depends on other operations.
     | \d+\.(?!(op|resource|id|by|data|if_match|ref)[.:]|non_field_errors:).*

@@ -26,9 +26,9 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Advance ImportFinishedError ImportOptions ImportRun ImportRuns OpenTable RefusedRow RunLostError SameFileError
-        TableReader UnreadableTableError WorkbookWriter
-        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
+        Advance Duplicates Holder ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage
+        MergedError OpenTable RefusedRow RunLostError SameFileError TableReader UniqueAttribute UniqueValue
+        UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
@@ -36,7 +36,7 @@ PUBLIC: Mapping[str, str] = {
         records
         restorations rosters summaries sweeping tokens transfers unit_of_work
         uploads users webhooks
-        uniqueness upserts
+        duplicates merges uniqueness upserts
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
@@ -65,10 +65,10 @@ PUBLIC: Mapping[str, str] = {
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
-        Erased ErasedError ErasedRecord ErasureReport MentioningRecord
-        AttributeInUseError ConcernedWebhook ConversionOptions EvolutionReport EvolvingOperations FailingValue
+        AttributeInUseError ConcernedWebhook ConversionOptions DuplicateGroup DuplicateReason DuplicateRecord
+        Erased ErasedError ErasedRecord ErasureReport EvolutionReport EvolvingOperations FailingValue
         ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
-        SameFileError
+        MentioningRecord MergedError SameFileError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

@@ -38,6 +38,7 @@ from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
 from crm_core.resources import RESOURCES
 from crm_core.rules.attributes import former_names
+from crm_core.rules.likeness import LookalikePage, page_alike
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.rules.uniqueness import duplicates_among, holder_among
@@ -190,6 +191,10 @@ class MemoryDatabase:
     async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
         """Return the ids of the first records that hold one of some values under a name."""
         return holders_among(name, values, self._values(entity))[:limit]
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return page_alike(self._values(resource), after, limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

@@ -21,6 +21,7 @@ from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import Database
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 
 
@@ -124,6 +125,10 @@ class UnitOfWork:
     async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
         """Return the ids of the first committed records that hold one of some values under a name."""
         return await self._db.holders(entity, name, values, limit)
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return committed records that have keys in common."""
+        return await self._db.alike(resource, after=after, limit=limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in what is committed, at once."""

@@ -20,6 +20,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -34,6 +35,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_http.api.preconditions import expected_versions, version_tag
+from crm_http.site import root_path
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -88,6 +90,9 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     ),
     CursorGoneError: Refusal("The feed cannot be followed from this cursor without a gap. Read everything again."),
     ErasedError: Refusal("The record was erased."),
+    MergedError: Refusal(
+        "The record was merged into another one.", "Location", lambda error: f"/api/{error.path}/{error.winner}/"
+    ),
     VersionConflictError: Refusal(
         "The record has another version than `If-Match` names.",
         "ETag",
@@ -123,6 +128,8 @@ def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Respon
     if isinstance(error, VersionConflictError):
         body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
     value = refusal.value(error) if refusal.header else ""
+    if refusal.header == "Location":
+        value = f"{root_path(request)}{value}"
     return _answer(status, body, {refusal.header: value} if value else {})
 
 
@@ -171,6 +178,8 @@ def body_of(error: CrmError) -> object:
         body["changed_fields"] = list(error.fields)
     if isinstance(error, SameFileError):
         body["run"] = str(error.run)
+    if isinstance(error, MergedError):
+        body["merged_into"] = str(error.winner)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
     if isinstance(error, TransferDecidedError):

@@ -23,6 +23,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -39,6 +40,7 @@ from crm_core.errors import (
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -142,6 +144,9 @@ __all__ = [
     "DeliveryState",
     "Driver",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",
@@ -174,6 +179,7 @@ __all__ = [
     "Listing",
     "Me",
     "MentioningRecord",
+    "MergedError",
     "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",

@@ -8,6 +8,7 @@ import attrs
 from crm_core.bulk.operations import BulkRequest
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -34,6 +35,7 @@ _SHOWN: Final[tuple[type, ...]] = (
     *(ImportStatus, ImportProblem, ImportExample),
     *(EvolutionReport, ConcernedWebhook, FailingValue),
     *(Roster, RosterEnrollment, RosterStudent),
+    *(DuplicateGroup, DuplicateRecord, DuplicateReason),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

@@ -38,6 +38,7 @@ from crm_core import (
     Event,
     Key,
     Known,
+    LookalikePage,
     Needs,
     Page,
     Put,
@@ -52,6 +53,7 @@ from crm_core import (
     duplicates_among,
     holder_among,
     matches,
+    page_alike,
     sort_key,
 )
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
@@ -267,6 +269,10 @@ class SqliteDatabase:
             write.event.at,
         )
         self._rows("replace into stays values (?, ?)", id_, json_documents.encode(stays).decode())
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._run("deferred", lambda: page_alike(self._values(resource), after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

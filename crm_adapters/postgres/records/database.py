@@ -37,6 +37,7 @@ from crm_adapters.postgres.records.erasures import forget_erased, read_mentions,
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.likeness import read_alike
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
@@ -65,6 +66,7 @@ from crm_core.model.records import Key, Record
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
@@ -206,6 +208,10 @@ class PostgresDatabase:
     async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
         """Return the ids of the first records that hold one of some values under a name."""
         return await self._pool.reading(lambda connection: first_holders(connection, entity, name, values, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._pool.reading(lambda connection: read_alike(connection, resource, after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -418,6 +424,10 @@ class ConnectedDatabase:
     async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
         """Return the ids of the first records that hold one of some values under a name."""
         return await self._reading(lambda connection: first_holders(connection, entity, name, values, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._reading(lambda connection: read_alike(connection, resource, after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
