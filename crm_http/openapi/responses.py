@@ -19,8 +19,8 @@ HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-ID": {"description": "The id of the request in logs and events.", "required": True},
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
     "Location": {
-        "description": "The path of the new record, of the import, or of the record that it was merged into; or the URL of "
-        "the file."
+        "description": "The path of the new record, of the import, or of the record that it was merged into; or the "
+        "URL of the file."
     },
     "Link": {"description": 'With `limit`: the next page, `<…>; rel="next"`, if there is one.'},
     "Accept-Encoding": {"description": "`identity`, if the body had a content encoding."},
