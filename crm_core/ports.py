@@ -17,7 +17,7 @@ from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
 from crm_core.model.events import Event
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
@@ -113,8 +113,8 @@ class Database(Protocol):
         """
         ...
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under the name of an attribute, by id."""
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under the name of an attribute, by id."""
         ...
 
     async def rename_author(self, user: int, name: str) -> int:

@@ -26,7 +26,7 @@ from crm_core.errors import DuplicateRequestError
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
@@ -169,9 +169,9 @@ class MemoryDatabase:
         """Yield the different values that records hold under a name."""
         yield held_values_among(name, self._values(entity))
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return holders_among(name, values, self._values(entity))[:limit]
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return holders_among(name, which, self._values(entity))[:limit]
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

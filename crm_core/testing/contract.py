@@ -14,7 +14,7 @@ from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
-from crm_core.testing.evolutions import ConversionFacts, RenameFacts, ValueFacts
+from crm_core.testing.evolutions import ConversionFacts, OnlineFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
@@ -40,6 +40,7 @@ class DatabaseContract(
     RenameFacts,
     ValueFacts,
     ConversionFacts,
+    OnlineFacts,
 ):
     """All tests of a Database."""
 

@@ -56,7 +56,7 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.events import Event
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
@@ -189,9 +189,9 @@ class PostgresDatabase:
             async for values in held_values(connection, entity, name):
                 yield values
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, values, limit))
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, which, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -389,9 +389,9 @@ class ConnectedDatabase:
             async for values in held_values(self._connection, entity, name):
                 yield values
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return await self._reading(lambda connection: first_holders(connection, entity, name, values, limit))
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._reading(lambda connection: first_holders(connection, entity, name, which, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
