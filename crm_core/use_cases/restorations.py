@@ -173,7 +173,7 @@ async def _bringing_back(
     if expected is not None:
         raise VersionConflictError(deletion.version)
     children = await _children(db, who, target.key, deletion) if wanted.with_children else ()
-    record = Returning(target.resource, _value(target.resource, found), target.version, deletion.version)
+    record = Returning(target.resource, returning_value(target.resource, found), target.version, deletion.version)
     return partial(bring_back, who, record, children)
 
 
@@ -214,10 +214,10 @@ async def _returning(db: Database, who: Caller, deletion: Event) -> Returning:
     resource = RESOURCES[deletion.resource]
     definitions = await definitions_of(db, who, resource)
     found = await up_to_date(db, definitions, deleted_version(resource.entity, deletion), deletion)
-    return Returning(resource, _value(resource, found), found.version, deletion.version)
+    return Returning(resource, returning_value(resource, found), found.version, deletion.version)
 
 
-def _value(resource: Resource, found: Version) -> Any:
+def returning_value(resource: Resource, found: Version) -> Any:
     """Return the value with which a deleted record comes back. Webhooks are switched off, as secrets are not kept."""
     value = entity_of(resource.entity, found.document)
     if isinstance(value, Webhook):

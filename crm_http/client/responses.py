@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -13,6 +14,7 @@ from crm_core.errors import (
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,
@@ -22,6 +24,7 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
@@ -119,8 +122,11 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
     """Return which conflict it is.
 
-    A restoration has reasons. Attributes are changed by POST. Else with a key it is a request in progress, or a delete.
+    An import names the run, and a restoration has reasons. Attributes are changed by POST. Else with a key it is a
+    request in progress, or a delete.
     """
+    if run := members.get("run"):
+        return SameFileError(UUID(run))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
     path, header = response.request.url.path, "Idempotency-Key"
@@ -128,6 +134,8 @@ def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any])
         return AttributeInUseError(detail)
     if header in response.request.headers:
         return RequestInProgressError(detail)
+    if "/api/imports/" in path:
+        return ImportFinishedError(detail)
     return DeliveryFinishedError(detail) if "/deliveries/" in path else InUseError(detail)
 
 
