@@ -20,7 +20,7 @@ from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken,
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
@@ -135,8 +135,8 @@ class Database(Protocol):
         """
         ...
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under the name of an attribute, by id."""
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under the name of an attribute, by id."""
         ...
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:

@@ -30,7 +30,7 @@ from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
@@ -188,9 +188,9 @@ class MemoryDatabase:
         """Yield the different values that records hold under a name."""
         yield held_values_among(name, self._values(entity))
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return holders_among(name, values, self._values(entity))[:limit]
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return holders_among(name, which, self._values(entity))[:limit]
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
         """Return the records of a resource that have keys in common."""

@@ -16,7 +16,7 @@ from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.duplicates import DuplicateFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
-from crm_core.testing.evolutions import ConversionFacts, RenameFacts, ValueFacts
+from crm_core.testing.evolutions import ConversionFacts, OnlineFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
@@ -52,6 +52,7 @@ class DatabaseContract(
     TransferFacts,
     RosterFacts,
     SummaryFacts,
+    OnlineFacts,
 ):
     """All tests of a Database."""
 

@@ -16,7 +16,7 @@ from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
@@ -122,9 +122,9 @@ class UnitOfWork:
         """Yield the different values that committed records hold under a name."""
         return self._db.held_values(entity, name)
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first committed records that hold one of some values under a name."""
-        return await self._db.holders(entity, name, values, limit)
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first committed records that hold a value under a name."""
+        return await self._db.holders(entity, name, which, limit)
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
         """Return committed records that have keys in common."""

@@ -95,6 +95,10 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     assert told == "1\ndone 1 [('Company', 1)]\nTrue\n"
     assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
     newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
+    for name in ("Rename 1", "Convert 1", "Values of a list 1"):
+        newcomer.follow(block("docs/how-to/rename-attributes.md", name))
+    told = run_python(newcomer, block("docs/how-to/rename-attributes.md", "In Python 1"))
+    assert told == "0\nemployees\nnumber\n\n", told
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)

@@ -65,7 +65,7 @@ from crm_core.imports.runs import run_request_id
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.events import EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
@@ -232,9 +232,9 @@ class SqliteDatabase:
         """The different values that records hold under a name."""
         yield held_values_among(name, await self._run("deferred", self._all_values, entity))
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """The ids of the first records that hold one of some values under a name."""
-        return holders_among(name, values, await self._run("deferred", self._all_values, entity))[:limit]
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """The ids of the first records that hold a value under a name."""
+        return holders_among(name, which, await self._run("deferred", self._all_values, entity))[:limit]
 
     def _all_values(self, entity: str) -> Sequence[Any]:
         return list(self._values(entity))

@@ -61,7 +61,7 @@ from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
@@ -205,9 +205,9 @@ class PostgresDatabase:
             async for values in held_values(connection, entity, name):
                 yield values
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, values, limit))
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, which, limit))
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
         """Return the records of a resource that have keys in common."""
@@ -421,9 +421,9 @@ class ConnectedDatabase:
             async for values in held_values(self._connection, entity, name):
                 yield values
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return await self._reading(lambda connection: first_holders(connection, entity, name, values, limit))
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._reading(lambda connection: first_holders(connection, entity, name, which, limit))
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
         """Return the records of a resource that have keys in common."""
