@@ -10,6 +10,7 @@ from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -156,6 +157,7 @@ __all__ = [
     "AfterCommit",
     "Attempt",
     "Attribute",
+    "AttributeInUseError",
     "Authentication",
     "BulkRefusedError",
     "Caller",

@@ -10,9 +10,11 @@ CrmError
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
 ├── InUseError                    other records refer to the record to delete
+├── AttributeInUseError           records or webhooks keep an attribute from being changed; counts them
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
+├── UndoRefusedError              a run of an import cannot be undone; has the id of a run that undoes it already
 ├── SameFileError                 the same file was imported before; has the id of that run
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
@@ -159,6 +161,10 @@ class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
 
 
+class AttributeInUseError(CrmError):
+    """Records or webhooks keep an attribute from being changed in this way; the message counts them."""
+
+
 class DeliveryFinishedError(CrmError):
     """The delivery cannot be cancelled because it is finished."""
 
@@ -229,6 +235,18 @@ class SameFileError(CrmError):
 
     def __init__(self, run: UUID) -> None:
         super().__init__(f"This file was imported before, by the run {run}. Ask for it again to import it once more.")
+        self.run = run
+
+
+class UndoRefusedError(CrmError):
+    """A run of an import cannot be undone: it is not finished, has written nothing, or is undone already.
+
+    Attributes:
+        run: the id of the run that undoes it already; None if there is none.
+    """
+
+    def __init__(self, detail: str, *, run: UUID | None = None) -> None:
+        super().__init__(detail)
         self.run = run
 
 

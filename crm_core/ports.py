@@ -10,13 +10,17 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken, NewToken, User, UserChange
-from crm_core.model.events import Event
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
+from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
@@ -56,6 +60,13 @@ class Database(Protocol):
         """
         ...
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the agenda: at most ``query.limit`` tasks, in the order of their places.
+
+        A page may end before, but has at least one task if there is one.
+        """
+        ...
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
         ...
@@ -87,6 +98,16 @@ class Database(Protocol):
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
         ...
 
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import (``run_request_id``), by record and version in descending order.
+
+        Args:
+            run: the id of the run.
+            before: only events before this place in ascending order, so that they follow it in this one; None for all.
+            limit: the most events.
+        """
+        ...
+
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records of a resource that ever referred to a record, also of deleted ones.
 
@@ -99,6 +120,21 @@ class Database(Protocol):
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+        ...
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records of an entity hold a value under the name of an attribute, defined or not."""
+        ...
+
+    def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under the name of an attribute, in any order, some at a time.
+
+        It reads all records. Equal numbers may be given once, in any of their spellings.
+        """
+        ...
+
+    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold one of some values under the name of an attribute, by id."""
         ...
 
     async def rename_author(self, user: int, name: str) -> int:
@@ -238,6 +274,23 @@ class Accounts(Protocol):
         """Delete a token of a user by its id; return whether there was one."""
         ...
 
+    async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
+        """Keep a calendar of an active user, and return it; None if the user is disabled."""
+
+    async def list_calendars(self, user_id: int) -> Sequence[Calendar]:
+        """Return the calendars of a user that have not expired, the newest first. They expire as tokens do."""
+        ...
+
+    async def open_calendar(self, secret: bytes) -> Actor | None:
+        """Return the user of the calendar whose secret has this hash, as they are now. This is a use of it.
+
+        None if the secret is unknown, revoked or expired, or if the user is disabled.
+        """
+
+    async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
+        """Delete a calendar of a user by its id; return whether there was one."""
+        ...
+
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
         ...
@@ -295,17 +348,21 @@ class Users(Accounts, Protocol):
         """Change a user, all or nothing, from the next request on. Raises NotFoundError for an unknown group."""
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
-        """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+        """Keep a new password hash and delete all tokens and calendars of the user; return how many there were.
+
+        All of that is done, or nothing.
+        """
         ...
 
     async def erase_user(self, user_id: int, username: str) -> None:
         """Put a username in place of all that identifies a user, all or nothing, and disable the user.
 
-        The names, the e-mail address, the password, tokens, groups, failed logins and addresses of logins go.
+        The names, the e-mail address, the password, tokens, calendars, groups, failed logins and addresses of logins
+        go.
         """
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
-        """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
+        """Delete the tokens and calendars of a user that have this prefix, or all; return how many there were."""
         ...
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
@@ -345,7 +402,8 @@ class Outbox(Protocol):
         Attempts are made by ``make_attempt`` from the webhooks as they are now.
 
         Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
-        endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
+        endpoint that fails one. Those of a lower ``Delivery.priority`` number come first at each endpoint, and one for
+        which such a one of its record waits soon does, too. Deliveries of endpoints that are paused or not active wait.
 
         Args:
             limit: the most attempts, shared fairly among all endpoints.
@@ -513,7 +571,7 @@ class ImportRuns(Protocol):
     async def create(self, run: ImportRun, content: AsyncIterator[bytes] | None = None) -> ImportRun | None:
         """Keep a new run; or return the run that bars it (``ImportRun.bars_the_same``), and keep nothing.
 
-        A dry run is not barred, nor is a run with the option ``again``.
+        A dry run is not barred, nor is a run with the option ``again``; a run that another one undoes bars none.
 
         Args:
             run: the run.
@@ -541,7 +599,7 @@ class ImportRuns(Protocol):
         """Claim an active run for some seconds and return it; None if another claim holds it, or it is not active."""
 
     async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
-        """Claim the oldest active run with a stored file that is not claimed, and return it; None if there is none."""
+        """Claim and return the oldest active run that has a stored file or is a queued undo, and is not claimed."""
 
     async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
         """Let a claim last some seconds from now on, if it still holds."""
@@ -585,6 +643,14 @@ class WorkbookWriter(Protocol):
             columns: its columns.
             pieces: the records as JSON documents, joined by line feeds (``crm_core.use_cases.exports.Export``).
         """
+        ...
+
+
+class CalendarWriter(Protocol):
+    """Writes calendars, in the form of iCalendar (RFC 5545)."""
+
+    async def write(self, items: Sequence[CalendarItem], *, as_todo: bool) -> bytes:
+        """Return a calendar of events of whole days, or of things to do. The same items give the same bytes."""
         ...
 
 

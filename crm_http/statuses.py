@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -22,6 +23,7 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 
@@ -31,10 +33,12 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     InUseError: HTTPStatus.CONFLICT,
+    AttributeInUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
     ImportFinishedError: HTTPStatus.CONFLICT,
     SameFileError: HTTPStatus.CONFLICT,
     RestoreRefusedError: HTTPStatus.CONFLICT,
+    UndoRefusedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
     CursorGoneError: HTTPStatus.GONE,
     ErasedError: HTTPStatus.GONE,

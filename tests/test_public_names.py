@@ -12,7 +12,7 @@ PUBLIC: Mapping[str, str] = {
         ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
-        DuplicateRequestError ErasedError ENROLLMENTS
+        AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
         Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
         ImageHeader InUseError
@@ -30,9 +30,8 @@ PUBLIC: Mapping[str, str] = {
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts bulk caller changes
-        erasures history import_requests imports new_id
-        new_secret
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
+        calendars caller changes erasures evolutions history import_requests imports new_id new_secret
         records
         restorations sweeping tokens unit_of_work
         uploads users webhooks
@@ -60,11 +59,13 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
+        AgendaEntry AgendaOperations Calendar CalendarOperations CalendarWithSecret
         BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
         Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        AttributeInUseError ConcernedWebhook ConversionOptions EvolutionReport EvolvingOperations FailingValue
         ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
         SameFileError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead

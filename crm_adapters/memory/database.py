@@ -1,5 +1,6 @@
 """Records in memory."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,26 +15,33 @@ from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
-from crm_core.engine.changes import Changes, Put, Remove, Reply
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
+from crm_core.engine.changes import Changes, Put, Remove, Reply, Rewrite
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
 from crm_core.errors import DuplicateRequestError
+from crm_core.imports.runs import run_request_id
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import AfterCommit
 from crm_core.resources import RESOURCES
+from crm_core.rules.attributes import former_names
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.requests import FormerNames
 
 _RECORDS_PER_PIECE: Final = 500
 
@@ -76,7 +84,7 @@ class MemoryDatabase:
         self.accounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
         self.feed = MemoryFeed(clock)
-        self.outbox = MemoryOutbox(self._webhook, clock)
+        self.outbox = MemoryOutbox(self._webhook, clock, self._former_names)
         self.imports = MemoryImportRuns(clock)
         self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
@@ -114,6 +122,11 @@ class MemoryDatabase:
             begin = separator.encode() if start else b""
             yield begin + separator.encode().join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # there are no replicas
+        """Return one page of the agenda, from a scan of all records."""
+        records = itertools.chain.from_iterable(self._values(resource) for resource in TASK_RESOURCES)
+        return agenda_page(query, records, json_documents.encode)
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""
         later = (event for event in self.events if event.record == key.id and event.version > since)
@@ -140,6 +153,12 @@ class MemoryDatabase:
         cause = {"resource": key.resource, "record": key.id, "version": version}
         return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
 
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import, by record and version in descending order."""
+        found = [event for event in self.events if event.request_id == run_request_id(run)]
+        after = [event for event in found if before is None or _place(event) < before]
+        return [_as_read(event) for event in sorted(after, key=_place, reverse=True)[:limit]]
+
     def _events_of(self, key: Key) -> Sequence[Event]:
         return [event for event in self.events if (event.resource, event.record) == key]
 
@@ -156,6 +175,18 @@ class MemoryDatabase:
             (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
         )
         return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records hold a value under a name."""
+        return sum(name in value.attributes for value in self._values(entity))
+
+    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under a name."""
+        yield held_values_among(name, self._values(entity))
+
+    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold one of some values under a name."""
+        return holders_among(name, values, self._values(entity))[:limit]
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -299,17 +330,26 @@ class MemoryDatabase:
     def _commit(self, changes: Changes) -> None:
         # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
         rows: dict[Key, _Row | None] = {}
-        for write in changes.writes:
+        writes = [*changes.writes, *self._rewritten(changes.rewrite)]
+        for write in writes:
             stored = self._rows[write.key.resource].get(write.key.id)
             rows[write.key] = _row(write, rows.get(write.key, stored))
         for key, row in rows.items():
             self._keep(key, row)
-        events = [write.event for write in changes.writes]
+        events = [write.event for write in writes]
         self.events += events
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
         self._forget(changes)
         call_after_commit(self._after_commit, events)
+
+    def _rewritten(self, rewrite: Rewrite | None) -> Sequence[Put]:
+        """Return the writes of the records that hold an attribute whose values change, by id."""
+        if rewrite is None:
+            return ()
+        entity = rewrite.before.entity
+        records = [Record(Key(entity, id_), row.version, row.value) for id_, row in sorted(self._rows[entity].items())]
+        return [put for record in records if (put := rewritten(rewrite, record))]
 
     def _forget(self, changes: Changes) -> None:
         """Forget the values of erased records, and copies of them."""
@@ -351,6 +391,10 @@ class MemoryDatabase:
             self._catalogs.pop(entity, None)
         if key.resource == "webhook" and isinstance(key.id, UUID):
             (self.outbox.add_webhook if row else self.outbox.remove_webhook)(key.id)
+
+    def _former_names(self, webhook: Webhook) -> FormerNames:
+        definitions = self._catalog(MODELS[webhook.model][0]).definitions
+        return former_names({name: each.former_names for name, each in definitions.items()})
 
     def _webhook(self, id_: UUID) -> Webhook | None:
         row = self._rows["webhook"].get(id_)

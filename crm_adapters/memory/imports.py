@@ -27,8 +27,10 @@ class MemoryImportRuns:
     async def create(self, run: ImportRun, content: AsyncIterator[bytes] | None = None) -> ImportRun | None:
         """Keep a new run, or return the run that bars it."""
         if not run.options.dry_run and not run.options.again:
+            undone = {each.undo.run for each in self._runs.values() if each.undo and not each.options.dry_run}
             for earlier in self._runs.values():
-                if earlier.fingerprint == run.fingerprint and earlier.bars_the_same:
+                bars = earlier.bars_the_same and earlier.id not in undone
+                if earlier.fingerprint == run.fingerprint and bars:
                     return earlier
         self._runs[run.id] = run
         self._refused[run.id] = {}
@@ -60,8 +62,9 @@ class MemoryImportRuns:
         return run
 
     async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
-        """Claim the oldest active run that has a stored file and is not claimed."""
-        for id_ in sorted(self._files):
+        """Claim the oldest active run that has a stored file, or is a queued undo, and is not claimed."""
+        queued = (run.id for run in self._runs.values() if run.undo and run.undo.is_queued)
+        for id_ in sorted({*self._files, *queued}):
             if run := await self.claim(id_, claim, seconds):
                 return run
         return None

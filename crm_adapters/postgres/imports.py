@@ -21,7 +21,9 @@ from crm_core.imports.runs import (
     RefusedRow,
     RowProblem,
     plain_report,
+    plain_undo,
     report_of,
+    undo_of,
     without_texts,
 )
 from crm_core.model.plain_values import plain
@@ -47,6 +49,8 @@ class PostgresImportRuns:
                 bars = False
             elif rows := await self._pool.fetch(_of_runs("barring_import"), {"fingerprint": run.fingerprint}):
                 return _run_of(rows[0])
+        if run.undo and not run.options.dry_run:
+            await self._pool.fetch(query("unbar_import"), {"id": run.undo.run})
         return None
 
     async def _create(self, run: ImportRun, content: AsyncIterator[bytes] | None, *, bars: bool) -> bool:
@@ -173,6 +177,7 @@ def _params(run: ImportRun) -> dict[str, object]:
         "header": _json(run.header),
         "report": _json(plain_report(run.report)),
         "created_at": run.created_at,
+        "undo": _json(plain_undo(run.undo)) if run.undo else None,
     }
 
 
@@ -200,7 +205,7 @@ def _decoded(body: bytes | str) -> Any:
 
 def _run_of(row: Row) -> ImportRun:
     id_, resource, file, options, digest, fingerprint, created_at, user, permissions, *progress = row
-    state, since, updated_at, total, at, header, report = progress
+    state, since, updated_at, total, at, header, report, undo = progress
     return ImportRun(
         id=id_,
         resource=resource,
@@ -218,6 +223,7 @@ def _run_of(row: Row) -> ImportRun:
         row=at,
         header=tuple(_decoded(header)),
         report=report_of(_decoded(report)),
+        undo=undo_of(_decoded(undo)) if undo else None,
     )
 
 

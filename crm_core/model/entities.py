@@ -365,15 +365,17 @@ class Attribute:
 
     Attributes:
         id: the id of the record, which the server sets.
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
         entity: the kind of record that has the attribute.
         is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
+        former_names: the names that the attribute had before, the oldest first.
+        renaming_to: the name that the attribute is given in the background; null if it is not.
         updated_at: when the record was last changed, also together with another record.
         updated_by: the id of the user who changed it last; null for the system.
     """
@@ -387,5 +389,7 @@ class Attribute:
     is_indexed: bool = boolean(default=False)
     entity: str = output_only("text", options=get_args(EntityWithAttributes))
     is_unique: bool | Literal["building"] = boolean(default=False, word=BUILDING)
+    former_names: tuple[str, ...] = output_only("texts", default=())
+    renaming_to: str | None = output_only("text")
     updated_at: dt.datetime | None = last_change("datetime")
     updated_by: int | None = last_change("integer")

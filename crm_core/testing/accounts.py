@@ -29,7 +29,8 @@ from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
-from crm_core.testing.scene import OnOneLoop, fact
+from crm_core.testing.calendars import CalendarFacts
+from crm_core.testing.scene import fact
 from crm_core.use_cases.accounts import hash_token
 from crm_core.use_cases.callers import new_id
 
@@ -69,7 +70,7 @@ async def actor_of(users: Users, token: bytes) -> Actor:
     return session[0]
 
 
-class AccountsContract(OnOneLoop):
+class AccountsContract(CalendarFacts):
     """All facts about Accounts and Users."""
 
     def open(self) -> AbstractAsyncContextManager[Users]:

@@ -8,12 +8,14 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
             yield MemoryDatabase(...)
 """
 
+from crm_core.testing.agendas import AgendaFacts
 from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
+from crm_core.testing.evolutions import ConversionFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
@@ -30,12 +32,16 @@ class DatabaseContract(
     CatalogFacts,
     ListFacts,
     HistoryFacts,
+    AgendaFacts,
     BulkFacts,
     BulkUpsertFacts,
     UnitOfWorkFacts,
     ErasureFacts,
     AuthorFacts,
     UniquenessFacts,
+    RenameFacts,
+    ValueFacts,
+    ConversionFacts,
 ):
     """All tests of a Database."""
 

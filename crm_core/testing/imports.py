@@ -1,6 +1,6 @@
 """The facts that a Database with ImportRuns must show.
 
-An adapter's test subclasses :class:`ImportRunsContract`, and says how to open an empty database with its runs.
+An adapter's test subclasses ``ImportRunsContract``, and says how to open an empty database with its runs.
 """
 
 # ruff: noqa: D102  # a test's name is the fact that it states
@@ -162,7 +162,7 @@ def rows(count: int) -> Table:
     return [["name"], *([f"client {number}"] for number in range(count))]
 
 
-class ImportRunsContract(OnOneLoop):
+class ImportFacts(OnOneLoop):
     """All tests of imports."""
 
     def open_imports(self) -> AbstractAsyncContextManager[OpenedImports]:

@@ -22,6 +22,7 @@ from crm_core.errors import BulkRefusedError, CrmError, InvalidError, Permission
 from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
+from crm_core.model.agenda import AgendaTask
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
@@ -62,10 +63,10 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import erasures, records, restorations, upserts
+from crm_core.use_cases import agendas, erasures, evolutions, records, restorations, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.restorations import Target
+from crm_core.use_cases.evolutions import EvolutionKind, Target
 from crm_core.use_cases.upserts import Condition
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
@@ -77,6 +78,17 @@ _CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
 _IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
+_AGENDA_PARAMETERS: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "responsible": st.sampled_from([str(user) for user in USERS]),
+        "user_id": st.sampled_from([str(user) for user in USERS]),
+        "completed": st.sampled_from(["true", "false"]),
+        "due_before": st.dates().map(str),
+        "due_after": st.dates().map(str),
+        "resource": st.sampled_from(_ACTIVE),
+    },
+)
 
 
 def assert_agreement(
@@ -124,6 +136,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Compare all lists, histories and feeds at the end."""
         try:
             self._pair.compare_feeds()
+            self._pair.both(partial(whole_agenda, params={}))
             for resource in RESOURCES.values():
                 self._pair.both(partial(whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
@@ -193,6 +206,16 @@ class DatabasesAgree(RuleBasedStateMachine):
         upsert = partial(upserts.upsert, condition=Condition(exists=condition))
         self._perform(Act(CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent)))
         self._pair.both(lambda db, who: upserts.get(db, who, CLIENTS, name, value))
+
+    @precondition(lambda self: self._ids["attribute"])
+    @rule(data=st.data(), dry=st.booleans())
+    def evolve(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Rename or convert an attribute, or one of its values, or ask what that would change."""
+        target = Target(data.draw(st.sampled_from(self._ids["attribute"])))
+        kind, sent = data.draw(_evolutions())
+        run = evolutions.dry_run if dry else evolutions.evolve
+        self._pair.both(lambda db, who: run(db, who, kind, target, sent))
+        self._pair.settle()
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
@@ -281,7 +304,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         names = [name for name in RESOURCES if self._ids[name] or self._gone[name]]
         resource = RESOURCES[data.draw(st.sampled_from(names))]
         id_ = data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
-        target, body = Target(resource, id_, number), {"with": "children"} if together else {}
+        target, body = restorations.Target(resource, id_, number), {"with": "children"} if together else {}
         run = restorations.restore_dry_run if dry else restorations.restore
         outcome = self._pair.both(lambda db, who: run(db, who, target, body))
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
@@ -388,6 +411,12 @@ class DatabasesAgree(RuleBasedStateMachine):
         whole = self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent))
         if isinstance(pages, list):
             assert b",".join(body for body in pages if body) == whole
+
+    @rule(params=_AGENDA_PARAMETERS, limit=st.integers(1, 3))
+    def list_tasks(self, params: Mapping[str, str], limit: int) -> None:
+        """Read the agenda page by page, which together must be the whole agenda."""
+        pages = self._pair.both(partial(whole_agenda, params={**params, "limit": str(limit)}))
+        assert pages == self._pair.both(partial(whole_agenda, params={**params, "limit": "1000"}))
 
     # Operations
 
@@ -523,6 +552,14 @@ def _told(error: CrmError | None) -> object:
     return error.problems if isinstance(error, InvalidError) else str(error)
 
 
+async def whole_agenda(db: Database, who: Caller, params: Mapping[str, str]) -> list[AgendaTask]:
+    """Return all tasks of the agenda for parameters, page by page."""
+    agenda = await agendas.find(db, who, params)
+    if agenda.next is None:
+        return list(agenda.tasks)
+    return [*agenda.tasks, *await whole_agenda(db, who, {**params, "cursor": agenda.next})]
+
+
 def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy[object]:
     if name == _ADD_IMAGE:
         return st.sampled_from(["/files/a/b.png", "https://example.com/c.gif"])
@@ -534,6 +571,19 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
+
+
+def _evolutions() -> st.SearchStrategy[tuple[EvolutionKind, Mapping[str, object]]]:
+    names = attribute_names() | st.sampled_from(ATTRIBUTE_TYPES)
+    value = st.sampled_from(["a", "b"]) | texts(10)
+    failing = st.sampled_from(["clear", "refuse"])
+    kinds: Mapping[EvolutionKind, st.SearchStrategy[Mapping[str, object]]] = {
+        "rename": st.fixed_dictionaries({"name": names}),
+        "values/rename": st.fixed_dictionaries({"from": value, "to": value}),
+        "values/remove": st.fixed_dictionaries({"value": value}, optional={"replace_with": value}),
+        "convert": st.fixed_dictionaries({"type": st.sampled_from(ATTRIBUTE_TYPES)}, optional={"failing": failing}),
+    }
+    return st.one_of(*(st.tuples(st.just(kind), bodies) for kind, bodies in kinds.items()))
 
 
 def _entries(record: object) -> Sequence[Any]:

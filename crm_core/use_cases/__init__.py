@@ -4,17 +4,21 @@
 their versions, ``restorations`` restores them, and ``erasures`` erases them for good. ``bulk`` carries out many
 operations in one commit, and a ``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
-``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
-it. ``imports`` makes records of the rows of files, ``import_requests`` takes files from users and shows them how far
-they are, and ``ImportRunner`` carries these out. ``caller`` makes callers with a real clock and real ids, and
-``DeliveryWorker`` sends webhook deliveries.
+``uploads`` and ``sweeping`` have the others. ``evolutions`` renames and converts attributes in all records. ``agendas``
+lists the tasks of all records, and ``calendars`` shows them to calendar apps. ``changes`` reads the feed of changes,
+and ``Hooks`` calls functions with it. ``imports`` makes records of the rows of files, ``import_requests`` takes files
+from users and shows them how far they are, and ``ImportRunner`` carries these out. ``caller`` makes callers with a real
+clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
     accounts,
+    agendas,
     bulk,
+    calendars,
     changes,
     erasures,
+    evolutions,
     history,
     import_requests,
     imports,
@@ -47,10 +51,13 @@ __all__ = [
     "UnitOfWork",
     "Upload",
     "accounts",
+    "agendas",
     "bulk",
+    "calendars",
     "caller",
     "changes",
     "erasures",
+    "evolutions",
     "history",
     "import_requests",
     "imports",

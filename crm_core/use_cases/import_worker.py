@@ -18,7 +18,7 @@ from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, Unrea
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
-from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem, run_request_id
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Actor, Caller
@@ -30,6 +30,7 @@ from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
 #: Rows of an import that is written in one commit.
 MAX_ATOMIC_ROWS: Final = 100_000
@@ -100,7 +101,7 @@ class ImportWorker:
             return await self._written(run) if run.state == "writing" else run
         except (PermissionDeniedError, InvalidError) as error:
             run = await self._stores.runs.get(run.id) or run
-            return await self._save(_ended(run, error))
+            return await self._save(ended(run, error))
 
     async def _checked(self, run: ImportRun) -> ImportRun:
         """Decide all rows, and write nothing."""
@@ -108,7 +109,7 @@ class ImportWorker:
         await self._save(run, restarts=True)
         async with self._rows(run) as (batches, notes):
             async for planned, reader in batches(0, BATCH_ROWS):
-                step = await _decided(self._stores.db, self._group(run, planned, reader))
+                step = await decided_step(self._stores.db, self._group(run, planned, reader))
                 run = attrs.evolve(run, report=step.run.report)
                 await self._save(run, step.refused)
                 _limit(run)
@@ -165,7 +166,7 @@ class ImportWorker:
         return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
 
     def _caller(self, run: ImportRun) -> Caller:
-        return caller(self._actor, request_id=f"import {run.id}")
+        return caller_of(run, self._actor)
 
     async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
         run = run.saved_at(datetime.now(UTC), restarts=restarts)
@@ -198,6 +199,12 @@ class _Names:
         filters = tuple(Filter(field, operator, name, "text") for operator in ("contains", "exact"))
         page = await self._db.page(Query(resource=RESOURCES[resource], filters=filters, limit=2))
         return [UUID(document["id"]) for document in parse_json(b"[%b]" % page.body)]
+
+
+def caller_of(run: ImportRun, actor: Actor) -> Caller:
+    """Return the caller of what a run writes: webhooks are told later than of single calls, or not at all."""
+    who = caller(actor, request_id=run_request_id(run.id))
+    return attrs.evolve(who, tells_webhooks=not run.options.no_webhooks, priority=PRIORITY_OF_RUNS)
 
 
 @asynccontextmanager
@@ -295,7 +302,7 @@ def _advance(
     return step
 
 
-async def _decided(db: Database, group: Together) -> Advance:
+async def decided_step(db: Database, group: Together) -> Advance:
     """Return the step that a commit of decisions would make."""
     decision = await asyncio.to_thread(Decision, group)
     while decision.needs:
@@ -309,7 +316,7 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def _ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
+def ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
     """Return a run that ends early, with the reason in its report."""
     report = run.report.counting((), (RefusedRow(_row_of(error), tuple(_reasons(error)), ()),))
     return attrs.evolve(run, state="stopped" if run.row else "refused", report=report)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -24,9 +24,10 @@ from crm_core.imports.runs import BATCH_ROWS, LEASE_SECONDS, REFUSED_ROWS_KEPT, 
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.plain_values import json_text
 from crm_core.ports import Accounts, ImportRuns
-from crm_core.resources import RESOURCES, Resource
+from crm_core.resources import RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.import_worker import ImportStores, ImportWorker, OnProgress, opened_table
+from crm_core.use_cases.undo_worker import UndoWorker
 
 #: The resources that can be imported, by their segments in URLs.
 IMPORTED_RESOURCES: Final = BULK_RESOURCES
@@ -59,7 +60,7 @@ async def start(
     Raises PermissionDeniedError; InvalidError, with every column that belongs to no field; UnreadableTableError;
     SameFileError.
     """
-    _require(who.actor, resource, options)
+    require_all(who.actor, resource, options.actions, options)
     digest = await stores.tables.digest(path)
     async with opened_table(stores, who, resource, path, options) as (table, _):
         header = table.header.names
@@ -90,14 +91,14 @@ async def carry_out(
         stores: the stores.
         who: the caller, who becomes the author of what it writes.
         id_: the id of the run.
-        path: the path of its file.
+        path: the path of its file; an undo reads none.
         on_progress: is called after each batch.
 
     Raises NotFoundError; RequestInProgressError if another worker has the run; UnreadableTableError for a file that is
     not the same any more.
     """
     run = await get(stores.runs, id_)
-    _require(who.actor, RESOURCES[run.resource], run.options)
+    require_all(who.actor, RESOURCES[run.resource], run.actions, run.options)
     claim = new_id()
     claimed = await stores.runs.claim(id_, claim, LEASE_SECONDS)
     if claimed is None:
@@ -107,6 +108,8 @@ async def carry_out(
         return who.actor
 
     async with _held(stores.runs, id_, claim):
+        if claimed.undo is not None:
+            return await _worked(stores, claimed, UndoWorker(stores, renew, claim, on_progress))
         if await stores.tables.digest(path) != claimed.digest:
             raise UnreadableTableError(_CHANGED)
         return await _worked(stores, claimed, ImportWorker(stores, renew, claim, path, on_progress))
@@ -115,7 +118,7 @@ async def carry_out(
 async def carry_out_next(
     stores: ImportStores, accounts: Accounts, on_progress: OnProgress = lambda _: None
 ) -> ImportRun | None:
-    """Carry out a run with a stored file that nobody carries out, and return it; None if there is none.
+    """Carry out a run with a stored file, or a queued undo, that nobody carries out; None if there is none.
 
     The user who began it is the author of what it writes, and must have the permissions at each batch.
 
@@ -131,6 +134,9 @@ async def carry_out_next(
     if run is None:
         return None
     renew = partial(_author, accounts, run)
+    if run.undo is not None:
+        async with _held(stores.runs, run.id, claim):
+            return await _worked(stores, run, UndoWorker(stores, renew, claim, on_progress))
     async with _held(stores.runs, run.id, claim), stores.tables.written(stores.runs.content(run.id)) as path:
         return await _worked(stores, run, ImportWorker(stores, renew, claim, path, on_progress))
 
@@ -159,11 +165,11 @@ async def _author(accounts: Accounts, run: ImportRun) -> Actor:
     if actor is None:
         raise PermissionDeniedError
     actor = actor.narrowed(None if run.permissions is None else frozenset(run.permissions))
-    _require(actor, RESOURCES[run.resource], run.options)
+    require_all(actor, RESOURCES[run.resource], run.actions, run.options)
     return actor
 
 
-async def _worked(stores: ImportStores, claimed: ImportRun, worker: ImportWorker) -> ImportRun:
+async def _worked(stores: ImportStores, claimed: ImportRun, worker: ImportWorker | UndoWorker) -> ImportRun:
     try:
         return await worker.work(claimed)
     except RunLostError:
@@ -195,9 +201,12 @@ async def refused_rows(runs: ImportRuns, id_: UUID) -> AsyncIterator[RefusedRow]
         after = rows[-1].row
 
 
-def _require(actor: Actor, resource: Resource, options: ImportOptions) -> None:
-    for action in ("add", "change") if options.upsert_by else ("add",):
+def require_all(actor: Actor, resource: Resource, actions: Sequence[str], options: ImportOptions) -> None:
+    """Raise PermissionDeniedError unless the actor may do these, and keep webhooks from being told if that is asked."""
+    for action in actions:
         require(actor, resource.permission(action))
+    if options.no_webhooks:
+        require(actor, WEBHOOKS.permission("change"))
 
 
 def _fingerprint(resource: Resource, digest: bytes, options: ImportOptions) -> bytes:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.overlay import Overlay
@@ -13,7 +14,9 @@ from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
-from crm_core.model.events import Event
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.ports import Database
@@ -44,7 +47,8 @@ async def unit_of_work(db: Database) -> AsyncIterator["UnitOfWork"]:
 class UnitOfWork:
     """The Database port inside a unit of work. Lists show only what is committed.
 
-    Requests with an idempotency key raise ValueError: a key is for a request that is committed alone.
+    Requests with an idempotency key raise ValueError: a key is for a request that is committed alone. So do changes of
+    attributes in all records (``use_cases.evolutions``).
     """
 
     def __init__(self, db: Database) -> None:
@@ -92,6 +96,10 @@ class UnitOfWork:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
 
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return committed events of a run of an import."""
+        return await self._db.events_of_run(run, before=before, limit=limit)
+
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records whose committed events say that they referred to a record."""
         return await self._db.once_referring(key, resource, field)
@@ -100,6 +108,18 @@ class UnitOfWork:
         """Return the keys of some committed records in which a text occurs."""
         return await self._db.mentions(texts, limit)
 
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many committed records hold a value under a name."""
+        return await self._db.count_holders(entity, name)
+
+    def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that committed records hold under a name."""
+        return self._db.held_values(entity, name)
+
+    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
+        """Return the ids of the first committed records that hold one of some values under a name."""
+        return await self._db.holders(entity, name, values, limit)
+
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in what is committed, at once."""
         return await self._db.rename_author(user, name)
@@ -107,6 +127,10 @@ class UnitOfWork:
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold committed events, at once."""
         return await self._db.fold(before, after)
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the committed agenda."""
+        return await self._db.agenda(query, reader=reader)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that committed changes after a version touched."""
@@ -122,6 +146,8 @@ class UnitOfWork:
         changes = decision.changes
         if changes.receipt:
             raise ValueError("a unit of work takes no idempotency key")
+        if changes.rewrite:
+            raise ValueError("a unit of work takes no change of an attribute in all records")
         self._overlay.add(changes, base, 0)
         self._decided.append(decide)
         return await self._answer(changes)

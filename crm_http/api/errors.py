@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -74,6 +75,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     PermissionDeniedError: Refusal("The caller does not have the permission."),
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    AttributeInUseError: Refusal("Records or webhooks keep the attribute from being changed. The body counts them."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
     SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),

@@ -14,6 +14,7 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 """
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -36,6 +37,7 @@ from crm_core.errors import (
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -55,12 +57,15 @@ from crm_core.model.entities import (
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
 from crm_http.client.import_files import ImportedFile
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.inputs import (
@@ -97,25 +102,34 @@ from crm_http.client.webhooks import (
     WebhookEvent,
     WebhookReceiver,
 )
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 
 __all__ = [
+    "AgendaEntry",
+    "AgendaOperations",
     "AsyncClient",
     "AsyncDriver",
     "AsyncFollowing",
     "AsyncListing",
     "Attribute",
+    "AttributeInUseError",
     "BulkOp",
     "BulkOperation",
     "BulkResult",
     "BulkResults",
+    "Calendar",
+    "CalendarOperations",
+    "CalendarWithSecret",
     "ChangeEvent",
     "ChangeOperations",
     "ChangesPage",
     "Client",
     "ClientRecord",
     "Cohort",
+    "ConcernedWebhook",
     "Condition",
     "ConditionInput",
+    "ConversionOptions",
     "CrmError",
     "CursorGoneError",
     "DeliveryFinishedError",
@@ -131,6 +145,9 @@ __all__ = [
     "ErasedRecord",
     "ErasureReport",
     "EventKind",
+    "EvolutionReport",
+    "EvolvingOperations",
+    "FailingValue",
     "FieldChange",
     "FilterValue",
     "FollowUp",

@@ -397,6 +397,11 @@ def _restoration(fields: Sequence[str], *, with_children: bool) -> Mapping[str, 
     return named | ({"with": "children"} if with_children else {})
 
 
+def headers_of(if_match: object | None, idempotency_key: str | None) -> dict[str, str]:
+    """Return the headers of a change with a condition and a key."""
+    return _condition(if_match) | _key(idempotency_key)
+
+
 def _condition(if_match: object | None) -> dict[str, str]:
     if if_match is None:
         return {}

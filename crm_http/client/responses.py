@@ -8,6 +8,7 @@ import httpx
 import msgspec
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -119,14 +120,20 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: of a file, a restoration, a keyed request, an import, a delivery or a delete."""
+    """Return which conflict it is.
+
+    An import names the run, and a restoration has reasons. Attributes are changed by POST. Else with a key it is a
+    request in progress, or a delete.
+    """
     if run := members.get("run"):
         return SameFileError(UUID(run))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
-    if "Idempotency-Key" in response.request.headers:
+    path, header = response.request.url.path, "Idempotency-Key"
+    if "/api/attributes/" in path and response.request.method == "POST" and header not in detail:
+        return AttributeInUseError(detail)
+    if header in response.request.headers:
         return RequestInProgressError(detail)
-    path = response.request.url.path
     if "/api/imports/" in path:
         return ImportFinishedError(detail)
     return DeliveryFinishedError(detail) if "/deliveries/" in path else InUseError(detail)

@@ -9,6 +9,7 @@ from crm_core.bulk.operations import BulkRequest
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
@@ -30,6 +31,7 @@ _BODIES: Final[tuple[type, ...]] = tuple(
 _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
     *(ImportStatus, ImportProblem, ImportExample),
+    *(EvolutionReport, ConcernedWebhook, FailingValue),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
+from crm_adapters.calendars import IcsCalendarWriter
 from crm_adapters.image_headers import read_header
 from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
@@ -28,7 +29,7 @@ from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
-from crm_core.ports import WorkbookWriter
+from crm_core.ports import CalendarWriter, WorkbookWriter
 from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.import_requests import Imports
@@ -78,6 +79,7 @@ def app() -> "RequestMiddleware":
         waiters=adapters.waiters,
         workbooks=workbooks(),
         imports=Imports(adapters.import_stores, settings.import_mb * 2**20, adapters.runner.wake),
+        calendars=calendar_writer(),
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
@@ -167,6 +169,11 @@ class _Adapters:
 def workbooks() -> WorkbookWriter | None:
     """Return what writes exports in XLSX; None where XlsxWriter is not installed (``crm-core[xlsx]``)."""
     return ChildWorkbookWriter() if find_spec("xlsxwriter") else None
+
+
+def calendar_writer() -> CalendarWriter | None:
+    """Return what writes calendars; None where icalendar is not installed (``crm-core[calendars]``)."""
+    return IcsCalendarWriter() if find_spec("icalendar") else None
 
 
 def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 
+from crm_adapters.calendars import IcsCalendarWriter
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
@@ -256,7 +257,12 @@ def on_memory(
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
         stores = ImportStores(records, records.imports, NearTableReader())
-        given = {"workbooks": ChildWorkbookWriter(), "imports": Imports(stores, max_import_bytes), **(of_app or {})}
+        given = {
+            "workbooks": ChildWorkbookWriter(),
+            "imports": Imports(stores, max_import_bytes),
+            "calendars": IcsCalendarWriter(),
+            **(of_app or {}),
+        }
         app = create_app(records, accounts, passwords, records.outbox, records.feed, images, **given)
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False, root_path=mounted)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")

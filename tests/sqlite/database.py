@@ -26,6 +26,7 @@ from crm_adapters.memory.accounts import utc_now
 from crm_core import (
     ACTIVE_USER,
     RECEIPTS_KEPT,
+    Attribute,
     Catalog,
     Changes,
     Cursor,
@@ -52,15 +53,23 @@ from crm_core import (
     matches,
     sort_key,
 )
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
+from crm_core.imports.runs import run_request_id
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
+from crm_core.model.events import EventPlace
+from crm_core.model.evolutions import HeldValue
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
+from crm_core.rules.attributes import former_names
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.requests import FormerNames
 from tests.sqlite import feed, imports
 
 _P = ParamSpec("_P")
@@ -97,7 +106,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
         self._webhooks: dict[UUID, Webhook] = {}
-        self.outbox = MemoryOutbox(self._webhooks.get, utc_now)
+        self._attributes: dict[UUID | int, Attribute] = {}
+        self.outbox = MemoryOutbox(self._webhooks.get, utc_now, self._former_names)
         self._accounts = accounts
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
@@ -139,6 +149,15 @@ class SqliteDatabase:
             body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE], separator)
             yield separator.encode() + body if start else body
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # all are shown what is
+        """One page of the agenda, from a scan of all records."""
+
+        def scan() -> AgendaPage:
+            records = [value for resource in TASK_RESOURCES for value in self._values(resource)]
+            return agenda_page(query, records, json_documents.encode)
+
+        return await self._run("deferred", scan)
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
         statement = "select event from event where record = ? and version > ?"
@@ -166,6 +185,14 @@ class SqliteDatabase:
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
 
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Events of a run of an import, by record and version in descending order."""
+        place = (str(before.record), before.version) if before else ("~", 0)  # a tilde is after all ids
+        where = "event ->> 'request_id' = ? and (record, version) < (?, ?) order by record desc, version desc limit ?"
+        statement = f"select event from event where {where}"
+        rows = await self._run("deferred", self._rows, statement, run_request_id(run), *place, limit)
+        return [_event(parse_json(text)) for (text,) in rows]
+
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """The ids of records of a resource that ever referred to a record."""
         end = "json_extract(event, '$.changes.' || ? || '.' || ?) = ?"
@@ -190,6 +217,21 @@ class SqliteDatabase:
     def _events(self, where: str, *params: object) -> list[Event]:
         rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
         return [_event(parse_json(text)) for (text,) in rows]
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """How many records hold a value under a name."""
+        return sum(name in value.attributes for value in await self._run("deferred", self._all_values, entity))
+
+    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """The different values that records hold under a name."""
+        yield held_values_among(name, await self._run("deferred", self._all_values, entity))
+
+    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
+        """The ids of the first records that hold one of some values under a name."""
+        return holders_among(name, values, await self._run("deferred", self._all_values, entity))[:limit]
+
+    def _all_values(self, entity: str) -> Sequence[Any]:
+        return list(self._values(entity))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -366,6 +408,10 @@ class SqliteDatabase:
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
         for write in changes.writes:
             self._write(write, txn)
+        if rewrite := changes.rewrite:
+            puts = [rewritten(rewrite, record) for record in self._records(rewrite.before.entity, "true")]
+            for put in filter(None, puts):
+                self._write(put, txn)
         self._forget(changes)
         if changes.advance:
             self.imports.make_step(changes.advance)
@@ -438,9 +484,18 @@ class SqliteDatabase:
                 if isinstance(write, Put) and isinstance(write.value, Webhook):
                     self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
+            if isinstance(write, Put) and isinstance(write.value, Attribute):
+                self._attributes[write.key.id] = write.value
+            else:
+                self._attributes.pop(write.key.id, None)
         self.outbox.append(changes.deliveries)
         self.outbox.forget({event.record: event.version for event in changes.erasures})
         self.feed.wake()
+
+    def _former_names(self, webhook: Webhook) -> FormerNames:
+        entity = MODELS[webhook.model][0]
+        own = [each for each in self._attributes.values() if each.entity == entity]
+        return former_names({each.name: each.former_names for each in own})
 
 
 def _event(plain_: dict[str, Any]) -> Event:

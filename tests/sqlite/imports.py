@@ -12,7 +12,15 @@ from crm_adapters import json_documents
 from crm_adapters.memory.accounts import utc_now
 from crm_core import Advance, ImportRun, RefusedRow, RunLostError
 from crm_core.imports.options import plain_options, read_options
-from crm_core.imports.runs import LEASE_SECONDS, RowProblem, plain_report, report_of, without_texts
+from crm_core.imports.runs import (
+    LEASE_SECONDS,
+    RowProblem,
+    plain_report,
+    plain_undo,
+    report_of,
+    undo_of,
+    without_texts,
+)
 
 SCHEMA: Final = """
 create table if not exists import_run (
@@ -68,9 +76,9 @@ class SqliteImportRuns:
         return await self._first("immediate", self._claim, claim, seconds, "id = ?", str(id_))
 
     async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
-        """Claim the oldest active run that has a stored file and is not claimed."""
-        has_file = "id in (select run from import_file) order by id limit 1"
-        return await self._first("immediate", self._claim, claim, seconds, has_file)
+        """Claim the oldest active run that has a stored file or is a queued undo, and is not claimed."""
+        waits = "(id in (select run from import_file) or run -> 'undo' ->> 'is_queued') order by id limit 1"
+        return await self._first("immediate", self._claim, claim, seconds, waits)
 
     async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
         """Let a claim last some seconds from now on."""
@@ -134,6 +142,8 @@ class SqliteImportRuns:
         self._rows("insert into import_run values (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values, _text(run))
         for number, piece in enumerate(pieces):
             self._rows("insert into import_file values (?, ?, ?)", str(run.id), number, piece)
+        if run.undo and not run.options.dry_run:
+            self._rows("update import_run set bars = false where id = ?", str(run.undo.run))
         return None
 
     def _claim(self, claim: UUID, seconds: float, where: str, *values: object) -> Sequence[ImportRun]:
@@ -185,7 +195,8 @@ class SqliteImportRuns:
 
 def _text(run: ImportRun) -> str:
     members = {field.name: getattr(run, field.name) for field in attrs.fields(ImportRun)}
-    kept = {"options": plain_options(run.options), "report": plain_report(run.report)}
+    undo = run.undo and plain_undo(run.undo)
+    kept = {"options": plain_options(run.options), "report": plain_report(run.report), "undo": undo}
     digests = {name: members[name].hex() for name in ("digest", "fingerprint")}
     return json_documents.encode({**members, **kept, **digests}).decode()
 
@@ -198,6 +209,7 @@ def _run_of(members: Mapping[str, Any]) -> ImportRun:
         "id": UUID(members["id"]),
         "options": read_options(members["options"]),
         "report": report_of(members["report"]),
+        "undo": members["undo"] and undo_of(members["undo"]),
     }
     more = {"permissions": permissions, "header": tuple(members["header"])}
     return ImportRun(**{**members, **times, **digests, **read, **more})

@@ -3,21 +3,25 @@
 -- name: import_columns
 -- Part of the statements that return runs.
 id, resource, file, options::text, digest, fingerprint, created_at, user_id, permissions, state, since, updated_at, total,
-"row", header::text, report::text
+"row", header::text, report::text, undo::text
 
 -- name: create_import
 insert into import_run (
     id, resource, file, options, digest, fingerprint, bars, created_at, user_id, permissions, state, since, updated_at,
-    total, "row", header, report
+    total, "row", header, report, undo
 )
 values (
     %(id)s::uuid, %(resource)s::text, %(file)s::text, %(options)s::jsonb, %(digest)s::bytea, %(fingerprint)s::bytea,
     %(bars)s::boolean, %(created_at)s::timestamptz, %(user)s::integer, %(permissions)s::text[], %(state)s::text,
     %(since)s::timestamptz, %(updated_at)s::timestamptz, %(total)s::bigint, %(row)s::bigint, %(header)s::jsonb,
-    %(report)s::jsonb
+    %(report)s::jsonb, %(undo)s::jsonb
 )
 on conflict (fingerprint) where bars do nothing
 returning id
+
+-- name: unbar_import
+-- A run that is undone may be done once more.
+update import_run set bars = false where id = %(id)s::uuid
 
 -- name: barring_import
 select {columns} from import_run where fingerprint = %(fingerprint)s::bytea and bars
@@ -43,7 +47,7 @@ where id = (
     select id from import_run
     where
         state in ('checking', 'writing') and (claimed_until is null or claimed_until <= now())
-        and exists (select from import_file where run = import_run.id)
+        and (undo ->> 'is_queued' = 'true' or exists (select from import_file where run = import_run.id))
     order by id limit 1
     for update skip locked
 )
@@ -61,7 +65,7 @@ update import_run
 set
     state = %(state)s::text, since = %(since)s::timestamptz, updated_at = %(updated_at)s::timestamptz,
     total = %(total)s::bigint, "row" = %(row)s::bigint, header = %(header)s::jsonb, report = %(report)s::jsonb,
-    bars = bars and %(bars)s::boolean, claimed_until = now() + make_interval(secs => %(seconds)s::float8)
+    undo = %(undo)s::jsonb, bars = bars and %(bars)s::boolean, claimed_until = now() + make_interval(secs => %(seconds)s::float8)
 where
     id = %(id)s::uuid and claim = %(claim)s::uuid and state in ('checking', 'writing')
     and %(after)s::bigint in (-1, "row")
@@ -69,7 +73,7 @@ returning id
 
 -- name: cancel_import
 with gone as (delete from import_file where run = %(id)s::uuid)
-update import_run set state = 'cancelled', since = now(), bars = bars and "row" > 0
+update import_run set state = 'cancelled', since = now(), bars = bars and "row" > 0 and undo is null
 where id = %(id)s::uuid and state in ('checking', 'writing')
 returning id
 
