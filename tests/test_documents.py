@@ -102,6 +102,8 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "From Python 1": FOLLOWED,
         "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
         "Bring a spreadsheet in 1": FOLLOWED,
+        "Import over HTTP 1": FOLLOWED,
+        "Import over HTTP 2": FOLLOWED,
     },
     "docs/how-to/rename-attributes.md": {
         "Rename 1": FOLLOWED,
