@@ -26,6 +26,9 @@ from crm_adapters.memory.accounts import utc_now
 from crm_core import (
     ACTIVE_USER,
     RECEIPTS_KEPT,
+    TASK_RESOURCES,
+    AgendaPage,
+    AgendaQuery,
     Catalog,
     Changes,
     Cursor,
@@ -46,17 +49,16 @@ from crm_core import (
     Reply,
     Search,
     UnavailableError,
+    agenda_page,
     cursor_of,
     duplicates_among,
     holder_among,
     matches,
     sort_key,
 )
-from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
-from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
