@@ -10,6 +10,7 @@ from litestar import Litestar
 from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
 from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.changes import Waiters
+from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
 from crm_http.api.endpoints import Endpoint
@@ -26,6 +27,7 @@ from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.history import history_endpoints
+from crm_http.api.routes.imports import import_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
@@ -58,6 +60,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
     *,
     waiters: Waiters | None = None,
     workbooks: WorkbookWriter | None = None,
+    imports: Imports | None = None,
     calendars: CalendarWriter | None = None,
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
@@ -76,6 +79,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         images: where images are stored.
         waiters: counts and ends the requests that wait for changes.
         workbooks: writes exports in XLSX; without it they are CSV and JSONL.
+        imports: where files are taken to be imported; without it none are.
         calendars: writes calendars; without it none can be made or read.
         ready: returns whether requests can be answered now.
         lifespan: context managers that are open while the app runs.
@@ -92,6 +96,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         *calendar_endpoints(accounts, database, calendars),
         *change_endpoints(feed, accounts, waiters or Waiters()),
         *(export_endpoint(row, database, workbooks) for row in RESOURCES.values()),
+        *(import_endpoints(imports) if imports else ()),
         *health_endpoints(ready),
         *page_endpoints(),
     ]

@@ -26,11 +26,13 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
+        Advance ImportFinishedError ImportOptions ImportRun ImportRuns OpenTable RefusedRow RunLostError SameFileError
+        TableReader UnreadableTableError WorkbookWriter
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images UnitOfWork Upload accounts agendas bulk calendars caller changes
-        erasures history imports new_id
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
+        calendars caller changes erasures history import_requests imports new_id
         new_secret
         records
         restorations sweeping tokens unit_of_work
@@ -46,10 +48,13 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
-    "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryOutbox RecordingSender",
+    "crm_adapters.memory": """
+        MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox RecordingSender
+    """,
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresOutbox UnfitDatabaseError
+        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresImportRuns PostgresOutbox
+        UnfitDatabaseError
         migrate
     """,
     "crm_adapters.s3": "S3FileStore",
@@ -62,6 +67,8 @@ PUBLIC: Mapping[str, str] = {
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
         Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
+        SameFileError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

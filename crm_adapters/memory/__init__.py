@@ -8,7 +8,16 @@ from crm_adapters.memory.accounts import MemoryAccounts
 from crm_adapters.memory.database import MemoryDatabase
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.files import MemoryFileStore
+from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_adapters.memory.sender import RecordingSender
 
-__all__ = ["MemoryAccounts", "MemoryDatabase", "MemoryFeed", "MemoryFileStore", "MemoryOutbox", "RecordingSender"]
+__all__ = [
+    "MemoryAccounts",
+    "MemoryDatabase",
+    "MemoryFeed",
+    "MemoryFileStore",
+    "MemoryImportRuns",
+    "MemoryOutbox",
+    "RecordingSender",
+]

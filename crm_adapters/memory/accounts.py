@@ -86,6 +86,11 @@ class MemoryAccounts:
         self._tokens[token] = attrs.evolve(entry, token=attrs.evolve(entry.token, last_used_at=self._clock()))
         return Authentication(self._actor(account).narrowed(entry.token.permissions), dict(self.catalog_versions))
 
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return an active user with their present permissions."""
+        entry = self._entries.get(user_id)
+        return self._actor(entry.account) if entry and entry.account.is_active else None
+
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
         entry = self._find(username)

@@ -11,7 +11,7 @@ from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, transaction
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import query
-from crm_adapters.postgres.tokens import Tokens, session_of
+from crm_adapters.postgres.tokens import Tokens
 from crm_core.errors import NotAuthenticatedError
 from crm_core.model.accounts import (
     NO_PASSWORD,
@@ -53,6 +53,10 @@ class PostgresAccounts:
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         return Authentication(session.actor, session.catalogs, session.ahead)
+
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return an active user with their present permissions."""
+        return await self._tokens.actor(user_id)
 
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
@@ -121,8 +125,7 @@ class PostgresAccounts:
         [[user_id, is_recorded]] = rows
         if not is_recorded:
             await self._pool.fetch(query("touch_calendar"), params)
-        session = session_of((await self._pool.fetch_again(query("sessions"), {"users": [user_id]}))[0])
-        return session.actor if session.is_active else None
+        return await self._tokens.actor(user_id)
 
     async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
         """Delete a calendar of a user by its id; return whether there was one."""

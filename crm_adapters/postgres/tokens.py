@@ -74,6 +74,12 @@ class Tokens:
             return await self._loader.load(token)
         return await self._loaders_ahead[ahead.resource].load((token, ahead))
 
+    async def actor(self, user_id: int) -> Actor | None:
+        """Return an active user with their permissions as they are now."""
+        rows = await self._pool.fetch_again(query("sessions"), {"users": [user_id]})
+        session = session_of(rows[0]) if rows else None
+        return session.actor if session and session.is_active else None
+
     async def _load(self, hashes: list[bytes]) -> Mapping[bytes, Session]:
         params = {"hashes": hashes, "token_days": self._token_days}
         with_written = self._replica is not None and self._replica.notes_writes

@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "undo",
             "uniqueness",
             "versions",
         )
@@ -38,7 +39,7 @@ from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritte
 from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
 from crm_core.testing.feeds import OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
-from crm_core.testing.imports import ImportRunsContract, OpenedImports  # noqa: E402
+from crm_core.testing.imports import OpenedImports  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
@@ -51,6 +52,7 @@ from crm_core.testing.strategies import (  # noqa: E402
     patches,
     payloads,
 )
+from crm_core.testing.undo import ImportRunsContract  # noqa: E402
 
 __all__ = [
     "DISABLED_USER",

@@ -6,8 +6,9 @@ operations in one commit, and a ``unit_of_work`` commits several use cases toget
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
 ``uploads`` and ``sweeping`` have the others. ``agendas`` lists the tasks of all records, and ``calendars`` shows them
 to calendar apps. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with it. ``imports`` makes
-records of the rows of files. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends
-webhook deliveries.
+records of the rows of files, ``import_requests`` takes files from users and shows them how far they are, and
+``ImportRunner`` carries these out. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker``
+sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
@@ -18,6 +19,7 @@ from crm_core.use_cases import (
     changes,
     erasures,
     history,
+    import_requests,
     imports,
     records,
     restorations,
@@ -32,6 +34,9 @@ from crm_core.use_cases import (
 from crm_core.use_cases.callers import caller, new_id, new_secret
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.hooks import Hooks
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.import_runner import ImportRunner
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.units_of_work import UnitOfWork, unit_of_work
 from crm_core.use_cases.uploads import Images, Upload
 
@@ -39,6 +44,9 @@ __all__ = [
     "DeliveryWorker",
     "Hooks",
     "Images",
+    "ImportRunner",
+    "ImportStores",
+    "Imports",
     "UnitOfWork",
     "Upload",
     "accounts",
@@ -49,6 +57,7 @@ __all__ = [
     "changes",
     "erasures",
     "history",
+    "import_requests",
     "imports",
     "new_id",
     "new_secret",

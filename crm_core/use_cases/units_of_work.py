@@ -15,7 +15,7 @@ from crm_core.engine.retention import Folded
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
 from crm_core.model.agenda import AgendaPage
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.ports import Database
@@ -93,6 +93,10 @@ class UnitOfWork:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return committed events of a run of an import."""
+        return await self._db.events_of_run(run, before=before, limit=limit)
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records whose committed events say that they referred to a record."""

@@ -19,6 +19,7 @@ from crm_core.errors import (
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,
@@ -28,10 +29,12 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
 )
+from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
 from crm_core.model.entities import (
@@ -60,9 +63,12 @@ from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.import_files import ImportedFile
+from crm_http.client.import_operations import ImportOperations
 from crm_http.client.inputs import (
     ConditionInput,
     FilterValue,
+    ImportInput,
     NoteInput,
     StageInput,
     TaskChange,
@@ -139,6 +145,13 @@ __all__ = [
     "Following",
     "HistoryEntry",
     "IdempotencyKeyReusedError",
+    "ImportExample",
+    "ImportFinishedError",
+    "ImportInput",
+    "ImportOperations",
+    "ImportProblem",
+    "ImportStatus",
+    "ImportedFile",
     "InUseError",
     "InvalidError",
     "ItemChanges",
@@ -165,6 +178,7 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "SameFileError",
     "Service",
     "SignatureError",
     "Stage",

@@ -21,5 +21,6 @@ TAGS: Final[Mapping[str, str]] = {
     "their settings, the log of their deliveries, and what they send.",
     "Agenda": "The tasks of all clients, services and leads in one list, by their dates.",
     "Changes": "The change feed: who changed what, in one order, to be followed without a gap.",
+    "Imports": "Files that become records: how far they are, what is refused in them, and their end.",
     "About": "This description, the page that shows it, and the health of the server.",
 }

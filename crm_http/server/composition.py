@@ -18,10 +18,12 @@ from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
+from crm_adapters.postgres.imports import PostgresImportRuns
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, outbox_statistics
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.tables.reader import ChildTableReader
 from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
@@ -30,6 +32,9 @@ from crm_core.model.files import SITE_FILES
 from crm_core.ports import CalendarWriter, WorkbookWriter
 from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.import_runner import ImportRunner
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
@@ -73,6 +78,7 @@ def app() -> "RequestMiddleware":
         images,
         waiters=adapters.waiters,
         workbooks=workbooks(),
+        imports=Imports(adapters.import_stores, settings.import_mb * 2**20, adapters.runner.wake),
         calendars=calendar_writer(),
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
@@ -95,6 +101,8 @@ class _Adapters:
     feed: PostgresFeed
     waiters: Waiters
     accounts: PostgresAccounts
+    import_stores: ImportStores
+    runner: ImportRunner
     passwords: Argon2Passwords
     files: "LocalFileStore | S3FileStore"
     observers: "Observers"
@@ -109,15 +117,20 @@ class _Adapters:
         pool, outbox_pool = Pool(settings.database_url), Pool(settings.database_url, size=OUTBOX_CONNECTIONS)
         outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool)
         replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
+        database = PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake)
+        accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
+        import_stores = ImportStores(database, PostgresImportRuns(pool), ChildTableReader())
         return cls(
             pool=pool,
             outbox_pool=outbox_pool,
             replica=replica,
-            database=PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake),
+            database=database,
             outbox=outbox,
             feed=feed,
             waiters=Waiters(),
-            accounts=PostgresAccounts(pool, token_days=settings.token_days, replica=replica),
+            accounts=accounts,
+            import_stores=import_stores,
+            runner=ImportRunner(import_stores, accounts),
             passwords=Argon2Passwords(),
             files=file_store(settings),
             observers=Observers.from_settings(settings),
@@ -140,6 +153,7 @@ class _Adapters:
             kept = None if history_days is None else timedelta(days=history_days)
             stack.enter_context(folding(self.database, self.feed, kept))
             self.database.follow_definitions()
+            await stack.enter_async_context(importing(self.runner))
             if self.replica is not None:
                 await stack.enter_async_context(self.replica)
             metrics = self.observers.metrics
@@ -213,6 +227,18 @@ async def delivering(
         finally:
             worker.stop()
             await running
+
+
+@asynccontextmanager
+async def importing(runner: ImportRunner) -> AsyncIterator[None]:
+    """Carry out imports inside the block, or until the process is told to stop."""
+    running = asyncio.create_task(runner.run())
+    try:
+        with on_termination(runner.stop):
+            yield
+    finally:
+        runner.stop()
+        await running
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:

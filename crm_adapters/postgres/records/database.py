@@ -51,7 +51,7 @@ from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.agenda import AgendaPage
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
@@ -164,6 +164,10 @@ class PostgresDatabase:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record."""
         return await self._pool.reading(lambda connection: History(connection).followers(key, version))
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import."""
+        return await self._pool.reading(lambda connection: History(connection).of_run(run, before, limit))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
@@ -351,6 +355,10 @@ class ConnectedDatabase:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record."""
         return await self._reading(lambda connection: History(connection).followers(key, version))
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import."""
+        return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""

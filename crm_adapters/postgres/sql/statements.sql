@@ -72,6 +72,13 @@ where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 
     and (cause ->> 'version')::integer = %(version)s
 order by seq
 
+-- name: events_of_run
+-- Events of a run of an import. The first condition is that of the index event_import.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where left(request_id, 7) = 'import ' and request_id = %(request_id)s
+    and (record, version) < (%(record)s::uuid, %(version)s::integer)
+order by record desc, version desc limit %(limit)s
+
 -- name: once_referring
 -- The records of a resource that ever referred to a record. Both names are literals, so that the planner can use the
 -- partial indexes `event_service` and so on.

@@ -18,7 +18,7 @@ from crm_http.api.preconditions import REVALIDATED, matches_etag
 from crm_http.api.requests import JSON, AnyRequest, header, is_strict, read_json, read_query
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody, path_id
-from crm_http.entity_tags import entity_tag
+from crm_http.headers.entity_tags import entity_tag
 from crm_http.payloads.agenda import CalendarWithSecret
 from crm_http.payloads.shapes import Input, array
 from crm_http.site import site_url
