@@ -4,6 +4,7 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
@@ -57,6 +58,8 @@ from crm_core.model.accounts import (
     User,
     UserChange,
 )
+from crm_core.model.agenda import AgendaPage, AgendaTask
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -81,6 +84,7 @@ from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     AfterCommit,
+    CalendarWriter,
     Database,
     DeliveryLog,
     Feed,
@@ -151,6 +155,7 @@ __all__ = [
     "RECEIPTS_KEPT",
     "RESOURCES",
     "SERVICES",
+    "TASK_RESOURCES",
     "TRANSFER_REQUESTS",
     "WEBHOOKS",
     "Account",
@@ -158,11 +163,17 @@ __all__ = [
     "Actor",
     "Advance",
     "AfterCommit",
+    "AgendaPage",
+    "AgendaQuery",
+    "AgendaTask",
     "Attempt",
     "Attribute",
     "AttributeInUseError",
     "Authentication",
     "BulkRefusedError",
+    "Calendar",
+    "CalendarItem",
+    "CalendarWriter",
     "Caller",
     "Catalog",
     "Changes",
@@ -217,6 +228,7 @@ __all__ = [
     "LookalikePage",
     "MergedError",
     "Needs",
+    "NewCalendar",
     "NewToken",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -276,6 +288,7 @@ __all__ = [
     "WebhookSender",
     "WorkbookWriter",
     "WrongCredentialsError",
+    "agenda_page",
     "cursor_of",
     "duplicates_among",
     "flatten",

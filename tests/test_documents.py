@@ -84,6 +84,13 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Look first 2": "not run: the id of a record; tests/http/test_cli.py runs the commands",
         "Erase a user 1": "not run: it needs a user; tests/http/test_cli.py runs it",
     },
+    "docs/how-to/agenda.md": {
+        "Ask for tasks 1": FOLLOWED,
+        "Complete one 1": FOLLOWED,
+        "Show your tasks in a calendar app 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Without HTTP 1": FOLLOWED,
+    },
     "docs/how-to/images.md": {
         "Files on the local disk 1": FOLLOWED,
         "Files in an Amazon S3 bucket 1": "not run: Amazon's own commands, on Amazon",

@@ -86,6 +86,10 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     told = run_python(newcomer, block("docs/how-to/erase.md", "Look first 1"))
     assert re.fullmatch(r"\[UUID\(.*\)\] 0\n\[UUID\(.*\)\]\n2\n+", told), told
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
+    for name in ("Ask for tasks 1", "Complete one 1", "Show your tasks in a calendar app 1"):
+        newcomer.follow(block("docs/how-to/agenda.md", name))
+    told = run_python(newcomer, block("docs/how-to/agenda.md", "From Python 1"))
+    assert told.strip() == "Potential Student Send the offer 2999-02-28"
     newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "Bring a spreadsheet in 1"))
@@ -178,6 +182,7 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
     ("page", "name"),
     [
         ("README.md", "Embedding 1"),
+        ("docs/how-to/agenda.md", "Without HTTP 1"),
         ("docs/how-to/embed.md", "In memory 1"),
         ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
         ("docs/how-to/embed.md", "Several changes together 1"),

@@ -27,6 +27,9 @@ from crm_adapters.memory.accounts import utc_now
 from crm_core import (
     ACTIVE_USER,
     RECEIPTS_KEPT,
+    TASK_RESOURCES,
+    AgendaPage,
+    AgendaQuery,
     Attribute,
     Catalog,
     Changes,
@@ -49,6 +52,7 @@ from crm_core import (
     Reply,
     Search,
     UnavailableError,
+    agenda_page,
     cursor_of,
     duplicates_among,
     holder_among,
@@ -56,13 +60,11 @@ from crm_core import (
     page_alike,
     sort_key,
 )
-from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
 from crm_core.imports.runs import run_request_id
-from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.events import EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
