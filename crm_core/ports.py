@@ -25,6 +25,7 @@ from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
+from crm_core.resources import Resource
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
@@ -98,6 +99,13 @@ class Database(Protocol):
 
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
+        ...
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records of a resource whose field is exactly one of some texts, by text.
+
+        Of each text the ids of two at most, in their order; a text that no record has may be missing.
+        """
         ...
 
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:

@@ -28,8 +28,8 @@ PUBLIC: Mapping[str, str] = {
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
         Advance Duplicates Holder ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage
-        MergedError OpenTable RefusedRow RunLostError SameFileError TableReader UniqueAttribute UniqueValue
-        UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
+        MergedError OpenTable RefusedRow RunLostError SameFileError TableReader UndoRefusedError UniqueAttribute
+        UniqueValue UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
@@ -69,7 +69,7 @@ PUBLIC: Mapping[str, str] = {
         AttributeInUseError ConcernedWebhook ConversionOptions DuplicateGroup DuplicateReason DuplicateRecord
         Erased ErasedError ErasedRecord ErasureReport EvolutionReport EvolvingOperations FailingValue
         ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
-        MentioningRecord MergedError SameFileError
+        MentioningRecord MergedError SameFileError UndoRefusedError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

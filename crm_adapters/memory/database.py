@@ -36,7 +36,7 @@ from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.attributes import former_names
 from crm_core.rules.likeness import LookalikePage, page_alike
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
@@ -156,6 +156,14 @@ class MemoryDatabase:
         """Return the events that followed from a change of a record."""
         cause = {"resource": key.resource, "record": key.id, "version": version}
         return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        found: dict[str, list[UUID]] = {text: [] for text in texts}
+        for _, row in sorted(self._rows[resource.name].items()):
+            if (text := row.get(field)) in found:
+                found[str(text)].append(row.value.id)
+        return {text: ids[:2] for text, ids in found.items()}
 
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import, by record and version in descending order."""

@@ -1,6 +1,6 @@
 """Units of work: several use cases together or not at all, on any store."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import Database
+from crm_core.resources import Resource
 from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 
@@ -97,6 +98,10 @@ class UnitOfWork:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of committed records whose field is exactly one of some texts."""
+        return await self._db.named(resource, field, texts)
 
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return committed events of a run of an import."""

@@ -32,6 +32,7 @@ from crm_core.errors import (
     TooLargeError,
     TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_http.api.preconditions import expected_versions, version_tag
@@ -83,6 +84,9 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
     SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),
     TransferDecidedError: Refusal("The transfer request was decided before."),
+    UndoRefusedError: Refusal(
+        "The import goes on, has written nothing, or is undone already; `undone_by` is the id of that undo, or null."
+    ),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -180,6 +184,8 @@ def body_of(error: CrmError) -> object:
         body["run"] = str(error.run)
     if isinstance(error, MergedError):
         body["merged_into"] = str(error.winner)
+    if isinstance(error, UndoRefusedError):
+        body["undone_by"] = error.run and str(error.run)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
     if isinstance(error, TransferDecidedError):

@@ -35,6 +35,7 @@ from crm_core.errors import (
     ThrottledError,
     TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
@@ -217,6 +218,7 @@ __all__ = [
     "TransferOperations",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",

@@ -29,6 +29,7 @@ from crm_core.errors import (
     ThrottledError,
     TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
@@ -127,6 +128,8 @@ def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any])
         return SameFileError(UUID(run))
     if isinstance(state := members.get("state"), str):
         return TransferDecidedError(state)
+    if "undone_by" in members:
+        return UndoRefusedError(detail, run=members["undone_by"] and UUID(members["undone_by"]))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
     return _conflict_of(response.request, detail)

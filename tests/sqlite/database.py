@@ -10,7 +10,7 @@ import json
 import operator
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -71,7 +71,7 @@ from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.attributes import former_names
 from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.use_cases.uniqueness import finishing
@@ -192,6 +192,12 @@ class SqliteDatabase:
         """The events that followed from a change of a record."""
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """The ids of the records whose field is exactly one of some texts."""
+        statement = "select id from record where resource = ? and document ->> ? = ? order by id limit 2"
+        rows = {text: await self._run("deferred", self._rows, statement, resource.name, field, text) for text in texts}
+        return {text: [UUID(id_) for (id_,) in found] for text, found in rows.items()}
 
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Events of a run of an import, by record and version in descending order."""

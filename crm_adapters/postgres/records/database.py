@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -48,6 +48,7 @@ from crm_adapters.postgres.records.rewrites import (
     hold_entity,
     rewrite_records,
 )
+from crm_adapters.postgres.records.searches import read_named
 from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
@@ -65,7 +66,7 @@ from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import ATTRIBUTES
+from crm_core.resources import ATTRIBUTES, Resource
 from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
@@ -180,6 +181,10 @@ class PostgresDatabase:
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import."""
         return await self._pool.reading(lambda connection: History(connection).of_run(run, before, limit))
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._pool.reading(lambda connection: read_named(connection, resource, field, texts))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
@@ -397,6 +402,10 @@ class ConnectedDatabase:
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import."""
         return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
+
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._reading(lambda connection: read_named(connection, resource, field, texts))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""

@@ -104,6 +104,13 @@ where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 
     and (cause ->> 'version')::integer = %(version)s
 order by seq
 
+-- name: named
+-- The records whose field is exactly one of some texts; two of each text, by id.
+select wanted.text, found.id
+from unnest(%(texts)s::text[]) as wanted (text) cross join lateral (
+    select id from {table} where {place} = {wanted_place} and {column} = wanted.text order by id limit 2
+) as found
+
 -- name: events_of_run
 -- Events of a run of an import. The first condition is that of the index event_import.
 select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
