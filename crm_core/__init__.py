@@ -4,12 +4,14 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
+from crm_core.archives.lines import ArchivedRecord, Group
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    ArchiveError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -72,13 +74,17 @@ from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     AfterCommit,
+    ArchiveDirectory,
+    Archives,
     Database,
     DeliveryLog,
     Feed,
     FileStore,
+    Filling,
     Outbox,
     Passwords,
     ReadHeader,
+    Snapshot,
     Users,
     WebhookSender,
 )
@@ -143,6 +149,10 @@ __all__ = [
     "Accounts",
     "Actor",
     "AfterCommit",
+    "ArchiveDirectory",
+    "ArchiveError",
+    "ArchivedRecord",
+    "Archives",
     "Attempt",
     "Attribute",
     "Authentication",
@@ -178,8 +188,10 @@ __all__ = [
     "FeedEvent",
     "FeedPage",
     "FileStore",
+    "Filling",
     "Filter",
     "FollowUp",
+    "Group",
     "Health",
     "Holder",
     "Idempotency",
@@ -224,6 +236,7 @@ __all__ = [
     "Retries",
     "Search",
     "Service",
+    "Snapshot",
     "Stage",
     "Steps",
     "StoredFile",

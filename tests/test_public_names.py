@@ -26,9 +26,11 @@ PUBLIC: Mapping[str, str] = {
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
+        ArchiveDirectory ArchiveError ArchivedRecord Archives Filling Group Snapshot
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
+        DeliveryWorker Hooks Images UnitOfWork Upload accounts archives bulk caller changes erasures history imports
+        new_id
         new_secret
         records
         restorations sweeping tokens unit_of_work
@@ -36,19 +38,23 @@ PUBLIC: Mapping[str, str] = {
         uniqueness upserts
     """,
     "crm_core.testing": """
-        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
-        Opened OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement
-        attribute_values entities fact list_parameters patches payloads
+        DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
+        ImportRunsContract OpenPair
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract
+        assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
+    "crm_adapters.archive_directory": "LocalArchive new_archive",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
-    "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryOutbox RecordingSender",
+    "crm_adapters.memory": """
+        MemoryAccounts MemoryArchives MemoryDatabase MemoryFeed MemoryFileStore MemoryOutbox RecordingSender
+    """,
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresOutbox UnfitDatabaseError
-        migrate
+        ConnectedDatabase Pool PostgresAccounts PostgresArchives PostgresDatabase PostgresFeed PostgresOutbox
+        UnfitDatabaseError migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",

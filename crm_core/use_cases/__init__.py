@@ -5,12 +5,14 @@ their versions, ``restorations`` restores them, and ``erasures`` erases them for
 operations in one commit, and a ``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
 ``uploads`` and ``sweeping`` have the others. ``changes`` reads the feed of changes, and ``Hooks`` calls functions with
-it. ``imports`` makes records of the rows of files. ``caller`` makes callers with a real clock and real ids, and
+it. ``imports`` makes records of the rows of files, and
+``archives`` moves a whole database. ``caller`` makes callers with a real clock and real ids, and
 ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
     accounts,
+    archives,
     bulk,
     changes,
     erasures,
@@ -39,6 +41,7 @@ __all__ = [
     "UnitOfWork",
     "Upload",
     "accounts",
+    "archives",
     "bulk",
     "caller",
     "changes",

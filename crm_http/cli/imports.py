@@ -21,6 +21,7 @@ from crm_core.use_cases import imports
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
+from crm_http.cli.archives import ALL, import_everything
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import FAILED, count, out, say
@@ -50,9 +51,10 @@ class _Asked:
         'crm import clients clients.xlsx --map "Company name=name" --ignore Notes',
         "crm import services services.csv --lenient --errors refused.csv",
         "crm import --resume 0199c1a2-5b1f-7c3d-8e21-1f0a5c9d7b42",
+        "crm import all crm-2026-11-26",
     ),
 )
-@click.argument("resource", required=False, type=click.Choice(list(IMPORTED_RESOURCES)))
+@click.argument("resource", required=False, type=click.Choice([*IMPORTED_RESOURCES, ALL]))
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check every row by the rules, and write nothing.")
 @click.option("--map", multiple=True, metavar="COLUMN=FIELD", help="The field of a column; may be repeated.")
@@ -77,8 +79,15 @@ def import_(resource: str | None, file: Path | None, run: UUID | None, errors: P
 
     All rows are checked before the first is written. They are written 1,000 at a time; after an interruption --resume
     goes on exactly where the import was.
+
+    With `all` FILE is a directory that `crm export all` has written, and the database must be empty.
     """
     asked = _Asked(resource, file, run, errors, {name: value for name, value in options.items() if value})
+    if resource == ALL:
+        if file is None or run or errors or asked.options:
+            raise click.UsageError("An import of all takes a directory, and no options.")
+        import_everything(file)
+        return 0
     if run is None and (resource is None or file is None):
         raise click.UsageError("Name a RESOURCE and a FILE.")
     if run is not None and (resource or asked.options):
