@@ -89,6 +89,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     newcomer.paste(block("docs/how-to/spreadsheets.md", "Over HTTP 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "By command 1"))
     newcomer.follow(block("docs/how-to/spreadsheets.md", "Bring a spreadsheet in 1"))
+    newcomer.follow(block("docs/how-to/leave.md", "By command 1"))
+    assert run_python(newcomer, block("docs/how-to/leave.md", "From Python 1")) == "1\n\n"
     assert run_python(newcomer, block("docs/how-to/spreadsheets.md", "From Python 1")) == "\n"
     assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
     newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
