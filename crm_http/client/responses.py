@@ -26,7 +26,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
-from crm_http.entity_tags import versions_in
+from crm_http.headers.entity_tags import versions_in
 from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
