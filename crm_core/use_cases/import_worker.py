@@ -1,15 +1,15 @@
 """The worker that carries out a run of an import: it decides every row, then writes batches (decision 93)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import attrs
 
-from crm_core.bulk.operations import MAX_OPERATIONS, Read, read_operations
+from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.queries import Filter, Query
 from crm_core.engine.together import Look, Result, Together
@@ -248,16 +248,19 @@ def _planned(
     holders: Mapping[int, UUID],
 ) -> _Planned:
     operations = [reader.operation(read, ids, holders.get(read.row.number)) for read in reads]
-    sent = [each for each in operations if not isinstance(each, RefusedRow)]
-    done = _operations(resource, sent)
+    sent = [
+        (each, _is_sound(read, each))
+        for read, each in zip(reads, operations, strict=True)
+        if not isinstance(each, RefusedRow)
+    ]
+    done = iter(read_row_operations(resource, sent, ReadContext(new_id, strict=True)))
     planned = [each if isinstance(each, RefusedRow) else next(done) for each in operations]
     return _Planned([read.row for read in reads], planned)
 
 
-def _operations(resource: Resource, sent: Sequence[Mapping[str, Any]]) -> Iterator[Read]:
-    context = ReadContext(new_id, strict=True)
-    for start_ in range(0, len(sent), MAX_OPERATIONS):
-        yield from read_operations(resource, {"operations": sent[start_ : start_ + MAX_OPERATIONS]}, context)
+def _is_sound(read: ReadRow, operation: Mapping[str, object]) -> bool:
+    """Return whether only the data of an operation can be wrong: not what a line of JSONL, or a cell, says is an id."""
+    return not isinstance(read.row.cells, Mapping) and not isinstance(operation.get("id"), str)
 
 
 def _advance(
