@@ -120,7 +120,8 @@ class ImportWorker:
         """Write the rows after the last one that is committed, by batches."""
         try:
             async with self._rows(run) as (batches, _):
-                async for planned, reader in batches(run.row, MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS):
+                size = MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS
+                async for planned, reader in batches(run.row, size):
                     await self._stores.db.change(self._group(run, planned, reader))
                     run = await self._stores.runs.get(run.id) or run
                     self._on_progress(run)

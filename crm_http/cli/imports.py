@@ -1,5 +1,6 @@
 """`crm import`: the rows of a file as records."""
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from crm_http.server.errors import FailedError
 from crm_http.server.maintenance import import_stores
 from crm_http.settings import Settings
 
+#: Objects that are made between two collections of garbage.
+_ALLOCATIONS: Final = 100_000
 #: Rows between two lines of progress where there is no terminal.
 _ROWS_PER_LINE: Final = 10_000
 
@@ -99,6 +102,9 @@ def import_(resource: str | None, file: Path | None, run: UUID | None, errors: P
 
 
 async def _import(url: str, asked: _Asked) -> ImportRun:
+    # Batches are many objects without cycles, which the collector would look through all the time: a third of the time.
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
     async with import_stores(url) as stores:
         try:
             run = await _started(stores, asked)
