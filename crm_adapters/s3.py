@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crm_adapters.disk import BLOCK, translated, write_all
+from crm_adapters.disk import BLOCK, temporary_file, write_all
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in, media_type
@@ -101,7 +100,7 @@ class S3FileStore:
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
         """Store a file; it is in the bucket when this returns."""
         with ExitStack() as opened:
-            staged = opened.enter_context(_temporary_file())
+            staged = opened.enter_context(temporary_file())
             await write_all(self._near, staged, content)
             staged.seek(0)
             sending = self._far.submit(_with_s3_errors(self._client.put_object), **self._request(key, staged, name))
@@ -246,13 +245,6 @@ def _translated() -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         logger.warning("store unavailable: %s", error)
         raise UnavailableError(retry_after=_RETRY_AFTER) from error
-
-
-@translated()
-def _temporary_file() -> FileIO:
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # an ExitStack closes it
-    assert isinstance(file, FileIO)  # noqa: S101  # for the types alone
-    return file
 
 
 def content_disposition(name: str) -> str:

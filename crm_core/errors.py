@@ -13,6 +13,7 @@ CrmError
 ├── DeliveryFinishedError         the delivery to cancel is finished
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
+├── UndoRefusedError              a run of an import cannot be undone; has the id of a run that undoes it already
 ├── SameFileError                 the same file was imported before; has the id of that run
 ├── RequestInProgressError        a request with the same idempotency key is in progress
 ├── IdempotencyKeyReusedError     the idempotency key was used before for another request
@@ -163,6 +164,10 @@ class DeliveryFinishedError(CrmError):
     """The delivery cannot be cancelled because it is finished."""
 
 
+class ImportFinishedError(CrmError):
+    """The import cannot be cancelled because it is finished."""
+
+
 class VersionConflictError(CrmError):
     """The record has another version than the caller expects, or exists where it should not, or the other way round.
 
@@ -225,6 +230,18 @@ class SameFileError(CrmError):
 
     def __init__(self, run: UUID) -> None:
         super().__init__(f"This file was imported before, by the run {run}. Ask for it again to import it once more.")
+        self.run = run
+
+
+class UndoRefusedError(CrmError):
+    """A run of an import cannot be undone: it is not finished, has written nothing, or is undone already.
+
+    Attributes:
+        run: the id of the run that undoes it already; None if there is none.
+    """
+
+    def __init__(self, detail: str, *, run: UUID | None = None) -> None:
+        super().__init__(detail)
         self.run = run
 
 

@@ -11,13 +11,16 @@ from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from crm_core.archives.lines import ArchivedRecord, Group
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
-from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
-from crm_core.model.events import Event
+from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken, NewToken, User, UserChange
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
@@ -57,6 +60,13 @@ class Database(Protocol):
         """
         ...
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the agenda: at most ``query.limit`` tasks, in the order of their places.
+
+        A page may end before, but has at least one task if there is one.
+        """
+        ...
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
         ...
@@ -86,6 +96,16 @@ class Database(Protocol):
 
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
+        ...
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import (``run_request_id``), by record and version in descending order.
+
+        Args:
+            run: the id of the run.
+            before: only events before this place in ascending order, so that they follow it in this one; None for all.
+            limit: the most events.
+        """
         ...
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
@@ -197,6 +217,9 @@ class Accounts(Protocol):
         None if the token is unknown, revoked or expired. Raises NotAuthenticatedError for a disabled user.
         """
 
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return a user with the permissions that they have at this moment; None if there is none or it is disabled."""
+
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user, whose name may be in any Unicode form."""
 
@@ -234,6 +257,23 @@ class Accounts(Protocol):
 
     async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
         """Delete a token of a user by its id; return whether there was one."""
+        ...
+
+    async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
+        """Keep a calendar of an active user, and return it; None if the user is disabled."""
+
+    async def list_calendars(self, user_id: int) -> Sequence[Calendar]:
+        """Return the calendars of a user that have not expired, the newest first. They expire as tokens do."""
+        ...
+
+    async def open_calendar(self, secret: bytes) -> Actor | None:
+        """Return the user of the calendar whose secret has this hash, as they are now. This is a use of it.
+
+        None if the secret is unknown, revoked or expired, or if the user is disabled.
+        """
+
+    async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
+        """Delete a calendar of a user by its id; return whether there was one."""
         ...
 
     async def members(self, group: str) -> Sequence[User]:
@@ -293,17 +333,21 @@ class Users(Accounts, Protocol):
         """Change a user, all or nothing, from the next request on. Raises NotFoundError for an unknown group."""
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
-        """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+        """Keep a new password hash and delete all tokens and calendars of the user; return how many there were.
+
+        All of that is done, or nothing.
+        """
         ...
 
     async def erase_user(self, user_id: int, username: str) -> None:
         """Put a username in place of all that identifies a user, all or nothing, and disable the user.
 
-        The names, the e-mail address, the password, tokens, groups, failed logins and addresses of logins go.
+        The names, the e-mail address, the password, tokens, calendars, groups, failed logins and addresses of logins
+        go.
         """
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
-        """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
+        """Delete the tokens and calendars of a user that have this prefix, or all; return how many there were."""
         ...
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
@@ -343,7 +387,8 @@ class Outbox(Protocol):
         Attempts are made by ``make_attempt`` from the webhooks as they are now.
 
         Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
-        endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
+        endpoint that fails one. Those of a lower ``Delivery.priority`` number come first at each endpoint, and one for
+        which such a one of its record waits soon does, too. Deliveries of endpoints that are paused or not active wait.
 
         Args:
             limit: the most attempts, shared fairly among all endpoints.
@@ -488,6 +533,17 @@ class TableReader(Protocol):
         """Return the SHA-256 of a file. Raises UnreadableTableError."""
         ...
 
+    def content(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file in pieces of bounded size. Raises UnreadableTableError."""
+        ...
+
+    def written(self, content: AsyncIterator[bytes]) -> AbstractAsyncContextManager[str]:
+        """Write a file that exists for as long as the block, and return its path; errors of ``content`` pass through.
+
+        It is gone after a crash, too. Raises UnavailableError if there is no room.
+        """
+        ...
+
 
 class ImportRuns(Protocol):
     """Keeps the runs of imports, beside the records of a Database, which moves them (``Changes.advance``).
@@ -495,24 +551,46 @@ class ImportRuns(Protocol):
     A commit with an ``advance`` also keeps its run and its refused rows, and renews the claim. It raises RunLostError
     and writes nothing unless the run is active, claimed by that claim, and at the row ``after``. The clock of claims is
     that of the store. Methods may raise UnavailableError.
+
+    A file that is stored with a run is deleted with its end. An erasure (``Changes.erased_texts``) also forgets the
+    refused rows, and the examples in reports, that have one of the texts, in any case of letters.
     """
 
-    async def create(self, run: ImportRun) -> ImportRun | None:
+    async def create(self, run: ImportRun, content: AsyncIterator[bytes] | None = None) -> ImportRun | None:
         """Keep a new run; or return the run that bars it (``ImportRun.bars_the_same``), and keep nothing.
 
-        A dry run is not barred, nor is a run with the option ``again``. The refused rows of runs that were begun more
-        than ``REFUSED_ROWS_KEPT`` before this one are forgotten.
+        A dry run is not barred, nor is a run with the option ``again``; a run that another one undoes bars none.
+
+        Args:
+            run: the run.
+            content: its file, which is stored with it; None if others have it.
         """
+
+    def content(self, id_: UUID) -> AsyncIterator[bytes]:
+        """Yield the stored file of a run in pieces of bounded size; nothing if there is none."""
+        ...
 
     async def get(self, id_: UUID) -> ImportRun | None:
         """Return a run; None if there is none."""
 
-    async def latest(self, limit: int) -> Sequence[ImportRun]:
-        """Return the latest runs, the newest first."""
+    async def latest(self, limit: int, *, user: int | None = None, before: UUID | None = None) -> Sequence[ImportRun]:
+        """Return the latest runs, the newest first.
+
+        Args:
+            limit: the most runs.
+            user: only those that this user began.
+            before: only those that were begun before the run with this id.
+        """
         ...
 
     async def claim(self, id_: UUID, claim: UUID, seconds: float) -> ImportRun | None:
         """Claim an active run for some seconds and return it; None if another claim holds it, or it is not active."""
+
+    async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
+        """Claim and return the oldest active run that has a stored file or is a queued undo, and is not claimed."""
+
+    async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
+        """Let a claim last some seconds from now on, if it still holds."""
 
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim, if it still holds."""
@@ -536,6 +614,9 @@ class ImportRuns(Protocol):
     async def refused_rows(self, id_: UUID, after: int, limit: int) -> Sequence[RefusedRow]:
         """Return refused rows of a run after a row, in their order."""
         ...
+
+    async def forget(self, before: datetime) -> None:
+        """Forget the refused rows of runs that were begun before a time; cancel those of them with a stored file."""
 
 
 class Snapshot(Protocol):
@@ -612,6 +693,14 @@ class WorkbookWriter(Protocol):
             columns: its columns.
             pieces: the records as JSON documents, joined by line feeds (``crm_core.use_cases.exports.Export``).
         """
+        ...
+
+
+class CalendarWriter(Protocol):
+    """Writes calendars, in the form of iCalendar (RFC 5545)."""
+
+    async def write(self, items: Sequence[CalendarItem], *, as_todo: bool) -> bytes:
+        """Return a calendar of events of whole days, or of things to do. The same items give the same bytes."""
         ...
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from crm_core.engine.parameters import filter_parameters
+from crm_core.imports.options import ImportOptions
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.model import entities
 from crm_core.model.sentences import clause, field_sentences
@@ -94,6 +95,7 @@ def _inputs() -> str:
             _typed_dict(f"{item.__name__}Input", f"The fields of a {_words(item)}.", _members(item), _sentences(item))
             for item in _ITEMS
         ),
+        _typed_dict("ImportInput", "What an import is asked for.", _import_options(), _sentences(ImportOptions)),
         _typed_dict(
             "TaskChange", "The fields of a task that can be changed alone.", change, field_sentences(TaskUpdate)
         ),
@@ -101,6 +103,11 @@ def _inputs() -> str:
     return _module(
         "The items that lists in records hold, as they are sent.", parts, own=("FilterValue", "TypeAlias", "Decimal")
     )
+
+
+def _import_options() -> dict[str, str]:
+    columns = {"map": "Mapping[str, str] | list[str] | tuple[str, ...]"}
+    return {name: _type(field) for name, field in fields_of(ImportOptions).items()} | columns
 
 
 def _resource(resource: Resource) -> str:

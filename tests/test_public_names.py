@@ -25,12 +25,15 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
+        Advance ImportFinishedError ImportOptions ImportRun ImportRuns OpenTable RefusedRow RunLostError SameFileError
+        TableReader UnreadableTableError WorkbookWriter
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
         ArchiveDirectory ArchiveError ArchivedRecord Archives Filling Group Snapshot
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images UnitOfWork Upload accounts archives bulk caller changes erasures history imports
-        new_id
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives
+        bulk
+        calendars caller changes erasures history import_requests imports new_id
         new_secret
         records
         restorations sweeping tokens unit_of_work
@@ -49,22 +52,27 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
     "crm_adapters.memory": """
-        MemoryAccounts MemoryArchives MemoryDatabase MemoryFeed MemoryFileStore MemoryOutbox RecordingSender
+        MemoryAccounts MemoryArchives MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox
+        RecordingSender
     """,
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresArchives PostgresDatabase PostgresFeed PostgresOutbox
-        UnfitDatabaseError migrate
+        ConnectedDatabase Pool PostgresAccounts PostgresArchives PostgresDatabase PostgresFeed PostgresImportRuns
+        PostgresOutbox UnfitDatabaseError
+        migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
+        AgendaEntry AgendaOperations Calendar CalendarOperations CalendarWithSecret
         BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
         Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
+        SameFileError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

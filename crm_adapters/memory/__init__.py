@@ -9,6 +9,7 @@ from crm_adapters.memory.archives import MemoryArchives
 from crm_adapters.memory.database import MemoryDatabase
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.files import MemoryFileStore
+from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_adapters.memory.sender import RecordingSender
 
@@ -18,6 +19,7 @@ __all__ = [
     "MemoryDatabase",
     "MemoryFeed",
     "MemoryFileStore",
+    "MemoryImportRuns",
     "MemoryOutbox",
     "RecordingSender",
 ]

@@ -1,5 +1,6 @@
 """Records in memory."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,7 @@ from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.archives.lines import ArchivedRecord
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.erased_events import erased_changes, without_copies
@@ -23,9 +25,11 @@ from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.errors import DuplicateRequestError
+from crm_core.imports.runs import run_request_id
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
-from crm_core.model.events import Event
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
@@ -115,6 +119,11 @@ class MemoryDatabase:
             begin = separator.encode() if start else b""
             yield begin + separator.encode().join(row.body for row in rows[start : start + _RECORDS_PER_PIECE])
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # there are no replicas
+        """Return one page of the agenda, from a scan of all records."""
+        records = itertools.chain.from_iterable(self._values(resource) for resource in TASK_RESOURCES)
+        return agenda_page(query, records, json_documents.encode)
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""
         later = (event for event in self.events if event.record == key.id and event.version > since)
@@ -140,6 +149,12 @@ class MemoryDatabase:
         """Return the events that followed from a change of a record."""
         cause = {"resource": key.resource, "record": key.id, "version": version}
         return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import, by record and version in descending order."""
+        found = [event for event in self.events if event.request_id == run_request_id(run)]
+        after = [event for event in found if before is None or _place(event) < before]
+        return [_as_read(event) for event in sorted(after, key=_place, reverse=True)[:limit]]
 
     def _events_of(self, key: Key) -> Sequence[Event]:
         return [event for event in self.events if (event.resource, event.record) == key]
@@ -362,6 +377,7 @@ class MemoryDatabase:
         self.events = [rewritten(event) for event in self.events]
         self.feed.rewrite(rewritten)
         self.outbox.forget(erased)
+        self.imports.forget_texts(changes.erased_texts)
         concerned = erased.keys() | {copy.key.id for copy in changes.copies}
         for place, (at, receipt) in self._receipts.items():
             is_part = not receipt.answer.version and any(str(id_).encode() in receipt.answer.body for id_ in concerned)

@@ -129,7 +129,7 @@ class MemoryOutbox:
     # For workers
 
     async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
-        """Return attempts that are due, the oldest first."""
+        """Return attempts that are due, by their priority, the oldest first."""
         now = self._clock()
         room = Counter(
             {
@@ -260,12 +260,19 @@ class MemoryOutbox:
         return row if row and row.claims == claim and row.state in ("sending", "cancelled") else None
 
     def _first_of_each_record(self) -> list[_Row]:
+        """Return what is due next; one for which others of its record wait has the highest priority of these."""
         first: dict[tuple[UUID, UUID], _Row] = {}
+        priorities: dict[tuple[UUID, UUID], int] = {}
         for row in self._rows.values():
             place = row.delivery.webhook, row.delivery.record
-            if row.finished_at is None and (place not in first or row.delivery.version < first[place].delivery.version):
+            if row.finished_at is not None:
+                continue
+            if place not in first or row.delivery.version < first[place].delivery.version:
                 first[place] = row
-        return sorted(first.values(), key=lambda row: row.next_at)
+            priorities[place] = min(priorities.get(place, row.delivery.priority), row.delivery.priority)
+        return sorted(
+            first.values(), key=lambda row: (priorities[row.delivery.webhook, row.delivery.record], row.next_at)
+        )
 
     def _slots(self, webhook: UUID, now: datetime, *, idle_only: bool) -> int:
         endpoint = self._endpoints.get(webhook)

@@ -4,6 +4,7 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.archives import PostgresArchives
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
+from crm_adapters.postgres.imports import PostgresImportRuns
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate
@@ -15,6 +16,7 @@ __all__ = [
     "PostgresArchives",
     "PostgresDatabase",
     "PostgresFeed",
+    "PostgresImportRuns",
     "PostgresOutbox",
     "UnfitDatabaseError",
     "migrate",

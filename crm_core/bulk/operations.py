@@ -149,8 +149,8 @@ def read_row_operations(
 
     Args:
         resource: the resource of their records.
-        rows: the operations, each with whether only its data can be wrong: then its ``op`` and ``id`` are typed, and its
-            data are plain values.
+        rows: the operations, each with whether only its data can be wrong: then its ``op`` and ``id`` are typed, and
+            its data are plain values.
         context: as for ``read_operations``.
     """
     reading = _Reading(resource, context, Stored())

@@ -88,6 +88,8 @@ class Changes:
         receipt: the user and the idempotency key of the request; it is kept with the answer in the same commit.
         advance: the step of an import that is made in the same commit. A store without ImportRuns is never given one.
         copies: copies of erased values. Their records' events and receipts lose them in the same commit.
+        erased_texts: the names and ids of what is erased. Refused rows of imports that have one of them are forgotten
+            in the same commit.
     """
 
     writes: tuple[Put | Remove, ...] = ()
@@ -97,6 +99,7 @@ class Changes:
     receipt: ReceiptKey | None = None
     advance: Advance | None = None
     copies: tuple[Copy, ...] = ()
+    erased_texts: tuple[str, ...] = ()
 
     @property
     def erasures(self) -> Sequence[Event]:

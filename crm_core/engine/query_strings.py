@@ -74,9 +74,9 @@ def parse_query(
     return Query(filters=tuple(filters), **query)
 
 
-def refuse_missing(query: Query, exists: Callable[[Key], bool]) -> None:
-    """Raise InvalidError for filters that name records or users that do not exist."""
-    missing = {name: (_NOT_A_CHOICE,) for name, key in query.references().items() if not exists(key)}
+def refuse_missing(references: Mapping[str, Key], exists: Callable[[Key], bool]) -> None:
+    """Raise InvalidError for parameters that name records or users that do not exist."""
+    missing = {name: (_NOT_A_CHOICE,) for name, key in references.items() if not exists(key)}
     if missing:
         raise InvalidError(missing)
 

@@ -151,6 +151,7 @@ def _merged(
         answer=answer,
         receipt=receipt,
         copies=tuple(copy for _, changes in done for copy in changes.copies),
+        erased_texts=tuple(text for _, changes in done for text in changes.erased_texts),
     )
 
 

@@ -100,7 +100,7 @@ class RowReader:
 
     def refused(self, row: Row, error: CrmError) -> RefusedRow:
         """Return a row that a rule refuses."""
-        return RefusedRow(row.number, tuple(_explained(error, self._mapping.headers)), cells_of(row))
+        return RefusedRow(row.number, tuple(row_problems(error, self._mapping.headers)), cells_of(row))
 
     def without_doubles(self, read: ReadRow, doubles: Doubles) -> ReadRow:
         """Return a row, refused if an earlier one has a unique value of it."""
@@ -210,7 +210,8 @@ def _not_one(header: str, named: Named, found: Sequence[UUID]) -> RowProblem:
     return RowProblem(header, "ambiguous", f'Several {many} have the name "{name[:100]}", as {ids}: write the id.')
 
 
-def _explained(error: CrmError, headers: Mapping[str, str]) -> Iterable[RowProblem]:
+def row_problems(error: CrmError, headers: Mapping[str, str]) -> Iterable[RowProblem]:
+    """Return the problems of an error; ``headers`` are the columns of fields, where a file names them otherwise."""
     if not isinstance(error, InvalidError):
         return [RowProblem(headers.get(BY_ID, ""), "refused", str(error))]
     return [_placed(path, problem, headers) for path, problem in _leaves(error.problems)]

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -51,6 +51,18 @@ class Event:
     at: datetime
     changes: Mapping[str, object]
     cause: Mapping[str, object] = attrs.field(factory=dict)
+
+
+class EventPlace(NamedTuple):
+    """The place of an event among those of a run: they are read from the newest record to the oldest.
+
+    Attributes:
+        record: the record's id. Ids ascend with time.
+        version: the version that the event made.
+    """
+
+    record: UUID
+    version: int
 
 
 def differences(before: object | None, after: object | None) -> Mapping[str, Mapping[str, Any]]:

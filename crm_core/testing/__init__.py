@@ -29,6 +29,7 @@ pytest.register_assert_rewrite(
             "replay",
             "scene",
             "senders",
+            "undo",
             "uniqueness",
             "versions",
         )
@@ -40,7 +41,7 @@ from crm_core.testing.archives import ArchivesContract, OpenedArchives  # noqa: 
 from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
 from crm_core.testing.feeds import OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
-from crm_core.testing.imports import ImportRunsContract, OpenedImports  # noqa: E402
+from crm_core.testing.imports import OpenedImports  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
@@ -53,6 +54,7 @@ from crm_core.testing.strategies import (  # noqa: E402
     patches,
     payloads,
 )
+from crm_core.testing.undo import ImportRunsContract  # noqa: E402
 
 __all__ = [
     "DISABLED_USER",

@@ -8,6 +8,7 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
             yield MemoryDatabase(...)
 """
 
+from crm_core.testing.agendas import AgendaFacts
 from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
@@ -30,6 +31,7 @@ class DatabaseContract(
     CatalogFacts,
     ListFacts,
     HistoryFacts,
+    AgendaFacts,
     BulkFacts,
     BulkUpsertFacts,
     UnitOfWorkFacts,

@@ -22,6 +22,7 @@ from crm_core.errors import BulkRefusedError, CrmError, InvalidError, Permission
 from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
+from crm_core.model.agenda import AgendaTask
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
@@ -62,7 +63,7 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import erasures, records, restorations, upserts
+from crm_core.use_cases import agendas, erasures, records, restorations, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.restorations import Target
@@ -77,6 +78,17 @@ _CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
 _IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
+_AGENDA_PARAMETERS: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "responsible": st.sampled_from([str(user) for user in USERS]),
+        "user_id": st.sampled_from([str(user) for user in USERS]),
+        "completed": st.sampled_from(["true", "false"]),
+        "due_before": st.dates().map(str),
+        "due_after": st.dates().map(str),
+        "resource": st.sampled_from(_ACTIVE),
+    },
+)
 
 
 def assert_agreement(
@@ -124,6 +136,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Compare all lists, histories and feeds at the end."""
         try:
             self._pair.compare_feeds()
+            self._pair.both(partial(whole_agenda, params={}))
             for resource in RESOURCES.values():
                 self._pair.both(partial(whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
@@ -389,6 +402,12 @@ class DatabasesAgree(RuleBasedStateMachine):
         if isinstance(pages, list):
             assert b",".join(body for body in pages if body) == whole
 
+    @rule(params=_AGENDA_PARAMETERS, limit=st.integers(1, 3))
+    def list_tasks(self, params: Mapping[str, str], limit: int) -> None:
+        """Read the agenda page by page, which together must be the whole agenda."""
+        pages = self._pair.both(partial(whole_agenda, params={**params, "limit": str(limit)}))
+        assert pages == self._pair.both(partial(whole_agenda, params={**params, "limit": "1000"}))
+
     # Operations
 
     def _any_act(self, data: st.DataObject, resource: Resource, id_: UUID, *, deletes: bool = True) -> Act:
@@ -521,6 +540,14 @@ class _Told(NamedTuple):
 
 def _told(error: CrmError | None) -> object:
     return error.problems if isinstance(error, InvalidError) else str(error)
+
+
+async def whole_agenda(db: Database, who: Caller, params: Mapping[str, str]) -> list[AgendaTask]:
+    """Return all tasks of the agenda for parameters, page by page."""
+    agenda = await agendas.find(db, who, params)
+    if agenda.next is None:
+        return list(agenda.tasks)
+    return [*agenda.tasks, *await whole_agenda(db, who, {**params, "cursor": agenda.next})]
 
 
 def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy[object]:

@@ -131,7 +131,7 @@ async def _read_erasure(db: Database, target: ErasureTarget, latest: Event) -> E
                 gone[key] = last.version
             elif not is_own and field in child.copies:
                 copies.append(Copy(key, child.copies[field]))
-    return Erasure(target.resource, target.key, target.parent, gone, copies)
+    return Erasure(target.resource, target.key, target.parent, gone, copies, await _names(db, target))
 
 
 async def _owner(db: Database, key: Key, field: str, last: Event) -> str:

@@ -1,8 +1,9 @@
 """The worker that carries out a run of an import: it decides every row, then writes batches (decision 93)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -13,14 +14,14 @@ from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.queries import Filter, Query
 from crm_core.engine.together import Look, Result, Together
-from crm_core.errors import CrmError, UnreadableTableError
+from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
-from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem, run_request_id
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
-from crm_core.model.accounts import Caller
+from crm_core.model.accounts import SYSTEM, Actor, Caller
 from crm_core.model.entities import Attribute
 from crm_core.model.plain_values import parse_json
 from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
@@ -29,14 +30,18 @@ from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
 #: Rows of an import that is written in one commit.
 MAX_ATOMIC_ROWS: Final = 100_000
 _MAX_KEPT_NAMES: Final = 100_000
+_DENIED: Final = "The user who began this import may not do it any longer."
 _TOO_MANY: Final = f"One commit takes at most {MAX_ATOMIC_ROWS:,} rows: leave out atomic, or cut the file into parts."
 
 #: Is called with the run after each batch.
 OnProgress: TypeAlias = Callable[[ImportRun], None]
+#: Returns who carries out a run, as they are at the moment. Raises PermissionDeniedError if they may not.
+Renew: TypeAlias = Callable[[], Awaitable[Actor]]
 
 
 @attrs.frozen
@@ -74,39 +79,41 @@ class ImportWorker:
 
     Args:
         stores: the stores.
-        who: the caller, who becomes the author of what it writes.
+        renew: is called before each batch, and returns the author of what it writes.
         claim: the claim.
         path: the path of the file.
         on_progress: is called after each batch.
     """
 
-    def __init__(self, stores: ImportStores, who: Caller, claim: UUID, path: str, on_progress: OnProgress) -> None:
+    def __init__(self, stores: ImportStores, renew: Renew, claim: UUID, path: str, on_progress: OnProgress) -> None:
         self._stores = stores
-        self._actor = who.actor
+        self._renew = renew
+        self._actor = SYSTEM
         self._claim = claim
         self._path = path
         self._on_progress = on_progress
 
     async def work(self, run: ImportRun) -> ImportRun:
         """Do what is left to do."""
-        if run.state == "checking":
-            run = await self._checked(run)
-        return await self._written(run) if run.state == "writing" else run
+        try:
+            if run.state == "checking":
+                run = await self._checked(run)
+            return await self._written(run) if run.state == "writing" else run
+        except (PermissionDeniedError, InvalidError) as error:
+            run = await self._stores.runs.get(run.id) or run
+            return await self._save(ended(run, error))
 
     async def _checked(self, run: ImportRun) -> ImportRun:
         """Decide all rows, and write nothing."""
         run = attrs.evolve(run, report=Report())
         await self._save(run, restarts=True)
-        try:
-            async with self._rows(run) as (batches, notes):
-                async for planned, reader in batches(0, BATCH_ROWS):
-                    step = await _decided(self._stores.db, self._group(run, planned, reader))
-                    run = attrs.evolve(run, report=step.run.report)
-                    await self._save(run, step.refused)
-                    _limit(run)
-                run = attrs.evolve(run, report=run.report.noting(notes()))
-        except UnreadableTableError as error:
-            return await self._save(_unreadable(run, error))
+        async with self._rows(run) as (batches, notes):
+            async for planned, reader in batches(0, BATCH_ROWS):
+                step = await decided_step(self._stores.db, self._group(run, planned, reader))
+                run = attrs.evolve(run, report=step.run.report)
+                await self._save(run, step.refused)
+                _limit(run)
+            run = attrs.evolve(run, report=run.report.noting(notes()), total=run.report.rows)
         if run.report.refused and not run.options.lenient:
             return await self._save(attrs.evolve(run, state="refused"))
         if run.options.dry_run:
@@ -128,8 +135,6 @@ class ImportWorker:
         except _RefusedError as error:
             after = attrs.evolve(error.advance.run, row=run.row, state="stopped" if run.row else "refused")
             return await self._save(after, error.advance.refused)
-        except UnreadableTableError as error:
-            return await self._save(attrs.evolve(_unreadable(run, error), state="stopped" if run.row else "refused"))
         return await self._save(attrs.evolve(run, state="done"))
 
     @asynccontextmanager
@@ -143,6 +148,7 @@ class ImportWorker:
 
             async def batches(after: int, size: int) -> AsyncIterator[tuple[_Planned, RowReader]]:
                 async for rows in _batched(table, size):
+                    self._actor = await self._renew()
                     # What is written already is read, too: later rows may have the same unique values.
                     reads = await asyncio.to_thread(_read_all, reader, rows, doubles)
                     if reads := [read for read in reads if read.row.number > after]:
@@ -157,12 +163,14 @@ class ImportWorker:
     def _group(self, run: ImportRun, planned: _Planned, reader: RowReader) -> Together:
         who = self._caller(run)
         decisions = [decision_of(who, each) for each in planned.reads]
+        run = attrs.evolve(run, updated_at=who.now)
         return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
 
     def _caller(self, run: ImportRun) -> Caller:
-        return caller(self._actor, request_id=f"import {run.id}")
+        return caller_of(run, self._actor)
 
     async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
+        run = run.saved_at(datetime.now(UTC), restarts=restarts)
         await self._stores.runs.save(run, self._claim, refused, restarts=restarts)
         self._on_progress(run)
         return run
@@ -192,6 +200,12 @@ class _Names:
         filters = tuple(Filter(field, operator, name, "text") for operator in ("contains", "exact"))
         page = await self._db.page(Query(resource=RESOURCES[resource], filters=filters, limit=2))
         return [UUID(document["id"]) for document in parse_json(b"[%b]" % page.body)]
+
+
+def caller_of(run: ImportRun, actor: Actor) -> Caller:
+    """Return the caller of what a run writes: webhooks are told later than of single calls, or not at all."""
+    who = caller(actor, request_id=run_request_id(run.id))
+    return attrs.evolve(who, tells_webhooks=not run.options.no_webhooks, priority=PRIORITY_OF_RUNS)
 
 
 @asynccontextmanager
@@ -292,7 +306,7 @@ def _advance(
     return step
 
 
-async def _decided(db: Database, group: Together) -> Advance:
+async def decided_step(db: Database, group: Together) -> Advance:
     """Return the step that a commit of decisions would make."""
     decision = await asyncio.to_thread(Decision, group)
     while decision.needs:
@@ -306,7 +320,19 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def _unreadable(run: ImportRun, error: UnreadableTableError) -> ImportRun:
-    text = ", ".join(problem.message for problems in error.problems.values() for problem in problems)  # type: ignore[union-attr]
-    problem = RefusedRow(error.row, (RowProblem("", "unreadable", text),), ())
-    return attrs.evolve(run, state="refused", report=attrs.evolve(run.report.counting((), (problem,))))
+def ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
+    """Return a run that ends early, with the reason in its report."""
+    report = run.report.counting((), (RefusedRow(_row_of(error), tuple(_reasons(error)), ()),))
+    return attrs.evolve(run, state="stopped" if run.row else "refused", report=report)
+
+
+def _row_of(error: CrmError) -> int:
+    return error.row if isinstance(error, UnreadableTableError) else 0
+
+
+def _reasons(error: PermissionDeniedError | InvalidError) -> Iterator[RowProblem]:
+    if isinstance(error, PermissionDeniedError):
+        yield RowProblem("", "permission_denied", _DENIED)
+    else:
+        lists = (each for each in error.problems.values() if not isinstance(each, Mapping))
+        yield from (RowProblem("", problem.code, problem.message) for each in lists for problem in each)

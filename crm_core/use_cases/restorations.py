@@ -150,7 +150,7 @@ async def _restore(
         require(who.actor, resource.permission("add" if latest.kind == "deleted" else "change"))
         wanted = _read_restoration(resource, data, ReadContext(who.new_id, strict), latest)
         found = await version_of(db, resource, target.id, target.version)
-        found = _renamed(found, await _definition_names(db, who, resource))
+        found = renamed(found, await definition_names(db, who, resource))
         found = await _in_its_stage(db, found) if resource is LEADS else found
         try:
             if latest.kind == "deleted":
@@ -171,7 +171,7 @@ async def _bringing_back(
     if expected is not None:
         raise VersionConflictError(deletion.version)
     children = await _children(db, who, target.key, deletion) if wanted.with_children else ()
-    record = Returning(target.resource, _value(target.resource, found), target.version, deletion.version)
+    record = Returning(target.resource, returning_value(target.resource, found), target.version, deletion.version)
     return partial(bring_back, who, record, children)
 
 
@@ -210,11 +210,11 @@ async def _is_erased(db: Database, deletion: Event) -> bool:
 
 async def _returning(db: Database, who: Caller, deletion: Event) -> Returning:
     resource = RESOURCES[deletion.resource]
-    found = _renamed(deleted_version(resource.entity, deletion), await _definition_names(db, who, resource))
-    return Returning(resource, _value(resource, found), found.version, deletion.version)
+    found = renamed(deleted_version(resource.entity, deletion), await definition_names(db, who, resource))
+    return Returning(resource, returning_value(resource, found), found.version, deletion.version)
 
 
-def _value(resource: Resource, found: Version) -> Any:
+def returning_value(resource: Resource, found: Version) -> Any:
     """Return the value with which a deleted record comes back. Webhooks are switched off, as secrets are not kept."""
     value = entity_of(resource.entity, found.document)
     if isinstance(value, Webhook):
@@ -222,7 +222,7 @@ def _value(resource: Resource, found: Version) -> Any:
     return value
 
 
-def _renamed(found: Version, names: Mapping[UUID, str]) -> Version:
+def renamed(found: Version, names: Mapping[UUID, str]) -> Version:
     """Return a version with the names that its attributes have by now, where their definitions are still there."""
     if not found.definitions:
         return found
@@ -241,7 +241,8 @@ async def _in_its_stage(db: Database, found: Version) -> Version:
     return found._replace(document={**document, "stage": name_of_stage_now(document["stage"], reversed(later))})
 
 
-async def _definition_names(db: Database, who: Caller, resource: Resource) -> Mapping[UUID, str]:
+async def definition_names(db: Database, who: Caller, resource: Resource) -> Mapping[UUID, str]:
+    """Return the names that the attributes of a resource have by now, by the ids of their definitions."""
     if not resource.has_catalog:
         return {}
     catalog = (await db.known(catalog_of(resource.name, who))).catalogs[resource.name]

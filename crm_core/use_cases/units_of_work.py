@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.overlay import Overlay
@@ -13,7 +14,8 @@ from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
-from crm_core.model.events import Event
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.ports import Database
@@ -92,6 +94,10 @@ class UnitOfWork:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
 
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return committed events of a run of an import."""
+        return await self._db.events_of_run(run, before=before, limit=limit)
+
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records whose committed events say that they referred to a record."""
         return await self._db.once_referring(key, resource, field)
@@ -107,6 +113,10 @@ class UnitOfWork:
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold committed events, at once."""
         return await self._db.fold(before, after)
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the committed agenda."""
+        return await self._db.agenda(query, reader=reader)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that committed changes after a version touched."""

@@ -16,6 +16,7 @@ from crm_core.errors import (
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,
@@ -24,6 +25,7 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     TooLargeError,
     UnavailableError,
@@ -73,6 +75,8 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
+    ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
+    SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -161,6 +165,8 @@ def body_of(error: CrmError) -> object:
     body: dict[str, object] = {"detail": REFUSALS[type(error)].detail or str(error)}
     if isinstance(error, VersionConflictError):
         body["changed_fields"] = list(error.fields)
+    if isinstance(error, SameFileError):
+        body["run"] = str(error.run)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
     return body

@@ -19,6 +19,7 @@ from crm_core.errors import (
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,
@@ -28,11 +29,14 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
 )
+from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -55,12 +59,16 @@ from crm_core.model.events import EventKind
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.import_files import ImportedFile
+from crm_http.client.import_operations import ImportOperations
 from crm_http.client.inputs import (
     ConditionInput,
     FilterValue,
+    ImportInput,
     NoteInput,
     StageInput,
     TaskChange,
@@ -91,8 +99,11 @@ from crm_http.client.webhooks import (
     WebhookEvent,
     WebhookReceiver,
 )
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 
 __all__ = [
+    "AgendaEntry",
+    "AgendaOperations",
     "AsyncClient",
     "AsyncDriver",
     "AsyncFollowing",
@@ -102,6 +113,9 @@ __all__ = [
     "BulkOperation",
     "BulkResult",
     "BulkResults",
+    "Calendar",
+    "CalendarOperations",
+    "CalendarWithSecret",
     "ChangeEvent",
     "ChangeOperations",
     "ChangesPage",
@@ -131,6 +145,13 @@ __all__ = [
     "Following",
     "HistoryEntry",
     "IdempotencyKeyReusedError",
+    "ImportExample",
+    "ImportFinishedError",
+    "ImportInput",
+    "ImportOperations",
+    "ImportProblem",
+    "ImportStatus",
+    "ImportedFile",
     "InUseError",
     "InvalidError",
     "ItemChanges",
@@ -157,6 +178,7 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "SameFileError",
     "Service",
     "SignatureError",
     "Stage",

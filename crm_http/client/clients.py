@@ -12,8 +12,10 @@ from crm_core.model import entities
 from crm_core.model.accounts import User
 from crm_core.model.entities import EntityWithAttributes
 from crm_core.webhooks.entity import Webhook
+from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
+from crm_http.client.import_operations import ImportOperations
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
 from crm_http.client.records import below, body_of, path_of
 from crm_http.client.resources import (
@@ -65,7 +67,10 @@ class Api(OperationGroup[D_co], Generic[D_co]):
         self.enrollments = EnrollmentOperations(driver, entities.Enrollment)
         self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)
         self.transfer_requests = TransferRequestOperations(driver, entities.TransferRequest)
+        self.tasks = AgendaOperations(driver)
+        self.calendars = CalendarOperations(driver)
         self.changes = ChangeOperations(driver)
+        self.imports = ImportOperations(driver)
         self.webhooks = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
         self.tokens = TokenOperations(driver)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.imports.status import ImportStatus
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.erasures import ErasureReport
@@ -16,7 +17,8 @@ from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
 from crm_http.client.bulk import LENIENT, BulkOperation, BulkResults
-from crm_http.client.inputs import NoteInput, TaskChange, TaskInput
+from crm_http.client.import_files import ImportedFile, form_of, read_status
+from crm_http.client.inputs import ImportInput, NoteInput, TaskChange, TaskInput
 from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
 from crm_http.client.responses import decode, read_as, version_of
@@ -257,6 +259,25 @@ class RecordOperationsWithBulk(RecordOperations[D_co, E]):
             repeat="keyed",
             options=body_of({"operations": operations}),
             headers=(LENIENT if lenient else {}) | _key(idempotency_key),
+        )
+
+    @operation
+    def import_file(self, file: ImportedFile, /, **options: Unpack[ImportInput]) -> Operation[ImportStatus]:
+        """Send a file whose rows become records, and return its import, which a server carries out.
+
+        .. code-block:: python
+
+            begun = crm.clients.import_file("clients.csv", map={"Company": "name"}, upsert_by="email")
+            ended = crm.imports.wait(begun.id)
+
+        Args:
+            file: the path of the file, or a file that is open for reading bytes.
+            options: what is asked for; the format is by default that of the file's name.
+
+        Raises SameFileError, which names the import of the same file.
+        """
+        return Operation(
+            method="POST", path=f"{path_of(self.entity)}/import/", read=read_status, options=form_of(file, options)
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -12,6 +13,7 @@ from crm_core.errors import (
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     NotAuthenticatedError,
@@ -21,6 +23,7 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     UnavailableError,
     VersionConflictError,
@@ -116,12 +119,17 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: a restoration with its reasons, with a key a request in progress, else a delete."""
+    """Return which conflict it is: of a file, a restoration, a keyed request, an import, a delivery or a delete."""
+    if run := members.get("run"):
+        return SameFileError(UUID(run))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
     if "Idempotency-Key" in response.request.headers:
         return RequestInProgressError(detail)
-    return DeliveryFinishedError(detail) if "/deliveries/" in response.request.url.path else InUseError(detail)
+    path = response.request.url.path
+    if "/api/imports/" in path:
+        return ImportFinishedError(detail)
+    return DeliveryFinishedError(detail) if "/deliveries/" in path else InUseError(detail)
 
 
 def _gone(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from crm_core.bulk.operations import BulkRequest
+from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -16,6 +17,7 @@ from crm_http.api.endpoints import Endpoint
 from crm_http.openapi.attributes import attribute_schemas
 from crm_http.openapi.bulk import bulk_schemas
 from crm_http.openapi.events import EVENT_TYPES, event_schemas
+from crm_http.openapi.imports import import_schemas
 from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
 from crm_http.openapi.responses import ERROR_SCHEMAS
 from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
@@ -27,6 +29,7 @@ _BODIES: Final[tuple[type, ...]] = tuple(
 )
 _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
+    *(ImportStatus, ImportProblem, ImportExample),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {
@@ -52,6 +55,7 @@ def component_schemas(endpoints: Iterable[Endpoint], form: Form) -> Mapping[str,
         **{schema_name(item): output_schema(item) for item in ITEMS},
         **{input_name(item): input_schema(item, form, require_all=True) for item in ITEMS},
         **bulk_schemas(form),
+        **import_schemas(form),
         **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource, form)},
         **{declared.name: named_body(declared, form) for declared in inputs if declared.of is not BulkRequest},
         **event_schemas(),

@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-ID": {"description": "The id of the request in logs and events.", "required": True},
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
-    "Location": {"description": "The path of the new record, or the URL of the file."},
+    "Location": {"description": "The path of the new record or import, or the URL of the file."},
     "Link": {"description": 'With `limit`: the next page, `<…>; rel="next"`, if there is one.'},
     "Accept-Encoding": {"description": "`identity`, if the body had a content encoding."},
     "Allow": {"description": "The methods that the path has."},
@@ -45,10 +45,12 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
     "Conflict": {
         "type": "object",
-        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons.",
+        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons, and of a "
+        "file that was imported before the id of that import.",
         "properties": {
             "detail": {"description": "What is wrong, for people.", **_TEXT},
             "reasons": reference("Problems"),
+            "run": {"description": "The id of the earlier import.", "type": "string", "format": "uuid"},
         },
         "required": ["detail"],
     },

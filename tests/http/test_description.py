@@ -129,7 +129,7 @@ def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document
     paths = {path: set(methods) for path, methods in document["paths"].items() if path.startswith("/api/attributes/")}
     lists = {f"/api/attributes/{entity}/": {"get", "post"} for entity in ENTITIES}
     records = {"/api/attributes/{id}/": {"get", "put", "patch", "delete"}, "/api/attributes/export/": {"get"}}
-    bulk = {"/api/attributes/bulk/": {"post"}}
+    bulk = {"/api/attributes/bulk/": {"post"}, "/api/attributes/import/": {"post"}}
     history = "/api/attributes/{id}/history/"
     histories = {history: {"get"}, f"{history}{{version}}/": {"get"}, f"{history}{{version}}/restore/": {"post"}}
     erasure = {"/api/attributes/{id}/erase/": {"post"}}

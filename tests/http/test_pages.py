@@ -92,6 +92,9 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     newcomer.follow(block("docs/how-to/leave.md", "By command 1"))
     assert run_python(newcomer, block("docs/how-to/leave.md", "From Python 1")) == "1\n\n"
     assert run_python(newcomer, block("docs/how-to/spreadsheets.md", "From Python 1")) == "\n"
+    newcomer.paste(block("docs/how-to/spreadsheets.md", "Import over HTTP 1"))
+    told = run_python(newcomer, block("docs/how-to/spreadsheets.md", "Import over HTTP 2"))
+    assert told == "1\ndone 1 [('Company', 1)]\nTrue\n"
     assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
     newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))

@@ -11,7 +11,10 @@ from litestar.routes import HTTPRoute
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
+from crm_adapters.tables.reader import ChildTableReader
 from crm_core.model.permissions import PERMISSIONS
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import PERMISSION, Access
 from crm_http.app import create_app
@@ -49,7 +52,10 @@ def _handlers() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """Every path with its handlers."""
     images = Images(files=MemoryFileStore(), read_header=read_header)
     database = MemoryDatabase()
-    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images)._app
+    imports = Imports(ImportStores(database, database.imports, ChildTableReader()))
+    app = create_app(
+        database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images, imports=imports
+    )._app
     assert isinstance(app, Litestar)
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"

@@ -52,16 +52,20 @@ from crm_core import (
     matches,
     sort_key,
 )
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.imports.runs import run_request_id
+from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
+from crm_core.model.events import EventPlace
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.resources import RESOURCES
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
-from tests.sqlite.feed import SCHEMA, SqliteFeed
+from tests.sqlite import feed, imports
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -92,6 +96,7 @@ class SqliteDatabase:
     Attributes:
         feed: the change feed.
         outbox: what webhooks are told.
+        imports: the runs of imports.
     """
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
@@ -101,8 +106,9 @@ class SqliteDatabase:
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        self._connection.executescript(_SCHEMA + SCHEMA)
-        self.feed = SqliteFeed(self._run, self._rows)
+        self._connection.executescript(_SCHEMA + feed.SCHEMA + imports.SCHEMA)
+        self.feed = feed.SqliteFeed(self._run, self._rows)
+        self.imports = imports.SqliteImportRuns(self._run, self._rows)
 
     def close(self) -> None:
         """Close the file."""
@@ -137,6 +143,15 @@ class SqliteDatabase:
             body = await self._bodies(query, cursors[start : start + _RECORDS_PER_PIECE], separator)
             yield separator.encode() + body if start else body
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # all are shown what is
+        """One page of the agenda, from a scan of all records."""
+
+        def scan() -> AgendaPage:
+            records = [value for resource in TASK_RESOURCES for value in self._values(resource)]
+            return agenda_page(query, records, json_documents.encode)
+
+        return await self._run("deferred", scan)
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """The fields that the changes of a record after a version touched."""
         statement = "select event from event where record = ? and version > ?"
@@ -163,6 +178,14 @@ class SqliteDatabase:
         """The events that followed from a change of a record."""
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Events of a run of an import, by record and version in descending order."""
+        place = (str(before.record), before.version) if before else ("~", 0)  # a tilde is after all ids
+        where = "event ->> 'request_id' = ? and (record, version) < (?, ?) order by record desc, version desc limit ?"
+        statement = f"select event from event where {where}"
+        rows = await self._run("deferred", self._rows, statement, run_request_id(run), *place, limit)
+        return [_event(parse_json(text)) for (text,) in rows]
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """The ids of records of a resource that ever referred to a record."""
@@ -365,6 +388,8 @@ class SqliteDatabase:
         for write in changes.writes:
             self._write(write, txn)
         self._forget(changes)
+        if changes.advance:
+            self.imports.make_step(changes.advance)
         document = self._answer(changes.answer)
         if receipt and document and changes.answer:
             kept = (receipt.user, receipt.idempotency.key, utc_now().timestamp(), receipt.idempotency.fingerprint)
@@ -410,6 +435,7 @@ class SqliteDatabase:
         for record in (*(event.record for event in changes.erasures), *(copy.key.id for copy in changes.copies)):
             of = "where record = ?2 or version = 0 and instr(body, ?2)"
             self._rows(f"update receipt set body = ?1 {of}", ERASED_ANSWER.decode(), str(record))
+        self.imports.forget_texts(changes.erased_texts)
 
     def _rewrite(self, event: Event) -> None:
         where = (str(event.record), event.version)

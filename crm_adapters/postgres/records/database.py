@@ -23,6 +23,7 @@ from crm_adapters.postgres.connection.timeouts import (
     WIDE_STATEMENT_TIMEOUT,
 )
 from crm_adapters.postgres.imports import make_step
+from crm_adapters.postgres.records.agendas import read_agenda
 from crm_adapters.postgres.records.authors import rename_author
 from crm_adapters.postgres.records.commits import (
     Commits,
@@ -42,13 +43,15 @@ from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query as statement_of
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
-from crm_core.model.events import Event
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
@@ -136,6 +139,11 @@ class PostgresDatabase:
         async for piece in _stream(undisturbed, query, separator):
             yield piece
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the agenda."""
+        page: AgendaPage = await self._reading(reader)(lambda connection: read_agenda(connection, query))
+        return page
+
     def _reading(self, reader: int | None) -> Reading:
         if self._replica is None or reader is None:
             return self._pool.reading
@@ -156,6 +164,10 @@ class PostgresDatabase:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record."""
         return await self._pool.reading(lambda connection: History(connection).followers(key, version))
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import."""
+        return await self._pool.reading(lambda connection: History(connection).of_run(run, before, limit))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
@@ -324,6 +336,10 @@ class ConnectedDatabase:
         async for piece in _stream(self._reading, query, separator):
             yield piece
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # the connection is the caller's choice
+        """Return one page of the agenda."""
+        return await self._reading(lambda connection: read_agenda(connection, query))
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record."""
         return await _changed_fields(self._reading, key, since)
@@ -339,6 +355,10 @@ class ConnectedDatabase:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record."""
         return await self._reading(lambda connection: History(connection).followers(key, version))
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import."""
+        return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
