@@ -4,6 +4,7 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
+from crm_core.archives.lines import ArchivedRecord, Group
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
@@ -11,6 +12,7 @@ from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    ArchiveError,
     AttributeInUseError,
     BulkRefusedError,
     CrmError,
@@ -85,16 +87,20 @@ from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     AfterCommit,
+    ArchiveDirectory,
+    Archives,
     CalendarWriter,
     Database,
     DeliveryLog,
     Feed,
     FileStore,
+    Filling,
     ImportRuns,
     OpenTable,
     Outbox,
     Passwords,
     ReadHeader,
+    Snapshot,
     TableReader,
     Users,
     WebhookSender,
@@ -167,6 +173,10 @@ __all__ = [
     "AgendaPage",
     "AgendaQuery",
     "AgendaTask",
+    "ArchiveDirectory",
+    "ArchiveError",
+    "ArchivedRecord",
+    "Archives",
     "Attempt",
     "Attribute",
     "AttributeInUseError",
@@ -206,8 +216,10 @@ __all__ = [
     "FeedEvent",
     "FeedPage",
     "FileStore",
+    "Filling",
     "Filter",
     "FollowUp",
+    "Group",
     "Health",
     "Holder",
     "Idempotency",
@@ -264,6 +276,7 @@ __all__ = [
     "SameFileError",
     "Search",
     "Service",
+    "Snapshot",
     "Stage",
     "Steps",
     "StoredFile",

@@ -282,6 +282,10 @@ class RunLostError(Exception):
     """A run of an import was cancelled, or another worker has claimed it. Stores raise it; no use case does."""
 
 
+class ArchiveError(CrmError):
+    """Everything of a database cannot be written to a directory, or read from one; the message is one line."""
+
+
 class CursorGoneError(CrmError):
     """The change feed cannot be followed from this cursor without a gap: everything must be read again."""
 

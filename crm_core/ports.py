@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from crm_core.archives.lines import ArchivedRecord, Group
 from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
@@ -534,6 +535,9 @@ class FileStore(Protocol):
     async def open(self, key: str) -> OpenFile | str | None:
         """Return the file, or a URL that works for anybody for some minutes; None if it is known not to exist."""
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """Return the file itself, wherever it is kept; None if it does not exist."""
+
     async def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
 
@@ -658,6 +662,68 @@ class ImportRuns(Protocol):
 
     async def forget(self, before: datetime) -> None:
         """Forget the refused rows of runs that were begun before a time; cancel those of them with a stored file."""
+
+
+class Snapshot(Protocol):
+    """Everything that a database keeps, as it was at one moment, some rows at a time."""
+
+    async def groups(self) -> Sequence[Group]:
+        """Return the groups, by name."""
+        ...
+
+    async def users(self) -> Sequence[Account]:
+        """Return the users, by id."""
+        ...
+
+    def records(self, resource: str) -> AsyncIterator[Sequence[ArchivedRecord]]:
+        """Yield the records of a resource, by id."""
+        ...
+
+    def events(self) -> AsyncIterator[Sequence[bytes]]:
+        """Yield all events as JSON (``crm_core.archives.lines.event_of``), in an order in which they can come again."""
+        ...
+
+
+class Filling(Protocol):
+    """An empty database that is being filled, in one commit. Rows are added in the order of an archive's parts."""
+
+    async def add_groups(self, groups: Sequence[Group]) -> None:
+        """Add groups, in place of those that an empty database has."""
+
+    async def add_users(self, accounts: Sequence[Account]) -> None:
+        """Add users with their ids. They have no passwords."""
+
+    async def add_records(self, resource: str, records: Sequence[ArchivedRecord]) -> None:
+        """Add records of a resource, without events. A webhook without a secret gets a new one."""
+
+    async def add_events(self, events: Sequence[Event]) -> None:
+        """Add events."""
+
+
+class Archives(Protocol):
+    """Reads all that a database keeps, and fills another one with it. May raise UnavailableError."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Read everything as it is at this moment. Others can write at the same time."""
+        ...
+
+    def filling(self) -> AbstractAsyncContextManager[Filling]:
+        """Fill the database: everything is committed when the block ends, and nothing after an error.
+
+        Raises ArchiveError for a database that has users, records or events, and for what it cannot keep.
+        """
+        ...
+
+
+class ArchiveDirectory(Protocol):
+    """The files of an archive, by their names, which may have folders in them. Methods raise ArchiveError."""
+
+    async def write(self, name: str, content: AsyncIterator[bytes]) -> None:
+        """Write a new file."""
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file."""
+        ...
 
 
 class WorkbookWriter(Protocol):

@@ -103,6 +103,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
     },
+    "docs/how-to/leave.md": {"By command 1": FOLLOWED, "From Python 1": FOLLOWED},
     "docs/how-to/spreadsheets.md": {
         "Over HTTP 1": FOLLOWED,
         "By command 1": FOLLOWED,

@@ -27,34 +27,38 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Advance Duplicates Holder ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage
-        MergedError OpenTable RefusedRow RunLostError SameFileError TableReader UndoRefusedError UniqueAttribute
-        UniqueValue UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
-    """,
-    "crm_core.use_cases": """
-        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
-        calendars caller changes erasures evolutions history import_requests imports new_id new_secret
+        """
+    """, "crm_core.use_cases": Advance ArchiveDirectory ArchiveError ArchivedRecord Archives
+        DeliveryWorker Duplicates Filling Group Holder Hooks Images ImportFinishedError ImportOptions ImportRun
+        ImportRunner ImportRuns ImportStores Imports Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue UnitOfWork
+        UnreadableTableError Upload WorkbookWriter accounts agendas archives bulk calendars caller changes
+        duplicates_among erasures evolutions history holder_among import_requests imports new_id new_secret
+        page_alike
         records
         restorations rosters summaries sweeping tokens transfers unit_of_work
         uploads users webhooks
         duplicates merges uniqueness upserts
     """,
     "crm_core.testing": """
-        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
-        Opened OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement
-        attribute_values entities fact list_parameters patches payloads
+        DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
+        ImportRunsContract OpenPair
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract
+        assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
+    "crm_adapters.archive_directory": "LocalArchive new_archive",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
     "crm_adapters.memory": """
-        MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox RecordingSender
+        MemoryAccounts MemoryArchives MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox
+        RecordingSender
     """,
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresImportRuns PostgresOutbox
-        UnfitDatabaseError
+        ConnectedDatabase Pool PostgresAccounts PostgresArchives PostgresDatabase PostgresFeed PostgresImportRuns
+        PostgresOutbox UnfitDatabaseError
         migrate
     """,
     "crm_adapters.s3": "S3FileStore",

@@ -15,6 +15,7 @@ from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
+from crm_core.archives.lines import ArchivedRecord
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply, Rewrite
 from crm_core.engine.decision_runs import Decide, Decision
@@ -279,6 +280,34 @@ class MemoryDatabase:
         """Return the receipt of a request with this idempotency key."""
         kept_at, receipt = self._receipts.get((user, key)) or (None, None)
         return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
+
+    def archived(self, resource: str) -> Sequence[ArchivedRecord]:
+        """Return the records of a resource as they are kept, by id."""
+        return [
+            ArchivedRecord(
+                Key(resource, id_),
+                row.version,
+                row.body,
+                {name: str(value) for name, value in row.hidden.items() if value},
+            )
+            for id_, row in sorted(self._rows[resource].items())
+        ]
+
+    def fill(self, records: Sequence[ArchivedRecord], events: Sequence[Event]) -> None:
+        """Keep records and events as they are, in one commit."""
+        rows = {
+            each.key: _Row(
+                each.version,
+                each.document,
+                json_documents.decode(each.key.resource, each.document),
+                {name: UUID(each.beside[name]) for name in RESOURCES[each.key.resource].hidden if name in each.beside},
+            )
+            for each in records
+        }
+        for key, row in rows.items():
+            self._keep(key, row)
+        self.events += events
+        self.feed.append(events)
 
     def _decide(self, decide: Decide) -> Changes:
         decision = Decision(decide)

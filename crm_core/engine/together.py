@@ -85,7 +85,7 @@ class _Run:
 
     def advance(self, known: Known) -> None:
         """Continue as far as what is known suffices."""
-        while self.result is None and not known.lacks(self.needs):
+        while self.result is None and known.suffices(self.needs):
             self._step(lambda: self._steps.send(known))
 
     def _step(self, step: Callable[[], Needs]) -> None:

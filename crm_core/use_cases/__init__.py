@@ -9,13 +9,14 @@ others. ``evolutions`` renames and converts attributes in all records. ``agendas
 ``calendars`` shows them to calendar apps. ``transfers`` accepts and declines transfer requests, ``rosters`` reads
 cohorts with all that belongs to them, and ``summaries`` sums up pipelines. ``changes`` reads the feed of changes, and
 ``Hooks`` calls functions with it. ``imports`` makes records of the rows of files, ``import_requests`` takes files from
-users and shows them how far they are, and ``ImportRunner`` carries these out. ``caller`` makes callers with a real
-clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+users and shows them how far they are, and ``ImportRunner`` carries these out. ``archives`` moves a whole database.
+``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
     accounts,
     agendas,
+    archives,
     bulk,
     calendars,
     changes,
@@ -59,6 +60,7 @@ __all__ = [
     "Upload",
     "accounts",
     "agendas",
+    "archives",
     "bulk",
     "calendars",
     "caller",

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres import demo
 from crm_adapters.postgres.accounts import PostgresAccounts
+from crm_adapters.postgres.archives import PostgresArchives
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
@@ -24,6 +25,7 @@ from crm_core.model.erasures import ErasureReport
 from crm_core.ports import Database, Passwords, Users
 from crm_core.resources import Resource
 from crm_core.use_cases import caller, erasures
+from crm_core.use_cases.archives import ArchivedStores
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.sweeping import Finding, Orphan
@@ -80,6 +82,18 @@ async def attribute_store(url: str) -> AsyncIterator[Database]:
             yield database
             await database.close()
         await follow_definitions(url)
+
+
+@asynccontextmanager
+async def archived_stores(url: str, settings: Settings) -> AsyncIterator[ArchivedStores]:
+    """Yield what an export of everything reads, or an import of everything fills. Raises FailedError."""
+    with command_errors("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
+        await _check_migrated(url)
+        files = file_store(settings)
+        try:
+            yield ArchivedStores(PostgresArchives(url), files)
+        finally:
+            files.close()
 
 
 @contextmanager

@@ -103,6 +103,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     told = run_python(newcomer, block("docs/how-to/agenda.md", "From Python 1"))
     assert told.strip() == "Potential Student Send the offer 2999-02-28"
     follow_spreadsheets(newcomer, partial(block, "docs/how-to/spreadsheets.md"))
+    newcomer.follow(block("docs/how-to/leave.md", "By command 1"))
+    assert run_python(newcomer, block("docs/how-to/leave.md", "From Python 1")) == "1\n\n"
     newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
     for name in ("Rename 1", "Convert 1", "Values of a list 1"):
         newcomer.follow(block("docs/how-to/rename-attributes.md", name))
