@@ -4,12 +4,16 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
+from crm_core.archives.lines import ArchivedRecord, Group
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    ArchiveError,
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -20,6 +24,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -31,6 +36,7 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
     UndoRefusedError,
     UnknownUserError,
@@ -55,6 +61,8 @@ from crm_core.model.accounts import (
     User,
     UserChange,
 )
+from crm_core.model.agenda import AgendaPage, AgendaTask
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -79,15 +87,20 @@ from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     AfterCommit,
+    ArchiveDirectory,
+    Archives,
+    CalendarWriter,
     Database,
     DeliveryLog,
     Feed,
     FileStore,
+    Filling,
     ImportRuns,
     OpenTable,
     Outbox,
     Passwords,
     ReadHeader,
+    Snapshot,
     TableReader,
     Users,
     WebhookSender,
@@ -109,6 +122,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import Lookalike, LookalikePage, page_alike
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import (
     ACTIVE_USER,
@@ -148,6 +162,7 @@ __all__ = [
     "RECEIPTS_KEPT",
     "RESOURCES",
     "SERVICES",
+    "TASK_RESOURCES",
     "TRANSFER_REQUESTS",
     "WEBHOOKS",
     "Account",
@@ -155,10 +170,21 @@ __all__ = [
     "Actor",
     "Advance",
     "AfterCommit",
+    "AgendaPage",
+    "AgendaQuery",
+    "AgendaTask",
+    "ArchiveDirectory",
+    "ArchiveError",
+    "ArchivedRecord",
+    "Archives",
     "Attempt",
     "Attribute",
+    "AttributeInUseError",
     "Authentication",
     "BulkRefusedError",
+    "Calendar",
+    "CalendarItem",
+    "CalendarWriter",
     "Caller",
     "Catalog",
     "Changes",
@@ -190,8 +216,10 @@ __all__ = [
     "FeedEvent",
     "FeedPage",
     "FileStore",
+    "Filling",
     "Filter",
     "FollowUp",
+    "Group",
     "Health",
     "Holder",
     "Idempotency",
@@ -209,7 +237,11 @@ __all__ = [
     "Lead",
     "LogQuery",
     "LoggedDelivery",
+    "Lookalike",
+    "LookalikePage",
+    "MergedError",
     "Needs",
+    "NewCalendar",
     "NewToken",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -244,6 +276,7 @@ __all__ = [
     "SameFileError",
     "Search",
     "Service",
+    "Snapshot",
     "Stage",
     "Steps",
     "StoredFile",
@@ -252,6 +285,7 @@ __all__ = [
     "TeachingAssistant",
     "ThrottledError",
     "TooLargeError",
+    "TransferDecidedError",
     "TransferRequest",
     "UnavailableError",
     "UndoRefusedError",
@@ -269,6 +303,7 @@ __all__ = [
     "WebhookSender",
     "WorkbookWriter",
     "WrongCredentialsError",
+    "agenda_page",
     "cursor_of",
     "duplicates_among",
     "flatten",
@@ -276,6 +311,7 @@ __all__ = [
     "holder_among",
     "make_attempt",
     "matches",
+    "page_alike",
     "searched_text",
     "sort_key",
     "sorting_key",

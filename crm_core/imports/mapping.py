@@ -11,6 +11,7 @@ from crm_core.imports.options import BY_ID, ImportOptions, options_map
 from crm_core.imports.references import Catalogs, field_and_attribute
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
+from crm_core.rules.attributes import name_by_now, renamed_to
 from crm_core.tables.columns import Column, columns_of, kind_of
 
 _NO_CATALOGS: Final[Catalogs] = {}
@@ -123,6 +124,7 @@ class _Finder:
     ) -> None:
         columns = columns_of(resource, definitions)
         self._resource = resource
+        self._definitions = definitions
         self._options = options
         self._catalogs = catalogs
         self._by_name: dict[str, Column] = {}
@@ -147,7 +149,8 @@ class _Finder:
             return self._by_attribute(*named)
         column = self._by_name.get(_bare(wanted))
         if column is None:
-            return Problem("unknown", self._unknown(name, wanted))
+            new = name_by_now(wanted.strip().removeprefix(ATTRIBUTE_PREFIX), self._definitions)
+            return Problem("unknown", self._unknown(name, wanted)) if new is None else self._renamed(name, new)
         if column.name == BY_ID:
             is_key = self._options.upsert_by == BY_ID
             return (column, "") if is_key else Problem("output_only", _ID)
@@ -170,6 +173,9 @@ class _Finder:
         for name in names:
             if _bare(name) not in self._used:
                 yield Problem("unknown", f'The file has no column "{name}".')
+
+    def _renamed(self, name: str, new: str) -> Problem:
+        return Problem("renamed", f"{renamed_to(new).message} Map {name}={ATTRIBUTE_PREFIX}{new}, or ignore {name}.")
 
     def _unknown(self, name: str, wanted: str) -> str:
         place = f'"{wanted}", to which the column "{name}" is mapped,' if wanted != name else f'The column "{name}"'

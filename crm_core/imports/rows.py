@@ -103,7 +103,7 @@ class RowReader:
                 problems.append(self._problem(field, not_one(named, found)))
         if problems:
             return RefusedRow(read.row.number, tuple(problems), cells_of(read.row))
-        id_ = data.pop(BY_ID, None) if self._by_id else holder and str(holder)
+        id_ = data.pop(BY_ID, None) if self._by_id else holder
         if id_ is None:
             return {"op": "create", "data": _without_blanks(data) if self._clears else data}
         if self._mapping.resource.parent:

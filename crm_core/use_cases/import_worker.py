@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import attrs
 
-from crm_core.bulk.operations import MAX_OPERATIONS, Read, read_operations
+from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
@@ -127,7 +127,8 @@ class ImportWorker:
         """Write the rows after the last one that is committed, by batches."""
         try:
             async with self._rows(run) as (batches, _):
-                async for planned, reader in batches(run.row, MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS):
+                size = MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS
+                async for planned, reader in batches(run.row, size):
                     await self._stores.db.change(self._group(run, planned, reader))
                     run = await self._stores.runs.get(run.id) or run
                     self._on_progress(run)
@@ -262,16 +263,19 @@ def _planned(
     holders: Mapping[int, UUID],
 ) -> _Planned:
     operations = [reader.operation(read, ids, holders.get(read.row.number)) for read in reads]
-    sent = [each for each in operations if not isinstance(each, RefusedRow)]
-    done = _operations(resource, sent)
+    sent = [
+        (each, _is_sound(read, each))
+        for read, each in zip(reads, operations, strict=True)
+        if not isinstance(each, RefusedRow)
+    ]
+    done = iter(read_row_operations(resource, sent, ReadContext(new_id, strict=True)))
     planned = [each if isinstance(each, RefusedRow) else next(done) for each in operations]
     return _Planned([read.row for read in reads], planned)
 
 
-def _operations(resource: Resource, sent: Sequence[Mapping[str, Any]]) -> Iterator[Read]:
-    context = ReadContext(new_id, strict=True)
-    for start_ in range(0, len(sent), MAX_OPERATIONS):
-        yield from read_operations(resource, {"operations": sent[start_ : start_ + MAX_OPERATIONS]}, context)
+def _is_sound(read: ReadRow, operation: Mapping[str, object]) -> bool:
+    """Return whether only the data of an operation can be wrong: not what a line of JSONL, or a cell, says is an id."""
+    return not isinstance(read.row.cells, Mapping) and not isinstance(operation.get("id"), str)
 
 
 def _advance(

@@ -17,8 +17,7 @@ from crm_core.use_cases.rehearsal import DryRun, is_dry_run
 from crm_http.api.auth import Access, caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
-from crm_http.api.form_parts import FORM_BYTES
-from crm_http.api.import_form import ImportForm
+from crm_http.api.import_form import MAX_FIELDS_BYTES, ImportForm
 from crm_http.api.requests import JSON, MULTIPART, AnyRequest, is_strict, read_json, read_pieces, read_query, skip
 from crm_http.api.responses import json_response, link_to_next
 from crm_http.api.routes.records import tag_of
@@ -45,7 +44,7 @@ def import_endpoints(imports: Imports) -> Iterator[Endpoint]:
             "every row by the rules of single calls, and writes them, unless one is refused. With `upsert_by` the "
             "permission to change is needed, too.",
             body={MULTIPART: "ImportUpload"},
-            max_body=imports.max_bytes + FORM_BYTES,
+            max_body=imports.max_bytes + 2 * MAX_FIELDS_BYTES,
             replies={202: Reply("The import has begun.", ImportStatus, headers=("Location",))},
             errors=frozenset({STATUSES[SameFileError]}),
         )

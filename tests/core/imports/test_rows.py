@@ -51,7 +51,7 @@ def test_a_row_with_an_id_or_a_holder_changes_a_record() -> None:
     assert operation(["id", "size"], ["x", ""], upsert_by="id") == {"op": "merge", "id": "x", "data": {}}
     assert operation(["id", "name"], ["", "Ann"], upsert_by="id") == {"op": "create", "data": {"name": "Ann"}}
     found = operation(["tag", "name"], ["t", "Ann"], holder=ONE, upsert_by="tag")
-    assert found == {"op": "merge", "id": str(ONE), "data": {"attributes": {"tag": "t"}, "name": "Ann"}}
+    assert found == {"op": "merge", "id": ONE, "data": {"attributes": {"tag": "t"}, "name": "Ann"}}
 
 
 def test_a_row_that_changes_a_record_leaves_it_in_its_parent() -> None:
