@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_http.client import AgendaEntry, AsyncClient, Client, InvalidError
+from crm_http.client import AgendaEntry, AsyncClient, Client, InvalidError, TaskInput
 from tests.http.conftest import Api, Server
 
 
@@ -19,7 +19,7 @@ def access(server: Server, postgres_api: Api) -> dict[str, Any]:
 
 def test_tasks_are_listed_lazily_with_their_records(access: dict[str, Any]) -> None:
     with Client(**access) as crm:
-        tasks = [{"task": str(number), "date": f"2026-01-0{number}"} for number in range(1, 6)]
+        tasks: list[TaskInput] = [{"task": str(number), "date": f"2026-01-0{number}"} for number in range(1, 6)]
         client = crm.clients.create(name="Acme", list_of_tasks=tasks)
         mine = crm.tasks.list(user_id=1, completed=False, due_after=date(2026, 1, 1), resource="client", page_size=2)
 
