@@ -26,7 +26,7 @@ from tests.http.conftest import Api, Server, serving
 FEW: Final = 10_000
 RECORDS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 REQUESTS: Final = 200
-WRITES: Final = 300
+WRITES: Final = 200
 MANY_TASKS: Final = 1_000
 _BATCH: Final = 50_000
 #: User 2 has a tenth of all tasks, and each of the others some.
@@ -61,14 +61,14 @@ from (
 
 def main() -> None:
     """Measure pages, then writes."""
-    with tempfile.TemporaryDirectory(prefix="crm-bench-") as name, ExitStack() as stack:
-        place = pathlib.Path(name)
+    with tempfile.TemporaryDirectory(prefix="crm-bench-") as folder, ExitStack() as stack:
+        place = pathlib.Path(folder)
         place.chmod(0o755)
-        few, many = (stack.enter_context(filled(place / str(count), count)) for count in (FEW, RECORDS))
+        few, many = (stack.enter_context(filled(place / name, n)) for name, n in (("few", FEW), ("many", RECORDS)))
         for what, query in PAGES.items():
             measure_page(what, f"/api/tasks/{query}", few, many)
-    with tempfile.TemporaryDirectory(prefix="crm-bench-") as name, ExitStack() as stack:
-        place = pathlib.Path(name)
+    with tempfile.TemporaryDirectory(prefix="crm-bench-") as folder, ExitStack() as stack:
+        place = pathlib.Path(folder)
         place.chmod(0o755)
         without, with_table = (stack.enter_context(served(place / each, each)) for each in ("without", "with"))
         for tasks in (3, MANY_TASKS):
