@@ -4,6 +4,7 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
+from crm_core.archives.lines import ArchivedRecord, Group
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
@@ -11,6 +12,8 @@ from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    ArchiveError,
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -21,6 +24,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -32,7 +36,9 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     UnknownUserError,
     UnreadableTableError,
     UsernameTakenError,
@@ -81,16 +87,20 @@ from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
     AfterCommit,
+    ArchiveDirectory,
+    Archives,
     CalendarWriter,
     Database,
     DeliveryLog,
     Feed,
     FileStore,
+    Filling,
     ImportRuns,
     OpenTable,
     Outbox,
     Passwords,
     ReadHeader,
+    Snapshot,
     TableReader,
     Users,
     WebhookSender,
@@ -112,6 +122,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import Lookalike, LookalikePage, page_alike
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import (
     ACTIVE_USER,
@@ -162,8 +173,13 @@ __all__ = [
     "AgendaPage",
     "AgendaQuery",
     "AgendaTask",
+    "ArchiveDirectory",
+    "ArchiveError",
+    "ArchivedRecord",
+    "Archives",
     "Attempt",
     "Attribute",
+    "AttributeInUseError",
     "Authentication",
     "BulkRefusedError",
     "Calendar",
@@ -200,8 +216,10 @@ __all__ = [
     "FeedEvent",
     "FeedPage",
     "FileStore",
+    "Filling",
     "Filter",
     "FollowUp",
+    "Group",
     "Health",
     "Holder",
     "Idempotency",
@@ -219,6 +237,9 @@ __all__ = [
     "Lead",
     "LogQuery",
     "LoggedDelivery",
+    "Lookalike",
+    "LookalikePage",
+    "MergedError",
     "Needs",
     "NewCalendar",
     "NewToken",
@@ -255,6 +276,7 @@ __all__ = [
     "SameFileError",
     "Search",
     "Service",
+    "Snapshot",
     "Stage",
     "Steps",
     "StoredFile",
@@ -263,8 +285,10 @@ __all__ = [
     "TeachingAssistant",
     "ThrottledError",
     "TooLargeError",
+    "TransferDecidedError",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UniqueAttribute",
     "UniqueValue",
     "UnknownUserError",
@@ -287,6 +311,7 @@ __all__ = [
     "holder_among",
     "make_attempt",
     "matches",
+    "page_alike",
     "searched_text",
     "sort_key",
     "sorting_key",

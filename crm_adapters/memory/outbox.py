@@ -17,7 +17,7 @@ from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP, Webhook
-from crm_core.webhooks.requests import WebhookRequest, make_attempt
+from crm_core.webhooks.requests import NO_FORMER_NAMES, FormerNames, WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 
@@ -68,10 +68,17 @@ class MemoryOutbox:
     Args:
         webhook: returns a webhook, or None if there is none with that id.
         clock: returns the time in UTC.
+        former_names: returns the former names of the attributes of a webhook's model (``make_attempt``).
     """
 
-    def __init__(self, webhook: Callable[[UUID], Webhook | None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        webhook: Callable[[UUID], Webhook | None],
+        clock: Callable[[], datetime],
+        former_names: Callable[[Webhook], FormerNames] = lambda _: NO_FORMER_NAMES,
+    ) -> None:
         self._webhook = webhook
+        self._former_names = former_names
         self._clock = clock
         self._rows: dict[UUID, _Row] = {}
         self._endpoints: dict[UUID, _Endpoint] = {}
@@ -111,6 +118,14 @@ class MemoryOutbox:
     def add_webhook(self, webhook: UUID) -> None:
         """Make a secret for a new webhook."""
         self._secrets.setdefault(webhook, [_Secret(new_secret())])
+
+    def secrets_of(self, webhook: UUID) -> Sequence[tuple[str, datetime | None]]:
+        """Return the secrets of a webhook, the newest first, each with the time until which it signs."""
+        return [(each.secret, each.until) for each in self._secrets[webhook]]
+
+    def set_secrets(self, webhook: UUID, secrets: Iterable[tuple[str, datetime | None]]) -> None:
+        """Set what ``secrets_of`` returns."""
+        self._secrets[webhook] = [_Secret(secret, until) for secret, until in secrets]
 
     def remove_webhook(self, webhook: UUID) -> None:
         """Delete all that belongs to a deleted webhook."""
@@ -284,6 +299,7 @@ class MemoryOutbox:
             body=row.body,
             earlier=row.request,
             secrets=tuple(each.secret for each in secrets if each.until is None or each.until > now),
+            former_names=self._former_names(webhook),
         )
 
     def _fail(self, webhook: UUID, failures: int, now: datetime) -> Health:

@@ -9,8 +9,11 @@ from crm_core.bulk.operations import BulkRequest
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
@@ -33,6 +36,9 @@ _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
     *(AgendaEntry, Calendar, CalendarWithSecret),
     *(ImportStatus, ImportProblem, ImportExample),
+    *(EvolutionReport, ConcernedWebhook, FailingValue),
+    *(Roster, RosterEnrollment, RosterStudent),
+    *(DuplicateGroup, DuplicateRecord, DuplicateReason),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

@@ -36,6 +36,7 @@ RESPONSE_EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
         {
             "id": EXAMPLE_ID, "name": "industry", "label": "Industry", "type": "text", "is_required": True,
             "list_values": [], "is_indexed": False, "entity": "client", "is_unique": False,
+            "former_names": [], "renaming_to": None,
             "updated_at": "2025-01-15T10:00:00Z", "updated_by": 1,
         },
     ]),

@@ -132,8 +132,9 @@ def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document
     bulk = {"/api/attributes/bulk/": {"post"}, "/api/attributes/import/": {"post"}}
     history = "/api/attributes/{id}/history/"
     histories = {history: {"get"}, f"{history}{{version}}/": {"get"}, f"{history}{{version}}/restore/": {"post"}}
-    erasure = {"/api/attributes/{id}/erase/": {"post"}}
-    assert paths == lists | histories | records | bulk | erasure
+    kinds = ("erase", "rename", "values/rename", "values/remove", "convert")
+    changes = {f"/api/attributes/{{id}}/{kind}/": {"post"} for kind in kinds}
+    assert paths == lists | histories | records | bulk | changes
 
 
 def test_of_twins_one_is_deprecated(document: Any) -> None:
