@@ -95,6 +95,9 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     assert told == "1\ndone 1 [('Company', 1)]\nTrue\n"
     assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
     newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
+    newcomer.follow(block("docs/how-to/summaries.md", "Where leads stand 1"))
+    newcomer.follow(block("docs/how-to/summaries.md", "A cohort, and who wants to move 1"))
+    assert run_python(newcomer, block("docs/how-to/summaries.md", "From Python 1")) == "New 0\nWon 0\n\n"
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)
@@ -177,6 +180,7 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         ("docs/how-to/embed.md", "In memory 1"),
         ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
         ("docs/how-to/embed.md", "Several changes together 1"),
+        ("docs/how-to/summaries.md", "Without HTTP 1"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:
