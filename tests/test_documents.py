@@ -103,6 +103,12 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
         "Bring a spreadsheet in 1": FOLLOWED,
     },
+    "docs/how-to/summaries.md": {
+        "Where leads stand 1": FOLLOWED,
+        "A cohort, and who wants to move 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Without HTTP 1": FOLLOWED,
+    },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/unique.md": {"Make an attribute unique, and write by it 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
