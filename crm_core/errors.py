@@ -12,6 +12,7 @@ CrmError
 ├── InUseError                    other records refer to the record to delete
 ├── AttributeInUseError           records or webhooks keep an attribute from being changed; counts them
 ├── DeliveryFinishedError         the delivery to cancel is finished
+├── TransferDecidedError          the transfer request was decided before; has its state
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
 ├── UndoRefusedError              a run of an import cannot be undone; has the id of a run that undoes it already
@@ -171,6 +172,18 @@ class DeliveryFinishedError(CrmError):
 
 class ImportFinishedError(CrmError):
     """The import cannot be cancelled because it is finished."""
+
+
+class TransferDecidedError(CrmError):
+    """The transfer request cannot be decided because it was decided before.
+
+    Attributes:
+        state: ``accepted`` or ``declined``.
+    """
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This transfer request was {state}.")
+        self.state = state
 
 
 class VersionConflictError(CrmError):

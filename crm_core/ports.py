@@ -24,6 +24,7 @@ from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.rules.images import ImageHeader
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
@@ -158,6 +159,13 @@ class Database(Protocol):
         Args:
             before: events from this time on stay, and those that the change feed can still show.
             after: the record after which the batch begins, by id.
+        """
+        ...
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the leads of a pipeline are, and what their stays were (``crm_core.rules.stays``).
+
+        A store keeps the stays of a lead in the commits that write or delete it: ``rules.stays.moved`` says how.
         """
         ...
 

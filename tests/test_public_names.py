@@ -22,6 +22,7 @@ PUBLIC: Mapping[str, str] = {
         Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
         SERVICES
         Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        TransferDecidedError
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
@@ -33,7 +34,7 @@ PUBLIC: Mapping[str, str] = {
         DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
         calendars caller changes erasures evolutions history import_requests imports new_id new_secret
         records
-        restorations sweeping tokens unit_of_work
+        restorations rosters summaries sweeping tokens transfers unit_of_work
         uploads users webhooks
         uniqueness upserts
     """,
@@ -73,7 +74,9 @@ PUBLIC: Mapping[str, str] = {
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages
         RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
         SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
-        ThrottledError TokenOperations TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
+        ThrottledError TokenOperations TransferDecidedError TransferOperations
+        CohortOperationsWithRoster Roster RosterEnrollment RosterStudent
+        TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
         WebhookWithSecret version_of
     """,

@@ -34,10 +34,12 @@ from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
 from crm_core.resources import RESOURCES
 from crm_core.rules.attributes import former_names
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
+from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
@@ -91,6 +93,7 @@ class MemoryDatabase:
         self._catalogs: dict[str, Catalog] = {}
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
         self._clock = clock
+        self._stays: defaultdict[UUID, Sequence[Stay]] = defaultdict(tuple)
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # there are no replicas
         """Return the record as clients see it, or None."""
@@ -232,6 +235,14 @@ class MemoryDatabase:
         kept = (made if is_folded(event) and event.version == version else event for event in self.events)
         self.events = [event for event in kept if event is not None and (event is made or not is_folded(event))]
 
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # there are no replicas
+        """Return where the leads of a pipeline are, and what their stays were."""
+        leads = (
+            Present(row.value.id, row.value.pipeline, _lead_place(row), row.value.responsible)
+            for row in self._rows["lead"].values()
+        )
+        return figures(query, leads, [stay for stays in self._stays.values() for stay in stays])
+
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
         changes = self._decide(decide)
@@ -331,11 +342,16 @@ class MemoryDatabase:
         # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
         rows: dict[Key, _Row | None] = {}
         writes = [*changes.writes, *self._rewritten(changes.rewrite)]
+        places: list[tuple[Event, Place | None]] = []
         for write in writes:
             stored = self._rows[write.key.resource].get(write.key.id)
-            rows[write.key] = _row(write, rows.get(write.key, stored))
+            rows[write.key] = row = _row(write, rows.get(write.key, stored))
+            if write.key.resource == "lead":
+                places.append((write.event, _lead_place(row) if row else None))
         for key, row in rows.items():
             self._keep(key, row)
+        for event, place in places:
+            self._stays[event.record] = moved(self._stays[event.record], event.record, place, event.at)
         events = [write.event for write in writes]
         self.events += events
         self.feed.append(events)
@@ -412,6 +428,10 @@ def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
     value = json_documents.decode(write.key.resource, body)
     hidden = {**before.hidden, **write.hidden} if before else write.hidden
     return _Row(write.event.version, body, value, hidden)
+
+
+def _lead_place(row: _Row) -> Place | None:
+    return place_of(row.value, row.hidden.get("stage_id"))
 
 
 def _place(event: Event) -> tuple[UUID, int]:

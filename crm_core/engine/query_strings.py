@@ -41,7 +41,7 @@ _MAX_VALUES: Final = 200
 
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
 _TERM = re.compile(r""""([^"]*)"(?=[\s,]|$)|'([^']*)'(?=[\s,]|$)|([^\s,]+)""")
-_NOT_A_CHOICE: Final = Problem(
+NOT_A_CHOICE: Final = Problem(
     "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
 )
 
@@ -76,7 +76,7 @@ def parse_query(
 
 def refuse_missing(references: Mapping[str, Key], exists: Callable[[Key], bool]) -> None:
     """Raise InvalidError for parameters that name records or users that do not exist."""
-    missing = {name: (_NOT_A_CHOICE,) for name, key in references.items() if not exists(key)}
+    missing = {name: (NOT_A_CHOICE,) for name, key in references.items() if not exists(key)}
     if missing:
         raise InvalidError(missing)
 

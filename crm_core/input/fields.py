@@ -334,7 +334,13 @@ def json_value() -> Any:
 
 
 def output_only(kind: FieldKind, *, options: Sequence[str] = (), default: object = None) -> Any:
-    """Declare a value of the given kind that only the server sets; ``options`` are the only texts that it sets."""
+    """Declare a value of the given kind that only the server sets.
+
+    Args:
+        kind: the kind.
+        options: the only texts that it sets.
+        default: the value of a new record, also of those whose events are older than the field.
+    """
     limits = {"enum": list(options)} if options else {}
     return _declare(Field(kind=kind, read=readers.read_nothing, default=default, output_only=True, limits=limits))
 

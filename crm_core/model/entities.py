@@ -34,6 +34,11 @@ from crm_core.model.files import read_image_url
 #: What ``Attribute.is_unique`` is until its index is built (decision 85).
 BUILDING: Final = "building"
 
+#: The states of a transfer request.
+OPEN: Final = "open"
+ACCEPTED: Final = "accepted"
+DECLINED: Final = "declined"
+
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
 
@@ -343,6 +348,9 @@ class TransferRequest:
         student_name: the name of the student.
         cohort_request: the name of the cohort that the student asks for.
         possible_transfer_date: the day on which the student could move.
+        state: whether the request is open, or was accepted or declined.
+        decided_at: when it was accepted or declined.
+        decided_by: the id of the user who accepted or declined it.
         updated_at: when the record was last changed, also together with another record.
         updated_by: the id of the user who changed it last; null for the system.
     """
@@ -352,6 +360,9 @@ class TransferRequest:
     student_name: str = output_only("text")
     cohort_request: str = text()
     possible_transfer_date: dt.date | None = date_value()
+    state: str = output_only("choice", options=(OPEN, ACCEPTED, DECLINED), default=OPEN)
+    decided_at: dt.datetime | None = output_only("datetime")
+    decided_by: int | None = output_only("integer")
     updated_at: dt.datetime | None = last_change("datetime")
     updated_by: int | None = last_change("integer")
 

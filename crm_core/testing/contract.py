@@ -21,6 +21,9 @@ from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.rosters import RosterFacts
+from crm_core.testing.summaries import SummaryFacts
+from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
 
@@ -43,6 +46,9 @@ class DatabaseContract(
     ValueFacts,
     ConversionFacts,
     OnlineFacts,
+    TransferFacts,
+    RosterFacts,
+    SummaryFacts,
 ):
     """All tests of a Database."""
 

@@ -50,6 +50,7 @@ from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
 from crm_core.testing.readings import all_pages, answer_of, changed_fields, look_at, texts_of, whole_list
+from crm_core.testing.scans import assert_roster, assert_summary
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -63,7 +64,7 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import agendas, erasures, evolutions, records, restorations, upserts
+from crm_core.use_cases import agendas, erasures, evolutions, records, restorations, transfers, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.evolutions import EvolutionKind, Target
@@ -311,6 +312,16 @@ class DatabasesAgree(RuleBasedStateMachine):
             self._gone[resource.name].remove(id_)
             self._ids[resource.name].append(id_)
 
+    @precondition(lambda self: self._ids["transfer_request"])
+    @rule(data=st.data(), accepts=st.booleans(), named=st.booleans())
+    def decide(self, data: st.DataObject, accepts: bool, named: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Accept or decline a transfer request."""
+        id_ = data.draw(st.sampled_from(self._ids["transfer_request"]))
+        ids = [str(cohort) for cohort in self._ids["cohort"]]
+        sent = {"cohort": data.draw(st.sampled_from(ids))} if named and ids else {}
+        decide = partial(transfers.accept, data=sent) if accepts else transfers.decline
+        self._pair.both(lambda db, who: decide(db, who, id_))
+
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data(), dry=st.booleans())
     def erase(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
@@ -377,6 +388,22 @@ class DatabasesAgree(RuleBasedStateMachine):
         viewing = frozenset({resource.permission("view")})
         self._pair.both(lambda db, who: records.get(db, who, resource, id_, parent=parent), permissions=viewing)
         self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=since))
+
+    @precondition(lambda self: self._ids["cohort"])
+    @rule(data=st.data())
+    def read_roster(self, data: st.DataObject) -> None:
+        """Read a cohort with all that belongs to it, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["cohort"]))
+        self._pair.both(lambda db, who: assert_roster(db, who, id_))
+
+    @precondition(lambda self: self._ids["pipeline"])
+    @rule(data=st.data(), since=st.none() | st.just("2020-01-01"), responsible=st.none() | st.sampled_from(USERS))
+    def read_summary(self, data: st.DataObject, since: str | None, responsible: int | None) -> None:
+        """Sum up a pipeline, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["pipeline"]))
+        asked = {"since": since, "responsible": responsible}
+        params = {name: str(value) for name, value in asked.items() if value is not None}
+        self._pair.both(lambda db, who: assert_summary(db, who, id_, params))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name

@@ -5,10 +5,11 @@ their versions, ``restorations`` restores them, and ``erasures`` erases them for
 operations in one commit, and a ``unit_of_work`` commits several use cases together or not at all. ``accounts`` logs
 users in, ``tokens`` lists and revokes their own tokens, ``users`` manages users; ``webhooks``, ``uniqueness``,
 ``uploads`` and ``sweeping`` have the others. ``evolutions`` renames and converts attributes in all records. ``agendas``
-lists the tasks of all records, and ``calendars`` shows them to calendar apps. ``changes`` reads the feed of changes,
-and ``Hooks`` calls functions with it. ``imports`` makes records of the rows of files, ``import_requests`` takes files
-from users and shows them how far they are, and ``ImportRunner`` carries these out. ``caller`` makes callers with a real
-clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
+lists the tasks of all records, and ``calendars`` shows them to calendar apps. ``transfers`` accepts and declines
+transfer requests, ``rosters`` reads cohorts with all that belongs to them, and ``summaries`` sums up pipelines.
+``changes`` reads the feed of changes, and ``Hooks`` calls functions with it. ``imports`` makes records of the rows of
+files, ``import_requests`` takes files from users and shows them how far they are, and ``ImportRunner`` carries these
+out. ``caller`` makes callers with a real clock and real ids, and ``DeliveryWorker`` sends webhook deliveries.
 """
 
 from crm_core.use_cases import (
@@ -24,8 +25,11 @@ from crm_core.use_cases import (
     imports,
     records,
     restorations,
+    rosters,
+    summaries,
     sweeping,
     tokens,
+    transfers,
     uniqueness,
     uploads,
     upserts,
@@ -65,8 +69,11 @@ __all__ = [
     "new_secret",
     "records",
     "restorations",
+    "rosters",
+    "summaries",
     "sweeping",
     "tokens",
+    "transfers",
     "uniqueness",
     "unit_of_work",
     "uploads",

@@ -19,6 +19,7 @@ from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import Database
 from crm_core.rules.needs import Known, Needs
 
@@ -103,6 +104,10 @@ class UnitOfWork:
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records whose committed events say that they referred to a record."""
         return await self._db.once_referring(key, resource, field)
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the committed leads of a pipeline are, and what their stays were."""
+        return await self._db.stage_figures(query, reader=reader)
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some committed records in which a text occurs."""

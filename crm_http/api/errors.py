@@ -29,6 +29,7 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -79,6 +80,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
     SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),
+    TransferDecidedError: Refusal("The transfer request was decided before."),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -171,6 +173,8 @@ def body_of(error: CrmError) -> object:
         body["run"] = str(error.run)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
+    if isinstance(error, TransferDecidedError):
+        body["state"] = error.state
     return body
 
 

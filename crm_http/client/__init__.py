@@ -32,6 +32,7 @@ from crm_core.errors import (
     RestoreRefusedError,
     SameFileError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -59,6 +60,7 @@ from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecor
 from crm_core.model.events import EventKind
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
@@ -89,7 +91,9 @@ from crm_http.client.records import (
 )
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
+from crm_http.client.roster_operations import CohortOperationsWithRoster
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
@@ -126,6 +130,7 @@ __all__ = [
     "Client",
     "ClientRecord",
     "Cohort",
+    "CohortOperationsWithRoster",
     "ConcernedWebhook",
     "Condition",
     "ConditionInput",
@@ -187,6 +192,9 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
     "SameFileError",
     "Service",
     "SignatureError",
@@ -199,6 +207,8 @@ __all__ = [
     "TeachingAssistantInput",
     "ThrottledError",
     "TokenOperations",
+    "TransferDecidedError",
+    "TransferOperations",
     "TransferRequest",
     "UnavailableError",
     "UnexpectedResponseError",

@@ -213,6 +213,16 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             options={"params": {"value": str(plain(value))}},
         )
 
+    def _apply(
+        self,
+        name: str,
+        id_: UUID | str,
+        values: Mapping[str, object],
+        if_match: E | int | None,
+        key: str | None,
+    ) -> Operation[E]:
+        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
+
     def _send(self, method: str, path: str, values: Mapping[str, object], headers: Mapping[str, str]) -> Operation[E]:
         return Operation(
             method=method,
@@ -334,16 +344,6 @@ class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
     def delete_note(self, id_: UUID | str, note_id: UUID | str, /, *, if_match: E | int | None = None) -> Operation[E]:
         """Delete a note; return the record."""
         return self._apply("delete-note", id_, {"id": note_id}, if_match, None)
-
-    def _apply(
-        self,
-        name: str,
-        id_: UUID | str,
-        values: Mapping[str, object],
-        if_match: E | int | None,
-        key: str | None,
-    ) -> Operation[E]:
-        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
 
 
 @attrs.define(slots=False, eq=False)

@@ -26,6 +26,7 @@ from crm_core.errors import (
     RestoreRefusedError,
     SameFileError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
     VersionConflictError,
 )
@@ -120,19 +121,22 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is.
-
-    An import names the run, and a restoration has reasons. Attributes are changed by POST. Else with a key it is a
-    request in progress, or a delete.
-    """
+    """Return which conflict it is: its members name it, or else the request."""
     if run := members.get("run"):
         return SameFileError(UUID(run))
+    if isinstance(state := members.get("state"), str):
+        return TransferDecidedError(state)
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
-    path, header = response.request.url.path, "Idempotency-Key"
-    if "/api/attributes/" in path and response.request.method == "POST" and header not in detail:
+    return _conflict_of(response.request, detail)
+
+
+def _conflict_of(request: httpx.Request, detail: str) -> CrmError:
+    """Return which conflict it is: attributes are changed by POST; else it is of a repeated request, or a delete."""
+    path, header = request.url.path, "Idempotency-Key"
+    if "/api/attributes/" in path and request.method == "POST" and header not in detail:
         return AttributeInUseError(detail)
-    if header in response.request.headers:
+    if header in request.headers:
         return RequestInProgressError(detail)
     if "/api/imports/" in path:
         return ImportFinishedError(detail)

@@ -11,6 +11,7 @@ from crm_core.model.accounts import OwnToken, User
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
@@ -32,6 +33,7 @@ _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
     *(ImportStatus, ImportProblem, ImportExample),
     *(EvolutionReport, ConcernedWebhook, FailingValue),
+    *(Roster, RosterEnrollment, RosterStudent),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

@@ -45,12 +45,13 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
     "Conflict": {
         "type": "object",
-        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons, and of a "
-        "file that was imported before the id of that import.",
+        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons, of a "
+        "file that was imported before the id of that import, and of a transfer request its state.",
         "properties": {
             "detail": {"description": "What is wrong, for people.", **_TEXT},
             "reasons": reference("Problems"),
             "run": {"description": "The id of the earlier import.", "type": "string", "format": "uuid"},
+            "state": {"description": "`accepted` or `declined`.", **_TEXT},
         },
         "required": ["detail"],
     },

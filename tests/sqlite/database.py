@@ -19,6 +19,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 import attrs
+import msgspec
 
 from crm_adapters import json_documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
@@ -65,8 +66,10 @@ from crm_core.model.events import EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.resources import RESOURCES
 from crm_core.rules.attributes import former_names
+from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
 from crm_core.webhooks.requests import FormerNames
@@ -83,6 +86,7 @@ create table if not exists event (
     seq integer primary key autoincrement, txn integer, resource text, record text, version integer, event text,
     body text, unique (record, version)
 );
+create table if not exists stays (lead text primary key, stays text);
 create table if not exists catalog (entity text primary key, version integer);
 create table if not exists receipt (
     user integer, key text, kept_at real, fingerprint blob, record text, version integer, body text,
@@ -232,6 +236,37 @@ class SqliteDatabase:
 
     def _all_values(self, entity: str) -> Sequence[Any]:
         return list(self._values(entity))
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # all are shown what is
+        """Where the leads of a pipeline are, and what their stays were."""
+        return await self._run("deferred", self._figures, query)
+
+    def _figures(self, query: StageQuery) -> StageFigures:
+        leads = []
+        for record in self._records("lead", "true"):
+            lead = record.value
+            leads.append(Present(lead.id, lead.pipeline, self._place(record), lead.responsible))
+        stays = [stay for (text,) in self._rows("select stays from stays") for stay in read_stays(text)]
+        return figures(query, leads, stays)
+
+    def _place(self, record: Record | None) -> Place | None:
+        if record is None:
+            return None
+        statement = "select hidden ->> 'stage_id' from record where resource = 'lead' and id = ?"
+        [(stage,)] = self._rows(statement, str(record.key.id))
+        return place_of(record.value, stage and UUID(stage))
+
+    def _move(self, write: Put | Remove) -> None:
+        """Keep the stays of a lead that was just written or removed."""
+        id_ = str(write.key.id)
+        rows = self._rows("select stays from stays where lead = ?", id_)
+        stays = moved(
+            read_stays(rows[0][0]) if rows else (),
+            write.event.record,
+            self._place(self._record(write.key)),
+            write.event.at,
+        )
+        self._rows("replace into stays values (?, ?)", id_, json_documents.encode(stays).decode())
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -441,6 +476,8 @@ class SqliteDatabase:
         shown = json_documents.feed_body(write.event, str(txn)).decode()
         insert = "insert into event (txn, resource, record, version, event, body) values (?, ?, ?, ?, ?, ?)"
         self._rows(insert, txn, key.resource, str(key.id), version, event, shown)
+        if key.resource == "lead":
+            self._move(write)
         for entity in watched | self._watched(key):
             advance = "on conflict (entity) do update set version = version + 1"
             self._rows(f"insert into catalog values (?, 2) {advance}", entity)
@@ -496,6 +533,10 @@ class SqliteDatabase:
         entity = MODELS[webhook.model][0]
         own = [each for each in self._attributes.values() if each.entity == entity]
         return former_names({each.name: each.former_names for each in own})
+
+
+def read_stays(text: str) -> Sequence[Stay]:
+    return msgspec.json.decode(text, type=list[Stay])
 
 
 def _event(plain_: dict[str, Any]) -> Event:

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from attrs import evolve
@@ -47,6 +47,7 @@ from crm_adapters.postgres.records.rewrites import (
     hold_entity,
     rewrite_records,
 )
+from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query as statement_of
@@ -61,6 +62,7 @@ from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES
 from crm_core.rules.needs import Known, Needs
@@ -213,6 +215,10 @@ class PostgresDatabase:
         """Fold the older events of some records."""
         async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection, transaction(connection):
             return await fold(connection, before, after)
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the leads of a pipeline are, and what their stays were."""
+        return cast("StageFigures", await self._reading(reader)(lambda connection: read_figures(connection, query)))
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
@@ -420,6 +426,10 @@ class ConnectedDatabase:
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of some records."""
         return await self._reading(lambda connection: fold(connection, before, after))
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # the connection is the caller's choice
+        """Return where the leads of a pipeline are, and what their stays were."""
+        return await self._reading(lambda connection: read_figures(connection, query))
 
     async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""

@@ -154,6 +154,8 @@ def _condition(resource: Resource, each: Filter, bind: _Binder) -> sql.Composabl
         [place] = ordering_expressions(resource, each.field)  # which has the index
         sign = sql.SQL(_RANGES[each.operator])
         return sql.SQL("({} {} {} and {} is not null)").format(place, sign, bind(each.value), column)
+    if each.operator == "in":
+        return sql.SQL("{} = any({})").format(column, bind(list(each.value)))
     return sql.SQL("{} = {}").format(column, bind(each.value))
 
 
