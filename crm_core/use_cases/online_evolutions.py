@@ -22,7 +22,7 @@ from crm_core.model.evolutions import Holding
 from crm_core.model.records import Key
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES
-from crm_core.use_cases.evolutions import Target, definition_of, plan_of
+from crm_core.use_cases.evolution_plans import Target, definition_of, plan_of
 from crm_core.use_cases.restorations import decided
 
 #: Records that change in one commit. Writers of these wait for it.
