@@ -135,7 +135,7 @@ class RenameFacts(Facts):
         assert (report.records, report.webhooks, report.indexes, report.refusals) == (2, 1, 0, ())
         assert [each.webhook for each in report.named_webhooks] == [hook]
         assert await attributes_of(scene, ulm) == {"city": "Ulm"}
-        deletion = await evolutions.deletedry_run(scene.db, scene.who, Target(city))
+        deletion = await evolutions.delete_dry_run(scene.db, scene.who, Target(city))
         assert (deletion.records, deletion.webhooks) == (2, 1)
         assert [await scene.version(ATTRIBUTES, city), await scene.version(WEBHOOKS, hook)] == [1, 1]
 
