@@ -121,6 +121,12 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Above 100,000 records 1": "not run: the id of an attribute; tests/http/test_cli.py runs the commands",
         "In Python 1": FOLLOWED,
     },
+    "docs/how-to/summaries.md": {
+        "Where leads stand 1": FOLLOWED,
+        "A cohort, and who wants to move 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Without HTTP 1": FOLLOWED,
+    },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/unique.md": {"Make an attribute unique, and write by it 1": FOLLOWED},
     "docs/how-to/use-the-client.md": {"Read lists 1": FOLLOWED},
