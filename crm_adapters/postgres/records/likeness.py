@@ -14,7 +14,7 @@ _ENTRIES: Final = 20_000
 
 async def read_alike(connection: Connection, resource: str, after: str, limit: int) -> LookalikePage:
     """Return the records of a resource that have keys in common, of the keys after one."""
-    params = {"resource": resource, "after": after, "entries": _ENTRIES, "most": MAX_ALIKE}
+    params = {"resource": resource, "after": after, "entries": _ENTRIES, "most": MAX_ALIKE, "keys": limit + 1}
     rows = await fetch(connection, query("alike_ids"), params)
     last, entries, before, *_ = rows[0]
     # What comes of a key that is not complete is read with the next page, unless there is no other key.

@@ -7,10 +7,13 @@ with chunk as materialized (
     order by key, record limit %(entries)s
 ), last as (
     select max(key) as key, count(*) as entries from chunk
+), before as (
+    select max(key) as key from chunk where key < (select key from last)
 )
-select last.key, last.entries, (select max(key) from chunk where key < last.key), alike.key, alike.ids
-from last left join (
-    select key, (array_agg(record order by record))[1:%(most)s] as ids from chunk group by key having count(*) > 1
+select last.key, last.entries, before.key, alike.key, alike.ids
+from last cross join before left join (
+    select key, (array_agg(record order by record))[1:%(most)s] as ids
+    from chunk group by key having count(*) > 1 order by key limit %(keys)s
 ) as alike on true
 order by alike.key
 
