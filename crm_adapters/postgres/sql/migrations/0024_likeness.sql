@@ -4,23 +4,28 @@
 create function crm_name_key(folded text) returns text
     language plpgsql immutable strict parallel safe as $$
 declare
-    words text[] := array_remove(
-        string_to_array(regexp_replace(folded, '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g'), ' '), '');
-    telling text[] := array(
-        select word from unnest(words) as word
-        where word <> all ('{ag,and,bv,co,company,corp,corporation,gmbh,inc,kg,limited,llc,ltd,nv,plc,sa,sarl,srl,the,und}'));
-    spelt text;
-    sounds text[] := '{}';
+    words text[] := string_to_array(btrim(regexp_replace(folded, '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g')), ' ');
+    word text;
+    sounds text := '';
 begin
-    if telling = '{}' then
-        telling := words;
-    end if;
-    foreach spelt in array telling loop
-        spelt := translate(replace(replace(spelt, 'ph', 'f'), 'ck', 'k'), 'cqvz', 'kkfs');
-        spelt := left(spelt, 1) || translate(substr(spelt, 2), 'aeiouhwy', '');
-        sounds := sounds || regexp_replace(spelt, '(.)\1+', '\1', 'g');
+    foreach word in array words loop
+        if word not in ('ag', 'and', 'bv', 'co', 'company', 'corp', 'corporation', 'gmbh', 'inc', 'kg', 'limited', 'llc',
+            'ltd', 'nv', 'plc', 'sa', 'sarl', 'srl', 'the', 'und') then
+            word := translate(replace(replace(word, 'ph', 'f'), 'ck', 'k'), 'cqvz', 'kkfs');
+            sounds := sounds || ' ' || left(word, 1) || translate(substr(word, 2), 'aeiouhwy', '');
+        end if;
     end loop;
-    return coalesce((select string_agg(sound, ' ' order by sound collate "C") from unnest(sounds) as sound), '');
+    if sounds = '' then
+        foreach word in array words loop
+            word := translate(replace(replace(word, 'ph', 'f'), 'ck', 'k'), 'cqvz', 'kkfs');
+            sounds := sounds || ' ' || left(word, 1) || translate(substr(word, 2), 'aeiouhwy', '');
+        end loop;
+    end if;
+    sounds := regexp_replace(substr(sounds, 2), '([^ ])\1+', '\1', 'g');
+    if position(' ' in sounds) = 0 then
+        return sounds;
+    end if;
+    return (select string_agg(sound, ' ' order by sound collate "C") from unnest(string_to_array(sounds, ' ')) as sound);
 end $$;
 
 create function crm_contact_key(value text) returns text
@@ -28,7 +33,10 @@ create function crm_contact_key(value text) returns text
 declare
     form text;
 begin
-    if value like '%@%' and length(value) <= 200 then
+    if length(value) > 200 then
+        return null;
+    end if;
+    if position('@' in value) > 0 then
         form := crm_unique(value);
         return case when form ~ '^[^@ ]+@[^@ ]+[.][^@ ]+$' then form end;
     end if;
