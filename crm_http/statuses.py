@@ -5,11 +5,13 @@ from http import HTTPStatus
 from typing import Final
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     MergedError,
@@ -18,9 +20,12 @@ from crm_core.errors import (
     PermissionDeniedError,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 
@@ -30,8 +35,13 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     InUseError: HTTPStatus.CONFLICT,
+    AttributeInUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
+    ImportFinishedError: HTTPStatus.CONFLICT,
+    SameFileError: HTTPStatus.CONFLICT,
+    TransferDecidedError: HTTPStatus.CONFLICT,
     RestoreRefusedError: HTTPStatus.CONFLICT,
+    UndoRefusedError: HTTPStatus.CONFLICT,
     RequestInProgressError: HTTPStatus.CONFLICT,
     CursorGoneError: HTTPStatus.GONE,
     ErasedError: HTTPStatus.GONE,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from crm_core.engine.parameters import filter_parameters
+from crm_core.imports.options import ImportOptions
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.model import entities
 from crm_core.model.sentences import clause, field_sentences
@@ -59,6 +60,7 @@ _IMPORTS: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
     **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
+    "EvolvingOperations": "from crm_http.client.evolutions import {}",
     **dict.fromkeys(
         (
             "PAGE_SIZE",
@@ -94,6 +96,7 @@ def _inputs() -> str:
             _typed_dict(f"{item.__name__}Input", f"The fields of a {_words(item)}.", _members(item), _sentences(item))
             for item in _ITEMS
         ),
+        _typed_dict("ImportInput", "What an import is asked for.", _import_options(), _sentences(ImportOptions)),
         _typed_dict(
             "TaskChange", "The fields of a task that can be changed alone.", change, field_sentences(TaskUpdate)
         ),
@@ -101,6 +104,11 @@ def _inputs() -> str:
     return _module(
         "The items that lists in records hold, as they are sent.", parts, own=("FilterValue", "TypeAlias", "Decimal")
     )
+
+
+def _import_options() -> dict[str, str]:
+    columns = {"map": "Mapping[str, str] | list[str] | tuple[str, ...]"}
+    return {name: _type(field) for name, field in fields_of(ImportOptions).items()} | columns
 
 
 def _resource(resource: Resource) -> str:
@@ -143,9 +151,12 @@ def _operations(resource: Resource) -> str:
     base = "RecordOperations" if resource.entity is webhooks.Webhook else "RecordOperationsWithBulk"
     if resource.has_tasks_and_notes:
         base = "RecordOperationsWithImages" if resource.has_images else "RecordOperationsWithTasks"
+    arguments = f"D_co, {entity}"
+    if resource.entity is entities.Attribute:
+        base, arguments = "EvolvingOperations", "D_co"
     change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
     return f'''
-class {own}({base}[D_co, {entity}]):
+class {own}({base}[{arguments}]):
     """The operations of {many}."""
 
     @listing

@@ -85,7 +85,7 @@ class _Run:
 
     def advance(self, known: Known) -> None:
         """Continue as far as what is known suffices."""
-        while self.result is None and not known.lacks(self.needs):
+        while self.result is None and known.suffices(self.needs):
             self._step(lambda: self._steps.send(known))
 
     def _step(self, step: Callable[[], Needs]) -> None:
@@ -151,6 +151,7 @@ def _merged(
         answer=answer,
         receipt=receipt,
         copies=tuple(copy for _, changes in done for copy in changes.copies),
+        erased_texts=tuple(text for _, changes in done for text in changes.erased_texts),
     )
 
 

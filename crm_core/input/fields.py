@@ -371,10 +371,16 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: FieldKind, *, options: Sequence[str] = ()) -> Any:
-    """Declare a value of the given kind that only the server sets; ``options`` are the only texts that it sets."""
+def output_only(kind: FieldKind, *, options: Sequence[str] = (), default: object = None) -> Any:
+    """Declare a value of the given kind that only the server sets.
+
+    Args:
+        kind: the kind.
+        options: the only texts that it sets.
+        default: the value of a new record, also of those whose events are older than the field.
+    """
     limits = {"enum": list(options)} if options else {}
-    return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True, limits=limits))
+    return _declare(Field(kind=kind, read=readers.read_nothing, default=default, output_only=True, limits=limits))
 
 
 def last_change(kind: FieldKind) -> Any:

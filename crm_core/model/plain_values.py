@@ -34,10 +34,11 @@ def plain(value: Any) -> Any:
 
 def entity_of(entity: type, document: Mapping[str, Any]) -> Any:
     """Return the value that a document of plain values shows; the inverse of ``plain``."""
-    return entity(**{name: _typed(field, document.get(name)) for name, field in fields_of(entity).items()})
+    return entity(**{name: typed(field, document.get(name)) for name, field in fields_of(entity).items()})
 
 
-def _typed(field: Field, value: Any) -> Any:
+def typed(field: Field, value: Any) -> Any:
+    """Return the value of a field that a plain value shows."""
     if value is None:
         return None
     if field.item is not None:

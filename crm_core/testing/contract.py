@@ -8,6 +8,7 @@ An adapter's test subclasses :class:`DatabaseContract` and opens an empty databa
             yield MemoryDatabase(...)
 """
 
+from crm_core.testing.agendas import AgendaFacts
 from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
@@ -15,12 +16,16 @@ from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.duplicates import DuplicateFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
+from crm_core.testing.evolutions import ConversionFacts, OnlineFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.merges import MergeFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.rosters import RosterFacts
+from crm_core.testing.summaries import SummaryFacts
+from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
 
@@ -32,6 +37,7 @@ class DatabaseContract(
     CatalogFacts,
     ListFacts,
     HistoryFacts,
+    AgendaFacts,
     BulkFacts,
     BulkUpsertFacts,
     UnitOfWorkFacts,
@@ -40,6 +46,13 @@ class DatabaseContract(
     MergeFacts,
     DuplicateFacts,
     UniquenessFacts,
+    RenameFacts,
+    ValueFacts,
+    ConversionFacts,
+    TransferFacts,
+    RosterFacts,
+    SummaryFacts,
+    OnlineFacts,
 ):
     """All tests of a Database."""
 

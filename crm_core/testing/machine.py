@@ -17,14 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from crm_core.bulk.operations import BULK_RESOURCES
-from crm_core.engine.cursors import write_cursor
-from crm_core.engine.parameters import filter_parameters
-from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import BulkRefusedError, CrmError, InvalidError, PermissionDeniedError
 from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
+from crm_core.model.agenda import AgendaTask
 from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
@@ -51,6 +49,8 @@ from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
+from crm_core.testing.readings import all_pages, answer_of, changed_fields, look_at, texts_of, whole_list
+from crm_core.testing.scans import assert_roster, assert_summary
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -62,11 +62,22 @@ from crm_core.testing.strategies import (
     texts,
     unique_values,
 )
+from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import duplicates, erasures, merges, records, restorations, upserts
+from crm_core.use_cases import (
+    agendas,
+    duplicates,
+    erasures,
+    evolutions,
+    merges,
+    records,
+    restorations,
+    transfers,
+    upserts,
+)
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.restorations import Target
+from crm_core.use_cases.evolutions import EvolutionKind, Target
 from crm_core.use_cases.upserts import Condition
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
@@ -79,6 +90,17 @@ _MERGING: Final = tuple(name for name in _ALL if RESOURCES[name].merges)
 _IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
+_AGENDA_PARAMETERS: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "responsible": st.sampled_from([str(user) for user in USERS]),
+        "user_id": st.sampled_from([str(user) for user in USERS]),
+        "completed": st.sampled_from(["true", "false"]),
+        "due_before": st.dates().map(str),
+        "due_after": st.dates().map(str),
+        "resource": st.sampled_from(_ACTIVE),
+    },
+)
 
 
 def assert_agreement(
@@ -88,7 +110,7 @@ def assert_agreement(
     settings: hypothesis_settings | None = None,
     runner: asyncio.Runner | None = None,
 ) -> None:
-    """Run the state machine; raise AssertionError if the databases differ.
+    """Try what databases usually get wrong, then run the state machine; raise AssertionError if the databases differ.
 
     Args:
         open_pair: opens the two databases, the model first.
@@ -97,6 +119,7 @@ def assert_agreement(
         runner: the runner whose event loop the databases already use, if they do.
     """
     with nullcontext(runner) if runner else asyncio.Runner() as running:
+        DatabasesAgree(running, open_pair, feed_of).compare_usual_faults()
         run_state_machine_as_test(
             lambda: DatabasesAgree(running, open_pair, feed_of),  # type: ignore[arg-type]  # its documentation accepts any factory
             settings=settings,
@@ -125,10 +148,11 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Compare all lists, histories and feeds at the end."""
         try:
             self._pair.compare_feeds()
+            self._pair.both(partial(whole_agenda, params={}))
             for resource in RESOURCES.values():
-                self._pair.both(partial(_whole_list, resource=resource, params={}))
+                self._pair.both(partial(whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
-                    self._pair.both(partial(_history, key=Key(resource.name, id_), since=0))
+                    self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=0))
                     self._pair.both(partial(versions_of, resource=resource, id_=id_))
         finally:
             self._pair.close()
@@ -147,6 +171,14 @@ class DatabasesAgree(RuleBasedStateMachine):
             self._begin_student({"name": name, "client": client, "actual_cohort": cohort})
             pipeline = self._create(PIPELINES, {"name": name, "stages": [{"name": "A"}, {"name": name + "B"}]})
             self._create(LEADS, {"name": name, "pipeline": pipeline, "attributes": {"text": f"{name} "}, **activity})
+
+    def compare_usual_faults(self) -> None:
+        """Run the steps that usual faults show in, and close the databases."""
+        try:
+            self.begin()
+            compare_usual_faults(self._pair, self._ids["client"])
+        finally:
+            self._pair.close()
 
     def _begin_student(self, student: Mapping[str, object]) -> None:
         service = self._create(SERVICES, student)
@@ -186,6 +218,16 @@ class DatabasesAgree(RuleBasedStateMachine):
         upsert = partial(upserts.upsert, condition=Condition(exists=condition))
         self._perform(Act(CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent)))
         self._pair.both(lambda db, who: upserts.get(db, who, CLIENTS, name, value))
+
+    @precondition(lambda self: self._ids["attribute"])
+    @rule(data=st.data(), dry=st.booleans())
+    def evolve(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Rename or convert an attribute, or one of its values, or ask what that would change."""
+        target = Target(data.draw(st.sampled_from(self._ids["attribute"])))
+        kind, sent = data.draw(_evolutions())
+        run = evolutions.dry_run if dry else evolutions.evolve
+        self._pair.both(lambda db, who: run(db, who, kind, target, sent))
+        self._pair.settle()
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
@@ -274,12 +316,22 @@ class DatabasesAgree(RuleBasedStateMachine):
         names = [name for name in RESOURCES if self._ids[name] or self._gone[name]]
         resource = RESOURCES[data.draw(st.sampled_from(names))]
         id_ = data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
-        target, body = Target(resource, id_, number), {"with": "children"} if together else {}
+        target, body = restorations.Target(resource, id_, number), {"with": "children"} if together else {}
         run = restorations.restore_dry_run if dry else restorations.restore
         outcome = self._pair.both(lambda db, who: run(db, who, target, body))
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
             self._gone[resource.name].remove(id_)
             self._ids[resource.name].append(id_)
+
+    @precondition(lambda self: self._ids["transfer_request"])
+    @rule(data=st.data(), accepts=st.booleans(), named=st.booleans())
+    def decide(self, data: st.DataObject, accepts: bool, named: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Accept or decline a transfer request."""
+        id_ = data.draw(st.sampled_from(self._ids["transfer_request"]))
+        ids = [str(cohort) for cohort in self._ids["cohort"]]
+        sent = {"cohort": data.draw(st.sampled_from(ids))} if named and ids else {}
+        decide = partial(transfers.accept, data=sent) if accepts else transfers.decline
+        self._pair.both(lambda db, who: decide(db, who, id_))
 
     @precondition(lambda self: self._has_plenty() and self._any_of(_MERGING))
     @rule(data=st.data(), dry=st.booleans())
@@ -326,7 +378,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource, id_ = self._any_record(data)
         acts = [self._any_act(data, resource, id_) for _ in range(2)]
         keys = [Key(act.resource.name, act.id) for act in acts if act.id]
-        outcomes = self._pair.at_once([act.do for act in acts], partial(_look, keys=keys))
+        outcomes = self._pair.at_once([act.do for act in acts], partial(look_at, keys=keys))
         for act, outcome in zip(acts, outcomes, strict=True):
             self._note(act, outcome)
 
@@ -340,8 +392,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         first = self._perform(act, number, idempotency)
         self._perform(self._change(data, resource, id_))
         again = self._perform(act, number, idempotency)
-        if (answer := _answer(first)) is not None:
-            assert _answer(again) == answer._replace(is_replayed=True)
+        if (answer := answer_of(first)) is not None:
+            assert answer_of(again) == answer._replace(is_replayed=True)
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data(), action=st.sampled_from(ACTIONS))
@@ -368,7 +420,23 @@ class DatabasesAgree(RuleBasedStateMachine):
         parent = data.draw(st.none() | st.just(self._parent(data, resource)))
         viewing = frozenset({resource.permission("view")})
         self._pair.both(lambda db, who: records.get(db, who, resource, id_, parent=parent), permissions=viewing)
-        self._pair.both(partial(_history, key=Key(resource.name, id_), since=since))
+        self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=since))
+
+    @precondition(lambda self: self._ids["cohort"])
+    @rule(data=st.data())
+    def read_roster(self, data: st.DataObject) -> None:
+        """Read a cohort with all that belongs to it, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["cohort"]))
+        self._pair.both(lambda db, who: assert_roster(db, who, id_))
+
+    @precondition(lambda self: self._ids["pipeline"])
+    @rule(data=st.data(), since=st.none() | st.just("2020-01-01"), responsible=st.none() | st.sampled_from(USERS))
+    def read_summary(self, data: st.DataObject, since: str | None, responsible: int | None) -> None:
+        """Sum up a pipeline, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["pipeline"]))
+        asked = {"since": since, "responsible": responsible}
+        params = {name: str(value) for name, value in asked.items() if value is not None}
+        self._pair.both(lambda db, who: assert_summary(db, who, id_, params))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name
@@ -376,7 +444,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
-        self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent, strict=strict))
+        self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent, strict=strict))
 
     @precondition(lambda self: self._any_of(_CATALOGED))
     @rule(data=st.data())
@@ -384,12 +452,12 @@ class DatabasesAgree(RuleBasedStateMachine):
         """List by a text of a record, and by those that a store may take for it."""
         resource, id_ = self._any_record(data, _CATALOGED)
         record = self._value(resource, id_)
-        if asked := record and _texts_of(resource, record):
+        if asked := record and texts_of(resource, record):
             parameter, text = data.draw(st.sampled_from(asked))
             parent = getattr(record, resource.parent) if resource.parent else None
             for near in near_equal(text):
                 params = {parameter: near}
-                self._pair.both(partial(_whole_list, resource=resource, params=params, parent=parent))
+                self._pair.both(partial(whole_list, resource=resource, params=params, parent=parent))
 
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
@@ -397,10 +465,18 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
-        pages = self._pair.both(lambda db, who: _all_pages(db, who, resource, {**params, "limit": str(limit)}, parent))
-        whole = self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent))
+        pages = self._pair.both(
+            lambda db, who: all_pages(db, who, resource, {**params, "limit": str(limit)}, parent=parent)
+        )
+        whole = self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent))
         if isinstance(pages, list):
             assert b",".join(body for body in pages if body) == whole
+
+    @rule(params=_AGENDA_PARAMETERS, limit=st.integers(1, 3))
+    def list_tasks(self, params: Mapping[str, str], limit: int) -> None:
+        """Read the agenda page by page, which together must be the whole agenda."""
+        pages = self._pair.both(partial(whole_agenda, params={**params, "limit": str(limit)}))
+        assert pages == self._pair.both(partial(whole_agenda, params={**params, "limit": "1000"}))
 
     # Operations
 
@@ -536,44 +612,12 @@ def _told(error: CrmError | None) -> object:
     return error.problems if isinstance(error, InvalidError) else str(error)
 
 
-async def _look(db: Database, _: Caller, *, keys: Sequence[Key]) -> object:
-    return [await db.get(key) for key in keys]
-
-
-async def _history(db: Database, _: Caller, *, key: Key, since: int) -> object:
-    return list(await db.changed_fields(key, since))
-
-
-def _answer(outcome: object) -> Document | None:
-    """Return the document in an outcome, if there is one."""
-    if isinstance(outcome, Document):
-        return outcome
-    return outcome[1] if isinstance(outcome, tuple) and isinstance(outcome[1], Document) else None
-
-
-async def _whole_list(  # as the use case
-    db: Database,
-    who: Caller,
-    resource: Resource,
-    params: Mapping[str, str],
-    *,
-    parent: object = None,
-    strict: bool = False,
-) -> bytes:
-    _, pieces = await records.find(db, who, resource, params, parent=parent, strict=strict)
-    assert not isinstance(pieces, Page)
-    return b"".join([piece async for piece in pieces])
-
-
-async def _all_pages(
-    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], parent: object
-) -> list[bytes]:
-    query, page = await records.find(db, who, resource, params, parent=parent)
-    assert isinstance(page, Page)
-    if page.next is None:
-        return [page.body]
-    following = {**params, "cursor": write_cursor(query, page.next)}
-    return [page.body, *await _all_pages(db, who, resource, following, parent)]
+async def whole_agenda(db: Database, who: Caller, params: Mapping[str, str]) -> list[AgendaTask]:
+    """Return all tasks of the agenda for parameters, page by page."""
+    agenda = await agendas.find(db, who, params)
+    if agenda.next is None:
+        return list(agenda.tasks)
+    return [*agenda.tasks, *await whole_agenda(db, who, {**params, "cursor": agenda.next})]
 
 
 def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy[object]:
@@ -589,12 +633,17 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
 
 
-def _texts_of(resource: Resource, record: Any) -> Sequence[tuple[str, str]]:
-    """Return the texts of a record by the parameters that lists are filtered by them with."""
-    filtered = ((name, getattr(record, field)) for name, (field, _) in filter_parameters(resource).items())
-    own = [(name, value) for name, value in filtered if resource.fields.get(name) and isinstance(value, str)]
-    values = getattr(record, "attributes", {})
-    return [*own, *((f"{ATTRIBUTE_PREFIX}{name}", value) for name, value in values.items() if isinstance(value, str))]
+def _evolutions() -> st.SearchStrategy[tuple[EvolutionKind, Mapping[str, object]]]:
+    names = attribute_names() | st.sampled_from(ATTRIBUTE_TYPES)
+    value = st.sampled_from(["a", "b"]) | texts(10)
+    failing = st.sampled_from(["clear", "refuse"])
+    kinds: Mapping[EvolutionKind, st.SearchStrategy[Mapping[str, object]]] = {
+        "rename": st.fixed_dictionaries({"name": names}),
+        "values/rename": st.fixed_dictionaries({"from": value, "to": value}),
+        "values/remove": st.fixed_dictionaries({"value": value}, optional={"replace_with": value}),
+        "convert": st.fixed_dictionaries({"type": st.sampled_from(ATTRIBUTE_TYPES)}, optional={"failing": failing}),
+    }
+    return st.one_of(*(st.tuples(st.just(kind), bodies) for kind, bodies in kinds.items()))
 
 
 def _entries(record: object) -> Sequence[Any]:

@@ -135,7 +135,7 @@ async def _read_erasure(db: Database, target: ErasureTarget, latest: Event) -> E
                 gone[key] = last.version
             elif not is_own and field in child.copies:
                 copies[Copy(key, child.copies[field])] = None
-    return Erasure(target.resource, target.key, target.parent, gone, tuple(copies))
+    return Erasure(target.resource, target.key, target.parent, gone, tuple(copies), await _names(db, target))
 
 
 async def _merged_into(db: Database, key: Key) -> Mapping[Key, Event]:

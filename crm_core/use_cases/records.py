@@ -299,7 +299,7 @@ async def _check_references(db: Database, resource: Resource, query: Query) -> N
     parent = references.get(resource.parent or "")
     if parent is not None and not known.exists(parent):
         raise NotFoundError
-    refuse_missing(query, known.exists)
+    refuse_missing(references, known.exists)
 
 
 def _written(document: Document | None) -> Document:

@@ -34,8 +34,9 @@ from crm_core.model.records import Key, Versions
 from crm_core.model.replay import Version, deleted_version
 from crm_core.ports import Database
 from crm_core.resources import LEADS, RESOURCES, Resource
-from crm_core.rules.needs import Steps, catalog_of
+from crm_core.rules.needs import Steps
 from crm_core.rules.pipelines import name_of_stage_now
+from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_names, up_to_date
 from crm_core.use_cases.history import entry_of, latest_event, version_of
 from crm_core.use_cases.merged_records import read_merged, winner_in
 from crm_core.use_cases.records import answered_once, naming_changed_fields
@@ -156,8 +157,9 @@ async def _restore(
             raise ErasedError
         require(who.actor, resource.permission("add" if latest.kind == "deleted" else "change"))
         wanted = _read_restoration(resource, data, ReadContext(who.new_id, strict), latest)
-        found = await version_of(db, resource, target.id, target.version)
-        found = _renamed(found, await _definition_names(db, who, resource))
+        definitions = await definitions_of(db, who, resource)
+        refuse_former_names(wanted.fields, definitions)
+        found = await up_to_date(db, definitions, await version_of(db, resource, target.id, target.version))
         found = await _in_its_stage(db, found) if resource is LEADS else found
         try:
             if latest.kind == "deleted":
@@ -181,10 +183,10 @@ async def _bringing_back(
     if winner is not None:
         require(who.actor, target.resource.permission("change"))
     children = await _children(db, who, target.key, deletion) if wanted.with_children or winner else ()
-    record = Returning(target.resource, _value(target.resource, found), target.version, deletion.version)
+    record = Returning(target.resource, returning_value(target.resource, found), target.version, deletion.version)
     if winner is None:
         return partial(bring_back, who, record, children)
-    names = await _definition_names(db, who, target.resource)
+    names = {each.id: name for name, each in (await definitions_of(db, who, target.resource)).items()}
     merged = await read_merged(db, record.key, winner, deletion, names)
     return partial(unmerge, who, Unmerger(record, children, winner, *merged, partly=wanted.partly))
 
@@ -224,25 +226,17 @@ async def _is_erased(db: Database, deletion: Event) -> bool:
 
 async def _returning(db: Database, who: Caller, deletion: Event) -> Returning:
     resource = RESOURCES[deletion.resource]
-    found = _renamed(deleted_version(resource.entity, deletion), await _definition_names(db, who, resource))
-    return Returning(resource, _value(resource, found), found.version, deletion.version)
+    definitions = await definitions_of(db, who, resource)
+    found = await up_to_date(db, definitions, deleted_version(resource.entity, deletion), deletion)
+    return Returning(resource, returning_value(resource, found), found.version, deletion.version)
 
 
-def _value(resource: Resource, found: Version) -> Any:
+def returning_value(resource: Resource, found: Version) -> Any:
     """Return the value with which a deleted record comes back. Webhooks are switched off, as secrets are not kept."""
     value = entity_of(resource.entity, found.document)
     if isinstance(value, Webhook):
         return attrs.evolve(value, headers={}, is_active=False, disabled_reason=_NEEDS_SECRETS)
     return value
-
-
-def _renamed(found: Version, names: Mapping[UUID, str]) -> Version:
-    """Return a version with the names that its attributes have by now, where their definitions are still there."""
-    if not found.definitions:
-        return found
-    now = {name: names[id_] for name, id_ in found.definitions.items() if id_ in names}
-    attributes = {now.get(name, name): value for name, value in found.document["attributes"].items()}
-    return found._replace(document={**found.document, "attributes": attributes})
 
 
 async def _in_its_stage(db: Database, found: Version) -> Version:
@@ -253,13 +247,6 @@ async def _in_its_stage(db: Database, found: Version) -> Version:
     at = read_datetime(document["updated_at"])
     later = [each for each in await db.history(Key("pipeline", UUID(document["pipeline"]))) if each.at > at]
     return found._replace(document={**document, "stage": name_of_stage_now(document["stage"], reversed(later))})
-
-
-async def _definition_names(db: Database, who: Caller, resource: Resource) -> Mapping[UUID, str]:
-    if not resource.has_catalog:
-        return {}
-    catalog = (await db.known(catalog_of(resource.name, who))).catalogs[resource.name]
-    return {definition.id: name for name, definition in catalog.definitions.items()}
 
 
 async def decided(db: Database, decide: Decide) -> Changes:

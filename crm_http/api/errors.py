@@ -10,12 +10,14 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     MergedError,
@@ -25,9 +27,12 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_http.api.preconditions import expected_versions, version_tag
@@ -74,7 +79,14 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     PermissionDeniedError: Refusal("The caller does not have the permission."),
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    AttributeInUseError: Refusal("Records or webhooks keep the attribute from being changed. The body counts them."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
+    ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
+    SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),
+    TransferDecidedError: Refusal("The transfer request was decided before."),
+    UndoRefusedError: Refusal(
+        "The import goes on, has written nothing, or is undone already; `undone_by` is the id of that undo, or null."
+    ),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -168,10 +180,16 @@ def body_of(error: CrmError) -> object:
     body: dict[str, object] = {"detail": REFUSALS[type(error)].detail or str(error)}
     if isinstance(error, VersionConflictError):
         body["changed_fields"] = list(error.fields)
+    if isinstance(error, SameFileError):
+        body["run"] = str(error.run)
     if isinstance(error, MergedError):
         body["merged_into"] = str(error.winner)
+    if isinstance(error, UndoRefusedError):
+        body["undone_by"] = error.run and str(error.run)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
+    if isinstance(error, TransferDecidedError):
+        body["state"] = error.state
     return body
 
 

@@ -14,11 +14,13 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 """
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
     MergedError,
@@ -29,11 +31,16 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
+from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
@@ -54,15 +61,22 @@ from crm_core.model.entities import (
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
+from crm_http.client.import_files import ImportedFile
+from crm_http.client.import_operations import ImportOperations
 from crm_http.client.inputs import (
     ConditionInput,
     FilterValue,
+    ImportInput,
     NoteInput,
     StageInput,
     TaskChange,
@@ -80,7 +94,9 @@ from crm_http.client.records import (
 )
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
+from crm_http.client.roster_operations import CohortOperationsWithRoster
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
@@ -93,25 +109,35 @@ from crm_http.client.webhooks import (
     WebhookEvent,
     WebhookReceiver,
 )
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 
 __all__ = [
+    "AgendaEntry",
+    "AgendaOperations",
     "AsyncClient",
     "AsyncDriver",
     "AsyncFollowing",
     "AsyncListing",
     "Attribute",
+    "AttributeInUseError",
     "BulkOp",
     "BulkOperation",
     "BulkResult",
     "BulkResults",
+    "Calendar",
+    "CalendarOperations",
+    "CalendarWithSecret",
     "ChangeEvent",
     "ChangeOperations",
     "ChangesPage",
     "Client",
     "ClientRecord",
     "Cohort",
+    "CohortOperationsWithRoster",
+    "ConcernedWebhook",
     "Condition",
     "ConditionInput",
+    "ConversionOptions",
     "CrmError",
     "CursorGoneError",
     "DeliveryFinishedError",
@@ -130,12 +156,22 @@ __all__ = [
     "ErasedRecord",
     "ErasureReport",
     "EventKind",
+    "EvolutionReport",
+    "EvolvingOperations",
+    "FailingValue",
     "FieldChange",
     "FilterValue",
     "FollowUp",
     "Following",
     "HistoryEntry",
     "IdempotencyKeyReusedError",
+    "ImportExample",
+    "ImportFinishedError",
+    "ImportInput",
+    "ImportOperations",
+    "ImportProblem",
+    "ImportStatus",
+    "ImportedFile",
     "InUseError",
     "InvalidError",
     "ItemChanges",
@@ -163,6 +199,10 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
+    "SameFileError",
     "Service",
     "SignatureError",
     "Stage",
@@ -174,8 +214,11 @@ __all__ = [
     "TeachingAssistantInput",
     "ThrottledError",
     "TokenOperations",
+    "TransferDecidedError",
+    "TransferOperations",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",

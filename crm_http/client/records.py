@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.imports.status import ImportStatus
 from crm_core.input.fields import fields_of
 from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.entities import ATTRIBUTE_PREFIX
@@ -17,7 +18,8 @@ from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import RESOURCES
 from crm_http.client.bulk import LENIENT, BulkOperation, BulkResults
-from crm_http.client.inputs import NoteInput, TaskChange, TaskInput
+from crm_http.client.import_files import ImportedFile, form_of, read_status
+from crm_http.client.inputs import ImportInput, NoteInput, TaskChange, TaskInput
 from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
 from crm_http.client.responses import decode, read_as, version_of
@@ -217,6 +219,16 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             options={"params": {"value": str(plain(value))}},
         )
 
+    def _apply(
+        self,
+        name: str,
+        id_: UUID | str,
+        values: Mapping[str, object],
+        if_match: E | int | None,
+        key: str | None,
+    ) -> Operation[E]:
+        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
+
     def _rehearse(self, path: str, values: Mapping[str, object]) -> Operation[tuple[RestorationEntry, ...]]:
         return Operation(
             method="POST",
@@ -272,6 +284,25 @@ class RecordOperationsWithBulk(RecordOperations[D_co, E]):
             repeat="keyed",
             options=body_of({"operations": operations}),
             headers=(LENIENT if lenient else {}) | _key(idempotency_key),
+        )
+
+    @operation
+    def import_file(self, file: ImportedFile, /, **options: Unpack[ImportInput]) -> Operation[ImportStatus]:
+        """Send a file whose rows become records, and return its import, which a server carries out.
+
+        .. code-block:: python
+
+            begun = crm.clients.import_file("clients.csv", map={"Company": "name"}, upsert_by="email")
+            ended = crm.imports.wait(begun.id)
+
+        Args:
+            file: the path of the file, or a file that is open for reading bytes.
+            options: what is asked for; the format is by default that of the file's name.
+
+        Raises SameFileError, which names the import of the same file.
+        """
+        return Operation(
+            method="POST", path=f"{path_of(self.entity)}/import/", read=read_status, options=form_of(file, options)
         )
 
 
@@ -367,16 +398,6 @@ class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
         """Delete a note; return the record."""
         return self._apply("delete-note", id_, {"id": note_id}, if_match, None)
 
-    def _apply(
-        self,
-        name: str,
-        id_: UUID | str,
-        values: Mapping[str, object],
-        if_match: E | int | None,
-        key: str | None,
-    ) -> Operation[E]:
-        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
-
 
 @attrs.define(slots=False, eq=False)
 class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
@@ -427,6 +448,11 @@ def _version_path(place: str, id_: UUID | str, number: int) -> str:
 def _restoration(fields: Sequence[str], *, with_children: bool, partly: bool) -> Mapping[str, object]:
     named = {"fields": list(fields)} if fields else {}
     return named | ({"with": "children"} if with_children else {}) | ({"partly": True} if partly else {})
+
+
+def headers_of(if_match: object | None, idempotency_key: str | None) -> dict[str, str]:
+    """Return the headers of a change with a condition and a key."""
+    return _condition(if_match) | _key(idempotency_key)
 
 
 def _condition(if_match: object | None) -> dict[str, str]:

@@ -107,6 +107,35 @@ def test_what_is_refused_is_summed_up_and_written_to_a_file(command: Command) ->
     assert command.count("select count(*) from client") == 2
 
 
+def test_an_import_is_undone_but_for_what_was_changed_since(command: Command) -> None:
+    command.write("a.csv", [["name"], ["Ann"], ["Bob"]])
+    _, _, err = command("clients", "a.csv")
+    [run] = re.findall(r"Import (\S+) begins", err)
+    command.count("""
+        with changed as (update client set version = 2, document = replace(document::text, 'Ann', 'Eve')::json
+            where document ->> 'name' = 'Ann' returning id)
+        select count(*) from changed""")
+
+    code, out, _ = command("--undo", run, "--dry-run")
+    assert (code, out.splitlines()[1]) == (0, "2 changes: 1 would be undone, 1 kept, 0 refused.")
+    assert command.count("select count(*) from client") == 2
+
+    code, out, _ = command("--undo", run, "--errors", "kept.csv")
+    assert (code, out.splitlines()[:2]) == (
+        0,
+        ['Field "name", 1 time: change 2: It was changed since.', "2 changes: 1 undone, 1 kept, 0 refused."],
+    )
+    with (command.folder / "kept.csv").open(newline="") as file:
+        header, row = csv.reader(file)
+    assert header == ["row", "column", "message", "id", "change", "name"]
+    assert (row[:3], row[4:]) == (["2", "name", "It was changed since."], ["created", "Eve"])
+
+    code, _, err = command("--undo", run)
+    assert (code, err.startswith("crm: The run "), err.endswith(" undoes this one already.\n")) == (1, True, True)
+    assert command("--undo", run, "--even-edited")[0] == 0
+    assert command.count("select count(*) from client") == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -122,6 +151,9 @@ def test_what_is_refused_is_summed_up_and_written_to_a_file(command: Command) ->
         (["clients", "a.csv", "--lenient", "--atomic"], 1, "leave out one of both"),
         (["--resume", "0199c1a2-0000-7000-8000-000000000000"], 1, "Not found."),
         (["--resume", "0199c1a2-0000-7000-8000-000000000000", "--lenient"], 2, "takes the options of its run"),
+        (["--undo", "0199c1a2-0000-7000-8000-000000000000"], 1, "Not found."),
+        (["--undo", "0199c1a2-0000-7000-8000-000000000000", "--lenient"], 2, "leave out all others"),
+        (["clients", "a.csv", "--even-edited"], 2, "--even-edited goes with --undo."),
     ],
 )
 def test_an_import_that_cannot_begin_is_one_line(command: Command, words: list[str], code: int, says: str) -> None:

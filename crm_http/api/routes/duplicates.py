@@ -12,7 +12,7 @@ from crm_http.api.requests import AnyRequest, is_strict, read_query
 from crm_http.api.responses import json_response, link_to_next
 from crm_http.api.routes.records import RecordRoutes, tag_of
 from crm_http.api.routing import rights
-from crm_http.fairness import Share
+from crm_http.middleware.fairness import Share
 from crm_http.payloads.shapes import array
 
 

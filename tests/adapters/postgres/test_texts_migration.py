@@ -227,11 +227,14 @@ def test_a_database_of_release_0_1_0_answers_as_before(postgres_url: str) -> Non
         assert after.keys() == records.keys()
         for id_, (version, document) in records.items():
             # What later releases add comes after the documented fields, in new versions: for webhooks, who created
-            # them; for attributes, whether they are unique; for every record, when and by whom it was last changed.
+            # them; for attributes, whether they are unique, and other names; for transfer requests, their states; for
+            # every record, when and by whom it was last changed.
             assert list(after[id_][1].items())[: len(document)] == list(in_nfc(document).items())
             assert list(after[id_][1])[-2:] == ["updated_at", "updated_by"]
-            assert after[id_][0] == version + (2 if table in {"webhook", "attribute"} else 1)
+            assert after[id_][0] == version + {"webhook": 2, "attribute": 3, "transfer_request": 2}.get(table, 1)
             assert after[id_][1].get("is_unique") is (False if table == "attribute" else None)
+            assert after[id_][1].get("former_names") == ([] if table == "attribute" else None)
+            assert after[id_][1].get("state") == ("open" if table == "transfer_request" else None)
 
 
 def assert_tokens_are_as_wide_as_before(url: str) -> None:

@@ -47,21 +47,22 @@ begin
     return case when length(form) between 7 and 15 then form end;
 end $$;
 
+create function crm_contact_keys(attributes jsonb) returns text[]
+    language plpgsql immutable parallel safe as $$
+begin
+    return array(
+        select 'v' || found.key || E'\x1f' || found.contact
+        from (
+            select key, crm_contact_key(value #>> '{}') as contact from jsonb_each(attributes)
+            where jsonb_typeof(value) = 'string' and value #>> '{}' ~ '@|^[+]?[0-9 ()./-]{7,}$'
+        ) as found
+        where found.contact is not null);
+end $$;
+
 create function crm_likeness(folded text, attributes jsonb) returns text[]
     language plpgsql immutable parallel safe as $$
-declare
-    keys text[] := array['n' || crm_name_key(folded)];
-    found record;
 begin
-    for found in
-        select key, crm_contact_key(value #>> '{}') as contact
-        from jsonb_each(attributes) where jsonb_typeof(value) = 'string'
-    loop
-        if found.contact is not null then
-            keys := keys || ('v' || found.key || E'\x1f' || found.contact);
-        end if;
-    end loop;
-    return keys;
+    return ('n' || crm_name_key(folded)) || crm_contact_keys(attributes);
 end $$;
 
 -- Each key of each record. Triggers keep it, so that it says what the documents say, whoever writes them.
@@ -85,6 +86,11 @@ end $$;
 
 create function move_likeness() returns trigger language plpgsql as $$
 begin
+    -- Most changes of attributes are of others than these, and those of a renamed attribute are of many records.
+    if tg_op = 'UPDATE' and old.name_folded = new.name_folded
+        and crm_contact_keys(old.attributes) = crm_contact_keys(new.attributes) then
+        return null;
+    end if;
     delete from likeness
     where resource = tg_table_name and key = any (crm_likeness(old.name_folded, old.attributes)) and record = old.id;
     if tg_op = 'UPDATE' then
