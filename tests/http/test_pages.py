@@ -59,6 +59,7 @@ def follow_spreadsheets(newcomer: Shell, block: Callable[[str], str]) -> None:
     newcomer.paste(block("Over HTTP 1"))
     newcomer.follow(block("By command 1"))
     newcomer.follow(block("Bring a spreadsheet in 1"))
+    newcomer.follow(block("Take an import back 1"))
     assert run_python(newcomer, block("From Python 1")) == "\n"
     newcomer.paste(block("Import over HTTP 1"))
     told = run_python(newcomer, block("Import over HTTP 2"))
@@ -110,6 +111,9 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
         newcomer.follow(block("docs/how-to/rename-attributes.md", name))
     told = run_python(newcomer, block("docs/how-to/rename-attributes.md", "In Python 1"))
     assert told == "0\nemployees\nnumber\n\n", told
+    newcomer.follow(block("docs/how-to/summaries.md", "Where leads stand 1"))
+    newcomer.follow(block("docs/how-to/summaries.md", "A cohort, and who wants to move 1"))
+    assert run_python(newcomer, block("docs/how-to/summaries.md", "From Python 1")) == "New 0\nWon 0\n\n"
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)
@@ -193,6 +197,7 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         ("docs/how-to/embed.md", "In memory 1"),
         ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
         ("docs/how-to/embed.md", "Several changes together 1"),
+        ("docs/how-to/summaries.md", "Without HTTP 1"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:
