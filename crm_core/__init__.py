@@ -4,12 +4,15 @@ Embedders import entities, resources, errors and values from here, and call ``cr
 the ports and are tested with ``crm_core.testing``.
 """
 
+from crm_core.archives.lines import ArchivedRecord, Group
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
 from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
+    ArchiveError,
     AttributeInUseError,
     BulkRefusedError,
     CrmError,
@@ -21,6 +24,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -34,6 +38,7 @@ from crm_core.errors import (
     TooLargeError,
     TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     UnknownUserError,
     UnreadableTableError,
     UsernameTakenError,
@@ -56,6 +61,8 @@ from crm_core.model.accounts import (
     User,
     UserChange,
 )
+from crm_core.model.agenda import AgendaPage, AgendaTask
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -77,18 +84,24 @@ from crm_core.model.feed import MAX_FEED_BYTES, MAX_FEED_PAGE, FeedEvent, FeedPa
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import (
     Accounts,
     AfterCommit,
+    ArchiveDirectory,
+    Archives,
+    CalendarWriter,
     Database,
     DeliveryLog,
     Feed,
     FileStore,
+    Filling,
     ImportRuns,
     OpenTable,
     Outbox,
     Passwords,
     ReadHeader,
+    Snapshot,
     TableReader,
     Users,
     WebhookSender,
@@ -110,6 +123,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import Lookalike, LookalikePage, page_alike
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import (
     ACTIVE_USER,
@@ -149,6 +163,7 @@ __all__ = [
     "RECEIPTS_KEPT",
     "RESOURCES",
     "SERVICES",
+    "TASK_RESOURCES",
     "TRANSFER_REQUESTS",
     "WEBHOOKS",
     "Account",
@@ -156,11 +171,21 @@ __all__ = [
     "Actor",
     "Advance",
     "AfterCommit",
+    "AgendaPage",
+    "AgendaQuery",
+    "AgendaTask",
+    "ArchiveDirectory",
+    "ArchiveError",
+    "ArchivedRecord",
+    "Archives",
     "Attempt",
     "Attribute",
     "AttributeInUseError",
     "Authentication",
     "BulkRefusedError",
+    "Calendar",
+    "CalendarItem",
+    "CalendarWriter",
     "Caller",
     "Catalog",
     "Changes",
@@ -192,8 +217,10 @@ __all__ = [
     "FeedEvent",
     "FeedPage",
     "FileStore",
+    "Filling",
     "Filter",
     "FollowUp",
+    "Group",
     "Health",
     "Holder",
     "Idempotency",
@@ -211,7 +238,11 @@ __all__ = [
     "Lead",
     "LogQuery",
     "LoggedDelivery",
+    "Lookalike",
+    "LookalikePage",
+    "MergedError",
     "Needs",
+    "NewCalendar",
     "NewToken",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -246,7 +277,10 @@ __all__ = [
     "SameFileError",
     "Search",
     "Service",
+    "Snapshot",
     "Stage",
+    "StageFigures",
+    "StageQuery",
     "Steps",
     "StoredFile",
     "TableReader",
@@ -257,6 +291,7 @@ __all__ = [
     "TransferDecidedError",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UniqueAttribute",
     "UniqueValue",
     "UnknownUserError",
@@ -271,6 +306,7 @@ __all__ = [
     "WebhookSender",
     "WorkbookWriter",
     "WrongCredentialsError",
+    "agenda_page",
     "cursor_of",
     "duplicates_among",
     "flatten",
@@ -278,6 +314,7 @@ __all__ = [
     "holder_among",
     "make_attempt",
     "matches",
+    "page_alike",
     "searched_text",
     "sort_key",
     "sorting_key",

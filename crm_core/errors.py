@@ -9,6 +9,7 @@ CrmError
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
+├── MergedError                   the record was merged into another one; has the id of that
 ├── InUseError                    other records refer to the record to delete
 ├── AttributeInUseError           records or webhooks keep an attribute from being changed; counts them
 ├── DeliveryFinishedError         the delivery to cancel is finished
@@ -158,6 +159,20 @@ class UnknownUserError(NotFoundError):
         super().__init__(f"There is no user {username}.")
 
 
+class MergedError(CrmError):
+    """The record was merged into another one.
+
+    Attributes:
+        path: the path of its resource (``Resource.path``).
+        winner: the id of the record that it has become.
+    """
+
+    def __init__(self, path: str, winner: UUID) -> None:
+        super().__init__(f"This record was merged into the record {winner}.")
+        self.path = path
+        self.winner = winner
+
+
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
 
@@ -265,6 +280,10 @@ class UndoRefusedError(CrmError):
 
 class RunLostError(Exception):
     """A run of an import was cancelled, or another worker has claimed it. Stores raise it; no use case does."""
+
+
+class ArchiveError(CrmError):
+    """Everything of a database cannot be written to a directory, or read from one; the message is one line."""
 
 
 class CursorGoneError(CrmError):

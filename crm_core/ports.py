@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from crm_core.archives.lines import ArchivedRecord, Group
 from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
@@ -20,12 +21,14 @@ from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken,
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
+from crm_core.resources import Resource
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
 from crm_core.tables.columns import Column
@@ -99,6 +102,13 @@ class Database(Protocol):
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
         ...
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records of a resource whose field is exactly one of some texts, by text.
+
+        Of each text the ids of two at most, in their order; a text that no record has may be missing.
+        """
+        ...
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import (``run_request_id``), by record and version in descending order.
 
@@ -134,8 +144,20 @@ class Database(Protocol):
         """
         ...
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under the name of an attribute, by id."""
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under the name of an attribute, by id."""
+        ...
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common (``rules.likeness``), by key.
+
+        It takes a bounded time, so a page can have fewer keys than follow, or none.
+
+        Args:
+            resource: the name of a resource whose records can be merged.
+            after: only keys after this one; empty for all.
+            limit: the most keys.
+        """
         ...
 
     async def rename_author(self, user: int, name: str) -> int:
@@ -513,6 +535,9 @@ class FileStore(Protocol):
     async def open(self, key: str) -> OpenFile | str | None:
         """Return the file, or a URL that works for anybody for some minutes; None if it is known not to exist."""
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """Return the file itself, wherever it is kept; None if it does not exist."""
+
     async def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
 
@@ -637,6 +662,68 @@ class ImportRuns(Protocol):
 
     async def forget(self, before: datetime) -> None:
         """Forget the refused rows of runs that were begun before a time; cancel those of them with a stored file."""
+
+
+class Snapshot(Protocol):
+    """Everything that a database keeps, as it was at one moment, some rows at a time."""
+
+    async def groups(self) -> Sequence[Group]:
+        """Return the groups, by name."""
+        ...
+
+    async def users(self) -> Sequence[Account]:
+        """Return the users, by id."""
+        ...
+
+    def records(self, resource: str) -> AsyncIterator[Sequence[ArchivedRecord]]:
+        """Yield the records of a resource, by id."""
+        ...
+
+    def events(self) -> AsyncIterator[Sequence[bytes]]:
+        """Yield all events as JSON (``crm_core.archives.lines.event_of``), in an order in which they can come again."""
+        ...
+
+
+class Filling(Protocol):
+    """An empty database that is being filled, in one commit. Rows are added in the order of an archive's parts."""
+
+    async def add_groups(self, groups: Sequence[Group]) -> None:
+        """Add groups, in place of those that an empty database has."""
+
+    async def add_users(self, accounts: Sequence[Account]) -> None:
+        """Add users with their ids. They have no passwords."""
+
+    async def add_records(self, resource: str, records: Sequence[ArchivedRecord]) -> None:
+        """Add records of a resource, without events. A webhook without a secret gets a new one."""
+
+    async def add_events(self, events: Sequence[Event]) -> None:
+        """Add events."""
+
+
+class Archives(Protocol):
+    """Reads all that a database keeps, and fills another one with it. May raise UnavailableError."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Read everything as it is at this moment. Others can write at the same time."""
+        ...
+
+    def filling(self) -> AbstractAsyncContextManager[Filling]:
+        """Fill the database: everything is committed when the block ends, and nothing after an error.
+
+        Raises ArchiveError for a database that has users, records or events, and for what it cannot keep.
+        """
+        ...
+
+
+class ArchiveDirectory(Protocol):
+    """The files of an archive, by their names, which may have folders in them. Methods raise ArchiveError."""
+
+    async def write(self, name: str, content: AsyncIterator[bytes]) -> None:
+        """Write a new file."""
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file."""
+        ...
 
 
 class WorkbookWriter(Protocol):

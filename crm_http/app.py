@@ -31,12 +31,14 @@ from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.bulk import bulk_endpoints
 from crm_http.api.routes.calendars import calendar_endpoints
 from crm_http.api.routes.changes import change_endpoints
+from crm_http.api.routes.duplicates import duplicate_endpoints
 from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.imports import import_endpoints
+from crm_http.api.routes.merges import merge_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.rosters import roster_endpoint
@@ -156,6 +158,8 @@ def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from record_endpoints(routes)
     yield from history_endpoints(routes)
     yield from erasure_endpoints(routes)
+    yield from merge_endpoints(routes)
+    yield from duplicate_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

@@ -84,6 +84,13 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Look first 2": "not run: the id of a record; tests/http/test_cli.py runs the commands",
         "Erase a user 1": "not run: it needs a user; tests/http/test_cli.py runs it",
     },
+    "docs/how-to/agenda.md": {
+        "Ask for tasks 1": FOLLOWED,
+        "Complete one 1": FOLLOWED,
+        "Show your tasks in a calendar app 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Without HTTP 1": FOLLOWED,
+    },
     "docs/how-to/images.md": {
         "Files on the local disk 1": FOLLOWED,
         "Files in an Amazon S3 bucket 1": "not run: Amazon's own commands, on Amazon",
@@ -96,12 +103,22 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "PgBouncer 1": "tests/faults/servers.py",
         "A replica 1": "not run: three machines; tests/faults/test_replica.py has two servers",
     },
+    "docs/how-to/leave.md": {"By command 1": FOLLOWED, "From Python 1": FOLLOWED},
     "docs/how-to/spreadsheets.md": {
         "Over HTTP 1": FOLLOWED,
         "By command 1": FOLLOWED,
         "From Python 1": FOLLOWED,
         "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
         "Bring a spreadsheet in 1": FOLLOWED,
+        "Import over HTTP 1": FOLLOWED,
+        "Import over HTTP 2": FOLLOWED,
+    },
+    "docs/how-to/rename-attributes.md": {
+        "Rename 1": FOLLOWED,
+        "Convert 1": FOLLOWED,
+        "Values of a list 1": FOLLOWED,
+        "Above 100,000 records 1": "not run: the id of an attribute; tests/http/test_cli.py runs the commands",
+        "In Python 1": FOLLOWED,
     },
     "docs/how-to/summaries.md": {
         "Where leads stand 1": FOLLOWED,

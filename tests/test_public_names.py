@@ -9,6 +9,7 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
+        AgendaPage AgendaQuery AgendaTask Calendar CalendarItem CalendarWriter NewCalendar TASK_RESOURCES agenda_page
         ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
@@ -22,38 +23,42 @@ PUBLIC: Mapping[str, str] = {
         Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
         SERVICES
         Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
-        TransferDecidedError
+        StageFigures StageQuery TransferDecidedError
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Advance ImportFinishedError ImportOptions ImportRun ImportRuns OpenTable RefusedRow RunLostError SameFileError
-        TableReader UnreadableTableError WorkbookWriter
-        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
-    """,
-    "crm_core.use_cases": """
-        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas bulk
-        calendars caller changes erasures evolutions history import_requests imports new_id new_secret
+        """
+    """, "crm_core.use_cases": Advance ArchiveDirectory ArchiveError ArchivedRecord Archives
+        DeliveryWorker Duplicates Filling Group Holder Hooks Images ImportFinishedError ImportOptions ImportRun
+        ImportRunner ImportRuns ImportStores Imports Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue UnitOfWork
+        UnreadableTableError Upload WorkbookWriter accounts agendas archives bulk calendars caller changes
+        duplicates_among erasures evolutions history holder_among import_requests imports new_id new_secret
+        page_alike
         records
         restorations rosters summaries sweeping tokens transfers unit_of_work
         uploads users webhooks
-        uniqueness upserts
+        duplicates merges uniqueness upserts
     """,
     "crm_core.testing": """
-        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
-        Opened OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement
-        attribute_values entities fact list_parameters patches payloads
+        DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
+        ImportRunsContract OpenPair
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract
+        assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
+    "crm_adapters.archive_directory": "LocalArchive new_archive",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
     "crm_adapters.memory": """
-        MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox RecordingSender
+        MemoryAccounts MemoryArchives MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox
+        RecordingSender
     """,
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresImportRuns PostgresOutbox
-        UnfitDatabaseError
+        ConnectedDatabase Pool PostgresAccounts PostgresArchives PostgresDatabase PostgresFeed PostgresImportRuns
+        PostgresOutbox UnfitDatabaseError
         migrate
     """,
     "crm_adapters.s3": "S3FileStore",
@@ -65,10 +70,10 @@ PUBLIC: Mapping[str, str] = {
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
-        Erased ErasedError ErasedRecord ErasureReport MentioningRecord
-        AttributeInUseError ConcernedWebhook ConversionOptions EvolutionReport EvolvingOperations FailingValue
+        AttributeInUseError ConcernedWebhook ConversionOptions DuplicateGroup DuplicateReason DuplicateRecord
+        Erased ErasedError ErasedRecord ErasureReport EvolutionReport EvolvingOperations FailingValue
         ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
-        SameFileError
+        MentioningRecord MergedError SameFileError UndoRefusedError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages

@@ -5,6 +5,7 @@ are isolated within one event loop; threads must not share a database.
 """
 
 from crm_adapters.memory.accounts import MemoryAccounts
+from crm_adapters.memory.archives import MemoryArchives
 from crm_adapters.memory.database import MemoryDatabase
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.files import MemoryFileStore
@@ -14,6 +15,7 @@ from crm_adapters.memory.sender import RecordingSender
 
 __all__ = [
     "MemoryAccounts",
+    "MemoryArchives",
     "MemoryDatabase",
     "MemoryFeed",
     "MemoryFileStore",

@@ -228,7 +228,7 @@ class MemoryAccounts:
         if self._find(username) is not None:
             return None
         user = User(
-            id=len(self._entries) + 1,
+            id=max(self._entries, default=0) + 1,
             username=normal_username(username),
             first_name=first_name,
             last_name=last_name,
@@ -297,6 +297,11 @@ class MemoryAccounts:
         """Take permissions from a group. Raises NotFoundError for an unknown group."""
         check_groups([group], self._groups)
         self._groups[group] -= set(permissions)
+
+    def fill(self, accounts: Iterable[Account], groups: Mapping[str, frozenset[str]]) -> None:
+        """Keep users without passwords, and groups in place of all others."""
+        self._groups = dict(groups)
+        self._entries |= {account.user.id: _Entry(account, NO_PASSWORD) for account in accounts}
 
     def has_user(self, user_id: object) -> bool:
         """Return whether there is a user with this id, disabled or not."""

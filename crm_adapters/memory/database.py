@@ -15,6 +15,7 @@ from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
 from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
+from crm_core.archives.lines import ArchivedRecord
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply, Rewrite
 from crm_core.engine.decision_runs import Decide, Decision
@@ -30,14 +31,15 @@ from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.attributes import former_names
+from crm_core.rules.likeness import LookalikePage, page_alike
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
 from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.rules.uniqueness import duplicates_among, holder_among
@@ -156,6 +158,14 @@ class MemoryDatabase:
         cause = {"resource": key.resource, "record": key.id, "version": version}
         return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        found: dict[str, list[UUID]] = {text: [] for text in texts}
+        for _, row in sorted(self._rows[resource.name].items()):
+            if (text := row.get(field)) in found:
+                found[str(text)].append(row.value.id)
+        return {text: ids[:2] for text, ids in found.items()}
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import, by record and version in descending order."""
         found = [event for event in self.events if event.request_id == run_request_id(run)]
@@ -187,9 +197,13 @@ class MemoryDatabase:
         """Yield the different values that records hold under a name."""
         yield held_values_among(name, self._values(entity))
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return holders_among(name, values, self._values(entity))[:limit]
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return holders_among(name, which, self._values(entity))[:limit]
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return page_alike(self._values(resource), after, limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -266,6 +280,34 @@ class MemoryDatabase:
         """Return the receipt of a request with this idempotency key."""
         kept_at, receipt = self._receipts.get((user, key)) or (None, None)
         return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
+
+    def archived(self, resource: str) -> Sequence[ArchivedRecord]:
+        """Return the records of a resource as they are kept, by id."""
+        return [
+            ArchivedRecord(
+                Key(resource, id_),
+                row.version,
+                row.body,
+                {name: str(value) for name, value in row.hidden.items() if value},
+            )
+            for id_, row in sorted(self._rows[resource].items())
+        ]
+
+    def fill(self, records: Sequence[ArchivedRecord], events: Sequence[Event]) -> None:
+        """Keep records and events as they are, in one commit."""
+        rows = {
+            each.key: _Row(
+                each.version,
+                each.document,
+                json_documents.decode(each.key.resource, each.document),
+                {name: UUID(each.beside[name]) for name in RESOURCES[each.key.resource].hidden if name in each.beside},
+            )
+            for each in records
+        }
+        for key, row in rows.items():
+            self._keep(key, row)
+        self.events += events
+        self.feed.append(events)
 
     def _decide(self, decide: Decide) -> Changes:
         decision = Decision(decide)

@@ -119,6 +119,14 @@ class MemoryOutbox:
         """Make a secret for a new webhook."""
         self._secrets.setdefault(webhook, [_Secret(new_secret())])
 
+    def secrets_of(self, webhook: UUID) -> Sequence[tuple[str, datetime | None]]:
+        """Return the secrets of a webhook, the newest first, each with the time until which it signs."""
+        return [(each.secret, each.until) for each in self._secrets[webhook]]
+
+    def set_secrets(self, webhook: UUID, secrets: Iterable[tuple[str, datetime | None]]) -> None:
+        """Set what ``secrets_of`` returns."""
+        self._secrets[webhook] = [_Secret(secret, until) for secret, until in secrets]
+
     def remove_webhook(self, webhook: UUID) -> None:
         """Delete all that belongs to a deleted webhook."""
         self._secrets.pop(webhook, None)

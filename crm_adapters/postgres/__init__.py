@@ -1,6 +1,7 @@
 """PostgreSQL 15 or later: records, accounts, the outbox, the change feed and migrations."""
 
 from crm_adapters.postgres.accounts import PostgresAccounts
+from crm_adapters.postgres.archives import PostgresArchives
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.imports import PostgresImportRuns
@@ -12,6 +13,7 @@ __all__ = [
     "ConnectedDatabase",
     "Pool",
     "PostgresAccounts",
+    "PostgresArchives",
     "PostgresDatabase",
     "PostgresFeed",
     "PostgresImportRuns",

@@ -93,6 +93,7 @@ class Rewrite:
         who: the caller.
         cause: why the records change (``Event.cause``).
         item: only records change whose value is this text, or a list that has it; None for all.
+        unlike: records that hold the same value under this name do not change.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Rewrite:
     who: Caller
     cause: Mapping[str, object]
     item: str | None = None
+    unlike: str | None = None
 
 
 @attrs.frozen(kw_only=True)

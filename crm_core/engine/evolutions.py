@@ -46,6 +46,7 @@ class Evolution:
         new_values: returns what becomes of a value that a record holds.
         item: only records change that have this value in a list, or as the only one; None for all.
         cause: why, for the event of the definition.
+        unlike: records that hold the same value under this name do not change.
     """
 
     after: Attribute
@@ -53,6 +54,7 @@ class Evolution:
     new_values: NewValues
     item: str | None = None
     cause: Mapping[str, object] = NO_CAUSE
+    unlike: str | None = None
 
 
 def rename(who: Caller, key: Key, name: str, expected: Versions) -> Steps[Changes]:
@@ -61,11 +63,28 @@ def rename(who: Caller, key: Key, name: str, expected: Versions) -> Steps[Change
     before: Attribute = record.value
     if name == before.name:
         return Changes(answer=key, receipt=receipt_of(who))
-    yield from check_name(who, before, name)
-    return (yield from _evolved(who, record, renaming(before, name)))
+    yield from _check_name(who, before, name)
+    return (yield from _evolved(who, record, _renaming(before, name)))
 
 
-def check_name(who: Caller, before: Attribute, name: str) -> Steps[None]:
+def note_rename(who: Caller, key: Key, name: str | None) -> Steps[Changes]:
+    """Decide that an attribute is being renamed in the background, or with None that it is not any longer.
+
+    Raises InvalidError, NotFoundError, AttributeInUseError if it is being renamed to another name.
+    """
+    record = yield from expected_record(ATTRIBUTES, who, key, None, None)
+    before: Attribute = record.value
+    if name == before.renaming_to:
+        return Changes(answer=key)
+    if name is not None and before.renaming_to is not None:
+        raise AttributeInUseError(f"The attribute is being renamed to `{before.renaming_to}` already.")
+    if name is not None:
+        yield from _check_name(who, before, name)
+    after = attrs.evolve(before, renaming_to=name)
+    return (yield from changes_of(who, RecordChange(key, record, after), answer=key))
+
+
+def _check_name(who: Caller, before: Attribute, name: str) -> Steps[None]:
     """Raise InvalidError unless an attribute can be given a name."""
     known = yield catalog_of(before.entity, who)
     others = {other: each for other, each in known.catalogs[before.entity].definitions.items() if each.id != before.id}
@@ -73,13 +92,19 @@ def check_name(who: Caller, before: Attribute, name: str) -> Steps[None]:
         raise InvalidError(problems)
 
 
-def renaming(before: Attribute, name: str) -> Evolution:
-    """Return what changes when an attribute gets another name."""
+def _renaming(before: Attribute, name: str) -> Evolution:
+    """Return what changes when an attribute gets another name.
+
+    In the background, records have the value under both names by now; the few that have not get it, and the old one is
+    taken from them afterwards.
+    """
     former = (*(each for each in before.former_names if each not in {name, before.name}), before.name)
+    is_background = before.renaming_to is not None
     return Evolution(
-        attrs.evolve(before, name=name, former_names=former, renaming_to=None),
+        attrs.evolve(before, name=name, former_names=former),
         partial(with_renamed_attribute, old=before.name, new=name),
-        lambda value: {before.name: None, name: value},
+        lambda value: {name: value} if is_background else {before.name: None, name: value},
+        unlike=name if is_background else None,
     )
 
 
@@ -217,6 +242,7 @@ def _evolved(who: Caller, record: Record, evolution: Evolution) -> Steps[Changes
         who=who,
         cause=cause,
         item=evolution.item,
+        unlike=evolution.unlike,
     )
     return attrs.evolve(changes, rewrite=rewrite)
 

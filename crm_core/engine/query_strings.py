@@ -184,7 +184,17 @@ def _read_value(field: Field, value: str) -> object:
             return value
         case "datetime":
             return read_datetime(value)
-        case "date" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
+        case (
+            "date"
+            | "date_or_datetime"
+            | "items"
+            | "texts"
+            | "mapping"
+            | "uuids"
+            | "uuid_by_name"
+            | "attributes"
+            | "json"
+        ):
             raise AssertionError("no list is filtered by such a field")
         case _:
             assert_never(kind)

@@ -11,13 +11,14 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.engine.changes import Put, Rewrite
+from crm_core.engine.changes import Changes, Put, Rewrite
 from crm_core.engine.writing import RecordChange, event_of
 from crm_core.model.events import same
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import json_text, parse_json, plain
 from crm_core.model.recorded_changes import with_stamps, with_unchanged
-from crm_core.model.records import Record
+from crm_core.model.records import Key, Record
+from crm_core.rules.needs import Needs, Steps
 
 
 def rewritten(rewrite: Rewrite, record: Record) -> Put | None:
@@ -47,10 +48,27 @@ def held_values_among(name: str, records: Iterable[Any]) -> Sequence[HeldValue]:
     return [HeldValue(parse_json(text), count) for text, count in counts.items()]
 
 
-def holders_among(name: str, values: Sequence[object], records: Iterable[Any]) -> Sequence[UUID]:
-    """Return the ids of records that hold one of some values, by id, for stores that look through all records."""
-    held = [each for each in records if any(same(plain(each.attributes.get(name)), value) for value in values)]
-    return sorted(each.id for each in held)
+def holders_among(name: str, which: Holding, records: Iterable[Any]) -> Sequence[UUID]:
+    """Return the ids of records that hold a value, by id, for stores that look through all records."""
+    held = (each for each in records if name in each.attributes)
+    return sorted(each.id for each in held if _is_looked_for(name, which, each))
+
+
+def _is_looked_for(name: str, which: Holding, record: Any) -> bool:
+    value = plain(record.attributes[name])
+    return (
+        (which.values is None or any(same(value, each) for each in which.values))
+        and (which.unlike is None or not same(value, plain(record.attributes.get(which.unlike))))
+        and (which.after is None or record.id > which.after)
+    )
+
+
+def in_batch(rewrite: Rewrite, keys: frozenset[Key]) -> Steps[Changes]:
+    """Decide to change the values of an attribute in some records alone. Raises what ``rewritten`` does."""
+    known = yield Needs(records=keys)
+    records = (known.records[key] for key in sorted(keys))
+    puts = [rewritten(rewrite, record) for record in records if record]
+    return Changes(writes=tuple(put for put in puts if put))
 
 
 def _concerns(rewrite: Rewrite, value: object) -> bool:

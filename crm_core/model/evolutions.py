@@ -1,5 +1,6 @@
 """What a change of an attribute's name, values or type would do, and the values that records hold."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,21 @@ class HeldValue(NamedTuple):
 
     value: Any
     records: int
+
+
+@attrs.frozen(kw_only=True)
+class Holding:
+    """Which of the records that hold a value of an attribute are looked for.
+
+    Attributes:
+        values: only those that hold one of these; None for any.
+        unlike: only those whose value under this name is another one, or that have none under it.
+        after: only those with a higher id.
+    """
+
+    values: Sequence[object] | None = None
+    unlike: str | None = None
+    after: UUID | None = None
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -234,6 +234,13 @@ def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
     return {**values, **is_unique}
 
 
+def _names_in_use(definition: Attribute) -> Sequence[str]:
+    """Return the other names under which records hold values of an attribute that is renamed in the background."""
+    if definition.renaming_to is None:
+        return ()
+    return definition.former_names[-1:] if definition.renaming_to == definition.name else (definition.renaming_to,)
+
+
 def _list_values(proposal: Proposal) -> tuple[Mapping[str, object], Problems]:
     """Return the list values that were sent, trimmed, and the problems of blank and repeated ones by index."""
     sent: Sequence[str] | None = proposal.sent.get("list_values")
@@ -266,5 +273,5 @@ def name_problems(name: str | None, definitions: Mapping[str, Attribute]) -> Map
         return {"name": problems}
     if not is_sound_name(name):
         return {"name": (BREAKS_PATTERN,)}
-    is_taken = name in definitions or any(each.renaming_to == name for each in definitions.values())
+    is_taken = name in definitions or any(name in _names_in_use(each) for each in definitions.values())
     return {"name": (NOT_UNIQUE,)} if is_taken else {}

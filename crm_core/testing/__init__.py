@@ -11,6 +11,7 @@ pytest.register_assert_rewrite(
         f"{__name__}.{name}"
         for name in (
             "accounts",
+            "archives",
             "catalogs",
             "contention",
             "decisions",
@@ -39,6 +40,7 @@ pytest.register_assert_rewrite(
 )
 
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
+from crm_core.testing.archives import ArchivesContract, OpenedArchives  # noqa: E402
 from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
 from crm_core.testing.feeds import OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
@@ -61,12 +63,14 @@ __all__ = [
     "DISABLED_USER",
     "USERS",
     "AccountsContract",
+    "ArchivesContract",
     "DatabaseContract",
     "FeedContract",
     "FileStoreContract",
     "ImportRunsContract",
     "OpenPair",
     "Opened",
+    "OpenedArchives",
     "OpenedFeed",
     "OpenedImports",
     "OutboxContract",

@@ -14,12 +14,14 @@ from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.decisions import DecisionFacts
+from crm_core.testing.duplicates import DuplicateFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
-from crm_core.testing.evolutions import ConversionFacts, RenameFacts, ValueFacts
+from crm_core.testing.evolutions import ConversionFacts, OnlineFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
+from crm_core.testing.merges import MergeFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.rosters import RosterFacts
 from crm_core.testing.summaries import SummaryFacts
@@ -41,6 +43,8 @@ class DatabaseContract(
     UnitOfWorkFacts,
     ErasureFacts,
     AuthorFacts,
+    MergeFacts,
+    DuplicateFacts,
     UniquenessFacts,
     RenameFacts,
     ValueFacts,
@@ -48,6 +52,7 @@ class DatabaseContract(
     TransferFacts,
     RosterFacts,
     SummaryFacts,
+    OnlineFacts,
 ):
     """All tests of a Database."""
 

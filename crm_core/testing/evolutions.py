@@ -3,6 +3,8 @@
 # ruff: noqa: D102  # a test's name is the fact that it states
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.testing.uniqueness import unique_state
 from crm_core.use_cases import evolutions, records, restorations
 from crm_core.use_cases.evolutions import EvolutionKind, Target
+from crm_core.use_cases.online_evolutions import convert_online, rename_online
 
 _HOOK: Mapping[str, Any] = {
     "name": "hook",
@@ -307,6 +310,75 @@ class ConversionFacts(Facts):
 
         with pytest.raises(AttributeInUseError, match="webhook hook"):
             await _evolve(scene, "convert", city, type="number")
+
+
+class OnlineFacts(Facts):
+    """Changes of attributes in the background."""
+
+    @fact
+    async def test_a_rename_online_ends_as_a_rename_does(self, scene: Scene) -> None:
+        city, [ulm, bonn] = await _cities(scene, "Ulm", "Bonn")
+        hook = await scene.create(WEBHOOKS, **_HOOK)
+        phases = [each.phase async for each in rename_online(scene.db, lambda: scene.who, Target(city), "town")]
+
+        assert phases == ["copy", "switch", "drop"]
+        assert [await _attributes(scene, id_) for id_ in (ulm, bonn)] == [{"town": "Ulm"}, {"town": "Bonn"}]
+        definition = await scene.value(ATTRIBUTES, city)
+        assert (definition.name, definition.former_names, definition.renaming_to) == ("town", ("city",), None)
+        assert (await scene.value(WEBHOOKS, hook)).conditions[0].field == "attributes.town"
+
+    @fact
+    async def test_a_rename_online_that_is_stopped_anywhere_goes_on_and_no_value_is_ever_missing(
+        self, scene: Scene
+    ) -> None:
+        city, ids = await _cities(scene, "a", "b")
+        for phase in ("copy", "switch", "drop"):
+            async with aclosing(rename_online(scene.db, lambda: scene.who, Target(city), "town")) as steps:
+                async for step in steps:
+                    name = (await scene.value(ATTRIBUTES, city)).name
+                    assert [name in await _attributes(scene, id_) for id_ in ids] == [True, True]
+                    if step.phase == phase:
+                        break
+            with pytest.raises((AttributeInUseError, InvalidError)):
+                await scene.create(ATTRIBUTES, "client", name="town", label="l", type="text")
+            with pytest.raises(AttributeInUseError, match="--online"):
+                await _evolve(scene, "rename", city, name="other")
+            current = (await scene.value(ATTRIBUTES, city)).name
+            await scene.patch(CLIENTS, ids[0], attributes={current: f"written after {phase}"})
+        async for _ in rename_online(scene.db, lambda: scene.who, Target(city), "town"):
+            pass
+
+        held = [await _attributes(scene, id_) for id_ in ids]
+        assert held == [{"town": "written after drop"}, {"town": "b"}]
+        assert (await scene.value(ATTRIBUTES, city)).renaming_to is None
+
+    @fact
+    async def test_a_rename_online_is_undone_before_the_switch_by_the_present_name(self, scene: Scene) -> None:
+        city, [ulm] = await _cities(scene, "Ulm")
+        async with aclosing(rename_online(scene.db, lambda: scene.who, Target(city), "town")) as steps:
+            await anext(steps)
+        assert await _attributes(scene, ulm) == {"city": "Ulm", "town": "Ulm"}
+        async for _ in rename_online(scene.db, lambda: scene.who, Target(city), "city"):
+            pass
+
+        assert await _attributes(scene, ulm) == {"city": "Ulm"}
+        assert (await scene.value(ATTRIBUTES, city)).renaming_to is None
+
+    @fact
+    async def test_a_conversion_online_goes_on_and_ends_as_a_conversion_does(self, scene: Scene) -> None:
+        city, [five, word] = await _cities(scene, "5", "five")
+        convert = partial(convert_online, scene.db, lambda: scene.who, Target(city))
+        with pytest.raises(AttributeInUseError, match="1 record holds"):
+            await anext(convert({"type": "number"}))
+        body = {"type": "number", "failing": "clear"}
+        async with aclosing(convert(body)) as steps:
+            await anext(steps)
+        assert (await scene.value(ATTRIBUTES, city)).type == "text"
+        phases = [step.phase async for step in convert(body)]
+
+        assert phases == ["convert", "switch"]
+        assert (await scene.value(ATTRIBUTES, city)).type == "number"
+        assert [await _attributes(scene, five), await _attributes(scene, word)] == [{"city": 5}, {}]
 
 
 async def _cities(scene: Scene, *cities: str | None) -> tuple[UUID, Sequence[UUID]]:

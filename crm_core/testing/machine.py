@@ -23,7 +23,7 @@ from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
 from crm_core.model.agenda import AgendaTask
-from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.model.records import Key
@@ -64,7 +64,17 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import agendas, erasures, evolutions, records, restorations, transfers, upserts
+from crm_core.use_cases import (
+    agendas,
+    duplicates,
+    erasures,
+    evolutions,
+    merges,
+    records,
+    restorations,
+    transfers,
+    upserts,
+)
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.evolutions import EvolutionKind, Target
@@ -76,6 +86,7 @@ __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agree
 _ALL: Final = tuple(RESOURCES)
 _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
 _CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
+_MERGING: Final = tuple(name for name in _ALL if RESOURCES[name].merges)
 _IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
@@ -321,6 +332,28 @@ class DatabasesAgree(RuleBasedStateMachine):
         sent = {"cohort": data.draw(st.sampled_from(ids))} if named and ids else {}
         decide = partial(transfers.accept, data=sent) if accepts else transfers.decline
         self._pair.both(lambda db, who: decide(db, who, id_))
+
+    @precondition(lambda self: self._has_plenty() and self._any_of(_MERGING))
+    @rule(data=st.data(), dry=st.booleans())
+    def merge(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Merge records, or ask what that would change."""
+        resource, id_ = self._any_record(data, _MERGING)
+        ids = [*self._ids[resource.name], *self._gone[resource.name][-1:]]
+        losers = data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2))
+        names = st.sampled_from(["name", "stage", "client", f"{ATTRIBUTE_PREFIX}text", f"{ATTRIBUTE_PREFIX}key"])
+        take = data.draw(st.dictionaries(names, st.sampled_from([id_, *losers]), max_size=2))
+        body = {"from": [str(each) for each in losers], "take": {name: str(each) for name, each in take.items()}}
+        run = merges.merge_dry_run if dry else merges.merge
+        if isinstance(self._pair.both(lambda db, who: run(db, who, resource, id_, body)), Document):
+            for other in (resource, ENROLLMENT_DETAILS):
+                for gone in [each for each in self._ids[other.name] if self._value(other, each) is None]:
+                    self._gone_now(other, gone)
+
+    @rule(name=st.sampled_from(_MERGING), limit=st.integers(1, 3))
+    def find_duplicates(self, name: str, limit: int) -> None:
+        """Read a page of groups of duplicates."""
+        params = {"limit": str(limit)}
+        self._pair.both(lambda db, who: duplicates.find(db, who, RESOURCES[name], params))
 
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data(), dry=st.booleans())

@@ -23,7 +23,7 @@ from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext, exact_number
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
-from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue, HeldValue
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue, HeldValue, Holding
 from crm_core.model.plain_values import json_text
 from crm_core.model.records import Key, Versions
 from crm_core.ports import Database
@@ -111,10 +111,16 @@ class _Asked(NamedTuple):
     target: Target
     definition: Attribute
     values: Mapping[str, Any]
+    limit: float
 
 
-class _Plan(NamedTuple):
-    """A change that was asked for, and what it would do."""
+class Plan(NamedTuple):
+    """A change that was asked for, and what it would do.
+
+    Attributes:
+        decide: the decision.
+        report: what it would do.
+    """
 
     decide: Decide
     report: EvolutionReport
@@ -139,7 +145,7 @@ async def evolve(
     require(who.actor, ATTRIBUTES.permission("change"))
 
     async def change() -> Document | None:
-        plan = await _plan(db, who, kind, target, data, strict=strict)
+        plan = await plan_of(db, who, kind, target, data, strict=strict)
         if plan.report.refusals:
             raise AttributeInUseError(" ".join(plan.report.refusals))
         return await db.change(plan.decide)
@@ -155,7 +161,7 @@ async def dry_run(
     """Return what ``evolve`` would do, and why it would be refused; it raises the other errors of ``evolve``."""
     require(who.actor, ATTRIBUTES.permission("change"))
     async with naming_changed_fields(db, target.key, target.expected):
-        plan = await _plan(db, who, kind, target, data, strict=strict)
+        plan = await plan_of(db, who, kind, target, data, strict=strict)
         try:
             changes = await decided(db, plan.decide)
         except AttributeInUseError as error:
@@ -189,38 +195,56 @@ async def definition_of(db: Database, target: Target) -> Attribute:
     return definition
 
 
-async def _plan(db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool) -> _Plan:
+async def plan_of(
+    db: Database,
+    who: Caller,
+    kind: EvolutionKind,
+    target: Target,
+    data: object,
+    *,
+    strict: bool = False,
+    limit: float | None = None,
+) -> Plan:
+    """Return a change that was asked for, and what it would do; the arguments are those of ``evolve``.
+
+    ``limit`` is the most records that may change, MAX_HOLDERS unless another one is given.
+
+    Raises NotFoundError, InvalidError.
+    """
     definition = await definition_of(db, target)
     values = read_payload(BODIES[kind], data, ReadContext(who.new_id, strict))
-    return await _PLANS[kind](_Asked(db, who, target, definition, values))
+    return await _PLANS[kind](_Asked(db, who, target, definition, values, MAX_HOLDERS if limit is None else limit))
 
 
-async def _rename(asked: _Asked) -> _Plan:
+async def _rename(asked: _Asked) -> Plan:
     definition, name = asked.definition, asked.values["name"]
     records = await asked.db.count_holders(definition.entity, definition.name)
-    refusals = [*_too_many(records, f"rename {definition.id} {name}")]
+    refusals = [*_too_many(asked, records, f"rename {definition.id} {name}")]
     taken = await asked.db.count_holders(definition.entity, name) if name != definition.name else 0
-    if taken and definition.renaming_to != name:
+    if definition.renaming_to is not None:
+        command = f"crm attributes rename {definition.id} {definition.renaming_to} --online"
+        refusals = [f"The attribute is being renamed in the background. Run: {command}"]
+    elif taken:
         refusals.append(f"{_records(taken)} a value under `{name}` already, of an attribute that was deleted.")
-    return _Plan(
+    return Plan(
         partial(evolutions.rename, asked.who, asked.target.key, name, asked.target.expected),
         _report(definition, records if name != definition.name else 0, refusals=tuple(refusals)),
     )
 
 
-async def _rename_value(asked: _Asked) -> _Plan:
+async def _rename_value(asked: _Asked) -> Plan:
     old, new = (asked.values[end].strip() for end in ("from", "to"))
     held = await _of_list(asked, old, "from")
     records = sum(each.records for each in held) if old != new else 0
     merged = sum(each.records for each in held if isinstance(each.value, list) and new in each.value)
-    refusals = _too_many(records)
-    return _Plan(
+    refusals = _too_many(asked, records)
+    return Plan(
         partial(evolutions.rename_value, asked.who, asked.target.key, old, new, asked.target.expected),
         _report(asked.definition, records, merged=merged, indexes=0, refusals=tuple(refusals)),
     )
 
 
-async def _remove_value(asked: _Asked) -> _Plan:
+async def _remove_value(asked: _Asked) -> Plan:
     value, other = asked.values["value"].strip(), asked.values["replace_with"]
     if other is not None:
         if other == value or other not in asked.definition.list_values:
@@ -228,7 +252,7 @@ async def _remove_value(asked: _Asked) -> _Plan:
         return await _rename_value(asked._replace(values={"from": value, "to": other}))
     records = sum(each.records for each in await _of_list(asked, value, "value"))
     refusals = [f"{_records(records)} this value: say by `replace_with` which they get instead."] if records else []
-    return _Plan(
+    return Plan(
         partial(evolutions.remove_value, asked.who, asked.target.key, value, asked.target.expected),
         _report(asked.definition, 0, indexes=0, refusals=tuple(refusals)),
     )
@@ -246,7 +270,7 @@ async def _of_list(asked: _Asked, item: str, field: str) -> Sequence[HeldValue]:
     return found
 
 
-async def _convert(asked: _Asked) -> _Plan:
+async def _convert(asked: _Asked) -> Plan:
     definition, conversion = asked.definition, Conversion(**asked.values)
     check_conversion(definition, conversion)
     held = await _held(asked)
@@ -255,12 +279,12 @@ async def _convert(asked: _Asked) -> _Plan:
     list_values = _list_values(definition, [new for _, (is_sound, new) in results if is_sound], conversion)
     records = sum(each.records for each in held)
     refusals = [
-        *_too_many(records, f"convert {definition.id} {conversion.type}"),
+        *_too_many(asked, records, f"convert {definition.id} {conversion.type}"),
         *_failing_refusals(definition, conversion, sum(each.records for each in failing)),
         *_collisions(definition, conversion, results),
     ]
     report = _report(definition, records, refusals=tuple(refusals))
-    return _Plan(
+    return Plan(
         partial(evolutions.convert, asked.who, asked.target.key, conversion, list_values, asked.target.expected),
         attrs.evolve(report, **await _failing(asked, failing)),
     )
@@ -315,9 +339,9 @@ async def _failing(asked: _Asked, failing: Sequence[HeldValue]) -> Mapping[str, 
     counted = {"failing": sum(each.records for each in failing)}
     if not failing or not asked.who.actor.may(RESOURCES[asked.definition.entity].permission("view")):
         return counted
-    values = [each.value for each in failing]
-    ids = await asked.db.holders(asked.definition.entity, asked.definition.name, values, MAX_FAILING_RECORDS)
     first = sorted(failing, key=lambda each: (-each.records, json_text(each.value)))[:MAX_FAILING_VALUES]
+    which = Holding(values=[each.value for each in first])
+    ids = await asked.db.holders(asked.definition.entity, asked.definition.name, which, MAX_FAILING_RECORDS)
     return {
         **counted,
         "failing_values": tuple(FailingValue(value=each.value, records=each.records) for each in first),
@@ -348,10 +372,10 @@ def _named(who: Caller, webhooks: Sequence[Webhook]) -> Mapping[str, Any]:
     return {"webhooks": len(webhooks), "named_webhooks": named}
 
 
-def _too_many(records: int, command: str = "") -> Sequence[str]:
-    if records <= MAX_HOLDERS:
+def _too_many(asked: _Asked, records: int, command: str = "") -> Sequence[str]:
+    if records <= asked.limit:
         return []
-    refusal = f"{_records(records)} a value, and at most {MAX_HOLDERS:,} are changed in one commit."
+    refusal = f"{_records(records)} a value, and at most {asked.limit:,} are changed in one commit."
     return [f"{refusal} Run: crm attributes {command} --online" if command else refusal]
 
 
@@ -366,7 +390,7 @@ BODIES: Final[Mapping[EvolutionKind, type]] = {
     "values/remove": ValueRemoval,
     "convert": Conversion,
 }
-_PLANS: Final[Mapping[EvolutionKind, Callable[[_Asked], Awaitable[_Plan]]]] = {
+_PLANS: Final[Mapping[EvolutionKind, Callable[[_Asked], Awaitable[Plan]]]] = {
     "rename": _rename,
     "values/rename": _rename_value,
     "values/remove": _remove_value,

@@ -1,6 +1,6 @@
 """Units of work: several use cases together or not at all, on any store."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -16,11 +16,13 @@ from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import Database
+from crm_core.resources import Resource
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 
 
@@ -97,6 +99,10 @@ class UnitOfWork:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of committed records whose field is exactly one of some texts."""
+        return await self._db.named(resource, field, texts)
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return committed events of a run of an import."""
         return await self._db.events_of_run(run, before=before, limit=limit)
@@ -121,9 +127,13 @@ class UnitOfWork:
         """Yield the different values that committed records hold under a name."""
         return self._db.held_values(entity, name)
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first committed records that hold one of some values under a name."""
-        return await self._db.holders(entity, name, values, limit)
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first committed records that hold a value under a name."""
+        return await self._db.holders(entity, name, which, limit)
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return committed records that have keys in common."""
+        return await self._db.alike(resource, after=after, limit=limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in what is committed, at once."""

@@ -23,6 +23,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -34,11 +35,13 @@ from crm_core.errors import (
     ThrottledError,
     TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -144,6 +147,9 @@ __all__ = [
     "DeliveryState",
     "Driver",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",
@@ -176,6 +182,7 @@ __all__ = [
     "Listing",
     "Me",
     "MentioningRecord",
+    "MergedError",
     "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -218,6 +225,7 @@ __all__ = [
     "TransferOperations",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",

@@ -64,7 +64,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             id_: the id of the attribute.
             name: as in ``rename``.
         """
-        return self._rehearse("rename", id_, {"name": name})
+        return self._rehearse_evolution("rename", id_, {"name": name})
 
     @operation
     def rename_value(
@@ -97,7 +97,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             old: as in ``rename_value``.
             new: as in ``rename_value``.
         """
-        return self._rehearse("values/rename", id_, {"from": old, "to": new})
+        return self._rehearse_evolution("values/rename", id_, {"from": old, "to": new})
 
     @operation
     def remove_value(
@@ -133,7 +133,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             value: as in ``remove_value``.
             replace_with: as in ``remove_value``.
         """
-        return self._rehearse("values/remove", id_, {"value": value, "replace_with": replace_with})
+        return self._rehearse_evolution("values/remove", id_, {"value": value, "replace_with": replace_with})
 
     @operation
     def convert(
@@ -168,7 +168,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             type_: the new type.
             options: how values are converted.
         """
-        return self._rehearse("convert", id_, {"type": type_, **options})
+        return self._rehearse_evolution("convert", id_, {"type": type_, **options})
 
     @operation
     def delete_dry_run(self, id_: UUID | str, /) -> Operation[EvolutionReport]:
@@ -186,7 +186,9 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
     ) -> Operation[Attribute]:
         return self._send("POST", f"{below(self.place, id_)}{kind}/", body, headers)
 
-    def _rehearse(self, kind: EvolutionKind, id_: UUID | str, body: Mapping[str, object]) -> Operation[EvolutionReport]:
+    def _rehearse_evolution(
+        self, kind: EvolutionKind, id_: UUID | str, body: Mapping[str, object]
+    ) -> Operation[EvolutionReport]:
         return Operation(
             method="POST",
             path=f"{below(self.place, id_)}{kind}/",

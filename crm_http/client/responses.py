@@ -17,6 +17,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -28,6 +29,7 @@ from crm_core.errors import (
     ThrottledError,
     TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
@@ -126,6 +128,8 @@ def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any])
         return SameFileError(UUID(run))
     if isinstance(state := members.get("state"), str):
         return TransferDecidedError(state)
+    if "undone_by" in members:
+        return UndoRefusedError(detail, run=members["undone_by"] and UUID(members["undone_by"]))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
     return _conflict_of(response.request, detail)
@@ -143,8 +147,11 @@ def _conflict_of(request: httpx.Request, detail: str) -> CrmError:
     return DeliveryFinishedError(detail) if "/deliveries/" in path else InUseError(detail)
 
 
-def _gone(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Return what is gone: a place in the feed, else a record."""
+def _gone(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
+    """Return what is gone: a record that has become another one, a place in the feed, else a record."""
+    if "merged_into" in members:
+        *_, path, _, _ = response.request.url.path.split("/")
+        return MergedError(path, UUID(members["merged_into"]))
     is_feed = response.request.url.path.endswith("/changes/")
     return CursorGoneError(detail) if is_feed else ErasedError(detail)
 

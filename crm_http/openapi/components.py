@@ -8,6 +8,8 @@ import attrs
 from crm_core.bulk.operations import BulkRequest
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -25,6 +27,7 @@ from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
 from crm_http.openapi.responses import ERROR_SCHEMAS
 from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
 from crm_http.payloads import bodies
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 from crm_http.payloads.shapes import Input
 
 _BODIES: Final[tuple[type, ...]] = tuple(
@@ -32,9 +35,11 @@ _BODIES: Final[tuple[type, ...]] = tuple(
 )
 _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
+    *(AgendaEntry, Calendar, CalendarWithSecret),
     *(ImportStatus, ImportProblem, ImportExample),
     *(EvolutionReport, ConcernedWebhook, FailingValue),
     *(Roster, RosterEnrollment, RosterStudent, PipelineSummary, StageSummary, StageTime),
+    *(DuplicateGroup, DuplicateRecord, DuplicateReason),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

@@ -18,7 +18,10 @@ _PARAMETER = re.compile(r"{(\w+)}")
 HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-ID": {"description": "The id of the request in logs and events.", "required": True},
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
-    "Location": {"description": "The path of the new record or import, or the URL of the file."},
+    "Location": {
+        "description": "The path of the new record, of the import, or of the record that it was merged into; or the "
+        "URL of the file."
+    },
     "Link": {"description": 'With `limit`: the next page, `<…>; rel="next"`, if there is one.'},
     "Accept-Encoding": {"description": "`identity`, if the body had a content encoding."},
     "Allow": {"description": "The methods that the path has."},
@@ -55,6 +58,15 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
         },
         "required": ["detail"],
     },
+    "Gone": {
+        "type": "object",
+        "description": "A refusal in one sentence; of a record that was merged also the id of the other one.",
+        "properties": {
+            "detail": {"description": "What is wrong, for people.", **_TEXT},
+            "merged_into": {"description": "The id of the record that it has become.", "format": "uuid", **_TEXT},
+        },
+        "required": ["detail"],
+    },
     "Changed": {
         "type": "object",
         "description": "The record has another version than the request expects.",
@@ -71,6 +83,7 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
 }
 _BODIES: Final[Mapping[int, Schema]] = {
     HTTPStatus.CONFLICT: reference("Conflict"),
+    HTTPStatus.GONE: reference("Gone"),
     HTTPStatus.BAD_REQUEST: {"anyOf": [reference("Detail"), reference("Problems")]},
     HTTPStatus.PRECONDITION_FAILED: reference("Changed"),
 }

@@ -11,7 +11,7 @@ from typing import Final
 from crm_core.resources import RESOURCES, Resource
 from crm_http.payloads.shapes import Example
 
-_PATHS: Final = tuple(resource.path for resource in RESOURCES.values())
+_PATHS: Final = (*(resource.path for resource in RESOURCES.values()), "calendars")
 
 
 def example_id(path: str) -> str:

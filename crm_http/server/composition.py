@@ -3,14 +3,16 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
+from crm_adapters import archive_directory
 from crm_adapters.calendars import IcsCalendarWriter
 from crm_adapters.image_headers import read_header
 from crm_adapters.local_files import LocalFileStore
@@ -29,7 +31,7 @@ from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
-from crm_core.ports import CalendarWriter, WorkbookWriter
+from crm_core.ports import ArchiveDirectory, CalendarWriter, WorkbookWriter
 from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.import_requests import Imports
@@ -169,6 +171,16 @@ class _Adapters:
 def workbooks() -> WorkbookWriter | None:
     """Return what writes exports in XLSX; None where XlsxWriter is not installed (``crm-core[xlsx]``)."""
     return ChildWorkbookWriter() if find_spec("xlsxwriter") else None
+
+
+def archive(directory: Path) -> ArchiveDirectory:
+    """Return the archive in a directory of this machine."""
+    return archive_directory.LocalArchive(directory)
+
+
+def new_archive(directory: Path) -> AbstractAsyncContextManager[ArchiveDirectory]:
+    """Return a new archive in a directory of this machine, which is there when the block ends."""
+    return archive_directory.new_archive(directory)
 
 
 def calendar_writer() -> CalendarWriter | None:

@@ -267,7 +267,8 @@ def test_executing_every_creation_in_the_order_of_the_documentation_succeeds(mem
                 name = [part for part in path.split("/") if part in EXAMPLE_IDS][-1]
                 latest[name] = answer.json()["id"]
                 tried.append(path)
-    assert len(tried) == 4 + 10 + 1 + 6  # attributes, the other resources, the twin of follow-ups, tasks and notes
+    # Attributes, the other resources, the twin of follow-ups, tasks and notes, a calendar.
+    assert len(tried) == 4 + 10 + 1 + 6 + 1
 
 
 def _filled(document: Any, path: str, latest: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import json
 import operator
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,6 +27,9 @@ from crm_adapters.memory.accounts import utc_now
 from crm_core import (
     ACTIVE_USER,
     RECEIPTS_KEPT,
+    TASK_RESOURCES,
+    AgendaPage,
+    AgendaQuery,
     Attribute,
     Catalog,
     Changes,
@@ -38,6 +41,7 @@ from crm_core import (
     Event,
     Key,
     Known,
+    LookalikePage,
     Needs,
     Page,
     Put,
@@ -48,26 +52,26 @@ from crm_core import (
     Reply,
     Search,
     UnavailableError,
+    agenda_page,
     cursor_of,
     duplicates_among,
     holder_among,
     matches,
+    page_alike,
     sort_key,
 )
-from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
 from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
 from crm_core.imports.runs import run_request_id
-from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.events import EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.attributes import former_names
 from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.use_cases.uniqueness import finishing
@@ -189,6 +193,12 @@ class SqliteDatabase:
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """The ids of the records whose field is exactly one of some texts."""
+        statement = "select id from record where resource = ? and document ->> ? = ? order by id limit 2"
+        rows = {text: await self._run("deferred", self._rows, statement, resource.name, field, text) for text in texts}
+        return {text: [UUID(id_) for (id_,) in found] for text, found in rows.items()}
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Events of a run of an import, by record and version in descending order."""
         place = (str(before.record), before.version) if before else ("~", 0)  # a tilde is after all ids
@@ -230,9 +240,9 @@ class SqliteDatabase:
         """The different values that records hold under a name."""
         yield held_values_among(name, await self._run("deferred", self._all_values, entity))
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """The ids of the first records that hold one of some values under a name."""
-        return holders_among(name, values, await self._run("deferred", self._all_values, entity))[:limit]
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """The ids of the first records that hold a value under a name."""
+        return holders_among(name, which, await self._run("deferred", self._all_values, entity))[:limit]
 
     def _all_values(self, entity: str) -> Sequence[Any]:
         return list(self._values(entity))
@@ -263,6 +273,10 @@ class SqliteDatabase:
         before = read_stays(rows[0][0]) if rows else ()
         stays = moved(before, write.event, self._place(self._record(write.key)))
         self._rows("replace into stays values (?, ?)", id_, json_documents.encode(stays).decode())
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._run("deferred", lambda: page_alike(self._values(resource), after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -37,6 +37,7 @@ from crm_adapters.postgres.records.erasures import forget_erased, read_mentions,
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.likeness import read_alike
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
@@ -47,6 +48,7 @@ from crm_adapters.postgres.records.rewrites import (
     hold_entity,
     rewrite_records,
 )
+from crm_adapters.postgres.records.searches import read_named
 from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
@@ -60,11 +62,12 @@ from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import ATTRIBUTES
+from crm_core.resources import ATTRIBUTES, Resource
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
@@ -179,6 +182,10 @@ class PostgresDatabase:
         """Return events of a run of an import."""
         return await self._pool.reading(lambda connection: History(connection).of_run(run, before, limit))
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._pool.reading(lambda connection: read_named(connection, resource, field, texts))
+
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
         async for piece in _deletions_since(self._pool.reading, since):
@@ -203,9 +210,13 @@ class PostgresDatabase:
             async for values in held_values(connection, entity, name):
                 yield values
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, values, limit))
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, which, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._pool.reading(lambda connection: read_alike(connection, resource, after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -392,6 +403,10 @@ class ConnectedDatabase:
         """Return events of a run of an import."""
         return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._reading(lambda connection: read_named(connection, resource, field, texts))
+
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
         async for piece in _deletions_since(self._reading, since):
@@ -415,9 +430,13 @@ class ConnectedDatabase:
             async for values in held_values(self._connection, entity, name):
                 yield values
 
-    async def holders(self, entity: str, name: str, values: Sequence[object], limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold one of some values under a name."""
-        return await self._reading(lambda connection: first_holders(connection, entity, name, values, limit))
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._reading(lambda connection: first_holders(connection, entity, name, which, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._reading(lambda connection: read_alike(connection, resource, after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""

@@ -18,7 +18,7 @@ from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.changes import Rewrite
 from crm_core.engine.rewrites import may_change, rewritten
 from crm_core.model.events import Event
-from crm_core.model.evolutions import HeldValue
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import json_text, parse_json
 
 #: Rows that are read at once, and records that one statement writes.
@@ -57,7 +57,7 @@ async def rewrite_records(connection: Connection, rewrite: Rewrite, tell: Callab
 async def _concerned(connection: Connection, rewrite: Rewrite) -> Sequence[UUID]:
     """Return the ids of the records that change, as far as the values tell."""
     found: list[UUID] = []
-    params: Params = {"name": rewrite.name, "item": rewrite.item}
+    params: Params = {"name": rewrite.name, "item": rewrite.item, "unlike": rewrite.unlike}
     async with aclosing(_pieces(connection, query("holders", rewrite.before.entity), params)) as pieces:
         async for rows in pieces:
             found += await asyncio.to_thread(_ids, rewrite, rows)
@@ -89,11 +89,16 @@ async def count_holders(connection: Connection, entity: str, name: str) -> int:
     return int(count)
 
 
-async def first_holders(
-    connection: Connection, entity: str, name: str, values: Sequence[object], limit: int
-) -> Sequence[UUID]:
-    """Return the ids of the first records that hold one of some values."""
-    params = {"name": name, "values": list(map(json_text, values)), "limit": limit}
+async def first_holders(connection: Connection, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+    """Return the ids of the first records that hold a value."""
+    values = None if which.values is None else list(map(json_text, which.values))
+    params: Params = {
+        "name": name,
+        "values": values,
+        "unlike": which.unlike,
+        "after": which.after or UUID(int=0),
+        "limit": limit,
+    }
     return [id_ for (id_,) in await fetch(connection, query("first_holders", entity), params)]
 
 
