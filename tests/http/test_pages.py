@@ -95,13 +95,13 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
         "Jane D.",
         "Jane Doe",
     ], taken_back
-    told = run_python(newcomer, block("docs/how-to/merge.md", "Try it 1")).strip().splitlines()
-    assert told == [
+    merged = run_python(newcomer, block("docs/how-to/merge.md", "Try it 1"))
+    assert merged.strip().splitlines() == [
         "['Jon Duplessis', 'DUPLESSIS, John'] ['similar']",
         "['updated', 'deleted']",
         "DUPLESSIS, John New 1 1",
         "Jon Duplessis",
-    ], told
+    ], merged
     told = run_python(newcomer, block("docs/how-to/erase.md", "Look first 1"))
     assert re.fullmatch(r"\[UUID\(.*\)\] 0\n\[UUID\(.*\)\]\n2\n+", told), told
     newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
