@@ -27,18 +27,16 @@ PUBLIC: Mapping[str, str] = {
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        """
-    """, "crm_core.use_cases": Advance ArchiveDirectory ArchiveError ArchivedRecord Archives
-        DeliveryWorker Duplicates Filling Group Holder Hooks Images ImportFinishedError ImportOptions ImportRun
-        ImportRunner ImportRuns ImportStores Imports Lookalike LookalikePage MergedError OpenTable RefusedRow
-        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue UnitOfWork
-        UnreadableTableError Upload WorkbookWriter accounts agendas archives bulk calendars caller changes
-        duplicates_among erasures evolutions history holder_among import_requests imports new_id new_secret
-        page_alike
-        records
-        restorations rosters summaries sweeping tokens transfers unit_of_work
-        uploads users webhooks
-        duplicates merges uniqueness upserts
+        Advance ArchiveDirectory ArchiveError ArchivedRecord Archives Duplicates Filling Group Holder
+        ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
+        UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
+    """,
+    "crm_core.use_cases": """
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
+        calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
+        records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
+        webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
@@ -80,6 +78,7 @@ PUBLIC: Mapping[str, str] = {
         RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
         SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
         ThrottledError TokenOperations TransferDecidedError TransferOperations
+        PipelineOperationsWithSummary PipelineSummary StageSummary StageTime SummaryFilters
         CohortOperationsWithRoster Roster RosterEnrollment RosterStudent
         TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
