@@ -15,7 +15,7 @@ from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
-from crm_core.model.accounts import Account, Authentication, IssuedToken, NewToken, User, UserChange
+from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken, NewToken, User, UserChange
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
@@ -195,6 +195,13 @@ class Accounts(Protocol):
 
         None if the token is unknown, revoked or expired. Raises NotAuthenticatedError for a disabled user.
         """
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do at this moment; None if there is none.
+
+        Raises NotAuthenticatedError for a disabled user.
+        """
+        ...
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user, whose name may be in any Unicode form."""

@@ -27,6 +27,22 @@ PUBLIC: Mapping[str, str] = {
         searched_text sort_key sorting_key
         Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
     """,
+    "crm_core.arguments": """
+        AttributeCreate AttributeFilters AttributeMerge AttributeUpdate BulkOp BulkOperation ClientCreate
+        ClientFilters ClientMerge ClientUpdate CohortCreate CohortFilters CohortMerge CohortUpdate ConditionInput
+        EnrollmentCreate EnrollmentDetailCreate EnrollmentDetailFilters EnrollmentDetailMerge EnrollmentDetailUpdate
+        EnrollmentFilters EnrollmentMerge EnrollmentUpdate FilterValue FollowUpCreate FollowUpFilters FollowUpMerge
+        FollowUpUpdate LeadCreate LeadFilters LeadMerge LeadUpdate NoteInput PipelineCreate PipelineFilters
+        PipelineMerge PipelineUpdate ServiceCreate ServiceFilters ServiceMerge ServiceUpdate StageInput TaskChange
+        TaskInput TeachingAssistantInput TransferRequestCreate TransferRequestFilters TransferRequestMerge
+        TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
+    """,
+    "crm_core.embedding": """
+        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
+        DeliveryReport DryRunResult ErasureReport Following HistoryEntry ListPage Listing Outcome Portal RecordCalls
+        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithTasks RestorationEntry Runner Session SyncCrm
+        Together UploadedImage WebhookCalls WebhookWithSecret version_of
+    """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
         new_secret

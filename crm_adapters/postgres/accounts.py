@@ -17,11 +17,13 @@ from crm_core.model.accounts import (
     NO_PASSWORD,
     TOKEN_DAYS,
     Account,
+    Actor,
     Authentication,
     IssuedToken,
     NewToken,
     User,
     UserChange,
+    actor_of,
     normal_username,
 )
 from crm_core.model.records import Key
@@ -55,6 +57,15 @@ class PostgresAccounts:
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
         await self._tokens.close()
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do. Raises NotAuthenticatedError for a disabled user."""
+        id_, name = (None, normal_username(user)) if isinstance(user, str) else (user, None)
+        rows = await self._pool.fetch_again(query("actor_of"), {"id": id_, "username": name})
+        if not rows:
+            return None
+        *account, permissions = rows[0]
+        return actor_of(_account_of(account), permissions)
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -220,7 +231,7 @@ async def _add_memberships(connection: Connection, user_id: int, groups: Sequenc
     await connection.execute(query("add_memberships"), {"user_id": user_id, "groups": groups})
 
 
-def _account_of(row: Row) -> Account:
+def _account_of(row: Sequence[Any]) -> Account:
     *user, is_active, is_superuser, groups = row
     return Account(user=_user_of(user), groups=tuple(groups), is_superuser=is_superuser, is_active=is_active)
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -85,7 +84,6 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@cache
 def has_secrets(entity: type) -> bool:
     """Return whether an entity class has fields with secrets in them."""
     return any(field.redact for field in fields_of(entity).values())

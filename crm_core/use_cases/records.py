@@ -13,7 +13,7 @@ from uuid import UUID
 from attrs import evolve
 
 from crm_core.engine import decisions
-from crm_core.engine.parameters import dotted
+from crm_core.engine.parameters import dotted, parameter_texts
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import ERASED_ANSWER, Document
@@ -45,7 +45,7 @@ async def find(
     db: Database,
     who: Caller,
     resource: Resource,
-    params: Mapping[str, str],
+    params: Mapping[str, object],
     *,
     parent: object = None,
     strict: bool = False,
@@ -67,16 +67,17 @@ async def query_of(
     db: Database,
     who: Caller,
     resource: Resource,
-    params: Mapping[str, str],
+    params: Mapping[str, object],
     *,
     parent: object = None,
     strict: bool = False,
 ) -> Query:
     """Return the query that parameters ask for. Raises as ``find``."""
     require(who.actor, resource.permission("view"))
-    definitions = await _needed_definitions(db, who, resource, params)
     try:
-        query = parse_query(resource, params, definitions, strict=strict)
+        texts = parameter_texts(params, ignores_blanks=True)
+        definitions = await _needed_definitions(db, who, resource, texts)
+        query = parse_query(resource, texts, definitions, strict=strict)
     except InvalidError:
         await look_up_parent(db, resource, parent)  # a parent that does not exist comes first (decision 2)
         raise

@@ -88,7 +88,7 @@ class Target(NamedTuple):
     @property
     def key(self) -> Key:
         """Return the record's key."""
-        return Key(self.resource.name, self.id)
+        return decisions.key_of(self.resource, self.id)
 
 
 async def restore(

@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.cursors import read_place, write_place
+from crm_core.engine.decisions import key_of
 from crm_core.engine.queries import Page
 from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
@@ -226,7 +227,7 @@ async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id:
 
 async def _look_up(db: Database, webhook_id: UUID) -> Webhook:
     """Return a webhook. Raises NotFoundError."""
-    key = Key(WEBHOOKS.name, webhook_id)
+    key = key_of(WEBHOOKS, webhook_id)
     webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
     if not isinstance(webhook, Webhook):
         raise NotFoundError

@@ -13,6 +13,18 @@ records, with an ``Idempotency-Key`` that the client makes; deletes, where a rec
 deleted. Any request is retried that did not reach a server or was throttled (429).
 """
 
+from crm_core.arguments.bulk import BulkOp, BulkOperation
+from crm_core.arguments.items import (
+    ConditionInput,
+    FilterValue,
+    NoteInput,
+    StageInput,
+    TaskChange,
+    TaskInput,
+    TeachingAssistantInput,
+)
+from crm_core.embedding.followings import AsyncFollowing, Following
+from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.errors import (
     CrmError,
     CursorGoneError,
@@ -33,6 +45,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -52,35 +65,27 @@ from crm_core.model.entities import (
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
+from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.list_pages import ListPage
+from crm_core.model.read_versions import version_of
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
-from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
-from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
+from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
+from crm_http.client.bulk import BulkResult, BulkResults
+from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
-from crm_http.client.inputs import (
-    ConditionInput,
-    FilterValue,
-    NoteInput,
-    StageInput,
-    TaskChange,
-    TaskInput,
-    TeachingAssistantInput,
-)
-from crm_http.client.listings import AsyncListing, Listing, ListPage
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
     RecordOperations,
     RecordOperationsWithBulk,
     RecordOperationsWithImages,
     RecordOperationsWithTasks,
-    UploadedImage,
 )
-from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
+from crm_http.client.responses import NoResponseError, UnexpectedResponseError
 from crm_http.client.retries import Retry
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.webhook_operations import WebhookOperations
-from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
     Erased,
     FieldChange,
