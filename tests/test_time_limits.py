@@ -18,8 +18,7 @@ from crm_core.use_cases import DeliveryWorker, changes
 from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
-from crm_http import fairness
-from crm_http.middleware import Limits
+from crm_http.middleware import Limits, fairness
 from crm_http.server import composition, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT

@@ -17,15 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from crm_core.bulk.operations import BULK_RESOURCES
-from crm_core.engine.cursors import write_cursor
-from crm_core.engine.parameters import filter_parameters
-from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import BulkRefusedError, CrmError, InvalidError, PermissionDeniedError
 from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
-from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
+from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.model.records import Key
@@ -51,6 +48,7 @@ from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
+from crm_core.testing.readings import all_pages, answer_of, changed_fields, look_at, texts_of, whole_list
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -62,6 +60,7 @@ from crm_core.testing.strategies import (
     texts,
     unique_values,
 )
+from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
 from crm_core.use_cases import erasures, records, restorations, upserts
 from crm_core.use_cases.bulk import bulk
@@ -87,7 +86,7 @@ def assert_agreement(
     settings: hypothesis_settings | None = None,
     runner: asyncio.Runner | None = None,
 ) -> None:
-    """Run the state machine; raise AssertionError if the databases differ.
+    """Try what databases usually get wrong, then run the state machine; raise AssertionError if the databases differ.
 
     Args:
         open_pair: opens the two databases, the model first.
@@ -96,6 +95,7 @@ def assert_agreement(
         runner: the runner whose event loop the databases already use, if they do.
     """
     with nullcontext(runner) if runner else asyncio.Runner() as running:
+        DatabasesAgree(running, open_pair, feed_of).compare_usual_faults()
         run_state_machine_as_test(
             lambda: DatabasesAgree(running, open_pair, feed_of),  # type: ignore[arg-type]  # its documentation accepts any factory
             settings=settings,
@@ -125,9 +125,9 @@ class DatabasesAgree(RuleBasedStateMachine):
         try:
             self._pair.compare_feeds()
             for resource in RESOURCES.values():
-                self._pair.both(partial(_whole_list, resource=resource, params={}))
+                self._pair.both(partial(whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
-                    self._pair.both(partial(_history, key=Key(resource.name, id_), since=0))
+                    self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=0))
                     self._pair.both(partial(versions_of, resource=resource, id_=id_))
         finally:
             self._pair.close()
@@ -146,6 +146,14 @@ class DatabasesAgree(RuleBasedStateMachine):
             self._begin_student({"name": name, "client": client, "actual_cohort": cohort})
             pipeline = self._create(PIPELINES, {"name": name, "stages": [{"name": "A"}, {"name": name + "B"}]})
             self._create(LEADS, {"name": name, "pipeline": pipeline, "attributes": {"text": f"{name} "}, **activity})
+
+    def compare_usual_faults(self) -> None:
+        """Run the steps that usual faults show in, and close the databases."""
+        try:
+            self.begin()
+            compare_usual_faults(self._pair, self._ids["client"])
+        finally:
+            self._pair.close()
 
     def _begin_student(self, student: Mapping[str, object]) -> None:
         service = self._create(SERVICES, student)
@@ -303,7 +311,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource, id_ = self._any_record(data)
         acts = [self._any_act(data, resource, id_) for _ in range(2)]
         keys = [Key(act.resource.name, act.id) for act in acts if act.id]
-        outcomes = self._pair.at_once([act.do for act in acts], partial(_look, keys=keys))
+        outcomes = self._pair.at_once([act.do for act in acts], partial(look_at, keys=keys))
         for act, outcome in zip(acts, outcomes, strict=True):
             self._note(act, outcome)
 
@@ -317,8 +325,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         first = self._perform(act, number, idempotency)
         self._perform(self._change(data, resource, id_))
         again = self._perform(act, number, idempotency)
-        if (answer := _answer(first)) is not None:
-            assert _answer(again) == answer._replace(is_replayed=True)
+        if (answer := answer_of(first)) is not None:
+            assert answer_of(again) == answer._replace(is_replayed=True)
 
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data(), action=st.sampled_from(ACTIONS))
@@ -345,7 +353,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         parent = data.draw(st.none() | st.just(self._parent(data, resource)))
         viewing = frozenset({resource.permission("view")})
         self._pair.both(lambda db, who: records.get(db, who, resource, id_, parent=parent), permissions=viewing)
-        self._pair.both(partial(_history, key=Key(resource.name, id_), since=since))
+        self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=since))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name
@@ -353,7 +361,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
-        self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent, strict=strict))
+        self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent, strict=strict))
 
     @precondition(lambda self: self._any_of(_CATALOGED))
     @rule(data=st.data())
@@ -361,12 +369,12 @@ class DatabasesAgree(RuleBasedStateMachine):
         """List by a text of a record, and by those that a store may take for it."""
         resource, id_ = self._any_record(data, _CATALOGED)
         record = self._value(resource, id_)
-        if asked := record and _texts_of(resource, record):
+        if asked := record and texts_of(resource, record):
             parameter, text = data.draw(st.sampled_from(asked))
             parent = getattr(record, resource.parent) if resource.parent else None
             for near in near_equal(text):
                 params = {parameter: near}
-                self._pair.both(partial(_whole_list, resource=resource, params=params, parent=parent))
+                self._pair.both(partial(whole_list, resource=resource, params=params, parent=parent))
 
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
@@ -374,8 +382,10 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
-        pages = self._pair.both(lambda db, who: _all_pages(db, who, resource, {**params, "limit": str(limit)}, parent))
-        whole = self._pair.both(lambda db, who: _whole_list(db, who, resource, params, parent=parent))
+        pages = self._pair.both(
+            lambda db, who: all_pages(db, who, resource, {**params, "limit": str(limit)}, parent=parent)
+        )
+        whole = self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent))
         if isinstance(pages, list):
             assert b",".join(body for body in pages if body) == whole
 
@@ -514,46 +524,6 @@ def _told(error: CrmError | None) -> object:
     return error.problems if isinstance(error, InvalidError) else str(error)
 
 
-async def _look(db: Database, _: Caller, *, keys: Sequence[Key]) -> object:
-    return [await db.get(key) for key in keys]
-
-
-async def _history(db: Database, _: Caller, *, key: Key, since: int) -> object:
-    return list(await db.changed_fields(key, since))
-
-
-def _answer(outcome: object) -> Document | None:
-    """Return the document in an outcome, if there is one."""
-    if isinstance(outcome, Document):
-        return outcome
-    return outcome[1] if isinstance(outcome, tuple) and isinstance(outcome[1], Document) else None
-
-
-async def _whole_list(  # as the use case
-    db: Database,
-    who: Caller,
-    resource: Resource,
-    params: Mapping[str, str],
-    *,
-    parent: object = None,
-    strict: bool = False,
-) -> bytes:
-    _, pieces = await records.find(db, who, resource, params, parent=parent, strict=strict)
-    assert not isinstance(pieces, Page)
-    return b"".join([piece async for piece in pieces])
-
-
-async def _all_pages(
-    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], parent: object
-) -> list[bytes]:
-    query, page = await records.find(db, who, resource, params, parent=parent)
-    assert isinstance(page, Page)
-    if page.next is None:
-        return [page.body]
-    following = {**params, "cursor": write_cursor(query, page.next)}
-    return [page.body, *await _all_pages(db, who, resource, following, parent)]
-
-
 def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy[object]:
     if name == _ADD_IMAGE:
         return st.sampled_from(["/files/a/b.png", "https://example.com/c.gif"])
@@ -565,14 +535,6 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
-
-
-def _texts_of(resource: Resource, record: Any) -> Sequence[tuple[str, str]]:
-    """Return the texts of a record by the parameters that lists are filtered by them with."""
-    filtered = ((name, getattr(record, field)) for name, (field, _) in filter_parameters(resource).items())
-    own = [(name, value) for name, value in filtered if resource.fields.get(name) and isinstance(value, str)]
-    values = getattr(record, "attributes", {})
-    return [*own, *((f"{ATTRIBUTE_PREFIX}{name}", value) for name, value in values.items() if isinstance(value, str))]
 
 
 def _entries(record: object) -> Sequence[Any]:

@@ -40,7 +40,7 @@ _TRICKY_LETTERS: Final = "aAzZ09 %_\\'\"{}<>,.-äÄßẞİıſΣσςﬁ中́\u20
 _PLAIN_CHARACTERS: Final = st.sampled_from(_TRICKY_LETTERS) | st.characters(codec="utf-8", exclude_characters="\x00")
 #: Texts that a store may take for one another: by case, accents, Unicode form, blanks, or letters like others. They are
 #: few, so that they meet.
-_NEAR_EQUAL: Final = (
+NEAR_EQUAL: Final = (
     *("a", "A", "\u00e9", "e\u0301", "e", "\u00c9", "a ", " a", "\u00a0a", "a  b", "a b", "a\u00a0b"),
     *("\u00df", "ss", "SS", "\u00f8", "o", "\u03c3", "\u03c2", "\u0131", "i", "\u0130", "\ufb01", "fi"),
 )
@@ -103,7 +103,7 @@ def texts(max_length: int = 255, *, min_length: int = 1, hostile: bool = False) 
     """Return a strategy for valid texts; with ``hostile`` also for too long ones, U+0000 and lone surrogates."""
     brief = st.text(_PLAIN_CHARACTERS, max_size=min(max_length, 8))
     limit = st.sampled_from("xé中").map(lambda c: c * max_length)
-    near = st.sampled_from(_NEAR_EQUAL).filter(lambda text: len(text) <= max_length)
+    near = st.sampled_from(NEAR_EQUAL).filter(lambda text: len(text) <= max_length)
     good = st.one_of(brief, near, brief, limit).filter(lambda text: _fits(text, min_length, max_length))
     return good | _hostile_texts(max_length) if hostile else good
 
@@ -190,7 +190,7 @@ def unique_values(type_: str) -> SearchStrategy[object]:
     """Return a strategy for values of a unique attribute of a type; they are few, so that they meet."""
     if type_ == "number":
         return st.integers(-1, 1) | st.sampled_from(list(map(Decimal, ("1.0", "-0.0", "1E+2", "100"))))
-    return st.sampled_from(_NEAR_EQUAL) if type_ == "text" else st.dates(date(2026, 1, 1), date(2026, 1, 3)).map(str)
+    return st.sampled_from(NEAR_EQUAL) if type_ == "text" else st.dates(date(2026, 1, 1), date(2026, 1, 3)).map(str)
 
 
 def _list_values(definition: Attribute) -> SearchStrategy[object]:
@@ -448,7 +448,7 @@ def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]
 
 def _searches() -> SearchStrategy[str]:
     """Return a strategy for search terms of one or two characters, so that they match records."""
-    return st.text(st.sampled_from(_TRICKY_LETTERS), min_size=1, max_size=2) | st.sampled_from(_NEAR_EQUAL)
+    return st.text(st.sampled_from(_TRICKY_LETTERS), min_size=1, max_size=2) | st.sampled_from(NEAR_EQUAL)
 
 
 def _attribute_filter_values(definition: Attribute, operator: str) -> SearchStrategy[str]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from crm_core.model.records import Versions
-from crm_http.entity_tags import entity_tag, tags_in, versions_in
+from crm_http.headers.entity_tags import entity_tag, tags_in, versions_in
 
 #: Only the client may keep a copy, and must ask whether it is current before each use.
 REVALIDATED: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}

@@ -16,8 +16,8 @@ from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routing import everybody
-from crm_http.compression import accepted_coding, compress_file
-from crm_http.entity_tags import entity_tag, in_coding
+from crm_http.headers.entity_tags import entity_tag, in_coding
+from crm_http.middleware.compression import accepted_coding, compress_file
 from crm_http.site import root_path
 
 #: The files of the page by name: where each is in the package, and its media type.

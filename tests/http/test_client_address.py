@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crm_http.client_address import ClientAddresses, forwarded_nodes, read_node
+from crm_http.middleware.client_address import ClientAddresses, forwarded_nodes, read_node
 
 TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
 

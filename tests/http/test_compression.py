@@ -10,8 +10,8 @@ import pytest
 from backports import zstd
 from litestar.types import Message, Receive, Scope, Send
 
-from crm_http.compression import MIN_BYTES, CompressingSend, accepted_coding
 from crm_http.middleware import RequestMiddleware
+from crm_http.middleware.compression import MIN_BYTES, CompressingSend, accepted_coding
 from crm_http.openapi.docs_page import ASSETS
 from tests.http.conftest import Api
 from tests.pictures import png

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from crm_http.cross_origin import EXPOSED_HEADERS, REQUEST_HEADERS
 from crm_http.middleware import Limits, RequestMiddleware
+from crm_http.middleware.cross_origin import EXPOSED_HEADERS, REQUEST_HEADERS
 from crm_http.openapi.parameters import COMMON, HEADER_PARAMETERS
 from crm_http.openapi.responses import HEADERS
 from crm_http.site import Site

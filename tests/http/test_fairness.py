@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from crm_core.errors import UnavailableError
-from crm_http.fairness import Guests, Places, Share, Turns, hash_in
-from crm_http.rate_limit import TokenRates
+from crm_http.middleware.fairness import Guests, Places, Share, Turns, hash_in
+from crm_http.middleware.rate_limit import TokenRates
 from crm_http.settings import RateLimit
 from tests.bench.fairness import Flood, fill, floods, measure, two_users
 from tests.bench.load import request

@@ -10,8 +10,8 @@ import pytest
 from litestar.enums import ScopeType
 from litestar.types import Message, Receive, Scope, Send
 
-from crm_http.fairness import MAX_RUNNING_BESIDE_OTHERS
 from crm_http.middleware import AbandonedError, Limits, RequestMiddleware, RequestObserver
+from crm_http.middleware.fairness import MAX_RUNNING_BESIDE_OTHERS
 from crm_http.settings import Settings
 from crm_http.telemetry.access_log import AccessLog
 from crm_http.telemetry.logs import JsonFormatter, TextFormatter

@@ -526,6 +526,8 @@ def files_of(place: pathlib.Path) -> set[str]:
 def connection_to(api: Api, server: Server, path: str, *headers: str) -> socket.socket:
     """A connection on which the head of an upload, and the head of its file, were sent."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    # What the kernel keeps for a slow reader is neither sent nor refused; it grows to megabytes by itself.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
     lines = [
         f"POST {path}files/ HTTP/1.1",
         "Host: localhost",

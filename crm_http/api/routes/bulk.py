@@ -20,7 +20,7 @@ from crm_http.api.errors import body_of
 from crm_http.api.requests import JSON, MAX_BULK_BODY, AnyRequest, preferences, read_operations
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody
-from crm_http.fairness import Share
+from crm_http.middleware.fairness import Share
 from crm_http.payloads.bodies import BulkResults
 from crm_http.payloads.record_examples import bulk_example
 from crm_http.payloads.shapes import Input

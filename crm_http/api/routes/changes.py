@@ -19,7 +19,7 @@ from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.requests import JSON, AnyRequest, accepts_json, header, is_strict, read_query
 from crm_http.api.routing import everybody
-from crm_http.fairness import Share
+from crm_http.middleware.fairness import Share
 from crm_http.payloads.bodies import ChangesPage as ChangesBody
 from crm_http.statuses import STATUSES
 

@@ -20,7 +20,7 @@ from crm_http.api.endpoints import Endpoint, Exported, Reply
 from crm_http.api.requests import AnyRequest, is_strict, read_query
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import rights
-from crm_http.fairness import Share
+from crm_http.middleware.fairness import Share
 
 logger: Final = logging.getLogger("crm.exports")
 

@@ -18,8 +18,8 @@ from crm_http.api.preconditions import matches_etag
 from crm_http.api.requests import AnyRequest, header
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
-from crm_http.byte_ranges import requested_range
-from crm_http.entity_tags import entity_tag
+from crm_http.headers.byte_ranges import requested_range
+from crm_http.headers.entity_tags import entity_tag
 
 #: Pages of other sites may show images too. Their URLs cannot be guessed, so no other image is exposed.
 _CROSS_ORIGIN: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}

@@ -26,7 +26,7 @@ from crm_http.api.preconditions import REVALIDATED, expected_versions, is_known,
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
 from crm_http.api.responses import created_response, link_to_next, record_response
 from crm_http.api.routing import path_id, rights
-from crm_http.fairness import Share
+from crm_http.middleware.fairness import Share
 from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
 from crm_http.payloads.shapes import Shape, array
 from crm_http.statuses import STATUSES

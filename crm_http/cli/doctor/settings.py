@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from crm_http.cli.doctor.checks import Check, failed, ok, warning
-from crm_http.environment import variables_of
 from crm_http.server.composition import check_files
 from crm_http.server.database import check_database
 from crm_http.settings import SettingError, Settings, unknown_names
+from crm_http.settings.environment import variables_of
 
 
 def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from litestar.types import HTTPScope
 
-from crm_http.response_headers import Headers, varying
+from crm_http.headers.response_headers import Headers, varying
 
 #: The methods of the API.
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

@@ -12,11 +12,11 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from litestar.types import Message, Send
+from litestar.types import HTTPScope, Message, Send
 from litestar.types.asgi_types import HTTPResponseStartEvent
 
-from crm_http.entity_tags import in_coding
-from crm_http.response_headers import Headers, varying
+from crm_http.headers.entity_tags import in_coding
+from crm_http.headers.response_headers import Headers, varying
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -186,3 +186,13 @@ def _coded(headers: Headers, coding: str, length: int | None) -> list[tuple[byte
     tagged = [(name, in_coding(value.decode(), coding).encode() if name == b"etag" else value) for name, value in kept]
     coded = [*varying(tagged, b"Accept-Encoding"), (b"content-encoding", coding.encode())]
     return coded if length is None else [*coded, (b"content-length", b"%d" % length)]
+
+
+def compressing(scope: HTTPScope, send: Send) -> Send:
+    """Return a ``send`` that compresses the answer if the client accepts that."""
+    asked = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    coding = accepted_coding(asked) if asked else ""
+    if not coding:
+        return send
+    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+    return CompressingSend(send, coding, known.decode("latin-1"))

@@ -1,0 +1,1 @@
+"""Headers of HTTP messages, read and written."""
