@@ -58,7 +58,7 @@ async def find(
     params: Mapping[str, str],
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> HistoryPage:
     """Return a page of a record's history, the newest version first; also of a record that was deleted.
 

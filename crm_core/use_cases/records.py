@@ -48,7 +48,7 @@ async def find(
     params: Mapping[str, object],
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> tuple[Query, Page | AsyncIterator[bytes]]:
     """Return the query that parameters ask for, and one page where ``limit`` is given, else the list in pieces.
 
@@ -70,7 +70,7 @@ async def query_of(
     params: Mapping[str, object],
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Query:
     """Return the query that parameters ask for. Raises as ``find``."""
     require(who.actor, resource.permission("view"))
@@ -124,7 +124,7 @@ async def look_up_parent(db: Database, resource: Resource, parent: object) -> No
 
 
 async def create(
-    db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = False
+    db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = True
 ) -> tuple[UUID, Document]:
     """Create a record from plain values; return its id, and the record.
 
@@ -146,7 +146,7 @@ async def patch(
     *,
     parent: object = None,
     merge: bool = False,
-    strict: bool = False,
+    strict: bool = True,
     expected: Versions = None,
 ) -> Document:
     """Set the fields that are sent and keep the others; PUT and PATCH both (decision 6).

@@ -98,7 +98,7 @@ async def restore(
     data: object,
     *,
     expected: Versions = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Document:
     """Give a record the values of one of its versions; a deleted record is created again. Return the record.
 
@@ -120,7 +120,7 @@ async def restore_dry_run(
     data: object,
     *,
     expected: Versions = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Sequence[Mapping[str, object]]:
     """Return the entries that ``restore`` would add to histories, that of the record first. Raises what it does."""
 

@@ -95,7 +95,7 @@ class LogPage(NamedTuple):
 
 
 async def dry_run(
-    db: Database, who: Caller, webhook_id: UUID, data: object, *, strict: bool = False
+    db: Database, who: Caller, webhook_id: UUID, data: object, *, strict: bool = True
 ) -> tuple[bool, Delivery]:
     """Return whether a webhook would fire for a record as it is now, and the delivery that would be sent.
 
@@ -119,7 +119,7 @@ async def dry_run(
 
 
 async def find(
-    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, params: Mapping[str, str], *, strict: bool = False
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, params: Mapping[str, str], *, strict: bool = True
 ) -> LogPage:
     """Return deliveries of a webhook, newest first. Raises PermissionDeniedError, NotFoundError, InvalidError."""
     require(who.actor, WEBHOOKS.permission("view"))
@@ -178,7 +178,7 @@ async def cancel(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, 
 
 
 async def recover(
-    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, data: object, *, strict: bool = False
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, data: object, *, strict: bool = True
 ) -> int:
     """Send all deliveries of a webhook again that died ``since`` a time; return how many.
 
