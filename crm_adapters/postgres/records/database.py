@@ -6,14 +6,16 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
+import psycopg
 from attrs import evolve
-from psycopg.pq import TransactionStatus
+from psycopg import AsyncConnection
 
 from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
+from crm_adapters.postgres.connection.lent import LentConnection
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import (
@@ -102,8 +104,12 @@ class PostgresDatabase:
         self._background: set[asyncio.Task[None]] = set()
 
     @staticmethod
-    def on(connection: Connection) -> "ConnectedDatabase":
-        """Return a database on a connection of the caller, inside the caller's own READ COMMITTED transaction."""
+    def on(connection: AsyncConnection[Any] | psycopg.Connection[Any]) -> "ConnectedDatabase":
+        """Return a database on a connection of the caller, inside the caller's own READ COMMITTED transaction.
+
+        Calls raise ValueError if there is no transaction, or another one. On a blocking connection they block, as
+        ``crm_core.embedding.SyncCrm`` needs them.
+        """
         return ConnectedDatabase(connection)
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
@@ -295,8 +301,9 @@ class PostgresDatabase:
 class ConnectedDatabase:
     """The Database port on one connection: locks immediately, repeats nothing, and leaves the commit to the caller."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
+        self._lent = LentConnection(connection)
+        self._connection = cast("Connection", self._lent)  # all statements are run by `fetch`
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
         """Return the record as clients see it, or None."""
@@ -365,9 +372,8 @@ class ConnectedDatabase:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
         with translated():
             try:
-                await self._begin()
                 with staleness():
-                    async with self._connection.transaction():
+                    async with self._lent.transaction():
                         _, answer = await _decide_under_locks(self._connection, decide)
                         return answer
             except StaleError:
@@ -380,11 +386,6 @@ class ConnectedDatabase:
     async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
         with translated():
             return await read_(self._connection)
-
-    async def _begin(self) -> None:
-        # The first transaction block of an idle connection would be the outermost, and commit when it ends.
-        if self._connection.info.transaction_status == TransactionStatus.IDLE and not self._connection.autocommit:
-            await self._connection.execute("select")
 
 
 async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[Changes, Document | None]:
