@@ -71,6 +71,7 @@ from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
 from crm_core.ports import (
     Accounts,
+    Actors,
     AfterCommit,
     Database,
     DeliveryLog,
@@ -142,6 +143,7 @@ __all__ = [
     "Account",
     "Accounts",
     "Actor",
+    "Actors",
     "AfterCommit",
     "Attempt",
     "Attribute",

@@ -9,7 +9,7 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor Actors AfterCommit Attempt Attribute Authentication BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         DuplicateRequestError ErasedError ENROLLMENTS
@@ -42,6 +42,10 @@ PUBLIC: Mapping[str, str] = {
         DeliveryReport DryRunResult ErasureReport Following HistoryEntry ListPage Listing Outcome Portal RecordCalls
         RecordCallsWithBulk RecordCallsWithImages RecordCallsWithTasks RestorationEntry Runner Session SyncCrm
         Together UploadedImage WebhookCalls WebhookWithSecret version_of
+    """,
+    "crm_core.rules": """
+        Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url
+        read_record
     """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import attrs
 
+from crm_adapters.postgres.actors import account_of, read_actor, user_of
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, transaction
 from crm_adapters.postgres.records.replica import Replica
@@ -23,7 +23,6 @@ from crm_core.model.accounts import (
     NewToken,
     User,
     UserChange,
-    actor_of,
     normal_username,
 )
 from crm_core.model.records import Key
@@ -60,12 +59,7 @@ class PostgresAccounts:
 
     async def actor_of(self, user: int | str) -> Actor | None:
         """Return a user by id or name, with all that they may do. Raises NotAuthenticatedError for a disabled user."""
-        id_, name = (None, normal_username(user)) if isinstance(user, str) else (user, None)
-        rows = await self._pool.fetch_again(query("actor_of"), {"id": id_, "username": name})
-        if not rows:
-            return None
-        *account, permissions = rows[0]
-        return actor_of(_account_of(account), permissions)
+        return await read_actor(self._pool.fetch_again, user)
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -113,7 +107,7 @@ class PostgresAccounts:
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
         rows = await self._pool.fetch_again(query("members"), {"group": group})
-        return [_user_of(row) for row in rows]
+        return [user_of(row) for row in rows]
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
         """Return the failed logins counted against the keys."""
@@ -173,11 +167,11 @@ class PostgresAccounts:
     async def find_user(self, username: str) -> Account | None:
         """Return the user with this name, disabled or not."""
         rows = await self._pool.fetch(query("find_user"), {"username": normal_username(username)})
-        return _account_of(rows[0]) if rows else None
+        return account_of(rows[0]) if rows else None
 
     async def list_users(self) -> Sequence[Account]:
         """Return all users, by id, the disabled ones too."""
-        return [_account_of(row) for row in await self._pool.fetch(query("list_users"), {})]
+        return [account_of(row) for row in await self._pool.fetch(query("list_users"), {})]
 
     async def change_user(self, user_id: int, change: UserChange) -> None:
         """Change a user. Raises NotFoundError for an unknown group."""
@@ -231,17 +225,7 @@ async def _add_memberships(connection: Connection, user_id: int, groups: Sequenc
     await connection.execute(query("add_memberships"), {"user_id": user_id, "groups": groups})
 
 
-def _account_of(row: Sequence[Any]) -> Account:
-    *user, is_active, is_superuser, groups = row
-    return Account(user=_user_of(user), groups=tuple(groups), is_superuser=is_superuser, is_active=is_active)
-
-
 def _token_of(row: Row) -> IssuedToken:
     id_, prefix, permissions, created_at, last_used_at = row
     narrowed = None if permissions is None else frozenset(permissions)
     return IssuedToken(id=id_, prefix=prefix, permissions=narrowed, created_at=created_at, last_used_at=last_used_at)
-
-
-def _user_of(values: Sequence[Any]) -> User:
-    id_, username, first_name, last_name, email = values
-    return User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)

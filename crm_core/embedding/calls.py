@@ -16,7 +16,7 @@ from crm_core.arguments.values import sendable
 from crm_core.errors import invalid
 from crm_core.model.accounts import Actor, Caller, Idempotency
 from crm_core.model.plain_values import json_text
-from crm_core.ports import Database, DeliveryLog, Feed, Users, WorkbookWriter
+from crm_core.ports import Actors, Database, DeliveryLog, Feed, WorkbookWriter
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.uploads import Images
 
@@ -61,7 +61,7 @@ class Context:
 
     actor: Actor
     db: Database
-    users: Users | None = None
+    users: Actors | None = None
     feed: Feed | None = None
     deliveries: DeliveryLog | None = None
     images: Images | None = None

@@ -7,7 +7,7 @@ from crm_core.embedding.calls import Awaiting, Context, Runner, needed
 from crm_core.embedding.runners import CallingThread
 from crm_core.embedding.sessions import Session
 from crm_core.model.accounts import Actor
-from crm_core.ports import Database, DeliveryLog, Feed, Users, WorkbookWriter
+from crm_core.ports import Actors, Database, DeliveryLog, Feed, WorkbookWriter
 from crm_core.use_cases import users as user_use_cases
 from crm_core.use_cases.uploads import Images
 
@@ -28,7 +28,7 @@ class _Stores:
         self,
         db: Database,
         *,
-        users: Users | None = None,
+        users: Actors | None = None,
         feed: Feed | None = None,
         deliveries: DeliveryLog | None = None,
         images: Images | None = None,
@@ -118,7 +118,7 @@ class SyncCrm(_Stores):
         db: Database,
         *,
         runner: Runner | None = None,
-        users: Users | None = None,
+        users: Actors | None = None,
         feed: Feed | None = None,
         deliveries: DeliveryLog | None = None,
         images: Images | None = None,

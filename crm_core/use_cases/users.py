@@ -11,7 +11,7 @@ import attrs
 from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError
 from crm_core.input.texts import normal
 from crm_core.model.accounts import NO_PASSWORD, Account, Actor, Caller, Idempotency, IssuedToken, UserChange
-from crm_core.ports import Accounts, Database, Passwords, Users
+from crm_core.ports import Actors, Database, Passwords, Users
 from crm_core.rules.accounts import (
     MAX_TEXTS,
     check_new_user,
@@ -201,23 +201,23 @@ async def revoke_tokens(users: Users, username: str, prefix: str | None = None) 
     return await users.revoke_tokens(account.user.id, prefix)
 
 
-async def actor_of(accounts: Accounts, user: int | str) -> Actor:
+async def actor_of(actors: Actors, user: int | str) -> Actor:
     """Return a user whom the embedding program has authenticated itself, with their permissions at this moment.
 
     Args:
-        accounts: where users are stored.
+        actors: where users are stored.
         user: the id of the user, or the name.
 
     Raises UnknownUserError, NotAuthenticatedError for a disabled user.
     """
-    actor = await accounts.actor_of(user) if is_user(user) else None
+    actor = await actors.actor_of(user) if is_user(user) else None
     if actor is None:
         raise UnknownUserError(str(user))
     return actor
 
 
 async def act_as(
-    accounts: Accounts, user: int | str, *, request_id: str = "", idempotency: Idempotency | None = None
+    actors: Actors, user: int | str, *, request_id: str = "", idempotency: Idempotency | None = None
 ) -> Caller:
     """Return a caller for a user whom the embedding program has authenticated itself; errors are as of ``actor_of``."""
-    return caller(await actor_of(accounts, user), request_id=request_id, idempotency=idempotency)
+    return caller(await actor_of(actors, user), request_id=request_id, idempotency=idempotency)

@@ -14,6 +14,7 @@ from attrs import evolve
 from psycopg import AsyncConnection
 
 from crm_adapters.after_commit import call_after_commit, no_hook
+from crm_adapters.postgres.actors import read_actor
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
 from crm_adapters.postgres.connection.lent import LentConnection
 from crm_adapters.postgres.connection.pool import Pool
@@ -50,6 +51,7 @@ from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
+from crm_core.model.accounts import Actor
 from crm_core.model.events import Event
 from crm_core.model.records import Key, Record
 from crm_core.ports import AfterCommit
@@ -310,6 +312,11 @@ class ConnectedDatabase:
         with translated():
             rows = await fetch(self._connection, statement_of("read_records", key.resource), {"ids": [key.id]})
         return Document(rows[0][1], rows[0][2]) if rows else None
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do (``crm_core.ports.Actors``)."""
+        with translated():
+            return await read_actor(lambda statement, params: fetch(self._connection, statement, params), user)
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed, locked until the caller's transaction ends."""

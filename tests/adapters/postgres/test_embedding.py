@@ -74,7 +74,7 @@ def test_a_connection_without_a_transaction_is_refused(connection: Connection[An
     with pytest.raises(ValueError, match="begin one"):
         on(connection).clients.create(name="a")
     with connection.transaction():
-        assert on(connection).clients.create(name="a")
+        assert on(connection).clients.create(name="a").name == "a"
 
 
 @pytest.mark.parametrize("level", [IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE])
