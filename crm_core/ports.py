@@ -195,7 +195,10 @@ class Actors(Protocol):
 
 
 class Accounts(Actors, Protocol):
-    """Authenticates requests and logins, and finds actors. Methods may raise UnavailableError, and no other error of the store's own."""
+    """Authenticates requests and logins, and finds actors.
+
+    Methods may raise UnavailableError, and no other error of the store's own.
+    """
 
     async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:
         """Return the user whose token has this hash, and the catalog version of every entity at this moment.

@@ -9,7 +9,8 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor Actors AfterCommit Attempt Attribute Authentication BulkRefusedError
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor Actors AfterCommit Attempt Attribute Authentication
+        BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         DuplicateRequestError ErasedError ENROLLMENTS

@@ -18,7 +18,7 @@ from tests.core.knowledge import texts
 OF_THE_DOCUMENTATION = ["=", "!=", ">", "<", ">=", "<=", "in", "contains"]
 
 
-def problems_of(field: str, operator: OperatorName, value: object) -> Any:
+def problems_of(field: str, operator: Any, value: object) -> Any:
     return texts(value_problems(Condition(field=field, operator=operator, value=value)))
 
 
