@@ -58,8 +58,8 @@ PUBLIC: Mapping[str, str] = {
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
-        Opened OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract assert_agreement
-        attribute_values entities fact list_parameters patches payloads
+        Opened OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene WebhookSenderContract
+        assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",

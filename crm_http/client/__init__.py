@@ -13,6 +13,7 @@ records, with an ``Idempotency-Key`` that the client makes; deletes, where a rec
 deleted. Any request is retried that did not reach a server or was throttled (429).
 """
 
+import crm_http.client.needed  # noqa: F401  # first, so that what is missing is named
 from crm_core.arguments.bulk import BulkOp, BulkOperation
 from crm_core.arguments.items import (
     ConditionInput,
