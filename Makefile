@@ -26,7 +26,9 @@ test: $(VENV)/.installed $(if $(T),,coverage) ## all tests; T=tests/core selects
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(or $(T),--ignore tests/core)
 
 coverage: $(VENV)/.installed ## the core's tests, which must reach 98 % of its lines and branches
-	$(BIN)/coverage run -m pytest -n 0 tests/core
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 tests/core
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 pythons: ## all tests on each supported Python that is found, and which those were

@@ -1,5 +1,6 @@
 """Writes files of this machine in threads while their content arrives."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -28,10 +29,19 @@ async def write_all(threads: Threads, file: FileIO, content: AsyncIterator[bytes
     """
     async for piece in content:
         for start in range(0, len(piece), BLOCK):
-            await threads.finish(_write, file, piece[start : start + BLOCK])
+            await threads.finish(write, file, piece[start : start + BLOCK])
 
 
 @translated()
-def _write(file: FileIO, block: bytes) -> None:
+def temporary_file() -> FileIO:
+    """Return a file without a name, which is gone when it is closed, or when the process ends."""
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # its user closes it
+    assert isinstance(file, FileIO)  # noqa: S101  # for the types alone
+    return file
+
+
+@translated()
+def write(file: FileIO, block: bytes) -> None:
+    """Write a whole block to an unbuffered file."""
     while block:  # a nearly full disk accepts only a part
         block = block[file.write(block) :]

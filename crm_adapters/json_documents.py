@@ -38,8 +38,8 @@ def body_of(delivery: Delivery) -> bytes:
     return encode(delivery.body)
 
 
-def feed_body(event: Event, transaction: str) -> bytes:
-    """Return an event as the change feed shows it, but for its ``id``."""
+def feed_body(event: Event, transaction: str | None = None) -> bytes:
+    """Return an event as the change feed shows it, but for its ``id``; in archives it has no transaction either."""
     members = {
         "resource": event.resource,
         "record": event.record,
@@ -49,7 +49,7 @@ def feed_body(event: Event, transaction: str) -> bytes:
         "actor": event.actor,
         "actor_name": event.actor_name,
         "request_id": event.request_id,
-        "transaction": transaction,
+        **({} if transaction is None else {"transaction": transaction}),
         "changes": event.changes,
         "cause": event.cause,
     }

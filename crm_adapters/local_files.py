@@ -63,6 +63,10 @@ class LocalFileStore:
         size = await self._threads.run(_size, path)
         return None if size is None else OpenFile(size, partial(self._read, path))
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """Return a file, or None."""
+        return await self.open(key)
+
     async def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
         await self._threads.finish(_delete, self._path(key))

@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from io import FileIO
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
-from crm_adapters.disk import translated, write_all
+from crm_adapters.disk import BLOCK, temporary_file, write_all
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
 from crm_core.extras import needs
@@ -41,6 +41,7 @@ _OPERATION_TIMEOUT: Final = 8.0
 _RETRY_AFTER: Final = 5
 #: Seconds for which a signed URL is valid.
 _SIGNED_URL_LIFETIME: Final = 300
+_NOT_FOUND: Final = 404
 _AMAZON: Final = "https://{bucket}.s3.amazonaws.com"
 
 
@@ -48,6 +49,8 @@ class _Client(Protocol):
     """The methods used of boto3's client, which has no types."""
 
     def put_object(self, **arguments: object) -> object: ...
+    def head_object(self, **arguments: object) -> Mapping[str, Any]: ...
+    def get_object(self, **arguments: object) -> Mapping[str, Any]: ...
     def delete_object(self, **arguments: object) -> object: ...
     def list_objects_v2(self, **arguments: object) -> Mapping[str, Any]: ...
     def generate_presigned_url(self, operation: str, /, **arguments: object) -> str: ...
@@ -99,7 +102,7 @@ class S3FileStore:
     async def put(self, key: str, content: AsyncIterator[bytes], *, name: str) -> None:
         """Store a file; it is in the bucket when this returns."""
         with ExitStack() as opened:
-            staged = opened.enter_context(_temporary_file())
+            staged = opened.enter_context(temporary_file())
             await write_all(self._near, staged, content)
             staged.seek(0)
             sending = self._far.submit(_with_s3_errors(self._client.put_object), **self._request(key, staged, name))
@@ -121,6 +124,11 @@ class S3FileStore:
         sign = _with_s3_errors(self._client.generate_presigned_url)
         return await _answer(self._near.submit(sign, "get_object", Params=what, ExpiresIn=_SIGNED_URL_LIFETIME))
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """Return a file with its bytes, or None."""
+        size = await self._run(partial(_size, self._client), Bucket=self._bucket, Key=key)
+        return None if size is None else OpenFile(size, partial(self._read, key))
+
     async def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
         await self._run(self._client.delete_object, Bucket=self._bucket, Key=key)
@@ -141,6 +149,11 @@ class S3FileStore:
         self._far.close(wait=False)
         self._near.close()
 
+    async def _read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        for begin in range(start, end, BLOCK):
+            part = f"bytes={begin}-{min(begin + BLOCK, end) - 1}"
+            yield await self._run(partial(_bytes, self._client), Bucket=self._bucket, Key=key, Range=part)
+
     def _request(self, key: str, content: FileIO, name: str) -> Mapping[str, object]:
         return {
             "Bucket": self._bucket,
@@ -160,6 +173,23 @@ class S3FileStore:
 
     async def _run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await _answer(self._far.submit(_with_s3_errors(work), *args, **kwargs))
+
+
+# These two run in threads.
+
+
+def _size(client: _Client, **where: object) -> int | None:
+    try:
+        return int(client.head_object(**where)["ContentLength"])
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _NOT_FOUND:
+            return None
+        raise
+
+
+def _bytes(client: _Client, **what: object) -> bytes:
+    body: bytes = client.get_object(**what)["Body"].read()
+    return body
 
 
 def _client(endpoint_url: str | None) -> _Client:
@@ -217,13 +247,6 @@ def _translated() -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         logger.warning("store unavailable: %s", error)
         raise UnavailableError(retry_after=_RETRY_AFTER) from error
-
-
-@translated()
-def _temporary_file() -> FileIO:
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # an ExitStack closes it
-    assert isinstance(file, FileIO)  # noqa: S101  # for the types alone
-    return file
 
 
 def content_disposition(name: str) -> str:

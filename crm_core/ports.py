@@ -10,17 +10,25 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from crm_core.archives.lines import ArchivedRecord, Group
+from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.imports.runs import ImportRun, RefusedRow
 from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken, NewToken, User, UserChange
-from crm_core.model.events import Event
+from crm_core.model.agenda import AgendaPage
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
+from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
+from crm_core.model.summaries import StageFigures, StageQuery
+from crm_core.resources import Resource
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
 from crm_core.tables.columns import Column
@@ -56,6 +64,13 @@ class Database(Protocol):
         """
         ...
 
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        """Return one page of the agenda: at most ``query.limit`` tasks, in the order of their places.
+
+        A page may end before, but has at least one task if there is one.
+        """
+        ...
+
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record, in alphabetical order."""
         ...
@@ -87,6 +102,23 @@ class Database(Protocol):
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
         ...
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records of a resource whose field is exactly one of some texts, by text.
+
+        Of each text the ids of two at most, in their order; a text that no record has may be missing.
+        """
+        ...
+
+    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import (``run_request_id``), by record and version in descending order.
+
+        Args:
+            run: the id of the run.
+            before: only events before this place in ascending order, so that they follow it in this one; None for all.
+            limit: the most events.
+        """
+        ...
+
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records of a resource that ever referred to a record, also of deleted ones.
 
@@ -99,6 +131,33 @@ class Database(Protocol):
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
+        ...
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records of an entity hold a value under the name of an attribute, defined or not."""
+        ...
+
+    def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under the name of an attribute, in any order, some at a time.
+
+        It reads all records. Equal numbers may be given once, in any of their spellings.
+        """
+        ...
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under the name of an attribute, by id."""
+        ...
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common (``rules.likeness``), by key.
+
+        It takes a bounded time, so a page can have fewer keys than follow, or none.
+
+        Args:
+            resource: the name of a resource whose records can be merged.
+            after: only keys after this one; empty for all.
+            limit: the most keys.
+        """
         ...
 
     async def rename_author(self, user: int, name: str) -> int:
@@ -122,6 +181,13 @@ class Database(Protocol):
         Args:
             before: events from this time on stay, and those that the change feed can still show.
             after: the record after which the batch begins, by id.
+        """
+        ...
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the leads of a pipeline are, and what their stays were (``crm_core.rules.stays``).
+
+        A store keeps the stays of a lead in the commits that write or delete it: ``rules.stays.moved`` says how.
         """
         ...
 
@@ -210,6 +276,9 @@ class Accounts(Actors, Protocol):
         None if the token is unknown, revoked or expired. Raises NotAuthenticatedError for a disabled user.
         """
 
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return a user with the permissions that they have at this moment; None if there is none or it is disabled."""
+
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user, whose name may be in any Unicode form."""
 
@@ -247,6 +316,23 @@ class Accounts(Actors, Protocol):
 
     async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
         """Delete a token of a user by its id; return whether there was one."""
+        ...
+
+    async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
+        """Keep a calendar of an active user, and return it; None if the user is disabled."""
+
+    async def list_calendars(self, user_id: int) -> Sequence[Calendar]:
+        """Return the calendars of a user that have not expired, the newest first. They expire as tokens do."""
+        ...
+
+    async def open_calendar(self, secret: bytes) -> Actor | None:
+        """Return the user of the calendar whose secret has this hash, as they are now. This is a use of it.
+
+        None if the secret is unknown, revoked or expired, or if the user is disabled.
+        """
+
+    async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
+        """Delete a calendar of a user by its id; return whether there was one."""
         ...
 
     async def members(self, group: str) -> Sequence[User]:
@@ -306,17 +392,21 @@ class Users(Accounts, Protocol):
         """Change a user, all or nothing, from the next request on. Raises NotFoundError for an unknown group."""
 
     async def reset_password(self, user_id: int, password_hash: str) -> int:
-        """Keep a new password hash and delete all tokens of the user, all or nothing; return how many there were."""
+        """Keep a new password hash and delete all tokens and calendars of the user; return how many there were.
+
+        All of that is done, or nothing.
+        """
         ...
 
     async def erase_user(self, user_id: int, username: str) -> None:
         """Put a username in place of all that identifies a user, all or nothing, and disable the user.
 
-        The names, the e-mail address, the password, tokens, groups, failed logins and addresses of logins go.
+        The names, the e-mail address, the password, tokens, calendars, groups, failed logins and addresses of logins
+        go.
         """
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
-        """Delete the tokens of a user that were kept with this prefix, or all; return how many there were."""
+        """Delete the tokens and calendars of a user that have this prefix, or all; return how many there were."""
         ...
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
@@ -356,7 +446,8 @@ class Outbox(Protocol):
         Attempts are made by ``make_attempt`` from the webhooks as they are now.
 
         Of each record and webhook only the first unfinished delivery is due, of each endpoint a few, and of an
-        endpoint that fails one. Deliveries of endpoints that are paused or not active wait.
+        endpoint that fails one. Those of a lower ``Delivery.priority`` number come first at each endpoint, and one for
+        which such a one of its record waits soon does, too. Deliveries of endpoints that are paused or not active wait.
 
         Args:
             limit: the most attempts, shared fairly among all endpoints.
@@ -458,6 +549,9 @@ class FileStore(Protocol):
     async def open(self, key: str) -> OpenFile | str | None:
         """Return the file, or a URL that works for anybody for some minutes; None if it is known not to exist."""
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """Return the file itself, wherever it is kept; None if it does not exist."""
+
     async def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
 
@@ -498,6 +592,17 @@ class TableReader(Protocol):
         """Return the SHA-256 of a file. Raises UnreadableTableError."""
         ...
 
+    def content(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file in pieces of bounded size. Raises UnreadableTableError."""
+        ...
+
+    def written(self, content: AsyncIterator[bytes]) -> AbstractAsyncContextManager[str]:
+        """Write a file that exists for as long as the block, and return its path; errors of ``content`` pass through.
+
+        It is gone after a crash, too. Raises UnavailableError if there is no room.
+        """
+        ...
+
 
 class ImportRuns(Protocol):
     """Keeps the runs of imports, beside the records of a Database, which moves them (``Changes.advance``).
@@ -505,24 +610,46 @@ class ImportRuns(Protocol):
     A commit with an ``advance`` also keeps its run and its refused rows, and renews the claim. It raises RunLostError
     and writes nothing unless the run is active, claimed by that claim, and at the row ``after``. The clock of claims is
     that of the store. Methods may raise UnavailableError.
+
+    A file that is stored with a run is deleted with its end. An erasure (``Changes.erased_texts``) also forgets the
+    refused rows, and the examples in reports, that have one of the texts, in any case of letters.
     """
 
-    async def create(self, run: ImportRun) -> ImportRun | None:
+    async def create(self, run: ImportRun, content: AsyncIterator[bytes] | None = None) -> ImportRun | None:
         """Keep a new run; or return the run that bars it (``ImportRun.bars_the_same``), and keep nothing.
 
-        A dry run is not barred, nor is a run with the option ``again``. The refused rows of runs that were begun more
-        than ``REFUSED_ROWS_KEPT`` before this one are forgotten.
+        A dry run is not barred, nor is a run with the option ``again``; a run that another one undoes bars none.
+
+        Args:
+            run: the run.
+            content: its file, which is stored with it; None if others have it.
         """
+
+    def content(self, id_: UUID) -> AsyncIterator[bytes]:
+        """Yield the stored file of a run in pieces of bounded size; nothing if there is none."""
+        ...
 
     async def get(self, id_: UUID) -> ImportRun | None:
         """Return a run; None if there is none."""
 
-    async def latest(self, limit: int) -> Sequence[ImportRun]:
-        """Return the latest runs, the newest first."""
+    async def latest(self, limit: int, *, user: int | None = None, before: UUID | None = None) -> Sequence[ImportRun]:
+        """Return the latest runs, the newest first.
+
+        Args:
+            limit: the most runs.
+            user: only those that this user began.
+            before: only those that were begun before the run with this id.
+        """
         ...
 
     async def claim(self, id_: UUID, claim: UUID, seconds: float) -> ImportRun | None:
         """Claim an active run for some seconds and return it; None if another claim holds it, or it is not active."""
+
+    async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
+        """Claim and return the oldest active run that has a stored file or is a queued undo, and is not claimed."""
+
+    async def renew(self, id_: UUID, claim: UUID, seconds: float) -> None:
+        """Let a claim last some seconds from now on, if it still holds."""
 
     async def release(self, id_: UUID, claim: UUID) -> None:
         """Give up a claim, if it still holds."""
@@ -547,6 +674,71 @@ class ImportRuns(Protocol):
         """Return refused rows of a run after a row, in their order."""
         ...
 
+    async def forget(self, before: datetime) -> None:
+        """Forget the refused rows of runs that were begun before a time; cancel those of them with a stored file."""
+
+
+class Snapshot(Protocol):
+    """Everything that a database keeps, as it was at one moment, some rows at a time."""
+
+    async def groups(self) -> Sequence[Group]:
+        """Return the groups, by name."""
+        ...
+
+    async def users(self) -> Sequence[Account]:
+        """Return the users, by id."""
+        ...
+
+    def records(self, resource: str) -> AsyncIterator[Sequence[ArchivedRecord]]:
+        """Yield the records of a resource, by id."""
+        ...
+
+    def events(self) -> AsyncIterator[Sequence[bytes]]:
+        """Yield all events as JSON (``crm_core.archives.lines.event_of``), in an order in which they can come again."""
+        ...
+
+
+class Filling(Protocol):
+    """An empty database that is being filled, in one commit. Rows are added in the order of an archive's parts."""
+
+    async def add_groups(self, groups: Sequence[Group]) -> None:
+        """Add groups, in place of those that an empty database has."""
+
+    async def add_users(self, accounts: Sequence[Account]) -> None:
+        """Add users with their ids. They have no passwords."""
+
+    async def add_records(self, resource: str, records: Sequence[ArchivedRecord]) -> None:
+        """Add records of a resource, without events. A webhook without a secret gets a new one."""
+
+    async def add_events(self, events: Sequence[Event]) -> None:
+        """Add events."""
+
+
+class Archives(Protocol):
+    """Reads all that a database keeps, and fills another one with it. May raise UnavailableError."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Read everything as it is at this moment. Others can write at the same time."""
+        ...
+
+    def filling(self) -> AbstractAsyncContextManager[Filling]:
+        """Fill the database: everything is committed when the block ends, and nothing after an error.
+
+        Raises ArchiveError for a database that has users, records or events, and for what it cannot keep.
+        """
+        ...
+
+
+class ArchiveDirectory(Protocol):
+    """The files of an archive, by their names, which may have folders in them. Methods raise ArchiveError."""
+
+    async def write(self, name: str, content: AsyncIterator[bytes]) -> None:
+        """Write a new file."""
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file."""
+        ...
+
 
 class WorkbookWriter(Protocol):
     """Writes workbooks, in XLSX."""
@@ -560,6 +752,14 @@ class WorkbookWriter(Protocol):
             columns: its columns.
             pieces: the records as JSON documents, joined by line feeds (``crm_core.use_cases.exports.Export``).
         """
+        ...
+
+
+class CalendarWriter(Protocol):
+    """Writes calendars, in the form of iCalendar (RFC 5545)."""
+
+    async def write(self, items: Sequence[CalendarItem], *, as_todo: bool) -> bytes:
+        """Return a calendar of events of whole days, or of things to do. The same items give the same bytes."""
         ...
 
 

@@ -6,27 +6,45 @@ from functools import partial
 from uuid import UUID
 
 import crm_http.needed  # first, so that what is missing is named
-from crm_core.ports import Accounts, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
-from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
+from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
+from crm_core.resources import (
+    ATTRIBUTES,
+    COHORTS,
+    FOLLOW_UPS,
+    PIPELINES,
+    RESOURCES,
+    TRANSFER_REQUESTS,
+    WEBHOOKS,
+    Resource,
+)
 from crm_core.use_cases.changes import Waiters
+from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images, delete_images
 from crm_http.api.auth import guard
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.errors import EXCEPTION_HANDLERS
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.accounts import account_endpoints
+from crm_http.api.routes.agenda import agenda_endpoints
 from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.bulk import bulk_endpoints
+from crm_http.api.routes.calendars import calendar_endpoints
 from crm_http.api.routes.changes import change_endpoints
+from crm_http.api.routes.duplicates import duplicate_endpoints
 from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.history import history_endpoints
+from crm_http.api.routes.imports import import_endpoints
+from crm_http.api.routes.merges import merge_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
+from crm_http.api.routes.rosters import roster_endpoint
+from crm_http.api.routes.summaries import summary_endpoint
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.tokens import token_endpoints
+from crm_http.api.routes.transfers import transfer_endpoints
 from crm_http.api.routes.unique_values import unique_value_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
@@ -57,6 +75,8 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
     *,
     waiters: Waiters | None = None,
     workbooks: WorkbookWriter | None = None,
+    imports: Imports | None = None,
+    calendars: CalendarWriter | None = None,
     ready: Callable[[], Awaitable[bool]] = _always,
     lifespan: Sequence[Lifespan] = (),
     limits: Limits | None = None,
@@ -74,6 +94,8 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         images: where images are stored.
         waiters: counts and ends the requests that wait for changes.
         workbooks: writes exports in XLSX; without it they are CSV and JSONL.
+        imports: where files are taken to be imported; without it none are.
+        calendars: writes calendars; without it none can be made or read.
         ready: returns whether requests can be answered now.
         lifespan: context managers that are open while the app runs.
         limits: the limits of requests.
@@ -85,8 +107,11 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         *token_endpoints(accounts),
         *(endpoint for row in RESOURCES.values() for endpoint in _resource_endpoints(row, database, log, images)),
         *bulk_endpoints(database),
+        *agenda_endpoints(database),
+        *calendar_endpoints(accounts, database, calendars),
         *change_endpoints(feed, accounts, waiters or Waiters()),
         *(export_endpoint(row, database, workbooks) for row in RESOURCES.values()),
+        *(import_endpoints(imports) if imports else ()),
         *health_endpoints(ready),
         *page_endpoints(),
     ]
@@ -118,6 +143,12 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
         yield from _record_and_history_endpoints(routes)
         if row.has_catalog:
             yield from unique_value_endpoints(routes)
+    if row is PIPELINES:
+        yield summary_endpoint(db)
+    if row is COHORTS:
+        yield roster_endpoint(db)
+    if row is TRANSFER_REQUESTS:
+        yield from transfer_endpoints(db)
     if row.has_tasks_and_notes:
         yield from task_and_note_endpoints(row, db)
     if row.has_images:
@@ -128,6 +159,8 @@ def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from record_endpoints(routes)
     yield from history_endpoints(routes)
     yield from erasure_endpoints(routes)
+    yield from merge_endpoints(routes)
+    yield from duplicate_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

@@ -17,6 +17,7 @@ from typing import Final
 import attrs
 
 from crm_core.engine.parameters import filter_parameters
+from crm_core.imports.options import ImportOptions
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.model import entities
 from crm_core.model.sentences import clause, field_sentences
@@ -109,6 +110,7 @@ HTTP: Final = Flavour(
         "WebhookWithSecret": "from crm_core.webhooks.reports import {}",
         **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
         **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
+        "EvolvingOperations": "from crm_http.client.evolutions import {}",
         **dict.fromkeys(
             ("PAGE_SIZE", *(f"RecordOperations{end}" for end in _BASES)), "from crm_http.client.records import {}"
         ),
@@ -174,6 +176,7 @@ def _items() -> str:
             _typed_dict(f"{item.__name__}Input", f"The fields of a {_words(item)}.", _members(item), _sentences(item))
             for item in _ITEMS
         ),
+        _typed_dict("ImportInput", "What an import is asked for.", _import_options(), _sentences(ImportOptions)),
         _typed_dict(
             "TaskChange", "The fields of a task that can be changed alone.", change, field_sentences(TaskUpdate)
         ),
@@ -184,6 +187,11 @@ def _items() -> str:
         own=("FilterValue", "TypeAlias", "Decimal"),
         imports=_IMPORTS,
     )
+
+
+def _import_options() -> dict[str, str]:
+    columns = {"map": "Mapping[str, str] | list[str] | tuple[str, ...]"}
+    return {name: _type(field) for name, field in fields_of(ImportOptions).items()} | columns
 
 
 def _arguments(resource: Resource) -> str:
@@ -235,11 +243,14 @@ def _class(resource: Resource, flavour: Flavour) -> str:
     base = "" if resource.entity is webhooks.Webhook else "WithBulk"
     if resource.has_tasks_and_notes:
         base = "WithImages" if resource.has_images else "WithTasks"
-    change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
     driver = "D_co" if flavour is HTTP else "R_co"
+    name_of_base, arguments = f"Record{flavour.suffix}{base}", f"{driver}, {entity}"
+    if resource.entity is entities.Attribute and flavour is HTTP:
+        name_of_base, arguments = "EvolvingOperations", driver
+    change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
     result, nothing = flavour.result.format(entity), flavour.result.format("None")
     return f'''
-class {_class_name(resource, flavour)}(Record{flavour.suffix}{base}[{driver}, {entity}]):
+class {_class_name(resource, flavour)}({name_of_base}[{arguments}]):
     """The operations of {many}."""
 
     {flavour.lists} list(
@@ -470,7 +481,7 @@ def _init(modules: Mapping[str, Resource], flavour: Flavour) -> str:
 
 
 def _init_of_arguments(modules: Mapping[str, Resource]) -> str:
-    items = [*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue", "TaskChange"]
+    items = [*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue", "ImportInput", "TaskChange"]
     others = {"crm_core.arguments.bulk": ["BulkOp", "BulkOperation"], "crm_core.arguments.values": ["UniqueParameter"]}
     doc = "What typed operations take, in process and over HTTP: the types of their arguments."
     return _reexporting(doc, {"crm_core.arguments.items": items, **others, **_arguments_by_module(modules)})

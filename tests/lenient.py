@@ -17,6 +17,7 @@ from litestar.routes import HTTPRoute
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
+from crm_adapters.tables.reader import ChildTableReader
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import FALSE, TRUE
 from crm_core.input.texts import BLANKS, INVISIBLE
@@ -24,6 +25,8 @@ from crm_core.model import entities
 from crm_core.model.entities import Attribute
 from crm_core.model.files import ROOT_PATH, SITE_FILES
 from crm_core.rules.attributes import ENTITIES, MAX_TEXT_LENGTH, MAX_URL_LENGTH
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks import entity as webhook_entity
 from crm_core.webhooks import headers
@@ -54,7 +57,10 @@ _WEBHOOK_URL: Final = (
 def mounted_endpoints() -> Sequence[Endpoint]:
     """Every endpoint that is mounted, of an app that stores nothing."""
     images, database = Images(files=MemoryFileStore(), read_header=read_header), MemoryDatabase()
-    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images)._app
+    imports = Imports(ImportStores(database, database.imports, ChildTableReader()))
+    app = create_app(
+        database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images, imports=imports
+    )._app
     assert isinstance(app, Litestar)
     return [
         endpoint

@@ -9,11 +9,12 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
+        AgendaPage AgendaQuery AgendaTask Calendar CalendarItem CalendarWriter NewCalendar TASK_RESOURCES agenda_page
         ACTIVE_USER ATTRIBUTES Account Accounts Actor Actors AfterCommit Attempt Attribute Authentication
         BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
-        DuplicateRequestError ErasedError ENROLLMENTS
+        AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
         Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
         ImageHeader InUseError
@@ -23,10 +24,14 @@ PUBLIC: Mapping[str, str] = {
         Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
         SERVICES
         Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        TransferDecidedError
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
+        Advance ArchiveDirectory ArchiveError ArchivedRecord Archives Duplicates Filling Group Holder
+        ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
+        UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
     """,
     "crm_core.arguments": """
         AttributeCreate AttributeFilters AttributeMerge AttributeUpdate BulkOp BulkOperation ClientCreate
@@ -49,43 +54,55 @@ PUBLIC: Mapping[str, str] = {
         read_record
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images UnitOfWork Upload accounts bulk caller changes erasures history imports new_id
-        new_secret
-        records
-        restorations sweeping tokens unit_of_work
-        uploads users webhooks
-        uniqueness upserts
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
+        calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
+        records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
+        webhooks
     """,
     "crm_core.testing": """
-        DISABLED_USER USERS AccountsContract DatabaseContract FeedContract FileStoreContract ImportRunsContract OpenPair
-        Opened OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene WebhookSenderContract
+        DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
+        ImportRunsContract OpenPair
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
+        WebhookSenderContract
         assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
+    "crm_adapters.archive_directory": "LocalArchive new_archive",
     "crm_adapters.embedded": "EmbeddedServerError embedded_server",
     "crm_adapters.image_headers": "read_header",
     "crm_adapters.local_files": "LocalFileStore",
-    "crm_adapters.memory": "MemoryAccounts MemoryDatabase MemoryFeed MemoryFileStore MemoryOutbox RecordingSender",
+    "crm_adapters.memory": """
+        MemoryAccounts MemoryArchives MemoryDatabase MemoryFeed MemoryFileStore MemoryImportRuns MemoryOutbox
+        RecordingSender
+    """,
     "crm_adapters.passwords": "Argon2Passwords",
     "crm_adapters.postgres": """
-        ConnectedDatabase Pool PostgresAccounts PostgresDatabase PostgresFeed PostgresOutbox UnfitDatabaseError
+        ConnectedDatabase Pool PostgresAccounts PostgresArchives PostgresDatabase PostgresFeed PostgresImportRuns
+        PostgresOutbox UnfitDatabaseError
         migrate
     """,
     "crm_adapters.s3": "S3FileStore",
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
+        AgendaEntry AgendaOperations Calendar CalendarOperations CalendarWithSecret
         BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
-        Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        AttributeInUseError ConcernedWebhook ConversionOptions DuplicateGroup DuplicateReason DuplicateRecord
+        Erased ErasedError ErasedRecord ErasureReport EvolutionReport EvolvingOperations FailingValue
+        ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
+        MentioningRecord MergedError SameFileError UndoRefusedError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages
         RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
         SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
-        ThrottledError TokenOperations TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
+        ThrottledError TokenOperations TransferDecidedError TransferOperations
+        PipelineOperationsWithSummary PipelineSummary StageSummary StageTime SummaryFilters
+        CohortOperationsWithRoster Roster RosterEnrollment RosterStudent
+        TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
         WebhookWithSecret version_of
     """,

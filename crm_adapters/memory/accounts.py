@@ -19,6 +19,7 @@ from crm_core.model.accounts import (
     actor_of,
     normal_username,
 )
+from crm_core.model.calendars import Calendar, NewCalendar
 from crm_core.model.permissions import GROUPS
 from crm_core.model.records import Key
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
@@ -38,13 +39,19 @@ class _TokenEntry:
     token: IssuedToken
 
 
+@attrs.frozen
+class _CalendarEntry:
+    user_id: int
+    calendar: Calendar
+
+
 def utc_now() -> datetime:
     """Return the time of this machine."""
     return datetime.now(UTC)
 
 
 class MemoryAccounts:
-    """Keeps users, groups and tokens in memory (``crm_core.ports.Users``, and so ``Accounts``).
+    """Keeps users, groups, tokens and calendars in memory (``crm_core.ports.Users``, and so ``Accounts``).
 
     Args:
         token_days: after how many days without use a token expires.
@@ -62,6 +69,7 @@ class MemoryAccounts:
         self._entries: dict[int, _Entry] = {}
         self._groups: dict[str, frozenset[str]] = dict(GROUPS)
         self._tokens: dict[bytes, _TokenEntry] = {}
+        self._calendars: dict[bytes, _CalendarEntry] = {}
         self._failures: dict[str, Failures] = {}
         self._addresses: dict[int, dict[str, datetime]] = {}
 
@@ -70,7 +78,7 @@ class MemoryAccounts:
     async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:  # noqa: ARG002  # records are as near as tokens
         """Return the user whose token has this hash, and the catalog versions."""
         entry = self._tokens.get(token)
-        if entry is None or self._is_unused(entry):
+        if entry is None or self._is_unused(entry.token):
             return None
         account = self._entries[entry.user_id].account
         actor = actor_of(account, self._permissions(account))
@@ -81,6 +89,11 @@ class MemoryAccounts:
         """Return a user by id or name, with all that they may do. Raises NotAuthenticatedError for a disabled user."""
         entry = self._find(user) if isinstance(user, str) else self._entries.get(user)
         return actor_of(entry.account, self._permissions(entry.account)) if entry else None
+
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return an active user with their present permissions."""
+        entry = self._entries.get(user_id)
+        return await self.actor_of(user_id) if entry and entry.account.is_active else None
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -110,14 +123,16 @@ class MemoryAccounts:
     async def find_token(self, token: bytes) -> IssuedToken | None:
         """Return the token with this hash, if it has not expired."""
         entry = self._tokens.get(token)
-        return entry.token if entry and not self._is_unused(entry) else None
+        return entry.token if entry and not self._is_unused(entry.token) else None
 
     async def list_tokens(
         self, user_id: int, *, limit: int | None = None, before: tuple[datetime, UUID] | None = None
     ) -> Sequence[IssuedToken]:
         """Return the tokens of a user that have not expired, the newest first."""
         found = [
-            entry.token for entry in self._tokens.values() if entry.user_id == user_id and not self._is_unused(entry)
+            entry.token
+            for entry in self._tokens.values()
+            if entry.user_id == user_id and not self._is_unused(entry.token)
         ]
         newest_first = sorted(found, key=_age, reverse=True)
         return [token for token in newest_first if before is None or _age(token) < before][:limit]
@@ -131,9 +146,40 @@ class MemoryAccounts:
         hashes = [
             hash_
             for hash_, entry in self._tokens.items()
-            if entry.user_id == user_id and entry.token.id == token_id and not self._is_unused(entry)
+            if entry.user_id == user_id and entry.token.id == token_id and not self._is_unused(entry.token)
         ]
         return any([await self.revoke_token(hash_) for hash_ in hashes])
+
+    async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
+        """Keep a calendar of an active user, and return it."""
+        if not self._entries[user_id].account.is_active:
+            return None
+        now = self._clock()
+        kept = Calendar(id=calendar.id, name=calendar.name, prefix=calendar.prefix, created_at=now, last_used_at=now)
+        self._calendars[calendar.hash] = _CalendarEntry(user_id, kept)
+        return kept
+
+    async def list_calendars(self, user_id: int) -> Sequence[Calendar]:
+        """Return the calendars of a user that have not expired, the newest first."""
+        entries = self._calendars.values()
+        found = [each.calendar for each in entries if each.user_id == user_id and not self._is_unused(each.calendar)]
+        return sorted(found, key=_age, reverse=True)
+
+    async def open_calendar(self, secret: bytes) -> Actor | None:
+        """Return the user of the calendar whose secret has this hash, as they are now."""
+        entry = self._calendars.get(secret)
+        if entry is None or self._is_unused(entry.calendar):
+            return None
+        calendar = attrs.evolve(entry.calendar, last_used_at=self._clock())
+        self._calendars[secret] = attrs.evolve(entry, calendar=calendar)
+        account = self._entries[entry.user_id].account
+        return await self.actor_of(entry.user_id) if account.is_active else None
+
+    async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
+        """Delete a calendar of a user by its id; return whether there was one."""
+        found = [each for each in await self.list_calendars(user_id) if each.id == calendar_id]
+        self._calendars = {hash_: each for hash_, each in self._calendars.items() if each.calendar not in found}
+        return bool(found)
 
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
@@ -186,7 +232,7 @@ class MemoryAccounts:
         if self._find(username) is not None:
             return None
         user = User(
-            id=len(self._entries) + 1,
+            id=max(self._entries, default=0) + 1,
             username=normal_username(username),
             first_name=first_name,
             last_name=last_name,
@@ -231,14 +277,14 @@ class MemoryAccounts:
         await self.revoke_tokens(user_id)
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
-        """Delete the tokens of a user with this prefix, or all; return how many there were."""
-        revoked = [
-            hash_
-            for hash_, entry in self._tokens.items()
-            if entry.user_id == user_id and prefix in (None, entry.token.prefix)
-        ]
+        """Delete the tokens and calendars of a user with this prefix, or all; return how many there were."""
+        tokens = {hash_: (entry.user_id, entry.token.prefix) for hash_, entry in self._tokens.items()}
+        calendars = {hash_: (entry.user_id, entry.calendar.prefix) for hash_, entry in self._calendars.items()}
+        kept = {**tokens, **calendars}
+        revoked = [hash_ for hash_, (owner, own) in kept.items() if owner == user_id and prefix in (None, own)]
         for hash_ in revoked:
-            del self._tokens[hash_]
+            self._tokens.pop(hash_, None)
+            self._calendars.pop(hash_, None)
         return len(revoked)
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
@@ -255,6 +301,11 @@ class MemoryAccounts:
         """Take permissions from a group. Raises NotFoundError for an unknown group."""
         check_groups([group], self._groups)
         self._groups[group] -= set(permissions)
+
+    def fill(self, accounts: Iterable[Account], groups: Mapping[str, frozenset[str]]) -> None:
+        """Keep users without passwords, and groups in place of all others."""
+        self._groups = dict(groups)
+        self._entries |= {account.user.id: _Entry(account, NO_PASSWORD) for account in accounts}
 
     def has_user(self, user_id: object) -> bool:
         """Return whether there is a user with this id, disabled or not."""
@@ -276,8 +327,8 @@ class MemoryAccounts:
         check_groups(names, self._groups)
         return tuple(names)
 
-    def _is_unused(self, entry: _TokenEntry) -> bool:
-        return self._clock() - entry.token.last_used_at > self._unused_for
+    def _is_unused(self, kept: IssuedToken | Calendar) -> bool:
+        return self._clock() - kept.last_used_at > self._unused_for
 
     def _forget_failures_before(self, moment: datetime) -> None:
         # They are in the order of their latest failure, so the first that still counts ends the search.
@@ -287,5 +338,5 @@ class MemoryAccounts:
             del self._failures[key]
 
 
-def _age(token: IssuedToken) -> tuple[datetime, UUID]:
-    return token.created_at, token.id
+def _age(kept: IssuedToken | Calendar) -> tuple[datetime, UUID]:
+    return kept.created_at, kept.id

@@ -37,6 +37,10 @@ class MemoryFileStore:
         content, _ = self._files[key]
         return OpenFile(len(content), partial(_part, content))
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """Return a file, or None."""
+        return await self.open(key)
+
     async def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
         self._files.pop(key, None)

@@ -17,7 +17,7 @@ from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP, Webhook
-from crm_core.webhooks.requests import WebhookRequest, make_attempt
+from crm_core.webhooks.requests import NO_FORMER_NAMES, FormerNames, WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 
@@ -68,10 +68,17 @@ class MemoryOutbox:
     Args:
         webhook: returns a webhook, or None if there is none with that id.
         clock: returns the time in UTC.
+        former_names: returns the former names of the attributes of a webhook's model (``make_attempt``).
     """
 
-    def __init__(self, webhook: Callable[[UUID], Webhook | None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        webhook: Callable[[UUID], Webhook | None],
+        clock: Callable[[], datetime],
+        former_names: Callable[[Webhook], FormerNames] = lambda _: NO_FORMER_NAMES,
+    ) -> None:
         self._webhook = webhook
+        self._former_names = former_names
         self._clock = clock
         self._rows: dict[UUID, _Row] = {}
         self._endpoints: dict[UUID, _Endpoint] = {}
@@ -112,6 +119,14 @@ class MemoryOutbox:
         """Make a secret for a new webhook."""
         self._secrets.setdefault(webhook, [_Secret(new_secret())])
 
+    def secrets_of(self, webhook: UUID) -> Sequence[tuple[str, datetime | None]]:
+        """Return the secrets of a webhook, the newest first, each with the time until which it signs."""
+        return [(each.secret, each.until) for each in self._secrets[webhook]]
+
+    def set_secrets(self, webhook: UUID, secrets: Iterable[tuple[str, datetime | None]]) -> None:
+        """Set what ``secrets_of`` returns."""
+        self._secrets[webhook] = [_Secret(secret, until) for secret, until in secrets]
+
     def remove_webhook(self, webhook: UUID) -> None:
         """Delete all that belongs to a deleted webhook."""
         self._secrets.pop(webhook, None)
@@ -121,7 +136,7 @@ class MemoryOutbox:
     # For workers
 
     async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
-        """Return attempts that are due, the oldest first."""
+        """Return attempts that are due, by their priority, the oldest first."""
         now = self._clock()
         room = Counter(
             {
@@ -252,12 +267,19 @@ class MemoryOutbox:
         return row if row and row.claims == claim and row.state in ("sending", "cancelled") else None
 
     def _first_of_each_record(self) -> list[_Row]:
+        """Return what is due next; one for which others of its record wait has the highest priority of these."""
         first: dict[tuple[UUID, UUID], _Row] = {}
+        priorities: dict[tuple[UUID, UUID], int] = {}
         for row in self._rows.values():
             place = row.delivery.webhook, row.delivery.record
-            if row.finished_at is None and (place not in first or row.delivery.version < first[place].delivery.version):
+            if row.finished_at is not None:
+                continue
+            if place not in first or row.delivery.version < first[place].delivery.version:
                 first[place] = row
-        return sorted(first.values(), key=lambda row: row.next_at)
+            priorities[place] = min(priorities.get(place, row.delivery.priority), row.delivery.priority)
+        return sorted(
+            first.values(), key=lambda row: (priorities[row.delivery.webhook, row.delivery.record], row.next_at)
+        )
 
     def _slots(self, webhook: UUID, now: datetime, *, idle_only: bool) -> int:
         endpoint = self._endpoints.get(webhook)
@@ -277,6 +299,7 @@ class MemoryOutbox:
             body=row.body,
             earlier=row.request,
             secrets=tuple(each.secret for each in secrets if each.until is None or each.until > now),
+            former_names=self._former_names(webhook),
         )
 
     def _fail(self, webhook: UUID, failures: int, now: datetime) -> Health:

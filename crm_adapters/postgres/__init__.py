@@ -4,8 +4,10 @@ from crm_core.extras import needs
 
 with needs("postgres"):
     from crm_adapters.postgres.accounts import PostgresAccounts
+    from crm_adapters.postgres.archives import PostgresArchives
     from crm_adapters.postgres.connection.pool import Pool
     from crm_adapters.postgres.feed import PostgresFeed
+    from crm_adapters.postgres.imports import PostgresImportRuns
     from crm_adapters.postgres.outbox import PostgresOutbox
     from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
     from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate
@@ -14,8 +16,10 @@ __all__ = [
     "ConnectedDatabase",
     "Pool",
     "PostgresAccounts",
+    "PostgresArchives",
     "PostgresDatabase",
     "PostgresFeed",
+    "PostgresImportRuns",
     "PostgresOutbox",
     "UnfitDatabaseError",
     "migrate",

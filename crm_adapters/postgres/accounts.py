@@ -25,6 +25,7 @@ from crm_core.model.accounts import (
     UserChange,
     normal_username,
 )
+from crm_core.model.calendars import Calendar, NewCalendar
 from crm_core.model.records import Key
 from crm_core.rules.accounts import check_groups
 from crm_core.rules.login_throttle import Failures
@@ -52,6 +53,10 @@ class PostgresAccounts:
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         return Authentication(session.actor, session.catalogs, session.ahead)
+
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return an active user with their present permissions."""
+        return await self._tokens.actor(user_id)
 
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
@@ -103,6 +108,33 @@ class PostgresAccounts:
         """Delete a token of a user by its id; return whether there was one."""
         params = {"user_id": user_id, "id": token_id, "token_days": self._token_days}
         return bool(await self._pool.fetch(query("revoke_token_of"), params))
+
+    async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
+        """Keep a calendar of an active user, and return it."""
+        params = attrs.asdict(calendar) | {"user_id": user_id, "token_days": self._token_days}
+        rows = await self._pool.fetch(query("add_calendar"), params)
+        return _calendar_of(rows[0]) if rows else None
+
+    async def list_calendars(self, user_id: int) -> Sequence[Calendar]:
+        """Return the calendars of a user that have not expired, the newest first."""
+        params = {"user_id": user_id, "token_days": self._token_days}
+        return [_calendar_of(row) for row in await self._pool.fetch_again(query("list_calendars"), params)]
+
+    async def open_calendar(self, secret: bytes) -> Actor | None:
+        """Return the user of the calendar whose secret has this hash, as they are now."""
+        params = {"hash": secret, "token_days": self._token_days}
+        rows = await self._pool.fetch_again(query("find_calendar"), params)
+        if not rows:
+            return None
+        [[user_id, is_recorded]] = rows
+        if not is_recorded:
+            await self._pool.fetch(query("touch_calendar"), params)
+        return await self._tokens.actor(user_id)
+
+    async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
+        """Delete a calendar of a user by its id; return whether there was one."""
+        params = {"user_id": user_id, "id": calendar_id, "token_days": self._token_days}
+        return bool(await self._pool.fetch(query("revoke_calendar"), params))
 
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
@@ -197,7 +229,7 @@ class PostgresAccounts:
         await self._pool.fetch(query("erase_user"), params)
 
     async def revoke_tokens(self, user_id: int, prefix: str | None = None) -> int:
-        """Delete the tokens of a user with this prefix, or all; return how many there were."""
+        """Delete the tokens and calendars of a user with this prefix, or all; return how many there were."""
         return len(await self._pool.fetch(query("revoke_tokens"), {"user_id": user_id, "prefix": prefix}))
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
@@ -229,3 +261,8 @@ def _token_of(row: Row) -> IssuedToken:
     id_, prefix, permissions, created_at, last_used_at = row
     narrowed = None if permissions is None else frozenset(permissions)
     return IssuedToken(id=id_, prefix=prefix, permissions=narrowed, created_at=created_at, last_used_at=last_used_at)
+
+
+def _calendar_of(row: Row) -> Calendar:
+    id_, name, prefix, created_at, last_used_at = row
+    return Calendar(id=id_, name=name, prefix=prefix, created_at=created_at, last_used_at=last_used_at)

@@ -1,19 +1,19 @@
 """Loads demo data in bulk, by COPY in one transaction; the rows are those that the app would write."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.errors import InsufficientPrivilege, UniqueViolation
+from psycopg.errors import UniqueViolation
 
 from crm_adapters import json_documents
 from crm_adapters.demo import DEFINITIONS, PIPELINE, Company, Made
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.session import Connection
+from crm_adapters.postgres.copying import analyze, line
 from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.engine.writing import RecordChange, event_of
@@ -56,7 +56,7 @@ async def load(conninfo: str, *, clients: int, leads: int, seed: int, progress: 
                 await _load(connection, company, progress)
         except UniqueViolation:
             raise DemoError("Demo data of this seed and size is there already: choose another --seed.") from None
-        await _analyze(conninfo, tuple(company.counts))
+        await analyze(conninfo, (*company.counts, "event"))
     await follow_definitions(conninfo)
     return company
 
@@ -134,29 +134,11 @@ async def _copy(
 
 
 def _record(record: Any, hidden: Sequence[UUID]) -> bytes:
-    return _line(record.id, 1, json_documents.encode(record), *hidden)
+    return line(record.id, 1, json_documents.encode(record), *hidden)
 
 
 def _event(resource: str, author: User, record: Any, definitions: Mapping[str, Attribute]) -> bytes:
     who = Caller(actor=Actor(user=author), now=record.created_at, new_id=new_id, request_id=_REQUEST_ID)
     event = event_of(who, RecordChange(Key(resource, record.id), None, record), definitions)
     about = (event.resource, event.record, event.version, event.kind, event.actor, event.actor_name, event.request_id)
-    return _line(*about, event.at, json_documents.encode(event.changes))
-
-
-def _line(*cells: object) -> bytes:
-    """Return a row in the text format of COPY."""
-    return b"\t".join(_escaped(each if isinstance(each, bytes) else str(each).encode()) for each in cells) + b"\n"
-
-
-def _escaped(cell: bytes) -> bytes:
-    escaped = cell.replace(b"\\", b"\\\\") if b"\\" in cell else cell
-    return escaped if cell.isalnum() else escaped.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
-
-
-async def _analyze(conninfo: str, tables: Sequence[str]) -> None:
-    """Run ANALYZE, and flush the pending lists of GIN indexes."""
-    async with await connect(conninfo, autocommit=True) as connection:
-        for table in (*tables, "event"):
-            with suppress(InsufficientPrivilege):  # then autovacuum does it later
-                await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))
+    return line(*about, event.at, json_documents.encode(event.changes))

@@ -33,6 +33,12 @@ left join pg_index on indexrelid = to_regclass('unique_' || replace(id::text, '-
 left join pg_stat_progress_create_index as progress on index_relid = indexrelid
 where document ->> 'is_unique' <> 'false' and (indisvalid is not true or document ->> 'is_unique' = 'building')
 order by 1"""
+_STUCK_IMPORTS: Final = b"""
+select id::text, exists (select from import_file where run = import_run.id)
+from import_run
+where state in ('checking', 'writing') and (claimed_until is null or claimed_until <= now())
+    and updated_at < now() - make_interval(mins => %(minutes)s)
+order by id"""
 _POLL_INTERVAL: Final = 0.05
 
 
@@ -130,6 +136,16 @@ async def unbuilt_attributes(conninfo: str) -> Mapping[str, bool]:
         async with await connect(conninfo, autocommit=True) as connection:
             rows = await fetch(connection, _UNIQUE_ATTRIBUTES, {})
     return {name: is_valid or is_built for name, is_valid, is_built in rows}
+
+
+async def stuck_imports(conninfo: str, minutes: int) -> Mapping[str, bool]:
+    """Return the imports that nobody has carried out for some minutes, and whether servers have their files.
+
+    Raises UnavailableError.
+    """
+    with translated():
+        async with await connect(conninfo, autocommit=True) as connection:
+            return dict(await fetch(connection, _STUCK_IMPORTS, {"minutes": minutes}))
 
 
 async def seconds_behind(primary: str, replica: str) -> float | None:

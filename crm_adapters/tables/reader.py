@@ -7,11 +7,12 @@ import signal
 import stat
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any, BinaryIO, Final
 
+from crm_adapters.disk import temporary_file, write
 from crm_adapters.tables.child_limits import MAX_CPU_SECONDS, MAX_MEMORY
 from crm_adapters.tables.children import running
 from crm_adapters.tables.frames import LENGTH_BYTES, read_frame, row_of
@@ -59,6 +60,20 @@ class ChildTableReader:
     async def digest(self, path: str) -> bytes:
         """Return the SHA-256 of a file. Raises UnreadableTableError."""
         return await asyncio.to_thread(_digest, Path(path))
+
+    async def content(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file. Raises UnreadableTableError."""
+        with _opened(Path(path)) as content:
+            while piece := await asyncio.to_thread(content.read, _PIECE):
+                yield piece
+
+    @asynccontextmanager
+    async def written(self, content: AsyncIterator[bytes]) -> AsyncIterator[str]:
+        """Write a file without a name, which is gone with the process, and yield the path that opens it."""
+        with closing(await asyncio.to_thread(temporary_file)) as file:
+            async for piece in content:
+                await asyncio.to_thread(write, file, piece)
+            yield f"/dev/fd/{file.fileno()}"
 
 
 def _digest(file: Path) -> bytes:

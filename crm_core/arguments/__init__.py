@@ -18,6 +18,7 @@ from crm_core.arguments.follow_ups import FollowUpCreate, FollowUpFilters, Follo
 from crm_core.arguments.items import (
     ConditionInput,
     FilterValue,
+    ImportInput,
     NoteInput,
     StageInput,
     TaskChange,
@@ -65,6 +66,7 @@ __all__ = [
     "FollowUpFilters",
     "FollowUpMerge",
     "FollowUpUpdate",
+    "ImportInput",
     "LeadCreate",
     "LeadFilters",
     "LeadMerge",

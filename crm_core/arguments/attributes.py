@@ -11,10 +11,10 @@ class AttributeCreate(TypedDict, total=False):
     """The fields of a new attribute.
 
     Attributes:
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
@@ -35,10 +35,10 @@ class AttributeUpdate(TypedDict, total=False):
     """The fields of an attribute that can be changed.
 
     Attributes:
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
@@ -58,10 +58,10 @@ class AttributeMerge(TypedDict, total=False):
     """The fields of an attribute that can be merged; None resets a field.
 
     Attributes:
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.

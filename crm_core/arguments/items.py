@@ -4,7 +4,7 @@ Made by tests/generate_client.py from the entities; do not edit.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, Required, TypeAlias, TypedDict
 from uuid import UUID
@@ -85,6 +85,46 @@ class ConditionInput(TypedDict, total=False):
     field: Required[str]
     operator: Required[Literal["=", "!=", ">", "<", ">=", "<=", "in", "contains", "changed", "changed_to"]]
     value: object
+
+
+class ImportInput(TypedDict, total=False):
+    """What an import is asked for.
+
+    Attributes:
+        format: the format of the file.
+        map: ``COLUMN=FIELD`` for each column that is not named like its field.
+        ignore: the columns that are not read.
+        upsert_by: ``id`` or a unique attribute: a row changes the record that has its value, or creates one if it has
+            none or no record has it. Empty: all create.
+        blank: what an empty cell of a row that changes a record means: ``keep`` or ``clear``. Default: ``keep``.
+        lenient: rows that are refused are left out, and the others count. Default: ``False``.
+        atomic: all rows are written in one commit. Default: ``False``.
+        dry_run: only check all rows. Default: ``False``.
+        no_webhooks: webhooks are not told; the change feed is. Default: ``False``.
+        again: the same file may have been imported before. Default: ``False``.
+        decimal: the sign before the fraction of a number. Default: ``.``.
+        thousands: the sign between thousands.
+        dates: YYYY, MM and DD in their order, with what is between them. ISO dates are read too. Default: ``YYYY-MM-
+            DD``.
+        encoding: of a CSV or JSONL file; empty for UTF-8.
+        sheet: the name of the sheet of a workbook.
+    """
+
+    format: Literal["csv", "xlsx", "jsonl"]
+    map: Mapping[str, str] | list[str] | tuple[str, ...]
+    ignore: list[str] | tuple[str, ...]
+    upsert_by: str
+    blank: Literal["keep", "clear"]
+    lenient: bool
+    atomic: bool
+    dry_run: bool
+    no_webhooks: bool
+    again: bool
+    decimal: Literal[".", ","]
+    thousands: Literal["", ",", ".", "'", " "]
+    dates: str
+    encoding: str
+    sheet: str
 
 
 class TaskChange(TypedDict, total=False):

@@ -142,6 +142,22 @@ def read_operations(
     return _without_repeated(operations)
 
 
+def read_row_operations(
+    resource: Resource, rows: Iterable[tuple[Mapping[str, Any], bool]], context: ReadContext
+) -> Sequence[Read]:
+    """Return the operations that a program makes of rows; each is read or refused on its own.
+
+    Args:
+        resource: the resource of their records.
+        rows: the operations, each with whether only its data can be wrong: then its ``op`` and ``id`` are typed, and
+            its data are plain values.
+        context: as for ``read_operations``.
+    """
+    reading = _Reading(resource, context, Stored())
+    operations = [reading.read(index, each, is_sound=is_sound) for index, (each, is_sound) in enumerate(rows)]
+    return _without_repeated(operations)
+
+
 def _listed(sent: object) -> Sequence[object]:
     draft = read_draft(_Envelope, sent, ReadContext(no_id, strict=True), require_all=True)
     if draft.problems:
@@ -164,12 +180,12 @@ class _Reading:
         self._given = GivenValues()
         self._refs = Refs()
 
-    def read(self, index: int, sent: object) -> Read:
-        """Read one operation."""
+    def read(self, index: int, sent: Any, *, is_sound: bool = False) -> Read:
+        """Read one operation; of one that is sound, only the data."""
         verbs, one_of = tuple[str, ...](), tuple[str, ...]()
         key, ref = None, None
         try:
-            values = _members(sent)
+            values = sent if is_sound else _members(sent)
             resource = BULK_RESOURCES[values["resource"]] if "resource" in values else self._resource
             verbs = _permissions(resource, values["op"])
             one_of = verbs if values["op"] == "upsert" else ()

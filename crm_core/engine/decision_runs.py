@@ -57,9 +57,9 @@ class Decision:
     def _advance(self, step: Callable[[Steps[Changes]], Needs]) -> None:
         try:
             needs = step(self._steps)
-            while not (lacking := self.known.lacks(needs)):
+            while self.known.suffices(needs):
                 needs = self._steps.send(self.known)
         except StopIteration as end:
             self.needs, self._changes = Needs(), end.value
         else:
-            self.needs = lacking
+            self.needs = self.known.lacks(needs)

@@ -33,6 +33,7 @@ class Erasure:
         parent: the value of the field that comes with the path, if the resource has one.
         gone: the version of the deletion of each record that belonged to it, or of itself, and was deleted.
         copies: copies of its values in the events of records that do not belong to it any longer.
+        names: the names that it has and had.
     """
 
     resource: Resource
@@ -40,6 +41,7 @@ class Erasure:
     parent: object
     gone: Mapping[Key, int]
     copies: Sequence[Copy] = ()
+    names: Sequence[str] = ()
 
 
 def erase(who: Caller, erasure: Erasure, expected: Versions) -> Steps[Changes]:
@@ -66,7 +68,9 @@ def erase(who: Caller, erasure: Erasure, expected: Versions) -> Steps[Changes]:
     deliveries: list[Delivery] = []
     for write in (*stored, *gone):
         deliveries += plan_erasure(known.catalogs.get(write.key.resource, _NO_CATALOG).webhooks, write.event)
-    return Changes(writes=(*stored, *gone), deliveries=tuple(deliveries), copies=tuple(erasure.copies))
+    writes = (*stored, *gone)
+    texts = (*erasure.names, *(str(write.key.id) for write in writes))
+    return Changes(writes=writes, deliveries=tuple(deliveries), copies=tuple(erasure.copies), erased_texts=texts)
 
 
 def _refuse_reappeared(erasure: Erasure, expected: Versions) -> Steps[None]:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
 from crm_core.input.drafts import Draft, merged
 from crm_core.input.readers import abbreviated
@@ -33,7 +31,7 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
     values = dict(proposal.sent) | _merged(resource, proposal, draft)
     for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
         try:
-            values |= yield from rule(resource, evolve(proposal, sent=values), draft)
+            values |= yield from rule(resource, Proposal(who=proposal.who, before=proposal.before, sent=values), draft)
         except InvalidError as error:
             problems |= {name: more for name, more in error.problems.items() if name not in problems}
     if problems:
@@ -42,8 +40,8 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
 
 
 def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
-    # Attributes are merged by ``validate_values``, which needs their definitions.
-    names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
+    # Attributes are merged by ``validate_values``, which needs their definitions. What cannot be read is not merged.
+    names = [name for name in draft.merges & proposal.sent.keys() if resource.fields[name].kind == "mapping"]
     return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
 
 

@@ -77,9 +77,9 @@ def changes_of(
         old = change.before.value if change.before else None
         new = None if change.after is None else with_stamps(change.after, event)
         writes.append(Remove(change.key, event) if new is None else Put(change.key, new, event, change.hidden))
-        if catalog.webhooks:
+        if catalog.webhooks and who.tells_webhooks:
             candidates = catalog.webhook_index.candidates(old if new is None else new)
-            deliveries += plan(candidates, event, old, new)
+            deliveries += plan(candidates, event, old, new, who.priority)
     receipt = receipt_of(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
 

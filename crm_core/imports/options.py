@@ -34,6 +34,7 @@ class ImportOptions:
         lenient: rows that are refused are left out, and the others count.
         atomic: all rows are written in one commit.
         dry_run: only check all rows.
+        no_webhooks: webhooks are not told; the change feed is.
         again: the same file may have been imported before.
         decimal: the sign before the fraction of a number.
         thousands: the sign between thousands.
@@ -50,6 +51,7 @@ class ImportOptions:
     lenient: bool = boolean(default=False)
     atomic: bool = boolean(default=False)
     dry_run: bool = boolean(default=False)
+    no_webhooks: bool = boolean(default=False)
     again: bool = boolean(default=False)
     decimal: str = choice(*DECIMALS, default=".")
     thousands: str = choice(*THOUSANDS, default="")
@@ -63,9 +65,14 @@ class ImportOptions:
         return Formats(decimal=self.decimal, thousands=self.thousands, dates=self.dates)
 
     @property
+    def actions(self) -> tuple[str, ...]:
+        """Return what an import may do to records; each needs its permission."""
+        return ("add", "change") if self.upsert_by else ("add",)
+
+    @property
     def meaning(self) -> Mapping[str, object]:
         """Return the options that decide what a file means, as plain values; the others say how it is imported."""
-        how = {"lenient", "atomic", "dry_run", "again"}
+        how = {"lenient", "atomic", "dry_run", "no_webhooks", "again"}
         return {name: value for name, value in attrs.asdict(self).items() if name not in how}
 
 
@@ -84,6 +91,12 @@ def read_options(sent: Mapping[str, object]) -> ImportOptions:
     if problems:
         raise InvalidError(problems)
     return options
+
+
+def format_of(name: str) -> str:
+    """Return the format that the ending of a file's name says; empty if it says none."""
+    ending = name.rpartition(".")[2].lower()
+    return ending if ending in FORMATS else ""
 
 
 def options_map(options: ImportOptions) -> list[tuple[str, str]]:

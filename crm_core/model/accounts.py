@@ -226,6 +226,8 @@ class Caller:
         catalogs: catalog versions that were read with the credentials; others are read when needed.
         ahead: records that were read with the credentials; others are read when needed.
         idempotency: identifies the request if it is repeated; None if the client sent no key.
+        tells_webhooks: whether webhooks are told of what it changes.
+        priority: that of the deliveries to webhooks which follow (``webhooks.deliveries.Delivery``).
     """
 
     actor: Actor
@@ -235,6 +237,8 @@ class Caller:
     catalogs: Mapping[str, int] = attrs.field(factory=dict)
     ahead: ReadAhead = NOTHING_AHEAD
     idempotency: Idempotency | None = None
+    tells_webhooks: bool = True
+    priority: int = 0
 
 
 def require(actor: Actor, needed: str) -> None:

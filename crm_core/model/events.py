@@ -2,8 +2,9 @@
 
 import operator
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -36,8 +37,9 @@ class Event:
         at: when the change was decided, UTC.
         changes: what changed, in the form of ``recorded_changes.record_changes``. Secret values are left out.
         cause: why the change was made, if the request does not tell: ``restored_from`` is the version that was
-            restored; ``resource``, ``record`` and ``version`` name the change that this one followed from in the same
-            commit. More members may come.
+            restored; ``merged_from``, ``taken``, ``merged_into`` and ``unmerged`` tell of merges (decision 172);
+            ``resource``, ``record`` and ``version`` name the change that this one followed from in the same commit.
+            More members may come.
     """
 
     resource: str
@@ -50,6 +52,18 @@ class Event:
     at: datetime
     changes: Mapping[str, object]
     cause: Mapping[str, object] = attrs.field(factory=dict)
+
+
+class EventPlace(NamedTuple):
+    """The place of an event among those of a run: they are read from the newest record to the oldest.
+
+    Attributes:
+        record: the record's id. Ids ascend with time.
+        version: the version that the event made.
+    """
+
+    record: UUID
+    version: int
 
 
 def differences(before: object | None, after: object | None) -> Mapping[str, Mapping[str, Any]]:
@@ -85,7 +99,12 @@ def same(old: object, new: object) -> bool:
     """
     if old is new:
         return True
+    if type(old) is type(new) and type(old) in _SCALARS:  # most values; to look for booleans in them takes longer
+        return old == new
     return old == new and (isinstance(old, str) or _are_identical(old, new) or _booleans(old) == _booleans(new))
+
+
+_SCALARS: Final[frozenset[type]] = frozenset({str, int, bool, Decimal, date, datetime, UUID})
 
 
 def _are_identical(old: object, new: object) -> bool:

@@ -49,6 +49,12 @@ def _conversions(entity: type) -> Sequence[tuple[str, Callable[[Any], Any]]]:
     return found
 
 
+def typed(field: Field, value: Any) -> Any:
+    """Return the value of a field that a plain value shows."""
+    convert = _conversion(field)
+    return value if value is None or convert is None else convert(value)
+
+
 def _read_time(text: str) -> datetime:
     """Return a time as ``iso`` wrote it; what others wrote is read as input is."""
     return datetime.fromisoformat(text) if text.endswith("Z") else read_datetime(text)

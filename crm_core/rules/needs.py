@@ -206,9 +206,21 @@ class Known:
             children=frozenset(search for search in needs.children if search not in self.children),
             counts=frozenset(search for search in needs.counts if search not in self.counts),
             catalogs={name: version for name, version in needs.catalogs.items() if name not in self.catalogs},
-            holders=needs.holders - self.holders.keys(),
-            duplicates=needs.duplicates - self.duplicates.keys(),
+            holders=frozenset(value for value in needs.holders if value not in self.holders),
+            duplicates=frozenset(attribute for attribute in needs.duplicates if attribute not in self.duplicates),
             ahead=needs.ahead,
+        )
+
+    def suffices(self, needs: Needs) -> bool:
+        """Return whether all of ``needs`` is known: what ``lacks`` finds out, without saying what is lacking."""
+        return (
+            needs.catalogs.keys() <= self.catalogs.keys()
+            and needs.holders <= self.holders.keys()
+            and all(key in self.references or key in self.records for key in needs.references)
+            and needs.records <= self.records.keys()
+            and needs.children <= self.children.keys()
+            and needs.counts <= self.counts.keys()
+            and needs.duplicates <= self.duplicates.keys()
         )
 
     def exists(self, key: Key) -> bool:

@@ -46,9 +46,10 @@ def unique_key(type_: str, value: object) -> UniqueKey | None:
     """
     if type_ == "number":
         return exact_number(value)
-    if not isinstance(value, str) or is_too_long(value):
+    if not isinstance(value, str) or len(value) > MAX_UNIQUE_LENGTH:
         return None
-    return unique_form(value) or None
+    form = unique_form(value)
+    return form if form and not _is_long(form) else None
 
 
 def is_same_value(type_: str, one: object, other: object) -> bool:
@@ -59,8 +60,11 @@ def is_same_value(type_: str, one: object, other: object) -> bool:
 
 def is_too_long(value: str) -> bool:
     """Return whether a text is too long to be the value of a unique attribute."""
-    form = value if len(value) > MAX_UNIQUE_LENGTH else unique_form(value)
-    return len(value) > MAX_UNIQUE_LENGTH or len(form.encode(errors="surrogatepass")) > MAX_FORM_BYTES
+    return len(value) > MAX_UNIQUE_LENGTH or _is_long(unique_form(value))
+
+
+def _is_long(form: str) -> bool:
+    return len(form.encode(errors="surrogatepass")) > MAX_FORM_BYTES
 
 
 def unique_attribute(definition: Attribute) -> UniqueAttribute:

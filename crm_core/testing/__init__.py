@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
         f"{__name__}.{name}"
         for name in (
             "accounts",
+            "archives",
             "catalogs",
             "contention",
             "decisions",
@@ -31,8 +32,12 @@ pytest.register_assert_rewrite(
             "passwords",
             "records",
             "replay",
+            "rosters",
             "scene",
             "senders",
+            "undo",
+            "summaries",
+            "transfers",
             "uniqueness",
             "versions",
         )
@@ -40,10 +45,11 @@ pytest.register_assert_rewrite(
 )
 
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
+from crm_core.testing.archives import ArchivesContract, OpenedArchives  # noqa: E402
 from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
 from crm_core.testing.feeds import OpenedFeed  # noqa: E402
 from crm_core.testing.files import FileStoreContract  # noqa: E402
-from crm_core.testing.imports import ImportRunsContract, OpenedImports  # noqa: E402
+from crm_core.testing.imports import OpenedImports  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
 from crm_core.testing.passwords import PasswordsContract  # noqa: E402
@@ -57,17 +63,20 @@ from crm_core.testing.strategies import (  # noqa: E402
     patches,
     payloads,
 )
+from crm_core.testing.undo import ImportRunsContract  # noqa: E402
 
 __all__ = [
     "DISABLED_USER",
     "USERS",
     "AccountsContract",
+    "ArchivesContract",
     "DatabaseContract",
     "FeedContract",
     "FileStoreContract",
     "ImportRunsContract",
     "OpenPair",
     "Opened",
+    "OpenedArchives",
     "OpenedFeed",
     "OpenedImports",
     "OutboxContract",

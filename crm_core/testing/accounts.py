@@ -29,7 +29,8 @@ from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
-from crm_core.testing.scene import OnOneLoop, fact
+from crm_core.testing.calendars import CalendarFacts
+from crm_core.testing.scene import fact
 from crm_core.use_cases.accounts import hash_token
 from crm_core.use_cases.callers import new_id
 
@@ -69,7 +70,7 @@ async def actor_of(users: Users, token: bytes) -> Actor:
     return session[0]
 
 
-class AccountsContract(OnOneLoop):
+class AccountsContract(CalendarFacts):
     """All facts about Accounts and Users."""
 
     def open(self) -> AbstractAsyncContextManager[Users]:
@@ -432,6 +433,23 @@ class AccountsContract(OnOneLoop):
         assert await users.revoke_tokens(id_) == 2
         assert await users.list_tokens(id_) == []
         assert len(await users.list_tokens(other)) == 1
+
+    # Users without tokens
+
+    @fact
+    async def test_a_user_is_found_with_the_permissions_of_this_moment_unless_disabled(self, users: Users) -> None:
+        id_ = await add(users)
+        await users.grant("Auditors", ["app.view_client"])
+        for group, permissions in (("Auditors", {"app.view_client"}), ("Nobody", set[str]())):
+            await users.grant(group, [])
+            await users.change_user(id_, UserChange(groups=frozenset({group})))
+            actor = await users.find_actor(id_)
+            assert actor
+            assert (actor.user.id, actor.groups, actor.permissions) == (id_, (group,), frozenset(permissions))
+
+        await users.change_user(id_, UserChange(is_active=False))
+        assert await users.find_actor(id_) is None
+        assert await users.find_actor(id_ + 1) is None
 
     # Groups
 

@@ -69,6 +69,17 @@ class FileStoreContract(OnOneLoop):
             assert await read(store, key) == b"".join(content)
 
     @fact
+    async def test_a_file_can_be_fetched_wherever_it_is_kept(self, store: FileStore) -> None:
+        content = bytes(range(256)) * 4_000
+        await store.put(key := any_key(), pieces(content), name="n")
+
+        file = await store.fetch(key)
+
+        assert file is not None
+        assert b"".join([piece async for piece in file.read(0, file.size)]) == content
+        assert await store.fetch(any_key()) is None
+
+    @fact
     async def test_nothing_is_there_until_it_is_put(self, store: FileStore) -> None:
         assert await read(store, any_key()) is None
         assert await kept(store) == set()

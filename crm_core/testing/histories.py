@@ -4,14 +4,17 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from crm_core.errors import VersionConflictError
+from crm_core.imports.runs import run_request_id
+from crm_core.model.events import EventPlace
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES, SERVICES
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.testing.versions import versions_of
 from crm_core.use_cases import records, restorations
-from crm_core.use_cases.callers import new_id
+from crm_core.use_cases.callers import caller, new_id
 from crm_core.use_cases.restorations import Target
 
 
@@ -108,6 +111,23 @@ class HistoryFacts(Facts):
 
         assert [isinstance(outcome, VersionConflictError) for outcome in outcomes].count(True) == 1
         assert await scene.version(CLIENTS, client) == 3
+
+    @fact
+    async def test_the_events_of_a_run_are_read_from_the_newest_record_to_the_oldest(self, scene: Scene) -> None:
+        run = new_id()
+        who = caller(scene.who.actor, request_id=run_request_id(run))
+        older, newer = [(await records.create(scene.db, who, CLIENTS, {"name": name}))[0] for name in "ab"]
+        await scene.patch(CLIENTS, older, name="by somebody else")
+        await records.patch(scene.db, who, CLIENTS, older, {"name": "c"})
+
+        async def events(before: EventPlace | None = None, limit: int = 9) -> list[tuple[UUID, int]]:
+            found = await scene.db.events_of_run(run, before=before, limit=limit)
+            return [(event.record, event.version) for event in found]
+
+        assert await events() == [(newer, 1), (older, 3), (older, 1)]
+        assert await events(limit=2) == [(newer, 1), (older, 3)]
+        assert await events(EventPlace(older, 3)) == [(older, 1)]
+        assert await scene.db.events_of_run(new_id(), before=None, limit=9) == []
 
     @fact
     async def test_deletions_are_found_by_their_time(self, scene: Scene) -> None:

@@ -1,6 +1,6 @@
 """The facts that a Database with ImportRuns must show.
 
-An adapter's test subclasses :class:`ImportRunsContract`, and says how to open an empty database with its runs.
+An adapter's test subclasses ``ImportRunsContract``, and says how to open an empty database with its runs.
 """
 
 # ruff: noqa: D102  # a test's name is the fact that it states
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 import attrs
@@ -19,14 +19,17 @@ import pytest
 from crm_core.engine.together import Together
 from crm_core.errors import InvalidError, RequestInProgressError, RunLostError, SameFileError
 from crm_core.imports.options import read_options
-from crm_core.imports.runs import BATCH_ROWS, REFUSED_ROWS_KEPT, Advance, ImportRun
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun
+from crm_core.model.accounts import Actor
+from crm_core.model.plain_values import json_text, parse_json
 from crm_core.model.records import Key
-from crm_core.ports import Database, ImportRuns
+from crm_core.ports import Accounts, Database, ImportRuns
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, SERVICES, Resource
 from crm_core.tables.rows import Header, Row, TableOptions
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
-from crm_core.use_cases import imports
+from crm_core.use_cases import erasures, imports
 from crm_core.use_cases.callers import new_id
+from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.import_worker import ImportStores, OnProgress
 
 
@@ -57,6 +60,20 @@ class Tables:
         """Return the digest of a table."""
         return hashlib.sha256(repr(self.files[path]).encode()).digest()
 
+    async def content(self, path: str) -> AsyncIterator[bytes]:
+        """Yield a table as JSON, cut into pieces."""
+        whole = json_text(self.files[path]).encode()
+        for start in range(0, len(whole), 5_000):
+            yield whole[start : start + 5_000]
+
+    @asynccontextmanager
+    async def written(self, content: AsyncIterator[bytes]) -> AsyncIterator[str]:
+        """Keep a table that comes as JSON for as long as the block."""
+        path = str(new_id())
+        self.files[path] = parse_json(b"".join([piece async for piece in content]))
+        yield path
+        del self.files[path]
+
 
 class OpenedTable(NamedTuple):
     """A table that is being read (``crm_core.ports.OpenTable``)."""
@@ -77,6 +94,7 @@ class Importer(Scene):
         super().__init__(opened.database)
         self.tables = Tables()
         self.stores = ImportStores(opened.database, opened.runs, self.tables)
+        self.people = [self.who.actor]
 
     async def start(self, table: Table, resource: Resource = CLIENTS, **options: object) -> ImportRun:
         """Begin a run of a table."""
@@ -91,6 +109,25 @@ class Importer(Scene):
     async def load(self, table: Table, resource: Resource = CLIENTS, **options: object) -> ImportRun:
         """Begin a run and carry it out."""
         return await self.go_on(await self.start(table, resource, **options))
+
+    async def send(self, table: Table, **options: object) -> ImportRun:
+        """Begin a run of a table that is stored with it."""
+        self.tables.files["a.csv"] = table
+        wanted = read_options({"format": "csv", **options})
+        return await imports.start(self.stores, self.who, CLIENTS, "a.csv", wanted, keep=True)
+
+    async def run_next(self, on_progress: OnProgress = lambda _: None) -> ImportRun | None:
+        """Carry out the next run that is stored."""
+        return await imports.carry_out_next(self.stores, cast("Accounts", _People(self.people)), on_progress)
+
+    async def stored(self, run: ImportRun) -> bytes:
+        """Return the stored file of a run."""
+        return b"".join([piece async for piece in self.stores.runs.content(run.id)])
+
+    async def sent(self, table: Table) -> bytes:
+        """Return what is stored of a table."""
+        self.tables.files["b.csv"] = table
+        return b"".join([piece async for piece in self.tables.content("b.csv")])
 
     async def make(self, step: Advance) -> None:
         """Make a step of a run, with no records."""
@@ -109,12 +146,23 @@ class Importer(Scene):
         return [(await self.value(resource, id_)).name for id_ in reversed(ids)]
 
 
+class _People:
+    """Users who are there (``crm_core.ports.Accounts``, as far as imports need it)."""
+
+    def __init__(self, actors: Sequence[Actor]) -> None:
+        self._actors = actors
+
+    async def find_actor(self, user_id: int) -> Actor | None:
+        """Return a user."""
+        return next((actor for actor in self._actors if actor.user.id == user_id), None)
+
+
 def rows(count: int) -> Table:
     """Return a table of clients."""
     return [["name"], *([f"client {number}"] for number in range(count))]
 
 
-class ImportRunsContract(OnOneLoop):
+class ImportFacts(OnOneLoop):
     """All tests of imports."""
 
     def open_imports(self) -> AbstractAsyncContextManager[OpenedImports]:
@@ -154,14 +202,118 @@ class ImportRunsContract(OnOneLoop):
     @fact
     async def test_refused_rows_are_forgotten_after_a_week(self, importer: Importer) -> None:
         run = await importer.load([["name"], [""]])
-        later = attrs.evolve(run, id=new_id(), created_at=run.created_at + REFUSED_ROWS_KEPT)
-        await importer.stores.runs.create(later)
+        await importer.stores.runs.forget(run.created_at)
         assert list(await importer.refused(run)) == [2]
 
-        later = attrs.evolve(later, id=new_id(), created_at=later.created_at + timedelta(seconds=1))
-        await importer.stores.runs.create(attrs.evolve(later, fingerprint=b"another"))
+        await importer.stores.runs.forget(run.created_at + timedelta(seconds=1))
         assert await importer.refused(run) == {}
         assert (await imports.get(importer.stores.runs, run.id)).report.refused == 1
+
+    @fact
+    async def test_a_stored_file_is_kept_with_its_run_until_that_ends(self, importer: Importer) -> None:
+        runs = importer.stores.runs
+        done, cancelled, old = [await importer.send(rows(count)) for count in (1, 2, 3)]
+        assert await importer.stored(done) == await importer.sent(rows(1))
+
+        assert await importer.run_next() == await runs.get(done.id)
+        await imports.cancel(runs, cancelled.id)
+        await runs.forget(old.created_at + timedelta(seconds=1))
+
+        assert [await importer.stored(each) for each in (done, cancelled, old)] == [b"", b"", b""]
+        states = [(await imports.get(runs, each.id)).state for each in (done, cancelled, old)]
+        assert states == ["done", "cancelled", "cancelled"]
+        assert await importer.run_next() is None
+        assert await importer.names() == ["client 0"]
+
+    @fact
+    async def test_runs_with_stored_files_are_claimed_one_by_one_the_oldest_first(self, importer: Importer) -> None:
+        runs = importer.stores.runs
+        await importer.start(rows(1))
+        sent = [await importer.send(rows(count)) for count in (2, 3)]
+        claims = [new_id() for _ in range(3)]
+        claimed = await at_once(*(runs.claim_next(claim, 60) for claim in claims))
+
+        assert sorted(run.id for run in claimed if isinstance(run, ImportRun)) == [run.id for run in sent]
+        await runs.release(sent[1].id, claims[claimed.index(sent[1])])
+        assert await runs.claim_next(claims[0], 0) == sent[1]
+        await runs.renew(sent[1].id, claims[1], 60)  # of another claim
+        assert await runs.claim_next(claims[1], 0) == sent[1]
+        await runs.renew(sent[1].id, claims[1], 60)
+        assert await runs.claim_next(claims[2], 60) is None
+
+    @fact
+    async def test_a_file_that_is_barred_is_not_stored(self, importer: Importer) -> None:
+        first = await importer.send(rows(1))
+        with pytest.raises(SameFileError, match=str(first.id)):
+            await importer.send(rows(1))
+        await importer.run_next()
+        assert await importer.run_next() is None
+
+    @fact
+    async def test_the_author_of_a_run_is_the_user_who_began_it(self, importer: Importer) -> None:
+        run = await importer.send(rows(1))
+        await importer.run_next()
+        [id_] = await importer.found(CLIENTS)
+        [event] = await importer.db.history(Key("client", id_))
+        assert (event.actor, event.request_id) == (run.user, f"import {run.id}")
+
+    @fact
+    async def test_a_run_ends_when_its_user_may_not_do_it_any_longer(self, importer: Importer) -> None:
+        refused, stopped = [await importer.send(rows(count)) for count in (1, BATCH_ROWS + 5)]
+        importer.people.clear()
+        run = await importer.run_next()
+        assert (run.id, run.state, run.row) == (refused.id, "refused", 0) if run else False
+
+        importer.people.append(importer.who.actor)
+
+        def dismiss(run: ImportRun) -> None:
+            if run.row:
+                importer.people.clear()
+
+        run = await importer.run_next(dismiss)
+        assert (run.id, run.state, run.row) == (stopped.id, "stopped", BATCH_ROWS + 1) if run else False
+        assert [each.code for each in run.report.problems] == ["permission_denied"] if run else False
+        assert len(await importer.found(CLIENTS)) == BATCH_ROWS
+
+    @fact
+    async def test_a_run_shows_when_its_state_began_and_how_many_rows_there_are(self, importer: Importer) -> None:
+        run = await importer.start(rows(3))
+        seen: list[ImportRun] = []
+        ended = await importer.go_on(run, seen.append)
+
+        assert (run.total, run.since, ended.total) == (0, run.created_at, 3)
+        assert [each.updated_at for each in seen] == sorted(each.updated_at for each in seen)
+        [writing, *_] = [each for each in seen if each.state == "writing"]
+        assert run.created_at < writing.since == writing.updated_at < ended.since == ended.updated_at
+        assert await importer.stores.runs.get(run.id) == ended
+
+    @fact
+    async def test_runs_are_listed_by_their_users_page_by_page(self, importer: Importer) -> None:
+        runs = importer.stores.runs
+        made = [await importer.start(rows(count)) for count in range(1, 4)]
+        for run, user in zip(made, (1, 2, 1), strict=True):
+            await runs.create(attrs.evolve(run, id=new_id(), user=user, fingerprint=run.id.bytes))
+        theirs = await runs.latest(5, user=2)
+
+        assert [run.user for run in theirs] == [2]
+        first, second, *_ = every = await runs.latest(9)
+        assert (len(every), await runs.latest(1), await runs.latest(1, before=first.id)) == (6, [first], [second])
+
+    @fact
+    async def test_an_erasure_reaches_refused_rows_and_reports(self, importer: Importer) -> None:
+        client = await importer.create(CLIENTS, name='Ada "L"')
+        table = [["id", "name"], [str(client), "x" * 300], ["", 'ADA "L" jr' * 40], ["", "y" * 300]]
+        run = await importer.load(table, upsert_by="id")
+        named = await importer.load([["name", "client"], ["a", 'ada "L"']], SERVICES)
+        other = await importer.load([["name"], ["z" * 300]])
+        assert [list(await importer.refused(each)) for each in (run, named, other)] == [[2, 3, 4], [2], [2]]
+
+        await erasures.erase(importer.db, None, importer.who, ErasureTarget(CLIENTS, client))
+
+        assert [list(await importer.refused(each)) for each in (run, named, other)] == [[4], [], [2]]
+        [problems] = (await imports.get(importer.stores.runs, named.id)).report.problems
+        assert (problems.count, problems.examples) == (1, ())
+        assert await importer.stores.runs.get(other.id) == other
 
     @fact
     async def test_a_lenient_import_leaves_out_what_is_refused(self, importer: Importer) -> None:
@@ -282,6 +434,24 @@ class ImportRunsContract(OnOneLoop):
         assert refused[3] == 'client: No client has the name "ann".'
 
     @fact
+    async def test_references_are_found_by_a_unique_attribute_of_what_they_refer_to(self, importer: Importer) -> None:
+        for name, type_ in (("email", "text"), ("number", "number")):
+            await importer.create(ATTRIBUTES, "client", name=name, label=name, type=type_, is_unique=True)
+        ann = await importer.create(CLIENTS, name="Same", attributes={"email": "a@x", "number": 7})
+        bob = await importer.create(CLIENTS, name="Same", attributes={"email": "b@x", "number": 8})
+
+        run = await importer.load(
+            [["name", "client.by:email"], ["a", " A@X"], ["b", "b@x"], ["c", "c@x"]], SERVICES, lenient=True
+        )
+        assert await importer.refused(run) == {4: 'client.by:email: No client has the email "c@x".'}
+        run = await importer.load(
+            [["name", "client"], ["d", "by:number=8.0"], ["e", "by:name=x"]], SERVICES, lenient=True
+        )
+        assert await importer.refused(run) == {3: 'client: "name" is no unique attribute of clients.'}
+        found = [(await importer.value(SERVICES, id_)).client for id_ in await importer.found(SERVICES)]
+        assert found == [bob, bob, ann]
+
+    @fact
     async def test_a_record_inside_another_one_names_it_in_a_column(self, importer: Importer) -> None:
         client = await importer.create(CLIENTS, name="Ann")
         service = await importer.create(SERVICES, name="S", client=client)
@@ -363,3 +533,23 @@ class ImportRunsContract(OnOneLoop):
 
         assert (run.state, run.row, await importer.found(SERVICES)) == ("refused", 0, [])
         assert list(await importer.refused(run)) == [2, 3, 4]
+
+    @fact
+    async def test_an_attribute_that_is_made_required_between_two_batches_stops_the_run(
+        self, importer: Importer
+    ) -> None:
+        city = await importer.create(ATTRIBUTES, "client", name="city", label="City", type="text")
+        run = await importer.start(rows(BATCH_ROWS + 3))
+
+        def end(run: ImportRun) -> None:
+            if run.row:
+                raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            await importer.go_on(run, end)
+        await importer.patch(ATTRIBUTES, city, is_required=True)
+        run = await importer.go_on(run)
+
+        assert (run.state, run.row, len(await importer.found(CLIENTS))) == ("stopped", BATCH_ROWS + 1, BATCH_ROWS)
+        [problem] = run.report.problems
+        assert (problem.code, "which every client needs" in problem.examples[0][1]) == ("required", True)

@@ -15,16 +15,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+import attrs
 import pytest
 
 from crm_core.errors import InvalidError
 from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog, Outbox
-from crm_core.resources import LEADS, WEBHOOKS
+from crm_core.resources import ATTRIBUTES, LEADS, WEBHOOKS
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
+from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_secret
+from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolutions import evolve
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
-from crm_core.webhooks.deliveries import DeliveryState
+from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP
 from crm_core.webhooks.requests import WebhookRequest
@@ -59,6 +63,12 @@ class Post(Scene):
     async def lead(self, name: str = "John") -> UUID:
         """Create a lead."""
         return await self.create(LEADS, name=name)
+
+    async def lead_of_run(self) -> UUID:
+        """Create a lead as a run over many records does."""
+        who = attrs.evolve(self.who, priority=PRIORITY_OF_RUNS)
+        id_, _ = await records.create(self.db, who, LEADS, {"name": "John"})
+        return id_
 
     async def claim(self, limit: int = 100, in_flight: dict[UUID, int] | None = None) -> Sequence[Attempt]:
         """Claim all attempts that are due, by as many claims as that takes."""
@@ -126,6 +136,34 @@ class OutboxContract(OnOneLoop):
     def post(self) -> Iterator[Post]:
         """Open an empty database with its outbox."""
         yield from map(Post, self.opened(self.open_both()))
+
+    # Priorities
+
+    @fact
+    async def test_what_runs_tell_stands_behind_what_single_calls_tell_the_same_endpoint(self, post: Post) -> None:
+        await post.hook()
+        later = [await post.lead_of_run() for _ in range(3)]
+        first = await post.lead()
+
+        claimed = [sent_body(attempt)["data"]["id"] for attempt in await post.claim(limit=1)]
+        assert claimed == [str(first)]
+        claimed = [sent_body(attempt)["data"]["id"] for attempt in await post.claim()]
+        assert sorted(claimed) == [str(id_) for id_ in later]
+
+    @fact
+    async def test_what_a_run_tells_goes_before_others_of_it_once_a_single_call_waits_for_it(self, post: Post) -> None:
+        await post.hook()
+        others = [await post.lead_of_run() for _ in range(3)]
+        lead = await post.lead_of_run()
+        await post.patch(LEADS, lead, name="by a single call")
+
+        attempts = [*await post.claim(limit=1), *await post.claim(limit=1)]
+        assert str(lead) in [sent_body(attempt)["data"]["id"] for attempt in attempts]
+        for attempt in attempts:
+            await post.deliver(attempt)
+        [attempt, *rest] = await post.claim()
+        assert sent_body(attempt)["data"]["name"] == "by a single call"
+        assert len(rest) == len(others) - 1
 
     # What commits leave
 
@@ -236,6 +274,30 @@ class OutboxContract(OnOneLoop):
         await post.patch(WEBHOOKS, hook, url="https://a.example/{name}/x")
         await post.outbox.release([attempt])
         assert (await post.claim_one()).url == "https://a.example/John/x"
+
+    @fact
+    async def test_webhooks_call_the_same_before_and_after_an_attribute_is_renamed(self, post: Post) -> None:
+        city = await post.create(ATTRIBUTES, "lead", name="city", label="City", type="text")
+        condition = {"field": "attributes.city", "operator": "=", "value": "Ulm"}
+        await post.hook(
+            url="https://a.example/{attributes.city}",
+            headers={"X-City": "in {attributes.city}"},
+            conditions=[condition],
+        )
+        first = await post.create(LEADS, name="a", attributes={"city": "Ulm"})
+        await evolve(post.db, post.who, "rename", Target(city), {"name": "town"})
+        waiting = await post.claim_one()
+        second = await post.create(LEADS, name="b", attributes={"town": "Ulm"})
+        await post.create(LEADS, name="c", attributes={"town": "Bonn"})
+        [later] = await post.claim()
+
+        assert [sent_body(each)["data"]["id"] for each in (waiting, later)] == [str(first), str(second)]
+        assert [sent_body(each)["data"]["attributes"] for each in (waiting, later)] == [
+            {"city": "Ulm"},
+            {"town": "Ulm"},
+        ]
+        for attempt in (waiting, later):
+            assert (attempt.url, attempt.headers) == ("https://a.example/Ulm", {"X-City": "in Ulm"})
 
     @fact
     async def test_what_has_an_empty_segment_is_dead_and_can_be_sent_when_the_webhook_is_corrected(

@@ -34,7 +34,7 @@ from crm_core.use_cases.callers import caller, new_id
 logger = logging.getLogger("crm.logins")
 
 #: How many first characters of a token are stored, so that its owner can recognize it.
-_PREFIX_LENGTH: Final = 8
+PREFIX_LENGTH: Final = 8
 
 
 def hash_token(token: str) -> bytes:
@@ -115,7 +115,7 @@ async def issue_token(
         if_hash: return None if this is no longer the hash of the user's password.
     """
     token = secrets.token_urlsafe(32)
-    made = NewToken(id=new_id(), hash=hash_token(token), prefix=token[:_PREFIX_LENGTH], permissions=permissions)
+    made = NewToken(id=new_id(), hash=hash_token(token), prefix=token[:PREFIX_LENGTH], permissions=permissions)
     kept = await accounts.add_token(user_id, made, if_hash=if_hash)
     return token if kept else None
 

@@ -1,42 +1,48 @@
 """The worker that carries out a run of an import: it decides every row, then writes batches (decision 93)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import attrs
 
-from crm_core.bulk.operations import MAX_OPERATIONS, Read, read_operations
+from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
-from crm_core.engine.queries import Filter, Query
 from crm_core.engine.together import Look, Result, Together
-from crm_core.errors import CrmError, UnreadableTableError
+from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
-from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
-from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem
+from crm_core.imports.references import Named, name_field
+from crm_core.imports.rows import ReadRow, RowReader
+from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem, run_request_id
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
-from crm_core.model.accounts import Caller
+from crm_core.model.accounts import SYSTEM, Actor, Caller
 from crm_core.model.entities import Attribute
-from crm_core.model.plain_values import parse_json
 from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
 from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.use_cases.running_ahead import ahead
+from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
 #: Rows of an import that is written in one commit.
 MAX_ATOMIC_ROWS: Final = 100_000
 _MAX_KEPT_NAMES: Final = 100_000
+_DENIED: Final = "The user who began this import may not do it any longer."
 _TOO_MANY: Final = f"One commit takes at most {MAX_ATOMIC_ROWS:,} rows: leave out atomic, or cut the file into parts."
 
 #: Is called with the run after each batch.
 OnProgress: TypeAlias = Callable[[ImportRun], None]
+#: Returns who carries out a run, as they are at the moment. Raises PermissionDeniedError if they may not.
+Renew: TypeAlias = Callable[[], Awaitable[Actor]]
 
 
 @attrs.frozen
@@ -74,39 +80,42 @@ class ImportWorker:
 
     Args:
         stores: the stores.
-        who: the caller, who becomes the author of what it writes.
+        renew: is called before each batch, and returns the author of what it writes.
         claim: the claim.
         path: the path of the file.
         on_progress: is called after each batch.
     """
 
-    def __init__(self, stores: ImportStores, who: Caller, claim: UUID, path: str, on_progress: OnProgress) -> None:
+    def __init__(self, stores: ImportStores, renew: Renew, claim: UUID, path: str, on_progress: OnProgress) -> None:
         self._stores = stores
-        self._actor = who.actor
+        self._renew = renew
+        self._actor = SYSTEM
         self._claim = claim
         self._path = path
         self._on_progress = on_progress
 
     async def work(self, run: ImportRun) -> ImportRun:
         """Do what is left to do."""
-        if run.state == "checking":
-            run = await self._checked(run)
-        return await self._written(run) if run.state == "writing" else run
+        try:
+            if run.state == "checking":
+                run = await self._checked(run)
+            return await self._written(run) if run.state == "writing" else run
+        except (PermissionDeniedError, InvalidError) as error:
+            run = await self._stores.runs.get(run.id) or run
+            return await self._save(ended(run, error))
 
     async def _checked(self, run: ImportRun) -> ImportRun:
         """Decide all rows, and write nothing."""
         run = attrs.evolve(run, report=Report())
         await self._save(run, restarts=True)
-        try:
-            async with self._rows(run) as (batches, notes):
-                async for planned, reader in batches(0, BATCH_ROWS):
-                    step = await _decided(self._stores.db, self._group(run, planned, reader))
+        async with self._rows(run) as (batches, notes):
+            async with ahead(batches(0, BATCH_ROWS)) as each:
+                async for planned, reader in each:
+                    step = await decided_step(self._stores.db, self._group(run, planned, reader))
                     run = attrs.evolve(run, report=step.run.report)
                     await self._save(run, step.refused)
                     _limit(run)
-                run = attrs.evolve(run, report=run.report.noting(notes()))
-        except UnreadableTableError as error:
-            return await self._save(_unreadable(run, error))
+            run = attrs.evolve(run, report=run.report.noting(notes()), total=run.report.rows)
         if run.report.refused and not run.options.lenient:
             return await self._save(attrs.evolve(run, state="refused"))
         if run.options.dry_run:
@@ -120,15 +129,15 @@ class ImportWorker:
         """Write the rows after the last one that is committed, by batches."""
         try:
             async with self._rows(run) as (batches, _):
-                async for planned, reader in batches(run.row, MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS):
-                    await self._stores.db.change(self._group(run, planned, reader))
-                    run = await self._stores.runs.get(run.id) or run
-                    self._on_progress(run)
+                size = MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS
+                async with ahead(batches(run.row, size)) as each:
+                    async for planned, reader in each:
+                        await self._stores.db.change(self._group(run, planned, reader))
+                        run = await self._stores.runs.get(run.id) or run
+                        self._on_progress(run)
         except _RefusedError as error:
             after = attrs.evolve(error.advance.run, row=run.row, state="stopped" if run.row else "refused")
             return await self._save(after, error.advance.refused)
-        except UnreadableTableError as error:
-            return await self._save(attrs.evolve(_unreadable(run, error), state="stopped" if run.row else "refused"))
         return await self._save(attrs.evolve(run, state="done"))
 
     @asynccontextmanager
@@ -142,6 +151,7 @@ class ImportWorker:
 
             async def batches(after: int, size: int) -> AsyncIterator[tuple[_Planned, RowReader]]:
                 async for rows in _batched(table, size):
+                    self._actor = await self._renew()
                     # What is written already is read, too: later rows may have the same unique values.
                     reads = await asyncio.to_thread(_read_all, reader, rows, doubles)
                     if reads := [read for read in reads if read.row.number > after]:
@@ -156,12 +166,14 @@ class ImportWorker:
     def _group(self, run: ImportRun, planned: _Planned, reader: RowReader) -> Together:
         who = self._caller(run)
         decisions = [decision_of(who, each) for each in planned.reads]
+        run = attrs.evolve(run, updated_at=who.now)
         return Together(decisions, advance=partial(_advance, run, self._claim, planned, reader))
 
     def _caller(self, run: ImportRun) -> Caller:
-        return caller(self._actor, request_id=f"import {run.id}")
+        return caller_of(run, self._actor)
 
     async def _save(self, run: ImportRun, refused: Sequence[RefusedRow] = (), *, restarts: bool = False) -> ImportRun:
+        run = run.saved_at(datetime.now(UTC), restarts=restarts)
         await self._stores.runs.save(run, self._claim, refused, restarts=restarts)
         self._on_progress(run)
         return run
@@ -178,19 +190,25 @@ class _Names:
         self._known: dict[Named, Sequence[UUID]] = {}
 
     async def ids(self, rows: Sequence[ReadRow]) -> Mapping[Named, Sequence[UUID]]:
-        """Return the ids of the records of each name that rows have, two at most."""
+        """Return the ids of the records of each name or value that rows have, two at most."""
         if len(self._known) > _MAX_KEPT_NAMES:
             self._known.clear()
-        for named in {named for row in rows for named in row.names.values()} - self._known.keys():
-            self._known[named] = await self._find(*named)
+        new = {named for row in rows for named in row.names.values()} - self._known.keys()
+        values = {named: named.value for named in new if named.value is not None}
+        if values:
+            holders = (await self._db.known(Needs(holders=frozenset(values.values())))).holders
+            self._known |= {named: [holder.id] if (holder := holders[each]) else [] for named, each in values.items()}
+        for resource in {named.resource for named in new - values.keys()}:
+            texts = sorted(named.text for named in new - values.keys() if named.resource == resource)
+            found = await self._db.named(RESOURCES[resource], name_field(resource) or "", texts)
+            self._known |= {Named(resource, text): found.get(text, ()) for text in texts}
         return self._known
 
-    async def _find(self, resource: str, name: str) -> Sequence[UUID]:
-        field = name_field(resource) or ""
-        # The search narrows it down by an index.
-        filters = tuple(Filter(field, operator, name, "text") for operator in ("contains", "exact"))
-        page = await self._db.page(Query(resource=RESOURCES[resource], filters=filters, limit=2))
-        return [UUID(document["id"]) for document in parse_json(b"[%b]" % page.body)]
+
+def caller_of(run: ImportRun, actor: Actor) -> Caller:
+    """Return the caller of what a run writes: webhooks are told later than of single calls, or not at all."""
+    who = caller(actor, request_id=run_request_id(run.id))
+    return attrs.evolve(who, tells_webhooks=not run.options.no_webhooks, priority=PRIORITY_OF_RUNS)
 
 
 @asynccontextmanager
@@ -198,10 +216,10 @@ async def opened_table(
     stores: ImportStores, who: Caller, resource: Resource, path: str, options: ImportOptions
 ) -> AsyncIterator[tuple[OpenTable, ColumnMapping]]:
     """Open a file with the fields of its columns. Raises UnreadableTableError and InvalidError."""
-    definitions: Mapping[str, Attribute] = {}
-    if resource.has_catalog:
-        known = await stores.db.known(catalog_of(resource.name, who))
-        definitions = known.catalogs[resource.name].definitions
+    names = sorted({resource.name, *resource.references.values()} & set(ENTITIES))
+    known = await stores.db.known(Needs.union(catalog_of(name, who) for name in names))
+    catalogs = {name: known.catalogs[name].definitions for name in names}
+    definitions = catalogs.get(resource.name, {})
     wanted = TableOptions(
         format=options.format,
         encoding=options.encoding,
@@ -211,9 +229,9 @@ async def opened_table(
     upsert_attribute(definitions, options)
     async with stores.tables.open(path, wanted) as table:
         if options.format == "jsonl":  # every line names its own fields
-            yield table, ColumnMapping(resource, (), definitions)
+            yield table, ColumnMapping(resource, (), definitions, catalogs=catalogs)
         else:
-            yield table, map_columns(resource, definitions, table.header.names, options)
+            yield table, map_columns(resource, definitions, table.header.names, options, catalogs)
 
 
 async def _batched(table: OpenTable, size: int) -> AsyncIterator[Sequence[Row]]:
@@ -248,16 +266,19 @@ def _planned(
     holders: Mapping[int, UUID],
 ) -> _Planned:
     operations = [reader.operation(read, ids, holders.get(read.row.number)) for read in reads]
-    sent = [each for each in operations if not isinstance(each, RefusedRow)]
-    done = _operations(resource, sent)
+    sent = [
+        (each, _is_sound(read, each))
+        for read, each in zip(reads, operations, strict=True)
+        if not isinstance(each, RefusedRow)
+    ]
+    done = iter(read_row_operations(resource, sent, ReadContext(new_id, strict=True)))
     planned = [each if isinstance(each, RefusedRow) else next(done) for each in operations]
     return _Planned([read.row for read in reads], planned)
 
 
-def _operations(resource: Resource, sent: Sequence[Mapping[str, Any]]) -> Iterator[Read]:
-    context = ReadContext(new_id, strict=True)
-    for start_ in range(0, len(sent), MAX_OPERATIONS):
-        yield from read_operations(resource, {"operations": sent[start_ : start_ + MAX_OPERATIONS]}, context)
+def _is_sound(read: ReadRow, operation: Mapping[str, object]) -> bool:
+    """Return whether only the data of an operation can be wrong: not what a line of JSONL, or a cell, says is an id."""
+    return not isinstance(read.row.cells, Mapping) and not isinstance(operation.get("id"), str)
 
 
 def _advance(
@@ -288,7 +309,7 @@ def _advance(
     return step
 
 
-async def _decided(db: Database, group: Together) -> Advance:
+async def decided_step(db: Database, group: Together) -> Advance:
     """Return the step that a commit of decisions would make."""
     decision = await asyncio.to_thread(Decision, group)
     while decision.needs:
@@ -302,7 +323,19 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def _unreadable(run: ImportRun, error: UnreadableTableError) -> ImportRun:
-    text = ", ".join(problem.message for problems in error.problems.values() for problem in problems)  # type: ignore[union-attr]
-    problem = RefusedRow(error.row, (RowProblem("", "unreadable", text),), ())
-    return attrs.evolve(run, state="refused", report=attrs.evolve(run.report.counting((), (problem,))))
+def ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
+    """Return a run that ends early, with the reason in its report."""
+    report = run.report.counting((), (RefusedRow(_row_of(error), tuple(_reasons(error)), ()),))
+    return attrs.evolve(run, state="stopped" if run.row else "refused", report=report)
+
+
+def _row_of(error: CrmError) -> int:
+    return error.row if isinstance(error, UnreadableTableError) else 0
+
+
+def _reasons(error: PermissionDeniedError | InvalidError) -> Iterator[RowProblem]:
+    if isinstance(error, PermissionDeniedError):
+        yield RowProblem("", "permission_denied", _DENIED)
+    else:
+        lists = (each for each in error.problems.values() if not isinstance(each, Mapping))
+        yield from (RowProblem("", problem.code, problem.message) for each in lists for problem in each)

@@ -16,6 +16,7 @@ from crm_core.ports import Database
 from crm_core.resources import RESOURCES
 from crm_core.use_cases import exports
 from crm_core.use_cases.callers import caller
+from crm_http.cli.archives import ALL, export_everything
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import with_users_and_records
 from crm_http.cli.terminal import count, say
@@ -31,20 +32,44 @@ _RESOURCES: Final = {resource.path: resource for resource in RESOURCES.values()}
         "crm export clients clients.xlsx",
         "crm export leads leads.csv --filter stage=Won --filter attributes.city=Lyon",
         "crm export services --format jsonl | gzip > services.jsonl.gz",
+        "crm export all crm-2026-11-26 --history",
     ),
 )
-@click.argument("resource", type=click.Choice(list(_RESOURCES)))
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("resource", type=click.Choice([*_RESOURCES, ALL]))
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--format", "format_", type=click.Choice(exports.FORMATS), help="By default as FILE ends, else csv.")
 @click.option(
     "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="A parameter of the list; may be repeated."
 )
 @click.option("--bom", is_flag=True, help="Begin a CSV file with a byte order mark, by which Excel knows UTF-8.")
-def export(resource: str, file: Path | None, format_: str | None, filters: Sequence[str], *, bom: bool) -> None:
+@click.option("--history", is_flag=True, help="With all: export all events, too.")
+@click.option("--secrets", is_flag=True, help="With all: export the secrets of webhooks, too.")
+def export(
+    resource: str,
+    file: Path | None,
+    format_: str | None,
+    filters: Sequence[str],
+    *,
+    bom: bool,
+    history: bool,
+    secrets: bool,
+) -> None:
     """Write all records of RESOURCE that match to FILE, or to stdout.
 
     FILE is replaced when all is written; after an error it is as it was.
+
+    With `all` FILE is a new directory that gets everything: every resource, users without passwords, groups and files.
+    `crm import all` fills an empty database with it.
     """
+    if resource == ALL:
+        if file is None or format_ or filters or bom:
+            raise click.UsageError("An export of all takes a new directory, --history and --secrets.")
+        export_everything(file, history=history, secrets=secrets)
+        return
+    if history or secrets:
+        raise click.UsageError("--history and --secrets are for an export of all.")
+    if file is not None and file.is_dir():
+        raise click.UsageError(f"{file} is a directory.")
     asked = _Asked(resource, format_ or _format_of(file), _read_filters(filters), bom)
     if file is None:
         if asked.format == "xlsx" and sys.stdout.isatty():

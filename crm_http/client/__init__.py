@@ -18,6 +18,7 @@ from crm_core.arguments.bulk import BulkOp, BulkOperation
 from crm_core.arguments.items import (
     ConditionInput,
     FilterValue,
+    ImportInput,
     NoteInput,
     StageInput,
     TaskChange,
@@ -27,13 +28,16 @@ from crm_core.arguments.items import (
 from crm_core.embedding.followings import AsyncFollowing, Following
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -41,12 +45,18 @@ from crm_core.errors import (
     Problems,
     RequestInProgressError,
     RestoreRefusedError,
+    SameFileError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
+from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
 from crm_core.model.change_events import ChangeEvent, ChangesPage
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -66,16 +76,23 @@ from crm_core.model.entities import (
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.list_pages import ListPage
 from crm_core.model.read_versions import version_of
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
+from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkResult, BulkResults
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
+from crm_http.client.import_files import ImportedFile
+from crm_http.client.import_operations import ImportOperations
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
     RecordOperations,
@@ -85,7 +102,10 @@ from crm_http.client.records import (
 )
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError
 from crm_http.client.retries import Retry
+from crm_http.client.roster_operations import CohortOperationsWithRoster
+from crm_http.client.summary_operations import PipelineOperationsWithSummary, SummaryFilters
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhooks import (
     Erased,
@@ -97,25 +117,35 @@ from crm_http.client.webhooks import (
     WebhookEvent,
     WebhookReceiver,
 )
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 
 __all__ = [
+    "AgendaEntry",
+    "AgendaOperations",
     "AsyncClient",
     "AsyncDriver",
     "AsyncFollowing",
     "AsyncListing",
     "Attribute",
+    "AttributeInUseError",
     "BulkOp",
     "BulkOperation",
     "BulkResult",
     "BulkResults",
+    "Calendar",
+    "CalendarOperations",
+    "CalendarWithSecret",
     "ChangeEvent",
     "ChangeOperations",
     "ChangesPage",
     "Client",
     "ClientRecord",
     "Cohort",
+    "CohortOperationsWithRoster",
+    "ConcernedWebhook",
     "Condition",
     "ConditionInput",
+    "ConversionOptions",
     "CrmError",
     "CursorGoneError",
     "DeliveryFinishedError",
@@ -123,6 +153,9 @@ __all__ = [
     "DeliveryState",
     "Driver",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",
@@ -131,12 +164,22 @@ __all__ = [
     "ErasedRecord",
     "ErasureReport",
     "EventKind",
+    "EvolutionReport",
+    "EvolvingOperations",
+    "FailingValue",
     "FieldChange",
     "FilterValue",
     "FollowUp",
     "Following",
     "HistoryEntry",
     "IdempotencyKeyReusedError",
+    "ImportExample",
+    "ImportFinishedError",
+    "ImportInput",
+    "ImportOperations",
+    "ImportProblem",
+    "ImportStatus",
+    "ImportedFile",
     "InUseError",
     "InvalidError",
     "ItemChanges",
@@ -145,6 +188,7 @@ __all__ = [
     "Listing",
     "Me",
     "MentioningRecord",
+    "MergedError",
     "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -153,6 +197,8 @@ __all__ = [
     "OwnToken",
     "PermissionDeniedError",
     "Pipeline",
+    "PipelineOperationsWithSummary",
+    "PipelineSummary",
     "Problem",
     "Problems",
     "RecordOperations",
@@ -163,10 +209,17 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
+    "SameFileError",
     "Service",
     "SignatureError",
     "Stage",
     "StageInput",
+    "StageSummary",
+    "StageTime",
+    "SummaryFilters",
     "Task",
     "TaskChange",
     "TaskInput",
@@ -174,8 +227,11 @@ __all__ = [
     "TeachingAssistantInput",
     "ThrottledError",
     "TokenOperations",
+    "TransferDecidedError",
+    "TransferOperations",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",

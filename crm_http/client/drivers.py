@@ -24,11 +24,18 @@ class HttpDriver:
 
     def run(self, operation: Operation[T]) -> T:
         """Return the value in the answer. Raises CrmError."""
+        while True:
+            response = self._answer(operation)
+            if operation.again is None or (seconds := operation.again(response)) is None:
+                return operation.read(response)
+            time.sleep(seconds)
+
+    def _answer(self, operation: Operation[object]) -> httpx.Response:
         state = RetryState(operation, self._retry)
         while True:
             outcome = self._attempt(state, operation.save)
             if isinstance(next_step := state.after(outcome), httpx.Response):
-                return operation.read(next_step)
+                return next_step
             time.sleep(next_step)
 
     def _attempt(self, state: RetryState, save: Save | None) -> httpx.Response | httpx.RequestError:
@@ -56,11 +63,18 @@ class AsyncHttpDriver:
 
     async def run(self, operation: Operation[T]) -> T:
         """Return the value in the answer. Raises CrmError."""
+        while True:
+            response = await self._answer(operation)
+            if operation.again is None or (seconds := operation.again(response)) is None:
+                return operation.read(response)
+            await asyncio.sleep(seconds)
+
+    async def _answer(self, operation: Operation[object]) -> httpx.Response:
         state = RetryState(operation, self._retry)
         while True:
             outcome = await self._attempt(state, operation.save)
             if isinstance(next_step := state.after(outcome), httpx.Response):
-                return operation.read(next_step)
+                return next_step
             await asyncio.sleep(next_step)
 
     async def _attempt(self, state: RetryState, save: Save | None) -> httpx.Response | httpx.RequestError:

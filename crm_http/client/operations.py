@@ -40,6 +40,7 @@ class Operation(Generic[T_co]):
         repeat: whether it can be repeated after a lost answer.
         options: further arguments of ``httpx.Client.request``.
         headers: headers besides those of every request.
+        again: returns after how many seconds to send it again although it was answered; None if that was the answer.
         save: takes the body of a successful answer piece by piece, which is then not kept in memory.
     """
 
@@ -49,6 +50,7 @@ class Operation(Generic[T_co]):
     repeat: Repeatability = attrs.field(default=attrs.Factory(_repeatability, takes_self=True))
     options: Mapping[str, Any] = attrs.field(factory=dict)
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    again: Callable[[httpx.Response], float | None] | None = None
     save: Callable[[bytes], object] | None = None
 
 

@@ -138,6 +138,7 @@ def _exact(field: Field) -> Schema:
         return {"type": "string", "enum": options}
     if field.kind == "integer":
         return {"type": "integer", "minimum": -(10**18) + 1, "maximum": 10**18 - 1}
-    return {"uuid": _ID, "boolean": {"type": "boolean"}, "datetime": _TEXT | {"format": "date-time"}}.get(
-        field.kind, _TEXT
-    )
+    formats = {"date": "date", "datetime": "date-time"}
+    if field.kind in formats:
+        return _TEXT | {"format": formats[field.kind]}
+    return {"uuid": _ID, "boolean": {"type": "boolean"}}.get(field.kind, _TEXT)

@@ -19,6 +19,8 @@ TAGS: Final[Mapping[str, str]] = {
     "Users": "The lists of users, by group. They are read-only: administrators manage users on the command line.",
     "Webhooks": "HTTP calls to other systems when leads, clients, services or follow-ups change: "
     "their settings, the log of their deliveries, and what they send.",
+    "Agenda": "The tasks of all clients, services and leads in one list, by their dates.",
     "Changes": "The change feed: who changed what, in one order, to be followed without a gap.",
+    "Imports": "Files that become records: how far they are, what is refused in them, and their end.",
     "About": "This description, the page that shows it, and the health of the server.",
 }

@@ -3,36 +3,45 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
+from crm_adapters import archive_directory
+from crm_adapters.calendars import IcsCalendarWriter
 from crm_adapters.image_headers import read_header
 from crm_adapters.local_files import LocalFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
+from crm_adapters.postgres.imports import PostgresImportRuns
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, outbox_statistics
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.tables.reader import ChildTableReader
 from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_adapters.webhooks.policy import policy_of
 from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
-from crm_core.ports import WorkbookWriter
+from crm_core.ports import ArchiveDirectory, CalendarWriter, WorkbookWriter
 from crm_core.use_cases.changes import Waiters, forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.import_runner import ImportRunner
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
+from crm_http.server.import_children import ImportChildren
 from crm_http.server.signals import on_termination
 from crm_http.settings import SettingError, Settings
 
@@ -72,6 +81,8 @@ def app() -> "RequestMiddleware":
         images,
         waiters=adapters.waiters,
         workbooks=workbooks(),
+        imports=Imports(adapters.import_stores, settings.import_mb * 2**20, adapters.runner.wake),
+        calendars=calendar_writer(),
         ready=_readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
@@ -93,6 +104,8 @@ class _Adapters:
     feed: PostgresFeed
     waiters: Waiters
     accounts: PostgresAccounts
+    import_stores: ImportStores
+    runner: ImportRunner
     passwords: Argon2Passwords
     files: "LocalFileStore | S3FileStore"
     observers: "Observers"
@@ -107,15 +120,22 @@ class _Adapters:
         pool, outbox_pool = Pool(settings.database_url), Pool(settings.database_url, size=OUTBOX_CONNECTIONS)
         outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool)
         replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
+        database = PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake)
+        accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
+        runs = PostgresImportRuns(pool)
+        import_stores = ImportStores(database, runs, ChildTableReader())
+        children = ImportChildren(settings.database_url, runs)
         return cls(
             pool=pool,
             outbox_pool=outbox_pool,
             replica=replica,
-            database=PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake),
+            database=database,
             outbox=outbox,
             feed=feed,
             waiters=Waiters(),
-            accounts=PostgresAccounts(pool, token_days=settings.token_days, replica=replica),
+            accounts=accounts,
+            import_stores=import_stores,
+            runner=ImportRunner(import_stores, accounts, carry_out=children.carry_out),
             passwords=Argon2Passwords(),
             files=file_store(settings),
             observers=Observers.from_settings(settings),
@@ -138,6 +158,7 @@ class _Adapters:
             kept = None if history_days is None else timedelta(days=history_days)
             stack.enter_context(folding(self.database, self.feed, kept))
             self.database.follow_definitions()
+            await stack.enter_async_context(importing(self.runner))
             if self.replica is not None:
                 await stack.enter_async_context(self.replica)
             metrics = self.observers.metrics
@@ -153,6 +174,21 @@ class _Adapters:
 def workbooks() -> WorkbookWriter | None:
     """Return what writes exports in XLSX; None where XlsxWriter is not installed (``crm-core[xlsx]``)."""
     return ChildWorkbookWriter() if find_spec("xlsxwriter") else None
+
+
+def archive(directory: Path) -> ArchiveDirectory:
+    """Return the archive in a directory of this machine."""
+    return archive_directory.LocalArchive(directory)
+
+
+def new_archive(directory: Path) -> AbstractAsyncContextManager[ArchiveDirectory]:
+    """Return a new archive in a directory of this machine, which is there when the block ends."""
+    return archive_directory.new_archive(directory)
+
+
+def calendar_writer() -> CalendarWriter | None:
+    """Return what writes calendars; None where icalendar is not installed (``crm-core[calendars]``)."""
+    return IcsCalendarWriter() if find_spec("icalendar") else None
 
 
 def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
@@ -206,6 +242,18 @@ async def delivering(
         finally:
             worker.stop()
             await running
+
+
+@asynccontextmanager
+async def importing(runner: ImportRunner) -> AsyncIterator[None]:
+    """Carry out imports inside the block, or until the process is told to stop."""
+    running = asyncio.create_task(runner.run())
+    try:
+        with on_termination(runner.stop):
+            yield
+    finally:
+        runner.stop()
+        await running
 
 
 def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:

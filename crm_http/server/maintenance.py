@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.postgres import demo
 from crm_adapters.postgres.accounts import PostgresAccounts
+from crm_adapters.postgres.archives import PostgresArchives
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.pool import Pool
@@ -16,6 +17,7 @@ from crm_adapters.postgres.imports import PostgresImportRuns
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_adapters.tables.reader import ChildTableReader
 from crm_core.errors import InUseError, NotFoundError
 from crm_core.model.accounts import SYSTEM
@@ -23,6 +25,7 @@ from crm_core.model.erasures import ErasureReport
 from crm_core.ports import Database, Passwords, Users
 from crm_core.resources import Resource
 from crm_core.use_cases import caller, erasures
+from crm_core.use_cases.archives import ArchivedStores
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.sweeping import Finding, Orphan
@@ -67,6 +70,30 @@ async def import_stores(url: str) -> AsyncIterator[ImportStores]:
             database = PostgresDatabase(pool)
             yield ImportStores(database, PostgresImportRuns(pool), ChildTableReader())
             await database.close()
+
+
+@asynccontextmanager
+async def attribute_store(url: str) -> AsyncIterator[Database]:
+    """Yield the records, and bring the indexes of attributes in line afterwards. Raises FailedError."""
+    with command_errors():
+        await _check_migrated(url)
+        async with Pool(url, size=2) as pool:
+            database = PostgresDatabase(pool)
+            yield database
+            await database.close()
+        await follow_definitions(url)
+
+
+@asynccontextmanager
+async def archived_stores(url: str, settings: Settings) -> AsyncIterator[ArchivedStores]:
+    """Yield what an export of everything reads, or an import of everything fills. Raises FailedError."""
+    with command_errors("The database or the file store", "CRM_DATABASE_URL and CRM_S3_BUCKET"):
+        await _check_migrated(url)
+        files = file_store(settings)
+        try:
+            yield ArchivedStores(PostgresArchives(url), files)
+        finally:
+            files.close()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import attrs
 from crm_core.model.accounts import TOKEN_DAYS
 from crm_core.model.feed import FEED_DAYS
 from crm_core.rules.images import MAX_IMAGE_BYTES
+from crm_core.use_cases.import_requests import MAX_IMPORT_BYTES
 from crm_core.use_cases.sweeping import RESTORABLE
 from crm_core.webhooks.retries import DELAYS
 from crm_http.settings.environment import PREFIX, meant_by, variables_of
@@ -117,6 +118,9 @@ class Settings:
         FLAG,
         default=False,
         meaning="`1`: images keep their metadata, such as the place where a photo was taken",
+    )
+    import_mb: int = _setting(
+        integer(1, 10_000), MAX_IMPORT_BYTES // 2**20, "maximum size of a file that is imported, in the same units"
     )
     restore_days: int = _setting(
         integer(0, 36_500),

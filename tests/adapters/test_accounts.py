@@ -75,13 +75,14 @@ class TestPostgresAccounts(AccountsContract):
             await self.opened_accounts.close()
 
     async def elapse(self, time: timedelta) -> None:
-        """Make all tokens older."""
+        """Make all tokens and calendars older."""
         await self.opened_accounts.close()  # uses are recorded in the background
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
-            await connection.execute(
-                "update token set last_used_at = last_used_at - %(time)s, created_at = created_at - %(time)s",
-                {"time": time},
-            )
+            for table in ("token", "calendar"):
+                earlier = (
+                    f"update {table} set last_used_at = last_used_at - %(time)s, created_at = created_at - %(time)s"
+                )
+                await connection.execute(earlier.encode(), {"time": time})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What imports take: a dry run, an import, an upsert that changes nothing; and kills at random moments.
+"""What imports take: a dry run, an import, an upsert that changes nothing, an undo; and kills at random moments.
 
 Prints the seconds of `crm import`, with its start, for a number of rows with six columns, the highest memory of its
 process, and how many records are doubled or missing after it was killed again and again and resumed each time.
@@ -69,11 +69,24 @@ def run(folder: pathlib.Path, count: int) -> None:
             began = time.perf_counter()
             subprocess.run([CRM, "import", "clients", file, *options], env=environment, check=True)
             print(f"{count:,} {name:<24}{time.perf_counter() - began:.1f} s", flush=True)
+        undo(url, environment, count)
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
         print(f"highest memory of a process: {memory} MB", flush=True)
+        if "--no-kills" in sys.argv:
+            return
         write(file, count, "b")
         killed(url, environment, ["clients", str(file)])
         print(f"after {KILLS} kills, records by name: {doubled_and_missing(url, count)}", flush=True)
+
+
+def undo(url: str, environment: Mapping[str, str], count: int) -> None:
+    """Undo the first import."""
+    with psycopg.connect(url) as connection:
+        [(id_,)] = connection.execute('select id::text from import_run where "row" > 0 order by id limit 1').fetchall()
+    for name, options in {"dry run of its undo": ["--dry-run"], "undo": []}.items():
+        began = time.perf_counter()
+        subprocess.run([CRM, "import", "--undo", id_, *options], env=environment, check=True)
+        print(f"{count:,} {name:<24}{time.perf_counter() - began:.1f} s", flush=True)
 
 
 def killed(url: str, environment: Mapping[str, str], words: list[str]) -> None:

@@ -34,6 +34,10 @@ class SqliteFileStore:
         row = (key, whole, datetime.now(UTC).isoformat(), name)
         self._connection.execute("insert into file values (?, ?, ?, ?)", row)
 
+    async def fetch(self, key: str) -> OpenFile | None:
+        """The same: the files are here."""
+        return await self.open(key)
+
     async def open(self, key: str) -> OpenFile | None:
         """A file, read piece by piece."""
         row = self._connection.execute("select rowid, length(content) from file where key = ?", (key,)).fetchone()

@@ -17,14 +17,18 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 
+from crm_adapters.calendars import IcsCalendarWriter
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_core.ports import FileStore
+from crm_core.use_cases.import_requests import MAX_IMPORT_BYTES, Imports
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.users import disable_user
 from crm_http.app import create_app
+from tests.http.near_tables import NearTableReader
 from tests.postgresql import empty as empty_records
 
 PASSWORD = "an-admin-password"
@@ -241,6 +245,7 @@ def on_memory(
     files: FileStore | None = None,
     of_app: Mapping[str, Any] | None = None,
     mounted: str = "",
+    max_import_bytes: int = MAX_IMPORT_BYTES,
     **of_images: Any,
 ) -> Iterator[Api]:
     """The administrator of an app of the test's own, in this process, on memory or what else keeps records."""
@@ -251,7 +256,13 @@ def on_memory(
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
         images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
         records = database(accounts)
-        given = {"workbooks": ChildWorkbookWriter(), **(of_app or {})}
+        stores = ImportStores(records, records.imports, NearTableReader())
+        given = {
+            "workbooks": ChildWorkbookWriter(),
+            "imports": Imports(stores, max_import_bytes),
+            "calendars": IcsCalendarWriter(),
+            **(of_app or {}),
+        }
         app = create_app(records, accounts, passwords, records.outbox, records.feed, images, **given)
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False, root_path=mounted)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")

@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import attrs
 import httpx
 import psycopg
 import pytest
@@ -26,6 +28,8 @@ from crm_core.model.accounts import SYSTEM
 from crm_core.resources import LEADS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
+from crm_core.webhooks.attempts import MAX_CONCURRENCY_PER_ENDPOINT
+from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 from tests.adapters.receivers import Behaviour, Received, Receiver, answers, hangs
 from tests.http.conftest import Api, Server, serving
 
@@ -344,6 +348,36 @@ def test_a_webhook_that_calls_the_api_itself_makes_no_loop(postgres_api: Api, se
 
 
 # What only processes of the test's own can show
+
+
+def test_what_single_calls_tell_goes_before_what_a_run_tells(postgres_api: Api, database_url: str) -> None:
+    gate = threading.Event()
+    held = after(lambda: opened(gate), answers())
+    with Receiver(*[held] * MAX_CONCURRENCY_PER_ENDPOINT) as receiver:
+        hook(postgres_api, receiver)
+        asyncio.run(commit_as_run(database_url, 40))
+        until(lambda: len(receiver.requests) == MAX_CONCURRENCY_PER_ENDPOINT)
+        lead = postgres_api.make("/api/leads/", name="single")
+        gate.set()
+        received = receiver.wait_for(41, SECONDS)
+
+    place = [each.path for each in received].index(f"/{lead['id']}")
+    assert MAX_CONCURRENCY_PER_ENDPOINT <= place < 2 * MAX_CONCURRENCY_PER_ENDPOINT, place
+
+
+def opened(gate: threading.Event) -> None:
+    assert gate.wait(SECONDS)
+
+
+async def commit_as_run(url: str, count: int) -> None:
+    who = attrs.evolve(caller(SYSTEM), priority=PRIORITY_OF_RUNS)
+    async with Pool(url) as pool:
+        outbox = PostgresOutbox(pool)
+        database = PostgresDatabase(pool, outbox.wake)
+        for _ in range(count):
+            await records.create(database, who, LEADS, {"name": "of a run"})
+        await outbox.close()
+        await database.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Facts about `crm doctor`: what it makes of what it finds, and the real one on real servers."""
 
+import asyncio
 import json
 import math
 import socket
@@ -11,6 +12,7 @@ from resource import RLIM_INFINITY
 import psycopg
 import pytest
 
+from crm_adapters.postgres.sql.migrations import migrate
 from crm_http.cli.doctor import database, machine
 from crm_http.cli.doctor.checks import Check, State
 from crm_http.server.serving import summary
@@ -75,6 +77,9 @@ METADATA = ip_network("169.254.169.254/32")
         (database.outbox(OUTBOX), "ok"),
         (database.outbox(OUTBOX | {"oldest_seconds": 3_601.0}), "warning"),
         (database.outbox(OUTBOX | {"dead": 1.0}), "warning"),
+        (database.imports({}), "ok"),
+        (database.imports({"0199": True}), "warning"),
+        (database.imports({"0199": False}), "warning"),
         (database.replica(0.1), "ok"),
         (database.replica(math.inf), "warning"),
         (database.replica(None), "failed"),
@@ -144,6 +149,22 @@ def test_a_limit_of_time_that_the_database_has_is_found_and_our_own_is_not(url: 
         connection.execute(f"alter database {connection.info.dbname} set statement_timeout = '7s'".encode())
 
     assert "statement_timeout = 7000 ms" in examined(crm("doctor", "--json"))["time limits"]["found"]
+
+
+def test_an_import_that_nobody_goes_on_with_is_found(url: str, tmp_path: Path) -> None:
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        connection.execute("""
+            insert into import_run (
+                id, resource, file, options, digest, fingerprint, bars, state, "row", header, report, created_at, since,
+                updated_at
+            )
+            values (
+                gen_random_uuid(), 'client', 'a.csv', '{"format": "csv"}', '', '', false, 'writing', 0, '[]', '{}',
+                now(), now(), now() - interval '11 minutes'
+            )""")
+
+    assert "Interrupted: " in examined(Crm(tmp_path, CRM_DATABASE_URL=url)("doctor", "--json"))["imports"]["found"]
 
 
 def test_a_replica_that_takes_writes_is_none(url: str, tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from litestar.routes import HTTPRoute
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
+from crm_adapters.tables.reader import ChildTableReader
 from crm_core.model.permissions import PERMISSIONS
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import PERMISSION, Access
 from crm_http.app import create_app
@@ -26,6 +29,7 @@ FOR_ANYBODY = {
     ("GET", "/"),  # leads to /docs/
     ("GET", "/docs"),
     ("GET", "/docs/{name:str}"),
+    ("GET", "/ical/{secret:str}"),  # nobody can guess these secrets (decision 143)
     ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (decision 18)
     ("GET", "/files/services/{id:str}/{name:str}"),
 }
@@ -49,7 +53,10 @@ def _handlers() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """Every path with its handlers."""
     images = Images(files=MemoryFileStore(), read_header=read_header)
     database = MemoryDatabase()
-    app = create_app(database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images)._app
+    imports = Imports(ImportStores(database, database.imports, ChildTableReader()))
+    app = create_app(
+        database, MemoryAccounts(), NoPasswords(), database.outbox, database.feed, images, imports=imports
+    )._app
     assert isinstance(app, Litestar)
     for route in app.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route"

@@ -11,7 +11,16 @@ from hypothesis import settings
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_core import Database, Feed
 from crm_core.model.accounts import UserChange
-from crm_core.testing import DISABLED_USER, USERS, DatabaseContract, FeedContract, OpenedFeed, assert_agreement
+from crm_core.testing import (
+    DISABLED_USER,
+    USERS,
+    DatabaseContract,
+    FeedContract,
+    ImportRunsContract,
+    OpenedFeed,
+    OpenedImports,
+    assert_agreement,
+)
 from tests.sqlite.database import SqliteDatabase
 
 
@@ -59,6 +68,17 @@ def test_memory_and_sqlite_agree(tmp_path: pathlib.Path) -> None:
         feed_of=feed_of,
         settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None),
     )
+
+
+class TestSqliteImportRuns(ImportRunsContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.path = tmp_path / "records.sqlite"
+
+    @asynccontextmanager
+    async def open_imports(self) -> AsyncIterator[OpenedImports]:
+        async with opened(self.path) as database:
+            yield OpenedImports(database, database.imports)
 
 
 class TestSqliteFeed(FeedContract):

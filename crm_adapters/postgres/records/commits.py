@@ -171,6 +171,7 @@ def _delivery_params(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
         "delivery_headers": [json_documents.encode(each.headers).decode() for each in deliveries],
         "delivery_bodies": [places[id(each.body)] for each in deliveries],
         "delivery_errors": [each.error for each in deliveries],
+        "delivery_priorities": [each.priority for each in deliveries],
     }
 
 

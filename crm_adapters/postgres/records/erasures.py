@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_adapters import json_documents
 from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.imports import forget_texts
 from crm_adapters.postgres.sql.statements import once_referring, query
 from crm_core.engine.changes import Changes
 from crm_core.engine.erased_events import kept_fields
@@ -29,6 +30,7 @@ async def forget_erased(connection: Connection, changes: Changes) -> None:
         params = {"id": copy.key.id, "resource": copy.key.resource, "field": copy.field}
         await fetch(connection, query("erase_copies"), params)
         await _forget_answers(connection, [copy.key])
+    await forget_texts(connection, changes.erased_texts)
 
 
 async def _forget_records(connection: Connection, resource: str, events: Sequence[Event]) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.sql.statements import query
-from crm_core.model.events import Event
+from crm_core.imports.runs import run_request_id
+from crm_core.model.events import Event, EventPlace
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import MAX_VERSION, Key
 from crm_core.model.replay import WHOLE_KINDS
 
 #: Events whose changes are read at once.
 _BATCH: Final = 1_000
+_PAST_ALL: Final = EventPlace(UUID(int=2**128 - 1), MAX_VERSION)
 
 
 class History:
@@ -37,6 +40,12 @@ class History:
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record."""
         return await self._events("followers", key, version=version)
+
+    async def of_run(self, run: UUID, before: EventPlace | None, limit: int) -> Sequence[Event]:
+        """Return events of a run of an import, by record and version in descending order."""
+        record, version = before or _PAST_ALL
+        params = {"request_id": run_request_id(run), "record": record, "version": version, "limit": limit}
+        return [event_of_row(row) for row in await fetch(self._connection, query("events_of_run"), params)]
 
     async def deletions_since(self, since: datetime, after: int) -> tuple[bytes, int | None]:
         """Return what some deletions after a place and since a time recorded, and the place where more follow."""

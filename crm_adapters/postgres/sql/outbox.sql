@@ -5,19 +5,22 @@
 -- name: append_deliveries
 -- Part of the statements that write records: the deliveries of the records that were written. A body that several
 -- deliveries share is passed once.
-insert into delivery (id, webhook, record, version, type, method, url, headers, body, error, state, finished_at)
+insert into delivery (
+    id, webhook, record, version, type, method, url, headers, body, error, priority, state, finished_at
+)
 select
     new.id, webhook, record, version, type, method, url, headers::json, (%(bodies)b::bytea[])[body], error,
-    case error when '' then 'pending' else 'dead' end, case error when '' then null else now() end
+    priority, case error when '' then 'pending' else 'dead' end, case error when '' then null else now() end
 from unnest(
     %(delivery_ids)b::uuid[], %(delivery_webhooks)b::uuid[], %(delivery_records)b::uuid[],
     %(delivery_versions)b::integer[], %(delivery_types)b::text[], %(delivery_methods)b::text[],
-    %(delivery_urls)b::text[], %(delivery_headers)b::text[], %(delivery_bodies)b::integer[], %(delivery_errors)b::text[]
-) as new (id, webhook, record, version, type, method, url, headers, body, error)
+    %(delivery_urls)b::text[], %(delivery_headers)b::text[], %(delivery_bodies)b::integer[], %(delivery_errors)b::text[],
+    %(delivery_priorities)b::smallint[]
+) as new (id, webhook, record, version, type, method, url, headers, body, error, priority)
 join put on put.id = record
 
 -- name: claim
--- Claim due deliveries, taking one of each endpoint per round, and return them with the webhooks of which some due
+-- Claim due deliveries, taking one of each endpoint per round, by their priority, and return them with the webhooks of which some due
 -- deliveries wait behind an earlier one of the same record: those are for put_off. With each comes its last request, and
 -- its webhook as it is now. Rows are updated by arrays of ids, so that the planner uses the primary key whatever it
 -- estimates.
@@ -33,15 +36,16 @@ with endpoints as (
 ), candidates as (
     select
         due.id, endpoints.id as webhook, slots, due.next_at, is_first,
-        row_number() over (partition by endpoints.id, is_first order by due.next_at) as place
-    from endpoints cross join lateral (
+        row_number() over (partition by endpoints.id, is_first order by priority, due.next_at) as place
+    from endpoints cross join (values (0), (1)) as priorities (priority) cross join lateral (
         select
             id, next_at, not exists (
                 select from delivery as earlier
                 where earlier.lane = delivery.lane and earlier.version < delivery.version
                     and earlier.finished_at is null) as is_first
         from delivery
-        where webhook = endpoints.id and finished_at is null and next_at <= now()
+        where webhook = endpoints.id and delivery.priority = priorities.priority
+            and finished_at is null and next_at <= now()
         order by next_at limit case when slots = 0 then 0 when is_failing then 32 else slots * 2 end
     ) as due
 ), chosen as (
@@ -62,7 +66,10 @@ select
     array(select distinct webhook from candidates where not is_first), claimed.*,
     webhook.document ->> 'method', webhook.document ->> 'url', webhook.document -> 'headers',
     array(select webhook.secret union all select old from unnest(old_secrets, old_until) as o (old, until)
-          where until > now() limit 10)
+          where until > now() limit 10),
+    case when position('{attributes.' in webhook.document::text) > 0 then (
+        select json_object_agg(attribute.name, attribute.document -> 'former_names')
+        from attribute where entity = crm_model_entity(webhook.model)) end
 from (select) as always
 left join claimed on true
 left join webhook on webhook.id = claimed.webhook
@@ -70,18 +77,30 @@ left join webhook on webhook.id = claimed.webhook
 -- name: put_off
 -- Put off due deliveries that wait behind an earlier one of their record until that one is due again, so that they
 -- cost nothing until then. While the earlier one is being sent, they are put off for one second: another process may
--- record its result at this moment without seeing them.
+-- record its result at this moment without seeing them. An earlier one of a lower priority gets theirs, as they wait for
+-- it.
 with waiting as (
-    select due.id, greatest(now() + interval '1 second', case state when 'pending' then next_at end) as retry_at
-    from unnest(%(webhooks)b::uuid[]) as endpoint (id) cross join lateral (
-        select id, lane, version from delivery
-        where webhook = endpoint.id and finished_at is null and next_at <= now()
+    select
+        due.id, greatest(now() + interval '1 second', case state when 'pending' then next_at end) as retry_at,
+        blocker.id as blocker, due.priority
+    from unnest(%(webhooks)b::uuid[]) as endpoint (id)
+    cross join (values (0), (1)) as priorities (priority) cross join lateral (
+        select id, lane, version, delivery.priority from delivery
+        where webhook = endpoint.id and delivery.priority = priorities.priority
+            and finished_at is null and next_at <= now()
         order by next_at limit 64 for update skip locked
     ) as due cross join lateral (
-        select state, next_at from delivery as earlier
+        select id, state, next_at from delivery as earlier
         where earlier.lane = due.lane and earlier.version < due.version and earlier.finished_at is null
         order by earlier.version limit 1
     ) as blocker
+), hurried as (
+    update delivery set priority = 0 where id = any(array(
+        select later.id from waiting cross join lateral (
+            select id from delivery
+            where id = waiting.blocker and delivery.priority > waiting.priority for update skip locked
+        ) as later
+    ))
 )
 update delivery set next_at = (select retry_at from waiting where waiting.id = delivery.id)
 where id = any(array(select id from waiting))

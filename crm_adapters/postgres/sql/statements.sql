@@ -41,6 +41,38 @@ select
     set_config('statement_timeout', %(seconds)s || 's', true),
     set_config('idle_in_transaction_session_timeout', %(seconds)s || 's', true)
 
+-- name: hold_entity
+-- Keep writers of a table waiting until the end of the transaction. Others can read it.
+lock table {table} in share row exclusive mode
+
+-- name: holders
+-- The records that hold a value of an attribute: with %(item)s those whose value is this text or a list with it, with
+-- %(unlike)s those that do not hold the same under this name.
+select id, (attributes -> %(name)s)::text from {table}
+where attributes ? %(name)s and (%(item)s::text is null
+    or attributes @> jsonb_build_object(%(name)s::text, %(item)s::text)
+    or attributes @> jsonb_build_object(%(name)s::text, jsonb_build_array(%(item)s::text)))
+    and (%(unlike)s::text is null or attributes -> %(name)s is distinct from attributes -> %(unlike)s)
+order by id
+
+-- name: count_holders
+select count(*) from {table} where attributes ? %(name)s
+
+-- name: held_values
+-- The different values of an attribute, and how many records hold each.
+select value::text, count(*) from (
+    select attributes -> %(name)s as value from {table} where attributes ? %(name)s) as held
+group by value
+
+-- name: first_holders
+-- The first records after one that hold a value of an attribute. Null parameters limit nothing.
+select id from {table}
+where attributes ? %(name)s and id > %(after)s
+    and (%(unlike)s::text is null or attributes -> %(name)s is distinct from attributes -> %(unlike)s)
+    and (%(values)s::text[] is null
+        or attributes -> %(name)s = any(array(select value::jsonb from unnest(%(values)s::text[]) as wanted (value))))
+order by id limit %(limit)s
+
 -- name: changed_fields
 -- The names of the fields that changed after a version of a record.
 select distinct split_part(name, '.', 1) collate "C" from event, json_object_keys(changes) as name
@@ -71,6 +103,22 @@ select resource, record, version, kind, actor, actor_name, request_id, at, chang
 where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 'resource' = %(resource)s
     and (cause ->> 'version')::integer = %(version)s
 order by seq
+
+-- name: named
+-- The records whose field is exactly one of some texts; two of each text, by id. They are ordered by the text of the id,
+-- so that the planner does not go through all records by the index of ids.
+select wanted.text, found.id
+from unnest(%(texts)s::text[]) as wanted (text) cross join lateral (
+    select id from {table} where {place} = {wanted_place} and {column} = wanted.text
+    order by id::text limit 2
+) as found
+
+-- name: events_of_run
+-- Events of a run of an import. The first condition is that of the index event_import.
+select resource, record, version, kind, actor, actor_name, request_id, at, changes, cause from event
+where left(request_id, 7) = 'import ' and request_id = %(request_id)s
+    and (record, version) < (%(record)s::uuid, %(version)s::integer)
+order by record desc, version desc limit %(limit)s
 
 -- name: once_referring
 -- The records of a resource that ever referred to a record. Both names are literals, so that the planner can use the
@@ -200,6 +248,8 @@ with user_before as (
     select username from app_user where id = %(user_id)s
 ), tokens as (
     delete from token where user_id = %(user_id)s
+), calendars as (
+    delete from calendar where user_id = %(user_id)s
 ), memberships as (
     delete from membership where user_id = %(user_id)s
 ), addresses as (
@@ -243,6 +293,29 @@ select
     (array_agg(value) filter (where place = taken))[1],
     count(*) > max(taken)
 from page, taken
+
+-- name: agenda
+-- A page of the agenda, with the names of the records, and how many tasks were found. It ends as `page` does.
+with found as (
+    select *, row_number() over places as place, sum(octet_length(task::text)) over places as bytes
+    from ({ranges}) as ranges window places as (order by due, item, record)
+    order by place limit %(one_more)s
+)
+select
+    resource, record,
+    case resource
+        when 'client' then (select name from client where id = record)
+        when 'service' then (select name from service where id = record)
+        else (select name from lead where id = record) end,
+    nullif(due, 'infinity'), item, task, (select count(*) from found)
+from found where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s) order by place
+
+-- name: agenda_range
+-- Part of the statement above: tasks of one resource that are done, or that are not, in one range of an index.
+-- {estimate} as in `page`.
+select * from (
+    select resource, record, item, due, task from task where {conditions} order by due, item, record limit {estimate}
+) as ordered limit %(one_more)s
 
 -- name: read_definitions
 -- The catalog of an entity: its version, attribute definitions and active webhooks.
@@ -405,9 +478,13 @@ returning hash
 delete from token where hash = %(hash)s returning hash
 
 -- name: revoke_tokens
-delete from token
-where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix)
-returning hash
+-- Calendars too: they show what their user may view.
+with calendars as (
+    delete from calendar where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix) returning hash
+), tokens as (
+    delete from token where user_id = %(user_id)s and prefix = coalesce(%(prefix)s::text, prefix) returning hash
+)
+select hash from tokens union all select hash from calendars
 
 -- name: revoke_token_of
 delete from token
@@ -424,6 +501,34 @@ select id, prefix, permissions, created_at, last_used_at from token
 where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
     and (%(before)s::timestamptz is null or (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
 order by created_at desc, id desc limit %(limit)s::bigint
+
+-- name: add_calendar
+-- For an active user. Expired calendars are deleted.
+with gone as (
+    delete from calendar where user_id = %(user_id)s and last_used_at < now() - make_interval(days => %(token_days)s)
+)
+insert into calendar (id, hash, user_id, prefix, name)
+select %(id)s, %(hash)s, id, %(prefix)s, %(name)s from app_user where id = %(user_id)s and is_active
+for share
+returning id, name, prefix, created_at, last_used_at
+
+-- name: list_calendars
+select id, name, prefix, created_at, last_used_at from calendar
+where user_id = %(user_id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+order by created_at desc, id desc
+
+-- name: find_calendar
+-- Whose calendar it is, and whether its use was recorded within a minute.
+select user_id, last_used_at >= now() - interval '1 minute' from calendar
+where hash = %(hash)s and last_used_at > now() - make_interval(days => %(token_days)s)
+
+-- name: touch_calendar
+update calendar set last_used_at = now() where hash = %(hash)s
+
+-- name: revoke_calendar
+delete from calendar
+where user_id = %(user_id)s and id = %(id)s and last_used_at > now() - make_interval(days => %(token_days)s)
+returning id
 
 -- name: members
 select id, username, first_name, last_name, email

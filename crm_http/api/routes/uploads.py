@@ -13,11 +13,12 @@ from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.errors import RequestError
+from crm_http.api.form_parts import FORM_BYTES
 from crm_http.api.requests import MULTIPART, AnyRequest, read_pieces, skip
 from crm_http.api.responses import json_response
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import path_id, rights
-from crm_http.api.upload_form import FORM_BYTES, read_upload
+from crm_http.api.upload_form import read_upload
 from crm_http.payloads.bodies import ImageUpload, UploadedImage
 from crm_http.payloads.record_examples import RESPONSE_EXAMPLES
 

@@ -24,6 +24,8 @@ _CLOCK_SECONDS: Final = 2.0
 _MAX_CLOCK_SECONDS: Final = 300.0
 #: How long a delivery may wait. If an endpoint is down, its deliveries wait longer, and an administrator should know.
 _OUTBOX_SECONDS: Final = 3_600.0
+#: Minutes after which an import should have gone on.
+_IMPORT_MINUTES: Final = 10
 #: This many users from one address are probably behind a proxy.
 _MIN_LOGINS: Final = 2
 #: Those of requests, those of the outbox, and the one that listens for deliveries.
@@ -181,6 +183,20 @@ def outbox(figures: Mapping[str, float]) -> Check:
     return ok("outbox", found)
 
 
+def imports(stuck: Mapping[str, bool]) -> Check:
+    """Check that active imports go on.
+
+    Args:
+        stuck: those that do not, by id, each with whether servers have its file.
+    """
+    if of_servers := [id_ for id_, has_file in stuck.items() if has_file]:
+        advice = "Is `crm serve` running? Its log says why an import cannot go on. DELETE /api/imports/ID/ cancels one."
+        return warning("imports", f"Nobody goes on with {', '.join(of_servers)}.", advice)
+    if stuck:
+        return warning("imports", f"Interrupted: {', '.join(stuck)}.", "Go on by `crm import --resume ID`.")
+    return ok("imports", "None is stuck.")
+
+
 def replica(behind: float | None) -> Check:
     """Check how many seconds a replica is behind; None if it is not a replica."""
     if behind is None:
@@ -200,6 +216,7 @@ async def check_servers(url: str, settings: Settings) -> AsyncIterator[Check]:
         ("creators", partial(_webhooks, url, settings)),
         ("unique attributes", partial(_unique_attributes, url)),
         ("outbox", partial(_outbox, url)),
+        ("imports", partial(_imports, url)),
     ]
     if settings.database_replica_url is not None:
         probes.append(("replica", partial(_replica, url, settings.database_replica_url)))
@@ -254,6 +271,10 @@ async def _unique_attributes(url: str) -> Sequence[Check]:
 
 async def _outbox(url: str) -> Sequence[Check]:
     return [outbox(await asyncio.to_thread(outbox_statistics, url))]
+
+
+async def _imports(url: str) -> Sequence[Check]:
+    return [imports(await diagnostics.stuck_imports(url, _IMPORT_MINUTES))]
 
 
 async def _replica(url: str, replica_url: str) -> Sequence[Check]:

@@ -382,9 +382,9 @@ def test_filters_that_name_nothing_are_refused_by_name() -> None:
     query = parse(LEADS, pipeline=ID, responsible="99", stage="x")
 
     assert query.references() == {"pipeline": Key("pipeline", uid(7)), "responsible": Key("user", 99)}
-    refuse_missing(query, lambda _: True)
+    refuse_missing(query.references(), lambda _: True)
     choice = ["Select a valid choice. That choice is not one of the available choices."]
-    assert refused(refuse_missing, query, lambda key: key.resource != "user") == {"responsible": choice}
+    assert refused(refuse_missing, query.references(), lambda key: key.resource != "user") == {"responsible": choice}
 
 
 def ordered(resource: Resource, ordering: str, cursor: Cursor) -> tuple[Query, str]:

@@ -1,0 +1,95 @@
+"""The parts of an archive, and the manifest that lists them with their hashes (decisions 130 and 131)."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from crm_core.errors import ArchiveError
+from crm_core.resources import RESOURCES, Resource
+
+#: The version of the format; a reader takes this one and no other.
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+GROUPS: Final = "groups.jsonl"
+USERS: Final = "users.jsonl"
+#: The events, in the order of the change feed.
+HISTORY: Final = "history.jsonl"
+#: A line for each stored file; the files themselves are in the folder ``files``.
+FILES: Final = "files.jsonl"
+FILES_FOLDER: Final = "files/"
+#: The parts with records, with their resources; what is referred to comes first.
+RECORDS: Final[Mapping[str, Resource]] = {f"{resource.path}.jsonl": resource for resource in RESOURCES.values()}
+
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+
+
+@attrs.frozen
+class Part:
+    """A file of an archive.
+
+    Attributes:
+        name: its name in the directory.
+        rows: how many lines it has.
+        size: how many bytes.
+        sha256: its SHA-256 in hexadecimal digits.
+    """
+
+    name: str
+    rows: int
+    size: int
+    sha256: str
+
+
+@attrs.frozen
+class Manifest:
+    """What an archive has.
+
+    Attributes:
+        has_history: whether it has the events, and not only what the records are now.
+        has_secrets: whether it has the secrets of webhooks.
+        parts: its parts, in their order.
+    """
+
+    has_history: bool
+    has_secrets: bool
+    parts: tuple[Part, ...]
+
+
+def names_of(*, has_history: bool) -> Sequence[str]:
+    """Return the names of an archive's parts, in their order."""
+    return (GROUPS, USERS, *RECORDS, *((HISTORY,) if has_history else ()), FILES)
+
+
+def manifest_text(manifest: Manifest) -> bytes:
+    """Return a manifest as JSON. It has no time: two exports of the same data are the same bytes."""
+    return json.dumps({"format": FORMAT, **attrs.asdict(manifest)}, indent=2).encode() + b"\n"
+
+
+def read_manifest(text: bytes) -> Manifest:
+    """Return the manifest that ``manifest_text`` wrote. Raises ArchiveError."""
+    try:
+        members = json.loads(text)
+        format_ = members.pop("format")
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise ArchiveError(f"{MANIFEST} cannot be read: it is not one of `crm export all`.") from None
+    if format_ != FORMAT:
+        raise ArchiveError(
+            f"The directory has the format {format_}; this release reads {FORMAT}: use the other release."
+        )
+    try:
+        manifest = _manifest(**members)
+    except (TypeError, ValueError):
+        raise ArchiveError(f"{MANIFEST} is damaged: export again.") from None
+    if [part.name for part in manifest.parts] != list(names_of(has_history=manifest.has_history)):
+        raise ArchiveError(f"{MANIFEST} does not list the parts of an export: export again.")
+    return manifest
+
+
+def _manifest(*, has_history: bool, has_secrets: bool, parts: Sequence[Mapping[str, Any]]) -> Manifest:
+    found = tuple(Part(**part) for part in parts)
+    if not all(_SHA256.fullmatch(part.sha256) for part in found):
+        raise ValueError("a hash is not one")
+    return Manifest(has_history, has_secrets, found)

@@ -1,0 +1,157 @@
+"""Import files, and see, cancel and evaluate imports (decisions 110 to 113)."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
+
+from crm_core.errors import CrmError, ImportFinishedError, SameFileError, UndoRefusedError
+from crm_core.imports.status import ImportStatus
+from crm_core.resources import Resource
+from crm_core.use_cases import import_requests
+from crm_core.use_cases.import_requests import Imports
+from crm_core.use_cases.imports import IMPORTED_RESOURCES
+from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_http.api.auth import Access, caller
+from crm_http.api.endpoints import Endpoint, Handler, Reply
+from crm_http.api.errors import RequestError
+from crm_http.api.import_form import MAX_FIELDS_BYTES, ImportForm
+from crm_http.api.requests import JSON, MULTIPART, AnyRequest, is_strict, read_json, read_pieces, read_query, skip
+from crm_http.api.responses import json_response, link_to_next
+from crm_http.api.routes.records import tag_of
+from crm_http.api.routing import everybody, path_id, rights
+from crm_http.middleware.fairness import Share
+from crm_http.payloads.shapes import Input, array
+from crm_http.site import root_path
+from crm_http.statuses import STATUSES
+
+_PATH: Final = "/api/imports"
+_TAG: Final = "Imports"
+
+
+def import_endpoints(imports: Imports) -> Iterator[Endpoint]:
+    """Return the endpoint of each resource that takes files, and those of the imports."""
+    for resource in IMPORTED_RESOURCES.values():
+        yield Endpoint(
+            *("POST", f"/api/{resource.path}/import", _receiving(resource, imports)),
+            access=rights(resource.model_name, POST="add"),
+            id=f"{resource.path.replace('-', '_')}_import",
+            tag=tag_of(resource),
+            summary=f"Import {resource.label[1]} from a CSV, XLSX or JSONL file",
+            description="The answer comes when the file has arrived and its columns are known. A server then checks "
+            "every row by the rules of single calls, and writes them, unless one is refused. With `upsert_by` the "
+            "permission to change is needed, too.",
+            body={MULTIPART: "ImportUpload"},
+            max_body=imports.max_bytes + 2 * MAX_FIELDS_BYTES,
+            replies={202: Reply("The import has begun.", ImportStatus, headers=("Location",))},
+            errors=frozenset({STATUSES[SameFileError]}),
+        )
+    yield from _run_endpoints(imports)
+
+
+def _receiving(resource: Resource, imports: Imports) -> Handler:
+    async def receive(request: AnyRequest) -> ASGIResponse:
+        pieces = read_pieces(request)
+        form = ImportForm(request, pieces)
+        try:
+            begun = await import_requests.receive(imports, caller(request), resource, form.content(), form.rest)
+        except (CrmError, RequestError):
+            await skip(pieces)
+            raise
+        return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
+
+    return receive
+
+
+def _location(request: AnyRequest, begun: ImportStatus) -> Mapping[str, str]:
+    return {"Location": f"{root_path(request)}{_PATH}/{begun.id}/"}
+
+
+def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
+    runs = imports.stores.runs
+
+    async def find(request: AnyRequest) -> ASGIResponse:
+        params = read_query(request)
+        page = await import_requests.find(runs, caller(request), params, strict=is_strict(request))
+        return json_response(page.imports, headers=link_to_next(request, _PATH, params, page.next))
+
+    async def retrieve(request: AnyRequest) -> ASGIResponse:
+        return json_response(await import_requests.status(runs, caller(request), path_id(request)))
+
+    async def cancel(request: AnyRequest) -> ASGIResponse:
+        await import_requests.cancel(runs, caller(request), path_id(request))
+        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
+
+    async def errors(request: AnyRequest) -> ASGIResponse:
+        id_ = path_id(request)
+        file = await import_requests.refused_file(runs, caller(request), id_)
+        return ASGIStreamingResponse(
+            iterator=Share.of(request.scope).pieces(file),
+            media_type="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="import-{id_}-errors.csv"'},
+        )
+
+    async def undo(request: AnyRequest) -> ASGIResponse:
+        who, strict = caller(request), is_strict(request)
+        data = await read_json(request)
+        if isinstance(data, dict) and is_dry_run(read_query(request), who, strict=strict):
+            data = {**data, "dry_run": True}
+        begun = await import_requests.undo(imports, who, path_id(request), data, strict=strict)
+        return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
+
+    yield Endpoint(
+        *("GET", _PATH, find),
+        access=everybody(Access.AUTHENTICATED),
+        id="imports_list",
+        tag=_TAG,
+        summary="List your own imports, newest first",
+        description="Superusers see those of everybody. The `Link` header names the next page.",
+        query=import_requests.Listing,
+        replies={200: Reply("The imports.", array(ImportStatus), headers=("Link",))},
+    )
+    yield Endpoint(
+        *("GET", f"{_PATH}/{{id}}", retrieve),
+        access=everybody(Access.AUTHENTICATED),
+        id="imports_retrieve",
+        tag=_TAG,
+        summary="Show how far an import is, and what it has come to",
+        description="Only the user who began it, and superusers, see it.",
+        replies={200: Reply("The import.", ImportStatus)},
+    )
+    yield Endpoint(
+        *("DELETE", f"{_PATH}/{{id}}", cancel),
+        access=everybody(Access.AUTHENTICATED),
+        id="imports_cancel",
+        tag=_TAG,
+        summary="Cancel an import",
+        description="Nothing more is written; what was written before stays. A finished import is a 409.",
+        replies={204: Reply("The import is cancelled.")},
+        errors=frozenset({STATUSES[ImportFinishedError]}),
+    )
+    yield Endpoint(
+        *("GET", f"{_PATH}/{{id}}/errors", errors),
+        access=everybody(Access.AUTHENTICATED),
+        id="imports_errors",
+        tag=_TAG,
+        summary="Return the rows of an import that are refused, as a CSV file",
+        description="The columns `row`, `column` and `message`, then the cells as they were: correct the file, and "
+        "import it again. It is kept for seven days.",
+        replies={200: Reply("The rows.", bytes, ("Content-Disposition",), ("text/csv",))},
+    )
+    yield Endpoint(
+        *("POST", f"{_PATH}/{{id}}/undo", undo),
+        access=everybody(Access.AUTHENTICATED),
+        id="imports_undo",
+        tag=_TAG,
+        summary="Undo an import",
+        description="What it created is deleted, and what it changed gets its earlier values, as far as nobody has "
+        "changed or referred to it since: that is kept, and `errors` says why. It is an import of its own, which can "
+        "be followed, cancelled, and undone. It needs the permissions for the opposite of what the import did.",
+        query=DryRun,
+        body={JSON: Input(import_requests.UndoOptions, "ImportUndo")},
+        working_example={},
+        replies={202: Reply("The undo has begun.", ImportStatus, headers=("Location",))},
+        errors=frozenset({STATUSES[UndoRefusedError]}),
+    )

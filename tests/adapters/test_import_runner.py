@@ -1,0 +1,144 @@
+"""ImportRunner: it carries out runs until it is stopped, and nothing that fails ends it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryImportRuns
+from crm_adapters.memory.accounts import utc_now
+from crm_core.errors import UnavailableError
+from crm_core.imports.options import read_options
+from crm_core.imports.runs import BATCH_ROWS, ImportRun, State
+from crm_core.ports import AfterCommit
+from crm_core.resources import CLIENTS
+from crm_core.testing.imports import Table, Tables, rows
+from crm_core.use_cases import ImportRunner, ImportStores, caller, imports
+
+ROWS = BATCH_ROWS + 1
+
+
+class Work:
+    """A database in memory with a user, and files that are sent."""
+
+    def __init__(self, after_commit: AfterCommit = lambda _: None) -> None:
+        self.accounts = MemoryAccounts()
+        self.database = MemoryDatabase(self.accounts, after_commit=after_commit)
+        self.tables = Tables()
+        self.stores = ImportStores(self.database, self.database.imports, self.tables)
+
+    async def send(self, table: Table) -> ImportRun:
+        id_ = await self.accounts.add_user(f"user {len(table)}", "!", is_superuser=True)
+        assert id_
+        actor = await self.accounts.find_actor(id_)
+        assert actor
+        self.tables.files["a"] = table
+        options = read_options({"format": "csv"})
+        return await imports.start(self.stores, caller(actor), CLIENTS, "a", options, keep=True)
+
+    async def state(self, run: ImportRun) -> State:
+        return (await imports.get(self.stores.runs, run.id)).state
+
+
+@asynccontextmanager
+async def running(runner: ImportRunner) -> AsyncIterator[None]:
+    """Let a runner run for as long as the block, then stop it and wait for its end."""
+    task = asyncio.create_task(runner.run())
+    async with asyncio.timeout(60):
+        yield
+        runner.stop()
+        await task
+
+
+async def until(is_reached: Callable[[], Awaitable[bool]]) -> None:
+    while not await is_reached():  # noqa: ASYNC110  # the store has no events
+        await asyncio.sleep(0)
+
+
+def test_a_stopped_runner_ends_after_its_batch_and_another_goes_on_at_once() -> None:
+    async def main() -> None:
+        work = Work(after_commit=lambda _: runner.stop())
+        runner = ImportRunner(work.stores, work.accounts)
+        run = await work.send(rows(ROWS))
+        async with asyncio.timeout(60):
+            await runner.run()
+        stopped = await imports.get(work.stores.runs, run.id)
+        assert (stopped.state, stopped.row, len(work.database.events)) == ("writing", BATCH_ROWS + 1, BATCH_ROWS)
+
+        ended = await ImportRunner(work.stores, work.accounts).run_next()
+        assert ended
+        assert (ended.state, ended.report.created, len(work.database.events)) == ("done", ROWS, ROWS)
+
+    asyncio.run(main())
+
+
+def test_a_runner_that_is_woken_begins_at_once_and_carries_out_all_runs() -> None:
+    async def main() -> None:
+        work = Work()
+        runner = ImportRunner(work.stores, work.accounts, poll=3_600)
+        async with running(runner):
+            await asyncio.sleep(0)
+            sent = [await work.send(rows(count)) for count in (1, 2)]
+            runner.wake()
+
+            async def are_done() -> bool:
+                return [await work.state(run) for run in sent] == ["done", "done"]
+
+            await until(are_done)
+
+    asyncio.run(main())
+
+
+def test_no_error_ends_a_runner() -> None:
+    class Failing(MemoryImportRuns):
+        def __init__(self) -> None:
+            super().__init__(utc_now)
+            self.errors = [UnavailableError(), ValueError("x")]
+
+        async def claim_next(self, claim: UUID, seconds: float) -> ImportRun | None:
+            if self.errors:
+                raise self.errors.pop()
+            return await super().claim_next(claim, seconds)
+
+    async def main() -> None:
+        work = Work()
+        work.database.imports = runs = Failing()
+        work.stores = ImportStores(work.database, runs, work.tables)
+        run = await work.send(rows(1))
+        runner = ImportRunner(work.stores, work.accounts)
+        async with running(runner):
+
+            async def is_done() -> bool:
+                runner.wake()  # or it would wait some seconds after each error
+                return await work.state(run) == "done"
+
+            await until(is_done)
+
+    asyncio.run(main())
+
+
+def test_a_batch_that_does_not_end_in_time_is_given_up_and_its_run_is_free() -> None:
+    class Hanging(Tables):
+        def __init__(self) -> None:
+            super().__init__()
+            self.is_asked = asyncio.Event()
+
+        @asynccontextmanager
+        async def written(self, content: AsyncIterator[bytes]) -> AsyncIterator[str]:
+            async with super().written(content) as path:
+                self.is_asked.set()
+                await asyncio.Event().wait()
+                yield path
+
+    async def main() -> None:
+        work = Work()
+        await work.send(rows(1))
+        hanging = Hanging()
+        stores = ImportStores(work.database, work.stores.runs, hanging)
+        async with running(ImportRunner(stores, work.accounts, grace=0)):
+            await hanging.is_asked.wait()
+        ended = await ImportRunner(work.stores, work.accounts).run_next()
+        assert ended
+        assert ended.state == "done"
+
+    asyncio.run(main())
