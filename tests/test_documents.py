@@ -79,6 +79,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Try it 1": FOLLOWED,
         "Restore 1": "tests/http/test_history.py",
     },
+    "docs/how-to/merge.md": {"Try it 1": FOLLOWED},
     "docs/how-to/erase.md": {
         "Look first 1": FOLLOWED,
         "Look first 2": "not run: the id of a record; tests/http/test_cli.py runs the commands",
