@@ -5,6 +5,7 @@ the ports and are tested with ``crm_core.testing``.
 """
 
 from crm_core.archives.lines import ArchivedRecord, Group
+from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.matching import cursor_of, matches, searched_text, sort_key
@@ -12,6 +13,7 @@ from crm_core.engine.queries import Cursor, Filter, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt, ReceiptKey
 from crm_core.errors import (
     ArchiveError,
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -22,6 +24,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -33,7 +36,9 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     UnknownUserError,
     UnreadableTableError,
     UsernameTakenError,
@@ -56,6 +61,8 @@ from crm_core.model.accounts import (
     User,
     UserChange,
 )
+from crm_core.model.agenda import AgendaPage, AgendaTask
+from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -82,6 +89,7 @@ from crm_core.ports import (
     AfterCommit,
     ArchiveDirectory,
     Archives,
+    CalendarWriter,
     Database,
     DeliveryLog,
     Feed,
@@ -114,6 +122,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import Lookalike, LookalikePage, page_alike
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import (
     ACTIVE_USER,
@@ -153,6 +162,7 @@ __all__ = [
     "RECEIPTS_KEPT",
     "RESOURCES",
     "SERVICES",
+    "TASK_RESOURCES",
     "TRANSFER_REQUESTS",
     "WEBHOOKS",
     "Account",
@@ -160,14 +170,21 @@ __all__ = [
     "Actor",
     "Advance",
     "AfterCommit",
+    "AgendaPage",
+    "AgendaQuery",
+    "AgendaTask",
     "ArchiveDirectory",
     "ArchiveError",
     "ArchivedRecord",
     "Archives",
     "Attempt",
     "Attribute",
+    "AttributeInUseError",
     "Authentication",
     "BulkRefusedError",
+    "Calendar",
+    "CalendarItem",
+    "CalendarWriter",
     "Caller",
     "Catalog",
     "Changes",
@@ -220,7 +237,11 @@ __all__ = [
     "Lead",
     "LogQuery",
     "LoggedDelivery",
+    "Lookalike",
+    "LookalikePage",
+    "MergedError",
     "Needs",
+    "NewCalendar",
     "NewToken",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -264,8 +285,10 @@ __all__ = [
     "TeachingAssistant",
     "ThrottledError",
     "TooLargeError",
+    "TransferDecidedError",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UniqueAttribute",
     "UniqueValue",
     "UnknownUserError",
@@ -280,6 +303,7 @@ __all__ = [
     "WebhookSender",
     "WorkbookWriter",
     "WrongCredentialsError",
+    "agenda_page",
     "cursor_of",
     "duplicates_among",
     "flatten",
@@ -287,6 +311,7 @@ __all__ = [
     "holder_among",
     "make_attempt",
     "matches",
+    "page_alike",
     "searched_text",
     "sort_key",
     "sorting_key",

@@ -9,8 +9,11 @@ CrmError
 ├── TooLargeError                 a file has too many bytes
 ├── NotFoundError                 the record, or the task or note in it, does not exist
 │   └── UnknownUserError          no user has that name
+├── MergedError                   the record was merged into another one; has the id of that
 ├── InUseError                    other records refer to the record to delete
+├── AttributeInUseError           records or webhooks keep an attribute from being changed; counts them
 ├── DeliveryFinishedError         the delivery to cancel is finished
+├── TransferDecidedError          the transfer request was decided before; has its state
 ├── VersionConflictError          the record has another version than expected; has that version and the changed fields
 ├── RestoreRefusedError           a version cannot be restored; has the reasons by field
 ├── UndoRefusedError              a run of an import cannot be undone; has the id of a run that undoes it already
@@ -156,8 +159,26 @@ class UnknownUserError(NotFoundError):
         super().__init__(f"There is no user {username}.")
 
 
+class MergedError(CrmError):
+    """The record was merged into another one.
+
+    Attributes:
+        path: the path of its resource (``Resource.path``).
+        winner: the id of the record that it has become.
+    """
+
+    def __init__(self, path: str, winner: UUID) -> None:
+        super().__init__(f"This record was merged into the record {winner}.")
+        self.path = path
+        self.winner = winner
+
+
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
+
+
+class AttributeInUseError(CrmError):
+    """Records or webhooks keep an attribute from being changed in this way; the message counts them."""
 
 
 class DeliveryFinishedError(CrmError):
@@ -166,6 +187,18 @@ class DeliveryFinishedError(CrmError):
 
 class ImportFinishedError(CrmError):
     """The import cannot be cancelled because it is finished."""
+
+
+class TransferDecidedError(CrmError):
+    """The transfer request cannot be decided because it was decided before.
+
+    Attributes:
+        state: ``accepted`` or ``declined``.
+    """
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This transfer request was {state}.")
+        self.state = state
 
 
 class VersionConflictError(CrmError):

@@ -21,10 +21,14 @@ from crm_core.model.accounts import Account, Actor, Authentication, IssuedToken,
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.calendars import Calendar, CalendarItem, NewCalendar
 from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.feed import FeedPage, Position
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.records import Key
+from crm_core.model.summaries import StageFigures, StageQuery
+from crm_core.resources import Resource
 from crm_core.rules.images import ImageHeader
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
 from crm_core.tables.columns import Column
@@ -98,6 +102,13 @@ class Database(Protocol):
         """Return the events that followed from a change of a record in its commit (``Event.cause``), in their order."""
         ...
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records of a resource whose field is exactly one of some texts, by text.
+
+        Of each text the ids of two at most, in their order; a text that no record has may be missing.
+        """
+        ...
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import (``run_request_id``), by record and version in descending order.
 
@@ -122,6 +133,33 @@ class Database(Protocol):
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""
         ...
 
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records of an entity hold a value under the name of an attribute, defined or not."""
+        ...
+
+    def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under the name of an attribute, in any order, some at a time.
+
+        It reads all records. Equal numbers may be given once, in any of their spellings.
+        """
+        ...
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under the name of an attribute, by id."""
+        ...
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common (``rules.likeness``), by key.
+
+        It takes a bounded time, so a page can have fewer keys than follow, or none.
+
+        Args:
+            resource: the name of a resource whose records can be merged.
+            after: only keys after this one; empty for all.
+            limit: the most keys.
+        """
+        ...
+
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept; return how many records that changed.
 
@@ -143,6 +181,13 @@ class Database(Protocol):
         Args:
             before: events from this time on stay, and those that the change feed can still show.
             after: the record after which the batch begins, by id.
+        """
+        ...
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the leads of a pipeline are, and what their stays were (``crm_core.rules.stays``).
+
+        A store keeps the stays of a lead in the commits that write or delete it: ``rules.stays.moved`` says how.
         """
         ...
 

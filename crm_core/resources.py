@@ -56,6 +56,8 @@ class Resource:
         validate: its own rule for a record that is created or changed.
         cascade: its rule for other records that change together with one of its records.
         copies: fields that hold a copy of the name of a record that another field refers to, by that other field.
+        once: references that no two of its records have alike.
+        depends_on: the field without whose value that of another one means nothing, by that other one.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Resource:
     validate: Validate = _validate_nothing
     cascade: Cascade = _cascade_nothing
     copies: Mapping[str, str] = attrs.field(factory=dict)
+    once: tuple[str, ...] = ()
+    depends_on: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def fields(self) -> Mapping[str, Field]:
@@ -98,6 +102,11 @@ class Resource:
     def name_fields(self) -> Sequence[str]:
         """Return the fields that name its records for people: those that lists find by a part of the text."""
         return [name for name, operator in self.filters.items() if operator == "contains"]
+
+    @property
+    def merges(self) -> bool:
+        """Return whether its records can be merged (decision 170): those that people enter by name, with tasks."""
+        return self.has_tasks_and_notes
 
     @property
     def has_images(self) -> bool:
@@ -156,6 +165,7 @@ LEADS: Final = Resource(
     hidden=("stage_id",),
     defaults_to_now=("created_at",),
     validate=pipelines.validate_lead,
+    depends_on={"stage": "pipeline"},
 )
 FOLLOW_UPS: Final = Resource(
     name="follow_up",
@@ -197,6 +207,7 @@ ENROLLMENT_DETAILS: Final = Resource(
     label=("enrollment detail", "enrollment details"),
     ordering=("updated_at",),
     validate=education.validate_enrollment_detail,
+    once=("enrollment", "student"),
 )
 TRANSFER_REQUESTS: Final = Resource(
     name="transfer_request",
@@ -204,7 +215,7 @@ TRANSFER_REQUESTS: Final = Resource(
     entity=TransferRequest,
     model_name="transferrequest",
     label=("transfer request", "transfer requests"),
-    filters={"student_name": "contains"},
+    filters={"student_name": "contains", "state": "exact"},
     ordering=("student_name", "cohort_request", "possible_transfer_date", "updated_at"),
     search=("student_name", "cohort_request"),
     validate=education.validate_transfer_request,

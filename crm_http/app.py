@@ -8,7 +8,16 @@ from uuid import UUID
 from litestar import Litestar
 
 from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
-from crm_core.resources import ATTRIBUTES, FOLLOW_UPS, RESOURCES, WEBHOOKS, Resource
+from crm_core.resources import (
+    ATTRIBUTES,
+    COHORTS,
+    FOLLOW_UPS,
+    PIPELINES,
+    RESOURCES,
+    TRANSFER_REQUESTS,
+    WEBHOOKS,
+    Resource,
+)
 from crm_core.use_cases.changes import Waiters
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images, delete_images
@@ -22,16 +31,21 @@ from crm_http.api.routes.attributes import attribute_endpoints
 from crm_http.api.routes.bulk import bulk_endpoints
 from crm_http.api.routes.calendars import calendar_endpoints
 from crm_http.api.routes.changes import change_endpoints
+from crm_http.api.routes.duplicates import duplicate_endpoints
 from crm_http.api.routes.erasures import erasure_endpoints
 from crm_http.api.routes.exports import export_endpoint
 from crm_http.api.routes.files import file_endpoint
 from crm_http.api.routes.health import health_endpoints
 from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.imports import import_endpoints
+from crm_http.api.routes.merges import merge_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
+from crm_http.api.routes.rosters import roster_endpoint
+from crm_http.api.routes.summaries import summary_endpoint
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.tokens import token_endpoints
+from crm_http.api.routes.transfers import transfer_endpoints
 from crm_http.api.routes.unique_values import unique_value_endpoints
 from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
@@ -128,6 +142,12 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
         yield from _record_and_history_endpoints(routes)
         if row.has_catalog:
             yield from unique_value_endpoints(routes)
+    if row is PIPELINES:
+        yield summary_endpoint(db)
+    if row is COHORTS:
+        yield roster_endpoint(db)
+    if row is TRANSFER_REQUESTS:
+        yield from transfer_endpoints(db)
     if row.has_tasks_and_notes:
         yield from task_and_note_endpoints(row, db)
     if row.has_images:
@@ -138,6 +158,8 @@ def _record_and_history_endpoints(routes: RecordRoutes) -> Iterator[Endpoint]:
     yield from record_endpoints(routes)
     yield from history_endpoints(routes)
     yield from erasure_endpoints(routes)
+    yield from merge_endpoints(routes)
+    yield from duplicate_endpoints(routes)
 
 
 def _follow_up_endpoints(db: Database) -> Iterator[Endpoint]:

@@ -60,6 +60,7 @@ _IMPORTS: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
     **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
+    "EvolvingOperations": "from crm_http.client.evolutions import {}",
     **dict.fromkeys(
         (
             "PAGE_SIZE",
@@ -150,9 +151,12 @@ def _operations(resource: Resource) -> str:
     base = "RecordOperations" if resource.entity is webhooks.Webhook else "RecordOperationsWithBulk"
     if resource.has_tasks_and_notes:
         base = "RecordOperationsWithImages" if resource.has_images else "RecordOperationsWithTasks"
+    arguments = f"D_co, {entity}"
+    if resource.entity is entities.Attribute:
+        base, arguments = "EvolvingOperations", "D_co"
     change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
     return f'''
-class {own}({base}[D_co, {entity}]):
+class {own}({base}[{arguments}]):
     """The operations of {many}."""
 
     @listing

@@ -40,5 +40,6 @@ def maker_of_databases(server_url: str) -> Callable[[], str]:
 def empty(url: str) -> None:
     """Take all records away. Deleting is quicker than truncating, which makes new files for every index."""
     with psycopg.connect(url) as connection:
-        for table in (*reversed(list(RESOURCES)), "event", "delivery", "endpoint", "receipt", "import_run"):
+        mutable = (*reversed(list(RESOURCES)), "event", "lead_stay", "delivery", "endpoint", "receipt", "import_run")
+        for table in mutable:
             connection.execute(f"delete from {table}".encode())

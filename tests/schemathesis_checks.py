@@ -26,7 +26,18 @@ BEYOND_SCHEMAS = re.compile(
     | fields\.\d+:\ ".*"\ is\ not\ a\ valid\ choice\.  # attributes are among the names
     | fields:\ A\ deleted\ record\ is\ restored\ whole\.
     | with:\ Only\ what\ was\ deleted\ together\ with\ a\ deleted\ record\ comes\ back\.
+    | partly:\ Only\ what\ another\ record\ got\ from\ one\ that\ was\ merged\ into\ it\ is\ left\.
+    | from\.\d+:\ A\ record\ cannot\ be\ merged\ into\ itself\.
+    | take\..*:\ ".*"\ is\ not\ a\ valid\ choice\.
     | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
+    # Of imports: what depends on the file, on other options, and on which attributes are unique.
+    | file:\ .*  # also of images
+    | detail:\ Multipart\ form\ parse\ error\ -\ The\ fields\ of\ the\ form\ are\ too\ long\.
+    | detail:\ Multipart\ form\ parse\ error\ -\ The\ form\ has\ too\ many\ parts\.
+    | format:\ The\ name\ of\ the\ file\ does\ not\ tell\ its\ format\..*
+    | (dates|thousands|map):\ .*
+    | atomic:\ All\ rows\ or\ none\ cannot\ be\ lenient:\ leave\ out\ one\ of\ both\.
+    | upsert_by:\ ".*"\ is\ neither\ id\ nor\ a\ unique\ attribute\.
     # In bulk requests: the fields of data, which schemas leave open, and what depends on other operations.
     | \d+\.(?!(op|resource|id|by|data|if_match|ref)[.:]|non_field_errors:).*
     | \d+\.(id:\ Another\ operation\ .*|ref:\ An\ earlier\ operation\ .*|by:\ This\ attribute\ is\ not\ unique\.)

@@ -94,6 +94,7 @@ def test_without_an_extra_attrs_alone_is_required(installed: pathlib.Path) -> No
     assert [each.partition(">")[0] for each in required if "extra ==" not in each] == ["attrs"]
     assert extras == {
         "all",
+        "calendars",
         "client",
         "dev",
         "docs",

@@ -9,10 +9,11 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
+        AgendaPage AgendaQuery AgendaTask Calendar CalendarItem CalendarWriter NewCalendar TASK_RESOURCES agenda_page
         ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
-        DuplicateRequestError ErasedError ENROLLMENTS
+        AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
         Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
         ImageHeader InUseError
@@ -22,23 +23,22 @@ PUBLIC: Mapping[str, str] = {
         Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
         SERVICES
         Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        TransferDecidedError
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        Advance ImportFinishedError ImportOptions ImportRun ImportRuns OpenTable RefusedRow RunLostError SameFileError
-        TableReader UnreadableTableError WorkbookWriter
-        Duplicates Holder UniqueAttribute UniqueValue duplicates_among holder_among
-        ArchiveDirectory ArchiveError ArchivedRecord Archives Filling Group Snapshot
-    """,
-    "crm_core.use_cases": """
-        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives
-        bulk
-        calendars caller changes erasures history import_requests imports new_id
-        new_secret
+        """
+    """, "crm_core.use_cases": Advance ArchiveDirectory ArchiveError ArchivedRecord Archives
+        DeliveryWorker Duplicates Filling Group Holder Hooks Images ImportFinishedError ImportOptions ImportRun
+        ImportRunner ImportRuns ImportStores Imports Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue UnitOfWork
+        UnreadableTableError Upload WorkbookWriter accounts agendas archives bulk calendars caller changes
+        duplicates_among erasures evolutions history holder_among import_requests imports new_id new_secret
+        page_alike
         records
-        restorations sweeping tokens unit_of_work
+        restorations rosters summaries sweeping tokens transfers unit_of_work
         uploads users webhooks
-        uniqueness upserts
+        duplicates merges uniqueness upserts
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
@@ -70,15 +70,19 @@ PUBLIC: Mapping[str, str] = {
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport
         DeliveryState Driver DryRunResult Enrollment EnrollmentDetail EntityWithAttributes EventKind FieldChange
-        Erased ErasedError ErasedRecord ErasureReport MentioningRecord
+        AttributeInUseError ConcernedWebhook ConversionOptions DuplicateGroup DuplicateReason DuplicateRecord
+        Erased ErasedError ErasedRecord ErasureReport EvolutionReport EvolvingOperations FailingValue
         ImportExample ImportFinishedError ImportInput ImportOperations ImportProblem ImportStatus ImportedFile
-        SameFileError
+        MentioningRecord MergedError SameFileError UndoRefusedError
         FilterValue FollowUp Following HistoryEntry IdempotencyKeyReusedError InUseError InvalidError ItemChanges Lead
         ListPage Listing Me NoResponseError NotAuthenticatedError NotFoundError Note NoteInput OwnToken
         PermissionDeniedError Pipeline Problem Problems RecordOperations RecordOperationsWithImages
         RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
         SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
-        ThrottledError TokenOperations TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
+        ThrottledError TokenOperations TransferDecidedError TransferOperations
+        PipelineOperationsWithSummary PipelineSummary StageSummary StageTime SummaryFilters
+        CohortOperationsWithRoster Roster RosterEnrollment RosterStudent
+        TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver
         WebhookWithSecret version_of
     """,

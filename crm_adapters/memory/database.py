@@ -17,28 +17,35 @@ from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
 from crm_core.archives.lines import ArchivedRecord
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
-from crm_core.engine.changes import Changes, Put, Remove, Reply
+from crm_core.engine.changes import Changes, Put, Remove, Reply, Rewrite
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
 from crm_core.errors import DuplicateRequestError
 from crm_core.imports.runs import run_request_id
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.replay import WHOLE_KINDS
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.attributes import former_names
+from crm_core.rules.likeness import LookalikePage, page_alike
 from crm_core.rules.needs import ACTIVE_USER, Catalog, Known, Needs, Search
+from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.requests import FormerNames
 
 _RECORDS_PER_PIECE: Final = 500
 
@@ -81,13 +88,14 @@ class MemoryDatabase:
         self.accounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
         self.feed = MemoryFeed(clock)
-        self.outbox = MemoryOutbox(self._webhook, clock)
+        self.outbox = MemoryOutbox(self._webhook, clock, self._former_names)
         self.imports = MemoryImportRuns(clock)
         self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}
         self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
         self._clock = clock
+        self._stays: defaultdict[UUID, Sequence[Stay]] = defaultdict(tuple)
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # there are no replicas
         """Return the record as clients see it, or None."""
@@ -150,6 +158,14 @@ class MemoryDatabase:
         cause = {"resource": key.resource, "record": key.id, "version": version}
         return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        found: dict[str, list[UUID]] = {text: [] for text in texts}
+        for _, row in sorted(self._rows[resource.name].items()):
+            if (text := row.get(field)) in found:
+                found[str(text)].append(row.value.id)
+        return {text: ids[:2] for text, ids in found.items()}
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import, by record and version in descending order."""
         found = [event for event in self.events if event.request_id == run_request_id(run)]
@@ -172,6 +188,22 @@ class MemoryDatabase:
             (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
         )
         return [key for key, body in rows if any(text in body for text in sought)][:limit]
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records hold a value under a name."""
+        return sum(name in value.attributes for value in self._values(entity))
+
+    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under a name."""
+        yield held_values_among(name, self._values(entity))
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return holders_among(name, which, self._values(entity))[:limit]
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return page_alike(self._values(resource), after, limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -216,6 +248,14 @@ class MemoryDatabase:
 
         kept = (made if is_folded(event) and event.version == version else event for event in self.events)
         self.events = [event for event in kept if event is not None and (event is made or not is_folded(event))]
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # there are no replicas
+        """Return where the leads of a pipeline are, and what their stays were."""
+        leads = (
+            Present(row.value.id, row.value.pipeline, _lead_place(row), row.value.responsible)
+            for row in self._rows["lead"].values()
+        )
+        return figures(query, leads, [stay for stays in self._stays.values() for stay in stays])
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; no other change runs in between."""
@@ -343,17 +383,31 @@ class MemoryDatabase:
     def _commit(self, changes: Changes) -> None:
         # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
         rows: dict[Key, _Row | None] = {}
-        for write in changes.writes:
+        writes = [*changes.writes, *self._rewritten(changes.rewrite)]
+        places: list[tuple[Event, Place | None]] = []
+        for write in writes:
             stored = self._rows[write.key.resource].get(write.key.id)
-            rows[write.key] = _row(write, rows.get(write.key, stored))
+            rows[write.key] = row = _row(write, rows.get(write.key, stored))
+            if write.key.resource == "lead":
+                places.append((write.event, _lead_place(row) if row else None))
         for key, row in rows.items():
             self._keep(key, row)
-        events = [write.event for write in changes.writes]
+        for event, place in places:
+            self._stays[event.record] = moved(self._stays[event.record], event, place)
+        events = [write.event for write in writes]
         self.events += events
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
         self._forget(changes)
         call_after_commit(self._after_commit, events)
+
+    def _rewritten(self, rewrite: Rewrite | None) -> Sequence[Put]:
+        """Return the writes of the records that hold an attribute whose values change, by id."""
+        if rewrite is None:
+            return ()
+        entity = rewrite.before.entity
+        records = [Record(Key(entity, id_), row.version, row.value) for id_, row in sorted(self._rows[entity].items())]
+        return [put for record in records if (put := rewritten(rewrite, record))]
 
     def _forget(self, changes: Changes) -> None:
         """Forget the values of erased records, and copies of them."""
@@ -396,6 +450,10 @@ class MemoryDatabase:
         if key.resource == "webhook" and isinstance(key.id, UUID):
             (self.outbox.add_webhook if row else self.outbox.remove_webhook)(key.id)
 
+    def _former_names(self, webhook: Webhook) -> FormerNames:
+        definitions = self._catalog(MODELS[webhook.model][0]).definitions
+        return former_names({name: each.former_names for name, each in definitions.items()})
+
     def _webhook(self, id_: UUID) -> Webhook | None:
         row = self._rows["webhook"].get(id_)
         return row.value if row else None
@@ -412,6 +470,10 @@ def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
     value = json_documents.decode(write.key.resource, body)
     hidden = {**before.hidden, **write.hidden} if before else write.hidden
     return _Row(write.event.version, body, value, hidden)
+
+
+def _lead_place(row: _Row) -> Place | None:
+    return place_of(row.value, row.hidden.get("stage_id"))
 
 
 def _place(event: Event) -> tuple[UUID, int]:

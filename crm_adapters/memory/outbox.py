@@ -17,7 +17,7 @@ from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.deliveries import Delivery, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP, Webhook
-from crm_core.webhooks.requests import WebhookRequest, make_attempt
+from crm_core.webhooks.requests import NO_FORMER_NAMES, FormerNames, WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 
@@ -68,10 +68,17 @@ class MemoryOutbox:
     Args:
         webhook: returns a webhook, or None if there is none with that id.
         clock: returns the time in UTC.
+        former_names: returns the former names of the attributes of a webhook's model (``make_attempt``).
     """
 
-    def __init__(self, webhook: Callable[[UUID], Webhook | None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        webhook: Callable[[UUID], Webhook | None],
+        clock: Callable[[], datetime],
+        former_names: Callable[[Webhook], FormerNames] = lambda _: NO_FORMER_NAMES,
+    ) -> None:
         self._webhook = webhook
+        self._former_names = former_names
         self._clock = clock
         self._rows: dict[UUID, _Row] = {}
         self._endpoints: dict[UUID, _Endpoint] = {}
@@ -292,6 +299,7 @@ class MemoryOutbox:
             body=row.body,
             earlier=row.request,
             secrets=tuple(each.secret for each in secrets if each.until is None or each.until > now),
+            former_names=self._former_names(webhook),
         )
 
     def _fail(self, webhook: UUID, failures: int, now: datetime) -> Health:

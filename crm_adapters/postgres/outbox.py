@@ -19,11 +19,12 @@ from crm_adapters.postgres.connection.session import SET_LOCAL, Row, is_behind_p
 from crm_adapters.postgres.sql.statements import log
 from crm_adapters.postgres.sql.statements import query as statement_of
 from crm_core.engine.receipts import RECEIPTS_KEPT
+from crm_core.rules.attributes import former_names
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Claim
 from crm_core.webhooks.circuit_breaker import Health
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
 from crm_core.webhooks.entity import SECRET_OVERLAP
-from crm_core.webhooks.requests import WebhookRequest, make_attempt
+from crm_core.webhooks.requests import NO_FORMER_NAMES, WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
 logger = logging.getLogger("crm.postgres")
@@ -226,7 +227,7 @@ def outbox_statistics(url: str) -> Mapping[str, float]:
 
 
 def _attempt(row: Row) -> Attempt:
-    _, id_, webhook, number, claim, body, *requests, secrets = row
+    _, id_, webhook, number, claim, body, *requests, secrets, names = row
     earlier, templates = _request(requests[:3]), _request(requests[3:])
     return make_attempt(
         claim,
@@ -237,6 +238,7 @@ def _attempt(row: Row) -> Attempt:
         body=body,
         earlier=earlier,
         secrets=tuple(secrets),
+        former_names=former_names(msgspec.json.decode(names)) if names else NO_FORMER_NAMES,
     )
 
 

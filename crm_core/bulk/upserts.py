@@ -12,7 +12,7 @@ from crm_core.input.texts import normal
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key
 from crm_core.resources import Resource
-from crm_core.rules.attributes import check_value
+from crm_core.rules.attributes import check_value, name_by_now, renamed_to
 from crm_core.rules.needs import UniqueAttribute, UniqueValue
 from crm_core.rules.uniqueness import UniqueKey, is_same_value, unique_attribute, unique_key, unique_value
 
@@ -67,7 +67,8 @@ def place_of(definitions: Mapping[str, Attribute], by: str, data: Mapping[str, o
     """
     definition = definitions.get(normal(by))
     if definition is None or not definition.is_unique:
-        raise InvalidError({"by": (_not_unique(definitions.values()),)})
+        new = name_by_now(normal(by), definitions)
+        raise InvalidError({"by": (_not_unique(definitions.values()) if new is None else renamed_to(new),)})
     value = _named(data).get(definition.name)
     if problems := _problems(definition, value):
         raise InvalidError({"by": problems})

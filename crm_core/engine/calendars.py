@@ -53,11 +53,11 @@ def item_of(each: AgendaTask) -> CalendarItem:
     """Return a task as a calendar shows it."""
     task = parse_json(each.task)
     text = _CONTROLS.sub(" ", task["task"])
-    made = task["date_created"]
+    first_line, made = text.partition("\n")[0], task["date_created"]
     return CalendarItem(
         uid=UUID(task["id"]),
         day=each.place.date,
         made_at=read_datetime(made) if made else _UNKNOWN,
-        summary=" ".join(f"{text.splitlines()[0][:_MAX_SUMMARY]} ({_CONTROLS.sub(' ', each.name)})".split()),
+        summary=" ".join(f"{first_line[:_MAX_SUMMARY]} ({_CONTROLS.sub(' ', each.name)})".split()),
         description=text,
     )

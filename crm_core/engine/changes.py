@@ -3,14 +3,16 @@
 They are records to put and to remove, their events, and the deliveries that follow.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
 
 from crm_core.engine.receipts import Document, ReceiptKey
 from crm_core.imports.runs import Advance
+from crm_core.model.accounts import Caller
+from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.model.records import Key
 from crm_core.webhooks.deliveries import Delivery
@@ -73,6 +75,37 @@ class Reply(NamedTuple):
         return Document(0, self.body)
 
 
+#: Returns the new values of attributes by their names, given the value that a record holds; None takes one away.
+#: Raises errors of the core, which refuse the whole.
+NewValues: TypeAlias = Callable[[object], Mapping[str, object]]
+
+
+@attrs.frozen(kw_only=True)
+class Rewrite:
+    """A change of the values of an attribute in all records that hold it (``engine.rewrites``).
+
+    Attributes:
+        name: the name under which records hold the values.
+        new_values: returns what becomes of a value.
+        before: the definition before the change.
+        after: the definition after it. A store with indexes for attributes puts those of ``after`` in place of those of
+            ``before`` in the same commit.
+        who: the caller.
+        cause: why the records change (``Event.cause``).
+        item: only records change whose value is this text, or a list that has it; None for all.
+        unlike: records that hold the same value under this name do not change.
+    """
+
+    name: str
+    new_values: NewValues = attrs.field(eq=False)  # functions are equal to nothing but themselves
+    before: Attribute
+    after: Attribute
+    who: Caller
+    cause: Mapping[str, object]
+    item: str | None = None
+    unlike: str | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Changes:
     """The result of a decision: what to commit, in this order, all or nothing.
@@ -90,6 +123,8 @@ class Changes:
         copies: copies of erased values. Their records' events and receipts lose them in the same commit.
         erased_texts: the names and ids of what is erased. Refused rows of imports that have one of them are forgotten
             in the same commit.
+        rewrite: a change of the values of an attribute in all records that hold it. The store makes it after the
+            writes, in the same commit; nobody can write a value in the meantime that it would miss.
     """
 
     writes: tuple[Put | Remove, ...] = ()
@@ -100,6 +135,7 @@ class Changes:
     advance: Advance | None = None
     copies: tuple[Copy, ...] = ()
     erased_texts: tuple[str, ...] = ()
+    rewrite: Rewrite | None = None
 
     @property
     def erasures(self) -> Sequence[Event]:

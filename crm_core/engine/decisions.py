@@ -65,6 +65,7 @@ def change(
     expected: Versions,
     *,
     cause: Mapping[str, object] = NO_CAUSE,
+    always: bool = False,
 ) -> Steps[Changes]:
     """Decide to change a record. If nothing changes, there is no event.
 
@@ -76,6 +77,7 @@ def change(
         parent: the value of the field that comes with the path, if the resource has one.
         expected: the versions that the record may have; None for any.
         cause: why the record is changed (``Event.cause``).
+        always: leave an event, which has the cause, even if nothing changes.
 
     Raises InvalidError with every problem, NotFoundError, VersionConflictError, and the errors of ``edit``.
     """
@@ -85,18 +87,26 @@ def change(
     values = yield from validated(resource, proposal, draft)
     shown, hidden = divided(resource, values)
     after = with_unchanged(record.value, evolve(record.value, **shown))
-    return (yield from _put(resource, who, RecordChange(key, record, after, hidden, cause)))
+    return (yield from _put(resource, who, RecordChange(key, record, after, hidden, cause), always=always))
 
 
-def delete(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Changes]:
-    """Decide to delete a record and the records that belong to it (decision 13).
+def delete(
+    resource: Resource,
+    who: Caller,
+    key: Key,
+    parent: object,
+    expected: Versions,
+    *,
+    cause: Mapping[str, object] = NO_CAUSE,
+) -> Steps[Changes]:
+    """Decide to delete a record and the records that belong to it (decision 13); the arguments are as in ``change``.
 
     Raises NotFoundError, VersionConflictError, InUseError if other records refer to it.
     """
     record = yield from expected_record(resource, who, key, parent, expected)
     children = yield from owned_children(resource, key)
     changes = [RecordChange(child.key, child, None) for child in children]
-    return (yield from changes_of(who, RecordChange(key, record, None), before=changes))
+    return (yield from changes_of(who, RecordChange(key, record, None, cause=cause), before=changes))
 
 
 def owned_children(resource: Resource, key: Key) -> Steps[Sequence[Record]]:
@@ -162,9 +172,9 @@ def expected_record(resource: Resource, who: Caller, key: Key, parent: object, e
     return record
 
 
-def _put(resource: Resource, who: Caller, change: RecordChange) -> Steps[Changes]:
+def _put(resource: Resource, who: Caller, change: RecordChange, *, always: bool = False) -> Steps[Changes]:
     old = None if change.before is None else change.before.value
-    if old is not None and not differences(old, change.after):
+    if old is not None and not always and not differences(old, change.after):
         return Changes(answer=change.key, receipt=receipt_of(who))
     cascade = yield from resource.cascade(old, change.after)
     followers = [RecordChange(record.key, record, with_unchanged(record.value, value)) for record, value in cascade]

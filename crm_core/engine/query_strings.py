@@ -33,7 +33,7 @@ from crm_core.input.texts import fold, is_blank, normal
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.records import Key
 from crm_core.resources import Resource
-from crm_core.rules.attributes import NOT_DEFINED
+from crm_core.rules.attributes import not_defined
 
 MAX_PAGE_SIZE: Final = 1_000
 _MAX_TERMS: Final = 20
@@ -41,7 +41,7 @@ _MAX_VALUES: Final = 200
 
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
 _TERM = re.compile(r""""([^"]*)"(?=[\s,]|$)|'([^']*)'(?=[\s,]|$)|([^\s,]+)""")
-_NOT_A_CHOICE: Final = Problem(
+NOT_A_CHOICE: Final = Problem(
     "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
 )
 
@@ -76,7 +76,7 @@ def parse_query(
 
 def refuse_missing(references: Mapping[str, Key], exists: Callable[[Key], bool]) -> None:
     """Raise InvalidError for parameters that name records or users that do not exist."""
-    missing = {name: (_NOT_A_CHOICE,) for name, key in references.items() if not exists(key)}
+    missing = {name: (NOT_A_CHOICE,) for name, key in references.items() if not exists(key)}
     if missing:
         raise InvalidError(missing)
 
@@ -140,7 +140,7 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     bare, _, operator = name.rpartition(OPERATOR_MARK) if OPERATOR_MARK in name else (name, "", "exact")
     definition = definitions.get(normal(bare))
     if definition is None:
-        raise RefusedError((NOT_DEFINED,))
+        raise RefusedError((not_defined(normal(bare), definitions),))
     if operator != "isnull" and operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
         raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
     operator, operand = _read_operand(definition, operator, value)
@@ -184,7 +184,17 @@ def _read_value(field: Field, value: str) -> object:
             return value
         case "datetime":
             return read_datetime(value)
-        case "date" | "date_or_datetime" | "items" | "texts" | "mapping" | "attributes" | "json":
+        case (
+            "date"
+            | "date_or_datetime"
+            | "items"
+            | "texts"
+            | "mapping"
+            | "uuids"
+            | "uuid_by_name"
+            | "attributes"
+            | "json"
+        ):
             raise AssertionError("no list is filtered by such a field")
         case _:
             assert_never(kind)

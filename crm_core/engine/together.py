@@ -1,6 +1,6 @@
 """Several decisions as one: each knows what the earlier ones did, and all are committed at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -20,7 +20,7 @@ Result: TypeAlias = Changes | CrmError
 #: Returns a record as it is after all decisions; None if there is none. It must have been needed.
 Look: TypeAlias = Callable[[Key], Record | None]
 #: Returns the answer to all, given the result of each decision; raises an error to refuse all of them.
-Answer: TypeAlias = Callable[[Sequence[Result], Look], Reply | None]
+Answer: TypeAlias = Callable[[Sequence[Result], Look], Key | Reply | None]
 #: Returns the step of an import that is made with all, in the same way.
 Step: TypeAlias = Callable[[Sequence[Result], Look], Advance | None]
 
@@ -138,11 +138,11 @@ _PLACES: Final = {name: place for place, name in enumerate(RESOURCES)}
 
 
 def _merged(
-    results: Sequence[Result], steps: Sequence[int], answer: Reply | None, receipt: ReceiptKey | None
+    results: Sequence[Result], steps: Sequence[int], answer: Key | Reply | None, receipt: ReceiptKey | None
 ) -> Changes:
     """Return all changes as one, ordered by step; each step is in an order that references allow."""
     done = [(step, result) for step, result in zip(steps, results, strict=True) if isinstance(result, Changes)]
-    placed = [(step, write) for step, changes in done for write in changes.writes]
+    placed = [((step, own), write) for step, changes in done for own, write in _with_steps(changes)]
     placed.sort(key=lambda each: (each[0], *_place(each[1])))
     return Changes(
         writes=tuple(write for _, write in placed),
@@ -153,6 +153,13 @@ def _merged(
         copies=tuple(copy for _, changes in done for copy in changes.copies),
         erased_texts=tuple(text for _, changes in done for text in changes.erased_texts),
     )
+
+
+def _with_steps(changes: Changes) -> Iterator[tuple[int, Put | Remove]]:
+    """Yield the writes of a decision, each with its step within the decision, which may be several together itself."""
+    ends = [*changes.steps, len(changes.writes)]
+    for step, (start, end) in enumerate(zip([0, *changes.steps], ends, strict=True)):
+        yield from ((step, write) for write in changes.writes[start:end])
 
 
 def _place(write: Put | Remove) -> tuple[int, int]:

@@ -10,18 +10,15 @@ import attrs
 from crm_core.errors import CrmError, InvalidError, Problem, Problems
 from crm_core.imports.mapping import ColumnMapping, Target
 from crm_core.imports.options import BY_ID, ImportOptions, options_map
+from crm_core.imports.references import Named, by_attribute, not_one, reference_of
 from crm_core.imports.runs import RefusedRow, RowProblem
 from crm_core.imports.unique_values import Doubles
 from crm_core.input.readers import RefusedError
-from crm_core.input.texts import normal
 from crm_core.model.plain_values import json_text
-from crm_core.resources import RESOURCES, Resource
 from crm_core.tables.formula_guard import guard
 from crm_core.tables.read_cells import is_empty, may_lack_zeros, read_cell
 from crm_core.tables.rows import Cell, Row, UnreadableCell
 
-#: The resource of the records that a name is looked for among, with the name.
-Named = tuple[str, str]
 _ATTRIBUTES: Final = "attributes"
 
 
@@ -32,7 +29,7 @@ class ReadRow:
     Attributes:
         row: the row.
         data: the plain values of its fields.
-        names: the fields whose value is the name of a record instead of an id.
+        names: the fields whose value names a record otherwise than by its id.
         problems: why it is refused.
     """
 
@@ -70,7 +67,22 @@ class RowReader:
             data = self._object(row.cells) if isinstance(row.cells, Mapping) else self._values(row.cells)
         except _RowError as error:
             return ReadRow(row, {}, {}, tuple(error.problems))
-        return ReadRow(row, data, dict(_names(self._mapping.resource, data)))
+        names, problems = dict[str, Named](), list[RowProblem]()
+        for field, found in self._references(data):
+            if isinstance(found, Named):
+                names[field] = found
+            else:
+                problems.append(self._problem(field, found))
+        return ReadRow(row, data, names, tuple(problems))
+
+    def _references(self, data: Mapping[str, Any]) -> Iterator[tuple[str, Named | Problem]]:
+        for field, to in self._mapping.resource.references.items():
+            text = data.get(field)
+            if isinstance(text, str) and (found := reference_of(to, text, self._mapping.catalogs)) is not None:
+                yield field, found
+
+    def _problem(self, field: str, problem: Problem) -> RowProblem:
+        return RowProblem(self._mapping.headers.get(field, field), problem.code, problem.message)
 
     def operation(
         self, read: ReadRow, ids: Mapping[Named, Sequence[UUID]], holder: UUID | None = None
@@ -79,7 +91,7 @@ class RowReader:
 
         Args:
             read: the row.
-            ids: the ids of the records of each name.
+            ids: the ids of the records that each name or value has.
             holder: the record that has the unique value of the row.
         """
         data, problems = dict(read.data), list(read.problems)
@@ -88,7 +100,7 @@ class RowReader:
             if len(found) == 1:
                 data[field] = str(found[0])
             else:
-                problems.append(_not_one(self._mapping.headers.get(field, field), named, found))
+                problems.append(self._problem(field, not_one(named, found)))
         if problems:
             return RefusedRow(read.row.number, tuple(problems), cells_of(read.row))
         id_ = data.pop(BY_ID, None) if self._by_id else holder
@@ -127,7 +139,8 @@ class RowReader:
             try:
                 if not is_empty(target.column, cell):
                     self._note_zeros(target, cell)
-                    _put(data, target, read_cell(target.column, cell, self._formats))
+                    value = read_cell(target.column, cell, self._formats)
+                    _put(data, target, by_attribute(target.by, value) if target.by else value)
                 elif self._clears:
                     _put(data, target, None)
             except RefusedError as error:
@@ -156,12 +169,6 @@ def _without_blanks(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def name_field(resource: str) -> str | None:
-    """Return the field by whose exact value records of a resource are found; None if they have no name."""
-    row = RESOURCES.get(resource)
-    return row.search[0] if row and row.search and row.search[0] in row.filters else None
-
-
 def cells_of(row: Row) -> tuple[str, ...]:
     """Return a row as the cells of a CSV file: those of its file, or the line of a JSONL file."""
     if isinstance(row.cells, Mapping):
@@ -184,30 +191,6 @@ def _put(data: dict[str, Any], target: Target, value: object) -> None:
         data[target.column.field] = value
     else:
         data.setdefault(target.column.field, {})[target.column.attribute] = value
-
-
-def _names(resource: Resource, data: Mapping[str, Any]) -> Iterator[tuple[str, Named]]:
-    for field, to in resource.references.items():
-        value = data.get(field)
-        if isinstance(value, str) and name_field(to) is not None and not _is_id(value):
-            yield field, (to, normal(value).strip())
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text.strip())
-    except ValueError:
-        return not text.strip()  # what is blank is no name either
-    return True
-
-
-def _not_one(header: str, named: Named, found: Sequence[UUID]) -> RowProblem:
-    to, name = named
-    one, many = RESOURCES[to].label
-    if not found:
-        return RowProblem(header, "does_not_exist", f'No {one} has the name "{name[:100]}".')
-    ids = " and ".join(map(str, found))
-    return RowProblem(header, "ambiguous", f'Several {many} have the name "{name[:100]}", as {ids}: write the id.')
 
 
 def row_problems(error: CrmError, headers: Mapping[str, str]) -> Iterable[RowProblem]:

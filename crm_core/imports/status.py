@@ -63,8 +63,12 @@ class ImportStatus:
         created: how many records were created, or would be by a dry run and before the first row is written.
         updated: how many records were changed, or would be.
         unchanged: how many rows were what the record is already.
-        refused: how many rows were refused.
-        problems: the problems by column and kind.
+        refused: how many rows were refused; of an undo, how many changes a rule does not let go back.
+        undoes: the id of the import that it undoes; null unless it is an undo. Then its rows are the changes of that
+            import, the latest first.
+        reversed: how many changes were undone, or would be by a dry run.
+        kept: how many were not, or only in part, as somebody changed the record or referred to it since.
+        problems: the problems by column and kind; of an undo the reasons.
         notes: sentences about the whole file.
     """
 
@@ -86,6 +90,9 @@ class ImportStatus:
     updated: int
     unchanged: int
     refused: int
+    undoes: UUID | None
+    reversed: int
+    kept: int
     problems: tuple[ImportProblem, ...]
     notes: tuple[str, ...]
 
@@ -112,6 +119,9 @@ def status_of(run: ImportRun) -> ImportStatus:
         updated=report.updated,
         unchanged=report.unchanged,
         refused=report.refused,
+        undoes=run.undo.run if run.undo else None,
+        reversed=report.reversed,
+        kept=report.kept,
         problems=tuple(map(_problem, report.problems)),
         notes=report.notes,
     )

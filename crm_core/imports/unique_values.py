@@ -5,11 +5,11 @@ from typing import Any
 
 import attrs
 
-from crm_core.errors import invalid
+from crm_core.errors import InvalidError, invalid
 from crm_core.imports.options import BY_ID, ImportOptions
 from crm_core.imports.runs import RowProblem
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
-from crm_core.rules.attributes import check_value
+from crm_core.rules.attributes import check_value, name_by_now, renamed_to
 from crm_core.rules.needs import UniqueValue
 from crm_core.rules.uniqueness import UniqueKey, unique_key, unique_value
 
@@ -21,7 +21,10 @@ def upsert_attribute(definitions: Mapping[str, Attribute], options: ImportOption
     """
     if options.upsert_by in {"", BY_ID}:
         return None
-    definition = definitions.get(options.upsert_by.removeprefix(ATTRIBUTE_PREFIX))
+    name = options.upsert_by.removeprefix(ATTRIBUTE_PREFIX)
+    definition = definitions.get(name)
+    if (new := name_by_now(name, definitions)) is not None:
+        raise InvalidError({"upsert_by": (renamed_to(new),)})
     if definition is None or not definition.is_unique:
         raise invalid("upsert_by", "not_unique", f'"{options.upsert_by}" is neither id nor a unique attribute.')
     return definition

@@ -8,10 +8,11 @@ import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
 
 import attrs
 
-from crm_core.errors import BLANK, BREAKS_PATTERN, EMPTY_LIST, not_a_choice
+from crm_core.errors import BLANK, BREAKS_PATTERN, EMPTY_LIST, Problems, not_a_choice
 from crm_core.input import readers
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 from crm_core.input.texts import is_blank, normal
@@ -38,6 +39,8 @@ FieldKind: TypeAlias = Literal[
     "items",
     "texts",
     "mapping",
+    "uuids",
+    "uuid_by_name",
     "attributes",
     "json",
 ]
@@ -217,6 +220,41 @@ def uuid() -> Any:
     return _declare(Field(kind="uuid", read=lambda value, _: readers.read_uuid(value)))
 
 
+def uuids(*, max_items: int) -> Any:
+    """Declare a required list of 1 to ``max_items`` UUIDs that are not checked to be ids of records."""
+
+    def read(value: object, _: ReadContext) -> tuple[UUID, ...]:
+        found: tuple[UUID, ...] = readers.read_items(readers.read_list(value, max_items), readers.read_uuid)
+        if not found:
+            raise RefusedError((EMPTY_LIST,))
+        return found
+
+    return _declare(Field(kind="uuids", read=read, limits={"minItems": 1, "maxItems": max_items}))
+
+
+def uuid_by_name() -> Any:
+    """Declare an optional object of UUIDs that are not checked to be ids of records."""
+
+    def read(value: object, _: ReadContext) -> Mapping[str, UUID]:
+        sent = readers.read_mapping(value)
+        try:
+            return {name: readers.read_uuid(each) for name, each in sent.items()}
+        except RefusedError:
+            raise RefusedError(
+                {name: problems for name, each in sent.items() if (problems := _not_a_uuid(each))}
+            ) from None
+
+    return _declare(Field(kind="uuid_by_name", read=read, default=dict))
+
+
+def _not_a_uuid(value: object) -> Problems:
+    try:
+        readers.read_uuid(value)
+    except RefusedError as error:
+        return error.problems
+    return ()
+
+
 def reference(to: str, *, default: object = REQUIRED, owner: bool = False, output_only: bool = False) -> Any:
     """Declare the id of a record of another resource.
 
@@ -333,10 +371,16 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: FieldKind, *, options: Sequence[str] = ()) -> Any:
-    """Declare a value of the given kind that only the server sets; ``options`` are the only texts that it sets."""
+def output_only(kind: FieldKind, *, options: Sequence[str] = (), default: object = None) -> Any:
+    """Declare a value of the given kind that only the server sets.
+
+    Args:
+        kind: the kind.
+        options: the only texts that it sets.
+        default: the value of a new record, also of those whose events are older than the field.
+    """
     limits = {"enum": list(options)} if options else {}
-    return _declare(Field(kind=kind, read=readers.read_nothing, default=None, output_only=True, limits=limits))
+    return _declare(Field(kind=kind, read=readers.read_nothing, default=default, output_only=True, limits=limits))
 
 
 def last_change(kind: FieldKind) -> Any:

@@ -34,6 +34,11 @@ from crm_core.model.files import read_image_url
 #: What ``Attribute.is_unique`` is until its index is built (decision 85).
 BUILDING: Final = "building"
 
+#: The states of a transfer request.
+OPEN: Final = "open"
+ACCEPTED: Final = "accepted"
+DECLINED: Final = "declined"
+
 #: The resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
 
@@ -343,6 +348,9 @@ class TransferRequest:
         student_name: the name of the student.
         cohort_request: the name of the cohort that the student asks for.
         possible_transfer_date: the day on which the student could move.
+        state: whether the request is open, or was accepted or declined.
+        decided_at: when it was accepted or declined.
+        decided_by: the id of the user who accepted or declined it.
         updated_at: when the record was last changed, also together with another record.
         updated_by: the id of the user who changed it last; null for the system.
     """
@@ -352,6 +360,9 @@ class TransferRequest:
     student_name: str = output_only("text")
     cohort_request: str = text()
     possible_transfer_date: dt.date | None = date_value()
+    state: str = output_only("choice", options=(OPEN, ACCEPTED, DECLINED), default=OPEN)
+    decided_at: dt.datetime | None = output_only("datetime")
+    decided_by: int | None = output_only("integer")
     updated_at: dt.datetime | None = last_change("datetime")
     updated_by: int | None = last_change("integer")
 
@@ -365,15 +376,17 @@ class Attribute:
 
     Attributes:
         id: the id of the record, which the server sets.
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
         entity: the kind of record that has the attribute.
         is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
+        former_names: the names that the attribute had before, the oldest first.
+        renaming_to: the name that the attribute is given in the background; null if it is not.
         updated_at: when the record was last changed, also together with another record.
         updated_by: the id of the user who changed it last; null for the system.
     """
@@ -387,5 +400,7 @@ class Attribute:
     is_indexed: bool = boolean(default=False)
     entity: str = output_only("text", options=get_args(EntityWithAttributes))
     is_unique: bool | Literal["building"] = boolean(default=False, word=BUILDING)
+    former_names: tuple[str, ...] = output_only("texts", default=())
+    renaming_to: str | None = output_only("text")
     updated_at: dt.datetime | None = last_change("datetime")
     updated_by: int | None = last_change("integer")

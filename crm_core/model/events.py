@@ -37,8 +37,9 @@ class Event:
         at: when the change was decided, UTC.
         changes: what changed, in the form of ``recorded_changes.record_changes``. Secret values are left out.
         cause: why the change was made, if the request does not tell: ``restored_from`` is the version that was
-            restored; ``resource``, ``record`` and ``version`` name the change that this one followed from in the same
-            commit. More members may come.
+            restored; ``merged_from``, ``taken``, ``merged_into`` and ``unmerged`` tell of merges (decision 172);
+            ``resource``, ``record`` and ``version`` name the change that this one followed from in the same commit.
+            More members may come.
     """
 
     resource: str

@@ -22,8 +22,10 @@ class HistoryEntry:
         changes: what changed, by field: ``from`` and ``to``; each attribute as ``attributes.<name>``; of lists of items
             ``added``, ``removed`` and ``changed`` items, and ``order``, the ids of all items, if it changed otherwise.
             A change with nothing in it was erased.
-        cause: why, if the request does not tell: ``restored_from`` is the version that was restored; ``resource``,
-            ``record`` and ``version`` name the change that this one followed from.
+        cause: why, if the request does not tell: ``restored_from`` is the version that was restored; ``merged_from``
+            are the records that were merged into this one, and ``taken`` names those whose values it got;
+            ``merged_into`` is the record that this one was merged into; ``unmerged`` the one that became its own again;
+            ``resource``, ``record`` and ``version`` name the change that this one followed from.
     """
 
     version: int
@@ -38,11 +40,11 @@ class HistoryEntry:
 
 @attrs.frozen(kw_only=True, slots=False)
 class RestorationEntry(HistoryEntry):
-    """A version that a restoration would make, of the record or of one that comes back with it.
+    """A version that a restoration or a merge would make, of the record or of one that changes with it.
 
     Attributes:
         version: the number of the version.
-        kind: ``created`` or ``updated``.
+        kind: ``created``, ``updated`` or ``deleted``.
         at: the time of the request.
         actor: the id of the caller.
         actor_name: the name of the caller.

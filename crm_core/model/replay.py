@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from crm_core.input.fields import Field, fields_of
+from crm_core.input.fields import REQUIRED, Field, fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import REDACTED, plain
@@ -100,7 +100,11 @@ def _document(entity: type, values: Mapping[str, Any], last: Event | None) -> Ma
 
 
 def _shown(field: Field, value: Any) -> Any:
-    """Return a value as clients see it: of an object with secrets, events hold the names alone."""
+    """Return a value as clients see it: of an object with secrets, events hold the names alone.
+
+    A field that came later than the event has its first value.
+    """
     if field.redact is not None and field.kind == "mapping":
         return dict.fromkeys(value or (), REDACTED)
-    return plain(field.initial()) if value is None and field.kind in {"items", "texts"} else value
+    is_missing = value is None and not field.nullable and field.default is not REQUIRED
+    return plain(field.initial()) if is_missing else value

@@ -25,7 +25,7 @@ from crm_core.errors import (
 from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.input.urls import is_web_url
-from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
+from crm_core.model.entities import ATTRIBUTE_PREFIX, MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
 from crm_core.model.events import same
 from crm_core.rules.needs import Proposal, Steps, catalog_of
 from crm_core.rules.uniqueness import switch
@@ -38,8 +38,47 @@ _IN_NAMES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})
 MAX_TEXT_LENGTH: Final = 1_000_000
 MAX_URL_LENGTH: Final = 2_048
 
-#: The problem of a name for which there is no definition.
-NOT_DEFINED: Final = Problem("unknown", "This attribute is not defined.")
+
+def not_defined(name: str, definitions: Mapping[str, Attribute]) -> Problem:
+    """Return the problem of a name for which there is no definition, which says the new name of a renamed attribute.
+
+    >>> not_defined("city", {}).message
+    'This attribute is not defined.'
+    """
+    new = name_by_now(name, definitions)
+    return Problem("unknown", "This attribute is not defined.") if new is None else renamed_to(new)
+
+
+def renamed_to(name: str) -> Problem:
+    """Return the problem of a former name of an attribute that has another name now."""
+    return Problem("renamed", f"This attribute was renamed to `{name}`.")
+
+
+def name_by_now(name: str, definitions: Mapping[str, Attribute]) -> str | None:
+    """Return the name that an attribute has which had another name; None if no attribute had it, or one has it now."""
+    renamed = [each for each in definitions.values() if name in each.former_names and name not in definitions]
+    # Of several, the last that gave the name up.
+    latest = max(renamed, key=lambda each: (each.updated_at is not None and each.updated_at, each.name), default=None)
+    return None if latest is None else latest.name
+
+
+def refused_field(field: str, definitions: Mapping[str, Attribute]) -> Problem | None:
+    """Return the problem of a field that names an attribute by a former name (``attributes.`` and the name)."""
+    name = field.removeprefix(ATTRIBUTE_PREFIX)
+    new = None if name == field else name_by_now(name, definitions)
+    return None if new is None else renamed_to(new)
+
+
+def former_names(names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Return the former names of the attributes of an entity that no other attribute has now, the latest first.
+
+    >>> former_names({"town": ["place", "city"], "place": []})
+    {'town': ['city']}
+
+    Args:
+        names: the former names of all attributes of the entity, the oldest first, by their names.
+    """
+    return {name: [each for each in reversed(former) if each not in names] for name, former in names.items() if former}
 
 
 def is_sound_name(name: str) -> bool:
@@ -72,7 +111,7 @@ def validate_values(
     problems: dict[str, Problems] = {}
     for name in written & values.keys():
         if value_problems := _problems(definitions.get(name), values[name], before.get(name)):
-            problems[name] = value_problems
+            problems[name] = value_problems if name in definitions else (not_defined(name, definitions),)
     for name, definition in definitions.items():
         if definition.is_required and name not in values:
             problems[name] = (IS_REQUIRED,)
@@ -99,7 +138,7 @@ def _problems(definition: Attribute | None, value: object, before: object) -> Pr
     if before is not None and same(before, value):
         return ()
     if definition is None:
-        return (NOT_DEFINED,)
+        return (not_defined("", {}),)
     if definition.type == "list" and definition.list_values:
         items = (before,) if isinstance(before, str) else before if isinstance(before, list | tuple) else ()
         definition = attrs.evolve(definition, list_values=(*definition.list_values, *items))
@@ -182,7 +221,7 @@ def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
     if proposal.before is not None:
         problems = _changes_of_fixed(proposal)
     else:
-        problems = _name_problems(proposal.sent.get("name"), known.catalogs[entity].definitions)
+        problems = name_problems(proposal.sent.get("name"), known.catalogs[entity].definitions)
     values, list_problems = _list_values(proposal)
     if list_problems:
         problems = {**problems, "list_values": list_problems}
@@ -193,6 +232,13 @@ def validate_attribute(proposal: Proposal) -> Steps[Mapping[str, object]]:
     if problems:
         raise InvalidError(problems)
     return {**values, **is_unique}
+
+
+def _names_in_use(definition: Attribute) -> Sequence[str]:
+    """Return the other names under which records hold values of an attribute that is renamed in the background."""
+    if definition.renaming_to is None:
+        return ()
+    return definition.former_names[-1:] if definition.renaming_to == definition.name else (definition.renaming_to,)
 
 
 def _list_values(proposal: Proposal) -> tuple[Mapping[str, object], Problems]:
@@ -219,11 +265,13 @@ def _changes_of_fixed(proposal: Proposal) -> Mapping[str, Problems]:
     return {name: (Problem("fixed", "This field cannot be changed."),) for name in changed}
 
 
-def _name_problems(name: str | None, definitions: Mapping[str, Attribute]) -> Mapping[str, Problems]:
+def name_problems(name: str | None, definitions: Mapping[str, Attribute]) -> Mapping[str, Problems]:
+    """Return why a new attribute, or a renamed one, cannot have a name, under ``name``; empty if it can."""
     if name is None:
         return {}
     if problems := text_problems(name, MAX_ATTRIBUTE_NAME_LENGTH):
         return {"name": problems}
     if not is_sound_name(name):
         return {"name": (BREAKS_PATTERN,)}
-    return {"name": (NOT_UNIQUE,)} if name in definitions else {}
+    is_taken = name in definitions or any(name in _names_in_use(each) for each in definitions.values())
+    return {"name": (NOT_UNIQUE,)} if is_taken else {}

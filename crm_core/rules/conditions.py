@@ -23,7 +23,7 @@ from crm_core.input.readers import (
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.events import same
 from crm_core.model.plain_values import plain
-from crm_core.rules.attributes import check_value
+from crm_core.rules.attributes import check_value, refused_field
 from crm_core.webhooks.conditions import value_problems
 from crm_core.webhooks.entity import MODELS, Condition
 
@@ -74,7 +74,7 @@ def read_conditions(
     problems: dict[str, Problems] = {}
     for index, condition in enumerate(sent):
         try:
-            conditions.append(_read_condition(condition, _subject(model, definitions, condition.field)))
+            conditions.append(_read_condition(condition, _subject(model, definitions, condition.field), definitions))
         except RefusedError as error:
             conditions.append(condition)
             if not any(same(condition, other) for other in before):
@@ -84,11 +84,12 @@ def read_conditions(
     return tuple(conditions)
 
 
-def _read_condition(condition: Condition, subject: _Subject | None) -> Condition:
+def _read_condition(condition: Condition, subject: _Subject | None, definitions: Mapping[str, Attribute]) -> Condition:
     """Return a condition with its value read. Raises RefusedError with the problems by the condition's own fields."""
     problems = dict(value_problems(condition))
     if subject is None:
-        raise RefusedError({"field": (not_a_choice(abbreviated(condition.field)),), **problems})
+        unknown = refused_field(condition.field, definitions) or not_a_choice(abbreviated(condition.field))
+        raise RefusedError({"field": (unknown,), **problems})
     if problems:
         raise RefusedError(problems)
     if subject.kind in _kinds_without(condition.operator):

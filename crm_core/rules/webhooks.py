@@ -10,6 +10,7 @@ from crm_core.input.readers import RefusedError
 from crm_core.model.accounts import require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.permissions import permission
+from crm_core.rules.attributes import former_names
 from crm_core.rules.conditions import read_conditions
 from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
 from crm_core.webhooks.entity import MODELS, Webhook
@@ -45,7 +46,7 @@ def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
     known = yield catalog_of(entity := MODELS[model][0], proposal.who)
     catalog = known.catalogs[entity]
     before = proposal.before if getattr(proposal.before, "model", None) == model else None
-    problems = _template_problems(proposal, before, fields_of_model(model, catalog))
+    problems = _template_problems(proposal, before, model, catalog)
     read = partial(read_conditions, model, catalog.definitions)
     if proposal.touches("model", "conditions") and proposal.value("conditions") is not None:
         try:
@@ -68,16 +69,24 @@ def _require_view(proposal: Proposal, model: str | None) -> None:
         require(proposal.who.actor, view_permission(str(each)))
 
 
-def _template_problems(proposal: Proposal, before: Webhook | None, fields: frozenset[str]) -> dict[str, Problems]:
+def _renamed(catalog: Catalog) -> Mapping[str, str]:
+    """Return the names that attributes have by now, by their former names, as conditions and placeholders have both."""
+    former = former_names({name: each.former_names for name, each in catalog.definitions.items()})
+    return {f"{ATTRIBUTE_PREFIX}{old}": f"{ATTRIBUTE_PREFIX}{name}" for name, olds in former.items() for old in olds}
+
+
+def _template_problems(proposal: Proposal, before: Webhook | None, model: str, catalog: Catalog) -> dict[str, Problems]:
     """Return the problems of URL and headers that the webhook does not have already."""
     problems: dict[str, Problems] = {}
+    fields, renamed = fields_of_model(model, catalog), _renamed(catalog)
     url, headers = proposal.value("url"), proposal.value("headers") or {}
     if url is not None and (before is None or url != before.url):
-        problems["url"] = url_problems(str(url), fields)
+        problems["url"] = url_problems(str(url), fields, renamed)
     if len(headers) > MAX_HEADERS:  # a merge patch may have added to those that were there
         problems["headers"] = (TOO_MANY_HEADERS,)
     else:
         old = before.headers if before else {}
         new = ((name, template) for name, template in headers.items() if old.get(name) != template)
-        problems["headers"] = {name: wrong for name, text in new if (wrong := placeholder_problems(text, fields))}
+        found = ((name, placeholder_problems(text, fields, renamed)) for name, text in new)
+        problems["headers"] = {name: wrong for name, wrong in found if wrong}
     return {name: wrong for name, wrong in problems.items() if wrong}

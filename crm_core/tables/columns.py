@@ -50,12 +50,16 @@ def columns_of(resource: Resource, definitions: Mapping[str, Attribute]) -> Sequ
     return tuple(_columns(resource, definitions))
 
 
+def kind_of(definition: Attribute) -> CellKind:
+    """Return what the cells of an attribute hold."""
+    return _KIND_OF_TYPE[definition.type]
+
+
 def _columns(resource: Resource, definitions: Mapping[str, Attribute]) -> Iterator[Column]:
     for name, field in resource.fields.items():
         if field.kind == "attributes":
             for attribute in sorted(definitions):
-                kind = _KIND_OF_TYPE[definitions[attribute].type]
-                yield Column(f"{ATTRIBUTE_PREFIX}{attribute}", kind, name, attribute)
+                yield Column(f"{ATTRIBUTE_PREFIX}{attribute}", kind_of(definitions[attribute]), name, attribute)
         else:
             yield Column(name, _KIND_OF_FIELD[field.kind], name, absent=_absent(field))
 

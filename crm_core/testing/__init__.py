@@ -27,9 +27,12 @@ pytest.register_assert_rewrite(
             "pairs",
             "records",
             "replay",
+            "rosters",
             "scene",
             "senders",
             "undo",
+            "summaries",
+            "transfers",
             "uniqueness",
             "versions",
         )

@@ -434,6 +434,24 @@ class ImportFacts(OnOneLoop):
         assert refused[3] == 'client: No client has the name "ann".'
 
     @fact
+    async def test_references_are_found_by_a_unique_attribute_of_what_they_refer_to(self, importer: Importer) -> None:
+        for name, type_ in (("email", "text"), ("number", "number")):
+            await importer.create(ATTRIBUTES, "client", name=name, label=name, type=type_, is_unique=True)
+        ann = await importer.create(CLIENTS, name="Same", attributes={"email": "a@x", "number": 7})
+        bob = await importer.create(CLIENTS, name="Same", attributes={"email": "b@x", "number": 8})
+
+        run = await importer.load(
+            [["name", "client.by:email"], ["a", " A@X"], ["b", "b@x"], ["c", "c@x"]], SERVICES, lenient=True
+        )
+        assert await importer.refused(run) == {4: 'client.by:email: No client has the email "c@x".'}
+        run = await importer.load(
+            [["name", "client"], ["d", "by:number=8.0"], ["e", "by:name=x"]], SERVICES, lenient=True
+        )
+        assert await importer.refused(run) == {3: 'client: "name" is no unique attribute of clients.'}
+        found = [(await importer.value(SERVICES, id_)).client for id_ in await importer.found(SERVICES)]
+        assert found == [bob, bob, ann]
+
+    @fact
     async def test_a_record_inside_another_one_names_it_in_a_column(self, importer: Importer) -> None:
         client = await importer.create(CLIENTS, name="Ann")
         service = await importer.create(SERVICES, name="S", client=client)

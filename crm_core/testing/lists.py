@@ -116,6 +116,21 @@ class ListFacts(Facts):
         assert set(stay) <= set(seen)
 
     @fact
+    async def test_records_are_found_by_their_exact_names_two_of_each(self, scene: Scene) -> None:
+        long = "n" * 200
+        ids = {
+            name: await scene.create(CLIENTS, name=name) for name in ("Ann", "ann", "Ånn", "A%", long, f"{long[:-1]}m")
+        }
+        more = [await scene.create(CLIENTS, name="Ann") for _ in range(2)]
+
+        found = await scene.db.named(CLIENTS, "name", ["Ann", "A%", long, "An", ""])
+        assert found["Ann"] == [ids["Ann"], more[0]]
+        assert {text: list(ids) for text, ids in found.items() if text != "Ann" and ids} == {
+            "A%": [ids["A%"]],
+            long: [ids[long]],
+        }
+
+    @fact
     async def test_an_empty_list_is_empty(self, scene: Scene) -> None:
         for resource in RESOURCES.values():
             parent = {"service": new_id(), "entity": "client"}.get(resource.parent or "")

@@ -23,7 +23,7 @@ from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
 from crm_core.model.agenda import AgendaTask
-from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.model.records import Key
@@ -50,6 +50,7 @@ from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
 from crm_core.testing.readings import all_pages, answer_of, changed_fields, look_at, texts_of, whole_list
+from crm_core.testing.scans import assert_roster, assert_summary
 from crm_core.testing.strategies import (
     PayloadContext,
     attribute_names,
@@ -63,10 +64,20 @@ from crm_core.testing.strategies import (
 )
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
-from crm_core.use_cases import agendas, erasures, records, restorations, upserts
+from crm_core.use_cases import (
+    agendas,
+    duplicates,
+    erasures,
+    evolutions,
+    merges,
+    records,
+    restorations,
+    transfers,
+    upserts,
+)
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.restorations import Target
+from crm_core.use_cases.evolution_plans import EvolutionKind, Target
 from crm_core.use_cases.upserts import Condition
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
@@ -75,6 +86,7 @@ __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agree
 _ALL: Final = tuple(RESOURCES)
 _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
 _CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
+_MERGING: Final = tuple(name for name in _ALL if RESOURCES[name].merges)
 _IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
 _ADD_IMAGE: Final = "add-image"
 _NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
@@ -207,6 +219,16 @@ class DatabasesAgree(RuleBasedStateMachine):
         self._perform(Act(CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent)))
         self._pair.both(lambda db, who: upserts.get(db, who, CLIENTS, name, value))
 
+    @precondition(lambda self: self._ids["attribute"])
+    @rule(data=st.data(), dry=st.booleans())
+    def evolve(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Rename or convert an attribute, or one of its values, or ask what that would change."""
+        target = Target(data.draw(st.sampled_from(self._ids["attribute"])))
+        kind, sent = data.draw(_evolutions())
+        run = evolutions.dry_run if dry else evolutions.evolve
+        self._pair.both(lambda db, who: run(db, who, kind, target, sent))
+        self._pair.settle()
+
     @precondition(lambda self: any(self._ids.values()))
     @rule(data=st.data())
     def change(self, data: st.DataObject) -> None:
@@ -294,12 +316,44 @@ class DatabasesAgree(RuleBasedStateMachine):
         names = [name for name in RESOURCES if self._ids[name] or self._gone[name]]
         resource = RESOURCES[data.draw(st.sampled_from(names))]
         id_ = data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
-        target, body = Target(resource, id_, number), {"with": "children"} if together else {}
+        target, body = restorations.Target(resource, id_, number), {"with": "children"} if together else {}
         run = restorations.restore_dry_run if dry else restorations.restore
         outcome = self._pair.both(lambda db, who: run(db, who, target, body))
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
             self._gone[resource.name].remove(id_)
             self._ids[resource.name].append(id_)
+
+    @precondition(lambda self: self._ids["transfer_request"])
+    @rule(data=st.data(), accepts=st.booleans(), named=st.booleans())
+    def decide(self, data: st.DataObject, accepts: bool, named: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Accept or decline a transfer request."""
+        id_ = data.draw(st.sampled_from(self._ids["transfer_request"]))
+        ids = [str(cohort) for cohort in self._ids["cohort"]]
+        sent = {"cohort": data.draw(st.sampled_from(ids))} if named and ids else {}
+        decide = partial(transfers.accept, data=sent) if accepts else transfers.decline
+        self._pair.both(lambda db, who: decide(db, who, id_))
+
+    @precondition(lambda self: self._has_plenty() and self._any_of(_MERGING))
+    @rule(data=st.data(), dry=st.booleans())
+    def merge(self, data: st.DataObject, dry: bool) -> None:  # noqa: FBT001  # drawn by name
+        """Merge records, or ask what that would change."""
+        resource, id_ = self._any_record(data, _MERGING)
+        ids = [*self._ids[resource.name], *self._gone[resource.name][-1:]]
+        losers = data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2))
+        names = st.sampled_from(["name", "stage", "client", f"{ATTRIBUTE_PREFIX}text", f"{ATTRIBUTE_PREFIX}key"])
+        take = data.draw(st.dictionaries(names, st.sampled_from([id_, *losers]), max_size=2))
+        body = {"from": [str(each) for each in losers], "take": {name: str(each) for name, each in take.items()}}
+        run = merges.merge_dry_run if dry else merges.merge
+        if isinstance(self._pair.both(lambda db, who: run(db, who, resource, id_, body)), Document):
+            for other in (resource, ENROLLMENT_DETAILS):
+                for gone in [each for each in self._ids[other.name] if self._value(other, each) is None]:
+                    self._gone_now(other, gone)
+
+    @rule(name=st.sampled_from(_MERGING), limit=st.integers(1, 3))
+    def find_duplicates(self, name: str, limit: int) -> None:
+        """Read a page of groups of duplicates."""
+        params = {"limit": str(limit)}
+        self._pair.both(lambda db, who: duplicates.find(db, who, RESOURCES[name], params))
 
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data(), dry=st.booleans())
@@ -367,6 +421,22 @@ class DatabasesAgree(RuleBasedStateMachine):
         viewing = frozenset({resource.permission("view")})
         self._pair.both(lambda db, who: records.get(db, who, resource, id_, parent=parent), permissions=viewing)
         self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=since))
+
+    @precondition(lambda self: self._ids["cohort"])
+    @rule(data=st.data())
+    def read_roster(self, data: st.DataObject) -> None:
+        """Read a cohort with all that belongs to it, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["cohort"]))
+        self._pair.both(lambda db, who: assert_roster(db, who, id_))
+
+    @precondition(lambda self: self._ids["pipeline"])
+    @rule(data=st.data(), since=st.none() | st.just("2020-01-01"), responsible=st.none() | st.sampled_from(USERS))
+    def read_summary(self, data: st.DataObject, since: str | None, responsible: int | None) -> None:
+        """Sum up a pipeline, which must be what its documents say."""
+        id_ = data.draw(st.sampled_from(self._ids["pipeline"]))
+        asked = {"since": since, "responsible": responsible}
+        params = {name: str(value) for name, value in asked.items() if value is not None}
+        self._pair.both(lambda db, who: assert_summary(db, who, id_, params))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name
@@ -561,6 +631,19 @@ def _operation_payloads(name: str, context: PayloadContext) -> st.SearchStrategy
         more = {"completed": st.booleans(), "task": entry, "date": st.none() | st.dates().map(str)}
         return st.fixed_dictionaries({"task_id": ids}, optional=more)
     return st.fixed_dictionaries({name.removeprefix("add-"): entry}, optional={"id": ids})
+
+
+def _evolutions() -> st.SearchStrategy[tuple[EvolutionKind, Mapping[str, object]]]:
+    names = attribute_names() | st.sampled_from(ATTRIBUTE_TYPES)
+    value = st.sampled_from(["a", "b"]) | texts(10)
+    failing = st.sampled_from(["clear", "refuse"])
+    kinds: Mapping[EvolutionKind, st.SearchStrategy[Mapping[str, object]]] = {
+        "rename": st.fixed_dictionaries({"name": names}),
+        "values/rename": st.fixed_dictionaries({"from": value, "to": value}),
+        "values/remove": st.fixed_dictionaries({"value": value}, optional={"replace_with": value}),
+        "convert": st.fixed_dictionaries({"type": st.sampled_from(ATTRIBUTE_TYPES)}, optional={"failing": failing}),
+    }
+    return st.one_of(*(st.tuples(st.just(kind), bodies) for kind, bodies in kinds.items()))
 
 
 def _entries(record: object) -> Sequence[Any]:

@@ -21,10 +21,12 @@ import pytest
 from crm_core.errors import InvalidError
 from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog, Outbox
-from crm_core.resources import LEADS, WEBHOOKS
+from crm_core.resources import ATTRIBUTES, LEADS, WEBHOOKS
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_secret
+from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolutions import evolve
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
@@ -272,6 +274,30 @@ class OutboxContract(OnOneLoop):
         await post.patch(WEBHOOKS, hook, url="https://a.example/{name}/x")
         await post.outbox.release([attempt])
         assert (await post.claim_one()).url == "https://a.example/John/x"
+
+    @fact
+    async def test_webhooks_call_the_same_before_and_after_an_attribute_is_renamed(self, post: Post) -> None:
+        city = await post.create(ATTRIBUTES, "lead", name="city", label="City", type="text")
+        condition = {"field": "attributes.city", "operator": "=", "value": "Ulm"}
+        await post.hook(
+            url="https://a.example/{attributes.city}",
+            headers={"X-City": "in {attributes.city}"},
+            conditions=[condition],
+        )
+        first = await post.create(LEADS, name="a", attributes={"city": "Ulm"})
+        await evolve(post.db, post.who, "rename", Target(city), {"name": "town"})
+        waiting = await post.claim_one()
+        second = await post.create(LEADS, name="b", attributes={"town": "Ulm"})
+        await post.create(LEADS, name="c", attributes={"town": "Bonn"})
+        [later] = await post.claim()
+
+        assert [sent_body(each)["data"]["id"] for each in (waiting, later)] == [str(first), str(second)]
+        assert [sent_body(each)["data"]["attributes"] for each in (waiting, later)] == [
+            {"city": "Ulm"},
+            {"town": "Ulm"},
+        ]
+        for attempt in (waiting, later):
+            assert (attempt.url, attempt.headers) == ("https://a.example/Ulm", {"X-City": "in Ulm"})
 
     @fact
     async def test_what_has_an_empty_segment_is_dead_and_can_be_sent_when_the_webhook_is_corrected(

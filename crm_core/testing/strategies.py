@@ -234,6 +234,7 @@ _SET_BY_SERVER: Final[Mapping[str, SearchStrategy[Any]]] = {
     "datetime": st.datetimes(timezones=st.just(UTC)),
     "integer": st.integers(1, 2**31),
     "text": texts(),
+    "texts": st.lists(texts(), max_size=2).map(tuple),
     "entity": st.sampled_from(ENTITIES),
 }
 

@@ -14,13 +14,18 @@ from crm_core.imports.runs import BATCH_ROWS, ImportRun
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, LEADS, PIPELINES, SERVICES
 from crm_core.testing.imports import Importer, ImportFacts, Table, rows
 from crm_core.testing.scene import at_once, fact, put, writing
+from crm_core.use_cases import imports
 from crm_core.use_cases.callers import new_id
-from crm_core.use_cases.undo import start_undo
+
+
+async def start_undo(importer: Importer, id_: UUID, **options: bool) -> ImportRun:
+    """Begin to undo a run."""
+    return await imports.start_undo(importer.stores.runs, importer.who, id_, **options)
 
 
 async def undone(importer: Importer, run: ImportRun, **options: bool) -> ImportRun:
     """Undo a run."""
-    return await importer.go_on(await start_undo(importer.stores.runs, importer.who, run.id, **options))
+    return await importer.go_on(await start_undo(importer, run.id, **options))
 
 
 def counts(run: ImportRun) -> tuple[int, int, int]:
@@ -194,7 +199,7 @@ class UndoFacts(ImportFacts):
         assert await importer.version(CLIENTS, new) == 3
 
         with pytest.raises(UndoRefusedError, match=str(again.id)) as caught:
-            await start_undo(importer.stores.runs, importer.who, undo.id)
+            await start_undo(importer, undo.id)
         assert caught.value.run == again.id
         assert counts(await undone(importer, created)) == (1, 0, 0)
         assert await importer.found(CLIENTS) == [known]
@@ -202,12 +207,12 @@ class UndoFacts(ImportFacts):
     @fact
     async def test_a_run_is_undone_once(self, importer: Importer) -> None:
         run = await importer.load(rows(3))
-        started = await at_once(*(start_undo(importer.stores.runs, importer.who, run.id) for _ in range(3)))
+        started = await at_once(*(start_undo(importer, run.id) for _ in range(3)))
         [undo] = [each for each in started if isinstance(each, ImportRun)]
         assert [each.run for each in started if isinstance(each, UndoRefusedError)] == [undo.id] * 2
         await importer.go_on(undo)
         with pytest.raises(UndoRefusedError, match=f"The run {undo.id} undoes this one already"):
-            await start_undo(importer.stores.runs, importer.who, run.id)
+            await start_undo(importer, run.id)
 
         assert (await importer.load(rows(3))).report.created == 3  # no longer the same file twice
 
@@ -223,7 +228,7 @@ class UndoFacts(ImportFacts):
     async def test_an_undo_that_is_killed_half_way_goes_on_where_it_was(self, importer: Importer) -> None:
         run = await importer.load(rows(2 * BATCH_ROWS + 1))
         kept = await importer.create(CLIENTS, name="not of the run")
-        undo = await start_undo(importer.stores.runs, importer.who, run.id)
+        undo = await start_undo(importer, run.id)
 
         def end(_: ImportRun) -> None:
             raise ConnectionError
@@ -244,7 +249,7 @@ class UndoFacts(ImportFacts):
         self, importer: Importer
     ) -> None:
         run = await importer.load(rows(2))
-        undo = await start_undo(importer.stores.runs, importer.who, run.id, queue=True)
+        undo = await start_undo(importer, run.id, queue=True)
 
         ended = await importer.run_next()
         assert ended is not None
@@ -254,7 +259,7 @@ class UndoFacts(ImportFacts):
     @fact
     async def test_an_undo_whose_user_may_not_do_it_any_longer_ends_with_that_reason(self, importer: Importer) -> None:
         run = await importer.load(rows(1))
-        undo = await start_undo(importer.stores.runs, importer.who, run.id, queue=True)
+        undo = await start_undo(importer, run.id, queue=True)
         importer.people = []
 
         ended = await importer.run_next()
@@ -279,7 +284,7 @@ class UndoFacts(ImportFacts):
     @fact
     async def test_an_undo_of_no_run_is_not_found(self, importer: Importer) -> None:
         with pytest.raises(NotFoundError):
-            await start_undo(importer.stores.runs, importer.who, new_id())
+            await start_undo(importer, new_id())
 
 
 class ImportRunsContract(UndoFacts):

@@ -43,7 +43,7 @@ class UniquenessFacts(Facts):
         changed = await scene.patch(ATTRIBUTES, id_, is_unique=True)
 
         assert json.loads(changed.body)["is_unique"] == "building"
-        assert await _settled(scene, id_) is True
+        assert await unique_state(scene, id_) is True
         await scene.patch(ATTRIBUTES, id_, is_unique="building")
         assert (await scene.value(ATTRIBUTES, id_)).is_unique is True
 
@@ -239,7 +239,7 @@ class UniquenessFacts(Facts):
         service = (await scene.one_of_each())["service"]
         other = await scene.create(SERVICES, name="s", client=(await scene.found(CLIENTS))[0])
         id_ = await scene.create(ATTRIBUTES, "follow_up", name="ref", label="r", type="text", is_unique=True)
-        await _settled(scene, id_)
+        await unique_state(scene, id_)
 
         def upsert(parent: UUID, comment: str) -> Any:
             return upserts.upsert(scene.db, scene.who, FOLLOW_UPS, "ref", "1", {"comment": comment}, parent=parent)
@@ -253,11 +253,11 @@ class UniquenessFacts(Facts):
 async def _unique(scene: Scene, type_: str = "text", *, name: str = "key", settled: bool = True) -> UUID:
     id_ = await scene.create(ATTRIBUTES, "client", name=name, label="k", type=type_, is_unique=True)
     if settled:
-        assert await _settled(scene, id_) is True
+        assert await unique_state(scene, id_) is True
     return id_
 
 
-async def _settled(scene: Scene, id_: UUID) -> object:
+async def unique_state(scene: Scene, id_: UUID) -> object:
     """Return ``is_unique`` when it is not ``building`` any more."""
     async with asyncio.timeout(30):
         while (state := (await scene.value(ATTRIBUTES, id_)).is_unique) == BUILDING:  # noqa: ASYNC110  # and build them

@@ -41,7 +41,7 @@ class Reading:
     """The query parameters of a calendar.
 
     Attributes:
-        as_: ``event`` for tasks with a date as events of whole days; ``todo`` for all open tasks as things to do.
+        as: ``event`` for tasks with a date as events of whole days; ``todo`` for all open tasks as things to do.
     """
 
     as_: str = choice("event", _TODO, default="event")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource, referring
 from crm_core.rules.needs import Needs, Steps
 from crm_core.use_cases.history import latest_event
+from crm_core.use_cases.merged_records import winner_in, winner_of
 from crm_core.use_cases.records import naming_changed_fields
 from crm_core.use_cases.restorations import decided
 
@@ -65,7 +67,7 @@ async def erase(db: Database, files: FileStore | None, who: Caller, target: Eras
     if other records refer to it.
     """
     changes = await _erased(db, who, target, partial(_committed, db))
-    keys = await _files_of(files, target)
+    keys = await _files_of(db, files, target)
     if files is not None:
         for key in keys:
             await files.delete(key)
@@ -81,7 +83,7 @@ async def erase_dry_run(db: Database, files: FileStore | None, who: Caller, targ
     own = {write.key for write in changes.writes}
     found = await db.mentions(await _names(db, target), MAX_MENTIONS + len(own))
     mentions = sorted(key for key in found if key not in own)[:MAX_MENTIONS]
-    return _report(changes, len(await _files_of(files, target)), mentions)
+    return _report(changes, len(await _files_of(db, files, target)), mentions)
 
 
 async def _erased(
@@ -117,21 +119,43 @@ async def _committed(db: Database, decide: Decide) -> Changes:
 
 
 async def _read_erasure(db: Database, target: ErasureTarget, latest: Event) -> Erasure:
-    """Return what has to be known about what belonged to the record and does not any longer."""
-    gone = {target.key: latest.version} if latest.kind == "deleted" else {}
-    copies: list[Copy] = []
-    for child, field in referring(target.resource, owned=True):
-        for id_ in sorted(await db.once_referring(target.key, child.name, field)):
+    """Return what has to be known about what belonged to the record, or was merged into it, and is there no longer."""
+    own = {target.key: latest, **await _merged_into(db, target.key)}
+    gone = {key: last.version for key, last in own.items() if last.kind == "deleted"}
+    copies: dict[Copy, None] = {}
+    ids = {str(key.id) for key in own}
+    for owner, (child, field) in product(own, referring(target.resource, owned=True)):
+        for id_ in sorted(await db.once_referring(owner, child.name, field)):
             key = Key(child.name, id_)
             [last] = await db.history(key, limit=1)
             if last.kind == "erased":
                 continue
-            is_own = await _owner(db, key, field, last) == str(target.id)
+            is_own = await _owner(db, key, field, last) in ids
             if is_own and last.kind == "deleted":
                 gone[key] = last.version
             elif not is_own and field in child.copies:
-                copies.append(Copy(key, child.copies[field]))
-    return Erasure(target.resource, target.key, target.parent, gone, copies, await _names(db, target))
+                copies[Copy(key, child.copies[field])] = None
+    return Erasure(target.resource, target.key, target.parent, gone, tuple(copies), await _names(db, target))
+
+
+async def _merged_into(db: Database, key: Key) -> Mapping[Key, Event]:
+    """Return the records that have become a record by merges, each with its latest event: a deletion or an erasure."""
+    found: dict[Key, Event] = {}
+    waiting = [key]
+    while waiting:
+        winner = waiting.pop()
+        for loser in _losers_in(await db.history(winner)):
+            last = next(iter(await db.history(loser, limit=1)), None)
+            if last and loser not in (key, *found) and (last.kind == "erased" or winner_in(last) == winner):
+                found[loser] = last
+                waiting.append(loser)
+    return found
+
+
+def _losers_in(events: Sequence[Event]) -> Iterable[Key]:
+    for event in events:
+        ids: Any = event.cause.get("merged_from", ())
+        yield from (Key(event.resource, UUID(str(id_))) for id_ in ids)
 
 
 async def _owner(db: Database, key: Key, field: str, last: Event) -> str:
@@ -152,11 +176,27 @@ async def _names(db: Database, target: ErasureTarget) -> Sequence[str]:
     return list(dict.fromkeys(names))
 
 
-async def _files_of(files: FileStore | None, target: ErasureTarget) -> Sequence[str]:
-    """Return the keys of the files of a record, also of those that it does not name any longer."""
+async def _files_of(db: Database, files: FileStore | None, target: ErasureTarget) -> Sequence[str]:
+    """Return the keys of the files of a record and of those merged into it, also of files that none of them names.
+
+    Those that it left to a record into which it was merged itself are that record's.
+    """
     if files is None or not target.resource.has_images:
         return ()
-    return [file.key async for file in files.stored(f"{target.resource.path}/{target.id}/")]
+    left = await _left_to_winner(db, files, target)
+    owners = (target.key, *await _merged_into(db, target.key))
+    folders = [f"{target.resource.path}/{owner.id}/" for owner in owners]
+    return [file.key for folder in folders async for file in files.stored(folder) if file.key not in left]
+
+
+async def _left_to_winner(db: Database, files: FileStore, target: ErasureTarget) -> set[str | None]:
+    # The deletion by which it was merged is the latest event, or the one before its erasure.
+    merged = next(filter(None, map(winner_in, await db.history(target.key, limit=2))), None)
+    if merged is None:
+        return set()
+    winner = await winner_of(db, merged) or merged
+    record = (await db.known(Needs(records=frozenset({winner})))).records[winner]
+    return {files.key(url) for url in record.value.list_of_images} if record else set()
 
 
 def _report(changes: Changes, files: int, mentions: Iterable[Key] = ()) -> ErasureReport:

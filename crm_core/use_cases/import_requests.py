@@ -14,8 +14,8 @@ from crm_core.imports.options import FORMATS, format_of, read_options
 from crm_core.imports.refused_files import refused_header, refused_lines
 from crm_core.imports.runs import BATCH_ROWS, ImportRun
 from crm_core.imports.status import ImportStatus, status_of
-from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import integer, text
+from crm_core.input.drafts import read_parameters, read_payload
+from crm_core.input.fields import boolean, integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller
@@ -42,6 +42,19 @@ class Listing:
 
     limit: int = integer(default=MAX_PAGE_SIZE)
     cursor: str = text(default="")
+
+
+@attrs.frozen
+class UndoOptions:
+    """How an import is undone.
+
+    Attributes:
+        dry_run: only count what would become of each of its changes.
+        even_edited: delete what the import created also where it was edited since, unless other records refer to it.
+    """
+
+    dry_run: bool = boolean(default=False)
+    even_edited: bool = boolean(default=False)
 
 
 @attrs.frozen
@@ -153,6 +166,25 @@ async def cancel(runs: ImportRuns, who: Caller, id_: UUID) -> None:
     state = (await imports.cancel(runs, id_)).state
     if state != "cancelled":
         raise ImportFinishedError(_FINISHED.format(state))
+
+
+async def undo(to: Imports, who: Caller, id_: UUID, data: object, *, strict: bool = False) -> ImportStatus:
+    """Begin to undo an import of the caller; a worker carries it out (``ImportRunner``).
+
+    Args:
+        to: the stores.
+        who: the caller.
+        id_: the id of the import.
+        data: plain values of ``UndoOptions``.
+        strict: whether unknown members are problems.
+
+    Raises NotFoundError, PermissionDeniedError, InvalidError, UndoRefusedError.
+    """
+    await _seen(to.stores.runs, who, id_)
+    options = read_payload(UndoOptions, data, ReadContext(who.new_id, strict))
+    run = await imports.start_undo(to.stores.runs, who, id_, **options, queue=True)
+    to.wake()
+    return status_of(run)
 
 
 async def refused_file(runs: ImportRuns, who: Caller, id_: UUID) -> AsyncIterator[bytes]:

@@ -12,20 +12,20 @@ import attrs
 
 from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
-from crm_core.engine.queries import Filter, Query
 from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
-from crm_core.imports.rows import Named, ReadRow, RowReader, name_field
+from crm_core.imports.references import Named, name_field
+from crm_core.imports.rows import ReadRow, RowReader
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Report, RowProblem, run_request_id
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Actor, Caller
 from crm_core.model.entities import Attribute
-from crm_core.model.plain_values import parse_json
 from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
 from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
@@ -190,19 +190,19 @@ class _Names:
         self._known: dict[Named, Sequence[UUID]] = {}
 
     async def ids(self, rows: Sequence[ReadRow]) -> Mapping[Named, Sequence[UUID]]:
-        """Return the ids of the records of each name that rows have, two at most."""
+        """Return the ids of the records of each name or value that rows have, two at most."""
         if len(self._known) > _MAX_KEPT_NAMES:
             self._known.clear()
-        for named in {named for row in rows for named in row.names.values()} - self._known.keys():
-            self._known[named] = await self._find(*named)
+        new = {named for row in rows for named in row.names.values()} - self._known.keys()
+        values = {named: named.value for named in new if named.value is not None}
+        if values:
+            holders = (await self._db.known(Needs(holders=frozenset(values.values())))).holders
+            self._known |= {named: [holder.id] if (holder := holders[each]) else [] for named, each in values.items()}
+        for resource in {named.resource for named in new - values.keys()}:
+            texts = sorted(named.text for named in new - values.keys() if named.resource == resource)
+            found = await self._db.named(RESOURCES[resource], name_field(resource) or "", texts)
+            self._known |= {Named(resource, text): found.get(text, ()) for text in texts}
         return self._known
-
-    async def _find(self, resource: str, name: str) -> Sequence[UUID]:
-        field = name_field(resource) or ""
-        # The search narrows it down by an index.
-        filters = tuple(Filter(field, operator, name, "text") for operator in ("contains", "exact"))
-        page = await self._db.page(Query(resource=RESOURCES[resource], filters=filters, limit=2))
-        return [UUID(document["id"]) for document in parse_json(b"[%b]" % page.body)]
 
 
 def caller_of(run: ImportRun, actor: Actor) -> Caller:
@@ -216,10 +216,10 @@ async def opened_table(
     stores: ImportStores, who: Caller, resource: Resource, path: str, options: ImportOptions
 ) -> AsyncIterator[tuple[OpenTable, ColumnMapping]]:
     """Open a file with the fields of its columns. Raises UnreadableTableError and InvalidError."""
-    definitions: Mapping[str, Attribute] = {}
-    if resource.has_catalog:
-        known = await stores.db.known(catalog_of(resource.name, who))
-        definitions = known.catalogs[resource.name].definitions
+    names = sorted({resource.name, *resource.references.values()} & set(ENTITIES))
+    known = await stores.db.known(Needs.union(catalog_of(name, who) for name in names))
+    catalogs = {name: known.catalogs[name].definitions for name in names}
+    definitions = catalogs.get(resource.name, {})
     wanted = TableOptions(
         format=options.format,
         encoding=options.encoding,
@@ -229,9 +229,9 @@ async def opened_table(
     upsert_attribute(definitions, options)
     async with stores.tables.open(path, wanted) as table:
         if options.format == "jsonl":  # every line names its own fields
-            yield table, ColumnMapping(resource, (), definitions)
+            yield table, ColumnMapping(resource, (), definitions, catalogs=catalogs)
         else:
-            yield table, map_columns(resource, definitions, table.header.names, options)
+            yield table, map_columns(resource, definitions, table.header.names, options, catalogs)
 
 
 async def _batched(table: OpenTable, size: int) -> AsyncIterator[Sequence[Row]]:

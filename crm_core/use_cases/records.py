@@ -35,6 +35,7 @@ from crm_core.model.records import NOTHING_AHEAD, Key, ReadAhead, Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Needs, catalog_of
+from crm_core.use_cases.merged_records import refuse_merged
 
 #: The requests with an idempotency key that are in progress in this process, by user and key. This saves work only: the
 #: database ensures that no request takes effect twice.
@@ -88,9 +89,13 @@ async def query_of(
 
 
 async def get(db: Database, who: Caller, resource: Resource, id_: UUID, *, parent: object = None) -> Document:
-    """Return one record. Raises PermissionDeniedError or NotFoundError."""
+    """Return one record. Raises PermissionDeniedError, NotFoundError, MergedError."""
     require(who.actor, resource.permission("view"))
-    document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id, ahead=who.ahead)
+    try:
+        document = await look_up(db, resource, id_, parent=parent, reader=who.actor.user.id, ahead=who.ahead)
+    except NotFoundError:
+        await refuse_merged(db, resource, id_)
+        raise
     if hides_secrets(who, resource):
         return Document(document.version, redacted(resource.entity, document.body))
     return document

@@ -12,6 +12,7 @@ from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
 from crm_core.engine.restorations import ReappearedError, Returning, bring_back
+from crm_core.engine.unmerging import Unmerger, unmerge
 from crm_core.errors import (
     ErasedError,
     InvalidError,
@@ -23,7 +24,7 @@ from crm_core.errors import (
     not_a_choice,
 )
 from crm_core.input.drafts import Draft, read_payload
-from crm_core.input.fields import choice, texts
+from crm_core.input.fields import boolean, choice, texts
 from crm_core.input.readers import ReadContext, read_datetime
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
@@ -33,9 +34,11 @@ from crm_core.model.records import Key, Versions
 from crm_core.model.replay import Version, deleted_version
 from crm_core.ports import Database
 from crm_core.resources import LEADS, RESOURCES, Resource
-from crm_core.rules.needs import Steps, catalog_of
+from crm_core.rules.needs import Steps
 from crm_core.rules.pipelines import name_of_stage_now
+from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_names, up_to_date
 from crm_core.use_cases.history import entry_of, latest_event, version_of
+from crm_core.use_cases.merged_records import read_merged, winner_in
 from crm_core.use_cases.records import answered_once, naming_changed_fields
 from crm_core.webhooks.entity import Webhook
 
@@ -57,10 +60,12 @@ class Restoration:
     Attributes:
         fields: the fields to restore, or ``attributes.`` and the name of one attribute; without it all fields.
         with: ``children`` also brings back the records that were deleted together with this one.
+        partly: for a record that was merged into another one: leave what cannot go back to it.
     """
 
     fields: tuple[str, ...] = texts(min_items=1, max_items=_MAX_FIELDS)
     with_: str | None = choice("children", default=None)
+    partly: bool = boolean(default=False)
 
 
 class _Wanted(NamedTuple):
@@ -68,6 +73,7 @@ class _Wanted(NamedTuple):
 
     fields: Sequence[str]
     with_children: bool
+    partly: bool
 
 
 class Target(NamedTuple):
@@ -102,6 +108,9 @@ async def restore(
 ) -> Document:
     """Give a record the values of one of its versions; a deleted record is created again. Return the record.
 
+    A record that was merged into another one gets back what the other one got from it (``engine.unmerging``); that
+    also needs the permission to change.
+
     Raises PermissionDeniedError without the permission to view, and to change, or for a deleted record to add;
     NotFoundError, InvalidError for a bad body, VersionConflictError, RestoreRefusedError with the reasons, ErasedError.
     """
@@ -125,8 +134,7 @@ async def restore_dry_run(
     """Return the entries that ``restore`` would add to histories, that of the record first. Raises what it does."""
 
     async def change(decide: Decide) -> Sequence[Mapping[str, object]]:
-        changes = await decided(db, decide)
-        return [_entry_of_change(write.event) for write in changes.writes]
+        return entries_of(await decided(db, decide), target.key)
 
     return await _restore(db, who, target, data, expected, change, strict=strict)
 
@@ -149,8 +157,9 @@ async def _restore(
             raise ErasedError
         require(who.actor, resource.permission("add" if latest.kind == "deleted" else "change"))
         wanted = _read_restoration(resource, data, ReadContext(who.new_id, strict), latest)
-        found = await version_of(db, resource, target.id, target.version)
-        found = renamed(found, await definition_names(db, who, resource))
+        definitions = await definitions_of(db, who, resource)
+        refuse_former_names(wanted.fields, definitions)
+        found = await up_to_date(db, definitions, await version_of(db, resource, target.id, target.version))
         found = await _in_its_stage(db, found) if resource is LEADS else found
         try:
             if latest.kind == "deleted":
@@ -170,9 +179,16 @@ async def _bringing_back(
 ) -> Decide:
     if expected is not None:
         raise VersionConflictError(deletion.version)
-    children = await _children(db, who, target.key, deletion) if wanted.with_children else ()
+    winner = winner_in(deletion)
+    if winner is not None:
+        require(who.actor, target.resource.permission("change"))
+    children = await _children(db, who, target.key, deletion) if wanted.with_children or winner else ()
     record = Returning(target.resource, returning_value(target.resource, found), target.version, deletion.version)
-    return partial(bring_back, who, record, children)
+    if winner is None:
+        return partial(bring_back, who, record, children)
+    names = {each.id: name for name, each in (await definitions_of(db, who, target.resource)).items()}
+    merged = await read_merged(db, record.key, winner, deletion, names)
+    return partial(unmerge, who, Unmerger(record, children, winner, *merged, partly=wanted.partly))
 
 
 def _change_back(
@@ -210,7 +226,8 @@ async def _is_erased(db: Database, deletion: Event) -> bool:
 
 async def _returning(db: Database, who: Caller, deletion: Event) -> Returning:
     resource = RESOURCES[deletion.resource]
-    found = renamed(deleted_version(resource.entity, deletion), await definition_names(db, who, resource))
+    definitions = await definitions_of(db, who, resource)
+    found = await up_to_date(db, definitions, deleted_version(resource.entity, deletion), deletion)
     return Returning(resource, returning_value(resource, found), found.version, deletion.version)
 
 
@@ -222,15 +239,6 @@ def returning_value(resource: Resource, found: Version) -> Any:
     return value
 
 
-def renamed(found: Version, names: Mapping[UUID, str]) -> Version:
-    """Return a version with the names that its attributes have by now, where their definitions are still there."""
-    if not found.definitions:
-        return found
-    now = {name: names[id_] for name, id_ in found.definitions.items() if id_ in names}
-    attributes = {now.get(name, name): value for name, value in found.document["attributes"].items()}
-    return found._replace(document={**found.document, "attributes": attributes})
-
-
 async def _in_its_stage(db: Database, found: Version) -> Version:
     """Return a version of a lead with the name that its stage has by now: a stage may have been renamed since."""
     document = found.document
@@ -239,14 +247,6 @@ async def _in_its_stage(db: Database, found: Version) -> Version:
     at = read_datetime(document["updated_at"])
     later = [each for each in await db.history(Key("pipeline", UUID(document["pipeline"]))) if each.at > at]
     return found._replace(document={**document, "stage": name_of_stage_now(document["stage"], reversed(later))})
-
-
-async def definition_names(db: Database, who: Caller, resource: Resource) -> Mapping[UUID, str]:
-    """Return the names that the attributes of a resource have by now, by the ids of their definitions."""
-    if not resource.has_catalog:
-        return {}
-    catalog = (await db.known(catalog_of(resource.name, who))).catalogs[resource.name]
-    return {definition.id: name for name, definition in catalog.definitions.items()}
 
 
 async def decided(db: Database, decide: Decide) -> Changes:
@@ -266,7 +266,10 @@ def _read_restoration(resource: Resource, data: object, context: ReadContext, la
     if values["with"] and not is_deleted:
         raise invalid("with", "invalid", "Only what was deleted together with a deleted record comes back.")
     _refuse_unknown(resource, names)
-    return _Wanted(names or restorable_fields(resource), with_children=values["with"] is not None)
+    if values["partly"] and not winner_in(latest):
+        raise invalid("partly", "invalid", "Only what another record got from one that was merged into it is left.")
+    wanted = names or restorable_fields(resource)
+    return _Wanted(wanted, with_children=values["with"] is not None, partly=values["partly"])
 
 
 def restorable_fields(resource: Resource) -> Sequence[str]:
@@ -286,5 +289,8 @@ def _refuse_unknown(resource: Resource, names: Sequence[str]) -> None:
         raise InvalidError({"fields": problems})
 
 
-def _entry_of_change(event: Event) -> Mapping[str, object]:
-    return {"resource": event.resource, "record": str(event.record), **entry_of(event)}
+def entries_of(changes: Changes, first: Key) -> Sequence[Mapping[str, object]]:
+    """Return the entries that changes add to histories, those of one record before the others."""
+    writes = sorted(changes.writes, key=lambda write: write.key != first)
+    events = [write.event for write in writes]
+    return [{"resource": event.resource, "record": str(event.record), **entry_of(event)} for event in events]

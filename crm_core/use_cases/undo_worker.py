@@ -15,6 +15,7 @@ from crm_core.errors import CrmError, PermissionDeniedError
 from crm_core.imports.rows import row_problems
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, RowProblem, Undo
 from crm_core.model.accounts import Caller
+from crm_core.model.entities import Attribute
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.records import Key
 from crm_core.model.replay import WHOLE_KINDS, Version, deleted_version, replayed
@@ -22,8 +23,9 @@ from crm_core.ports import Database
 from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.tables.formula_guard import guard
+from crm_core.use_cases.evolved_versions import definitions_of, up_to_date
 from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, caller_of, decided_step, ended
-from crm_core.use_cases.restorations import definition_names, renamed, returning_value
+from crm_core.use_cases.restorations import returning_value
 
 #: The columns that tell, after those of ``REFUSED_COLUMNS``, which change of a run was kept or refused.
 UNDO_HEADER: Final = ("id", "change", "name")
@@ -88,7 +90,7 @@ class _Past:
         self._resource = resource
         self._even_edited = undo_.even_edited
         self._pipelines: dict[str, Sequence[Event]] = {}
-        self._names: Mapping[UUID, str] | None = None
+        self._definitions: Mapping[str, Attribute] | None = None
 
     async def changes(self, events: Sequence[Event]) -> Sequence[PastChange]:
         """Return the changes of events. What followed from another change follows from its undoing, too."""
@@ -138,9 +140,9 @@ class _Past:
         [latest, *_] = await self._db.history(Key(event.resource, event.record), limit=1)
         if latest.kind == "erased":
             return None
-        if self._names is None:
-            self._names = await definition_names(self._db, self._who, self._resource)
-        found = renamed(deleted_version(resource.entity, event), self._names)
+        if self._definitions is None:
+            self._definitions = await definitions_of(self._db, self._who, self._resource)
+        found = await up_to_date(self._db, self._definitions, deleted_version(resource.entity, event), event)
         if resource is LEADS:
             found = found._replace(document={**found.document, "stage": await self._stage(event, found)})
         return Returning(resource, returning_value(resource, found), found.version, latest.version)

@@ -1,6 +1,6 @@
 """Units of work: several use cases together or not at all, on any store."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -16,9 +16,13 @@ from crm_core.engine.together import Look, Result, Together
 from crm_core.errors import CrmError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.records import Key
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import Database
+from crm_core.resources import Resource
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 
 
@@ -46,7 +50,8 @@ async def unit_of_work(db: Database) -> AsyncIterator["UnitOfWork"]:
 class UnitOfWork:
     """The Database port inside a unit of work. Lists show only what is committed.
 
-    Requests with an idempotency key raise ValueError: a key is for a request that is committed alone.
+    Requests with an idempotency key raise ValueError: a key is for a request that is committed alone. So do changes of
+    attributes in all records (``use_cases.evolutions``).
     """
 
     def __init__(self, db: Database) -> None:
@@ -94,6 +99,10 @@ class UnitOfWork:
         """Return the committed events that followed from a change of a record."""
         return await self._db.followers(key, version)
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of committed records whose field is exactly one of some texts."""
+        return await self._db.named(resource, field, texts)
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return committed events of a run of an import."""
         return await self._db.events_of_run(run, before=before, limit=limit)
@@ -102,9 +111,29 @@ class UnitOfWork:
         """Return the ids of records whose committed events say that they referred to a record."""
         return await self._db.once_referring(key, resource, field)
 
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the committed leads of a pipeline are, and what their stays were."""
+        return await self._db.stage_figures(query, reader=reader)
+
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some committed records in which a text occurs."""
         return await self._db.mentions(texts, limit)
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many committed records hold a value under a name."""
+        return await self._db.count_holders(entity, name)
+
+    def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that committed records hold under a name."""
+        return self._db.held_values(entity, name)
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first committed records that hold a value under a name."""
+        return await self._db.holders(entity, name, which, limit)
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return committed records that have keys in common."""
+        return await self._db.alike(resource, after=after, limit=limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in what is committed, at once."""
@@ -132,6 +161,8 @@ class UnitOfWork:
         changes = decision.changes
         if changes.receipt:
             raise ValueError("a unit of work takes no idempotency key")
+        if changes.rewrite:
+            raise ValueError("a unit of work takes no change of an attribute in all records")
         self._overlay.add(changes, base, 0)
         self._decided.append(decide)
         return await self._answer(changes)

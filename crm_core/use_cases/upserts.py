@@ -31,6 +31,7 @@ from crm_core.model.entities import Attribute
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
+from crm_core.rules.attributes import name_by_now, renamed_to
 from crm_core.rules.needs import Holder, Needs, catalog_of
 from crm_core.rules.uniqueness import MAX_UNIQUE_LENGTH, is_same_value, unique_value
 from crm_core.use_cases import records
@@ -187,8 +188,10 @@ async def look_up(db: Database, who: Caller, resource: Resource, name: str, pare
     definition = definitions.get(normal(name))
     if definition is None or not definition.is_unique:
         unique = ", ".join(sorted(each.name for each in definitions.values() if each.is_unique)) or "none"
+        new = name_by_now(normal(name), definitions)
+        renamed = "" if new is None else f" {renamed_to(new).message}"
         raise NotFoundError(
-            f'"{abbreviated(name)}" is no unique attribute. Those that are unique (is_unique): {unique}.'
+            f'"{abbreviated(name)}" is no unique attribute.{renamed} Those that are unique (is_unique): {unique}.'
         )
     return definition
 

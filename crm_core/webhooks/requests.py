@@ -3,17 +3,22 @@
 The webhook is that of the attempt, so a webhook that is corrected is correct for the deliveries that wait.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 from uuid import UUID
 
 import attrs
 
+from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import parse_json
 from crm_core.webhooks.attempts import Attempt
 from crm_core.webhooks.conditions import field_of
 from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
+
+#: The former names of attributes, the latest first, by their names.
+FormerNames: TypeAlias = Mapping[str, Sequence[str]]
+NO_FORMER_NAMES: Final[FormerNames] = {}
 
 
 class Templates(Protocol):
@@ -69,19 +74,32 @@ def filled(templates: Templates, value_of: Callable[[str], Any]) -> tuple[Webhoo
         return WebhookRequest(templates.method, "", headers), str(error)
 
 
-def filled_from_body(templates: Templates, body: bytes, earlier: WebhookRequest) -> tuple[WebhookRequest, str]:
+def filled_from_body(
+    templates: Templates, body: bytes, earlier: WebhookRequest, former_names: FormerNames = NO_FORMER_NAMES
+) -> tuple[WebhookRequest, str]:
     """Return what ``filled`` does, for the record in the body of a delivery.
 
     Args:
         templates: the webhook as it is now.
         body: the body, composed in the change. Release 0.1.0 kept none for GET.
         earlier: the delivery's last request. Without a body it is repeated where the webhook now needs a record.
+        former_names: the names under which the body may have attributes that were renamed since.
     """
     names = placeholders_of(templates)
     if not body and (names or templates.method != "GET"):
         return earlier, "" if earlier.url else "The record as it was in the change was not kept."
     record = parse_json(body)["data"] if names else {}
-    return filled(templates, partial(field_of, record))
+    return filled(templates, partial(_field_of, record, former_names))
+
+
+def _field_of(record: Mapping[str, Any], former_names: FormerNames, name: str) -> Any:
+    """Return a field of a record, also an attribute that had another name when the record was written."""
+    attribute = name.removeprefix(ATTRIBUTE_PREFIX)
+    names = (
+        [name] if attribute == name else [name, *(ATTRIBUTE_PREFIX + old for old in former_names.get(attribute, ()))]
+    )
+    found = (field_of(record, each) for each in names)
+    return next((value for value in found if value is not None), None)
 
 
 def make_attempt(
@@ -94,6 +112,7 @@ def make_attempt(
     body: bytes,
     earlier: WebhookRequest,
     secrets: tuple[str, ...],
+    former_names: FormerNames = NO_FORMER_NAMES,
 ) -> Attempt:
     """Return an attempt at a delivery, by the webhook as it is now. Every Outbox makes its attempts with this function.
 
@@ -106,8 +125,9 @@ def make_attempt(
         body: the delivery's body.
         earlier: the delivery's last request.
         secrets: the secrets to sign with, the newest first.
+        former_names: the former names of the attributes of the webhook's model (``rules.attributes.former_names``).
     """
-    request, error = filled_from_body(templates, body, earlier)
+    request, error = filled_from_body(templates, body, earlier, former_names)
     return Attempt(
         delivery=delivery,
         webhook=webhook,

@@ -16,6 +16,9 @@ _MAX_URL_LENGTH: Final = 8_192
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
+NOTHING_RENAMED: Final[Mapping[str, str]] = {}
+
+
 class UnfillableError(Exception):
     """A template cannot be filled for a record."""
 
@@ -29,16 +32,37 @@ def placeholders(template: str) -> Iterable[str]:
     return PLACEHOLDER.findall(template)
 
 
-def placeholder_problems(template: str, fields: frozenset[str]) -> list[Problem]:
-    """Return the problems of a template: placeholders that name no field of the model, and unbalanced braces."""
+def placeholder_problems(
+    template: str, fields: frozenset[str], renamed: Mapping[str, str] = NOTHING_RENAMED
+) -> list[Problem]:
+    """Return the problems of a template: placeholders that name no field of the model, and unbalanced braces.
+
+    Args:
+        template: the template.
+        fields: the fields of the model.
+        renamed: the names that fields have by now which had other names, by those.
+    """
     problems = [
-        Problem("unknown_placeholder", f'Unknown placeholder "{{{name}}}".')
+        Problem("unknown_placeholder", f'Unknown placeholder "{{{name}}}".{_new_name(renamed.get(name))}')
         for name in placeholders(template)
         if name not in fields
     ]
     if re.search(r"[{}]", PLACEHOLDER.sub("", template)):
         problems.append(Problem("invalid", "Unbalanced braces."))
     return problems
+
+
+def _new_name(name: str | None) -> str:
+    return "" if name is None else f" It was renamed to {{{name}}}."
+
+
+def with_renamed(template: str, old: str, new: str) -> str:
+    """Return a template with another name in place of a field's.
+
+    >>> with_renamed("https://example.com/?city={attributes.city}", "attributes.city", "attributes.town")
+    'https://example.com/?city={attributes.town}'
+    """
+    return template.replace(f"{{{old}}}", f"{{{new}}}")
 
 
 def fill_url(template: str, value_of: Callable[[str], Any]) -> str:

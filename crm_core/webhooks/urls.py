@@ -1,6 +1,7 @@
 """The URLs of webhooks: http or https, with a usual host, and placeholders only in path and query (decision 29)."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 
 from crm_core.errors import NOT_A_URL, Problem
 from crm_core.model.plain_values import REDACTED
-from crm_core.webhooks.templates import PLACEHOLDER, placeholder_problems
+from crm_core.webhooks.templates import NOTHING_RENAMED, PLACEHOLDER, placeholder_problems
 
 _MAX_PORT: Final = 65_535
 _MAX_HOST_LENGTH: Final = 253
@@ -25,8 +26,11 @@ def redacted_url(url: str) -> str:
     return f"{_origin(url)}/{REDACTED}"
 
 
-def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
-    """Return the problems of a webhook's URL: it must be http(s), with placeholders only in path and query."""
+def url_problems(template: str, fields: frozenset[str], renamed: Mapping[str, str] = NOTHING_RENAMED) -> list[Problem]:
+    """Return the problems of a webhook's URL: it must be http(s), with placeholders only in path and query.
+
+    The arguments are those of ``placeholder_problems``.
+    """
     fragment = template.partition("#")[2]
     if PLACEHOLDER.search(_origin(template) + fragment):
         return [
@@ -34,7 +38,7 @@ def url_problems(template: str, fields: frozenset[str]) -> list[Problem]:
         ]
     if not _is_sound(template):
         return [NOT_A_URL]
-    return placeholder_problems(template, fields)
+    return placeholder_problems(template, fields, renamed)
 
 
 def _is_sound(template: str) -> bool:

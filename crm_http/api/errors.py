@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from crm_core.errors import (
+    AttributeInUseError,
     BulkRefusedError,
     CrmError,
     CursorGoneError,
@@ -19,6 +20,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -28,10 +30,13 @@ from crm_core.errors import (
     SameFileError,
     ThrottledError,
     TooLargeError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_http.api.preconditions import expected_versions, version_tag
+from crm_http.site import root_path
 from crm_http.statuses import STATUSES
 
 logger = logging.getLogger("crm.http")
@@ -74,9 +79,14 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     PermissionDeniedError: Refusal("The caller does not have the permission."),
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    AttributeInUseError: Refusal("Records or webhooks keep the attribute from being changed. The body counts them."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),
     SameFileError: Refusal("The same file was imported before; `run` is the id of that import."),
+    TransferDecidedError: Refusal("The transfer request was decided before."),
+    UndoRefusedError: Refusal(
+        "The import goes on, has written nothing, or is undone already; `undone_by` is the id of that undo, or null."
+    ),
     RestoreRefusedError: Refusal("The version cannot be restored as it was. The body says why, by field."),
     RequestInProgressError: Refusal(
         "A request with the same `Idempotency-Key` is still in progress.",
@@ -84,6 +94,9 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     ),
     CursorGoneError: Refusal("The feed cannot be followed from this cursor without a gap. Read everything again."),
     ErasedError: Refusal("The record was erased."),
+    MergedError: Refusal(
+        "The record was merged into another one.", "Location", lambda error: f"/api/{error.path}/{error.winner}/"
+    ),
     VersionConflictError: Refusal(
         "The record has another version than `If-Match` names.",
         "ETag",
@@ -119,6 +132,8 @@ def answer_crm_error(request: Request[Any, Any, Any], error: CrmError) -> Respon
     if isinstance(error, VersionConflictError):
         body = {"detail": _conflict(request, error), "changed_fields": list(error.fields)}
     value = refusal.value(error) if refusal.header else ""
+    if refusal.header == "Location":
+        value = f"{root_path(request)}{value}"
     return _answer(status, body, {refusal.header: value} if value else {})
 
 
@@ -167,8 +182,14 @@ def body_of(error: CrmError) -> object:
         body["changed_fields"] = list(error.fields)
     if isinstance(error, SameFileError):
         body["run"] = str(error.run)
+    if isinstance(error, MergedError):
+        body["merged_into"] = str(error.winner)
+    if isinstance(error, UndoRefusedError):
+        body["undone_by"] = error.run and str(error.run)
     if isinstance(error, RestoreRefusedError):
         body["reasons"] = render(error.reasons)
+    if isinstance(error, TransferDecidedError):
+        body["state"] = error.state
     return body
 
 

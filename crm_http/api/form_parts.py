@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from crm_http.api.errors import RequestError
 from crm_http.api.requests import MULTIPART, AnyRequest, check_encoding, header, media_type, unsupported
 from crm_http.multipart.base64 import decode_base64
-from crm_http.multipart.parser import MalformedFormError, MultipartParser, PartEvent, PartHead
+from crm_http.multipart.parser import MAX_PARTS, MalformedFormError, MultipartParser, PartEvent, PartHead
 from crm_http.multipart.part_headers import parameters
 
 #: Bytes of a form beside its file.
@@ -16,12 +16,12 @@ FORM_BYTES: Final = 100_000
 FormEvents: TypeAlias = AsyncIterator[PartEvent]
 
 
-async def form_events(request: AnyRequest, pieces: AsyncIterator[bytes]) -> FormEvents:
-    """Yield the events of the form."""
+async def form_events(request: AnyRequest, pieces: AsyncIterator[bytes], max_parts: int = MAX_PARTS) -> FormEvents:
+    """Yield the events of a form of at most so many parts."""
     parser = None
     try:
         async for piece in pieces:
-            parser = parser or _parser(request)  # a request without a body is a form without a file
+            parser = parser or _parser(request, max_parts)  # a request without a body is a form without a file
             for event in parser.feed(piece):
                 yield event
         if parser:
@@ -30,14 +30,14 @@ async def form_events(request: AnyRequest, pieces: AsyncIterator[bytes]) -> Form
         raise parse_error(str(error)) from error
 
 
-def _parser(request: AnyRequest) -> MultipartParser:
+def _parser(request: AnyRequest, max_parts: int) -> MultipartParser:
     if media_type(request) != MULTIPART:
         raise unsupported(request)
     check_encoding(request)
     boundary = parameters(header(request, b"content-type")).get("boundary")
     if not boundary:
         raise parse_error("Invalid boundary in multipart: None")
-    return MultipartParser(boundary.encode("latin-1"))
+    return MultipartParser(boundary.encode("latin-1"), max_parts)
 
 
 def disposition(part: PartHead) -> dict[str, str]:

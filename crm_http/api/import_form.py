@@ -2,16 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
+from typing import Final
 
 from crm_core.errors import invalid
 from crm_core.imports.options import ImportOptions
 from crm_core.input.fields import fields_of
 from crm_core.rules.images import FIELD, not_a_file
+from crm_core.tables.rows import MAX_COLUMNS
 from crm_core.use_cases.import_requests import SentFile
-from crm_http.api.form_parts import FORM_BYTES, decoded, disposition, form_events, parse_error
+from crm_http.api.form_parts import decoded, disposition, form_events, parse_error
 from crm_http.api.requests import AnyRequest
 from crm_http.multipart.parser import PartEnd, PartHead
 from crm_http.multipart.part_headers import file_name
+
+#: Bytes of a form beside its file, and its parts: each column of a file can be mapped or ignored.
+MAX_FIELDS_BYTES: Final = 1_000_000
+_MAX_PARTS: Final = MAX_COLUMNS + 100
 
 
 class ImportForm:
@@ -23,10 +29,10 @@ class ImportForm:
     """
 
     def __init__(self, request: AnyRequest, pieces: AsyncIterator[bytes]) -> None:
-        self._events = form_events(request, pieces)
+        self._events = form_events(request, pieces, _MAX_PARTS)
         self._name = ""
         self._sent: defaultdict[str, list[str]] = defaultdict(list)
-        self._left = FORM_BYTES
+        self._left = MAX_FIELDS_BYTES
 
     async def content(self) -> AsyncIterator[bytes]:
         """Yield the bytes of the file. Raises InvalidError if there is none."""

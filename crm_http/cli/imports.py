@@ -21,7 +21,6 @@ from crm_core.use_cases import imports
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
-from crm_core.use_cases.undo import start_undo
 from crm_http.cli.archives import ALL, import_everything
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
@@ -146,7 +145,7 @@ async def _started(stores: ImportStores, asked: _Asked) -> ImportRun:
         return await imports.get(stores.runs, asked.run)
     if asked.undo is not None:
         options: Mapping[str, Any] = asked.options
-        run = await start_undo(stores.runs, caller(SYSTEM), asked.undo, **options)
+        run = await imports.start_undo(stores.runs, caller(SYSTEM), asked.undo, **options)
         click.echo(f"Undo {run.id} begins.", err=True)
         return run
     assert asked.file is not None  # noqa: S101  # the command has checked both

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from crm_http.cli import accounts, completion, erasures, files, imports, serve, tables
+from crm_http.cli import accounts, attributes, completion, erasures, files, imports, serve, tables
 from crm_http.cli.arguments import examples
 from crm_http.cli.doctor import command as doctor
 from crm_http.cli.terminal import FAILED, WRONG_USE
@@ -49,7 +49,7 @@ def crm() -> None:
 for command in (
     *(serve.serve_command, serve.migrate_command, serve.demo_command, serve.deliver_command),
     *(doctor.doctor, accounts.user, accounts.group, accounts.token, files.files, tables.export),
-    *(imports.import_, erasures.erase_command, completion.completion),
+    *(imports.import_, attributes.attributes, erasures.erase_command, completion.completion),
 ):
     crm.add_command(command)
 

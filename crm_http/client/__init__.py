@@ -14,6 +14,7 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 """
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -22,6 +23,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -31,12 +33,15 @@ from crm_core.errors import (
     RestoreRefusedError,
     SameFileError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
     Cohort,
@@ -56,13 +61,17 @@ from crm_core.model.entities import (
 from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
 from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
 from crm_http.client.clients import AsyncClient, Client, Me
+from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
 from crm_http.client.import_files import ImportedFile
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.inputs import (
@@ -86,7 +95,10 @@ from crm_http.client.records import (
 )
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
+from crm_http.client.roster_operations import CohortOperationsWithRoster
+from crm_http.client.summary_operations import PipelineOperationsWithSummary, SummaryFilters
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
@@ -109,6 +121,7 @@ __all__ = [
     "AsyncFollowing",
     "AsyncListing",
     "Attribute",
+    "AttributeInUseError",
     "BulkOp",
     "BulkOperation",
     "BulkResult",
@@ -122,8 +135,11 @@ __all__ = [
     "Client",
     "ClientRecord",
     "Cohort",
+    "CohortOperationsWithRoster",
+    "ConcernedWebhook",
     "Condition",
     "ConditionInput",
+    "ConversionOptions",
     "CrmError",
     "CursorGoneError",
     "DeliveryFinishedError",
@@ -131,6 +147,9 @@ __all__ = [
     "DeliveryState",
     "Driver",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "Enrollment",
     "EnrollmentDetail",
     "EntityWithAttributes",
@@ -139,6 +158,9 @@ __all__ = [
     "ErasedRecord",
     "ErasureReport",
     "EventKind",
+    "EvolutionReport",
+    "EvolvingOperations",
+    "FailingValue",
     "FieldChange",
     "FilterValue",
     "FollowUp",
@@ -160,6 +182,7 @@ __all__ = [
     "Listing",
     "Me",
     "MentioningRecord",
+    "MergedError",
     "NoResponseError",
     "NotAuthenticatedError",
     "NotFoundError",
@@ -168,6 +191,8 @@ __all__ = [
     "OwnToken",
     "PermissionDeniedError",
     "Pipeline",
+    "PipelineOperationsWithSummary",
+    "PipelineSummary",
     "Problem",
     "Problems",
     "RecordOperations",
@@ -178,11 +203,17 @@ __all__ = [
     "RestorationEntry",
     "RestoreRefusedError",
     "Retry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
     "SameFileError",
     "Service",
     "SignatureError",
     "Stage",
     "StageInput",
+    "StageSummary",
+    "StageTime",
+    "SummaryFilters",
     "Task",
     "TaskChange",
     "TaskInput",
@@ -190,8 +221,11 @@ __all__ = [
     "TeachingAssistantInput",
     "ThrottledError",
     "TokenOperations",
+    "TransferDecidedError",
+    "TransferOperations",
     "TransferRequest",
     "UnavailableError",
+    "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
     "UploadedImage",

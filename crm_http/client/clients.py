@@ -21,18 +21,18 @@ from crm_http.client.records import below, body_of, path_of
 from crm_http.client.resources import (
     AttributeOperations,
     ClientOperations,
-    CohortOperations,
     EnrollmentDetailOperations,
     EnrollmentOperations,
     FollowUpOperations,
     LeadOperations,
-    PipelineOperations,
     ServiceOperations,
-    TransferRequestOperations,
 )
 from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
+from crm_http.client.roster_operations import CohortOperationsWithRoster
+from crm_http.client.summary_operations import PipelineOperationsWithSummary
 from crm_http.client.token_operations import TokenOperations
+from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
 from crm_http.client.webhook_responses import WebhookWithSecret
 
@@ -62,11 +62,11 @@ class Api(OperationGroup[D_co], Generic[D_co]):
         self.clients = ClientOperations(driver, entities.Client)
         self.services = ServiceOperations(driver, entities.Service)
         self.leads = LeadOperations(driver, entities.Lead)
-        self.pipelines = PipelineOperations(driver, entities.Pipeline)
-        self.cohorts = CohortOperations(driver, entities.Cohort)
+        self.pipelines = PipelineOperationsWithSummary(driver, entities.Pipeline)
+        self.cohorts = CohortOperationsWithRoster(driver, entities.Cohort)
         self.enrollments = EnrollmentOperations(driver, entities.Enrollment)
         self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)
-        self.transfer_requests = TransferRequestOperations(driver, entities.TransferRequest)
+        self.transfer_requests = TransferOperations(driver, entities.TransferRequest)
         self.tasks = AgendaOperations(driver)
         self.calendars = CalendarOperations(driver)
         self.changes = ChangeOperations(driver)

@@ -13,7 +13,7 @@ from crm_core.imports.status import ImportStatus
 from crm_http.client.import_files import read_status
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
-from crm_http.client.records import PAGE_SIZE, below
+from crm_http.client.records import PAGE_SIZE, below, body_of
 
 _PATH: Final = "/api/imports"
 #: Seconds between two looks at an import.
@@ -77,6 +77,18 @@ class ImportOperations(OperationGroup[D_co]):
             id_: the id of the import.
         """
         return Operation(method="DELETE", path=below(_PATH, id_), read=lambda _: None)
+
+    @operation
+    def undo(self, id_: UUID | str, /, *, dry_run: bool = False, even_edited: bool = False) -> Operation[ImportStatus]:
+        """Begin to undo an import, and return the undo, which is an import of its own. Raises UndoRefusedError.
+
+        Args:
+            id_: the id of the import.
+            dry_run: only count what would become of each of its changes.
+            even_edited: delete what it created also where it was edited since, unless other records refer to it.
+        """
+        sent = body_of({"dry_run": dry_run, "even_edited": even_edited})
+        return Operation(method="POST", path=below(_PATH, id_, "undo"), read=read_status, options=sent)
 
 
 def _until_ended(timeout: float | None) -> Callable[[httpx.Response], float | None]:

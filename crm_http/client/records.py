@@ -11,6 +11,7 @@ import attrs
 
 from crm_core.imports.status import ImportStatus
 from crm_core.input.fields import fields_of
+from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -100,6 +101,7 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         *,
         fields: Sequence[str] = (),
         with_children: bool = False,
+        partly: bool = False,
         if_match: E | int | None = None,
         idempotency_key: str | None = None,
     ) -> Operation[E]:
@@ -110,16 +112,24 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             number: the version.
             fields: the fields to restore, or ``attributes.`` and the name of one; all unless some are named.
             with_children: bring back also what was deleted together with the record.
+            partly: for a record that was merged into another one: leave what cannot go back to it.
             if_match: as in ``change``.
             idempotency_key: as in ``create``.
         """
-        values = _restoration(fields, with_children=with_children)
+        values = _restoration(fields, with_children=with_children, partly=partly)
         headers = _condition(if_match) | _key(idempotency_key)
         return self._send("POST", f"{_version_path(self.place, id_, number)}restore/", values, headers)
 
     @operation
     def restore_dry_run(
-        self, id_: UUID | str, number: int, /, *, fields: Sequence[str] = (), with_children: bool = False
+        self,
+        id_: UUID | str,
+        number: int,
+        /,
+        *,
+        fields: Sequence[str] = (),
+        with_children: bool = False,
+        partly: bool = False,
     ) -> Operation[tuple[RestorationEntry, ...]]:
         """Return the versions that ``restore`` would make, that of the record first; nothing is changed.
 
@@ -128,14 +138,10 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             number: the version.
             fields: as in ``restore``.
             with_children: as in ``restore``.
+            partly: as in ``restore``.
         """
-        return Operation(
-            method="POST",
-            path=f"{_version_path(self.place, id_, number)}restore/",
-            read=lambda response: decode(response, tuple[RestorationEntry, ...]),
-            repeat="safe",
-            options={**body_of(_restoration(fields, with_children=with_children)), "params": {"dry_run": "1"}},
-        )
+        values = _restoration(fields, with_children=with_children, partly=partly)
+        return self._rehearse(f"{_version_path(self.place, id_, number)}restore/", values)
 
     @operation
     def erase(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> Operation[ErasureReport]:
@@ -211,6 +217,25 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             path=below(self.place, "by", by),
             read=read_as(self.entity),
             options={"params": {"value": str(plain(value))}},
+        )
+
+    def _apply(
+        self,
+        name: str,
+        id_: UUID | str,
+        values: Mapping[str, object],
+        if_match: E | int | None,
+        key: str | None,
+    ) -> Operation[E]:
+        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
+
+    def _rehearse(self, path: str, values: Mapping[str, object]) -> Operation[tuple[RestorationEntry, ...]]:
+        return Operation(
+            method="POST",
+            path=path,
+            read=lambda response: decode(response, tuple[RestorationEntry, ...]),
+            repeat="safe",
+            options={**body_of(values), "params": {"dry_run": "1"}},
         )
 
     def _send(self, method: str, path: str, values: Mapping[str, object], headers: Mapping[str, str]) -> Operation[E]:
@@ -330,20 +355,48 @@ class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
         """Delete a task; return the record."""
         return self._apply("delete-task", id_, {"id": task_id}, if_match, None)
 
+    @listing
+    def duplicates(self, *, limit: int | None = None, page_size: int = PAGE_SIZE) -> ListQuery[DuplicateGroup]:
+        """Return groups of records that may be duplicates, with reasons and scores."""
+        return ListQuery(
+            path=f"{self.collection}/duplicates/", item=DuplicateGroup, limit=limit, page_size=page_size, filters={}
+        )
+
+    @operation
+    def merge_records(
+        self,
+        id_: UUID | str,
+        others: Sequence[UUID | str],
+        /,
+        *,
+        take: Mapping[str, UUID | str] | None = None,
+        if_match: E | int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Operation[E]:
+        """Merge other records into one, and return it: what belongs to them moves, and they are deleted.
+
+        Args:
+            id_: the id of the record that stays.
+            others: the ids of the others, at most 20.
+            take: whose value is kept, by field or ``attributes.`` and the name of one. Otherwise the record keeps its
+                own values, and gets those that it lacks.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+        """
+        headers = _condition(if_match) | _key(idempotency_key)
+        return self._send("POST", below(self.place, id_, "merge"), {"from": others, "take": take or {}}, headers)
+
+    @operation
+    def merge_records_dry_run(
+        self, id_: UUID | str, others: Sequence[UUID | str], /, *, take: Mapping[str, UUID | str] | None = None
+    ) -> Operation[tuple[RestorationEntry, ...]]:
+        """Return the versions that ``merge_records`` would make, that of the record first; nothing is changed."""
+        return self._rehearse(below(self.place, id_, "merge"), {"from": others, "take": take or {}})
+
     @operation
     def delete_note(self, id_: UUID | str, note_id: UUID | str, /, *, if_match: E | int | None = None) -> Operation[E]:
         """Delete a note; return the record."""
         return self._apply("delete-note", id_, {"id": note_id}, if_match, None)
-
-    def _apply(
-        self,
-        name: str,
-        id_: UUID | str,
-        values: Mapping[str, object],
-        if_match: E | int | None,
-        key: str | None,
-    ) -> Operation[E]:
-        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
 
 
 @attrs.define(slots=False, eq=False)
@@ -392,9 +445,14 @@ def _version_path(place: str, id_: UUID | str, number: int) -> str:
     return below(place, id_, "history", str(number))
 
 
-def _restoration(fields: Sequence[str], *, with_children: bool) -> Mapping[str, object]:
+def _restoration(fields: Sequence[str], *, with_children: bool, partly: bool) -> Mapping[str, object]:
     named = {"fields": list(fields)} if fields else {}
-    return named | ({"with": "children"} if with_children else {})
+    return named | ({"with": "children"} if with_children else {}) | ({"partly": True} if partly else {})
+
+
+def headers_of(if_match: object | None, idempotency_key: str | None) -> dict[str, str]:
+    """Return the headers of a change with a condition and a key."""
+    return _condition(if_match) | _key(idempotency_key)
 
 
 def _condition(if_match: object | None) -> dict[str, str]:

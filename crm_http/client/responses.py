@@ -8,6 +8,7 @@ import httpx
 import msgspec
 
 from crm_core.errors import (
+    AttributeInUseError,
     CrmError,
     CursorGoneError,
     DeliveryFinishedError,
@@ -16,6 +17,7 @@ from crm_core.errors import (
     ImportFinishedError,
     InUseError,
     InvalidError,
+    MergedError,
     NotAuthenticatedError,
     NotFoundError,
     PermissionDeniedError,
@@ -25,7 +27,9 @@ from crm_core.errors import (
     RestoreRefusedError,
     SameFileError,
     ThrottledError,
+    TransferDecidedError,
     UnavailableError,
+    UndoRefusedError,
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
@@ -119,21 +123,35 @@ def _other(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmEr
 
 
 def _conflict(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
-    """Return which conflict it is: of a file, a restoration, a keyed request, an import, a delivery or a delete."""
+    """Return which conflict it is: its members name it, or else the request."""
     if run := members.get("run"):
         return SameFileError(UUID(run))
+    if isinstance(state := members.get("state"), str):
+        return TransferDecidedError(state)
+    if "undone_by" in members:
+        return UndoRefusedError(detail, run=members["undone_by"] and UUID(members["undone_by"]))
     if isinstance(reasons := members.get("reasons"), dict):
         return RestoreRefusedError(_problems(reasons))
-    if "Idempotency-Key" in response.request.headers:
+    return _conflict_of(response.request, detail)
+
+
+def _conflict_of(request: httpx.Request, detail: str) -> CrmError:
+    """Return which conflict it is: attributes are changed by POST; else it is of a repeated request, or a delete."""
+    path, header = request.url.path, "Idempotency-Key"
+    if "/api/attributes/" in path and request.method == "POST" and header not in detail:
+        return AttributeInUseError(detail)
+    if header in request.headers:
         return RequestInProgressError(detail)
-    path = response.request.url.path
     if "/api/imports/" in path:
         return ImportFinishedError(detail)
     return DeliveryFinishedError(detail) if "/deliveries/" in path else InUseError(detail)
 
 
-def _gone(response: httpx.Response, detail: str, _: Mapping[str, Any]) -> CrmError:
-    """Return what is gone: a place in the feed, else a record."""
+def _gone(response: httpx.Response, detail: str, members: Mapping[str, Any]) -> CrmError:
+    """Return what is gone: a record that has become another one, a place in the feed, else a record."""
+    if "merged_into" in members:
+        *_, path, _, _ = response.request.url.path.split("/")
+        return MergedError(path, UUID(members["merged_into"]))
     is_feed = response.request.url.path.endswith("/changes/")
     return CursorGoneError(detail) if is_feed else ErasedError(detail)
 

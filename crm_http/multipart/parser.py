@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-#: The most parts of a form, as Django has it.
+#: The most parts of a form, as Django has it, unless another number is given.
 MAX_PARTS: Final = 1_000
 
 #: The most bytes of the headers of one part.
@@ -54,9 +54,11 @@ class MultipartParser:
 
     Args:
         boundary: the parameter of the form's content type.
+        max_parts: the most parts.
     """
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, max_parts: int = MAX_PARTS) -> None:
+        self._max_parts = max_parts
         self._mark = b"--" + boundary
         # What stands in front of each further boundary is known when the first has shown how lines end.
         self._delimiter = b""
@@ -155,7 +157,7 @@ class MultipartParser:
         self._waiting = self._waiting[found.end() :]
         self._is_over = found[1] is None
         self._parts += not self._is_over
-        if self._parts > MAX_PARTS:
+        if self._parts > self._max_parts:
             raise MalformedFormError("The form has too many parts.")
         self._is_in_head = True
 

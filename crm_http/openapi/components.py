@@ -8,8 +8,13 @@ import attrs
 from crm_core.bulk.operations import BulkRequest
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
+from crm_core.model.calendars import Calendar
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
@@ -22,6 +27,7 @@ from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
 from crm_http.openapi.responses import ERROR_SCHEMAS
 from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
 from crm_http.payloads import bodies
+from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 from crm_http.payloads.shapes import Input
 
 _BODIES: Final[tuple[type, ...]] = tuple(
@@ -29,7 +35,12 @@ _BODIES: Final[tuple[type, ...]] = tuple(
 )
 _SHOWN: Final[tuple[type, ...]] = (
     *(User, OwnToken, HistoryEntry, RestorationEntry, ErasureReport, ErasedRecord, MentioningRecord),
+    *(AgendaEntry, Calendar, CalendarWithSecret),
     *(ImportStatus, ImportProblem, ImportExample),
+    *(EvolutionReport, ConcernedWebhook, FailingValue),
+    *(Roster, RosterEnrollment, RosterStudent),
+    *(DuplicateGroup, DuplicateRecord, DuplicateReason),
+    *(Roster, RosterEnrollment, RosterStudent, PipelineSummary, StageSummary, StageTime),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

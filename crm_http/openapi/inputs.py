@@ -102,6 +102,7 @@ def _texts(field: Field) -> Schema:
     return {"type": "array", "items": {"type": "string", "enum": options}, "minItems": 1, **limits}
 
 
+_UUID: Final[Schema] = {"type": "string", "format": "uuid"}
 _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
     "text": lambda field: {"type": "string", **field.limits},
     "integer": lambda _: {"type": "integer", "format": "int64"},
@@ -110,7 +111,7 @@ _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
     "datetime": lambda _: {"type": "string", "format": "date-time"},
     "date_or_datetime": lambda _: {"type": "string"},
     "choice": lambda field: {"type": "string", **field.limits},
-    "uuid": lambda _: {"type": "string", "format": "uuid"},
+    "uuid": lambda _: dict(_UUID),
     "items": lambda field: {"type": "array", "items": reference(input_name(field.item)), **field.limits},
     "texts": _texts,
     "mapping": lambda _: {
@@ -118,6 +119,8 @@ _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
         "maxProperties": headers.MAX_HEADERS,
         "additionalProperties": {"type": "string", "maxLength": headers.MAX_HEADER_LENGTH},
     },
+    "uuids": lambda field: {"type": "array", "items": _UUID, **field.limits},
+    "uuid_by_name": lambda _: {"type": "object", "additionalProperties": _UUID},
     "json": lambda _: {},
     "attributes": lambda _: {},
 }

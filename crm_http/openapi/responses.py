@@ -18,7 +18,10 @@ _PARAMETER = re.compile(r"{(\w+)}")
 HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-ID": {"description": "The id of the request in logs and events.", "required": True},
     "ETag": {"description": "The version of the record, for `If-Match` and `If-None-Match`."},
-    "Location": {"description": "The path of the new record or import, or the URL of the file."},
+    "Location": {
+        "description": "The path of the new record, of the import, or of the record that it was merged into; or the "
+        "URL of the file."
+    },
     "Link": {"description": 'With `limit`: the next page, `<…>; rel="next"`, if there is one.'},
     "Accept-Encoding": {"description": "`identity`, if the body had a content encoding."},
     "Allow": {"description": "The methods that the path has."},
@@ -45,12 +48,22 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
     },
     "Conflict": {
         "type": "object",
-        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons, and of a "
-        "file that was imported before the id of that import.",
+        "description": "A refusal in one sentence; of a version that cannot be restored also the reasons, of a "
+        "file that was imported before the id of that import, and of a transfer request its state.",
         "properties": {
             "detail": {"description": "What is wrong, for people.", **_TEXT},
             "reasons": reference("Problems"),
             "run": {"description": "The id of the earlier import.", "type": "string", "format": "uuid"},
+            "state": {"description": "`accepted` or `declined`.", **_TEXT},
+        },
+        "required": ["detail"],
+    },
+    "Gone": {
+        "type": "object",
+        "description": "A refusal in one sentence; of a record that was merged also the id of the other one.",
+        "properties": {
+            "detail": {"description": "What is wrong, for people.", **_TEXT},
+            "merged_into": {"description": "The id of the record that it has become.", "format": "uuid", **_TEXT},
         },
         "required": ["detail"],
     },
@@ -70,6 +83,7 @@ ERROR_SCHEMAS: Final[Mapping[str, Schema]] = {
 }
 _BODIES: Final[Mapping[int, Schema]] = {
     HTTPStatus.CONFLICT: reference("Conflict"),
+    HTTPStatus.GONE: reference("Gone"),
     HTTPStatus.BAD_REQUEST: {"anyOf": [reference("Detail"), reference("Problems")]},
     HTTPStatus.PRECONDITION_FAILED: reference("Changed"),
 }

@@ -23,6 +23,7 @@ _RECORDS: Final = frozenset(resource.entity for resource in RESOURCES.values())
 _SIMPLE: Final[Mapping[object, Schema]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
+    float: {"type": "number"},
     bool: {"type": "boolean"},
     UUID: {"type": "string", "format": "uuid"},
     dt.date: {"type": "string", "format": "date"},

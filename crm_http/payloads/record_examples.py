@@ -11,7 +11,7 @@ from typing import Final
 from crm_core.resources import RESOURCES, Resource
 from crm_http.payloads.shapes import Example
 
-_PATHS: Final = tuple(resource.path for resource in RESOURCES.values())
+_PATHS: Final = (*(resource.path for resource in RESOURCES.values()), "calendars")
 
 
 def example_id(path: str) -> str:
@@ -36,6 +36,7 @@ RESPONSE_EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
         {
             "id": EXAMPLE_ID, "name": "industry", "label": "Industry", "type": "text", "is_required": True,
             "list_values": [], "is_indexed": False, "entity": "client", "is_unique": False,
+            "former_names": [], "renaming_to": None,
             "updated_at": "2025-01-15T10:00:00Z", "updated_by": 1,
         },
     ]),

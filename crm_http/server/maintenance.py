@@ -17,6 +17,7 @@ from crm_adapters.postgres.imports import PostgresImportRuns
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql import migrations
+from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_adapters.tables.reader import ChildTableReader
 from crm_core.errors import InUseError, NotFoundError
 from crm_core.model.accounts import SYSTEM
@@ -69,6 +70,18 @@ async def import_stores(url: str) -> AsyncIterator[ImportStores]:
             database = PostgresDatabase(pool)
             yield ImportStores(database, PostgresImportRuns(pool), ChildTableReader())
             await database.close()
+
+
+@asynccontextmanager
+async def attribute_store(url: str) -> AsyncIterator[Database]:
+    """Yield the records, and bring the indexes of attributes in line afterwards. Raises FailedError."""
+    with command_errors():
+        await _check_migrated(url)
+        async with Pool(url, size=2) as pool:
+            database = PostgresDatabase(pool)
+            yield database
+            await database.close()
+        await follow_definitions(url)
 
 
 @asynccontextmanager

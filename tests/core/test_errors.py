@@ -19,6 +19,7 @@ from crm_core.errors import (
     ThrottledError,
     TooLargeError,
     UnavailableError,
+    UndoRefusedError,
     UnknownUserError,
     UnreadableTableError,
     UsernameTakenError,
@@ -122,6 +123,13 @@ def test_a_file_that_was_imported_before_names_that_run() -> None:
 
     assert SameFileError(run).run == run
     assert f"by the run {run}." in str(SameFileError(run))
+
+
+def test_a_run_that_is_undone_already_names_the_undo() -> None:
+    run = UUID(int=7)
+
+    assert UndoRefusedError("It is.", run=run).run == run
+    assert UndoRefusedError("It is.").run is None
 
 
 @pytest.mark.parametrize(("wait", "text"), [(1, "1 second."), (2, "2 seconds."), (900, "900 seconds.")])

@@ -648,6 +648,29 @@ def test_a_record_is_erased_after_a_look_at_what_would_be(running: Server, crm: 
     assert (ran.code, is_one_line(ran.err)) == (1, True)
 
 
+def test_an_attribute_is_renamed_and_converted_after_a_look_at_what_would_change(running: Server, crm: Crm) -> None:
+    crm("user", "add", "eve", "--superuser", "--password-stdin", given="word")
+    sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue eve'].strip()}"}}
+    city = {"name": "place", "label": "Place", "type": "text"}
+    id_ = running.client.post("/api/attributes/client/", json=city, **sent).json()["id"]
+    client = running.client.post("/api/clients/", json={"name": "a", "attributes": {"place": "5"}}, **sent).json()["id"]
+
+    would = "1 record, 0 webhooks and 0 indexes would change, in about 1 second.\n"
+    assert crm[f"attributes rename {id_} spot --dry-run"] == would
+    assert crm[f"attributes rename {id_} spot"] == "Done.\n"
+    assert crm[f"attributes rename {id_} town --online"].splitlines() == [
+        "1 record: have both names.",
+        "The definition has changed.",
+        "1 record: have the new name alone.",
+        "Done.",
+    ]
+    assert crm[f"attributes convert {id_} number --online"].splitlines()[-1] == "Done."
+    attributes = running.client.get(f"/api/clients/{client}/", **sent).json()["attributes"]
+    assert attributes == {"town": 5}
+    ran = crm("attributes", "convert", id_, "date")
+    assert (ran.code, is_one_line(ran.err)) == (1, True)
+
+
 def test_a_file_store_that_does_not_answer_is_one_line(data_dir: Path) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
     with socket.create_server(("127.0.0.1", 0)) as free:

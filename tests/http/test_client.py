@@ -34,6 +34,7 @@ from crm_http.client import (
     AsyncClient,
     Client,
     ErasedError,
+    MergedError,
     NoResponseError,
     Retry,
     UnexpectedResponseError,
@@ -105,6 +106,25 @@ def test_a_record_is_erased_and_its_versions_are_gone(crm: Client) -> None:
         with pytest.raises(ErasedError):
             crm.clients.version(client.id, 1)
         assert crm.clients.erase(client.id).records == ()
+
+
+def test_duplicates_are_found_and_merged_and_a_merge_is_undone(crm: Client) -> None:
+    with crm:
+        acme, twin = (crm.clients.create(name=name) for name in ("Acme", "ACME Ltd"))
+        [group] = crm.clients.duplicates()
+        assert [each.id for each in group.records] == [acme.id, twin.id]
+        assert [(each.field, each.match) for each in group.reasons] == [("name", "similar")]
+        would = crm.clients.merge_records_dry_run(acme.id, [twin.id], take={"name": twin.id})
+        assert [(each.record, each.kind) for each in would] == [(acme.id, "updated"), (twin.id, "deleted")]
+        merged = crm.clients.merge_records(acme.id, [twin.id], take={"name": twin.id}, if_match=acme)
+        assert (merged.name, version_of(merged)) == ("ACME Ltd", 2)
+        with pytest.raises(MergedError) as gone:
+            crm.clients.retrieve(twin.id)
+        assert (gone.value.path, gone.value.winner) == ("clients", acme.id)
+        crm.clients.change(acme.id, name="New")
+        with pytest.raises(RestoreRefusedError):
+            crm.clients.restore(twin.id, 1)
+        assert crm.clients.restore(twin.id, 1, partly=True).name == "ACME Ltd"
 
 
 def test_a_version_that_cannot_be_restored_is_told_by_field(crm: Client) -> None:

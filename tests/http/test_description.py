@@ -132,8 +132,9 @@ def test_attributes_have_a_path_for_each_entity_and_one_for_each_record(document
     bulk = {"/api/attributes/bulk/": {"post"}, "/api/attributes/import/": {"post"}}
     history = "/api/attributes/{id}/history/"
     histories = {history: {"get"}, f"{history}{{version}}/": {"get"}, f"{history}{{version}}/restore/": {"post"}}
-    erasure = {"/api/attributes/{id}/erase/": {"post"}}
-    assert paths == lists | histories | records | bulk | erasure
+    kinds = ("erase", "rename", "values/rename", "values/remove", "convert")
+    changes = {f"/api/attributes/{{id}}/{kind}/": {"post"} for kind in kinds}
+    assert paths == lists | histories | records | bulk | changes
 
 
 def test_of_twins_one_is_deprecated(document: Any) -> None:
@@ -266,7 +267,8 @@ def test_executing_every_creation_in_the_order_of_the_documentation_succeeds(mem
                 name = [part for part in path.split("/") if part in EXAMPLE_IDS][-1]
                 latest[name] = answer.json()["id"]
                 tried.append(path)
-    assert len(tried) == 4 + 10 + 1 + 6  # attributes, the other resources, the twin of follow-ups, tasks and notes
+    # Attributes, the other resources, the twin of follow-ups, tasks and notes, a calendar.
+    assert len(tried) == 4 + 10 + 1 + 6 + 1
 
 
 def _filled(document: Any, path: str, latest: Mapping[str, str]) -> str:

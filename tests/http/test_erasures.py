@@ -47,7 +47,7 @@ def test_every_resource_can_be_erased_and_then_its_versions_are_gone(name: str, 
 
 def test_erasing_needs_the_permission_to_delete(api: Api) -> None:
     api.people.add("seller")
-    api.people.grant("Erasers", "view_client", "change_client", "add_client")
+    api.people.grant("Erasers", "app.view_client", "app.change_client", "app.add_client")
     api.people.add("nearly", "Erasers")
     client = api.make("/api/clients/", name="x")
     place = f"/api/clients/{client['id']}/"

@@ -158,8 +158,8 @@ def test_jsonl_and_a_stated_format_are_read(importer: Importer) -> None:
         (b"name\nAndr\xe9\n", "a.csv", {}, 400, "The file is not UTF-8"),
         (b"PK\x03\x04", "a.xlsx", {}, 400, "file"),
         ("x" * (MAX_BYTES + 1), "a.csv", {}, 413, "The file is too large: at most 100,000 bytes are taken."),
-        ("x" * (MAX_BYTES + 200_000), "a.csv", {}, 413, ""),
-        ("name\nAnn\n", "a.csv", {"sheet": "x" * 120_000}, 400, "The fields of the form are too long."),
+        ("x" * (MAX_BYTES + 3_000_000), "a.csv", {}, 413, ""),
+        ("name\nAnn\n", "a.csv", {"sheet": "x" * 1_000_001}, 400, "The fields of the form are too long."),
     ],
 )
 def test_what_cannot_begin_is_refused_at_once(
@@ -237,6 +237,64 @@ def test_a_right_that_is_revoked_ends_an_import_with_that_reason(importer: Impor
     ended = ann.get(place).json()
     assert (ended["state"], importer.names()) == ("refused", [])
     assert ended["problems"][0]["examples"][0]["message"] == "The user who began this import may not do it any longer."
+
+
+def test_an_import_is_undone_by_an_import_of_its_own(importer: Importer) -> None:
+    place = importer.begin("name\nAnn\nBob\n")
+    importer.carry_out()
+    [_, ann] = importer.api.get("/api/clients/").json()
+    importer.api.patch(f"/api/clients/{ann['id']}/", {"name": "Anne"})
+
+    dry = importer.api.post(f"{place}undo/", params={"dry_run": "1"})
+    assert (dry.status_code, dry.json()["options"]["dry_run"]) == (202, True)
+    importer.carry_out()
+    shown = importer.api.get(dry.headers["Location"]).json()
+    assert (shown["state"], shown["reversed"], shown["kept"], importer.names()) == ("done", 1, 1, ["Anne", "Bob"])
+
+    begun = importer.api.request("POST", f"{place}undo/")
+    assert (begun.status_code, begun.json()["undoes"]) == (202, place.split("/")[-2])
+    importer.carry_out()
+    shown = importer.api.get(begun.headers["Location"]).json()
+    assert (shown["state"], shown["reversed"], shown["kept"], importer.names()) == ("done", 1, 1, ["Anne"])
+    assert importer.errors(begun.headers["Location"]) == [
+        ["row", "column", "message", "id", "change", "name"],
+        ["2", "name", "It was changed since.", ann["id"], "created", "Anne"],
+    ]
+    again = importer.api.post(f"{place}undo/", {})
+    assert (again.status_code, begun.json()["id"] in again.json()["detail"]) == (409, True)
+    more = importer.api.post(f"{place}undo/", {"even_edited": True})
+    assert (more.status_code, importer.api.post(f"{place}undo/", {"dry_run": "?"}).status_code) == (202, 400)
+    importer.carry_out()
+    assert importer.names() == []
+
+
+def test_an_undo_needs_the_permissions_for_the_opposite_of_the_import(importer: Importer) -> None:
+    importer.api.people.grant("adders", "app.add_client", "app.view_client")
+    importer.api.people.add("ann", "adders")
+    ann = importer.api.as_user("ann")
+    place = importer.send("name\nAnn\n", api=ann).headers["Location"]
+    importer.carry_out()
+
+    assert ann.post(f"{place}undo/", {}).status_code == 403
+    importer.api.people.grant("adders", "app.delete_client")
+    assert ann.post(f"{place}undo/", {}).status_code == 202
+    assert (
+        importer.api.as_user("ann").post("/api/imports/0199c1a2-5b1f-7c3d-8e21-1f0a5c9d7b42/undo/").status_code == 404
+    )
+
+
+def test_webhooks_are_kept_from_an_import_only_by_those_who_may_change_webhooks(importer: Importer) -> None:
+    importer.api.make("/api/webhooks/", name="w", model="Client", url="https://example.com/")
+    importer.api.people.grant("adders", "app.add_client", "app.view_client")
+    importer.api.people.add("ann", "adders")
+    assert importer.send("name\nAnn\n", api=importer.api.as_user("ann"), no_webhooks="true").status_code == 403
+
+    shown = importer.load("name\nAnn\n", no_webhooks="true")
+    assert (shown["created"], shown["options"]["no_webhooks"]) == (1, True)
+    [webhook] = importer.api.get("/api/webhooks/").json()
+    assert importer.api.get(f"/api/webhooks/{webhook['id']}/deliveries/").json() == []
+    assert importer.load("name\nBob\n")["created"] == 1
+    assert len(importer.api.get(f"/api/webhooks/{webhook['id']}/deliveries/").json()) == 1
 
 
 def test_the_list_comes_page_by_page(importer: Importer) -> None:

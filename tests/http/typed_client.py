@@ -6,10 +6,13 @@ from typing import assert_type
 from uuid import UUID
 
 from crm_http.client import (
+    AgendaEntry,
     AsyncClient,
     AsyncFollowing,
     AsyncListing,
     BulkResults,
+    Calendar,
+    CalendarWithSecret,
     ChangeEvent,
     ChangesPage,
     Client,
@@ -55,6 +58,10 @@ def results(crm: Client, other: AsyncClient, key: UUID) -> None:
     assert_type(crm.changes.read("now"), ChangesPage)
     assert_type(crm.changes.follow("now", resources=["lead"]), Following)
     assert_type(other.changes.follow("now"), AsyncFollowing)
+    assert_type(crm.tasks.list(completed=False), Listing[AgendaEntry])
+    assert_type(other.tasks.list(resource="lead"), AsyncListing[AgendaEntry])
+    assert_type(other.calendars.create(name="Phone"), Awaitable[CalendarWithSecret])
+    assert_type(crm.calendars.list(), tuple[Calendar, ...])
     assert_type(crm.tokens.list(limit=5), Listing[OwnToken])
     assert_type(other.tokens.list(), AsyncListing[OwnToken])
     assert_type(other.tokens.revoke(key), Awaitable[None])

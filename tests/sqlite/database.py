@@ -10,7 +10,7 @@ import json
 import operator
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +19,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 import attrs
+import msgspec
 
 from crm_adapters import json_documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
@@ -26,6 +27,10 @@ from crm_adapters.memory.accounts import utc_now
 from crm_core import (
     ACTIVE_USER,
     RECEIPTS_KEPT,
+    TASK_RESOURCES,
+    AgendaPage,
+    AgendaQuery,
+    Attribute,
     Catalog,
     Changes,
     Cursor,
@@ -36,6 +41,7 @@ from crm_core import (
     Event,
     Key,
     Known,
+    LookalikePage,
     Needs,
     Page,
     Put,
@@ -46,25 +52,31 @@ from crm_core import (
     Reply,
     Search,
     UnavailableError,
+    agenda_page,
     cursor_of,
     duplicates_among,
     holder_among,
     matches,
+    page_alike,
     sort_key,
 )
-from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.engine.erased_events import erased_changes, without_copies
 from crm_core.engine.receipts import ERASED_ANSWER
 from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
 from crm_core.imports.runs import run_request_id
-from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.events import EventPlace
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json, plain
 from crm_core.model.replay import WHOLE_KINDS
-from crm_core.resources import RESOURCES
+from crm_core.model.summaries import StageFigures, StageQuery
+from crm_core.resources import RESOURCES, Resource
+from crm_core.rules.attributes import former_names
+from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
+from crm_core.webhooks.requests import FormerNames
 from tests.sqlite import feed, imports
 
 _P = ParamSpec("_P")
@@ -78,6 +90,7 @@ create table if not exists event (
     seq integer primary key autoincrement, txn integer, resource text, record text, version integer, event text,
     body text, unique (record, version)
 );
+create table if not exists stays (lead text primary key, stays text);
 create table if not exists catalog (entity text primary key, version integer);
 create table if not exists receipt (
     user integer, key text, kept_at real, fingerprint blob, record text, version integer, body text,
@@ -101,7 +114,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
         self._webhooks: dict[UUID, Webhook] = {}
-        self.outbox = MemoryOutbox(self._webhooks.get, utc_now)
+        self._attributes: dict[UUID | int, Attribute] = {}
+        self.outbox = MemoryOutbox(self._webhooks.get, utc_now, self._former_names)
         self._accounts = accounts
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
@@ -179,6 +193,12 @@ class SqliteDatabase:
         where = "event -> 'cause' ->> 'record' = ? and event -> 'cause' ->> 'version' = ?"
         return await self._run("deferred", self._events, where, str(key.id), version)
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """The ids of the records whose field is exactly one of some texts."""
+        statement = "select id from record where resource = ? and document ->> ? = ? order by id limit 2"
+        rows = {text: await self._run("deferred", self._rows, statement, resource.name, field, text) for text in texts}
+        return {text: [UUID(id_) for (id_,) in found] for text, found in rows.items()}
+
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Events of a run of an import, by record and version in descending order."""
         place = (str(before.record), before.version) if before else ("~", 0)  # a tilde is after all ids
@@ -211,6 +231,52 @@ class SqliteDatabase:
     def _events(self, where: str, *params: object) -> list[Event]:
         rows = self._rows(f"select event from event where {where} order by version, rowid", *params)
         return [_event(parse_json(text)) for (text,) in rows]
+
+    async def count_holders(self, entity: str, name: str) -> int:
+        """How many records hold a value under a name."""
+        return sum(name in value.attributes for value in await self._run("deferred", self._all_values, entity))
+
+    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """The different values that records hold under a name."""
+        yield held_values_among(name, await self._run("deferred", self._all_values, entity))
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """The ids of the first records that hold a value under a name."""
+        return holders_among(name, which, await self._run("deferred", self._all_values, entity))[:limit]
+
+    def _all_values(self, entity: str) -> Sequence[Any]:
+        return list(self._values(entity))
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # all are shown what is
+        """Where the leads of a pipeline are, and what their stays were."""
+        return await self._run("deferred", self._figures, query)
+
+    def _figures(self, query: StageQuery) -> StageFigures:
+        leads = []
+        for record in self._records("lead", "true"):
+            lead = record.value
+            leads.append(Present(lead.id, lead.pipeline, self._place(record), lead.responsible))
+        stays = [stay for (text,) in self._rows("select stays from stays") for stay in read_stays(text)]
+        return figures(query, leads, stays)
+
+    def _place(self, record: Record | None) -> Place | None:
+        if record is None:
+            return None
+        statement = "select hidden ->> 'stage_id' from record where resource = 'lead' and id = ?"
+        [(stage,)] = self._rows(statement, str(record.key.id))
+        return place_of(record.value, stage and UUID(stage))
+
+    def _move(self, write: Put | Remove) -> None:
+        """Keep the stays of a lead that was just written or removed."""
+        id_ = str(write.key.id)
+        rows = self._rows("select stays from stays where lead = ?", id_)
+        before = read_stays(rows[0][0]) if rows else ()
+        stays = moved(before, write.event, self._place(self._record(write.key)))
+        self._rows("replace into stays values (?, ?)", id_, json_documents.encode(stays).decode())
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._run("deferred", lambda: page_alike(self._values(resource), after, limit))
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -387,6 +453,10 @@ class SqliteDatabase:
         txn = self._rows("select coalesce(max(txn), 0) + 1 from event")[0][0]
         for write in changes.writes:
             self._write(write, txn)
+        if rewrite := changes.rewrite:
+            puts = [rewritten(rewrite, record) for record in self._records(rewrite.before.entity, "true")]
+            for put in filter(None, puts):
+                self._write(put, txn)
         self._forget(changes)
         if changes.advance:
             self.imports.make_step(changes.advance)
@@ -416,6 +486,8 @@ class SqliteDatabase:
         shown = json_documents.feed_body(write.event, str(txn)).decode()
         insert = "insert into event (txn, resource, record, version, event, body) values (?, ?, ?, ?, ?, ?)"
         self._rows(insert, txn, key.resource, str(key.id), version, event, shown)
+        if key.resource == "lead":
+            self._move(write)
         for entity in watched | self._watched(key):
             advance = "on conflict (entity) do update set version = version + 1"
             self._rows(f"insert into catalog values (?, 2) {advance}", entity)
@@ -459,9 +531,22 @@ class SqliteDatabase:
                 if isinstance(write, Put) and isinstance(write.value, Webhook):
                     self._webhooks[write.key.id] = write.value
                 (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
+            if isinstance(write, Put) and isinstance(write.value, Attribute):
+                self._attributes[write.key.id] = write.value
+            else:
+                self._attributes.pop(write.key.id, None)
         self.outbox.append(changes.deliveries)
         self.outbox.forget({event.record: event.version for event in changes.erasures})
         self.feed.wake()
+
+    def _former_names(self, webhook: Webhook) -> FormerNames:
+        entity = MODELS[webhook.model][0]
+        own = [each for each in self._attributes.values() if each.entity == entity]
+        return former_names({each.name: each.former_names for each in own})
+
+
+def read_stays(text: str) -> Sequence[Stay]:
+    return msgspec.json.decode(text, type=list[Stay])
 
 
 def _event(plain_: dict[str, Any]) -> Event:

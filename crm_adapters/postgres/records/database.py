@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from attrs import evolve
@@ -37,9 +37,19 @@ from crm_adapters.postgres.records.erasures import forget_erased, read_mentions,
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.likeness import read_alike
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
+from crm_adapters.postgres.records.rewrites import (
+    count_holders,
+    first_holders,
+    held_values,
+    hold_entity,
+    rewrite_records,
+)
+from crm_adapters.postgres.records.searches import read_named
+from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query as statement_of
@@ -52,9 +62,12 @@ from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
+from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import ATTRIBUTES
+from crm_core.resources import ATTRIBUTES, Resource
+from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
@@ -169,6 +182,10 @@ class PostgresDatabase:
         """Return events of a run of an import."""
         return await self._pool.reading(lambda connection: History(connection).of_run(run, before, limit))
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._pool.reading(lambda connection: read_named(connection, resource, field, texts))
+
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
         async for piece in _deletions_since(self._pool.reading, since):
@@ -182,6 +199,25 @@ class PostgresDatabase:
         """Return the keys of some records in which a text occurs."""
         return await self._pool.reading(lambda connection: read_mentions(connection, texts, limit))
 
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records hold a value under a name."""
+        return await self._pool.reading(lambda connection: count_holders(connection, entity, name))
+
+    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under a name."""
+        async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection, transaction(connection):
+            await _allow_time(connection)
+            async for values in held_values(connection, entity, name):
+                yield values
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._pool.reading(lambda connection: first_holders(connection, entity, name, which, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._pool.reading(lambda connection: read_alike(connection, resource, after, limit))
+
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
         return await rename_author(self._pool.reading, user, name)
@@ -190,6 +226,10 @@ class PostgresDatabase:
         """Fold the older events of some records."""
         async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection, transaction(connection):
             return await fold(connection, before, after)
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
+        """Return where the leads of a pipeline are, and what their stays were."""
+        return cast("StageFigures", await self._reading(reader)(lambda connection: read_figures(connection, query)))
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
@@ -203,8 +243,9 @@ class PostgresDatabase:
         for round_ in range(_ROUNDS_WITHOUT_LOCKS):
             is_again = round_ > 0
             await complete(self._reader, decision, size=size, refresh=is_again, use_ahead=use_ahead and not is_again)
-            # What is read under locks only, and an erasure, which may take long as it rewrites all events of a record.
-            if decision.needs or decision.changes.erasures:
+            # What is read under locks only, and what may take long: an erasure, which rewrites all events of a record,
+            # and a change of all records with an attribute.
+            if decision.needs or decision.changes.erasures or decision.changes.rewrite:
                 break
             groups = groups_of(decision.changes)
             if await self._commit(decision, groups):
@@ -252,7 +293,9 @@ class PostgresDatabase:
                             await _allow_time(connection)
                             if size_of(decide) > 1:
                                 await hold_known(connection, seen)
-                            changes, answer = await _decide_under_locks(connection, decide)
+                            rewritten: list[Event] = []
+                            tell = (lambda _: None) if self._after_commit is no_hook else rewritten.extend
+                            changes, answer = await _decide_under_locks(connection, decide, tell)
             except StaleError as error:
                 if error.is_taken and not taken:  # maybe by an index of an attribute that is not unique any more
                     self.follow_definitions()
@@ -261,7 +304,7 @@ class PostgresDatabase:
                 longest = 0.2 if taken else 0.02
                 await asyncio.sleep(random.uniform(0.001, longest))  # noqa: S311  # so that two changes do not collide again
             else:
-                self._after(changes)
+                self._after(changes, rewritten)
                 return answer
         if taken:  # the index is still being dropped
             raise InvalidError({"attributes": (NOT_UNIQUE,)})
@@ -272,15 +315,15 @@ class PostgresDatabase:
         """Return the receipt of a request with this idempotency key."""
         return await _receipt(self._pool.reading, user, key)
 
-    def _after(self, changes: Changes) -> None:
+    def _after(self, changes: Changes, rewritten: Sequence[Event] = ()) -> None:
         if changes.deliveries:
             self._wake()
         definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
-        if any(map(indexes.concerns, definitions)):
+        if changes.rewrite or any(map(indexes.concerns, definitions)):
             self.follow_definitions()
         if changes.writes:
             self._wake_feed()
-        call_after_commit(self._after_commit, [write.event for write in changes.writes])
+        call_after_commit(self._after_commit, [*(write.event for write in changes.writes), *rewritten])
 
     def follow_definitions(self) -> None:
         """Build and drop the indexes of attributes in the background."""
@@ -360,6 +403,10 @@ class ConnectedDatabase:
         """Return events of a run of an import."""
         return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
 
+    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
+        """Return the ids of the records whose field is exactly one of some texts."""
+        return await self._reading(lambda connection: read_named(connection, resource, field, texts))
+
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
         async for piece in _deletions_since(self._reading, since):
@@ -373,6 +420,24 @@ class ConnectedDatabase:
         """Return the keys of some records in which a text occurs."""
         return await self._reading(lambda connection: read_mentions(connection, texts, limit))
 
+    async def count_holders(self, entity: str, name: str) -> int:
+        """Return how many records hold a value under a name."""
+        return await self._reading(lambda connection: count_holders(connection, entity, name))
+
+    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
+        """Yield the different values that records hold under a name."""
+        with translated():
+            async for values in held_values(self._connection, entity, name):
+                yield values
+
+    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
+        """Return the ids of the first records that hold a value under a name."""
+        return await self._reading(lambda connection: first_holders(connection, entity, name, which, limit))
+
+    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
+        """Return the records of a resource that have keys in common."""
+        return await self._reading(lambda connection: read_alike(connection, resource, after, limit))
+
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
         return await rename_author(self._reading, user, name)
@@ -380,6 +445,10 @@ class ConnectedDatabase:
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of some records."""
         return await self._reading(lambda connection: fold(connection, before, after))
+
+    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # the connection is the caller's choice
+        """Return where the leads of a pipeline are, and what their stays were."""
+        return await self._reading(lambda connection: read_figures(connection, query))
 
     async def change(self, decide: Decide) -> Document | None:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
@@ -407,11 +476,21 @@ class ConnectedDatabase:
             await self._connection.execute("select")
 
 
-async def _decide_under_locks(connection: Connection, decide: Decide) -> tuple[Changes, Document | None]:
-    """Read, decide and write inside the caller's transaction; return the changes and the answer."""
+async def _decide_under_locks(
+    connection: Connection, decide: Decide, tell: Callable[[Sequence[Event]], None] = lambda _: None
+) -> tuple[Changes, Document | None]:
+    """Read, decide and write inside the caller's transaction; return the changes and the answer.
+
+    ``tell`` is called with the events of records that change with an attribute.
+    """
     await complete(LockingReader(connection), decision := await start(decide), size=size_of(decide))
+    rewrite = decision.changes.rewrite
+    if rewrite:
+        await hold_entity(connection, rewrite)
     groups = groups_of(decision.changes)
     await commit_groups(connection, groups, (), decision.known.catalogs)
+    if rewrite:
+        await rewrite_records(connection, rewrite, tell)
     await forget_erased(connection, decision.changes)
     answer = answer_of(decision, groups)
     await _keep_receipt(connection, decision.changes, answer)

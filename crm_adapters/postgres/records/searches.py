@@ -8,6 +8,8 @@ from uuid import UUID
 from psycopg import sql
 
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.sql.list_queries import named_statement
+from crm_core.resources import Resource
 from crm_core.rules.needs import Search
 
 _COUNT: Final = "select place, (select count(*) from {table} as found where {where}) from {wanted}"
@@ -32,6 +34,16 @@ async def children(connection: Connection, searches: Iterable[Search]) -> Mappin
     for alike in _alike(searches):
         for place, *row in await fetch(connection, _statement(_CHILDREN, alike), _params(alike)):
             found[alike[place - 1]].append(tuple(row))
+    return found
+
+
+async def read_named(
+    connection: Connection, resource: Resource, field: str, texts: Sequence[str]
+) -> Mapping[str, Sequence[UUID]]:
+    """Return the ids of the records whose field is exactly one of some texts, two of each at most."""
+    found: defaultdict[str, list[UUID]] = defaultdict(list)
+    for text, id_ in await fetch(connection, named_statement(resource, field), {"texts": list(texts)}):
+        found[text].append(id_)
     return found
 
 

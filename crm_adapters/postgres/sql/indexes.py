@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
@@ -12,7 +12,8 @@ from crm_adapters.postgres.connection.errors import UNIQUE_PREFIX
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.sql.list_queries import INDEXED_LENGTH
-from crm_adapters.postgres.sql.uniqueness import index_statement
+from crm_adapters.postgres.sql.uniqueness import how_built, index_statement
+from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.rules.needs import UniqueAttribute
 
@@ -32,9 +33,12 @@ where is_indexed and type in ('number', 'text', 'date', 'file')
 union all
 select 'unique_' || replace(id::text, '-', ''), entity, name, type from attribute
 where document ->> 'is_unique' <> 'false'"""
+_INDEXED_TYPES: Final = ("number", "text", "date", "file")
+_REPLACED: Final = sql.SQL("alter index if exists {} rename to {}")
 _PRESENT: Final = b"""
 select relname, indisvalid from pg_index join pg_class on pg_class.oid = indexrelid
-where relname ~ '^(attribute|unique)_[0-9a-f]{32}$' and relnamespace = current_schema()::regnamespace"""
+where relname ~ '^(attribute|unique)_[0-9a-f]{32}(_replaced_[0-9a-f]{8})?$'
+    and relnamespace = current_schema()::regnamespace"""
 _BUILDING: Final = b"""
 select id, coalesce(indisvalid, false)
 from attribute left join pg_index on indexrelid = to_regclass('unique_' || replace(id::text, '-', ''))
@@ -149,13 +153,36 @@ async def _changes(connection: Connection, colliding: Collection[str]) -> Sequen
     return steps
 
 
-def _create(name: str, attribute: UniqueAttribute) -> _Step:
+async def replace_indexes(connection: Connection, before: Attribute, after: Attribute) -> None:
+    """Build the indexes of an attribute anew, in the transaction that gave it another name or type.
+
+    The indexes of before get other names, by which they are dropped afterwards. While the index of a unique attribute
+    is being built (``BUILDING``), nothing is built here.
+    """
+    if (before.name, before.type) == (after.name, after.type):
+        return
+    attribute = UniqueAttribute(after.entity, after.name, after.type)
+    wanted = {
+        f"attribute_{after.id.hex}": after.is_indexed and after.type in _INDEXED_TYPES,
+        f"{UNIQUE_PREFIX}{after.id.hex}": after.is_unique is True,
+    }
+    for name, is_wanted in wanted.items():
+        replaced = sql.Identifier(f"{name}_replaced_{uuid4().hex[:8]}")
+        await fetch(connection, _REPLACED.format(sql.Identifier(name), replaced), {})
+        if is_wanted:
+            await fetch(connection, _create(name, attribute, beside_writers=False).statement, {})
+    if any(wanted.values()):
+        await fetch(connection, sql.SQL("analyze {}").format(sql.Identifier(after.entity)), {})
+
+
+def _create(name: str, attribute: UniqueAttribute, *, beside_writers: bool = True) -> _Step:
     if name.startswith(UNIQUE_PREFIX):
-        return _Step(index_statement(name, attribute), name)
+        return _Step(index_statement(name, attribute, beside_writers=beside_writers), name)
     literal = sql.Literal(attribute.name)
     if attribute.type == "number":
         value: sql.Composable = sql.SQL("crm_number(attributes, {})").format(literal)
     else:
         value = sql.SQL('left(crm_text(attributes, {}), {}) collate "C"').format(literal, sql.Literal(INDEXED_LENGTH))
-    statement = sql.SQL("create index concurrently if not exists {} on {} (({}), id)")
-    return _Step(statement.format(sql.Identifier(name), sql.Identifier(attribute.entity), value))
+    statement = sql.SQL("create index {} if not exists {} on {} (({}), id)")
+    names = sql.Identifier(name), sql.Identifier(attribute.entity)
+    return _Step(statement.format(how_built(beside_writers=beside_writers), *names, value))

@@ -85,6 +85,17 @@ def ordering_expressions(resource: Resource, name: str | None) -> Sequence[sql.C
     return [sql.SQL("coalesce({}, '-infinity')").format(column) if field.nullable else column]
 
 
+def named_statement(resource: Resource, field: str) -> sql.Composed:
+    """Return the statement that finds two records at most for each of some exact texts of a field, by its index."""
+    place, column = ordering_expressions(resource, field)
+    return sql.SQL(QUERIES["named"]).format(
+        table=sql.Identifier(resource.name),
+        place=place,
+        wanted_place=_sorted_part(sql.SQL("crm_fold(wanted.text)")),
+        column=column,
+    )
+
+
 def _folded(field: str) -> sql.Composable:
     """The column that has a text folded."""
     return sql.Identifier(f"{field}_folded")
@@ -154,6 +165,8 @@ def _condition(resource: Resource, each: Filter, bind: _Binder) -> sql.Composabl
         [place] = ordering_expressions(resource, each.field)  # which has the index
         sign = sql.SQL(_RANGES[each.operator])
         return sql.SQL("({} {} {} and {} is not null)").format(place, sign, bind(each.value), column)
+    if each.operator == "in":
+        return sql.SQL("{} = any({})").format(column, bind(list(each.value)))
     return sql.SQL("{} = {}").format(column, bind(each.value))
 
 

@@ -66,7 +66,10 @@ select
     array(select distinct webhook from candidates where not is_first), claimed.*,
     webhook.document ->> 'method', webhook.document ->> 'url', webhook.document -> 'headers',
     array(select webhook.secret union all select old from unnest(old_secrets, old_until) as o (old, until)
-          where until > now() limit 10)
+          where until > now() limit 10),
+    case when position('{attributes.' in webhook.document::text) > 0 then (
+        select json_object_agg(attribute.name, attribute.document -> 'former_names')
+        from attribute where entity = crm_model_entity(webhook.model)) end
 from (select) as always
 left join claimed on true
 left join webhook on webhook.id = claimed.webhook

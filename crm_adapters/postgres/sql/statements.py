@@ -12,7 +12,7 @@ from crm_core.resources import RESOURCES
 
 _NAMED = re.compile(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?)(?=^-- name: |\Z)", re.DOTALL | re.MULTILINE)
 
-_FILES: Final = ("statements.sql", "outbox.sql", "feed.sql", "imports.sql", "archives.sql")
+_FILES: Final = ("statements.sql", "outbox.sql", "feed.sql", "imports.sql", "stays.sql", "likeness.sql", "archives.sql")
 
 
 def _read() -> dict[str, LiteralString]:

@@ -41,6 +41,38 @@ select
     set_config('statement_timeout', %(seconds)s || 's', true),
     set_config('idle_in_transaction_session_timeout', %(seconds)s || 's', true)
 
+-- name: hold_entity
+-- Keep writers of a table waiting until the end of the transaction. Others can read it.
+lock table {table} in share row exclusive mode
+
+-- name: holders
+-- The records that hold a value of an attribute: with %(item)s those whose value is this text or a list with it, with
+-- %(unlike)s those that do not hold the same under this name.
+select id, (attributes -> %(name)s)::text from {table}
+where attributes ? %(name)s and (%(item)s::text is null
+    or attributes @> jsonb_build_object(%(name)s::text, %(item)s::text)
+    or attributes @> jsonb_build_object(%(name)s::text, jsonb_build_array(%(item)s::text)))
+    and (%(unlike)s::text is null or attributes -> %(name)s is distinct from attributes -> %(unlike)s)
+order by id
+
+-- name: count_holders
+select count(*) from {table} where attributes ? %(name)s
+
+-- name: held_values
+-- The different values of an attribute, and how many records hold each.
+select value::text, count(*) from (
+    select attributes -> %(name)s as value from {table} where attributes ? %(name)s) as held
+group by value
+
+-- name: first_holders
+-- The first records after one that hold a value of an attribute. Null parameters limit nothing.
+select id from {table}
+where attributes ? %(name)s and id > %(after)s
+    and (%(unlike)s::text is null or attributes -> %(name)s is distinct from attributes -> %(unlike)s)
+    and (%(values)s::text[] is null
+        or attributes -> %(name)s = any(array(select value::jsonb from unnest(%(values)s::text[]) as wanted (value))))
+order by id limit %(limit)s
+
 -- name: changed_fields
 -- The names of the fields that changed after a version of a record.
 select distinct split_part(name, '.', 1) collate "C" from event, json_object_keys(changes) as name
@@ -71,6 +103,15 @@ select resource, record, version, kind, actor, actor_name, request_id, at, chang
 where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 'resource' = %(resource)s
     and (cause ->> 'version')::integer = %(version)s
 order by seq
+
+-- name: named
+-- The records whose field is exactly one of some texts; two of each text, by id. They are ordered by the text of the id,
+-- so that the planner does not go through all records by the index of ids.
+select wanted.text, found.id
+from unnest(%(texts)s::text[]) as wanted (text) cross join lateral (
+    select id from {table} where {place} = {wanted_place} and {column} = wanted.text
+    order by id::text limit 2
+) as found
 
 -- name: events_of_run
 -- Events of a run of an import. The first condition is that of the index event_import.

@@ -43,11 +43,19 @@ select
     (select count(*) from held where is_long)""")
 
 
-def index_statement(name: str, attribute: UniqueAttribute) -> sql.Composed:
-    """Return the statement that builds the unique index of an attribute beside writers."""
-    return sql.SQL("create unique index concurrently if not exists {} on {} (({}))").format(
-        sql.Identifier(name), sql.Identifier(attribute.entity), _key(attribute)
+def index_statement(name: str, attribute: UniqueAttribute, *, beside_writers: bool = True) -> sql.Composed:
+    """Return the statement that builds the unique index of an attribute, beside writers or in a transaction."""
+    return sql.SQL("create unique index {} if not exists {} on {} (({}))").format(
+        how_built(beside_writers=beside_writers),
+        sql.Identifier(name),
+        sql.Identifier(attribute.entity),
+        _key(attribute),
     )
+
+
+def how_built(*, beside_writers: bool) -> sql.SQL:
+    """Return the word for building an index beside writers, or nothing."""
+    return sql.SQL("concurrently" if beside_writers else "")
 
 
 def by_attribute(values: Iterable[UniqueValue]) -> Iterable[tuple[tuple[UniqueAttribute, bool], list[UniqueValue]]]:

@@ -1,6 +1,7 @@
 """The agenda: the tasks of clients, services and leads in one list (decisions 140 and 141)."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 from litestar.response.base import ASGIResponse
@@ -42,6 +43,7 @@ def agenda_endpoints(db: Database) -> Iterator[Endpoint]:
         "page.",
         query=agendas.Listing,
         replies={200: Reply("The tasks, each with its record.", array(AgendaEntry), headers=("Link",))},
+        errors=frozenset({HTTPStatus.FORBIDDEN}),
     )
 
 

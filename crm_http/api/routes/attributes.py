@@ -13,6 +13,7 @@ from crm_core.rules.attributes import ENTITIES
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.erasures import erasure_endpoints
+from crm_http.api.routes.evolutions import evolution_endpoints, rehearsing_delete
 from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 
@@ -33,7 +34,7 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
         return await (of_entity.find(request) if is_entity else by_id.retrieve(request))
 
     listed, created, *_ = record_endpoints(of_entity)
-    _, _, retrieved, *changes = record_endpoints(by_id)
+    _, _, retrieved, *changes, destroyed = record_endpoints(by_id)
     yield attrs.evolve(retrieved, handler=find_or_retrieve)
     named = {"id": _ENTITY_NAME}
     yield attrs.evolve(
@@ -45,6 +46,8 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
     )
     yield attrs.evolve(created, path=retrieved.path, summary="Create an attribute of a {id}", path_parameters=named)
     yield from changes
+    yield rehearsing_delete(by_id, destroyed)
+    yield from evolution_endpoints(by_id)
     yield from history_endpoints(by_id)
     yield from erasure_endpoints(by_id)
 

@@ -119,12 +119,13 @@ def history_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         query=DryRun,
         body={JSON: Input(restorations.Restoration, "Restoration")},
         working_example={},
-        replies={200: Reply(f"The {one} as it is now; or what would change.", _answer_of(entity), headers=("ETag",))},
+        replies={200: Reply(f"The {one} as it is now; or what would change.", entries_or(entity), headers=("ETag",))},
         errors=frozenset({STATUSES[RestoreRefusedError], STATUSES[ErasedError]}),
     )
 
 
-def _answer_of(entity: type) -> object:
+def entries_or(entity: type) -> object:
+    """Return the shape of an answer that is a record, or in a dry run the versions that there would be."""
     return Union[entity, array(RestorationEntry)]  # noqa: UP007  # the parts are values
 
 

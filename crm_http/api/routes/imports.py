@@ -1,29 +1,29 @@
 """Import files, and see, cancel and evaluate imports (decisions 110 to 113)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from crm_core.errors import CrmError, ImportFinishedError, SameFileError
+from crm_core.errors import CrmError, ImportFinishedError, SameFileError, UndoRefusedError
 from crm_core.imports.status import ImportStatus
 from crm_core.resources import Resource
 from crm_core.use_cases import import_requests
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
+from crm_core.use_cases.rehearsal import DryRun, is_dry_run
 from crm_http.api.auth import Access, caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
-from crm_http.api.form_parts import FORM_BYTES
-from crm_http.api.import_form import ImportForm
-from crm_http.api.requests import MULTIPART, AnyRequest, is_strict, read_pieces, read_query, skip
+from crm_http.api.import_form import MAX_FIELDS_BYTES, ImportForm
+from crm_http.api.requests import JSON, MULTIPART, AnyRequest, is_strict, read_json, read_pieces, read_query, skip
 from crm_http.api.responses import json_response, link_to_next
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody, path_id, rights
 from crm_http.middleware.fairness import Share
-from crm_http.payloads.shapes import array
+from crm_http.payloads.shapes import Input, array
 from crm_http.site import root_path
 from crm_http.statuses import STATUSES
 
@@ -44,7 +44,7 @@ def import_endpoints(imports: Imports) -> Iterator[Endpoint]:
             "every row by the rules of single calls, and writes them, unless one is refused. With `upsert_by` the "
             "permission to change is needed, too.",
             body={MULTIPART: "ImportUpload"},
-            max_body=imports.max_bytes + FORM_BYTES,
+            max_body=imports.max_bytes + 2 * MAX_FIELDS_BYTES,
             replies={202: Reply("The import has begun.", ImportStatus, headers=("Location",))},
             errors=frozenset({STATUSES[SameFileError]}),
         )
@@ -60,10 +60,13 @@ def _receiving(resource: Resource, imports: Imports) -> Handler:
         except (CrmError, RequestError):
             await skip(pieces)
             raise
-        location = {"Location": f"{root_path(request)}{_PATH}/{begun.id}/"}
-        return json_response(begun, HTTPStatus.ACCEPTED, location)
+        return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
 
     return receive
+
+
+def _location(request: AnyRequest, begun: ImportStatus) -> Mapping[str, str]:
+    return {"Location": f"{root_path(request)}{_PATH}/{begun.id}/"}
 
 
 def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
@@ -89,6 +92,14 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
             media_type="text/csv",
             headers={"Content-Disposition": f'attachment; filename="import-{id_}-errors.csv"'},
         )
+
+    async def undo(request: AnyRequest) -> ASGIResponse:
+        who, strict = caller(request), is_strict(request)
+        data = await read_json(request)
+        if isinstance(data, dict) and is_dry_run(read_query(request), who, strict=strict):
+            data = {**data, "dry_run": True}
+        begun = await import_requests.undo(imports, who, path_id(request), data, strict=strict)
+        return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
 
     yield Endpoint(
         *("GET", _PATH, find),
@@ -128,4 +139,19 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         description="The columns `row`, `column` and `message`, then the cells as they were: correct the file, and "
         "import it again. It is kept for seven days.",
         replies={200: Reply("The rows.", bytes, ("Content-Disposition",), ("text/csv",))},
+    )
+    yield Endpoint(
+        *("POST", f"{_PATH}/{{id}}/undo", undo),
+        access=everybody(Access.AUTHENTICATED),
+        id="imports_undo",
+        tag=_TAG,
+        summary="Undo an import",
+        description="What it created is deleted, and what it changed gets its earlier values, as far as nobody has "
+        "changed or referred to it since: that is kept, and `errors` says why. It is an import of its own, which can "
+        "be followed, cancelled, and undone. It needs the permissions for the opposite of what the import did.",
+        query=DryRun,
+        body={JSON: Input(import_requests.UndoOptions, "ImportUndo")},
+        working_example={},
+        replies={202: Reply("The undo has begun.", ImportStatus, headers=("Location",))},
+        errors=frozenset({STATUSES[UndoRefusedError]}),
     )

@@ -14,7 +14,7 @@ from litestar.types import Method
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
-from crm_core.errors import InUseError
+from crm_core.errors import InUseError, MergedError
 from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource
 from crm_core.use_cases import records
@@ -210,6 +210,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             headers=("If-None-Match",),
             reads_first=resource,
             replies={200: Reply(f"The {one}.", entity, headers=("ETag",)), 304: UNCHANGED},
+            errors=frozenset({STATUSES[MergedError]} if resource.merges else ()),
         ),
         declare(
             *("update", "PUT", of_one, routes.change),

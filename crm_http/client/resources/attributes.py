@@ -8,19 +8,20 @@ from typing import BinaryIO, Literal, Required, TypedDict, Unpack
 from uuid import UUID
 
 from crm_core.model.entities import Attribute
+from crm_http.client.evolutions import EvolvingOperations
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
+from crm_http.client.records import PAGE_SIZE
 
 
 class AttributeCreate(TypedDict, total=False):
     """The fields of a new attribute.
 
     Attributes:
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
@@ -41,10 +42,10 @@ class AttributeUpdate(TypedDict, total=False):
     """The fields of an attribute that can be changed.
 
     Attributes:
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
@@ -64,10 +65,10 @@ class AttributeMerge(TypedDict, total=False):
     """The fields of an attribute that can be merged; None resets a field.
 
     Attributes:
-        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; it
-            cannot be changed.
+        name: the name by which records hold the value: letters, digits, ``_`` and ``-``, never two ``_`` in a row; only
+            a rename changes it.
         label: the name for people.
-        type: the type of the values; it cannot be changed.
+        type: the type of the values; only a conversion changes it.
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
@@ -112,7 +113,7 @@ class AttributeFilters(TypedDict, total=False):
     ordering: Literal["name", "-name", "label", "-label", "updated_at", "-updated_at"]
 
 
-class AttributeOperations(RecordOperationsWithBulk[D_co, Attribute]):
+class AttributeOperations(EvolvingOperations[D_co]):
     """The operations of attributes."""
 
     @listing

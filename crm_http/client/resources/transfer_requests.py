@@ -60,6 +60,7 @@ class TransferRequestFilters(TypedDict, total=False):
 
     Attributes:
         student_name: only those whose ``student_name`` contains this text; case and accents are ignored.
+        state: only those with this ``state``.
         student: only those with this ``student``.
         updated_at__gt: only those whose ``updated_at`` is after this.
         updated_at__gte: only those whose ``updated_at`` is at or after this.
@@ -68,12 +69,14 @@ class TransferRequestFilters(TypedDict, total=False):
         student__isnull: only those without ``student``, or with ``False`` those that have one.
         possible_transfer_date__isnull: only those without ``possible_transfer_date``, or with ``False`` those that have
             one.
+        decided_at__isnull: only those without ``decided_at``, or with ``False`` those that have one.
         updated_at__isnull: only those without ``updated_at``, or with ``False`` those that have one.
         search: only those that have each of these words, or phrases in quotes, in: student_name, cohort_request.
         ordering: the order; without it newest first.
     """
 
     student_name: str
+    state: Literal["open", "accepted", "declined"]
     student: UUID | str
     updated_at__gt: dt.datetime | str
     updated_at__gte: dt.datetime | str
@@ -81,6 +84,7 @@ class TransferRequestFilters(TypedDict, total=False):
     updated_at__lte: dt.datetime | str
     student__isnull: bool
     possible_transfer_date__isnull: bool
+    decided_at__isnull: bool
     updated_at__isnull: bool
     search: str
     ordering: Literal[

@@ -16,6 +16,7 @@ import pytest
 from crm_adapters import json_documents
 from crm_adapters.postgres.sql import migrations
 from crm_adapters.postgres.sql.migrations import migrate
+from crm_core.engine.agendas import TASK_RESOURCES
 from crm_core.engine.matching import searched_text
 from crm_core.input.texts import fold, normal
 from crm_core.resources import RESOURCES
@@ -222,16 +223,20 @@ def test_a_database_of_release_0_1_0_answers_as_before(postgres_url: str) -> Non
     asyncio.run(migrate(url))
 
     assert_tokens_are_as_wide_as_before(url)
+    assert_the_agenda_has_every_task(url)
     for table, records in before.items():
         after = shown(url, table)
         assert after.keys() == records.keys()
         for id_, (version, document) in records.items():
             # What later releases add comes after the documented fields, in new versions: for webhooks, who created
-            # them; for attributes, whether they are unique; for every record, when and by whom it was last changed.
+            # them; for attributes, whether they are unique, and other names; for transfer requests, their states; for
+            # every record, when and by whom it was last changed.
             assert list(after[id_][1].items())[: len(document)] == list(in_nfc(document).items())
             assert list(after[id_][1])[-2:] == ["updated_at", "updated_by"]
-            assert after[id_][0] == version + (2 if table in {"webhook", "attribute"} else 1)
+            assert after[id_][0] == version + {"webhook": 2, "attribute": 3, "transfer_request": 2}.get(table, 1)
             assert after[id_][1].get("is_unique") is (False if table == "attribute" else None)
+            assert after[id_][1].get("former_names") == ([] if table == "attribute" else None)
+            assert after[id_][1].get("state") == ("open" if table == "transfer_request" else None)
 
 
 def assert_tokens_are_as_wide_as_before(url: str) -> None:
@@ -242,6 +247,22 @@ def assert_tokens_are_as_wide_as_before(url: str) -> None:
             "select count(*), count(distinct id), bool_and(permissions is null) from token"
         ).fetchall()
     assert counted == (2, 2, True)
+
+
+def assert_the_agenda_has_every_task(url: str) -> None:
+    """Migration 0021 fills its table from the documents."""
+    expected = {
+        (id_, task["id"], table, task["date"] or "infinity", task["completed"], document.get("responsible"))
+        for table in TASK_RESOURCES
+        for id_, (_, document) in shown(url, table).items()
+        for task in document["list_of_tasks"]
+    }
+    with psycopg.connect(url) as connection:
+        statement = "select record::text, item::text, resource, due::text, completed, responsible from task"
+        rows = connection.execute(statement).fetchall()
+    assert expected
+    assert set(rows) == expected
+    assert len(rows) == len(expected)
 
 
 def in_nfc(value: Any) -> Any:

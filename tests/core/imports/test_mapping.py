@@ -30,6 +30,29 @@ def test_columns_can_be_mapped_and_ignored() -> None:
     assert [(target.index, target.column.name) for target in targets] == [(0, "name"), (1, "attributes.city")]
 
 
+def test_columns_of_the_same_name_are_mapped_by_their_places() -> None:
+    mapping = mapped(["x", "x", " x"], map=["#1=name", "#3=city"], ignore=["#2"])
+    assert [(target.index, target.column.name) for target in mapping.targets] == [(0, "name"), (2, "attributes.city")]
+    assert mapping.headers == {"name": "x (#1)", "attributes.city": "x (#3)"}
+
+
+def test_a_column_of_a_reference_can_hold_a_unique_attribute() -> None:
+    email = Attribute(id=UUID(int=2), name="size", label="Size", type="number", entity="client", is_unique=True)
+    catalogs = {"client": {"size": email, "city": CITY}}
+
+    def targets(*names: str, **options: object) -> Sequence[tuple[str, str, str]]:
+        read = read_options({"format": "csv", **options})
+        found = map_columns(SERVICES, {}, names, read, catalogs).targets
+        return [(target.column.name, target.column.kind, target.by) for target in found]
+
+    expected = [("name", "text", ""), ("client", "number", "size")]
+    assert targets("name", "client.by:size") == targets("name", "Client by:attributes.size") == expected
+    assert targets("name", "x", map=["x=client.by:size"]) == expected
+    for column in ("client.by:city", "client.by:none", "name.by:size", "none.by:size"):
+        with pytest.raises(InvalidError, match="is no reference of services by a unique attribute"):
+            targets("name", column)
+
+
 def test_what_the_server_sets_is_passed_over_and_noted() -> None:
     mapping = mapped(["name", "created_at"])
     assert len(mapping.targets) == 1
@@ -51,6 +74,8 @@ def test_a_parent_is_a_column() -> None:
         (["name", "id"], {}, "each row become a new record: ignore id, or upsert_by id"),
         (["name", "city", "attributes.city"], {}, 'The columns "city" and "attributes.city" are both attributes.city'),
         (["city"], {}, "No column is name, which every client needs: map COLUMN=name."),
+        (["name", "name "], {}, 'The columns "name (#1)" and "name (#2)" are both name: ignore one of them'),
+        (["name", "x"], {"map": ["#3=city"], "ignore": ["x"]}, 'The file has no column "#3".'),
         (["name"], {"ignore": ["z"]}, 'The file has no column "z".'),
         (["name"], {"map": ["z=city"]}, 'The file has no column "z".'),
         (["name"], {"upsert_by": "city"}, "No column is city, by which the records are found."),

@@ -9,8 +9,9 @@ import pytest
 from crm_core.errors import InvalidError, NotFoundError, Problem
 from crm_core.imports.mapping import ColumnMapping, map_columns
 from crm_core.imports.options import read_options
+from crm_core.imports.references import Named, name_field
 from crm_core.imports.refused_files import refused_header, refused_lines
-from crm_core.imports.rows import RowReader, name_field
+from crm_core.imports.rows import RowReader
 from crm_core.imports.runs import ImportRun, RefusedRow, Report, RowProblem, plain_report, report_of
 from crm_core.imports.unique_values import Doubles, value_of
 from crm_core.model.entities import Attribute
@@ -88,11 +89,11 @@ def test_a_row_with_a_problem_of_its_own_is_refused() -> None:
 def test_a_name_must_be_that_of_one_record(found: Sequence[UUID], code: str) -> None:
     rows = reader(["name", "Klient"], SERVICES, map=["Klient=client"])
     read = rows.read(Row(2, ["s", " Ann "]))
-    assert read.names == {"client": ("client", "Ann")}
-    refused = rows.operation(read, {("client", "Ann"): found})
+    assert read.names == {"client": Named("client", "Ann")}
+    refused = rows.operation(read, {Named("client", "Ann"): found})
     assert isinstance(refused, RefusedRow)
     assert [(each.column, each.code) for each in refused.problems] == [("Klient", code)]
-    assert rows.operation(read, {("client", "Ann"): [ONE]}) == {
+    assert rows.operation(read, {Named("client", "Ann"): [ONE]}) == {
         "op": "create",
         "data": {"name": "s", "client": str(ONE)},
     }

@@ -1,6 +1,7 @@
 """How each kind of field reads what clients send: Django REST Framework's conversions and texts, word for word."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, get_args
 from uuid import UUID
@@ -9,7 +10,7 @@ import attrs
 import pytest
 
 from crm_core.input.drafts import read_draft, with_defaults
-from crm_core.input.fields import FieldKind, fields_of
+from crm_core.input.fields import FieldKind, fields_of, uuid_by_name, uuids
 from crm_core.input.fields import texts as texts_field
 from crm_core.input.readers import iso, text_problems
 from crm_core.model.entities import (
@@ -238,6 +239,12 @@ def test_times_come_out_in_utc_with_microseconds_only_if_there_are_any(value: da
     assert iso(value) == shown
 
 
+@attrs.frozen
+class _Ids:
+    some: tuple[UUID, ...] = uuids(max_items=2)
+    named: Mapping[str, UUID] = uuid_by_name()
+
+
 def test_a_time_without_a_zone_is_utc_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Tokyo")
@@ -259,7 +266,9 @@ def test_every_kind_of_field_is_that_of_a_field() -> None:
     fields = [field for entity in ENTITIES for field in fields_of(entity).values()]
     items = [field for outer in fields if outer.item for field in fields_of(outer.item).values()]
 
-    assert {field.kind for field in (*fields, *items)} == set(get_args(FieldKind))
+    of_bodies = fields_of(_Ids).values()
+
+    assert {field.kind for field in (*fields, *items, *of_bodies)} == set(get_args(FieldKind))
 
 
 @attrs.frozen
@@ -300,3 +309,22 @@ def test_a_field_that_is_not_read_alone_has_no_reader_of_its_own(name: str) -> N
 @pytest.mark.parametrize("value", [{1: "a"}, {"a": 1, None: 2}])
 def test_an_object_whose_names_are_no_texts_is_not_json(value: object) -> None:
     assert read(Client, "attributes", value) == ["Value must be valid JSON."]
+
+
+def test_lists_and_objects_of_ids_are_read_whole() -> None:
+    draft = read_draft(
+        _Ids, {"some": [str(SPELT), SPELT.hex.upper()], "named": {"a": str(SPELT)}}, context(), require_all=True
+    )
+    assert draft.values == {"some": (SPELT, SPELT), "named": {"a": SPELT}}
+    draft = read_draft(
+        _Ids, {"some": [str(SPELT), "x"], "named": {"a": "x", "b": None, "c": str(SPELT)}}, context(), require_all=True
+    )
+    bad = ["Must be a valid UUID."]
+    assert {name: texts(problems) for name, problems in draft.problems.items()} == {
+        "some": {"1": bad},
+        "named": {"a": bad, "b": bad},
+    }
+    assert texts(read_draft(_Ids, {"some": []}, context(), require_all=True).problems) == {
+        "some": ["This list may not be empty."]
+    }
+    assert texts(read_draft(_Ids, {}, context(), require_all=True).problems) == {"some": ["This field is required."]}

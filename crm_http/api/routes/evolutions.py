@@ -1,0 +1,126 @@
+"""The endpoints that rename and convert attributes, and rename and remove their values, below the attribute."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Final, Union
+
+import attrs
+from litestar.response.base import ASGIResponse
+
+from crm_core.errors import AttributeInUseError
+from crm_core.model.entities import Attribute
+from crm_core.model.evolutions import EvolutionReport
+from crm_core.model.plain_values import plain
+from crm_core.use_cases import evolutions
+from crm_core.use_cases.evolution_plans import BODIES, EvolutionKind, Target, definition_of
+from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_http.api.auth import caller, idempotent_caller
+from crm_http.api.endpoints import Endpoint, Reply
+from crm_http.api.preconditions import expected_versions
+from crm_http.api.requests import JSON, AnyRequest, header, is_strict, read_query
+from crm_http.api.responses import json_response, record_response
+from crm_http.api.routes.records import RecordRoutes, body_or, tag_of
+from crm_http.api.routing import path_id, rights
+from crm_http.payloads.shapes import Input
+from crm_http.statuses import STATUSES
+
+_TOGETHER: Final = (
+    "All records that hold the attribute and all webhooks that name it change in the same commit. Webhooks are not "
+    "called; the history and the change feed tell of it. With `dry_run` nothing changes, and the answer is what would."
+)
+
+
+@attrs.frozen
+class _Words:
+    """What the document says of a change.
+
+    Attributes:
+        summary: the summary.
+        description: what it does beside changing the definition.
+        example: a body.
+    """
+
+    summary: str
+    description: str
+    example: Mapping[str, Any]
+
+
+_WORDS: Final[Mapping[EvolutionKind, _Words]] = {
+    "rename": _Words(
+        "Rename an attribute",
+        "The former name is then refused with the new one, until another attribute takes it.",
+        {"name": "town"},
+    ),
+    "values/rename": _Words(
+        "Rename a value of a list",
+        "Also inside lists. A name that another value has already merges the two.",
+        {"from": "Tech", "to": "Technology"},
+    ),
+    "values/remove": _Words(
+        "Remove a value of a list",
+        "A value that records hold is removed only with another one in its place.",
+        {"value": "Tech", "replace_with": "Health"},
+    ),
+    "convert": _Words(
+        "Convert an attribute into another type",
+        "Values that cannot be converted refuse it, unless `failing` is `clear`: then the records lose them, and the "
+        "history keeps them. The dry run lists them.",
+        {"type": "date", "format": "DD.MM.YYYY"},
+    ),
+}
+
+
+def evolution_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
+    """Return the endpoints that change an attribute in all records, below the path of attributes."""
+    for kind, words in _WORDS.items():
+        yield Endpoint(
+            *("POST", f"{of.place}/{{id}}/{kind}", partial(_evolve, of, kind)),
+            access=rights(of.resource.model_name, POST="change"),
+            id=f"attributes_{kind.replace('/', '_')}",
+            tag=tag_of(of.resource),
+            summary=words.summary,
+            description=f"{words.description} {_TOGETHER}",
+            headers=("If-Match", "Idempotency-Key"),
+            query=DryRun,
+            body={JSON: Input(BODIES[kind], f"Attribute{BODIES[kind].__name__}")},
+            working_example=words.example,
+            replies={
+                200: Reply(
+                    "The attribute as it is now; or what would change.",
+                    Union[Attribute, EvolutionReport],  # noqa: UP007  # the parts are values
+                    headers=("ETag", "Idempotent-Replayed"),
+                )
+            },
+            errors=frozenset({STATUSES[AttributeInUseError]}),
+        )
+
+
+def rehearsing_delete(of: RecordRoutes, destroy: Endpoint) -> Endpoint:
+    """Return the endpoint that deletes an attribute, or answers with what uses it."""
+
+    async def remove(request: AnyRequest) -> ASGIResponse:
+        """Delete an attribute, or answer with what uses it."""
+        who = caller(request)
+        if not is_dry_run(read_query(request), who, strict=is_strict(request)):
+            return await of.remove(request)
+        return json_response(plain(await evolutions.delete_dry_run(of.db, who, _target(request))))
+
+    used = Reply("With `dry_run`: what uses the attribute.", EvolutionReport)
+    description = "The values stay in records. With `dry_run` nothing changes, and the answer is what uses it."
+    return attrs.evolve(
+        destroy, handler=remove, query=DryRun, replies={**destroy.replies, 200: used}, description=description
+    )
+
+
+async def _evolve(of: RecordRoutes, kind: EvolutionKind, request: AnyRequest) -> ASGIResponse:
+    """Change an attribute, or answer with what would change."""
+    target = _target(request)
+    data = await body_or(request, lambda: definition_of(of.db, target))
+    who, strict = await idempotent_caller(request), is_strict(request)
+    if is_dry_run(read_query(request), who, strict=strict):
+        return json_response(plain(await evolutions.dry_run(of.db, who, kind, target, data, strict=strict)))
+    return record_response(await evolutions.evolve(of.db, who, kind, target, data, strict=strict))
+
+
+def _target(request: AnyRequest) -> Target:
+    return Target(path_id(request), expected_versions(header(request, b"if-match")))
