@@ -23,22 +23,20 @@ PUBLIC: Mapping[str, str] = {
         Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
         SERVICES
         Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
-        TransferDecidedError
+        StageFigures StageQuery TransferDecidedError
         TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
         WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
         searched_text sort_key sorting_key
-        """
-    """, "crm_core.use_cases": Advance ArchiveDirectory ArchiveError ArchivedRecord Archives
-        DeliveryWorker Duplicates Filling Group Holder Hooks Images ImportFinishedError ImportOptions ImportRun
-        ImportRunner ImportRuns ImportStores Imports Lookalike LookalikePage MergedError OpenTable RefusedRow
-        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue UnitOfWork
-        UnreadableTableError Upload WorkbookWriter accounts agendas archives bulk calendars caller changes
-        duplicates_among erasures evolutions history holder_among import_requests imports new_id new_secret
-        page_alike
-        records
-        restorations rosters summaries sweeping tokens transfers unit_of_work
-        uploads users webhooks
-        duplicates merges uniqueness upserts
+        Advance ArchiveDirectory ArchiveError ArchivedRecord Archives Duplicates Filling Group Holder
+        ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
+        UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
+    """,
+    "crm_core.use_cases": """
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
+        calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
+        records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
+        webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
