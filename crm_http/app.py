@@ -8,7 +8,16 @@ from uuid import UUID
 from litestar import Litestar
 
 from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
-from crm_core.resources import ATTRIBUTES, COHORTS, FOLLOW_UPS, RESOURCES, TRANSFER_REQUESTS, WEBHOOKS, Resource
+from crm_core.resources import (
+    ATTRIBUTES,
+    COHORTS,
+    FOLLOW_UPS,
+    PIPELINES,
+    RESOURCES,
+    TRANSFER_REQUESTS,
+    WEBHOOKS,
+    Resource,
+)
 from crm_core.use_cases.changes import Waiters
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images, delete_images
@@ -33,6 +42,7 @@ from crm_http.api.routes.merges import merge_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 from crm_http.api.routes.root import root_endpoints
 from crm_http.api.routes.rosters import roster_endpoint
+from crm_http.api.routes.summaries import summary_endpoint
 from crm_http.api.routes.tasks_and_notes import task_and_note_endpoints
 from crm_http.api.routes.tokens import token_endpoints
 from crm_http.api.routes.transfers import transfer_endpoints
@@ -132,6 +142,8 @@ def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: I
         yield from _record_and_history_endpoints(routes)
         if row.has_catalog:
             yield from unique_value_endpoints(routes)
+    if row is PIPELINES:
+        yield summary_endpoint(db)
     if row is COHORTS:
         yield roster_endpoint(db)
     if row is TRANSFER_REQUESTS:

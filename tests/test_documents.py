@@ -79,6 +79,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Try it 1": FOLLOWED,
         "Restore 1": "tests/http/test_history.py",
     },
+    "docs/how-to/merge.md": {"Try it 1": FOLLOWED},
     "docs/how-to/erase.md": {
         "Look first 1": FOLLOWED,
         "Look first 2": "not run: the id of a record; tests/http/test_cli.py runs the commands",
@@ -110,6 +111,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "From Python 1": FOLLOWED,
         "Who took what 1": "not run: a line of a log; tests/http/test_exports.py has one",
         "Bring a spreadsheet in 1": FOLLOWED,
+        "Take an import back 1": FOLLOWED,
         "Import over HTTP 1": FOLLOWED,
         "Import over HTTP 2": FOLLOWED,
     },
@@ -119,6 +121,12 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "Values of a list 1": FOLLOWED,
         "Above 100,000 records 1": "not run: the id of an attribute; tests/http/test_cli.py runs the commands",
         "In Python 1": FOLLOWED,
+    },
+    "docs/how-to/summaries.md": {
+        "Where leads stand 1": FOLLOWED,
+        "A cohort, and who wants to move 1": FOLLOWED,
+        "From Python 1": FOLLOWED,
+        "Without HTTP 1": FOLLOWED,
     },
     "docs/how-to/tokens.md": {"Make one, list them, revoke one 1": FOLLOWED},
     "docs/how-to/unique.md": {"Make an attribute unique, and write by it 1": FOLLOWED},

@@ -80,6 +80,7 @@ PUBLIC: Mapping[str, str] = {
         RecordOperationsWithTasks RequestInProgressError RestorationEntry RestoreRefusedError Retry Service
         SignatureError Stage StageInput Task TaskChange TaskInput TeachingAssistant TeachingAssistantInput
         ThrottledError TokenOperations TransferDecidedError TransferOperations
+        PipelineOperationsWithSummary PipelineSummary StageSummary StageTime SummaryFilters
         CohortOperationsWithRoster Roster RosterEnrollment RosterStudent
         TransferRequest UnavailableError UnexpectedResponseError UnreadableEventError
         UploadedImage User VersionConflictError WatchedRecord Webhook WebhookEvent WebhookOperations WebhookReceiver

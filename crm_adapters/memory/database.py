@@ -393,7 +393,7 @@ class MemoryDatabase:
         for key, row in rows.items():
             self._keep(key, row)
         for event, place in places:
-            self._stays[event.record] = moved(self._stays[event.record], event.record, place, event.at)
+            self._stays[event.record] = moved(self._stays[event.record], event, place)
         events = [write.event for write in writes]
         self.events += events
         self.feed.append(events)

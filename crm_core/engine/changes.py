@@ -97,7 +97,7 @@ class Rewrite:
     """
 
     name: str
-    new_values: NewValues
+    new_values: NewValues = attrs.field(eq=False)  # functions are equal to nothing but themselves
     before: Attribute
     after: Attribute
     who: Caller

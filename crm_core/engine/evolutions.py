@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.changes import Changes, NewValues, Rewrite
+from crm_core.engine.conversions import Conversion, FailingValueError, check_conversion, converted
 from crm_core.engine.decisions import expected_record
 from crm_core.engine.writing import NO_CAUSE, RecordChange, changes_of, receipt_of
 from crm_core.errors import AttributeInUseError, InvalidError, Problem
@@ -22,7 +23,6 @@ from crm_core.model.recorded_changes import with_unchanged
 from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import ATTRIBUTES
 from crm_core.rules.attributes import name_problems
-from crm_core.rules.conversions import Conversion, FailingValueError, check_conversion, converted
 from crm_core.rules.named_attributes import (
     ChangeWebhook,
     model_of,

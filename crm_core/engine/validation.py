@@ -40,8 +40,8 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
 
 
 def _merged(resource: Resource, proposal: Proposal, draft: Draft) -> dict[str, Any]:
-    # Attributes are merged by ``validate_values``, which needs their definitions.
-    names = [name for name in draft.merges if resource.fields[name].kind == "mapping"]
+    # Attributes are merged by ``validate_values``, which needs their definitions. What cannot be read is not merged.
+    names = [name for name in draft.merges & proposal.sent.keys() if resource.fields[name].kind == "mapping"]
     return {name: merged(getattr(proposal.before, name), proposal.sent[name]) for name in names}
 
 

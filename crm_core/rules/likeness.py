@@ -7,7 +7,7 @@ e-mail address or telephone number. Stores find records by their keys; how alike
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 from crm_core.input.texts import fold, unique_form
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import ATTRIBUTE_PREFIX
-from crm_core.rules.uniqueness import is_too_long
+from crm_core.rules.uniqueness import MAX_UNIQUE_LENGTH, is_too_long
 
 #: The most records with one key that are compared, the oldest first.
 MAX_ALIKE: Final = 20
@@ -104,8 +104,10 @@ def contact_key(value: str) -> str | None:
     >>> contact_key("Ann@Example.com"), contact_key("+49 (151) 23-45-67"), contact_key("2026-01-31")
     ('ann@example.com', '49151234567', None)
     """
-    if "@" in value and not is_too_long(value):
-        form = unique_form(value)
+    if len(value) > MAX_UNIQUE_LENGTH:
+        return None
+    if "@" in value:
+        form = "" if is_too_long(value) else unique_form(value)
         return form if _EMAIL.fullmatch(form) else None
     if not _TELEPHONE.fullmatch(value) or _DAY.fullmatch(value):
         return None
@@ -123,6 +125,7 @@ def similarity(one: str, other: str) -> float:
     return len(ours & theirs) / (len(ours | theirs) or 1)
 
 
+@lru_cache(maxsize=4_096)
 def _trigrams(name: str) -> frozenset[str]:
     words = (f"  {word} " for word in _NO_PART_OF_WORDS.sub(" ", fold(name)).split(" ") if word)
     return frozenset(word[at : at + 3] for word in words for at in range(len(word) - 2))

@@ -14,6 +14,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.model.entities import Lead
+from crm_core.model.events import Event
 from crm_core.model.summaries import Leavings, StageFigures, StageQuery
 
 #: The id of the stage of a lead whose stage was gone when ids came.
@@ -67,15 +68,17 @@ def place_of(lead: Lead, stage_id: object) -> Place | None:
     return Place(lead.pipeline, stage_id)
 
 
-def moved(stays: Sequence[Stay], lead: UUID, place: Place | None, at: datetime) -> Sequence[Stay]:
-    """Return the stays of a lead after it was written, or deleted.
+def moved(stays: Sequence[Stay], event: Event, place: Place | None) -> Sequence[Stay]:
+    """Return the stays of a lead after it was written or deleted; there are none of one that is erased.
 
     Args:
         stays: its stays until then, the present one last.
-        lead: its id.
-        place: where it is now; None if it is in no stage, or gone.
-        at: the time of the change.
+        event: the change.
+        place: where the lead is now; None if it is in no stage, or gone.
     """
+    if event.kind == "erased":
+        return ()
+    lead, at = event.record, event.at
     present = stays[-1] if stays and stays[-1].left_at is None else None
     if present is None:
         return stays if place is None else [*stays, Stay(lead=lead, place=place, entered_at=at)]

@@ -13,16 +13,17 @@ from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.bulk_upserts import BulkUpsertFacts
 from crm_core.testing.catalogs import CatalogFacts
 from crm_core.testing.contention import ContentionFacts
+from crm_core.testing.conversions import ConversionFacts, OnlineFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.duplicates import DuplicateFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
-from crm_core.testing.evolutions import ConversionFacts, OnlineFacts, RenameFacts, ValueFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.merges import MergeFacts
 from crm_core.testing.records import RecordFacts
+from crm_core.testing.renames import RenameFacts, ValueFacts
 from crm_core.testing.rosters import RosterFacts
 from crm_core.testing.summaries import SummaryFacts
 from crm_core.testing.transfers import TransferFacts
@@ -49,10 +50,10 @@ class DatabaseContract(
     RenameFacts,
     ValueFacts,
     ConversionFacts,
+    OnlineFacts,
     TransferFacts,
     RosterFacts,
     SummaryFacts,
-    OnlineFacts,
 ):
     """All tests of a Database."""
 

@@ -77,7 +77,7 @@ from crm_core.use_cases import (
 )
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.evolutions import EvolutionKind, Target
+from crm_core.use_cases.evolution_plans import EvolutionKind, Target
 from crm_core.use_cases.upserts import Condition
 
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]

@@ -25,7 +25,8 @@ from crm_core.resources import ATTRIBUTES, LEADS, WEBHOOKS
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_secret
-from crm_core.use_cases.evolutions import Target, evolve
+from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolutions import evolve
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery

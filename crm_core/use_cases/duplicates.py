@@ -33,7 +33,7 @@ class DuplicatesListing:
     """
 
     limit: int = integer(default=_PER_PAGE)
-    cursor: str = text(default="", max_length=_MAX_CURSOR_LENGTH)
+    cursor: str = text(default="", blank=True, max_length=_MAX_CURSOR_LENGTH)
 
 
 class DuplicatesPage(NamedTuple):

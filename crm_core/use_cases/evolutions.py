@@ -3,127 +3,27 @@
 Each use case has a dry run, which counts the records, webhooks and indexes concerned and says why it would be refused.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from uuid import UUID
+from typing import Any
 
 import attrs
 
-from crm_core.engine import decisions, evolutions
+from crm_core.engine import decisions
 from crm_core.engine.changes import Put
-from crm_core.engine.decision_runs import Decide
 from crm_core.engine.evolutions import webhooks_of
 from crm_core.engine.receipts import Document
-from crm_core.errors import AttributeInUseError, InvalidError, NotFoundError, Problem, not_a_choice
-from crm_core.input.drafts import read_payload
-from crm_core.input.fields import text
-from crm_core.input.readers import ReadContext, exact_number
+from crm_core.errors import AttributeInUseError
 from crm_core.model.accounts import Caller, require
-from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
-from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue, HeldValue, Holding
-from crm_core.model.plain_values import json_text
-from crm_core.model.records import Key, Versions
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport
 from crm_core.ports import Database
-from crm_core.resources import ATTRIBUTES, RESOURCES, WEBHOOKS
-from crm_core.rules.conversions import Conversion, FailingValueError, check_conversion, converted
+from crm_core.resources import ATTRIBUTES, WEBHOOKS
 from crm_core.rules.named_attributes import names_attribute
 from crm_core.rules.needs import Needs
-from crm_core.rules.uniqueness import unique_key
+from crm_core.use_cases.evolution_plans import EvolutionKind, Target, definition_of, plan_of, report_of
 from crm_core.use_cases.records import answered_once, naming_changed_fields
 from crm_core.use_cases.restorations import decided
 from crm_core.webhooks.entity import Webhook
-
-#: The most records that change in one commit, which holds the writers of all records of the entity meanwhile.
-MAX_HOLDERS: Final = 100_000
-#: The most failing values and records that a dry run lists.
-MAX_FAILING_VALUES: Final = 100
-MAX_FAILING_RECORDS: Final = 20
-#: Records that change in a second, as a dry run estimates it.
-_RECORDS_PER_SECOND: Final = 4_000
-
-
-@attrs.frozen
-class Rename:
-    """The body of a rename.
-
-    Attributes:
-        name: the new name: letters, digits, ``_`` and ``-``, never two ``_`` in a row.
-    """
-
-    name: str = text(max_length=MAX_ATTRIBUTE_NAME_LENGTH)
-
-
-@attrs.frozen
-class ValueRename:
-    """The body of a rename of a value.
-
-    Attributes:
-        from: a value of the list.
-        to: its new name; one that the list has already merges the two.
-    """
-
-    from_: str = text()
-    to: str = text()
-
-
-@attrs.frozen
-class ValueRemoval:
-    """The body of a removal of a value.
-
-    Attributes:
-        value: a value of the list.
-        replace_with: another value of the list, which records get instead; without it no record may hold the value.
-    """
-
-    value: str = text()
-    replace_with: str | None = text(default=None, nullable=True)
-
-
-class Target(NamedTuple):
-    """The attribute that is to change.
-
-    Attributes:
-        id: its id.
-        expected: the versions that it may have; None for any.
-    """
-
-    id: UUID
-    expected: Versions = None
-
-    @property
-    def key(self) -> Key:
-        """Return its key."""
-        return decisions.key_of(ATTRIBUTES, self.id)
-
-
-#: What can be asked for, as paths say it.
-EvolutionKind: TypeAlias = Literal["rename", "values/rename", "values/remove", "convert"]
-
-
-class _Asked(NamedTuple):
-    """A change that was asked for."""
-
-    db: Database
-    who: Caller
-    target: Target
-    definition: Attribute
-    values: Mapping[str, Any]
-    limit: float
-
-
-class Plan(NamedTuple):
-    """A change that was asked for, and what it would do.
-
-    Attributes:
-        decide: the decision.
-        report: what it would do.
-    """
-
-    decide: Decide
-    report: EvolutionReport
 
 
 async def evolve(
@@ -136,7 +36,7 @@ async def evolve(
         who: the caller.
         kind: what to change.
         target: the attribute.
-        data: the body, one of ``BODIES``.
+        data: the body, one of ``evolution_plans.BODIES``.
         strict: refuse unknown fields instead of ignoring them.
 
     Raises PermissionDeniedError without the permission to change attributes, NotFoundError, InvalidError,
@@ -183,216 +83,10 @@ async def delete_dry_run(db: Database, who: Caller, target: Target) -> Evolution
     search = webhooks_of(definition.entity)
     found = (await db.known(Needs(children=frozenset({search})))).children[search]
     named = [each.value for each in found if names_attribute(each.value, definition.name)]
-    return attrs.evolve(_report(definition, records), seconds=0, **_named(who, named))
-
-
-async def definition_of(db: Database, target: Target) -> Attribute:
-    """Return an attribute. Raises NotFoundError."""
-    record = (await db.known(Needs(records=frozenset({target.key})))).records[target.key]
-    if record is None:
-        raise NotFoundError
-    definition: Attribute = record.value
-    return definition
-
-
-async def plan_of(
-    db: Database,
-    who: Caller,
-    kind: EvolutionKind,
-    target: Target,
-    data: object,
-    *,
-    strict: bool = False,
-    limit: float | None = None,
-) -> Plan:
-    """Return a change that was asked for, and what it would do; the arguments are those of ``evolve``.
-
-    ``limit`` is the most records that may change, MAX_HOLDERS unless another one is given.
-
-    Raises NotFoundError, InvalidError.
-    """
-    definition = await definition_of(db, target)
-    values = read_payload(BODIES[kind], data, ReadContext(who.new_id, strict))
-    return await _PLANS[kind](_Asked(db, who, target, definition, values, MAX_HOLDERS if limit is None else limit))
-
-
-async def _rename(asked: _Asked) -> Plan:
-    definition, name = asked.definition, asked.values["name"]
-    records = await asked.db.count_holders(definition.entity, definition.name)
-    refusals = [*_too_many(asked, records, f"rename {definition.id} {name}")]
-    taken = await asked.db.count_holders(definition.entity, name) if name != definition.name else 0
-    if definition.renaming_to is not None:
-        command = f"crm attributes rename {definition.id} {definition.renaming_to} --online"
-        refusals = [f"The attribute is being renamed in the background. Run: {command}"]
-    elif taken:
-        refusals.append(f"{_records(taken)} a value under `{name}` already, of an attribute that was deleted.")
-    return Plan(
-        partial(evolutions.rename, asked.who, asked.target.key, name, asked.target.expected),
-        _report(definition, records if name != definition.name else 0, refusals=tuple(refusals)),
-    )
-
-
-async def _rename_value(asked: _Asked) -> Plan:
-    old, new = (asked.values[end].strip() for end in ("from", "to"))
-    held = await _of_list(asked, old, "from")
-    records = sum(each.records for each in held) if old != new else 0
-    merged = sum(each.records for each in held if isinstance(each.value, list) and new in each.value)
-    refusals = _too_many(asked, records)
-    return Plan(
-        partial(evolutions.rename_value, asked.who, asked.target.key, old, new, asked.target.expected),
-        _report(asked.definition, records, merged=merged, indexes=0, refusals=tuple(refusals)),
-    )
-
-
-async def _remove_value(asked: _Asked) -> Plan:
-    value, other = asked.values["value"].strip(), asked.values["replace_with"]
-    if other is not None:
-        if other == value or other not in asked.definition.list_values:
-            raise InvalidError({"replace_with": (not_a_choice(other),)})
-        return await _rename_value(asked._replace(values={"from": value, "to": other}))
-    records = sum(each.records for each in await _of_list(asked, value, "value"))
-    refusals = [f"{_records(records)} this value: say by `replace_with` which they get instead."] if records else []
-    return Plan(
-        partial(evolutions.remove_value, asked.who, asked.target.key, value, asked.target.expected),
-        _report(asked.definition, 0, indexes=0, refusals=tuple(refusals)),
-    )
-
-
-async def _of_list(asked: _Asked, item: str, field: str) -> Sequence[HeldValue]:
-    """Return the values of records that are a text, or a list that has it. Raises InvalidError if it is no value."""
-    definition = asked.definition
-    if definition.type != "list":
-        raise InvalidError({field: (Problem("invalid", "Only attributes of type list have values to change."),)})
-    held = await _held(asked)
-    found = [each for each in held if item == each.value or (isinstance(each.value, list) and item in each.value)]
-    if item not in definition.list_values and not found:
-        raise InvalidError({field: (not_a_choice(item),)})
-    return found
-
-
-async def _convert(asked: _Asked) -> Plan:
-    definition, conversion = asked.definition, Conversion(**asked.values)
-    check_conversion(definition, conversion)
-    held = await _held(asked)
-    results = [(each, _result(definition, conversion, each.value)) for each in held]
-    failing = [each for each, (is_sound, _) in results if not is_sound]
-    list_values = _list_values(definition, [new for _, (is_sound, new) in results if is_sound], conversion)
-    records = sum(each.records for each in held)
-    refusals = [
-        *_too_many(asked, records, f"convert {definition.id} {conversion.type}"),
-        *_failing_refusals(definition, conversion, sum(each.records for each in failing)),
-        *_collisions(definition, conversion, results),
-    ]
-    report = _report(definition, records, refusals=tuple(refusals))
-    return Plan(
-        partial(evolutions.convert, asked.who, asked.target.key, conversion, list_values, asked.target.expected),
-        attrs.evolve(report, **await _failing(asked, failing)),
-    )
-
-
-def _result(definition: Attribute, conversion: Conversion, value: object) -> tuple[bool, object]:
-    """Return whether a value can be converted, and the new value; a list may have any values."""
-    after = attrs.evolve(definition, type=conversion.type, list_values=())
-    try:
-        return True, converted(definition.type, after, conversion, value)
-    except FailingValueError:
-        return False, None
-
-
-def _list_values(definition: Attribute, values: Sequence[object], conversion: Conversion) -> Sequence[str]:
-    """Return the values that a list is to have: those that were suggested, and those that records hold."""
-    if conversion.type != "list":
-        return ()
-    items = [item for value in values for item in (value if isinstance(value, list | tuple) else (value,))]
-    found = tuple(dict.fromkeys((*definition.list_values, *sorted(map(str, items)))))
-    if len(found) > MAX_ENTRIES:
-        message = f"A list has at most {MAX_ENTRIES} values, and records hold {len(found)}."
-        raise InvalidError({"type": (Problem("max_length", message),)})
-    return found
-
-
-def _failing_refusals(definition: Attribute, conversion: Conversion, failing: int) -> Sequence[str]:
-    if failing and definition.is_required:
-        return [f"{_records(failing)} a value that cannot be converted, and the attribute is required."]
-    if failing and conversion.failing == "refuse":
-        return [f"{_records(failing)} a value that cannot be converted: change them, or send `failing` as `clear`."]
-    return []
-
-
-def _collisions(
-    definition: Attribute, conversion: Conversion, results: Sequence[tuple[HeldValue, tuple[bool, object]]]
-) -> Sequence[str]:
-    """Return why a unique attribute would have values that are equal."""
-    keys = Counter[object]()
-    for each, (is_sound, new) in results if definition.is_unique else ():
-        key = unique_key(conversion.type, new) if is_sound else None
-        if key is not None:
-            keys[key] += each.records
-    equal = sum(1 for count in keys.values() if count > 1)
-    return (
-        [f"The attribute is unique, and {equal} converted values would be those of several records."] if equal else []
-    )
-
-
-async def _failing(asked: _Asked, failing: Sequence[HeldValue]) -> Mapping[str, Any]:
-    """Return the part of a report about values that cannot be converted; without them if the caller may not see."""
-    counted = {"failing": sum(each.records for each in failing)}
-    if not failing or not asked.who.actor.may(RESOURCES[asked.definition.entity].permission("view")):
-        return counted
-    first = sorted(failing, key=lambda each: (-each.records, json_text(each.value)))[:MAX_FAILING_VALUES]
-    which = Holding(values=[each.value for each in first])
-    ids = await asked.db.holders(asked.definition.entity, asked.definition.name, which, MAX_FAILING_RECORDS)
-    return {
-        **counted,
-        "failing_values": tuple(FailingValue(value=each.value, records=each.records) for each in first),
-        "failing_records": tuple(ids),
-    }
-
-
-async def _held(asked: _Asked) -> Sequence[HeldValue]:
-    """Return the different values that records hold; equal numbers are one."""
-    found: dict[object, HeldValue] = {}
-    async for values in asked.db.held_values(asked.definition.entity, asked.definition.name):
-        for value, records in values:
-            shown = value.normalize() if isinstance(value, Decimal) else value
-            key = shown if exact_number(shown) is not None else json_text(shown)
-            found[key] = HeldValue(shown, records + (found[key].records if key in found else 0))
-    return list(found.values())
-
-
-def _report(definition: Attribute, records: int, **more: Any) -> EvolutionReport:
-    built = {"indexes": definition.is_indexed + bool(definition.is_unique)}
-    seconds = -(-records // _RECORDS_PER_SECOND)
-    return EvolutionReport(records=records, seconds=seconds, **{**built, **more})
+    return attrs.evolve(report_of(definition, records), seconds=0, **_named(who, named))
 
 
 def _named(who: Caller, webhooks: Sequence[Webhook]) -> Mapping[str, Any]:
     shown = webhooks if who.actor.may(WEBHOOKS.permission("view")) else ()
     named = tuple(ConcernedWebhook(webhook=each.id, name=each.name) for each in shown)
     return {"webhooks": len(webhooks), "named_webhooks": named}
-
-
-def _too_many(asked: _Asked, records: int, command: str = "") -> Sequence[str]:
-    if records <= asked.limit:
-        return []
-    refusal = f"{_records(records)} a value, and at most {asked.limit:,} are changed in one commit."
-    return [f"{refusal} Run: crm attributes {command} --online" if command else refusal]
-
-
-def _records(count: int) -> str:
-    return "1 record holds" if count == 1 else f"{count:,} records hold"
-
-
-#: The bodies by what is asked for.
-BODIES: Final[Mapping[EvolutionKind, type]] = {
-    "rename": Rename,
-    "values/rename": ValueRename,
-    "values/remove": ValueRemoval,
-    "convert": Conversion,
-}
-_PLANS: Final[Mapping[EvolutionKind, Callable[[_Asked], Awaitable[Plan]]]] = {
-    "rename": _rename,
-    "values/rename": _rename_value,
-    "values/remove": _remove_value,
-    "convert": _convert,
-}

@@ -30,6 +30,7 @@ from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.use_cases.running_ahead import ahead
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
 #: Rows of an import that is written in one commit.
@@ -108,11 +109,12 @@ class ImportWorker:
         run = attrs.evolve(run, report=Report())
         await self._save(run, restarts=True)
         async with self._rows(run) as (batches, notes):
-            async for planned, reader in batches(0, BATCH_ROWS):
-                step = await decided_step(self._stores.db, self._group(run, planned, reader))
-                run = attrs.evolve(run, report=step.run.report)
-                await self._save(run, step.refused)
-                _limit(run)
+            async with ahead(batches(0, BATCH_ROWS)) as each:
+                async for planned, reader in each:
+                    step = await decided_step(self._stores.db, self._group(run, planned, reader))
+                    run = attrs.evolve(run, report=step.run.report)
+                    await self._save(run, step.refused)
+                    _limit(run)
             run = attrs.evolve(run, report=run.report.noting(notes()), total=run.report.rows)
         if run.report.refused and not run.options.lenient:
             return await self._save(attrs.evolve(run, state="refused"))
@@ -128,10 +130,11 @@ class ImportWorker:
         try:
             async with self._rows(run) as (batches, _):
                 size = MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS
-                async for planned, reader in batches(run.row, size):
-                    await self._stores.db.change(self._group(run, planned, reader))
-                    run = await self._stores.runs.get(run.id) or run
-                    self._on_progress(run)
+                async with ahead(batches(run.row, size)) as each:
+                    async for planned, reader in each:
+                        await self._stores.db.change(self._group(run, planned, reader))
+                        run = await self._stores.runs.get(run.id) or run
+                        self._on_progress(run)
         except _RefusedError as error:
             after = attrs.evolve(error.advance.run, row=run.row, state="stopped" if run.row else "refused")
             return await self._save(after, error.advance.refused)

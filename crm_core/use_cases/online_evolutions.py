@@ -16,13 +16,15 @@ from crm_core.engine.changes import Rewrite
 from crm_core.engine.decision_runs import Decide
 from crm_core.engine.rewrites import in_batch
 from crm_core.errors import AttributeInUseError
+from crm_core.input.drafts import read_payload
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import Holding
 from crm_core.model.records import Key
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES
-from crm_core.use_cases.evolutions import Target, definition_of, plan_of
+from crm_core.use_cases.evolution_plans import Rename, Target, definition_of, plan_of
 from crm_core.use_cases.restorations import decided
 
 #: Records that change in one commit. Writers of these wait for it.
@@ -56,6 +58,7 @@ async def rename_online(
     AttributeInUseError.
     """
     require(new_caller().actor, ATTRIBUTES.permission("change"))
+    name = read_payload(Rename, {"name": name}, ReadContext(new_caller().new_id))["name"]
     before = await definition_of(db, target)
     if name != before.name:
         await _begin(db, new_caller(), target, before, name)

@@ -7,16 +7,17 @@ from uuid import UUID
 
 import click
 
+from crm_core.engine.conversions import FAILING
 from crm_core.errors import AttributeInUseError, InvalidError, NotFoundError
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.entities import ATTRIBUTE_TYPES
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.model.plain_values import json_text, plain
 from crm_core.ports import Database
-from crm_core.rules.conversions import FAILING
 from crm_core.tables.formats import DECIMALS, ISO_DATES
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.evolutions import EvolutionKind, Target, dry_run, evolve
+from crm_core.use_cases.evolution_plans import EvolutionKind, Target
+from crm_core.use_cases.evolutions import dry_run, evolve
 from crm_core.use_cases.online_evolutions import Progress, convert_online, rename_online
 from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database

@@ -64,6 +64,7 @@ from crm_core.model.events import EventKind
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
@@ -95,6 +96,7 @@ from crm_http.client.records import (
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
 from crm_http.client.retries import Retry
 from crm_http.client.roster_operations import CohortOperationsWithRoster
+from crm_http.client.summary_operations import PipelineOperationsWithSummary, SummaryFilters
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
@@ -189,6 +191,8 @@ __all__ = [
     "OwnToken",
     "PermissionDeniedError",
     "Pipeline",
+    "PipelineOperationsWithSummary",
+    "PipelineSummary",
     "Problem",
     "Problems",
     "RecordOperations",
@@ -207,6 +211,9 @@ __all__ = [
     "SignatureError",
     "Stage",
     "StageInput",
+    "StageSummary",
+    "StageTime",
+    "SummaryFilters",
     "Task",
     "TaskChange",
     "TaskInput",

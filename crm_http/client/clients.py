@@ -25,12 +25,12 @@ from crm_http.client.resources import (
     EnrollmentOperations,
     FollowUpOperations,
     LeadOperations,
-    PipelineOperations,
     ServiceOperations,
 )
 from crm_http.client.responses import decode
 from crm_http.client.retries import Retry
 from crm_http.client.roster_operations import CohortOperationsWithRoster
+from crm_http.client.summary_operations import PipelineOperationsWithSummary
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
@@ -62,7 +62,7 @@ class Api(OperationGroup[D_co], Generic[D_co]):
         self.clients = ClientOperations(driver, entities.Client)
         self.services = ServiceOperations(driver, entities.Service)
         self.leads = LeadOperations(driver, entities.Lead)
-        self.pipelines = PipelineOperations(driver, entities.Pipeline)
+        self.pipelines = PipelineOperationsWithSummary(driver, entities.Pipeline)
         self.cohorts = CohortOperationsWithRoster(driver, entities.Cohort)
         self.enrollments = EnrollmentOperations(driver, entities.Enrollment)
         self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)

@@ -8,7 +8,7 @@ import attrs
 
 from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
-from crm_core.use_cases.evolutions import EvolutionKind
+from crm_core.use_cases.evolution_plans import EvolutionKind
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import RecordOperationsWithBulk, below, body_of, headers_of
 from crm_http.client.responses import decode

@@ -14,6 +14,7 @@ from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecor
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.delivery_log import LoggedDelivery
 from crm_core.webhooks.entity import Webhook
@@ -39,6 +40,7 @@ _SHOWN: Final[tuple[type, ...]] = (
     *(EvolutionReport, ConcernedWebhook, FailingValue),
     *(Roster, RosterEnrollment, RosterStudent),
     *(DuplicateGroup, DuplicateRecord, DuplicateReason),
+    *(Roster, RosterEnrollment, RosterStudent, PipelineSummary, StageSummary, StageTime),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {

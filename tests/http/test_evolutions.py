@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crm_core.use_cases import evolutions
+from crm_core.use_cases import evolution_plans
 from tests.http.conftest import Api
 
 _CITY = {"name": "city", "label": "City", "type": "text"}
@@ -110,7 +110,7 @@ def test_what_cannot_be_done_is_a_409_that_counts(memory_api: Api, city: str, mo
         409,
         {"detail": "1 record holds a value that cannot be converted: change them, or send `failing` as `clear`."},
     )
-    monkeypatch.setattr(evolutions, "MAX_HOLDERS", 0)
+    monkeypatch.setattr(evolution_plans, "MAX_HOLDERS", 0)
     many = memory_api.post(f"{city}rename/", {"name": "town"})
     command = f"crm attributes rename {city.split('/')[3]} town --online"
     detail = f"1 record holds a value, and at most 0 are changed in one commit. Run: {command}"

@@ -55,10 +55,54 @@ def until(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.1)  # another process has no event to wait for
 
 
+def follow_guides_of_records(newcomer: Shell, block: Callable[[str, str], str]) -> None:
+    listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
+    assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
+    newcomer.follow(block("docs/how-to/bulk.md", "Create a client with students 1"))
+    newcomer.follow(block("docs/how-to/bulk.md", "Create or update by a unique attribute 1"))
+    assert run_python(newcomer, block("docs/how-to/bulk.md", "From Python 1")) == "3 0\n\n"
+    taken_back = run_python(newcomer, block("docs/how-to/history.md", "Try it 1"))
+    assert taken_back.strip().splitlines()[-4:] == [
+        "New",
+        "{'name': {'from': 'Jane D.', 'to': 'Jane Doe'}, 'stage': {'from': 'Lost', 'to': 'New'}}",
+        "Jane D.",
+        "Jane Doe",
+    ], taken_back
+    merged = run_python(newcomer, block("docs/how-to/merge.md", "Try it 1"))
+    assert merged.strip().splitlines() == [
+        "['Jon Duplessis', 'DUPLESSIS, John'] ['similar']",
+        "['updated', 'deleted']",
+        "DUPLESSIS, John New 1 1",
+        "Jon Duplessis",
+    ], merged
+    told = run_python(newcomer, block("docs/how-to/erase.md", "Look first 1"))
+    assert re.fullmatch(r"\[UUID\(.*\)\] 0\n\[UUID\(.*\)\]\n2\n+", told), told
+
+
+def follow_guides_of_work(newcomer: Shell, block: Callable[[str, str], str]) -> None:
+    newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
+    for name in ("Ask for tasks 1", "Complete one 1", "Show your tasks in a calendar app 1"):
+        newcomer.follow(block("docs/how-to/agenda.md", name))
+    told = run_python(newcomer, block("docs/how-to/agenda.md", "From Python 1"))
+    assert told.strip() == "Potential Student Send the offer 2999-02-28"
+    follow_spreadsheets(newcomer, partial(block, "docs/how-to/spreadsheets.md"))
+    newcomer.follow(block("docs/how-to/leave.md", "By command 1"))
+    assert run_python(newcomer, block("docs/how-to/leave.md", "From Python 1")) == "1\n\n"
+    newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
+    for name in ("Rename 1", "Convert 1", "Values of a list 1"):
+        newcomer.follow(block("docs/how-to/rename-attributes.md", name))
+    told = run_python(newcomer, block("docs/how-to/rename-attributes.md", "In Python 1"))
+    assert told == "0\nemployees\nnumber\n\n", told
+    newcomer.follow(block("docs/how-to/summaries.md", "Where leads stand 1"))
+    newcomer.follow(block("docs/how-to/summaries.md", "A cohort, and who wants to move 1"))
+    assert run_python(newcomer, block("docs/how-to/summaries.md", "From Python 1")) == "New 0\nWon 0\n\n"
+
+
 def follow_spreadsheets(newcomer: Shell, block: Callable[[str], str]) -> None:
     newcomer.paste(block("Over HTTP 1"))
     newcomer.follow(block("By command 1"))
     newcomer.follow(block("Bring a spreadsheet in 1"))
+    newcomer.follow(block("Take an import back 1"))
     assert run_python(newcomer, block("From Python 1")) == "\n"
     newcomer.paste(block("Import over HTTP 1"))
     told = run_python(newcomer, block("Import over HTTP 2"))
@@ -83,33 +127,8 @@ def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: She
     walk(newcomer, block("docs/tutorial.md", "Create records with curl 1"))
     told = run_python(newcomer, block("docs/tutorial.md", "Do it from Python 1"))
     assert re.search(r"^Ann 20\d\d-.*\nchanged since: .*list_of_tasks.*\n.*nmae", told, re.MULTILINE), told
-    listed = run_python(newcomer, block("docs/how-to/use-the-client.md", "Read lists 1"))
-    assert listed.split("\n") == ["['Ann', 'Bea', 'Cleo']", "['Cleo']", "Ann", "2 ['Cleo']", "", ""]
-    newcomer.follow(block("docs/how-to/bulk.md", "Create a client with students 1"))
-    newcomer.follow(block("docs/how-to/bulk.md", "Create or update by a unique attribute 1"))
-    assert run_python(newcomer, block("docs/how-to/bulk.md", "From Python 1")) == "3 0\n\n"
-    taken_back = run_python(newcomer, block("docs/how-to/history.md", "Try it 1"))
-    assert taken_back.strip().splitlines()[-4:] == [
-        "New",
-        "{'name': {'from': 'Jane D.', 'to': 'Jane Doe'}, 'stage': {'from': 'Lost', 'to': 'New'}}",
-        "Jane D.",
-        "Jane Doe",
-    ], taken_back
-    told = run_python(newcomer, block("docs/how-to/erase.md", "Look first 1"))
-    assert re.fullmatch(r"\[UUID\(.*\)\] 0\n\[UUID\(.*\)\]\n2\n+", told), told
-    newcomer.follow(block("docs/how-to/tokens.md", "Make one, list them, revoke one 1"))
-    for name in ("Ask for tasks 1", "Complete one 1", "Show your tasks in a calendar app 1"):
-        newcomer.follow(block("docs/how-to/agenda.md", name))
-    told = run_python(newcomer, block("docs/how-to/agenda.md", "From Python 1"))
-    assert told.strip() == "Potential Student Send the offer 2999-02-28"
-    follow_spreadsheets(newcomer, partial(block, "docs/how-to/spreadsheets.md"))
-    newcomer.follow(block("docs/how-to/leave.md", "By command 1"))
-    assert run_python(newcomer, block("docs/how-to/leave.md", "From Python 1")) == "1\n\n"
-    newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
-    for name in ("Rename 1", "Convert 1", "Values of a list 1"):
-        newcomer.follow(block("docs/how-to/rename-attributes.md", name))
-    told = run_python(newcomer, block("docs/how-to/rename-attributes.md", "In Python 1"))
-    assert told == "0\nemployees\nnumber\n\n", told
+    follow_guides_of_records(newcomer, block)
+    follow_guides_of_work(newcomer, block)
     newcomer.follow(cheaply(block("docs/how-to/generate-a-client.md", "Run the tools 1")))
     upload = block("docs/how-to/images.md", "Files on the local disk 1")
     newcomer.follow(upload)
@@ -193,6 +212,7 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         ("docs/how-to/embed.md", "In memory 1"),
         ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
         ("docs/how-to/embed.md", "Several changes together 1"),
+        ("docs/how-to/summaries.md", "Without HTTP 1"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:

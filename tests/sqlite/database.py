@@ -270,12 +270,8 @@ class SqliteDatabase:
         """Keep the stays of a lead that was just written or removed."""
         id_ = str(write.key.id)
         rows = self._rows("select stays from stays where lead = ?", id_)
-        stays = moved(
-            read_stays(rows[0][0]) if rows else (),
-            write.event.record,
-            self._place(self._record(write.key)),
-            write.event.at,
-        )
+        before = read_stays(rows[0][0]) if rows else ()
+        stays = moved(before, write.event, self._place(self._record(write.key)))
         self._rows("replace into stays values (?, ?)", id_, json_documents.encode(stays).decode())
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:

@@ -1,18 +1,25 @@
 -- name: alike_ids
--- The keys that several records have, with the ids of some of these, among the next entries of the index. The last key
--- of all may go on behind these entries, so the key before it is returned too.
-with chunk as materialized (
-    select key, record from likeness
-    where resource = %(resource)s and key > %(after)s
+-- The first keys that several records have, with the ids of some of these, among the next entries of the index.
+select key, (array_agg(record order by record))[1:%(most)s]
+from (
+    select key, record from likeness where resource = %(resource)s and key > %(after)s
     order by key, record limit %(entries)s
-), last as (
-    select max(key) as key, count(*) as entries from chunk
+) as chunk
+group by key having count(*) > 1 order by key limit %(keys)s
+
+-- name: alike_end
+-- The key of the last one of these entries, which may go on behind them, and the key before it; none if there are fewer.
+with last as (
+    select key from likeness where resource = %(resource)s and key > %(after)s
+    order by key, record offset %(entries)s - 1 limit 1
 )
-select last.key, last.entries, (select max(key) from chunk where key < last.key), alike.key, alike.ids
-from last left join (
-    select key, (array_agg(record order by record))[1:%(most)s] as ids from chunk group by key having count(*) > 1
-) as alike on true
-order by alike.key
+select key, (
+    select max(key) from likeness where resource = %(resource)s and key > %(after)s and key < (select key from last))
+from last
 
 -- name: alike_records
-select id, name, crm_likeness(name_folded, attributes) from {table} where id = any(%(ids)s)
+-- What keys are made of: names, and short texts.
+select id, name, coalesce((
+    select json_object_agg(key, value #>> '{{}}') from jsonb_each(attributes)
+    where jsonb_typeof(value) = 'string' and length(value #>> '{{}}') <= %(length)s), '{{}}')::text
+from {table} where id = any(%(ids)s)

@@ -105,10 +105,12 @@ where cause is not null and cause ->> 'record' = %(record)s::text and cause ->> 
 order by seq
 
 -- name: named
--- The records whose field is exactly one of some texts; two of each text, by id.
+-- The records whose field is exactly one of some texts; two of each text, by id. They are ordered by the text of the id,
+-- so that the planner does not go through all records by the index of ids.
 select wanted.text, found.id
 from unnest(%(texts)s::text[]) as wanted (text) cross join lateral (
-    select id from {table} where {place} = {wanted_place} and {column} = wanted.text order by id limit 2
+    select id from {table} where {place} = {wanted_place} and {column} = wanted.text
+    order by id::text limit 2
 ) as found
 
 -- name: events_of_run

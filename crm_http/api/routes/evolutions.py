@@ -12,7 +12,7 @@ from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.model.plain_values import plain
 from crm_core.use_cases import evolutions
-from crm_core.use_cases.evolutions import BODIES, EvolutionKind, Target
+from crm_core.use_cases.evolution_plans import BODIES, EvolutionKind, Target, definition_of
 from crm_core.use_cases.rehearsal import DryRun, is_dry_run
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
@@ -115,7 +115,7 @@ def rehearsing_delete(of: RecordRoutes, destroy: Endpoint) -> Endpoint:
 async def _evolve(of: RecordRoutes, kind: EvolutionKind, request: AnyRequest) -> ASGIResponse:
     """Change an attribute, or answer with what would change."""
     target = _target(request)
-    data = await body_or(request, lambda: evolutions.definition_of(of.db, target))
+    data = await body_or(request, lambda: definition_of(of.db, target))
     who, strict = await idempotent_caller(request), is_strict(request)
     if is_dry_run(read_query(request), who, strict=strict):
         return json_response(plain(await evolutions.dry_run(of.db, who, kind, target, data, strict=strict)))

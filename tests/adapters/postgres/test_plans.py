@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
+from psycopg import sql
 
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.records.database import PostgresDatabase
+from crm_adapters.postgres.sql.list_queries import named_statement
 from crm_adapters.postgres.sql.migrations import migrate
+from crm_adapters.postgres.sql.statements import query
+from crm_core.imports.runs import run_request_id
 from crm_core.model.accounts import Caller
 from crm_core.resources import CLIENTS, SERVICES
 from crm_core.use_cases import accounts as log_in
@@ -69,3 +74,27 @@ def test_the_statements_of_requests_are_planned_a_few_times_per_connection(new_d
     statements = asyncio.run(scenario())
     assert len(statements) == 8, statements
     assert not [each for each in statements if each[0] > TRIED], statements
+
+
+@pytest.mark.parametrize(
+    ("statement", "params", "index"),
+    [
+        (
+            query("events_of_run"),
+            {"request_id": run_request_id(UUID(int=1)), "record": UUID(int=2), "version": 3, "limit": 1_000},
+            "event_import",
+        ),
+        (named_statement(CLIENTS, "name"), {"texts": ["Ann", "Bob"]}, "client_name"),
+    ],
+)
+def test_what_imports_and_undos_look_up_has_an_index(
+    url: str, statement: Any, params: dict[str, object], index: str
+) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("set local enable_seqscan = off")
+        explained = sql.SQL("explain {}").format(
+            sql.SQL(statement.decode()) if isinstance(statement, bytes) else statement
+        )
+        plan = "\n".join(line for (line,) in connection.execute(explained, params))
+
+    assert f"using {index}" in plan, plan

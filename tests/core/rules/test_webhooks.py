@@ -156,6 +156,12 @@ def test_merging_cannot_exceed_the_most_headers() -> None:
     }
 
 
+def test_headers_that_cannot_be_read_are_not_merged() -> None:
+    problems = refused(Knowledge(SAVED, SIZE).patch, WEBHOOKS, 2, {"headers": {"\x00": 1}, "name": ""}, merge=True)
+
+    assert problems.keys() == {"headers", "name"}
+
+
 def test_events_are_some_of_the_three_each_once() -> None:
     assert created(events=["updated", "created", "updated"]).events == ("updated", "created")
     assert refused(created, events=[]) == {"events": ["This selection may not be empty."]}

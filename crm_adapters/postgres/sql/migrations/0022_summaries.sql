@@ -103,10 +103,14 @@ create trigger lead_stays_move after update on lead
         is distinct from (case when new.present_stage is not null then new.pipeline end, new.present_stage))
     execute function lead_stays();
 
--- The time of a deletion is that of its event.
+-- The time of a deletion is that of its event. Nothing is kept of a lead that is erased.
 create function lead_stays_end() returns trigger language plpgsql as $$
 begin
-    perform crm_end_stay(new.record, null, null, new.at);
+    if new.kind = 'erased' then
+        delete from lead_stay where lead = new.record;
+    else
+        perform crm_end_stay(new.record, null, null, new.at);
+    end if;
     return null;
 end $$;
 create trigger lead_stays_end after insert on event
@@ -198,7 +202,7 @@ from (
 where sums.id = lead_stay.id;
 
 create unique index lead_stay_present on lead_stay (lead) where left_at is null;
-create index lead_stay_earlier on lead_stay (lead, pipeline, stage) where left_at is not null;
+create index lead_stay_lead on lead_stay (lead, pipeline, stage);
 create index lead_stay_open on lead_stay (pipeline, stage, entered_at) where left_at is null;
 create index lead_stay_left on lead_stay (pipeline, stage, spent) include (to_stage, left_at, left_again_at, lead)
     where left_at is not null;

@@ -4,23 +4,28 @@
 create function crm_name_key(folded text) returns text
     language plpgsql immutable strict parallel safe as $$
 declare
-    words text[] := array_remove(
-        string_to_array(regexp_replace(folded, '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g'), ' '), '');
-    telling text[] := array(
-        select word from unnest(words) as word
-        where word <> all ('{ag,and,bv,co,company,corp,corporation,gmbh,inc,kg,limited,llc,ltd,nv,plc,sa,sarl,srl,the,und}'));
-    spelt text;
-    sounds text[] := '{}';
+    words text[] := string_to_array(btrim(regexp_replace(folded, '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g')), ' ');
+    word text;
+    sounds text := '';
 begin
-    if telling = '{}' then
-        telling := words;
-    end if;
-    foreach spelt in array telling loop
-        spelt := translate(replace(replace(spelt, 'ph', 'f'), 'ck', 'k'), 'cqvz', 'kkfs');
-        spelt := left(spelt, 1) || translate(substr(spelt, 2), 'aeiouhwy', '');
-        sounds := sounds || regexp_replace(spelt, '(.)\1+', '\1', 'g');
+    foreach word in array words loop
+        if word not in ('ag', 'and', 'bv', 'co', 'company', 'corp', 'corporation', 'gmbh', 'inc', 'kg', 'limited', 'llc',
+            'ltd', 'nv', 'plc', 'sa', 'sarl', 'srl', 'the', 'und') then
+            word := translate(replace(replace(word, 'ph', 'f'), 'ck', 'k'), 'cqvz', 'kkfs');
+            sounds := sounds || ' ' || left(word, 1) || translate(substr(word, 2), 'aeiouhwy', '');
+        end if;
     end loop;
-    return coalesce((select string_agg(sound, ' ' order by sound collate "C") from unnest(sounds) as sound), '');
+    if sounds = '' then
+        foreach word in array words loop
+            word := translate(replace(replace(word, 'ph', 'f'), 'ck', 'k'), 'cqvz', 'kkfs');
+            sounds := sounds || ' ' || left(word, 1) || translate(substr(word, 2), 'aeiouhwy', '');
+        end loop;
+    end if;
+    sounds := regexp_replace(substr(sounds, 2), '([^ ])\1+', '\1', 'g');
+    if position(' ' in sounds) = 0 then
+        return sounds;
+    end if;
+    return (select string_agg(sound, ' ' order by sound collate "C") from unnest(string_to_array(sounds, ' ')) as sound);
 end $$;
 
 create function crm_contact_key(value text) returns text
@@ -28,7 +33,10 @@ create function crm_contact_key(value text) returns text
 declare
     form text;
 begin
-    if value like '%@%' and length(value) <= 200 then
+    if length(value) > 200 then
+        return null;
+    end if;
+    if position('@' in value) > 0 then
         form := crm_unique(value);
         return case when form ~ '^[^@ ]+@[^@ ]+[.][^@ ]+$' then form end;
     end if;
@@ -39,21 +47,22 @@ begin
     return case when length(form) between 7 and 15 then form end;
 end $$;
 
+create function crm_contact_keys(attributes jsonb) returns text[]
+    language plpgsql immutable parallel safe as $$
+begin
+    return array(
+        select 'v' || found.key || E'\x1f' || found.contact
+        from (
+            select key, crm_contact_key(value #>> '{}') as contact from jsonb_each(attributes)
+            where jsonb_typeof(value) = 'string' and value #>> '{}' ~ '@|^[+]?[0-9 ()./-]{7,}$'
+        ) as found
+        where found.contact is not null);
+end $$;
+
 create function crm_likeness(folded text, attributes jsonb) returns text[]
     language plpgsql immutable parallel safe as $$
-declare
-    keys text[] := array['n' || crm_name_key(folded)];
-    found record;
 begin
-    for found in
-        select key, crm_contact_key(value #>> '{}') as contact
-        from jsonb_each(attributes) where jsonb_typeof(value) = 'string'
-    loop
-        if found.contact is not null then
-            keys := keys || ('v' || found.key || E'\x1f' || found.contact);
-        end if;
-    end loop;
-    return keys;
+    return ('n' || crm_name_key(folded)) || crm_contact_keys(attributes);
 end $$;
 
 -- Each key of each record. Triggers keep it, so that it says what the documents say, whoever writes them.
@@ -77,6 +86,11 @@ end $$;
 
 create function move_likeness() returns trigger language plpgsql as $$
 begin
+    -- Most changes of attributes are of others than these, and those of a renamed attribute are of many records.
+    if tg_op = 'UPDATE' and old.name_folded = new.name_folded
+        and crm_contact_keys(old.attributes) = crm_contact_keys(new.attributes) then
+        return null;
+    end if;
     delete from likeness
     where resource = tg_table_name and key = any (crm_likeness(old.name_folded, old.attributes)) and record = old.id;
     if tg_op = 'UPDATE' then
