@@ -10,7 +10,8 @@ create table task (
     -- 'infinity' for a task without a date, which so comes last.
     due date not null,
     completed boolean not null,
-    task json not null,
+    -- As the record has it. As text it is compared without a cast.
+    task text not null,
     primary key (record, item)
 );
 
@@ -21,22 +22,22 @@ alter table client add column tasks_digest bytea;
 alter table service add column tasks_digest bytea;
 alter table lead add column tasks_digest bytea;
 
-create function crm_digest(tasks json) returns bytea language sql immutable parallel safe
+create function crm_digest(tasks text) returns bytea language sql immutable parallel safe
     return case
-        when tasks is null or tasks::text = '[]' then ''::bytea
-        else int8send(hashtextextended(tasks::text, 0)) || int8send(hashtextextended(tasks::text, 1)) end;
+        when coalesce(tasks, '[]') = '[]' then ''::bytea
+        else int8send(hashtextextended(tasks, 0)) || int8send(hashtextextended(tasks, 1)) end;
 
--- As in 0012, with the digest.
+-- As in 0012, with the digest. As JSON the list would be parsed once more.
 
 create or replace function client_columns() returns trigger language plpgsql as $$
 declare
-    tasks json;
+    tasks text;
 begin
     select name, attributes, created_at, created_by, updated_at, list_of_tasks
     into new.name, new.attributes, new.created_at, new.created_by, new.updated_at, tasks
     from json_to_record(new.document) as d (
         id text, name text, attributes jsonb, created_at timestamptz, created_by bigint, updated_at timestamptz,
-        list_of_tasks json)
+        list_of_tasks text)
     where d.id = new.id::text;
     new.name_folded := crm_fold(new.name);
     new.searched := crm_searched(new.name_folded, new.attributes);
@@ -46,14 +47,14 @@ end $$;
 
 create or replace function service_columns() returns trigger language plpgsql as $$
 declare
-    tasks json;
+    tasks text;
 begin
     select name, client, actual_cohort, origin_cohort, attributes, created_at, updated_at, list_of_tasks
     into new.name, new.client, new.actual_cohort, new.origin_cohort, new.attributes, new.created_at, new.updated_at,
         tasks
     from json_to_record(new.document) as d (
         id text, name text, client uuid, actual_cohort uuid, origin_cohort uuid, attributes jsonb, created_at
-        timestamptz, updated_at timestamptz, list_of_tasks json)
+        timestamptz, updated_at timestamptz, list_of_tasks text)
     where d.id = new.id::text;
     new.name_folded := crm_fold(new.name);
     new.searched := crm_searched(new.name_folded, new.attributes);
@@ -63,14 +64,14 @@ end $$;
 
 create or replace function lead_columns() returns trigger language plpgsql as $$
 declare
-    tasks json;
+    tasks text;
 begin
     select name, responsible, pipeline, possible_client, stage, attributes, created_at, updated_at, list_of_tasks
     into new.name, new.responsible, new.pipeline, new.possible_client, new.stage, new.attributes, new.created_at,
         new.updated_at, tasks
     from json_to_record(new.document) as d (
         id text, name text, responsible bigint, pipeline uuid, possible_client uuid, stage text, attributes jsonb,
-        created_at timestamptz, updated_at timestamptz, list_of_tasks json)
+        created_at timestamptz, updated_at timestamptz, list_of_tasks text)
     where d.id = new.id::text;
     new.name_folded := crm_fold(new.name);
     new.searched := crm_searched(new.name_folded, new.attributes);
@@ -82,26 +83,19 @@ end $$;
 -- touch one. To read the earlier document, too, would take three times as long.
 create function crm_keep_tasks(record uuid, resource text, responsible bigint, tasks json) returns void
     language plpgsql as $$
+declare
+    gone uuid[];
+    changed text[];
 begin
-    with differing as materialized (
-        select old.item, new.value as now
-        from (select item, task from task where task.record = $1) as old
-        full join json_array_elements(tasks) as new on old.task::text = new.value::text
-        where old.item is null or new.value is null
-    ), kept as (
-        select d.id, d.date, d.completed, d.user_id, now
-        from differing cross join lateral json_to_record(now) as d (
-            id uuid, date date, completed boolean, user_id bigint)
-        where now is not null
-    ), gone as (
-        delete from task using differing
-        where task.record = $1 and task.item = differing.item
-            and not exists (select from kept where kept.id = task.item)
-    )
+    select array_agg(item) filter (where value is null), array_agg(value) filter (where item is null)
+    into gone, changed
+    from (select item, task from task where task.record = $1) as old
+    full join json_array_elements_text(tasks) as new (value) on task = value;
+    delete from task where task.record = $1 and item = any(gone);
     insert into task (record, item, resource, responsible, user_id, due, completed, task)
-    select $1, id, $2, $3, user_id, coalesce(date, 'infinity'), coalesce(completed, false), now from kept
-    on conflict on constraint task_pkey do update set
-        user_id = excluded.user_id, due = excluded.due, completed = excluded.completed, task = excluded.task;
+    select $1, id, $2, $3, user_id, coalesce(date, 'infinity'), coalesce(completed, false), value
+    from unnest(changed) as new (value)
+    cross join json_to_record(value::json) as d (id uuid, date date, completed boolean, user_id bigint);
 end $$;
 
 create function crm_tasks() returns trigger language plpgsql as $$
@@ -154,7 +148,7 @@ begin
             'create trigger %1$s_tasks_emptied after truncate on %1$I execute function crm_tasks_gone()', resource);
         execute format($fill$
             insert into task (record, item, resource, responsible, user_id, due, completed, task)
-            select stored.id, d.id, %1$L, %2$s, user_id, coalesce(date, 'infinity'), coalesce(completed, false), value
+            select stored.id, d.id, %1$L, %2$s, user_id, coalesce(date, 'infinity'), coalesce(completed, false), value::text
             from %1$I as stored
             cross join json_array_elements(stored.document -> 'list_of_tasks') as tasks
             cross join json_to_record(value) as d (id uuid, date date, completed boolean, user_id bigint)
