@@ -9,36 +9,61 @@ import pytest
 
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor Advance AfterCommit AgendaPage AgendaQuery AgendaTask
-        ArchiveDirectory ArchiveError ArchivedRecord Archives Attempt Attribute AttributeInUseError Authentication
-        BulkRefusedError CLIENTS COHORTS Calendar CalendarItem CalendarWriter Caller Catalog Changes Claim Client
-        Cohort Condition CrmError Cursor CursorGoneError Database Decide Decision Delivery DeliveryDetail
-        DeliveryFinishedError DeliveryLog DeliveryState Document DuplicateRequestError Duplicates ENROLLMENTS
-        ENROLLMENT_DETAILS Enrollment EnrollmentDetail ErasedError Event EventKind FOLLOW_UPS Failures Feed
-        FeedEvent FeedPage FileStore Filling Filter FollowUp GROUPS Group Health Holder Idempotency
-        IdempotencyKeyReusedError ImageHeader ImportFinishedError ImportOptions ImportRun ImportRuns InUseError
-        InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery Lookalike LookalikePage MAX_FEED_BYTES
-        MAX_FEED_PAGE MergedError Needs NewCalendar NewToken NotAuthenticatedError NotFoundError Note OpenFile
-        OpenTable Outbox Outcome OwnToken PERMISSIONS PIPELINES Page Passwords PermissionDeniedError Pipeline
-        Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader Receipt ReceiptKey Record RefusedRow
-        Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries RunLostError SERVICES
-        SameFileError Search Service Snapshot Stage Steps StoredFile TASK_RESOURCES TRANSFER_REQUESTS TableReader
-        Task TeachingAssistant ThrottledError TooLargeError TransferDecidedError TransferRequest UnavailableError
-        UndoRefusedError UniqueAttribute UniqueValue UnknownUserError UnreadableTableError User UserChange
-        UsernameTakenError Users VersionConflictError WEBHOOKS Webhook WebhookRequest WebhookSender WorkbookWriter
-        WrongCredentialsError agenda_page cursor_of duplicates_among flatten fold holder_among make_attempt matches
-        page_alike searched_text sort_key sorting_key
+        AgendaPage AgendaQuery AgendaTask Calendar CalendarItem CalendarWriter NewCalendar TASK_RESOURCES agenda_page
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor Actors AfterCommit Attempt Attribute Authentication
+        BulkRefusedError
+        CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
+        Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
+        AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
+        ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
+        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        ImageHeader InUseError
+        InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
+        NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
+        Passwords PermissionDeniedError Pipeline Position Problem Problems Put Query RECEIPTS_KEPT RESOURCES ReadHeader
+        Receipt ReceiptKey Record Remove Reply RequestInProgressError Resource RestoreRefusedError Result Retries
+        SERVICES
+        Search Service Stage Steps StoredFile TRANSFER_REQUESTS Task TeachingAssistant ThrottledError TooLargeError
+        StageFigures StageQuery TransferDecidedError
+        TransferRequest UnavailableError UnknownUserError User UserChange UsernameTakenError Users VersionConflictError
+        WEBHOOKS Webhook WebhookRequest WebhookSender WrongCredentialsError cursor_of flatten fold make_attempt matches
+        searched_text sort_key sorting_key
+        Advance ArchiveDirectory ArchiveError ArchivedRecord Archives Duplicates Filling Group Holder
+        ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage MergedError OpenTable RefusedRow
+        RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
+        UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
+    """,
+    "crm_core.arguments": """
+        AttributeCreate AttributeFilters AttributeMerge AttributeUpdate BulkOp BulkOperation ClientCreate
+        ClientFilters ClientMerge ClientUpdate CohortCreate CohortFilters CohortMerge CohortUpdate ConditionInput
+        EnrollmentCreate EnrollmentDetailCreate EnrollmentDetailFilters EnrollmentDetailMerge EnrollmentDetailUpdate
+        EnrollmentFilters EnrollmentMerge EnrollmentUpdate FilterValue FollowUpCreate FollowUpFilters FollowUpMerge
+        FollowUpUpdate LeadCreate LeadFilters LeadMerge LeadUpdate NoteInput PipelineCreate PipelineFilters
+        PipelineMerge PipelineUpdate ServiceCreate ServiceFilters ServiceMerge ServiceUpdate StageInput TaskChange
+        TaskInput TeachingAssistantInput TransferRequestCreate TransferRequestFilters TransferRequestMerge
+        TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
+    """,
+    "crm_core.embedding": """
+        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
+        DeliveryReport DryRunResult ErasureReport Following HistoryEntry ListPage Listing Outcome Portal RecordCalls
+        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithTasks RestorationEntry Runner Session SyncCrm
+        Together UploadedImage WebhookCalls WebhookWithSecret version_of
+    """,
+    "crm_core.rules": """
+        Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url
+        read_record
     """,
     "crm_core.use_cases": """
-        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives
-        bulk calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id
-        new_secret records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads
-        upserts users webhooks
+        DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
+        calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
+        records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
+        webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
         ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
+        WebhookSenderContract
         assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",

@@ -6,15 +6,18 @@ last commit: at once if it was stopped, else when its claim is over.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
+from uuid import UUID
 
 from crm_core.errors import CrmError, RequestInProgressError
-from crm_core.imports.runs import REFUSED_ROWS_KEPT, ImportRun
+from crm_core.imports.runs import LEASE_SECONDS, REFUSED_ROWS_KEPT, ImportRun
 from crm_core.ports import Accounts
+from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.import_worker import ImportStores
-from crm_core.use_cases.imports import carry_out_next
+from crm_core.use_cases.imports import carry_out_claimed
 
 logger = logging.getLogger("crm.imports")
 
@@ -22,6 +25,9 @@ logger = logging.getLogger("crm.imports")
 _RETRY_AFTER: Final = 10.0
 #: Seconds between two looks for what is too old to be kept.
 _FORGET_INTERVAL: Final = 3_600.0
+
+#: Carries out a run under a claim, and returns it as it is then; it ends early, after a batch, when the event is set.
+CarryOut: TypeAlias = Callable[[ImportRun, UUID, asyncio.Event], Awaitable[ImportRun]]
 
 
 class _StoppedError(Exception):
@@ -34,13 +40,23 @@ class ImportRunner:
     Args:
         stores: the stores.
         accounts: where users are stored, who must have the permissions while their runs go on.
+        carry_out: carries out a run, for example in another process; by default this process does.
         poll: seconds after which it looks for runs without having been woken.
         grace: seconds that a batch has to end when the runner is stopped; then it is given up, and nothing of it stays.
     """
 
-    def __init__(self, stores: ImportStores, accounts: Accounts, *, poll: float = 2.0, grace: float = 5.0) -> None:
+    def __init__(
+        self,
+        stores: ImportStores,
+        accounts: Accounts,
+        *,
+        carry_out: CarryOut | None = None,
+        poll: float = 2.0,
+        grace: float = 5.0,
+    ) -> None:
         self._stores = stores
         self._accounts = accounts
+        self._carry_out = carry_out or self._carry_out_here
         self._poll = poll
         self._grace = grace
         self._wakeup = asyncio.Event()
@@ -68,12 +84,15 @@ class ImportRunner:
 
     async def run_next(self) -> ImportRun | None:
         """Carry out one run, and return it; None if there is none, or another runner took it over."""
+        claim = new_id()
+        run = await self._stores.runs.claim_next(claim, LEASE_SECONDS)
+        if run is None:
+            return None
         try:
-            run = await carry_out_next(self._stores, self._accounts, self._check)
+            run = await self._carry_out(run, claim, self._stopping)
         except RequestInProgressError:
             return None
-        if run is not None:
-            logger.info("import %s of user %s: %s, %s rows", run.id, run.user, run.state, run.report.rows)
+        logger.info("import %s of user %s: %s, %s rows", run.id, run.user, run.state, run.report.rows)
         return run
 
     async def _run(self) -> None:
@@ -97,6 +116,9 @@ class ImportRunner:
             async with asyncio.timeout(seconds):
                 await self._wakeup.wait()
         self._wakeup.clear()
+
+    async def _carry_out_here(self, run: ImportRun, claim: UUID, _: asyncio.Event) -> ImportRun:
+        return await carry_out_claimed(self._stores, self._accounts, run, claim, self._check)
 
     def _check(self, _: ImportRun) -> None:
         """End between two batches if the runner was stopped."""

@@ -185,8 +185,13 @@ async def carry_out_next(
     """
     claim = new_id()
     run = await stores.runs.claim_next(claim, LEASE_SECONDS)
-    if run is None:
-        return None
+    return None if run is None else await carry_out_claimed(stores, accounts, run, claim, on_progress)
+
+
+async def carry_out_claimed(
+    stores: ImportStores, accounts: Accounts, run: ImportRun, claim: UUID, on_progress: OnProgress
+) -> ImportRun:
+    """Carry out a run as ``carry_out_next`` does, under a claim that it has; the claim is released at the end."""
     renew = partial(_author, accounts, run)
     if run.undo is not None:
         async with _held(stores.runs, run.id, claim):

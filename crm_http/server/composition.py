@@ -41,6 +41,7 @@ from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
+from crm_http.server.import_children import ImportChildren
 from crm_http.server.signals import on_termination
 from crm_http.settings import SettingError, Settings
 
@@ -121,7 +122,9 @@ class _Adapters:
         replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
         database = PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake)
         accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
-        import_stores = ImportStores(database, PostgresImportRuns(pool), ChildTableReader())
+        runs = PostgresImportRuns(pool)
+        import_stores = ImportStores(database, runs, ChildTableReader())
+        children = ImportChildren(settings.database_url, runs)
         return cls(
             pool=pool,
             outbox_pool=outbox_pool,
@@ -132,7 +135,7 @@ class _Adapters:
             waiters=Waiters(),
             accounts=accounts,
             import_stores=import_stores,
-            runner=ImportRunner(import_stores, accounts),
+            runner=ImportRunner(import_stores, accounts, carry_out=children.carry_out),
             passwords=Argon2Passwords(),
             files=file_store(settings),
             observers=Observers.from_settings(settings),

@@ -100,6 +100,7 @@ class ImportInput(TypedDict, total=False):
         lenient: rows that are refused are left out, and the others count. Default: ``False``.
         atomic: all rows are written in one commit. Default: ``False``.
         dry_run: only check all rows. Default: ``False``.
+        no_webhooks: webhooks are not told; the change feed is. Default: ``False``.
         again: the same file may have been imported before. Default: ``False``.
         decimal: the sign before the fraction of a number. Default: ``.``.
         thousands: the sign between thousands.
@@ -117,6 +118,7 @@ class ImportInput(TypedDict, total=False):
     lenient: bool
     atomic: bool
     dry_run: bool
+    no_webhooks: bool
     again: bool
     decimal: Literal[".", ","]
     thousands: Literal["", ",", ".", "'", " "]
