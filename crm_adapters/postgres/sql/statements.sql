@@ -582,6 +582,13 @@ select id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id order by 1)
 from app_user where username = %(username)s
 
+-- name: actor_of
+select id, username, first_name, last_name, email, is_active, is_superuser,
+    array(select group_name from membership where user_id = app_user.id order by 1),
+    array(select distinct permission from membership join group_permission using (group_name)
+          where user_id = app_user.id)
+from app_user where id = %(id)s or username = %(username)s
+
 -- name: list_users
 select id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id order by 1)
