@@ -82,6 +82,7 @@ def undo(resource: Resource, who: Caller, change: PastChange) -> Steps[Undone]:
     """
     kind = change.event.kind
     if kind not in _UNDO or change.is_folded:
+        yield _needs_of(resource, who, change)  # for those who ask for the record
         return Undone(kept=(_FOLDED,))
     return (yield from _UNDO[kind](resource, who, change))
 

@@ -104,7 +104,7 @@ def status_of(run: ImportRun) -> ImportStatus:
         id=run.id,
         resource=run.resource,
         file=run.file,
-        options={name: value for name, value in plain_options(run.options).items() if value},
+        options={name: value for name, value in _options(run).items() if value},
         state=run.state,
         created_by=run.user,
         created_at=run.created_at,
@@ -125,6 +125,13 @@ def status_of(run: ImportRun) -> ImportStatus:
         problems=tuple(map(_problem, report.problems)),
         notes=report.notes,
     )
+
+
+def _options(run: ImportRun) -> Mapping[str, object]:
+    if run.undo is None:
+        return plain_options(run.options)
+    given = {name: getattr(run.options, name) for name in ("dry_run", "no_webhooks")}
+    return {**given, "even_edited": run.undo.even_edited}
 
 
 def _rate(run: ImportRun) -> float:

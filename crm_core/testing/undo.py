@@ -12,8 +12,9 @@ import pytest
 from crm_core.errors import NotFoundError, UndoRefusedError
 from crm_core.imports.runs import BATCH_ROWS, ImportRun
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, LEADS, PIPELINES, SERVICES
+from crm_core.testing.evolving import evolve
 from crm_core.testing.imports import Importer, ImportFacts, Table, rows
-from crm_core.testing.scene import at_once, fact, put, writing
+from crm_core.testing.scene import at_once, fact
 from crm_core.use_cases import imports
 from crm_core.use_cases.callers import new_id
 
@@ -137,15 +138,8 @@ class UndoFacts(ImportFacts):
         self, importer: Importer
     ) -> None:
         run, ids = await self.upserted(importer, [["city"], ["Oslo"], ["Oslo"]], "a", "b")
-        for resource, id_ in [
-            (ATTRIBUTES, (await importer.found(ATTRIBUTES, "client"))[0]),
-            *((CLIENTS, i) for i in ids),
-        ]:
-            record = await importer.record(resource, id_)
-            assert record is not None
-            value: Any = record.value
-            new = {"name": "town"} if resource is ATTRIBUTES else {"attributes": {"town": value.attributes["city"]}}
-            await importer.db.change(writing(put(importer.who, record, attrs.evolve(value, **new))))
+        [city] = await importer.found(ATTRIBUTES, "client")
+        await evolve(importer, "rename", city, name="town")
         await importer.patch(CLIENTS, ids[1], attributes={"town": "Ulm"})
 
         assert counts(await undone(importer, run)) == (1, 1, 0)

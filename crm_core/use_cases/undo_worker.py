@@ -29,6 +29,7 @@ from crm_core.use_cases.restorations import returning_value
 
 #: The columns that tell, after those of ``REFUSED_COLUMNS``, which change of a run was kept or refused.
 UNDO_HEADER: Final = ("id", "change", "name")
+_GONE: Final = "Changes of the run that are no longer in the history, and stay: {:,}."
 
 
 class UndoWorker:
@@ -55,10 +56,18 @@ class UndoWorker:
         except PermissionDeniedError as error:
             run = ended(await self._stores.runs.get(run.id) or run, error)
         else:
-            run = attrs.evolve(run, state="done")
+            run = attrs.evolve(run, state="done", report=run.report.noting(await self._gone(run)))
         run = run.saved_at(datetime.now(UTC), restarts=False)
         await self._stores.runs.save(run, self._claim)
         return run
+
+    async def _gone(self, run: ImportRun) -> Sequence[str]:
+        """Return a note if the history does not have all that an import did any longer."""
+        undone = await self._stores.runs.get(run.undo.run) if run.undo else None
+        if undone is None or undone.undo is not None or undone.state != "done":
+            return ()
+        missing = undone.report.created + undone.report.updated - run.report.rows
+        return (_GONE.format(missing),) if missing > 0 else ()
 
     async def _events(self, undo_: Undo) -> Sequence[Event]:
         return await self._stores.db.events_of_run(undo_.run, before=undo_.after, limit=BATCH_ROWS)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from crm_core.imports.runs import BATCH_ROWS
-from crm_http.client import AsyncClient, Client, ImportFinishedError, InvalidError, SameFileError
+from crm_http.client import AsyncClient, Client, ImportFinishedError, InvalidError, SameFileError, UndoRefusedError
 from tests.http.conftest import Api, Server, serving
 
 SECONDS = 120.0
@@ -47,6 +47,16 @@ def test_a_client_sends_a_file_waits_for_its_import_and_reads_what_is_refused(
     assert same.value.run == begun.id
     with pytest.raises(ImportFinishedError, match="it is done"):
         crm.imports.cancel(begun.id)
+    undo = crm.imports.wait(crm.imports.undo(begun.id).id, timeout=SECONDS)
+    assert (undo.state, undo.undoes, undo.reversed, undo.kept, crm.clients.list().first()) == (
+        *("done", begun.id, 1, 0),
+        None,
+    )
+    with pytest.raises(UndoRefusedError, match="undoes this one already") as twice:
+        crm.imports.undo(begun.id, even_edited=False)
+    assert twice.value.run == undo.id
+    with pytest.raises(UndoRefusedError, match="has written nothing"):
+        crm.imports.undo(crm.imports.wait(crm.imports.undo(undo.id, dry_run=True).id, timeout=SECONDS).id)
     with pytest.raises(InvalidError, match="no field of clients"):
         crm.clients.import_file(io.BytesIO(b"Company\nAnn\n"), format="csv")
 

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from crm_adapters import json_documents
 from crm_core.engine.changes import Put, Remove
 from crm_core.engine.restorations import Returning
 from crm_core.engine.undo import PastChange, Undone, ends_of, undo
 from crm_core.model.entities import Attribute, Client, Service, TransferRequest
 from crm_core.model.events import Event
-from crm_core.model.plain_values import parse_json
+from crm_core.model.plain_values import json_text, parse_json, plain
 from crm_core.model.recorded_changes import record_changes
 from crm_core.resources import CLIENTS, RESOURCES, TRANSFER_REQUESTS
 from tests.core.knowledge import NOW, Knowledge, calling, made, refused, uid
@@ -35,7 +34,7 @@ def event(kind: Any, before: Any, after: Any, version: int = 3, definitions: Any
         actor_name="",
         request_id="import x",
         at=NOW,
-        changes=parse_json(json_documents.encode(changes)),
+        changes=parse_json(json_text(plain(changes))),
     )
 
 
