@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres.connection.pool import Pool
@@ -43,16 +42,7 @@ def test_memory_and_postgres_agree(url: str) -> None:
     def feed_of(database: Database) -> Feed:
         return database.feed if isinstance(database, MemoryDatabase) else feeds[0]
 
-    thorough = settings(
-        max_examples=20,
-        stateful_step_count=30,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    assert_agreement(pair, feed_of=feed_of, settings=thorough)
+    assert_agreement(pair, feed_of=feed_of)
 
 
 class TestOnAConnectionOfTheCallers(OnPostgres):
