@@ -174,6 +174,7 @@ class DatabasesAgree(RuleBasedStateMachine):
             self._create(ATTRIBUTES, {"name": type_, "label": type_, "type": type_}, entity)
         self._create(ATTRIBUTES, {"name": "key", "label": "k", "type": "text", "is_unique": True}, "client")
         self._create(WEBHOOKS, {"name": "w", "model": "Lead", "url": "https://example.com/{id}", "headers": {"X": "s"}})
+        self._create(CLIENTS, {"name": "without anything"})
         for name in ("a", "B", "%", "\u00e9"):
             activity = {"list_of_tasks": [{"task": name}], "list_of_notes": [{"note": name}]}
             client = self._create(CLIENTS, {"name": name, "attributes": {"text": name, "number": 1}, **activity})

@@ -1,6 +1,6 @@
 """PostgresDatabase: the contract, agreement with memory, and what is PostgreSQL's own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -18,6 +18,7 @@ from crm_core.resources import CLIENTS
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
 from crm_core.testing.scene import Scene, fact
+from crm_core.testing.unavailability import UnavailableContract
 from crm_core.use_cases import records
 from tests.adapters.postgres.on_postgres import OnPostgres, emptied
 
@@ -43,6 +44,20 @@ def test_memory_and_postgres_agree(url: str) -> None:
         return database.feed if isinstance(database, MemoryDatabase) else feeds[0]
 
     assert_agreement(pair, feed_of=feed_of)
+
+
+class TestWithoutTables(UnavailableContract):
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _database(cls, new_database: Callable[[], str]) -> None:
+        cls.url = new_database()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Database]:
+        async with Pool(self.url) as pool:
+            database = PostgresDatabase(pool)
+            yield database
+            await database.close()
 
 
 class TestOnAConnectionOfTheCallers(OnPostgres):
