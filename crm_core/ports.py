@@ -250,8 +250,22 @@ class Feed(Protocol):
         """Save the cursor of a follower, in place of the earlier one."""
 
 
-class Accounts(Protocol):
-    """Authenticates requests and logins. Methods may raise UnavailableError, and no other error of the store's own."""
+class Actors(Protocol):
+    """Finds the users in whose name an embedding program acts. May raise UnavailableError."""
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do at this moment; None if there is none.
+
+        Raises NotAuthenticatedError for a disabled user.
+        """
+        ...
+
+
+class Accounts(Actors, Protocol):
+    """Authenticates requests and logins, and finds actors.
+
+    Methods may raise UnavailableError, and no other error of the store's own.
+    """
 
     async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:
         """Return the user whose token has this hash, and the catalog version of every entity at this moment.
