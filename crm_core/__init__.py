@@ -84,6 +84,7 @@ from crm_core.model.feed import MAX_FEED_BYTES, MAX_FEED_PAGE, FeedEvent, FeedPa
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
+from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import (
     Accounts,
     Actors,
@@ -280,6 +281,8 @@ __all__ = [
     "Service",
     "Snapshot",
     "Stage",
+    "StageFigures",
+    "StageQuery",
     "Steps",
     "StoredFile",
     "TableReader",

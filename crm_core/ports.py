@@ -31,6 +31,7 @@ from crm_core.rules.images import ImageHeader
 from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
+from crm_core.rules.stays import Stay
 from crm_core.tables.columns import Column
 from crm_core.tables.rows import Header, Row, TableOptions
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
@@ -693,6 +694,10 @@ class Snapshot(Protocol):
         """Yield the records of a resource, by id."""
         ...
 
+    def stays(self) -> AsyncIterator[Sequence[Stay]]:
+        """Yield the stays of leads in stages, by lead, and those of a lead as they followed each other."""
+        ...
+
     def events(self) -> AsyncIterator[Sequence[bytes]]:
         """Yield all events as JSON (``crm_core.archives.lines.event_of``), in an order in which they can come again."""
         ...
@@ -712,6 +717,9 @@ class Filling(Protocol):
 
     async def add_events(self, events: Sequence[Event]) -> None:
         """Add events."""
+
+    async def add_stays(self, stays: Sequence[Stay]) -> None:
+        """Add stays, in place of those that the store has made up from records and events."""
 
 
 class Archives(Protocol):

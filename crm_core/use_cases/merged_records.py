@@ -60,9 +60,12 @@ async def read_merged(db: Database, loser: Key, winner: Key, deletion: Event, na
     """
     version: Any = deletion.cause["version"]
     moves = _moves(await db.followers(winner, version), loser, winner)
-    [merge, *_] = await db.history(winner, before=version + 1, limit=1)
-    changes: Mapping[str, Any] = merge.changes if merge.version == version else {}
-    taken: Any = merge.cause.get("taken", {})
+    # Without the event, which was folded, nothing is known of what it took.
+    merge = next(
+        (each for each in await db.history(winner, before=version + 1, limit=1) if each.version == version), None
+    )
+    changes: Mapping[str, Any] = merge.changes if merge else {}
+    taken: Any = merge.cause.get("taken", {}) if merge else {}
     own = {name for name, source in taken.items() if source == str(loser.id)}
     values = {_name_now(name, changes[name], names): changes[name] for name in own if name in changes}
     return Merged(moves, values, _items(changes, deletion))

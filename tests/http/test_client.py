@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from crm_core import (
+    AttributeInUseError,
     CrmError,
     DeliveryFinishedError,
     InUseError,
@@ -220,6 +221,25 @@ def test_attributes_are_merged(crm: Client) -> None:
             crm.attributes("client").create(name=name, label=name, type="text")
         made = crm.clients.create(name="c", attributes={"a": "1", "b": "1"})
         assert crm.clients.merge(made.id, attributes={"a": None}).attributes == {"b": "1"}
+
+
+def test_attributes_are_renamed_and_converted_with_their_values(crm: Client) -> None:
+    with crm:
+        attributes = crm.attributes("client")
+        tag = attributes.create(name="tag", label="Tag", type="text")
+        made = crm.clients.create(name="c", attributes={"tag": "red; blue"})
+        assert attributes.rename_dry_run(tag.id, "color").records == 1
+        assert attributes.rename(tag.id, "color", if_match=tag).former_names == ("tag",)
+        with pytest.raises(AttributeInUseError, match="1 record holds a value that cannot be converted"):
+            attributes.convert(tag.id, "number")
+        assert [each.value for each in attributes.convert_dry_run(tag.id, "number").failing_values] == ["red; blue"]
+        assert attributes.convert(tag.id, "list").list_values == ("blue", "red")
+        assert attributes.rename_value_dry_run(tag.id, "red", "blue").merged == 1
+        assert attributes.rename_value(tag.id, "red", "pink").list_values == ("blue", "pink")
+        assert attributes.remove_value_dry_run(tag.id, "pink").refusals
+        assert attributes.remove_value(tag.id, "pink", replace_with="blue").list_values == ("blue",)
+        assert attributes.delete_dry_run(tag.id).records == 1
+        assert crm.clients.retrieve(made.id).attributes == {"color": ["blue"]}
 
 
 def test_records_are_created_or_changed_by_a_unique_value(crm: Client) -> None:

@@ -90,13 +90,13 @@ def follow_guides_of_work(newcomer: Shell, block: Callable[[str, str], str]) -> 
     newcomer.follow(block("docs/how-to/leave.md", "By command 1"))
     assert run_python(newcomer, block("docs/how-to/leave.md", "From Python 1")) == "1\n\n"
     newcomer.follow(block("docs/how-to/unique.md", "Make an attribute unique, and write by it 1"))
+    newcomer.follow(block("docs/how-to/summaries.md", "Where leads stand 1"))
+    newcomer.follow(block("docs/how-to/summaries.md", "A cohort, and who wants to move 1"))
+    assert run_python(newcomer, block("docs/how-to/summaries.md", "From Python 1")) == "New 0\nWon 0\n\n"
     for name in ("Rename 1", "Convert 1", "Values of a list 1"):
         newcomer.follow(block("docs/how-to/rename-attributes.md", name))
     told = run_python(newcomer, block("docs/how-to/rename-attributes.md", "In Python 1"))
     assert told == "0\nemployees\nnumber\n\n", told
-    newcomer.follow(block("docs/how-to/summaries.md", "Where leads stand 1"))
-    newcomer.follow(block("docs/how-to/summaries.md", "A cohort, and who wants to move 1"))
-    assert run_python(newcomer, block("docs/how-to/summaries.md", "From Python 1")) == "New 0\nWon 0\n\n"
 
 
 def follow_spreadsheets(newcomer: Shell, block: Callable[[str], str]) -> None:

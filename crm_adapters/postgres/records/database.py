@@ -85,6 +85,8 @@ Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitabl
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
 _STREAM_PIECE: Final = 500
+#: Seconds that background tasks have to end at the close.
+_GRACE: Final = 1.0
 
 
 class PostgresDatabase:
@@ -327,7 +329,8 @@ class PostgresDatabase:
         if changes.deliveries:
             self._wake()
         definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
-        if changes.rewrite or any(map(indexes.concerns, definitions)):
+        rewrite = changes.rewrite
+        if (rewrite and indexes.are_replaced(rewrite.before, rewrite.after)) or any(map(indexes.concerns, definitions)):
             self.follow_definitions()
         if changes.writes:
             self._wake_feed()
@@ -349,7 +352,12 @@ class PostgresDatabase:
                 logger.warning("it was not recorded whether an attribute is unique: %s", id_)
 
     async def close(self) -> None:
-        """Stop the background tasks. The owner of the pool closes the pool."""
+        """Stop the background tasks. The owner of the pool closes the pool.
+
+        They have a moment to end by themselves: a task that is cancelled while it connects leaves the connection open.
+        """
+        if self._background:
+            await asyncio.wait(self._background, timeout=_GRACE)
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -30,6 +30,13 @@ def test_columns_can_be_mapped_and_ignored() -> None:
     assert [(target.index, target.column.name) for target in targets] == [(0, "name"), (1, "attributes.city")]
 
 
+def test_a_former_name_of_an_attribute_is_refused_with_the_new_one() -> None:
+    town = evolve(CITY, name="town", label="t", former_names=("city",))
+    for names, options in ((["name", "city"], {}), (["name", "x"], {"map": ["x=attributes.city"]})):
+        with pytest.raises(InvalidError, match="This attribute was renamed to `town`"):
+            map_columns(CLIENTS, {"town": town}, names, read_options({"format": "csv", **options}))
+
+
 def test_columns_of_the_same_name_are_mapped_by_their_places() -> None:
     mapping = mapped(["x", "x", " x"], map=["#1=name", "#3=city"], ignore=["#2"])
     assert [(target.index, target.column.name) for target in mapping.targets] == [(0, "name"), (2, "attributes.city")]

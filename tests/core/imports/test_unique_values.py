@@ -36,6 +36,12 @@ def test_records_are_found_by_unique_attributes_alone(upsert_by: str) -> None:
     assert list(caught.value.problems) == ["upsert_by"]
 
 
+def test_a_unique_attribute_is_not_named_by_a_former_name() -> None:
+    definitions = {"tag": evolve(TAG, former_names=("label",))}
+    with pytest.raises(InvalidError, match="This attribute was renamed to `tag`"):
+        upsert_attribute(definitions, read_options({"format": "csv", "upsert_by": "label"}))
+
+
 def test_the_value_of_a_row_is_one_that_records_can_have() -> None:
     assert value_of(TAG, {"attributes": {"tag": "a"}}) == UniqueValue(UniqueAttribute("client", "tag", "text"), "a")
     refused: list[Mapping[str, object]] = [{}, {"attributes": None}, {"attributes": {"tag": None}}]
