@@ -6,11 +6,13 @@ Pillow could do both, but to open a WebP it reads the whole file and allocates m
 from io import BytesIO
 from typing import Final
 
-import filetype
-import imagesize
-
+from crm_core.extras import needs
 from crm_core.model.files import MEDIA_TYPES
 from crm_core.rules.images import ImageHeader
+
+with needs("http"):
+    import filetype
+    import imagesize
 
 __all__ = ["read_header"]
 

@@ -6,12 +6,14 @@ Documents are stored as clients see them, so this is the only module that conver
 from functools import cache
 from typing import Any
 
-import msgspec
-
+from crm_core.extras import needs
 from crm_core.input.readers import Number, parse_decimal
 from crm_core.model.events import Event
 from crm_core.resources import RESOURCES
 from crm_core.webhooks.deliveries import Delivery
+
+with needs("memory"):
+    import msgspec
 
 __all__ = ["body_of", "decode", "decode_list", "encode", "feed_body"]
 

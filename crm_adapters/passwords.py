@@ -5,11 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, ParamSpec, TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError, VerificationError, VerifyMismatchError
-
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
+from crm_core.extras import needs
+
+with needs("http"):
+    from argon2 import PasswordHasher
+    from argon2.exceptions import Argon2Error, InvalidHashError, VerificationError, VerifyMismatchError
 
 __all__ = ["Argon2Passwords"]
 

@@ -10,14 +10,16 @@ from io import FileIO
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from crm_adapters.disk import BLOCK, temporary_file, write_all
 from crm_adapters.threads import Threads
 from crm_core.errors import UnavailableError
+from crm_core.extras import needs
 from crm_core.model.files import SITE_FILES, OpenFile, StoredFile, key_in, media_type
+
+with needs("s3"):
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
 
 __all__ = ["S3FileStore"]
 

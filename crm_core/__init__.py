@@ -87,6 +87,7 @@ from crm_core.model.records import Key, Record
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import (
     Accounts,
+    Actors,
     AfterCommit,
     ArchiveDirectory,
     Archives,
@@ -169,6 +170,7 @@ __all__ = [
     "Account",
     "Accounts",
     "Actor",
+    "Actors",
     "Advance",
     "AfterCommit",
     "AgendaPage",

@@ -31,6 +31,7 @@ from crm_core.rules.images import ImageHeader
 from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.login_throttle import Failures
 from crm_core.rules.needs import Known, Needs
+from crm_core.rules.stays import Stay
 from crm_core.tables.columns import Column
 from crm_core.tables.rows import Header, Row, TableOptions
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
@@ -249,8 +250,22 @@ class Feed(Protocol):
         """Save the cursor of a follower, in place of the earlier one."""
 
 
-class Accounts(Protocol):
-    """Authenticates requests and logins. Methods may raise UnavailableError, and no other error of the store's own."""
+class Actors(Protocol):
+    """Finds the users in whose name an embedding program acts. May raise UnavailableError."""
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do at this moment; None if there is none.
+
+        Raises NotAuthenticatedError for a disabled user.
+        """
+        ...
+
+
+class Accounts(Actors, Protocol):
+    """Authenticates requests and logins, and finds actors.
+
+    Methods may raise UnavailableError, and no other error of the store's own.
+    """
 
     async def authenticate(self, token: bytes, *, ahead: Key | None = None) -> Authentication | None:
         """Return the user whose token has this hash, and the catalog version of every entity at this moment.
@@ -679,6 +694,10 @@ class Snapshot(Protocol):
         """Yield the records of a resource, by id."""
         ...
 
+    def stays(self) -> AsyncIterator[Sequence[Stay]]:
+        """Yield the stays of leads in stages, by lead, and those of a lead as they followed each other."""
+        ...
+
     def events(self) -> AsyncIterator[Sequence[bytes]]:
         """Yield all events as JSON (``crm_core.archives.lines.event_of``), in an order in which they can come again."""
         ...
@@ -698,6 +717,9 @@ class Filling(Protocol):
 
     async def add_events(self, events: Sequence[Event]) -> None:
         """Add events."""
+
+    async def add_stays(self, stays: Sequence[Stay]) -> None:
+        """Add stays, in place of those that the store has made up from records and events."""
 
 
 class Archives(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import attrs
 
@@ -25,6 +25,16 @@ from crm_core.rules import attributes, education, pipelines, webhooks
 from crm_core.rules.needs import Cascade, Proposal, Validate, without_needs
 from crm_core.webhooks.entity import Webhook
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    #: The class of a resource's records; a `Resource` of which it is not said is one of any.
+    E_co = TypeVar("E_co", covariant=True, default=Any)
+else:  # defaults of type variables are Python 3.13's
+    from typing import TypeVar
+
+    E_co = TypeVar("E_co", covariant=True)
+
 
 @without_needs
 def _validate_nothing(_: Proposal) -> Mapping[str, object]:
@@ -37,8 +47,8 @@ def _cascade_nothing(_: object, __: object) -> Sequence[tuple[Record, object]]:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Resource:
-    """One kind of record.
+class Resource(Generic[E_co]):
+    """One kind of record; type checkers know the class of its records.
 
     Attributes:
         name: its name in keys, tables and attribute definitions.
@@ -62,7 +72,7 @@ class Resource:
 
     name: str
     path: str
-    entity: type
+    entity: type[E_co]
     model_name: str
     label: tuple[str, str]
     filters: Mapping[str, str] = attrs.field(factory=dict)

@@ -5,8 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from uuid import UUID
 
-from litestar import Litestar
-
+import crm_http.needed  # first, so that what is missing is named
 from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
 from crm_core.resources import (
     ATTRIBUTES,
@@ -54,6 +53,8 @@ from crm_http.middleware import Limits, RequestMiddleware, RequestObserver
 from crm_http.openapi.description_route import description_endpoint
 from crm_http.openapi.docs_page import page_endpoints
 from crm_http.site import Site
+
+Litestar = crm_http.needed.litestar.Litestar
 
 __all__ = ["create_app"]
 

@@ -1,8 +1,9 @@
-"""Write the typed inputs and operations of ``crm_http.client`` from the entities: ``python -m tests.generate_client``.
+"""Write the typed arguments and operations from the entities: ``python -m tests.generate_client``.
 
-A type checker needs the fields as text, so they are written into files; ``tests/http/test_client_inputs.py`` fails when
-the files are not what the entities say. What a record may hold is said by its class and by its row in
-``crm_core.resources``, and nothing of it is repeated here.
+The arguments are in ``crm_core.arguments``; the operations that take them are in ``crm_http.client`` for calls over
+HTTP, and in ``crm_core.embedding`` for calls in process. A type checker needs the fields as text, so they are written
+into files; ``tests/http/test_client_inputs.py`` fails when the files are not what the entities say. What a record may
+hold is said by its class and by its row in ``crm_core.resources``, and nothing of it is repeated here.
 """
 
 import pathlib
@@ -10,8 +11,10 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
+
+import attrs
 
 from crm_core.engine.parameters import filter_parameters
 from crm_core.imports.options import ImportOptions
@@ -24,7 +27,7 @@ from crm_core.webhooks import entity as webhooks
 from crm_http.openapi.inputs import PLAIN, input_schema
 from crm_http.openapi.parameters import query_parameters
 
-CLIENT: Final = pathlib.Path(__file__).parents[1] / "crm_http" / "client"
+ROOT: Final = pathlib.Path(__file__).parents[1]
 
 _MADE: Final = "Made by tests/generate_client.py from the entities; do not edit."
 _FILTER_VALUE: Final = """
@@ -54,41 +57,118 @@ _IMPORTS: Final[Mapping[str, str]] = {
     "UUID": "from uuid import UUID",
     **{each.__name__: f"from {each.__module__} import {{}}" for each in _ITEMS},
     **{row.entity.__name__: f"from {row.entity.__module__} import {{}}" for row in RESOURCES.values()},
-    "WebhookWithSecret": "from crm_http.client.webhook_responses import {}",
     **dict.fromkeys(
-        (*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue"), "from crm_http.client.inputs import {}"
+        (*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue"), "from crm_core.arguments.items import {}"
     ),
-    **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
-    **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
-    "EvolvingOperations": "from crm_http.client.evolutions import {}",
-    **dict.fromkeys(
-        (
-            "PAGE_SIZE",
-            "RecordOperations",
-            "RecordOperationsWithBulk",
-            "RecordOperationsWithImages",
-            "RecordOperationsWithTasks",
-            "UniqueParameter",
-        ),
-        "from crm_http.client.records import {}",
-    ),
+    "UniqueParameter": "from crm_core.arguments.values import {}",
 }
+#: The ends of the names of the arguments of a resource's operations.
+_ARGUMENTS: Final = ("Create", "Filters", "Merge", "Update")
+#: What the operations of a resource can do beside those of all: the ends of the names of their base classes.
+_BASES: Final = ("", "WithBulk", "WithTasks", "WithImages")
+
+
+@attrs.frozen(kw_only=True)
+class Flavour:
+    """How operations are carried out, and where they are written.
+
+    Attributes:
+        package: the package of the modules.
+        suffix: the end of the names of the classes.
+        define: the beginning of a method, but for its name.
+        lists: the decorator of a method that returns a list.
+        result: the annotation of what a method returns.
+        returns: the statement that returns what a hook of the base class returns.
+        imports: how code imports what only this flavour has, by the name.
+        of_lists: what lists say of being read.
+        of_keys: what the argument `idempotency_key` says of itself.
+        of_exports: what exports say of themselves.
+        of_blanks: why None and empty values are refused.
+    """
+
+    package: str
+    suffix: str
+    define: str
+    lists: str
+    result: str
+    returns: str
+    imports: Mapping[str, str]
+    of_lists: str
+    of_keys: str
+    of_exports: str
+    of_blanks: str
+
+
+HTTP: Final = Flavour(
+    package="crm_http.client",
+    suffix="Operations",
+    define="@operation\n    def",
+    lists="@listing\n    def",
+    result="Operation[{}]",
+    returns="return",
+    imports={
+        "WebhookWithSecret": "from crm_core.webhooks.reports import {}",
+        **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
+        **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
+        "EvolvingOperations": "from crm_http.client.evolutions import {}",
+        **dict.fromkeys(
+            ("PAGE_SIZE", *(f"RecordOperations{end}" for end in _BASES)), "from crm_http.client.records import {}"
+        ),
+    },
+    of_lists="they are requested page by page while they are read",
+    of_keys="""a key of your own. A repetition with the same key, for a day and also by a program that
+                was started again, creates nothing and returns the same record. Without one, the client makes a key
+                for its own retries.""",
+    of_exports="""
+
+        It is not retried after a lost answer (NoResponseError), as a part may have been written.""",
+    of_blanks="as the server would ignore them",
+)
+IN_PROCESS: Final = Flavour(
+    package="crm_core.embedding",
+    suffix="Calls",
+    define="@call\n    async def",
+    lists="@listing\n    def",
+    result="{}",
+    returns="return await",
+    imports={
+        "WebhookWithSecret": "from crm_core.webhooks.reports import {}",
+        **dict.fromkeys(("ListQuery", "listing"), "from crm_core.embedding.listings import {}"),
+        **dict.fromkeys(("R_co", "call"), "from crm_core.embedding.calls import {}"),
+        **dict.fromkeys(
+            ("PAGE_SIZE", *(f"RecordCalls{end}" for end in _BASES)), "from crm_core.embedding.records import {}"
+        ),
+    },
+    of_lists="they are read page by page",
+    of_keys="""a key of your own. A repetition with the same key, for a day, creates nothing and returns
+                the same record.""",
+    of_exports="",
+    of_blanks="as a list would ignore them",
+)
 
 
 def generated() -> dict[pathlib.Path, str]:
     """Return the text of every file that is made, by its path."""
-    files = {CLIENT / "inputs.py": _inputs()}
     modules = {module_of(row): row for row in RESOURCES.values()}
-    files |= {CLIENT / "resources" / f"{module}.py": _resource(row) for module, row in modules.items()}
-    files[CLIENT / "resources" / "__init__.py"] = _init(modules)
+    arguments = _folder("crm_core.arguments")
+    files = {arguments / "items.py": _items(), arguments / "__init__.py": _init_of_arguments(modules)}
+    files |= {arguments / f"{module}.py": _arguments(row) for module, row in modules.items()}
+    for flavour in (HTTP, IN_PROCESS):
+        resources = _folder(flavour.package) / "resources"
+        files |= {resources / f"{module}.py": _operations(row, flavour) for module, row in modules.items()}
+        files[resources / "__init__.py"] = _init(modules, flavour)
     return {path: _formatted(text) for path, text in files.items()}
+
+
+def _folder(package: str) -> pathlib.Path:
+    return ROOT.joinpath(*package.split("."))
 
 
 def module_of(resource: Resource) -> str:
     return resource.path.replace("-", "_")
 
 
-def _inputs() -> str:
+def _items() -> str:
     change = {name: _type(field) for name, field in fields_of(TaskUpdate).items() if name != "task_id"}
     parts = [
         _FILTER_VALUE,
@@ -102,7 +182,10 @@ def _inputs() -> str:
         ),
     ]
     return _module(
-        "The items that lists in records hold, as they are sent.", parts, own=("FilterValue", "TypeAlias", "Decimal")
+        "The items that lists in records hold, as they are sent.",
+        parts,
+        own=("FilterValue", "TypeAlias", "Decimal"),
+        imports=_IMPORTS,
     )
 
 
@@ -111,7 +194,7 @@ def _import_options() -> dict[str, str]:
     return {name: _type(field) for name, field in fields_of(ImportOptions).items()} | columns
 
 
-def _resource(resource: Resource) -> str:
+def _arguments(resource: Resource) -> str:
     name = resource.entity.__name__
     one, many = resource.label
     fields = {field: each for field, each in resource.fields.items() if not each.output_only}
@@ -120,7 +203,8 @@ def _resource(resource: Resource) -> str:
         field: kind if fields[field].required or kind.endswith(" | None") else f"{kind} | None"
         for field, kind in updates.items()
     }
-    sentences = field_sentences(resource.entity)
+    entity: type = resource.entity
+    sentences = field_sentences(entity)
     parts = [
         _typed_dict(
             f"{name}Create", f"The fields of a new {one}.", _members(resource.entity), _sentences(resource.entity)
@@ -138,42 +222,50 @@ def _resource(resource: Resource) -> str:
             _filters(resource),
             _filter_sentences(resource),
         ),
-        _operations(resource),
     ]
-    return _module(f"The inputs and operations of {many}.", parts)
+    return _module(f"What the operations of {many} take.", parts, imports=_IMPORTS)
 
 
-def _operations(resource: Resource) -> str:
+def _operations(resource: Resource, flavour: Flavour) -> str:
+    name = resource.entity.__name__
+    imports = {
+        **_IMPORTS,
+        **flavour.imports,
+        **{f"{name}{end}": f"from crm_core.arguments.{module_of(resource)} import {{}}" for end in _ARGUMENTS},
+    }
+    return _module(f"The operations of {resource.label[1]}.", [_class(resource, flavour)], imports=imports)
+
+
+def _class(resource: Resource, flavour: Flavour) -> str:
     name = resource.entity.__name__
     one, many = resource.label
     entity = "WebhookWithSecret" if resource.entity is webhooks.Webhook else name
-    own = "WebhookRecordOperations" if resource.entity is webhooks.Webhook else f"{name}Operations"
-    base = "RecordOperations" if resource.entity is webhooks.Webhook else "RecordOperationsWithBulk"
+    base = "" if resource.entity is webhooks.Webhook else "WithBulk"
     if resource.has_tasks_and_notes:
-        base = "RecordOperationsWithImages" if resource.has_images else "RecordOperationsWithTasks"
-    arguments = f"D_co, {entity}"
-    if resource.entity is entities.Attribute:
-        base, arguments = "EvolvingOperations", "D_co"
+        base = "WithImages" if resource.has_images else "WithTasks"
+    driver = "D_co" if flavour is HTTP else "R_co"
+    name_of_base, arguments = f"Record{flavour.suffix}{base}", f"{driver}, {entity}"
+    if resource.entity is entities.Attribute and flavour is HTTP:
+        name_of_base, arguments = "EvolvingOperations", driver
     change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
+    result, nothing = flavour.result.format(entity), flavour.result.format("None")
     return f'''
-class {own}({base}[{arguments}]):
+class {_class_name(resource, flavour)}({name_of_base}[{arguments}]):
     """The operations of {many}."""
 
-    @listing
-    def list(
+    {flavour.lists} list(
         self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Unpack[{name}Filters]
     ) -> ListQuery[{entity}]:
-        """Return the {many} that match all filters; they are requested page by page while they are read.
+        """Return the {many} that match all filters; {flavour.of_lists}.
 
         Args:
             limit: the most records in all.
-            page_size: the records that are requested at once, from 1 to 1,000.
-            filters: what to compare with. None and empty values are refused, as the server would ignore them.
+            page_size: the records that are read at once, from 1 to 1,000.
+            filters: what to compare with. None and empty values are refused, {flavour.of_blanks}.
         """
         return self._list(limit, page_size, filters)
 
-    @operation
-    def export(
+    {flavour.define} export(
         self,
         to: BinaryIO,
         /,
@@ -181,10 +273,8 @@ class {own}({base}[{arguments}]):
         format: Literal["csv", "xlsx", "jsonl"] = "csv",
         bom: bool = False,
         **filters: Unpack[{name}Filters],
-    ) -> Operation[None]:
-        """Write the {many} that match all filters to a binary file, piece by piece.
-
-        It is not retried after a lost answer (NoResponseError), as a part may have been written.
+    ) -> {nothing}:
+        """Write the {many} that match all filters to a binary file, piece by piece.{flavour.of_exports}
 
         Args:
             to: the file.
@@ -192,26 +282,22 @@ class {own}({base}[{arguments}]):
             bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
             filters: as in ``list``.
         """
-        return self._export(to, format, filters, bom=bom)
+        {flavour.returns} self._export(to, format, filters, bom=bom)
 
-    @operation
-    def create(
+    {flavour.define} create(
         self, /, *, idempotency_key: str | None = None, **values: Unpack[{name}Create]
-    ) -> Operation[{entity}]:
+    ) -> {result}:
         """Create {_article(one)}; return it.
 
         Args:
-            idempotency_key: a key of your own. A repetition with the same key, for a day and also by a program that
-                was started again, creates nothing and returns the same record. Without one, the client makes a key
-                for its own retries.
+            idempotency_key: {flavour.of_keys}
             values: the fields of the record.
         """
-        return self._create(values, idempotency_key)
+        {flavour.returns} self._create(values, idempotency_key)
 
-    @operation
-    def change(
+    {flavour.define} change(
         self, id_: UUID | str, /, *, {change}, **values: Unpack[{name}Update]
-    ) -> Operation[{entity}]:
+    ) -> {result}:
         """Set some fields of {_article(one)}; return it.
 
         Args:
@@ -221,12 +307,11 @@ class {own}({base}[{arguments}]):
             idempotency_key: as in ``create``.
             values: the fields to set.
         """
-        return self._change(id_, values, if_match, idempotency_key)
+        {flavour.returns} self._change(id_, values, if_match, idempotency_key)
 
-    @operation
-    def merge(
+    {flavour.define} merge(
         self, id_: UUID | str, /, *, {change}, **values: Unpack[{name}Merge]
-    ) -> Operation[{entity}]:
+    ) -> {result}:
         """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
 
         This sets single attributes, or removes them with None.
@@ -237,18 +322,18 @@ class {own}({base}[{arguments}]):
             idempotency_key: as in ``create``.
             values: the fields to set.
         """
-        return self._merge(id_, values, if_match, idempotency_key)
-{_upsert(resource) if resource.has_catalog else ""}'''
+        {flavour.returns} self._merge(id_, values, if_match, idempotency_key)
+{_upsert(resource, flavour) if resource.has_catalog else ""}'''
 
 
-def _upsert(resource: Resource) -> str:
+def _upsert(resource: Resource, flavour: Flavour) -> str:
     name, one = resource.entity.__name__, resource.label[0]
+    result = flavour.result.format(name)
     return f'''
-    @operation
-    def upsert(
+    {flavour.define} upsert(
         self, /, *, by: str, value: UniqueParameter, only: Literal["create", "change"] | None = None,
         if_match: {name} | int | None = None, idempotency_key: str | None = None, **values: Unpack[{name}Update]
-    ) -> Operation[{name}]:
+    ) -> {result}:
         """Set some fields of the {one} that has a value of a unique attribute, or create one; return it.
 
         Args:
@@ -259,17 +344,16 @@ def _upsert(resource: Resource) -> str:
             idempotency_key: as in ``create``.
             values: the fields to set; those that a new record needs are needed where there may be none.
         """
-        return self._upsert(by, value, values, only, if_match, idempotency_key)
+        {flavour.returns} self._upsert(by, value, values, only, if_match, idempotency_key)
 
-    @operation
-    def retrieve_by(self, by: str, value: UniqueParameter, /) -> Operation[{name}]:
+    {flavour.define} retrieve_by(self, by: str, value: UniqueParameter, /) -> {result}:
         """Return the {one} that has a value of a unique attribute.
 
         Args:
             by: the name of the unique attribute.
             value: its value.
         """
-        return self._retrieve_by(by, value)
+        {flavour.returns} self._retrieve_by(by, value)
 '''
 
 
@@ -367,40 +451,58 @@ def _words(entity: type) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", " ", entity.__name__).lower()
 
 
-def _module(doc: str, parts: Sequence[str], own: Sequence[str] = ()) -> str:
+def _class_name(resource: Resource, flavour: Flavour) -> str:
+    infix = "Record" if resource.entity is webhooks.Webhook else ""
+    return f"{resource.entity.__name__}{infix}{flavour.suffix}"
+
+
+def _module(doc: str, parts: Sequence[str], own: Sequence[str] = (), *, imports: Mapping[str, str]) -> str:
     code = "\n\n".join(parts)
-    return f'"""{doc}\n\n{_MADE}\n"""\n\n{_import_lines(code, own)}\n\n{code}'
+    return f'"""{doc}\n\n{_MADE}\n"""\n\n{_import_lines(code, own, imports)}\n\n{code}'
 
 
-def _import_lines(code: str, own: Sequence[str]) -> str:
+def _import_lines(code: str, own: Sequence[str], imports: Mapping[str, str]) -> str:
     made = set(re.findall(r"^class (\w+)", code, re.MULTILINE)) | set(own)
     named = set(re.findall(r"\w+", re.sub(r'""".*?"""|\'[^\']*\'', "", code, flags=re.DOTALL)))
-    lines = [line.format(name) for name, line in _IMPORTS.items() if name in named - made]
+    lines = [line.format(name) for name, line in imports.items() if name in named - made]
     if "TypeAlias" in own:
         lines += ["from decimal import Decimal", "from typing import TypeAlias"]
     return "\n".join(lines)
 
 
-def _init(modules: Mapping[str, Resource]) -> str:
-    lines = [
-        f"from crm_http.client.resources.{module} import {', '.join(_public(row))}" for module, row in modules.items()
-    ]
-    names = sorted(name for row in modules.values() for name in _public(row))
-    exported = "\n".join(f'    "{name}",' for name in names)
-    doc = "The inputs and operations of all resources."
+def _init(modules: Mapping[str, Resource], flavour: Flavour) -> str:
+    """Return the package of a flavour's operations; that of the client has their arguments, too."""
+    names = {module: [_class_name(row, flavour)] for module, row in modules.items()}
+    taken = {f"{flavour.package}.resources.{module}": own for module, own in names.items()}
+    if flavour is HTTP:
+        taken |= _arguments_by_module(modules)
+    doc = "The inputs and operations of all resources." if flavour is HTTP else "The operations of all resources."
+    return _reexporting(doc, taken)
+
+
+def _init_of_arguments(modules: Mapping[str, Resource]) -> str:
+    items = [*(f"{each.__name__}Input" for each in _ITEMS), "FilterValue", "ImportInput", "TaskChange"]
+    others = {"crm_core.arguments.bulk": ["BulkOp", "BulkOperation"], "crm_core.arguments.values": ["UniqueParameter"]}
+    doc = "What typed operations take, in process and over HTTP: the types of their arguments."
+    return _reexporting(doc, {"crm_core.arguments.items": items, **others, **_arguments_by_module(modules)})
+
+
+def _arguments_by_module(modules: Mapping[str, Resource]) -> dict[str, list[str]]:
+    return {
+        f"crm_core.arguments.{module}": [f"{row.entity.__name__}{end}" for end in _ARGUMENTS]
+        for module, row in modules.items()
+    }
+
+
+def _reexporting(doc: str, taken: Mapping[str, Sequence[str]]) -> str:
+    lines = [f"from {module} import {', '.join(names)}" for module, names in taken.items()]
+    exported = "\n".join(f'    "{name}",' for name in sorted(name for names in taken.values() for name in names))
     return f'"""{doc}\n\n{_MADE}\n"""\n\n' + "\n".join(lines) + f"\n\n__all__ = [\n{exported}\n]\n"
-
-
-def _public(resource: Resource) -> Iterator[str]:
-    name = resource.entity.__name__
-    yield from (f"{name}{kind}" for kind in ("Create", "Filters", "Merge"))
-    yield "WebhookRecordOperations" if resource.entity is webhooks.Webhook else f"{name}Operations"
-    yield f"{name}Update"
 
 
 def _formatted(text: str) -> str:
     for command in (["check", "--select=I", "--fix", "--quiet"], ["format"]):
-        ruff = [sys.executable, "-m", "ruff", *command, f"--stdin-filename={CLIENT / 'inputs.py'}", "-"]
+        ruff = [sys.executable, "-m", "ruff", *command, f"--stdin-filename={ROOT / 'crm_core' / 'made.py'}", "-"]
         text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
     return text
 

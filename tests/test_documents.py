@@ -67,7 +67,13 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     "docs/how-to/embed.md": {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
+        "Without an event loop 1": FOLLOWED,
         "Several changes together 1": FOLLOWED,
+        "Inside a transaction of your own 1": FOLLOWED,
+        "In Django 1": FOLLOWED,
+        "On a session of SQLAlchemy 1": FOLLOWED,
+        "In FastAPI 1": FOLLOWED,
+        "The rules alone 1": FOLLOWED,
     },
     "docs/how-to/follow-changes.md": {
         "Keep a copy 1": "tests/http/test_client_changes.py",

@@ -13,10 +13,12 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from crm_adapters.memory import MemoryDatabase
-from crm_adapters.postgres import migrate
-from crm_core import LEADS, WEBHOOKS, Attempt, FileStore, User, WebhookSender
+from crm_adapters.postgres import PostgresAccounts, PostgresDatabase, migrate
+from crm_core import LEADS, WEBHOOKS, Actor, Attempt, Event, FileStore, User, WebhookSender
+from crm_core.embedding import Crm
 from crm_core.testing import FileStoreContract, Scene
-from tests.examples import on_memory, own_transaction, queue_sender, sqlite_files
+from crm_core.use_cases import users
+from tests.examples import on_memory, own_transaction, queue_sender, shop, sqlite_files
 
 EXAMPLES = pathlib.Path(__file__).parent / "examples"
 
@@ -56,6 +58,40 @@ def test_an_order_and_its_lead_are_committed_together_or_not_at_all(new_database
     with psycopg.connect(url) as connection:
         together = "select item, document ->> 'name' from shop_order full join lead on document ->> 'name' = customer"
         assert connection.execute(together).fetchall() == [("book", "Ann")]
+
+
+def test_the_shop_s_orders_work_on_the_memory_alone() -> None:
+    async def facts() -> None:
+        crm = Crm(MemoryDatabase()).as_(Actor(user=User(id=1, username="shop"), is_superuser=True))
+        pipeline = await crm.pipelines.create(name="Orders", stages=[{"name": "Ordered"}, {"name": "Shipped"}])
+        lead = await shop.take_order(crm, pipeline.id, "Ann")
+        await shop.take_order(crm, pipeline.id, "Bea")
+
+        assert await shop.ship(crm, lead) == ["Ordered", "Shipped"]
+        assert await shop.open_orders(crm) == ["Bea"]
+
+    asyncio.run(facts())
+
+
+def test_the_shop_commits_an_order_and_its_lead_and_is_told_of_changes(new_database: Callable[[], str]) -> None:
+    url = new_database()
+    told: asyncio.Queue[Event] = asyncio.Queue()
+
+    async def facts() -> None:
+        await migrate(url)
+        async with shop.running(url, told.put_nowait) as (pool, crm):
+            await users.add_external_user(PostgresAccounts(pool), "shop", groups=["Sales", "Operations"])
+            mine = await crm.as_user("shop")
+            pipeline = await mine.pipelines.create(name="Orders", stages=[{"name": "Ordered"}, {"name": "Shipped"}])
+            async with pool.transaction() as connection:
+                on = Crm(PostgresDatabase.on(connection)).as_(mine.actor)
+                lead = await shop.take_order(on, pipeline.id, "Ann")
+                await connection.execute("insert into shop_order values (%s, 'book')", [lead.id])
+            await shop.ship(mine, lead)
+            event = await asyncio.wait_for(told.get(), 60)
+            assert event.changes["stage"] == {"from": "Ordered", "to": "Shipped"}
+
+    asyncio.run(facts())
 
 
 class TestSqliteFileStore(FileStoreContract):

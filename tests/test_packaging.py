@@ -127,6 +127,32 @@ def test_the_command_without_its_extras_says_what_to_install(with_attrs_alone: R
     assert "pip install 'crm-core[embedded,http,postgres,webhooks]'" in done.stderr
 
 
+def test_an_import_without_its_extra_says_what_to_install(with_attrs_alone: Run) -> None:
+    modules = {
+        "crm_adapters.embedded": "embedded",
+        "crm_adapters.image_headers": "http",
+        "crm_adapters.json_documents": "memory",
+        "crm_adapters.memory": "memory",
+        "crm_adapters.passwords": "http",
+        "crm_adapters.postgres": "postgres",
+        "crm_adapters.s3": "s3",
+        "crm_adapters.webhooks": "webhooks",
+        "crm_core.testing": "testing",
+        "crm_http.app": "http",
+        "crm_http.client": "client",
+    }
+    done = with_attrs_alone(
+        f"import importlib\nfor name in {list(modules)}:\n"
+        "    try: importlib.import_module(name)\n"
+        "    except ModuleNotFoundError as error: print(name, error)\n"
+    )
+
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert said.keys() == modules.keys(), done.stderr
+    for name, extra in modules.items():
+        assert said[name].endswith(f" is missing: pip install 'crm-core[{extra}]' brings it."), said[name]
+
+
 def test_a_mistake_of_our_own_is_not_taken_for_a_missing_extra(with_attrs_alone: Run) -> None:
     done = with_attrs_alone("sys.modules['crm_http.cli.main'] = None\nfrom crm_http.__main__ import main; main()")
 

@@ -10,7 +10,8 @@ import pytest
 PUBLIC: Mapping[str, str] = {
     "crm_core": """
         AgendaPage AgendaQuery AgendaTask Calendar CalendarItem CalendarWriter NewCalendar TASK_RESOURCES agenda_page
-        ACTIVE_USER ATTRIBUTES Account Accounts Actor AfterCommit Attempt Attribute Authentication BulkRefusedError
+        ACTIVE_USER ATTRIBUTES Account Accounts Actor Actors AfterCommit Attempt Attribute Authentication
+        BulkRefusedError
         CLIENTS COHORTS Caller Catalog Changes Claim Client Cohort Condition CrmError Cursor CursorGoneError Database
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
@@ -32,6 +33,26 @@ PUBLIC: Mapping[str, str] = {
         RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
         UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
     """,
+    "crm_core.arguments": """
+        AttributeCreate AttributeFilters AttributeMerge AttributeUpdate BulkOp BulkOperation ClientCreate
+        ClientFilters ClientMerge ClientUpdate CohortCreate CohortFilters CohortMerge CohortUpdate ConditionInput
+        EnrollmentCreate EnrollmentDetailCreate EnrollmentDetailFilters EnrollmentDetailMerge EnrollmentDetailUpdate
+        EnrollmentFilters EnrollmentMerge EnrollmentUpdate FilterValue FollowUpCreate FollowUpFilters FollowUpMerge
+        FollowUpUpdate LeadCreate LeadFilters LeadMerge LeadUpdate NoteInput PipelineCreate PipelineFilters
+        PipelineMerge PipelineUpdate ServiceCreate ServiceFilters ServiceMerge ServiceUpdate StageInput TaskChange
+        TaskInput TeachingAssistantInput TransferRequestCreate TransferRequestFilters TransferRequestMerge
+        TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
+    """,
+    "crm_core.embedding": """
+        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
+        DeliveryReport DryRunResult ErasureReport Following HistoryEntry ListPage Listing Outcome Portal RecordCalls
+        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithTasks RestorationEntry Runner Session SyncCrm
+        Together UploadedImage WebhookCalls WebhookWithSecret version_of
+    """,
+    "crm_core.rules": """
+        Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url
+        read_record
+    """,
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
         calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
@@ -41,7 +62,8 @@ PUBLIC: Mapping[str, str] = {
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
         ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PayloadContext Scene WebhookSenderContract
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
+        WebhookSenderContract
         assert_agreement attribute_values entities fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",

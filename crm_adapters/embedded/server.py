@@ -71,7 +71,9 @@ def _do_nothing() -> None:
 def embedded_server(data_dir: Path, *, on_failure: Callable[[], None] = _do_nothing) -> Iterator[str]:
     """Yield the libpq URL of a running server that keeps its cluster in `data_dir/postgres`.
 
-    The first process starts it, starts it again whenever it ends, and stops it on exit; others attach.
+    The first process starts it, starts it again whenever it ends, and stops it on exit; others attach. Open it inside
+    the lifespan of an ASGI app: servers such as uvicorn end by the signal that stops them, so a block around their
+    ``run`` is not left, and PostgreSQL goes on.
 
     Args:
         data_dir: The application's data directory; created for this user alone when missing.

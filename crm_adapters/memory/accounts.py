@@ -6,7 +6,6 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.errors import NotAuthenticatedError
 from crm_core.model.accounts import (
     NO_PASSWORD,
     TOKEN_DAYS,
@@ -17,6 +16,7 @@ from crm_core.model.accounts import (
     NewToken,
     User,
     UserChange,
+    actor_of,
     normal_username,
 )
 from crm_core.model.calendars import Calendar, NewCalendar
@@ -81,15 +81,19 @@ class MemoryAccounts:
         if entry is None or self._is_unused(entry.token):
             return None
         account = self._entries[entry.user_id].account
-        if not account.is_active:
-            raise NotAuthenticatedError("User inactive or deleted.")
+        actor = actor_of(account, self._permissions(account))
         self._tokens[token] = attrs.evolve(entry, token=attrs.evolve(entry.token, last_used_at=self._clock()))
-        return Authentication(self._actor(account).narrowed(entry.token.permissions), dict(self.catalog_versions))
+        return Authentication(actor.narrowed(entry.token.permissions), dict(self.catalog_versions))
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do. Raises NotAuthenticatedError for a disabled user."""
+        entry = self._find(user) if isinstance(user, str) else self._entries.get(user)
+        return actor_of(entry.account, self._permissions(entry.account)) if entry else None
 
     async def find_actor(self, user_id: int) -> Actor | None:
         """Return an active user with their present permissions."""
         entry = self._entries.get(user_id)
-        return self._actor(entry.account) if entry and entry.account.is_active else None
+        return await self.actor_of(user_id) if entry and entry.account.is_active else None
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -169,7 +173,7 @@ class MemoryAccounts:
         calendar = attrs.evolve(entry.calendar, last_used_at=self._clock())
         self._calendars[secret] = attrs.evolve(entry, calendar=calendar)
         account = self._entries[entry.user_id].account
-        return self._actor(account) if account.is_active else None
+        return await self.actor_of(entry.user_id) if account.is_active else None
 
     async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
         """Delete a calendar of a user by its id; return whether there was one."""
@@ -311,13 +315,8 @@ class MemoryAccounts:
         """Return whether there is a user with this id who is not disabled."""
         return any(entry.account.user.id == user_id for entry in self._entries.values() if entry.account.is_active)
 
-    def _actor(self, account: Account) -> Actor:
-        return Actor(
-            user=account.user,
-            groups=account.groups,
-            permissions=frozenset[str]().union(*(self._groups[name] for name in account.groups)),
-            is_superuser=account.is_superuser,
-        )
+    def _permissions(self, account: Account) -> frozenset[str]:
+        return frozenset[str]().union(*(self._groups[name] for name in account.groups))
 
     def _find(self, username: str) -> _Entry | None:
         normal = normal_username(username)

@@ -16,6 +16,7 @@ from crm_core.input.readers import iso
 from crm_core.model.accounts import Account
 from crm_core.model.events import Event
 from crm_core.resources import RESOURCES, WEBHOOKS
+from crm_core.rules.stays import Stay
 
 
 class MemoryArchives:
@@ -38,6 +39,7 @@ class MemoryArchives:
             await database.accounts.list_users(),
             {name: self._records(name) for name in RESOURCES},
             [json_documents.feed_body(event) for event in database.events],
+            database.stays(),
         )
 
     @asynccontextmanager
@@ -50,7 +52,7 @@ class MemoryArchives:
         yield filling
         database.accounts.fill(filling.accounts, {group.name: group.permissions for group in filling.groups})
         try:
-            database.fill(filling.records, filling.events)
+            database.fill(filling.records, filling.events, filling.stays)
         except msgspec.DecodeError as error:
             raise ArchiveError(f"The database cannot keep a record: {error}.") from error
         for record in filling.records:
@@ -79,11 +81,13 @@ class MemorySnapshot:
         accounts: Sequence[Account],
         records: dict[str, Sequence[ArchivedRecord]],
         events: Sequence[bytes],
+        stays: Sequence[Stay],
     ) -> None:
         self._groups = groups
         self._accounts = accounts
         self._records = records
         self._events = events
+        self._stays = stays
 
     async def groups(self) -> Sequence[Group]:
         """Return the groups."""
@@ -101,6 +105,10 @@ class MemorySnapshot:
         """Yield all events."""
         yield self._events
 
+    async def stays(self) -> AsyncIterator[Sequence[Stay]]:
+        """Yield all stays."""
+        yield self._stays
+
 
 @attrs.define
 class MemoryFilling:
@@ -110,6 +118,7 @@ class MemoryFilling:
     accounts: list[Account] = attrs.field(factory=list)
     records: list[ArchivedRecord] = attrs.field(factory=list)
     events: list[Event] = attrs.field(factory=list)
+    stays: list[Stay] = attrs.field(factory=list)
 
     async def add_groups(self, groups: Sequence[Group]) -> None:
         """Add groups."""
@@ -126,3 +135,7 @@ class MemoryFilling:
     async def add_events(self, events: Sequence[Event]) -> None:
         """Add events."""
         self.events += events
+
+    async def add_stays(self, stays: Sequence[Stay]) -> None:
+        """Add stays."""
+        self.stays += stays

@@ -293,8 +293,12 @@ class MemoryDatabase:
             for id_, row in sorted(self._rows[resource].items())
         ]
 
-    def fill(self, records: Sequence[ArchivedRecord], events: Sequence[Event]) -> None:
-        """Keep records and events as they are, in one commit."""
+    def stays(self) -> Sequence[Stay]:
+        """Return the stays of all leads, by lead."""
+        return [stay for _, stays in sorted(self._stays.items()) for stay in stays]
+
+    def fill(self, records: Sequence[ArchivedRecord], events: Sequence[Event], stays: Sequence[Stay]) -> None:
+        """Keep records, events and stays as they are, in one commit."""
         rows = {
             each.key: _Row(
                 each.version,
@@ -306,6 +310,8 @@ class MemoryDatabase:
         }
         for key, row in rows.items():
             self._keep(key, row)
+        for stay in stays:
+            self._stays[stay.lead] = (*self._stays[stay.lead], stay)
         self.events += events
         self.feed.append(events)
 

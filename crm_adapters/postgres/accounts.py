@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import attrs
 
+from crm_adapters.postgres.actors import account_of, read_actor, user_of
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, transaction
 from crm_adapters.postgres.records.replica import Replica
@@ -61,6 +61,10 @@ class PostgresAccounts:
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
         await self._tokens.close()
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do. Raises NotAuthenticatedError for a disabled user."""
+        return await read_actor(self._pool.fetch_again, user)
 
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
@@ -135,7 +139,7 @@ class PostgresAccounts:
     async def members(self, group: str) -> Sequence[User]:
         """Return the active users of a group, by id."""
         rows = await self._pool.fetch_again(query("members"), {"group": group})
-        return [_user_of(row) for row in rows]
+        return [user_of(row) for row in rows]
 
     async def failures(self, keys: Sequence[str]) -> Mapping[str, Failures]:
         """Return the failed logins counted against the keys."""
@@ -195,11 +199,11 @@ class PostgresAccounts:
     async def find_user(self, username: str) -> Account | None:
         """Return the user with this name, disabled or not."""
         rows = await self._pool.fetch(query("find_user"), {"username": normal_username(username)})
-        return _account_of(rows[0]) if rows else None
+        return account_of(rows[0]) if rows else None
 
     async def list_users(self) -> Sequence[Account]:
         """Return all users, by id, the disabled ones too."""
-        return [_account_of(row) for row in await self._pool.fetch(query("list_users"), {})]
+        return [account_of(row) for row in await self._pool.fetch(query("list_users"), {})]
 
     async def change_user(self, user_id: int, change: UserChange) -> None:
         """Change a user. Raises NotFoundError for an unknown group."""
@@ -253,11 +257,6 @@ async def _add_memberships(connection: Connection, user_id: int, groups: Sequenc
     await connection.execute(query("add_memberships"), {"user_id": user_id, "groups": groups})
 
 
-def _account_of(row: Row) -> Account:
-    *user, is_active, is_superuser, groups = row
-    return Account(user=_user_of(user), groups=tuple(groups), is_superuser=is_superuser, is_active=is_active)
-
-
 def _token_of(row: Row) -> IssuedToken:
     id_, prefix, permissions, created_at, last_used_at = row
     narrowed = None if permissions is None else frozenset(permissions)
@@ -267,8 +266,3 @@ def _token_of(row: Row) -> IssuedToken:
 def _calendar_of(row: Row) -> Calendar:
     id_, name, prefix, created_at, last_used_at = row
     return Calendar(id=id_, name=name, prefix=prefix, created_at=created_at, last_used_at=last_used_at)
-
-
-def _user_of(values: Sequence[Any]) -> User:
-    id_, username, first_name, last_name, email = values
-    return User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)

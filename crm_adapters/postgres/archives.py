@@ -21,11 +21,15 @@ from crm_core.model.events import Event
 from crm_core.model.plain_values import plain
 from crm_core.model.records import Key
 from crm_core.resources import RESOURCES, WEBHOOKS
+from crm_core.rules.stays import Place, Stay
 
 _BATCH: Final = 2_000
 _SECRETS: Final = ("secret", "old_secrets", "old_until")
 _COPY_EVENTS: Final = b"""
 copy event (resource, record, version, kind, actor, actor_name, request_id, at, changes, cause) from stdin"""
+
+_COPY_STAYS: Final = b"""
+copy lead_stay (lead, pipeline, stage, entered_at, left_at, to_stage, spent, left_again_at) from stdin"""
 
 
 class PostgresArchives:
@@ -57,7 +61,7 @@ class PostgresArchives:
                     yield PostgresFilling(connection)
                     await connection.execute(query("end_filling"))
                     await connection.commit()
-            await analyze(self._conninfo, ("app_user", *RESOURCES, "event"))
+            await analyze(self._conninfo, ("app_user", *RESOURCES, "event", "lead_stay"))
         await follow_definitions(self._conninfo)
 
 
@@ -107,6 +111,11 @@ class PostgresSnapshot:
         async for rows in self._rows(sql.SQL(QUERIES["archived_events"])):
             yield [event for (event,) in rows]
 
+    async def stays(self) -> AsyncIterator[Sequence[Stay]]:
+        """Yield the stays of leads, by lead."""
+        async for rows in self._rows(sql.SQL(QUERIES["archived_stays"])):
+            yield [_stay(*row) for row in rows]
+
     async def _rows(self, statement: sql.Composable) -> AsyncIterator[Sequence[Row]]:
         async with self._connection.cursor("archive") as cursor:
             await cursor.execute(statement.as_bytes(), binary=True)
@@ -119,6 +128,7 @@ class PostgresFilling:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._has_stays = False
 
     async def add_groups(self, groups: Sequence[Group]) -> None:
         """Add groups."""
@@ -148,6 +158,13 @@ class PostgresFilling:
         """Add events."""
         await self._copy(_COPY_EVENTS, map(_event, events))
 
+    async def add_stays(self, stays: Sequence[Stay]) -> None:
+        """Add stays, in place of those that triggers have made."""
+        if not self._has_stays:
+            await self._connection.execute(query("forget_stays"))
+            self._has_stays = True
+        await self._copy(_COPY_STAYS, map(_stay_line, stays))
+
     async def _copy(self, statement: bytes, rows: Iterator[bytes]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             await copy.write(b"".join(rows))
@@ -157,6 +174,23 @@ def _account(*row: Any) -> Account:
     id_, username, first_name, last_name, email, is_active, is_superuser, groups = row
     user = User(id=id_, username=username, first_name=first_name, last_name=last_name, email=email)
     return Account(user=user, groups=tuple(groups), is_superuser=is_superuser, is_active=is_active)
+
+
+def _stay(*row: Any) -> Stay:
+    lead, pipeline, stage, entered_at, left_at, to, spent, left_again_at = row
+    return Stay(
+        lead=lead,
+        place=Place(pipeline, stage),
+        entered_at=entered_at,
+        left_at=left_at,
+        to=to,
+        spent=spent,
+        left_again_at=left_again_at,
+    )
+
+
+def _stay_line(stay: Stay) -> bytes:
+    return line(stay.lead, *stay.place, stay.entered_at, stay.left_at, stay.to, stay.spent, stay.left_again_at)
 
 
 def _beside(resource: str) -> Sequence[str]:

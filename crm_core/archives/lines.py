@@ -14,12 +14,14 @@ import attrs
 from crm_core.model.accounts import Account, User
 from crm_core.model.events import Event
 from crm_core.model.files import KEY
-from crm_core.model.plain_values import json_text, parse_json, redacted
+from crm_core.model.plain_values import json_text, parse_json, plain, redacted
 from crm_core.model.records import Key
+from crm_core.rules.stays import Place, Stay
 from crm_core.webhooks.entity import Webhook
 
 #: Why a webhook is disabled that was exported without its secrets.
 WITHOUT_SECRETS: Final = "It was exported without its secrets."
+_TIMES: Final = ("entered_at", "left_at", "left_again_at")
 _RECORD: Final = re.compile(
     rb'\{"id":"([0-9a-f-]{36})","version":([1-9][0-9]{0,9}),(?:"beside":(\{.*?\}),)?"document":(\{.*\})\}'
 )
@@ -111,6 +113,25 @@ def event_of(line: bytes) -> Event:
     """Return the event of a line, which has what the change feed shows of an event but ``id`` and ``transaction``."""
     members = parse_json(line)
     return Event(**{**members, "record": UUID(members["record"]), "at": datetime.fromisoformat(members["at"])})
+
+
+def stay_line(stay: Stay) -> bytes:
+    """Return a stay of a lead in a stage as a line."""
+    members = {**attrs.asdict(stay, recurse=False), **stay.place._asdict()}
+    return _line(plain({name: value for name, value in members.items() if name != "place"}))
+
+
+def stay_of(line: bytes) -> Stay:
+    """Return the stay of a line."""
+    members = parse_json(line)
+    times = {name: members[name] and datetime.fromisoformat(members[name]) for name in _TIMES}
+    return Stay(
+        lead=UUID(members["lead"]),
+        place=Place(UUID(members["pipeline"]), UUID(members["stage"])),
+        to=members["to"] and UUID(members["to"]),
+        spent=members["spent"],
+        **times,
+    )
 
 
 def file_line(file: ArchivedFile) -> bytes:

@@ -17,6 +17,8 @@ GROUPS: Final = "groups.jsonl"
 USERS: Final = "users.jsonl"
 #: The events, in the order of the change feed.
 HISTORY: Final = "history.jsonl"
+#: The stays of leads in stages, after the events, which tell of some of them.
+STAYS: Final = "stays.jsonl"
 #: A line for each stored file; the files themselves are in the folder ``files``.
 FILES: Final = "files.jsonl"
 FILES_FOLDER: Final = "files/"
@@ -60,7 +62,7 @@ class Manifest:
 
 def names_of(*, has_history: bool) -> Sequence[str]:
     """Return the names of an archive's parts, in their order."""
-    return (GROUPS, USERS, *RECORDS, *((HISTORY,) if has_history else ()), FILES)
+    return (GROUPS, USERS, *RECORDS, *((HISTORY,) if has_history else ()), STAYS, FILES)
 
 
 def manifest_text(manifest: Manifest) -> bytes:

@@ -20,6 +20,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.drafts import Draft, Edit, with_defaults
+from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.entities import BUILDING
 from crm_core.model.events import differences
@@ -137,9 +138,17 @@ def finish_unique(who: Caller, key: Key, *, is_built: bool) -> Steps[Changes]:
     return (yield from changes_of(who, RecordChange(key, record, evolve(record.value, is_unique=is_built))))
 
 
-def key_of(resource: Resource, id_: UUID) -> Key:
-    """Return the key of one of the resource's records."""
-    return Key(resource.name, id_)
+def key_of(resource: Resource, id_: UUID | str) -> Key:
+    """Return the key of one of the resource's records. Raises NotFoundError for what is no id."""
+    return Key(resource.name, id_of(id_))
+
+
+def id_of(value: UUID | str) -> UUID:
+    """Return an id that was sent, in any spelling. Raises NotFoundError for what is no id."""
+    try:
+        return value if isinstance(value, UUID) else read_uuid(value)
+    except RefusedError:
+        raise NotFoundError from None
 
 
 def existing_record(resource: Resource, key: Key, parent: object, known: Known) -> Record:

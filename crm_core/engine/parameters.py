@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from crm_core.engine.queries import RANGES
-from crm_core.errors import Problem
+from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.fields import Field
-from crm_core.input.readers import refuse
+from crm_core.input.readers import RefusedError, refuse
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.plain_values import plain
 from crm_core.resources import Resource
 
 #: What parts a field from an operator in the name of a parameter. Attributes' names never have it.
@@ -116,6 +118,50 @@ def gather(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         adds_up = name in params and dotted(name).endswith(f"{OPERATOR_MARK}in")
         params[name] = join_parts([*split_parts(params[name]), *split_parts(value)]) if adds_up else value
     return params
+
+
+def parameter_texts(params: Mapping[str, object], *, ignores_blanks: bool = False) -> Mapping[str, str]:
+    """Return query parameters as texts, as a URL would have them. Raises InvalidError by parameter.
+
+    Args:
+        params: values by name.
+        ignores_blanks: keep blank texts, which lists ignore, as they are.
+    """
+    texts: dict[str, str] = {}
+    problems: dict[str, Problems] = {}
+    for name, value in params.items():
+        try:
+            is_kept = ignores_blanks and isinstance(value, str)
+            texts[str(name)] = str(value) if is_kept else parameter_text(value)
+        except RefusedError as error:
+            problems[str(name)] = error.problems
+    if problems:
+        raise InvalidError(problems)
+    return texts
+
+
+def parameter_text(value: object) -> str:
+    """Return a value as the text of a query parameter; several values are joined.
+
+    Raises RefusedError for a blank text and for None, as a list would ignore them and have everything, and for what has
+    no such text.
+
+    >>> from uuid import UUID
+    >>> parameter_text([1, True, UUID(int=1)])
+    '1,true,00000000-0000-0000-0000-000000000001'
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return _compared(join_parts(parameter_text(item) for item in value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    sent = plain(value)
+    return _compared(str(sent) if isinstance(sent, str | int | float | Decimal) else "")
+
+
+def _compared(text: str) -> str:
+    if not text.strip():
+        raise refuse("blank", "This parameter takes a value to compare with; leave it out for no such filter.")
+    return text
 
 
 def split_parts(text: str) -> Sequence[str]:

@@ -1,13 +1,13 @@
 """Users: as lists show them, as administrators manage them, and as callers with their current permissions."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 import attrs
 
-from crm_core.errors import PermissionDeniedError
+from crm_core.errors import NotAuthenticatedError, PermissionDeniedError
 from crm_core.input.texts import normal
 from crm_core.model.permissions import PERMISSIONS
 from crm_core.model.records import NOTHING_AHEAD, ReadAhead
@@ -168,6 +168,23 @@ class Actor:
     def may(self, needed: str) -> bool:
         """Return whether the actor has the permission; superusers have all."""
         return self.is_superuser or needed in self.permissions
+
+
+def actor_of(account: Account, permissions: Iterable[str]) -> Actor:
+    """Return the actor that a user is. Raises NotAuthenticatedError for a disabled user.
+
+    Args:
+        account: the user.
+        permissions: what the groups of the user may do.
+    """
+    if not account.is_active:
+        raise NotAuthenticatedError("User inactive or deleted.")
+    return Actor(
+        user=account.user,
+        groups=account.groups,
+        permissions=frozenset(permissions),
+        is_superuser=account.is_superuser,
+    )
 
 
 #: After how many days without use a token expires by default (decision 23).

@@ -49,6 +49,14 @@ class StoredFile:
 
 
 @attrs.frozen
+class UploadedImage:
+    """What an upload added: the URL of the new image, and the URLs of all images of the record."""
+
+    url: str
+    list_of_images: tuple[str, ...]
+
+
+@attrs.frozen
 class OpenFile:
     """A file that is open for reading.
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -34,8 +35,8 @@ class HistoryEntry:
     actor: int | None
     actor_name: str
     request_id: str
-    changes: Mapping[str, object]
-    cause: Mapping[str, object]
+    changes: Mapping[str, Any]
+    cause: Mapping[str, Any]
 
 
 @attrs.frozen(kw_only=True, slots=False)

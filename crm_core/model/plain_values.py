@@ -1,10 +1,9 @@
 """Documents: entities as plain JSON values, JSON with exact numbers, and the redaction of secret fields."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,23 +33,44 @@ def plain(value: Any) -> Any:
 
 def entity_of(entity: type, document: Mapping[str, Any]) -> Any:
     """Return the value that a document of plain values shows; the inverse of ``plain``."""
-    return entity(**{name: typed(field, document.get(name)) for name, field in fields_of(entity).items()})
+    values = {name: document.get(name) for name in fields_of(entity)}
+    for name, convert in _conversions(entity):
+        if (value := values[name]) is not None:
+            values[name] = convert(value)
+    return entity(**values)
+
+
+def _conversions(entity: type) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+    """Return the fields whose plain values are others than those of an entity, each with what converts it."""
+    found = _BY_ENTITY.get(entity)
+    if found is None:
+        converted = ((name, _conversion(field)) for name, field in fields_of(entity).items())
+        found = _BY_ENTITY[entity] = [(name, convert) for name, convert in converted if convert]
+    return found
 
 
 def typed(field: Field, value: Any) -> Any:
     """Return the value of a field that a plain value shows."""
-    if value is None:
-        return None
-    if field.item is not None:
-        return tuple(entity_of(field.item, item) for item in value)
-    convert = _CONVERSIONS.get(field.kind)
-    return value if convert is None else convert(value)
+    convert = _conversion(field)
+    return value if value is None or convert is None else convert(value)
 
 
+def _read_time(text: str) -> datetime:
+    """Return a time as ``iso`` wrote it; what others wrote is read as input is."""
+    return datetime.fromisoformat(text) if text.endswith("Z") else read_datetime(text)
+
+
+def _conversion(field: Field) -> Callable[[Any], Any] | None:
+    if (item := field.item) is not None:
+        return lambda items: tuple(entity_of(item, each) for each in items)
+    return _CONVERSIONS.get(field.kind)
+
+
+_BY_ENTITY: Final[dict[type, Sequence[tuple[str, Callable[[Any], Any]]]]] = {}
 _CONVERSIONS: Final[Mapping[FieldKind, Callable[[Any], Any]]] = {
     "uuid": UUID,
     "date": date.fromisoformat,
-    "datetime": read_datetime,
+    "datetime": _read_time,
     "texts": tuple,
 }
 
@@ -86,7 +106,6 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@cache
 def has_secrets(entity: type) -> bool:
     """Return whether an entity class has fields with secrets in them."""
     return any(field.redact for field in fields_of(entity).values())

@@ -16,6 +16,8 @@ MAX_PASSWORD: Final = 1_024
 #: The most characters of the other texts of a user, by field.
 MAX_TEXTS: Final[Mapping[str, int]] = {"first_name": 150, "last_name": 150, "email": 254}
 
+#: The ids of users have 64 bits.
+_MAX_ID: Final = 2**63 - 1
 _OUTER_BLANKS: Final = Problem("invalid", "A name is not blank, and has no blanks around it.")
 
 
@@ -23,6 +25,13 @@ def read_username(name: str) -> str:
     """Return a username in the form in which it is kept. Raises InvalidError."""
     _raise_if({"username": name_problems(name)})
     return normal_username(name)
+
+
+def is_user(user: object) -> bool:
+    """Return whether a value can be the id or the name of a user."""
+    if isinstance(user, str):
+        return not text_problems(user, MAX_NAME)
+    return isinstance(user, int) and not isinstance(user, bool) and abs(user) <= _MAX_ID
 
 
 def read_group_name(name: str) -> str:

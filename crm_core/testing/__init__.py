@@ -3,7 +3,11 @@
 An adapter's test subclasses a contract and opens an empty store; ``docs/how-to/write-an-adapter.md`` explains it.
 """
 
-import pytest
+from crm_core.extras import needs
+
+with needs("testing"):
+    import hypothesis  # noqa: F401  # so that what is missing is named here
+    import pytest
 
 # So that a failing assertion shows its values, as in a test module.
 pytest.register_assert_rewrite(
@@ -25,6 +29,7 @@ pytest.register_assert_rewrite(
             "machine",
             "outboxes",
             "pairs",
+            "passwords",
             "records",
             "replay",
             "rosters",
@@ -47,6 +52,7 @@ from crm_core.testing.files import FileStoreContract  # noqa: E402
 from crm_core.testing.imports import OpenedImports  # noqa: E402
 from crm_core.testing.machine import DISABLED_USER, USERS, OpenPair, assert_agreement  # noqa: E402
 from crm_core.testing.outboxes import Opened, OutboxContract  # noqa: E402
+from crm_core.testing.passwords import PasswordsContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
 from crm_core.testing.senders import WebhookSenderContract  # noqa: E402
 from crm_core.testing.strategies import (  # noqa: E402
@@ -74,6 +80,7 @@ __all__ = [
     "OpenedFeed",
     "OpenedImports",
     "OutboxContract",
+    "PasswordsContract",
     "PayloadContext",
     "Scene",
     "WebhookSenderContract",

@@ -109,6 +109,25 @@ class AccountsContract(CalendarFacts):
         assert await users.credentials("ann") == (id_, "hash")
 
     @fact
+    async def test_an_actor_is_found_by_id_or_name_with_all_that_they_may_do_now(self, users: Users) -> None:
+        id_ = await add(users, "Zoe\u0308", "Sales")
+        await add(users, "other", "Instructors")
+
+        expected = Actor(
+            user=User(id=id_, username="Zo\u00eb"), groups=("Sales",), permissions=GROUPS["Sales"], is_superuser=False
+        )
+        for user in (id_, "Zo\u00eb", "Zoe\u0308"):
+            assert await users.actor_of(user) == expected
+        await users.revoke("Sales", GROUPS["Sales"])
+        await users.change_user(id_, UserChange(is_superuser=True))
+        assert await users.actor_of(id_) == Actor(user=expected.user, groups=("Sales",), is_superuser=True)
+        for unknown in ("nobody", "", str(id_), -1, 2**63 - 1):
+            assert await users.actor_of(unknown) is None
+        await users.change_user(id_, UserChange(is_active=False))
+        with pytest.raises(NotAuthenticatedError):
+            await users.actor_of(id_)
+
+    @fact
     async def test_a_name_is_taken_once_and_who_comes_second_changes_nothing(self, users: Users) -> None:
         await add(users, first_name="Ann")
         before = await users.list_users()

@@ -14,13 +14,14 @@ import attrs
 import pytest
 
 from crm_core.archives.lines import WITHOUT_SECRETS, ArchivedRecord, Group
-from crm_core.archives.parts import HISTORY, MANIFEST, RECORDS, USERS
+from crm_core.archives.parts import HISTORY, MANIFEST, RECORDS, STAYS, USERS
 from crm_core.errors import ArchiveError
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key
+from crm_core.model.summaries import StageQuery
 from crm_core.ports import Archives, Database, Users
-from crm_core.resources import CLIENTS, LEADS, WEBHOOKS
+from crm_core.resources import CLIENTS, LEADS, PIPELINES, WEBHOOKS
 from crm_core.testing.scene import OnOneLoop, Scene, fact
 from crm_core.use_cases import history, restorations
 from crm_core.use_cases.archives import ArchivedStores, export_all, import_all
@@ -215,6 +216,26 @@ class ArchivesContract(OnOneLoop):
         assert parse_json(after.body)["name"] == parse_json(before.body)["name"]
         shown = await history.version(there.db, there.who, CLIENTS, client, before.version)
         assert parse_json(shown.body) == parse_json(before.body)
+
+    @fact
+    async def test_the_times_that_leads_spent_in_stages_come_with_them(self, mover: Mover) -> None:
+        pipeline = await mover.create(
+            PIPELINES, name="p", stages=[{"name": "A", "order": 1}, {"name": "B", "order": 2}]
+        )
+        lead = await mover.create(LEADS, name="l", pipeline=str(pipeline), stage="A")
+        await mover.patch(LEADS, lead, stage="B")
+        before = await mover.patch(LEADS, lead, name="l2")
+        await mover.delete(LEADS, lead)
+        await restorations.restore(mover.db, mover.who, restorations.Target(LEADS, lead, before.version), {})
+
+        left = await mover.leave(history=True)
+        await mover.arrive(left)
+
+        assert (await mover.leave_again(history=True)).files[STAYS] == left.files[STAYS]
+        assert left.files[STAYS].count(b"\n") == 3  # A, B, and B again after the delete
+        stages = (await mover.value(PIPELINES, pipeline)).stages
+        query = StageQuery(pipeline=pipeline, stages=tuple(stage.id for stage in stages))
+        assert await mover.there.db.stage_figures(query) == await mover.db.stage_figures(query)
 
     @fact
     async def test_webhooks_without_their_secrets_are_disabled(self, mover: Mover) -> None:

@@ -6,7 +6,7 @@ the same idempotency key, with an expected version, or without a permission. Eac
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -484,7 +484,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         makers = [self._change, self._addition]
         makers += [self._deletion] * deletes + [self._operation] * resource.has_tasks_and_notes
         makers += [self._renaming] * (resource is PIPELINES)
-        return data.draw(st.sampled_from(makers))(data, resource, id_)
+        make: Callable[[st.DataObject, Resource, UUID], Act] = data.draw(st.sampled_from(makers))
+        return make(data, resource, id_)
 
     def _change(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
         sent = data.draw(patches(resource, self._context(data, resource, id_)))

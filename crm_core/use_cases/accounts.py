@@ -57,7 +57,7 @@ async def authenticate(accounts: Accounts, token: str, *, request_id: str = "", 
     return caller(known.actor, request_id=request_id, catalogs=known.catalogs, ahead=known.ahead)
 
 
-async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = False) -> str:
+async def log_in(accounts: Accounts, passwords: Passwords, data: object, *, address: str, strict: bool = True) -> str:
     """Return a new token for a username and password, narrowed if permissions are sent; it cannot be shown again.
 
     Wrong credentials, an unknown user and a disabled one take the same time and give the same answer.

@@ -17,6 +17,7 @@ from crm_core.archives.parts import (
     HISTORY,
     MANIFEST,
     RECORDS,
+    STAYS,
     USERS,
     Manifest,
     Part,
@@ -132,6 +133,9 @@ async def _exported(snapshot: Snapshot, name: str, *, secrets: bool) -> AsyncIte
     elif name == HISTORY:
         async for events in snapshot.events():
             yield events
+    elif name == STAYS:
+        async for stays in snapshot.stays():
+            yield [lines.stay_line(stay) for stay in stays]
     else:
         resource = RECORDS[name]
         is_shown = lines.without_secrets if resource is WEBHOOKS and not secrets else _as_it_is
@@ -254,6 +258,8 @@ class _Taking:
                 await self._filling.add_users(accounts)
             elif name == HISTORY:
                 await self._filling.add_events(_read(name, batch, lines.event_of))
+            elif name == STAYS:
+                await self._filling.add_stays(_read(name, batch, lines.stay_of))
             else:
                 await self._add_records(name, batch)
 

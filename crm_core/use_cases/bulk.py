@@ -60,7 +60,7 @@ async def bulk(
     sent: object,
     *,
     lenient: bool = False,
-    strict: bool = False,
+    strict: bool = True,
     with_records: bool = False,
 ) -> BulkAnswer:
     """Carry out many operations, each with the rules, events and webhooks of a single call, in one commit.

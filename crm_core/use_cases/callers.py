@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from crm_core.model.accounts import Actor, Caller
+from crm_core.model.accounts import Actor, Caller, Idempotency
 from crm_core.model.records import NOTHING_AHEAD, ReadAhead
 
 _COUNTER_BITS = 42
@@ -47,14 +47,16 @@ def caller(
     request_id: str = "",
     catalogs: Mapping[str, int] | None = None,
     ahead: ReadAhead = NOTHING_AHEAD,
+    idempotency: Idempotency | None = None,
 ) -> Caller:
-    """Return a caller with the current time and a source of ids.
+    """Return a caller with the current time and a source of ids; make one for each call.
 
     Args:
         actor: the user who acts.
         request_id: the id of the request in logs and events.
         catalogs: catalog versions that were read together with the credentials, by entity.
         ahead: records that were read together with the credentials.
+        idempotency: identifies the request, so that a repetition changes nothing and gets the same answer.
     """
     return Caller(
         actor=actor,
@@ -63,6 +65,7 @@ def caller(
         request_id=request_id,
         catalogs=catalogs or {},
         ahead=ahead,
+        idempotency=idempotency,
     )
 
 

@@ -226,7 +226,7 @@ async def begin(
     *,
     waiters: Waiters | None = None,
     in_turn: InTurn | None = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> tuple[Reading, ChangesPage]:
     """Return a reading of the feed and its first page.
 
@@ -246,7 +246,7 @@ async def begin(
     return reading, await reading.page()
 
 
-async def read(feed: Feed, who: Caller, params: Mapping[str, str], *, strict: bool = False) -> ChangesPage:
+async def read(feed: Feed, who: Caller, params: Mapping[str, str], *, strict: bool = True) -> ChangesPage:
     """Return one page of the feed without waiting; `begin` has the arguments and errors."""
     _, page = await begin(feed, who, params, strict=strict)
     return page

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from crm_core.engine.changes import Changes, Copy
 from crm_core.engine.decision_runs import Decide
+from crm_core.engine.decisions import key_of
 from crm_core.engine.erasures import Erasure, ReappearedError
 from crm_core.engine.erasures import erase as decide_erasure
 from crm_core.errors import NotFoundError, UnavailableError
@@ -48,7 +49,7 @@ class ErasureTarget(NamedTuple):
     @property
     def key(self) -> Key:
         """Return the record's key."""
-        return Key(self.resource.name, self.id)
+        return key_of(self.resource, self.id)
 
 
 async def erase(db: Database, files: FileStore | None, who: Caller, target: ErasureTarget) -> ErasureReport:

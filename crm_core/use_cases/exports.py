@@ -62,7 +62,7 @@ def read_options(params: Mapping[str, str]) -> tuple[ExportOptions, Mapping[str,
 
 
 async def export(
-    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], *, strict: bool = False
+    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], *, strict: bool = True
 ) -> Export:
     """Return the records that the parameters of a list ask for, to be read once.
 

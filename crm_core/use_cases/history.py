@@ -7,6 +7,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.cursors import pack, unpack
+from crm_core.engine.decisions import key_of
 from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
 from crm_core.errors import (
@@ -57,7 +58,7 @@ async def find(
     params: Mapping[str, str],
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> HistoryPage:
     """Return a page of a record's history, the newest version first; also of a record that was deleted.
 
@@ -70,7 +71,7 @@ async def find(
     except InvalidError:
         await _require_visible(db, who, resource, id_, parent)  # what is not there comes first (decision 2)
         raise
-    events = await db.history(Key(resource.name, id_), before=before, limit=limit + 1)
+    events = await db.history(key_of(resource, id_), before=before, limit=limit + 1)
     # A first page begins with the latest event, which need not be read again.
     if before is not None or parent is not None or not events or events[0].kind == "deleted":
         await _require_visible(db, who, resource, id_, parent)
@@ -93,11 +94,11 @@ async def version(
 
 async def latest_event(db: Database, resource: Resource, id_: UUID, parent: object) -> Event:
     """Return the latest event of a record. Raises NotFoundError if it has none, or never was inside its parent."""
-    events = await db.history(Key(resource.name, id_), limit=1)
+    events = await db.history(key_of(resource, id_), limit=1)
     if not events:
         raise NotFoundError
     if parent is not None and resource.parent is not None:
-        [whole, *_] = await db.lineage(Key(resource.name, id_), events[0].version)
+        [whole, *_] = await db.lineage(key_of(resource, id_), events[0].version)
         change: Any = whole.changes.get(resource.parent, {})
         if change.get("to") != plain(parent):
             raise NotFoundError
@@ -114,7 +115,7 @@ async def _require_visible(db: Database, who: Caller, resource: Resource, id_: U
 
 async def version_of(db: Database, resource: Resource, id_: UUID, number: int) -> Version:
     """Return a version of a record; one without an event, as migrations make, is the one before it."""
-    key = Key(resource.name, id_)
+    key = key_of(resource, id_)
     events = await db.lineage(key, number)
     found = replayed(resource.entity, events)
     if found is None or number > await _highest(db, key, found.version, number):

@@ -13,7 +13,7 @@ from uuid import UUID
 from attrs import evolve
 
 from crm_core.engine import decisions
-from crm_core.engine.parameters import dotted
+from crm_core.engine.parameters import dotted, parameter_texts
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
 from crm_core.engine.receipts import ERASED_ANSWER, Document
@@ -46,10 +46,10 @@ async def find(
     db: Database,
     who: Caller,
     resource: Resource,
-    params: Mapping[str, str],
+    params: Mapping[str, object],
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> tuple[Query, Page | AsyncIterator[bytes]]:
     """Return the query that parameters ask for, and one page where ``limit`` is given, else the list in pieces.
 
@@ -68,16 +68,17 @@ async def query_of(
     db: Database,
     who: Caller,
     resource: Resource,
-    params: Mapping[str, str],
+    params: Mapping[str, object],
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Query:
     """Return the query that parameters ask for. Raises as ``find``."""
     require(who.actor, resource.permission("view"))
-    definitions = await _needed_definitions(db, who, resource, params)
     try:
-        query = parse_query(resource, params, definitions, strict=strict)
+        texts = parameter_texts(params, ignores_blanks=True)
+        definitions = await _needed_definitions(db, who, resource, texts)
+        query = parse_query(resource, texts, definitions, strict=strict)
     except InvalidError:
         await look_up_parent(db, resource, parent)  # a parent that does not exist comes first (decision 2)
         raise
@@ -128,7 +129,7 @@ async def look_up_parent(db: Database, resource: Resource, parent: object) -> No
 
 
 async def create(
-    db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = False
+    db: Database, who: Caller, resource: Resource, data: object, *, parent: object = None, strict: bool = True
 ) -> tuple[UUID, Document]:
     """Create a record from plain values; return its id, and the record.
 
@@ -150,7 +151,7 @@ async def patch(
     *,
     parent: object = None,
     merge: bool = False,
-    strict: bool = False,
+    strict: bool = True,
     expected: Versions = None,
 ) -> Document:
     """Set the fields that are sent and keep the others; PUT and PATCH both (decision 6).

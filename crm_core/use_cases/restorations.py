@@ -94,7 +94,7 @@ class Target(NamedTuple):
     @property
     def key(self) -> Key:
         """Return the record's key."""
-        return Key(self.resource.name, self.id)
+        return decisions.key_of(self.resource, self.id)
 
 
 async def restore(
@@ -104,7 +104,7 @@ async def restore(
     data: object,
     *,
     expected: Versions = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Document:
     """Give a record the values of one of its versions; a deleted record is created again. Return the record.
 
@@ -129,7 +129,7 @@ async def restore_dry_run(
     data: object,
     *,
     expected: Versions = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Sequence[Mapping[str, object]]:
     """Return the entries that ``restore`` would add to histories, that of the record first. Raises what it does."""
 

@@ -41,7 +41,7 @@ class TokenPage(NamedTuple):
 
 
 async def find(
-    accounts: Accounts, who: Caller, token: str, params: Mapping[str, str], *, strict: bool = False
+    accounts: Accounts, who: Caller, token: str, params: Mapping[str, str], *, strict: bool = True
 ) -> TokenPage:
     """Return tokens of the caller, the newest first; of a caller with a narrow token only that one.
 

@@ -130,7 +130,7 @@ async def upsert(
     data: object,
     *,
     parent: object = None,
-    strict: bool = False,
+    strict: bool = True,
     condition: Condition = _ANY,
 ) -> Upserted:
     """Change the record that has a value of a unique attribute as ``records.patch`` does, or create one.

@@ -10,15 +10,17 @@ import attrs
 
 from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError
 from crm_core.input.texts import normal
-from crm_core.model.accounts import Account, Actor, Caller, IssuedToken, UserChange
-from crm_core.ports import Database, Passwords, Users
+from crm_core.model.accounts import NO_PASSWORD, Account, Actor, Caller, Idempotency, IssuedToken, UserChange
+from crm_core.ports import Actors, Database, Passwords, Users
 from crm_core.rules.accounts import (
     MAX_TEXTS,
     check_new_user,
     check_password,
     check_user_texts,
+    is_user,
     read_group_name,
     read_permission,
+    read_username,
 )
 from crm_core.use_cases import accounts
 from crm_core.use_cases.callers import caller
@@ -57,6 +59,27 @@ async def add_user(
     name = check_new_user(username, password, texts)
     password_hash = await passwords.hash(normal(password))
     id_ = await users.add_user(name, password_hash, is_superuser=is_superuser, groups=tuple(groups), **texts)
+    if id_ is None:
+        raise UsernameTakenError
+    return id_
+
+
+async def add_external_user(
+    users: Users,
+    username: str,
+    *,
+    first_name: str = "",
+    last_name: str = "",
+    email: str = "",
+    groups: Iterable[str] = (),
+) -> int:
+    """Add a user who logs in elsewhere, as no password fits; return the id, by which calls can be made as the user.
+
+    Raises what ``add_user`` does.
+    """
+    texts: dict[str, Any] = {"first_name": normal(first_name), "last_name": normal(last_name), "email": normal(email)}
+    check_user_texts(texts)
+    id_ = await users.add_user(read_username(username), NO_PASSWORD, groups=tuple(groups), **texts)
     if id_ is None:
         raise UsernameTakenError
     return id_
@@ -178,19 +201,23 @@ async def revoke_tokens(users: Users, username: str, prefix: str | None = None) 
     return await users.revoke_tokens(account.user.id, prefix)
 
 
-async def act_as(users: Users, username: str, *, request_id: str = "") -> Caller:
-    """Return a caller for a user whom the embedding program has authenticated itself.
+async def actor_of(actors: Actors, user: int | str) -> Actor:
+    """Return a user whom the embedding program has authenticated itself, with their permissions at this moment.
+
+    Args:
+        actors: where users are stored.
+        user: the id of the user, or the name.
 
     Raises UnknownUserError, NotAuthenticatedError for a disabled user.
     """
-    account = await find_user(users, username)
-    if not account.is_active:
-        raise NotAuthenticatedError(f"{username} is disabled.")
-    groups = await users.list_groups()
-    actor = Actor(
-        user=account.user,
-        groups=account.groups,
-        permissions=frozenset[str]().union(*(groups.get(name, frozenset()) for name in account.groups)),
-        is_superuser=account.is_superuser,
-    )
-    return caller(actor, request_id=request_id)
+    actor = await actors.actor_of(user) if is_user(user) else None
+    if actor is None:
+        raise UnknownUserError(str(user))
+    return actor
+
+
+async def act_as(
+    actors: Actors, user: int | str, *, request_id: str = "", idempotency: Idempotency | None = None
+) -> Caller:
+    """Return a caller for a user whom the embedding program has authenticated itself; errors are as of ``actor_of``."""
+    return caller(await actor_of(actors, user), request_id=request_id, idempotency=idempotency)

@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.engine.cursors import read_place, write_place
+from crm_core.engine.decisions import key_of
 from crm_core.engine.queries import Page
 from crm_core.engine.query_strings import page_limit
 from crm_core.engine.receipts import Document
@@ -94,7 +95,7 @@ class LogPage(NamedTuple):
 
 
 async def dry_run(
-    db: Database, who: Caller, webhook_id: UUID, data: object, *, strict: bool = False
+    db: Database, who: Caller, webhook_id: UUID, data: object, *, strict: bool = True
 ) -> tuple[bool, Delivery]:
     """Return whether a webhook would fire for a record as it is now, and the delivery that would be sent.
 
@@ -118,7 +119,7 @@ async def dry_run(
 
 
 async def find(
-    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, params: Mapping[str, str], *, strict: bool = False
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, params: Mapping[str, str], *, strict: bool = True
 ) -> LogPage:
     """Return deliveries of a webhook, newest first. Raises PermissionDeniedError, NotFoundError, InvalidError."""
     require(who.actor, WEBHOOKS.permission("view"))
@@ -177,7 +178,7 @@ async def cancel(db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, 
 
 
 async def recover(
-    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, data: object, *, strict: bool = False
+    db: Database, log: DeliveryLog, who: Caller, webhook_id: UUID, data: object, *, strict: bool = True
 ) -> int:
     """Send all deliveries of a webhook again that died ``since`` a time; return how many.
 
@@ -226,7 +227,7 @@ async def rotate_secret(db: Database, log: DeliveryLog, who: Caller, webhook_id:
 
 async def _look_up(db: Database, webhook_id: UUID) -> Webhook:
     """Return a webhook. Raises NotFoundError."""
-    key = Key(WEBHOOKS.name, webhook_id)
+    key = key_of(WEBHOOKS, webhook_id)
     webhook = (await db.known(Needs(records=frozenset({key})))).value(key)
     if not isinstance(webhook, Webhook):
         raise NotFoundError

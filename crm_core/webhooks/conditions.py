@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 import attrs
 
@@ -13,6 +13,11 @@ from crm_core.input.readers import FULL_DATE
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
 from crm_core.model.plain_values import json_text
+
+#: How conditions are joined: all of them must be met, or one is enough.
+Logic: TypeAlias = Literal["AND", "OR"]
+#: How a condition compares.
+OperatorName: TypeAlias = Literal["=", "!=", ">", "<", ">=", "<=", "in", "contains", "changed", "changed_to"]
 
 #: Characters of a condition's value as JSON.
 _MAX_VALUE_LENGTH: Final = 10_000
@@ -51,7 +56,7 @@ class Operator:
     problem: Callable[[object], str] = lambda _: ""
 
 
-def holds(rules: Iterable[Rule], logic: str, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+def holds(rules: Iterable[Rule], logic: Logic, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     """Return whether a record meets the conditions; without conditions every record does.
 
     >>> from crm_core.webhooks.entity import Condition
@@ -66,7 +71,11 @@ def holds(rules: Iterable[Rule], logic: str, before: Mapping[str, Any] | None, n
         logic: ``AND`` if all of them must be met, ``OR`` if one is enough.
         before: the record's plain values before the event; None for a new record.
         now: its plain values after the event; the last values of a deleted record.
+
+    Raises ValueError for an operator or logic that is not known.
     """
+    if logic not in get_args(Logic):
+        raise ValueError(f"conditions are joined by {' or '.join(get_args(Logic))}, not by {logic!r}")
     results = [_is_met(rule, before, now) for rule in rules]
     return not results or (any(results) if logic == "OR" else all(results))
 
@@ -78,7 +87,7 @@ class RequiredValue(NamedTuple):
     text: str
 
 
-def required_value(rules: Iterable[Rule], logic: str) -> RequiredValue | None:
+def required_value(rules: Iterable[Rule], logic: Logic) -> RequiredValue | None:
     """Return a text that a field must equal for the conditions to be met; None if there is no such text.
 
     Empty texts and times are not returned: an empty text equals a missing value, and a time has several spellings.
@@ -104,7 +113,10 @@ def field_of(record: Mapping[str, Any] | None, name: str) -> Any:
 
 
 def _is_met(rule: Rule, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
-    return OPERATORS[rule.operator].holds(field_of(before, rule.field), field_of(now, rule.field), rule.value)
+    compare = OPERATORS.get(rule.operator)
+    if compare is None:
+        raise ValueError(f"conditions compare by {', '.join(OPERATORS)}, not by {rule.operator!r}")
+    return compare.holds(field_of(before, rule.field), field_of(now, rule.field), rule.value)
 
 
 def _equal(one: object, other: object) -> bool:

@@ -23,7 +23,7 @@ from crm_core.input.fields import (
 )
 from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
-from crm_core.webhooks import conditions
+from crm_core.webhooks.conditions import OPERATORS, Logic, OperatorName
 from crm_core.webhooks.headers import read_headers, redacted_headers
 from crm_core.webhooks.urls import redacted_url
 
@@ -53,7 +53,7 @@ class Condition:
     """
 
     field: str = text(max_length=120)
-    operator: str = choice(*conditions.OPERATORS)
+    operator: OperatorName = choice(*OPERATORS)
     value: object = json_value()
 
 
@@ -86,7 +86,7 @@ class Webhook:
     headers: Mapping[str, str] = mapping(read_headers, redact=redacted_headers)
     is_active: bool = boolean(default=True)
     conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
-    condition_logic: str = choice("AND", "OR", default="AND")
+    condition_logic: Logic = choice(*get_args(Logic), default="AND")
     events: tuple[str, ...] = texts(max_items=len(_EVENT_KINDS), options=_EVENT_KINDS)
     disabled_reason: str | None = output_only("text")
     created_by: int | None = user(output_only=True)

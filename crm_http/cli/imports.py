@@ -1,6 +1,5 @@
 """`crm import`: the rows of a file as records."""
 
-import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,11 +26,10 @@ from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import FAILED, count, out, say
 from crm_http.server.errors import FailedError
+from crm_http.server.garbage import WORKING, collect_less
 from crm_http.server.maintenance import import_stores
 from crm_http.settings import Settings
 
-#: Objects that are made between two collections of garbage.
-_ALLOCATIONS: Final = 100_000
 #: Rows between two lines of progress where there is no terminal.
 _ROWS_PER_LINE: Final = 10_000
 
@@ -125,9 +123,7 @@ def _check(asked: _Asked) -> None:
 
 
 async def _import(url: str, asked: _Asked) -> ImportRun:
-    # Batches are many objects without cycles, which the collector would look through all the time: a third of the time.
-    gc.freeze()
-    gc.set_threshold(_ALLOCATIONS)
+    collect_less(WORKING)
     async with import_stores(url) as stores:
         try:
             run = await _started(stores, asked)

@@ -13,6 +13,20 @@ records, with an ``Idempotency-Key`` that the client makes; deletes, where a rec
 deleted. Any request is retried that did not reach a server or was throttled (429).
 """
 
+import crm_http.client.needed  # noqa: F401  # first, so that what is missing is named
+from crm_core.arguments.bulk import BulkOp, BulkOperation
+from crm_core.arguments.items import (
+    ConditionInput,
+    FilterValue,
+    ImportInput,
+    NoteInput,
+    StageInput,
+    TaskChange,
+    TaskInput,
+    TeachingAssistantInput,
+)
+from crm_core.embedding.followings import AsyncFollowing, Following
+from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.errors import (
     AttributeInUseError,
     CrmError,
@@ -41,6 +55,7 @@ from crm_core.errors import (
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
+from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.entities import (
     Attribute,
@@ -62,45 +77,36 @@ from crm_core.model.entities import Client as ClientRecord
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.events import EventKind
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
+from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.list_pages import ListPage
+from crm_core.model.read_versions import version_of
 from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
-from crm_http.client.bulk import BulkOp, BulkOperation, BulkResult, BulkResults
-from crm_http.client.changes import AsyncFollowing, ChangeEvent, ChangeOperations, ChangesPage, Following
+from crm_http.client.bulk import BulkResult, BulkResults
+from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
 from crm_http.client.import_files import ImportedFile
 from crm_http.client.import_operations import ImportOperations
-from crm_http.client.inputs import (
-    ConditionInput,
-    FilterValue,
-    ImportInput,
-    NoteInput,
-    StageInput,
-    TaskChange,
-    TaskInput,
-    TeachingAssistantInput,
-)
-from crm_http.client.listings import AsyncListing, Listing, ListPage
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
     RecordOperations,
     RecordOperationsWithBulk,
     RecordOperationsWithImages,
     RecordOperationsWithTasks,
-    UploadedImage,
 )
-from crm_http.client.responses import NoResponseError, UnexpectedResponseError, version_of
+from crm_http.client.responses import NoResponseError, UnexpectedResponseError
 from crm_http.client.retries import Retry
 from crm_http.client.roster_operations import CohortOperationsWithRoster
 from crm_http.client.summary_operations import PipelineOperationsWithSummary, SummaryFilters
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
-from crm_http.client.webhook_responses import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.webhooks import (
     Erased,
     FieldChange,

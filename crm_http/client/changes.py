@@ -5,20 +5,17 @@
 ...         print(event.resource, event.record, event.kind)
 """
 
-import asyncio
-import datetime as dt
-import inspect
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Concatenate, Final, Generic, ParamSpec, overload
-from uuid import UUID
 
 import attrs
 import httpx
 
+from crm_core.embedding.followings import AsyncFollowing, Following, following_signature
 from crm_core.errors import ThrottledError, UnavailableError
+from crm_core.model.change_events import ChangesPage
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
 from crm_http.client.responses import NoResponseError, decode
 
@@ -31,58 +28,8 @@ _PAGE_SIZE: Final = 1_000
 #: Seconds that the server waits for a change, and that an answer may take beyond that.
 _WAIT: Final = 20
 _ANSWER: Final = 30
-#: Seconds before the feed is asked again after the client gave up on a request.
-_PAUSE: Final = 2.0
 #: Errors after which following goes on: the server will be there again.
 _PASSING: Final = (NoResponseError, UnavailableError, ThrottledError)
-
-
-@attrs.frozen(kw_only=True)
-class ChangeEvent:
-    """One change of one record.
-
-    Attributes:
-        id: the cursor after this change.
-        resource: the name of the resource, such as ``lead``.
-        record: the id of the record.
-        version: the version that the change made.
-        kind: ``created``, ``updated`` or ``deleted``; pass over others.
-        at: when the change was decided.
-        actor: the id of the user who made it; None for the system.
-        actor_name: that user's name at the time.
-        request_id: the id of the request that made it.
-        transaction: the same for all changes of one commit, which follow each other.
-        changes: what changed, by field, as JSON values.
-        cause: why the change was made, if the request does not tell.
-    """
-
-    id: str
-    resource: str
-    record: UUID
-    version: int
-    kind: str
-    at: dt.datetime
-    actor: int | None
-    actor_name: str
-    request_id: str
-    transaction: str
-    changes: Mapping[str, Mapping[str, Any]]
-    cause: Mapping[str, Any] = attrs.field(factory=dict)
-
-
-@attrs.frozen
-class ChangesPage:
-    """A page of the change feed.
-
-    Attributes:
-        events: the changes, oldest first.
-        next: the cursor after them.
-        more: whether another page can be read at once.
-    """
-
-    events: tuple[ChangeEvent, ...]
-    next: str
-    more: bool
 
 
 @attrs.frozen
@@ -92,69 +39,16 @@ class FollowQuery:
     Attributes:
         cursor: the cursor after which to begin.
         resources: the names of the resources; empty for all.
+        passing: errors after which following goes on.
     """
 
     cursor: str
     resources: tuple[str, ...]
+    passing: tuple[type[Exception], ...] = _PASSING
 
     def page(self, cursor: str) -> Operation[ChangesPage]:
         """Return the operation that gets the page after a cursor, and waits if there is none."""
         return _page(cursor, self.resources, _PAGE_SIZE, _WAIT)
-
-
-class Following:
-    """The changes after a cursor, without an end: iterating waits for the next one, also over broken connections.
-
-    Attributes:
-        cursor: the cursor after what was read; store it to go on later.
-    """
-
-    def __init__(self, driver: Driver, query: FollowQuery) -> None:
-        self._driver = driver
-        self._query = query
-        self.cursor = query.cursor
-
-    def __iter__(self) -> Iterator[ChangeEvent]:
-        while True:
-            try:
-                page = self._driver.run(self._query.page(self.cursor))
-            except _PASSING:
-                time.sleep(_PAUSE)
-                continue
-            for event in page.events:
-                yield event
-                self.cursor = event.id
-            self.cursor = page.next
-
-
-class AsyncFollowing:
-    """The changes after a cursor, for ``async for``; otherwise as ``Following``.
-
-    Attributes:
-        cursor: the cursor after what was read; store it to go on later.
-    """
-
-    def __init__(self, driver: AsyncDriver, query: FollowQuery) -> None:
-        self._driver = driver
-        self._query = query
-        self.cursor = query.cursor
-
-    async def __aiter__(self) -> AsyncIterator[ChangeEvent]:
-        while True:
-            try:
-                page = await self._driver.run(self._query.page(self.cursor))
-            except _PASSING:
-                await asyncio.sleep(_PAUSE)
-                continue
-            for event in page.events:
-                yield event
-                self.cursor = event.id
-            self.cursor = page.next
-
-
-def _bound_signature(build: Callable[..., object], result: type) -> inspect.Signature:
-    _, *parameters = (shown := inspect.signature(build)).parameters.values()
-    return shown.replace(parameters=parameters, return_annotation=result)
 
 
 class following(Generic[P]):  # noqa: N801  # it is used as a decorator, as property is
@@ -162,7 +56,10 @@ class following(Generic[P]):  # noqa: N801  # it is used as a decorator, as prop
 
     def __init__(self, build: Callable[Concatenate[Any, P], FollowQuery]) -> None:
         self._build = build
-        self._signatures = {False: _bound_signature(build, Following), True: _bound_signature(build, AsyncFollowing)}
+        self._signatures = {
+            False: following_signature(build, Following),
+            True: following_signature(build, AsyncFollowing),
+        }
         self.__doc__ = build.__doc__
 
     @overload

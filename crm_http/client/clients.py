@@ -12,6 +12,7 @@ from crm_core.model import entities
 from crm_core.model.accounts import User
 from crm_core.model.entities import EntityWithAttributes
 from crm_core.webhooks.entity import Webhook
+from crm_core.webhooks.reports import WebhookWithSecret
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
@@ -34,7 +35,6 @@ from crm_http.client.summary_operations import PipelineOperationsWithSummary
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
-from crm_http.client.webhook_responses import WebhookWithSecret
 
 _TOKENS: Final = "/api-token-auth/"
 _RETRY: Final = Retry()

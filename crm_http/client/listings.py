@@ -1,37 +1,25 @@
 """Lists: all items that match, requested page by page as they are read, or one page, or the first item."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import iscoroutinefunction
-from itertools import islice
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import attrs
 import httpx
 from attrs.validators import ge, optional
 
-from crm_core.engine.parameters import join_parts
-from crm_core.model.plain_values import plain
+from crm_core.arguments.signatures import bound_signature, show_fields
+from crm_core.embedding.listings import AsyncListing, Listing
+from crm_core.engine.parameters import parameter_text
+from crm_core.input.readers import RefusedError
+from crm_core.model.list_pages import ListPage
 from crm_http.client.operations import AsyncDriver, Driver, Operation, OperationGroup
 from crm_http.client.responses import decode
-from crm_http.client.signatures import bound_signature, show_fields
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-@attrs.frozen
-class ListPage(Generic[T_co]):
-    """A page of a list.
-
-    Attributes:
-        items: its items.
-        next_cursor: where the next page begins, for ``page(cursor)``; empty if this is the last page.
-    """
-
-    items: tuple[T_co, ...]
-    next_cursor: str
 
 
 def parameters_of(filters: Mapping[str, object]) -> Mapping[str, str]:
@@ -41,13 +29,11 @@ def parameters_of(filters: Mapping[str, object]) -> Mapping[str, str]:
 
 def _parameter(name: str, value: object) -> str:
     """Return a query parameter. Raises ValueError for what the server would ignore: it would list everything."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        text = join_parts(_parameter(name, item) for item in value)
-    else:
-        text = str(plain(value)).lower() if isinstance(value, bool) else str(plain(value))
-    if value is None or not text.strip():
-        raise ValueError(f"{name} takes a value to compare with, not {value!r}: leave it out for no such filter")
-    return text
+    try:
+        return parameter_text(value)
+    except RefusedError:
+        text = f"{name} takes a value to compare with, not {value!r}: leave it out for no such filter"
+        raise ValueError(text) from None
 
 
 @attrs.frozen(kw_only=True)
@@ -85,61 +71,6 @@ class ListQuery(Generic[T_co]):
         following = httpx.URL(response.links.get("next", {}).get("url", ""))
         items = decode(response, page_type)[: self.limit]
         return ListPage(items, following.params.get("cursor", ""))
-
-
-class Listing(Generic[T_co]):
-    """The items of a list that match its filters. Iterating requests page after page, each time from the beginning.
-
-    Nothing is requested before that, so errors of the server, as for unknown filters, are raised there too.
-    """
-
-    def __init__(self, driver: Driver, query: ListQuery[T_co]) -> None:
-        self._driver = driver
-        self._query = query
-
-    def __iter__(self) -> Iterator[T_co]:
-        return islice(self._items(), self._query.limit)
-
-    def first(self) -> T_co | None:
-        """Return the first item; None if there is none. Only this item is requested."""
-        return next(iter(self._driver.run(self._query.page(size=1)).items), None)
-
-    def page(self, cursor: str = "") -> ListPage[T_co]:
-        """Return one page: the first one, or the one that begins at the ``next_cursor`` of the page before it."""
-        return self._driver.run(self._query.page(cursor))
-
-    def _items(self) -> Iterator[T_co]:
-        page = self.page()
-        yield from page.items
-        while page.next_cursor:
-            page = self.page(page.next_cursor)
-            yield from page.items
-
-
-class AsyncListing(Generic[T_co]):
-    """The items of a list that match its filters, for ``async for``; otherwise as ``Listing``."""
-
-    def __init__(self, driver: AsyncDriver, query: ListQuery[T_co]) -> None:
-        self._driver = driver
-        self._query = query
-
-    async def __aiter__(self) -> AsyncIterator[T_co]:
-        remaining, cursor = self._query.limit, ""
-        while remaining is None or remaining > 0:
-            page = await self.page(cursor)
-            for item in page.items[:remaining]:
-                yield item
-            remaining = None if remaining is None else remaining - len(page.items)
-            if not (cursor := page.next_cursor):
-                return
-
-    async def first(self) -> T_co | None:
-        """Return the first item; None if there is none. Only this item is requested."""
-        return next(iter((await self._driver.run(self._query.page(size=1))).items), None)
-
-    async def page(self, cursor: str = "") -> ListPage[T_co]:
-        """Return one page: the first one, or the one that begins at the ``next_cursor`` of the page before it."""
-        return await self._driver.run(self._query.page(cursor))
 
 
 class listing(Generic[P, T]):  # noqa: N801  # it is used as a decorator, as property is

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Final, Generic, Literal, ParamSpec, Protoco
 import attrs
 import httpx
 
-from crm_http.client.signatures import bound_signature, show_fields
+from crm_core.arguments.signatures import bound_signature, show_fields
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,46 +1,36 @@
 """The operations of resources, with the paths and fields of ``crm_core.resources``."""
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, BinaryIO, Final, Generic, Literal, TypeAlias, TypeVar, Unpack
+from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar, Unpack
 from urllib.parse import quote
 from uuid import UUID
 
 import attrs
 
+from crm_core.arguments.bulk import BulkOperation
+from crm_core.arguments.items import ImportInput, NoteInput, TaskChange, TaskInput
+from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.imports.status import ImportStatus
-from crm_core.input.fields import fields_of
 from crm_core.model.duplicates import DuplicateGroup
-from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.erasures import ErasureReport
+from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
+from crm_core.model.read_versions import expected_version
 from crm_core.resources import RESOURCES
-from crm_http.client.bulk import LENIENT, BulkOperation, BulkResults
+from crm_http.client.bulk import LENIENT, BulkResults
 from crm_http.client.import_files import ImportedFile, form_of, read_status
-from crm_http.client.inputs import ImportInput, NoteInput, TaskChange, TaskInput
 from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
-from crm_http.client.responses import decode, read_as, version_of
+from crm_http.client.responses import decode, read_as
 
 E = TypeVar("E")
 
 _PATHS: Final = {row.entity: f"/api/{row.path}" for row in RESOURCES.values()}
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _ONLY: Final = {"create": {"If-None-Match": "*"}, "change": {"If-Match": "*"}}
-#: The value of a unique attribute, as it is looked for.
-UniqueParameter: TypeAlias = str | int | float | Decimal | dt.date
 #: Items in a page of a list, unless another number is given.
 PAGE_SIZE: Final = 100
-
-
-@attrs.frozen
-class UploadedImage:
-    """The answer to an upload: the URL of the new image, and the URLs of all images of the record."""
-
-    url: str
-    list_of_images: tuple[str, ...]
 
 
 @attrs.define(slots=False, eq=False)
@@ -171,11 +161,11 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             item=self.entity,
             limit=limit,
             page_size=page_size,
-            filters=_by_name(filters),
+            filters=by_parameter(filters),
         )
 
     def _export(self, to: BinaryIO, format_: str, filters: Mapping[str, Any], *, bom: bool) -> Operation[None]:
-        asked = {"format": format_, "bom": bom, **self.within, **_by_name(filters)}
+        asked = {"format": format_, "bom": bom, **self.within, **by_parameter(filters)}
         return Operation(
             method="GET",
             path=f"{self.exports}/export/",
@@ -419,13 +409,6 @@ class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
         )
 
 
-def _by_name(filters: Mapping[str, Any]) -> Mapping[str, object]:
-    """Return filters by the names of their parameters; those of attributes come in an object of their own."""
-    named = {name: value for name, value in filters.items() if not isinstance(value, Mapping)}
-    nested = (value for value in filters.values() if isinstance(value, Mapping))
-    return named | {f"{ATTRIBUTE_PREFIX}{name}": value for values in nested for name, value in values.items()}
-
-
 def path_of(entity: type) -> str:
     """Return the path of the records of an entity class."""
     return _PATHS[entity]
@@ -438,7 +421,7 @@ def below(place: str, *names: UUID | str) -> str:
 
 def body_of(values: Mapping[str, object]) -> Mapping[str, Any]:
     """Return a JSON body for httpx, which keeps the digits of Decimals; output-only fields of entities are left out."""
-    return {"content": json_text(_sendable(values))}
+    return {"content": json_text(sendable(values))}
 
 
 def _version_path(place: str, id_: UUID | str, number: int) -> str:
@@ -456,12 +439,8 @@ def headers_of(if_match: object | None, idempotency_key: str | None) -> dict[str
 
 
 def _condition(if_match: object | None) -> dict[str, str]:
-    if if_match is None:
-        return {}
-    version = if_match if isinstance(if_match, int) else version_of(if_match)
-    if version is None:
-        raise ValueError("if_match takes a version, or a record that was retrieved; records from lists have no version")
-    return {"If-Match": f'"{version:d}"'}
+    version = expected_version(if_match)
+    return {} if version is None else {"If-Match": f'"{version:d}"'}
 
 
 def _key(idempotency_key: str | None) -> dict[str, str]:
@@ -471,14 +450,3 @@ def _key(idempotency_key: str | None) -> dict[str, str]:
     if not idempotency_key or not idempotency_key.isascii():
         raise ValueError("idempotency_key takes 1 to 255 visible ASCII characters")
     return {"Idempotency-Key": idempotency_key}
-
-
-def _sendable(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {name: _sendable(member) for name, member in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_sendable(item) for item in value]
-    if attrs.has(type(value)):
-        fields = fields_of(type(value))
-        return {name: _sendable(getattr(value, name)) for name, field in fields.items() if not field.output_only}
-    return plain(value)

@@ -33,12 +33,11 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.readers import parse_decimal
+from crm_core.model.read_versions import keep_version
 from crm_http.headers.entity_tags import versions_in
 from crm_http.statuses import STATUSES
 
 E = TypeVar("E")
-
-_VERSION: Final = "version of the record"
 
 
 class UnexpectedResponseError(CrmError):
@@ -57,22 +56,13 @@ class NoResponseError(CrmError):
     """There was no answer: no server, or the connection was lost. The request may have been carried out."""
 
 
-def version_of(record: object) -> int | None:
-    """Return the version that a record had when it was read; None for a record from a list, which has no versions."""
-    version: int | None = getattr(record, "__dict__", {}).get(_VERSION)
-    return version
-
-
 def read_as(kind: type[E]) -> Callable[[httpx.Response], E]:
-    """Return a function that reads an answer as an entity.
-
-    The version of the record is kept in the instance's dictionary beside its fields, for ``version_of``.
-    """
+    """Return a function that reads an answer as an entity, with its version for ``version_of``."""
 
     def read(response: httpx.Response) -> E:
         value = decode(response, kind)
         if version := version_in(response):
-            vars(value)[_VERSION] = version
+            keep_version(value, version)
         return value
 
     return read

@@ -9,12 +9,12 @@ import httpx
 
 from crm_core.model.events import EventKind
 from crm_core.webhooks.deliveries import DeliveryState
+from crm_core.webhooks.reports import DeliveryReport, DryRunResult
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import PAGE_SIZE, below, body_of
 from crm_http.client.resources.webhooks import WebhookRecordOperations
 from crm_http.client.responses import decode
-from crm_http.client.webhook_responses import DeliveryReport, DryRunResult
 
 
 class DeliveryFilters(TypedDict, total=False):

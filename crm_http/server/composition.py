@@ -41,6 +41,7 @@ from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
+from crm_http.server.garbage import SERVING, collect_less
 from crm_http.server.import_children import ImportChildren
 from crm_http.server.signals import on_termination
 from crm_http.settings import SettingError, Settings
@@ -158,6 +159,7 @@ class _Adapters:
             kept = None if history_days is None else timedelta(days=history_days)
             stack.enter_context(folding(self.database, self.feed, kept))
             self.database.follow_definitions()
+            collect_less(SERVING)
             await stack.enter_async_context(importing(self.runner))
             if self.replica is not None:
                 await stack.enter_async_context(self.replica)

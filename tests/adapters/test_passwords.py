@@ -1,7 +1,8 @@
 """Facts about password hashes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from threading import Event
 from typing import Literal
 
@@ -13,6 +14,7 @@ from crm_adapters.memory import MemoryAccounts
 from crm_adapters.passwords import Argon2Passwords
 from crm_core.errors import InvalidError, UnavailableError
 from crm_core.ports import Passwords
+from crm_core.testing import PasswordsContract
 from crm_core.use_cases.accounts import log_in
 from crm_core.use_cases.users import disable_user
 
@@ -70,16 +72,16 @@ def test_it_is_the_port(passwords: Argon2Passwords) -> None:
     assert not port.is_outdated(asyncio.run(port.hash("secret")))
 
 
-def test_a_hash_is_of_its_password_alone(passwords: Argon2Passwords) -> None:
-    made = asyncio.run(passwords.hash("pässword\u202e"))
+class TestArgon2Passwords(PasswordsContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Passwords]:
+        passwords = Argon2Passwords(CountingHasher())
+        yield passwords
+        passwords.close()
 
-    assert made.startswith("$argon2id$")
-    assert asyncio.run(passwords.verify("pässword\u202e", made))
-    assert not asyncio.run(passwords.verify("pässword", made))
 
-
-def test_the_same_password_hashes_differently_each_time(passwords: Argon2Passwords) -> None:
-    assert asyncio.run(passwords.hash("secret")) != asyncio.run(passwords.hash("secret"))
+def test_a_hash_says_how_it_was_made(passwords: Argon2Passwords) -> None:
+    assert asyncio.run(passwords.hash("secret")).startswith("$argon2id$")
 
 
 @pytest.mark.parametrize("kept", [None, "", "!", "$argon2id$v=19$m=8"])

@@ -79,7 +79,7 @@ def test_the_asynchronous_client_follows_too(url: str, postgres_api: Api) -> Non
 def test_following_goes_on_when_the_server_was_away(
     new_database: Callable[[], str], place: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm_http.client.changes._PAUSE", 0.1)
+    monkeypatch.setattr("crm_core.embedding.followings.PAUSE", 0.1)
     with serving(new_database(), place / "away") as server, ExitStack() as closing:
         crm = closing.enter_context(
             Client(

@@ -2,12 +2,18 @@
 
 import inspect
 import pydoc
+import re
 from collections.abc import Awaitable
-from typing import get_type_hints
+from typing import Any, get_type_hints
+from uuid import UUID
 
 import pytest
 
+from crm_adapters.memory import MemoryDatabase
+from crm_core.embedding import Crm, SyncCrm
+from crm_core.embedding.calls import CallGroup
 from crm_core.engine.parameters import is_known, known_parameters
+from crm_core.model.accounts import SYSTEM
 from crm_core.resources import RESOURCES, Resource
 from crm_http.client import AsyncClient, AsyncListing, Client, Lead, Listing, resources, version_of
 from crm_http.client.operations import OperationGroup
@@ -54,6 +60,36 @@ def test_help_shows_what_an_operation_takes() -> None:
     assert listed.return_annotation == Listing[Lead]
     assert inspect.getdoc(crm.leads.delete)
     assert "create(self, /, *, " in pydoc.plain(pydoc.render_doc(resources.LeadOperations))
+
+
+#: What calls in process have in another way: users are yours, and outcomes have errors where results have statuses.
+ELSEWHERE = {
+    f"{name}{part}"
+    for name in (".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke")
+    for part in ("", ".return")
+} | {"bulk.return"}
+
+
+def test_calls_in_process_have_the_shape_of_the_client_s_operations() -> None:
+    over_http, in_process = shape(Client("http://crm.example")), shape(SyncCrm(MemoryDatabase()).as_(SYSTEM))
+    other = {name for name, taken in over_http.items() if in_process.get(name) != taken}
+
+    assert {re.sub(r"^\..+\.bulk\.", "bulk.", name) for name in other} == ELSEWHERE
+    assert shape(Crm(MemoryDatabase()).as_(SYSTEM)).keys() == in_process.keys()
+
+
+def shape(crm: Any) -> dict[str, object]:
+    """What can be called of a client or a session: parameters and results, by path."""
+    groups = {name: getattr(crm, name) for name in dir(crm) if not name.startswith("_")}
+    groups |= {"": crm, "attributes()": crm.attributes("lead"), "follow_ups()": crm.follow_ups(str(UUID(int=1)))}
+    found: dict[str, object] = {}
+    for path, group in groups.items():
+        for name in dir(group) if isinstance(group, OperationGroup | CallGroup) else ():
+            if not name.startswith("_") and hasattr(called := getattr(group, name), "__signature__"):
+                signature = called.__signature__
+                found[f".{path}.{name}".replace("..", ".")] = [str(each) for each in signature.parameters.values()]
+                found[f".{path}.{name}.return".replace("..", ".")] = str(signature.return_annotation)
+    return found
 
 
 def test_help_says_what_each_argument_of_an_operation_means() -> None:

@@ -153,7 +153,8 @@ def test_the_bearer_scheme_comes_first(document: Any) -> None:
 
 def test_every_field_has_a_sentence_beside_the_entity(document: Any) -> None:
     for resource in RESOURCES.values():
-        assert field_sentences(resource.entity).keys() == resource.fields.keys(), resource.name
+        entity: type = resource.entity
+        assert field_sentences(entity).keys() == resource.fields.keys(), resource.name
     for name, schema in document["components"]["schemas"].items():
         for member, described in schema.get("properties", {}).items():
             assert "$ref" in described or _is_sentence(described.get("description", "")), f"{name}.{member}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -204,27 +205,63 @@ def with_seaweedfs(shell: Shell, address: str, console: str, upload: str) -> Non
         seaweedfs.remove_sockets(more)
 
 
-@pytest.mark.parametrize(
-    ("page", "name"),
-    [
-        ("README.md", "Embedding 1"),
-        ("docs/how-to/agenda.md", "Without HTTP 1"),
-        ("docs/how-to/embed.md", "In memory 1"),
-        ("docs/how-to/embed.md", "With PostgreSQL and webhooks 1"),
-        ("docs/how-to/embed.md", "Several changes together 1"),
-        ("docs/how-to/summaries.md", "Without HTTP 1"),
-    ],
-)
-def test_an_example_of_embedding_runs(page: str, name: str, new_database: Callable[[], str]) -> None:
+EMBED = "docs/how-to/embed.md"
+
+
+@pytest.fixture(scope="module")
+def embedding_url(new_database: Callable[[], str]) -> str:
+    """A database with a user."""
     url = new_database()
     asyncio.run(migrate(url))
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash, is_superuser) values ('admin', '!', true)")
+    return url
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "printed"),
+    [
+        ("README.md", "Embedding 1", "Acme Corp True"),
+        (EMBED, "In memory 1", "Acme Corp True"),
+        (EMBED, "With PostgreSQL and webhooks 1", "Acme Corp created"),
+        (EMBED, "Without an event loop 1", "Acme Corp True"),
+        (EMBED, "Several changes together 1", "Acme Corp"),
+        (EMBED, "Inside a transaction of your own 1", "Acme Corp"),
+        (EMBED, "In Django 1", "Acme Corp"),
+        ("docs/how-to/agenda.md", "Without HTTP 1", '1 {"id":'),
+        ("docs/how-to/summaries.md", "Without HTTP 1", '1 {"id":'),
+        (EMBED, "On a session of SQLAlchemy 1", "Acme Corp"),
+        (EMBED, "The rules alone 1", "True https://example.com/Ann"),
+    ],
+)
+def test_an_example_of_embedding_runs(page: str, name: str, printed: str, embedding_url: str) -> None:
     command = [sys.executable, "-c", blocks(page)[name].text]
 
-    done = subprocess.run(command, env={"CRM_DATABASE_URL": url}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env={"CRM_DATABASE_URL": embedding_url}, capture_output=True, text=True, check=False)
 
-    assert done.stdout.startswith('1 {"id":"'), done.stderr
+    assert done.stdout.startswith(printed), done.stderr
+
+
+def test_an_app_of_fastapi_stops_postgresql_when_uvicorn_is_stopped(place: pathlib.Path) -> None:
+    (place / "shop.py").write_text(blocks(EMBED)["In FastAPI 1"].text)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(port)]
+    with subprocess.Popen(command, cwd=place, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True) as app:
+        try:
+            assert app.stderr is not None
+            for line in app.stderr:
+                if "running on" in line:
+                    break
+            made = httpx.post(f"http://127.0.0.1:{port}/visitors", params={"name": "Ann"})
+            refused = httpx.post(f"http://127.0.0.1:{port}/visitors", params={"name": ""})
+            postmaster = int((place / "data" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        finally:
+            app.send_signal(signal.SIGTERM)
+            app.communicate(timeout=60)
+
+    assert (made.json(), refused.status_code) == ({"lead": "Ann"}, 422)
+    assert not psutil.pid_exists(postmaster)
 
 
 def test_postgresql_takes_the_line_for_a_synchronous_standby(postgres_url: str) -> None:

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import parameters
-from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, begin_session, fetch
+from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, begin_session, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import (
     ANSWER_TIMEOUT,
     MAX_CHECK_WAIT,
@@ -85,21 +85,37 @@ class Pool:
             answer_timeout: seconds that each answer may take.
         """
         with translated():
-            # The pool's own context would end a transaction, too. In autocommit mode there is none, and to ask for that
-            # takes a quarter of the time of a statement.
-            connection = await self._pool.getconn()
-            connection.answer_timeout = answer_timeout
-            try:
+            async with self._lend(answer_timeout) as connection:
                 yield connection
-            except psycopg.errors.ReadOnlySqlTransaction:
-                await connection.close()
-                self._repair(self._pool.drain)
-                raise
-            finally:
-                connection.answer_timeout = ANSWER_TIMEOUT
-                if connection.broken:
-                    self._repair(self._pool.check)
-                await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection for a transaction of your own, which is committed at the end of the block.
+
+        ``PostgresDatabase.on(connection)`` changes records in it. Errors of your own statements stay psycopg's; JSON
+        comes as bytes, and a statement may take STATEMENT_TIMEOUT. Raises UnavailableError if there is no connection.
+        """
+        async with self._lend(ANSWER_TIMEOUT) as connection, transaction(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def _lend(self, answer_timeout: float) -> AsyncIterator[Session]:
+        # The pool's own context would end a transaction, too. In autocommit mode there is none, and to ask for that
+        # takes a quarter of the time of a statement.
+        with translated():
+            connection = await self._pool.getconn()
+        connection.answer_timeout = answer_timeout
+        try:
+            yield connection
+        except psycopg.errors.ReadOnlySqlTransaction:
+            await connection.close()
+            self._repair(self._pool.drain)
+            raise
+        finally:
+            connection.answer_timeout = ANSWER_TIMEOUT
+            if connection.broken:
+                self._repair(self._pool.check)
+            await self._pool.putconn(connection)
 
     def _repair(self, connections: Callable[[], Awaitable[None]]) -> None:
         if self._checking is None or self._checking.done():

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, sql
@@ -144,27 +144,36 @@ class Session(TimeoutConnection):
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Row] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.statements = PreparedStatements()
-        _load_json_as_bytes(self)
+        load_json_as_bytes(self)
 
 
-def _load_json_as_bytes(context: AdaptContext) -> None:
+def load_json_as_bytes(context: AdaptContext) -> None:
+    """Have JSON loaded as the bytes that are stored."""
     context.adapters.register_loader("json", _JsonBytes)
     context.adapters.register_loader("json", _JsonBytesBinary)
 
 
-async def fetch(connection: Connection, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
+class Runs(Protocol):
+    """A connection that runs statements in its own way."""
+
+    async def run(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
+        """Run one statement and return its rows; none if it returns none."""
+        ...
+
+
+async def fetch(connection: Connection | Runs, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
     """Run one statement and return its rows; none if it returns none.
 
     Args:
-        connection: any connection; one that is not a Session keeps its own settings.
+        connection: any connection.
         statement: bytes are prepared once per connection; a Composed is planned for its values at each call.
         params: the values by name.
     """
     if isinstance(connection, Session) and isinstance(statement, bytes) and not is_pooled(connection):
         return await connection.statements.run(connection, statement, params)
+    if not isinstance(connection, AsyncConnection):
+        return await connection.run(statement, params)
     cursor = connection.cursor(binary=True)
-    if not isinstance(connection, Session):
-        _load_json_as_bytes(cursor)  # only for this cursor: the connection belongs to the caller
     if is_pooled(connection) and connection.autocommit and _is_idle(connection):
         async with connection.pipeline():  # one transaction, in one round trip
             await connection.execute(SET_LOCAL)

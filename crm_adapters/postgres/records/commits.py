@@ -1,5 +1,6 @@
 """Commits the changes of decisions. Group commit: one statement writes records of several concurrent requests."""
 
+import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from crm_adapters.postgres.connection.errors import StaleError, staleness
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.records.loader import Loader
-from crm_adapters.postgres.records.readers import BATCH
+from crm_adapters.postgres.records.readers import BATCH, MAX_ON_LOOP
 from crm_adapters.postgres.sql.statements import write
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decision
@@ -119,6 +120,16 @@ async def commit_group(
 
     Return the ids of the records that were written; the others had changed.
     """
+    if len(group.writes) > MAX_ON_LOOP:  # to encode many takes long
+        params = await asyncio.to_thread(_params, group, unchanged, catalogs)
+    else:
+        params = _params(group, unchanged, catalogs)
+    tables = tuple(record.key.resource for record in unchanged)
+    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
+    return {id_ for (id_,) in await fetch(connection, statement, params)}
+
+
+def _params(group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]) -> Mapping[str, object]:
     events = [write.change.event for write in group.writes]
     puts = [(write.document, write.change) for write in group.writes if isinstance(write.change, Put)]
     params: dict[str, object] = {
@@ -142,9 +153,7 @@ async def commit_group(
         params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
     if group.deliveries:
         params |= _delivery_params(group.deliveries)
-    tables = tuple(record.key.resource for record in unchanged)
-    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
-    return {id_ for (id_,) in await fetch(connection, statement, params)}
+    return params
 
 
 async def commit_whole_group(

@@ -9,11 +9,14 @@ from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
+import psycopg
 from attrs import evolve
-from psycopg.pq import TransactionStatus
+from psycopg import AsyncConnection
 
 from crm_adapters.after_commit import call_after_commit, no_hook
+from crm_adapters.postgres.actors import read_actor
 from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
+from crm_adapters.postgres.connection.lent import LentConnection
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import (
@@ -60,6 +63,7 @@ from crm_core.engine.queries import Cursor, Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
+from crm_core.model.accounts import Actor
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
@@ -81,6 +85,8 @@ Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitabl
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
 _STREAM_PIECE: Final = 500
+#: Seconds that background tasks have to end at the close.
+_GRACE: Final = 1.0
 
 
 class PostgresDatabase:
@@ -118,8 +124,12 @@ class PostgresDatabase:
         self._background: set[asyncio.Task[None]] = set()
 
     @staticmethod
-    def on(connection: Connection) -> "ConnectedDatabase":
-        """Return a database on a connection of the caller, inside the caller's own READ COMMITTED transaction."""
+    def on(connection: AsyncConnection[Any] | psycopg.Connection[Any]) -> "ConnectedDatabase":
+        """Return a database on a connection of the caller, inside the caller's own READ COMMITTED transaction.
+
+        Calls raise ValueError if there is no transaction, or another one. On a blocking connection they block, as
+        ``crm_core.embedding.SyncCrm`` needs them.
+        """
         return ConnectedDatabase(connection)
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:
@@ -319,7 +329,8 @@ class PostgresDatabase:
         if changes.deliveries:
             self._wake()
         definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
-        if changes.rewrite or any(map(indexes.concerns, definitions)):
+        rewrite = changes.rewrite
+        if (rewrite and indexes.are_replaced(rewrite.before, rewrite.after)) or any(map(indexes.concerns, definitions)):
             self.follow_definitions()
         if changes.writes:
             self._wake_feed()
@@ -341,7 +352,12 @@ class PostgresDatabase:
                 logger.warning("it was not recorded whether an attribute is unique: %s", id_)
 
     async def close(self) -> None:
-        """Stop the background tasks. The owner of the pool closes the pool."""
+        """Stop the background tasks. The owner of the pool closes the pool.
+
+        They have a moment to end by themselves: a task that is cancelled while it connects leaves the connection open.
+        """
+        if self._background:
+            await asyncio.wait(self._background, timeout=_GRACE)
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -350,14 +366,20 @@ class PostgresDatabase:
 class ConnectedDatabase:
     """The Database port on one connection: locks immediately, repeats nothing, and leaves the commit to the caller."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
+        self._lent = LentConnection(connection)
+        self._connection = cast("Connection", self._lent)  # all statements are run by `fetch`
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
         """Return the record as clients see it, or None."""
         with translated():
             rows = await fetch(self._connection, statement_of("read_records", key.resource), {"ids": [key.id]})
         return Document(rows[0][1], rows[0][2]) if rows else None
+
+    async def actor_of(self, user: int | str) -> Actor | None:
+        """Return a user by id or name, with all that they may do (``crm_core.ports.Actors``)."""
+        with translated():
+            return await read_actor(lambda statement, params: fetch(self._connection, statement, params), user)
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed, locked until the caller's transaction ends."""
@@ -454,9 +476,8 @@ class ConnectedDatabase:
         """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
         with translated():
             try:
-                await self._begin()
                 with staleness():
-                    async with self._connection.transaction():
+                    async with self._lent.transaction():
                         _, answer = await _decide_under_locks(self._connection, decide)
                         return answer
             except StaleError:
@@ -469,11 +490,6 @@ class ConnectedDatabase:
     async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
         with translated():
             return await read_(self._connection)
-
-    async def _begin(self) -> None:
-        # The first transaction block of an idle connection would be the outermost, and commit when it ends.
-        if self._connection.info.transaction_status == TransactionStatus.IDLE and not self._connection.autocommit:
-            await self._connection.execute("select")
 
 
 async def _decide_under_locks(

@@ -20,7 +20,7 @@ async def forget_erased(connection: Connection, changes: Changes) -> None:
     """Erase what is kept of records, in the transaction of the events of their erasure."""
     if not changes.erasures:
         return
-    await connection.execute(query("lock_erasing"))
+    await fetch(connection, query("lock_erasing"), {})
     by_resource: defaultdict[str, list[Event]] = defaultdict(list)
     for event in changes.erasures:
         by_resource[event.resource].append(event)
@@ -28,7 +28,7 @@ async def forget_erased(connection: Connection, changes: Changes) -> None:
         await _forget_records(connection, resource, events)
     for copy in changes.copies:
         params = {"id": copy.key.id, "resource": copy.key.resource, "field": copy.field}
-        await connection.execute(query("erase_copies"), params)
+        await fetch(connection, query("erase_copies"), params)
         await _forget_answers(connection, [copy.key])
     await forget_texts(connection, changes.erased_texts)
 
@@ -40,14 +40,14 @@ async def _forget_records(connection: Connection, resource: str, events: Sequenc
         "resource": resource,
         "kept": sorted(kept_fields(RESOURCES[resource])),
     }
-    await connection.execute(query("erase_events"), params)
-    await connection.execute(query("erase_deliveries"), params)
+    await fetch(connection, query("erase_events"), params)
+    await fetch(connection, query("erase_deliveries"), params)
     await _forget_answers(connection, [Key(resource, event.record) for event in events])
 
 
 async def _forget_answers(connection: Connection, keys: Sequence[Key]) -> None:
     params = {"ids": [key.id for key in keys], "answer": ERASED_ANSWER.decode()}
-    await connection.execute(query("erase_receipts"), params)
+    await fetch(connection, query("erase_receipts"), params)
 
 
 async def read_once_referring(connection: Connection, key: Key, resource: str, field: str) -> Sequence[UUID]:

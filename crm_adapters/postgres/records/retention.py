@@ -20,7 +20,7 @@ async def fold(connection: Connection, before: datetime, after: UUID) -> Folded:
 
     It locks old events, which only erasures change; they wait for it.
     """
-    await connection.execute(query("lock_folding"))
+    await fetch(connection, query("lock_folding"), {})
     rows = await fetch(connection, query("past_events"), {"after": after, "limit": MAX_FOLD})
     past = [Past(Key(resource, record), *others) for resource, record, *others in rows]
     found = list(folds(past, before))

@@ -17,6 +17,12 @@ select convert_to(concat(
     ',"request_id":', to_json(request_id), ',"changes":', changes, ',"cause":', coalesce(cause, '{}'), '}'), 'UTF8')
 from event order by seq
 
+-- name: archived_stays
+select lead, pipeline, stage, entered_at, left_at, to_stage, spent, left_again_at from lead_stay order by lead, id
+
+-- name: forget_stays
+delete from lead_stay
+
 -- name: lock_empty
 -- Let nobody else write until the end of the transaction.
 lock table app_user, event in share row exclusive mode

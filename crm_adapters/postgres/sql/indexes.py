@@ -59,6 +59,11 @@ def concerns(event: Event) -> bool:
     return any(isinstance(change, Mapping) and any(change.values()) for change in changes)
 
 
+def are_replaced(before: Attribute, after: Attribute) -> bool:
+    """Return whether a change of a definition puts other indexes in place of those that it has."""
+    return (before.name, before.type) != (after.name, after.type) and bool(before.is_indexed or before.is_unique)
+
+
 async def follow_definitions(conninfo: str) -> Mapping[UUID, bool]:
     """Build and drop indexes as the definitions say. A failure is logged: without an index, lists are slower only.
 
@@ -159,7 +164,7 @@ async def replace_indexes(connection: Connection, before: Attribute, after: Attr
     The indexes of before get other names, by which they are dropped afterwards. While the index of a unique attribute
     is being built (``BUILDING``), nothing is built here.
     """
-    if (before.name, before.type) == (after.name, after.type):
+    if not are_replaced(before, after):
         return
     attribute = UniqueAttribute(after.entity, after.name, after.type)
     wanted = {

@@ -297,7 +297,7 @@ from page, taken
 -- name: agenda
 -- A page of the agenda, with the names of the records, and how many tasks were found. It ends as `page` does.
 with found as (
-    select *, row_number() over places as place, sum(octet_length(task::text)) over places as bytes
+    select *, row_number() over places as place, sum(octet_length(task)) over places as bytes
     from ({ranges}) as ranges window places as (order by due, item, record)
     order by place limit %(one_more)s
 )
@@ -307,7 +307,7 @@ select
         when 'client' then (select name from client where id = record)
         when 'service' then (select name from service where id = record)
         else (select name from lead where id = record) end,
-    nullif(due, 'infinity'), item, task, (select count(*) from found)
+    nullif(due, 'infinity'), item, convert_to(task, 'UTF8'), (select count(*) from found)
 from found where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s) order by place
 
 -- name: agenda_range
@@ -581,6 +581,13 @@ delete from membership where user_id = %(user_id)s and group_name <> all(%(group
 select id, username, first_name, last_name, email, is_active, is_superuser,
     array(select group_name from membership where user_id = app_user.id order by 1)
 from app_user where username = %(username)s
+
+-- name: actor_of
+select id, username, first_name, last_name, email, is_active, is_superuser,
+    array(select group_name from membership where user_id = app_user.id order by 1),
+    array(select distinct permission from membership join group_permission using (group_name)
+          where user_id = app_user.id)
+from app_user where id = %(id)s or username = %(username)s
 
 -- name: list_users
 select id, username, first_name, last_name, email, is_active, is_superuser,

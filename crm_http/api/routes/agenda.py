@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import Final
 
 from litestar.response.base import ASGIResponse
+from msgspec.json import encode
 
 from crm_core.model.agenda import AgendaTask
-from crm_core.model.plain_values import json_text
 from crm_core.ports import Database
 from crm_core.resources import RESOURCES
 from crm_core.use_cases import agendas
@@ -56,4 +56,4 @@ def _entry(each: AgendaTask, root: str) -> bytes:
         "name": each.name,
         "update_task": f"{root}/api/{RESOURCES[each.resource].path}/{record}/update-task/",
     }
-    return b'{"task":%b,%b' % (each.task, json_text(about)[1:].encode())
+    return b'{"task":%b,%b' % (each.task, encode(about)[1:])

@@ -3,65 +3,38 @@
 Made by tests/generate_client.py from the entities; do not edit.
 """
 
-from crm_http.client.resources.attributes import (
-    AttributeCreate,
-    AttributeFilters,
-    AttributeMerge,
-    AttributeOperations,
-    AttributeUpdate,
-)
-from crm_http.client.resources.clients import ClientCreate, ClientFilters, ClientMerge, ClientOperations, ClientUpdate
-from crm_http.client.resources.cohorts import CohortCreate, CohortFilters, CohortMerge, CohortOperations, CohortUpdate
-from crm_http.client.resources.enrollment_details import (
+from crm_core.arguments.attributes import AttributeCreate, AttributeFilters, AttributeMerge, AttributeUpdate
+from crm_core.arguments.clients import ClientCreate, ClientFilters, ClientMerge, ClientUpdate
+from crm_core.arguments.cohorts import CohortCreate, CohortFilters, CohortMerge, CohortUpdate
+from crm_core.arguments.enrollment_details import (
     EnrollmentDetailCreate,
     EnrollmentDetailFilters,
     EnrollmentDetailMerge,
-    EnrollmentDetailOperations,
     EnrollmentDetailUpdate,
 )
-from crm_http.client.resources.enrollments import (
-    EnrollmentCreate,
-    EnrollmentFilters,
-    EnrollmentMerge,
-    EnrollmentOperations,
-    EnrollmentUpdate,
-)
-from crm_http.client.resources.follow_ups import (
-    FollowUpCreate,
-    FollowUpFilters,
-    FollowUpMerge,
-    FollowUpOperations,
-    FollowUpUpdate,
-)
-from crm_http.client.resources.leads import LeadCreate, LeadFilters, LeadMerge, LeadOperations, LeadUpdate
-from crm_http.client.resources.pipelines import (
-    PipelineCreate,
-    PipelineFilters,
-    PipelineMerge,
-    PipelineOperations,
-    PipelineUpdate,
-)
-from crm_http.client.resources.services import (
-    ServiceCreate,
-    ServiceFilters,
-    ServiceMerge,
-    ServiceOperations,
-    ServiceUpdate,
-)
-from crm_http.client.resources.transfer_requests import (
+from crm_core.arguments.enrollments import EnrollmentCreate, EnrollmentFilters, EnrollmentMerge, EnrollmentUpdate
+from crm_core.arguments.follow_ups import FollowUpCreate, FollowUpFilters, FollowUpMerge, FollowUpUpdate
+from crm_core.arguments.leads import LeadCreate, LeadFilters, LeadMerge, LeadUpdate
+from crm_core.arguments.pipelines import PipelineCreate, PipelineFilters, PipelineMerge, PipelineUpdate
+from crm_core.arguments.services import ServiceCreate, ServiceFilters, ServiceMerge, ServiceUpdate
+from crm_core.arguments.transfer_requests import (
     TransferRequestCreate,
     TransferRequestFilters,
     TransferRequestMerge,
-    TransferRequestOperations,
     TransferRequestUpdate,
 )
-from crm_http.client.resources.webhooks import (
-    WebhookCreate,
-    WebhookFilters,
-    WebhookMerge,
-    WebhookRecordOperations,
-    WebhookUpdate,
-)
+from crm_core.arguments.webhooks import WebhookCreate, WebhookFilters, WebhookMerge, WebhookUpdate
+from crm_http.client.resources.attributes import AttributeOperations
+from crm_http.client.resources.clients import ClientOperations
+from crm_http.client.resources.cohorts import CohortOperations
+from crm_http.client.resources.enrollment_details import EnrollmentDetailOperations
+from crm_http.client.resources.enrollments import EnrollmentOperations
+from crm_http.client.resources.follow_ups import FollowUpOperations
+from crm_http.client.resources.leads import LeadOperations
+from crm_http.client.resources.pipelines import PipelineOperations
+from crm_http.client.resources.services import ServiceOperations
+from crm_http.client.resources.transfer_requests import TransferRequestOperations
+from crm_http.client.resources.webhooks import WebhookRecordOperations
 
 __all__ = [
     "AttributeCreate",

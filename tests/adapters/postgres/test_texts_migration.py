@@ -20,6 +20,7 @@ from crm_core.engine.agendas import TASK_RESOURCES
 from crm_core.engine.matching import searched_text
 from crm_core.input.texts import fold, normal
 from crm_core.resources import RESOURCES
+from crm_core.rules.likeness import likeness_keys
 
 BEFORE: Final = ("0001_initial", "0002_deliveries", "0003_growth", "0004_receipts")
 DUMP: Final = Path(__file__).parents[2] / "data" / "release-0.1.0.dump"
@@ -105,6 +106,16 @@ def test_every_text_of_a_document_comes_over_and_its_version_grows(url: str) -> 
     assert found[uid(1)] == (4, new)
     assert list(found[uid(1)][1]) == list(old), "fields stay in their order"
     assert [found[uid(number)][0] for number in (2, 3)] == [3, 3]
+
+
+def test_records_have_their_keys_for_duplicates(url: str) -> None:
+    mail = {"email": "A@example.com"}
+    put(url, "client", client(1, name=DECOMPOSED, attributes={**mail, "n": 1}), client(2, name="Acme"))
+    asyncio.run(migrate(url))
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("select record::text, key from likeness where resource = 'client'").fetchall()
+    expected = {(uid(1), key) for key in likeness_keys(COMPOSED, mail)}
+    assert set(rows) == expected | {(uid(2), key) for key in likeness_keys("Acme", {})}
 
 
 def test_bytes_of_documents_that_are_in_nfc_stay(url: str) -> None:

@@ -12,6 +12,7 @@ from crm_core.archives.lines import WITHOUT_SECRETS, ArchivedFile, ArchivedRecor
 from crm_core.model.accounts import Account, User
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key
+from crm_core.rules.stays import Place, Stay
 
 ID = UUID(int=1)
 KEY = Key("lead", ID)
@@ -49,6 +50,14 @@ def test_a_file_is_read_as_written() -> None:
     file = ArchivedFile(PICTURE, 7, "0" * 64)
 
     assert lines.file_of(lines.file_line(file)) == file
+
+
+@pytest.mark.parametrize("end", [None, datetime(2026, 1, 31, 10, microsecond=5, tzinfo=UTC)])
+def test_a_stay_is_read_as_written(end: datetime | None) -> None:
+    begin, to = datetime(2026, 1, 1, tzinfo=UTC), UUID(int=3) if end else None
+    stay = Stay(lead=ID, place=Place(ID, UUID(int=2)), entered_at=begin, left_at=end, to=to, spent=7 if end else None)
+
+    assert lines.stay_of(lines.stay_line(stay)) == stay
 
 
 def test_an_event_keeps_the_digits_of_its_numbers() -> None:

@@ -70,7 +70,8 @@ def test_cells_have_the_kinds_of_their_fields() -> None:
 
 
 def test_kinds_that_only_items_have_so_far_are_kinds_of_cells_too() -> None:
-    note, condition = (columns_of(evolve(LEADS, entity=entity), {}) for entity in (Note, Condition))
+    row: Resource = LEADS
+    note, condition = (columns_of(evolve(row, entity=entity), {}) for entity in (Note, Condition))
 
     assert {column.name: column.kind for column in note}["date"] == "date_or_datetime"
     assert {column.name: column.kind for column in condition}["value"] == "json"

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_core.webhooks.conditions import OPERATORS, field_of, holds, required_value, value_problems
+from crm_core.webhooks.conditions import OPERATORS, Logic, OperatorName, field_of, holds, required_value, value_problems
 from crm_core.webhooks.entity import Condition
 from tests.core.knowledge import texts
 
 OF_THE_DOCUMENTATION = ["=", "!=", ">", "<", ">=", "<=", "in", "contains"]
 
 
-def problems_of(field: str, operator: str, value: object) -> Any:
+def problems_of(field: str, operator: Any, value: object) -> Any:
     return texts(value_problems(Condition(field=field, operator=operator, value=value)))
 
 
@@ -65,7 +65,7 @@ def test_a_value_has_at_most_10_000_characters_as_json() -> None:
     ],
 )
 def test_a_value_is_required_where_only_that_text_can_meet_all_conditions(
-    logic: str, operator: str, value: object, text: str | None
+    logic: Logic, operator: OperatorName, value: object, text: str | None
 ) -> None:
     rules = [
         Condition(field="name", operator="changed", value=None),
@@ -75,7 +75,7 @@ def test_a_value_is_required_where_only_that_text_can_meet_all_conditions(
     assert required_value(rules, logic) == (None if text is None else ("stage", text))
 
 
-def is_met(name: str, now: object, value: object, before: object = None) -> bool:
+def is_met(name: Any, now: object, value: object, before: object = None) -> bool:
     """Whether one condition holds for a record that was there before; the order of the arguments is that of reading."""
     return holds([Condition(field="f", operator=name, value=value)], "AND", {"f": before}, {"f": now})
 
@@ -272,7 +272,7 @@ def test_changed_to_null_takes_a_value_that_was_there() -> None:
 
 
 @pytest.mark.parametrize("name", ["changed", "changed_to"])
-def test_in_a_new_record_what_has_a_value_has_changed(name: str) -> None:
+def test_in_a_new_record_what_has_a_value_has_changed(name: OperatorName) -> None:
     rules = [Condition(field="stage", operator=name, value="Open")]
 
     assert holds(rules, "AND", None, {"stage": "Open"})
@@ -280,7 +280,7 @@ def test_in_a_new_record_what_has_a_value_has_changed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["changed", "changed_to"])
-def test_in_a_deleted_record_nothing_has_changed(name: str) -> None:
+def test_in_a_deleted_record_nothing_has_changed(name: OperatorName) -> None:
     was = {"stage": "Open"}
 
     assert not holds([Condition(field="stage", operator=name, value="Open")], "AND", was, was)
@@ -448,7 +448,7 @@ def test_every_operator_decides_as_if_said_plainly(name: str, before: Any, now: 
 
 @settings(max_examples=200)
 @given(RULES, st.sampled_from(["AND", "OR"]), st.none() | RECORDS, RECORDS)
-def test_conditions_hold_as_if_said_plainly(rules: Any, logic: str, before: Any, now: Any) -> None:
+def test_conditions_hold_as_if_said_plainly(rules: Any, logic: Logic, before: Any, now: Any) -> None:
     met = [
         plainly_met(each.operator, plainly_found(before, each.field), plainly_found(now, each.field), each.value)
         for each in rules

@@ -12,6 +12,7 @@ from crm_core.model.entities import Lead, Task
 from crm_core.model.events import Event, EventKind, differences
 from crm_core.model.plain_values import plain
 from crm_core.resources import LEADS
+from crm_core.webhooks.conditions import OperatorName
 from crm_core.webhooks.deliveries import Delivery, compose, fires, plan, plan_erasure
 from crm_core.webhooks.deliveries import body_of as all_are_told
 from crm_core.webhooks.entity import Condition, Webhook
@@ -217,7 +218,7 @@ def test_a_webhook_fires_for_the_events_that_it_wants(kind: str) -> None:
     ],
 )
 def test_conditions_are_tested_on_the_record_as_it_is_or_as_it_was_for_a_delete(
-    field: str, operator: str, value: object, fired_for: set[str]
+    field: str, operator: OperatorName, value: object, fired_for: set[str]
 ) -> None:
     hook = evolve(HOOK, conditions=(Condition(field=field, operator=operator, value=value),))
 

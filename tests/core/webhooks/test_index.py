@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from crm_core.model.entities import Client
 from crm_core.model.events import Event, EventKind
+from crm_core.webhooks.conditions import Logic
 from crm_core.webhooks.deliveries import fires
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_core.webhooks.index import WebhookIndex
@@ -35,7 +36,7 @@ CLIENTS = st.builds(
 )
 
 
-def hook(*conditions: Condition, logic: str = "AND") -> Webhook:
+def hook(*conditions: Condition, logic: Logic = "AND") -> Webhook:
     return Webhook(
         id=UUID(int=9),
         name="w",

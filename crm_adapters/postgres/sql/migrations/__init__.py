@@ -1,6 +1,7 @@
 """The migrations of the schema: the SQL files beside this module, each applied once, in the order of their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Final
 
@@ -25,7 +26,7 @@ async def migrate(conninfo: str) -> Sequence[str]:
 
     Raises UnfitDatabaseError or UnavailableError.
     """
-    with translated():
+    with translated(), _strange_tables():
         async with await connect(conninfo) as connection:
             await check_fitness(connection)
             await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -38,6 +39,18 @@ async def migrate(conninfo: str) -> Sequence[str]:
                 await _add_groups(connection)
             await close_foreign_era(connection)
     return missing
+
+
+@contextmanager
+def _strange_tables() -> Iterator[None]:
+    """Raise UnfitDatabaseError where a table of somebody else has the name of one of the CRM's."""
+    try:
+        yield
+    except (psycopg.errors.DuplicateTable, psycopg.errors.UndefinedColumn) as error:
+        text = (
+            f"The schema has a table that is not the CRM's: {error.diag.message_primary}. Give the CRM its own schema."
+        )
+        raise UnfitDatabaseError(text) from None
 
 
 async def close_foreign_era(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""What answers about webhooks hold, beside the fields of webhooks."""
+"""What clients and embedders get about webhooks, beside the fields of webhooks."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ _ARGUMENTS: Final[Mapping[str, str]] = {
     "if_match": "the record as it was retrieved, or its version: carry out the operation only if it still has it.",
     "idempotency_key": "a key of your own: a repetition with the same key takes effect once.",
     "limit": "the most items in all.",
-    "page_size": "the items that are requested at once, from 1 to 1,000.",
+    "page_size": "the items that are read at once, from 1 to 1,000.",
 }
 
 
@@ -35,16 +35,17 @@ class _Omitted:
 _OMITTED: Final = _Omitted()
 
 
-def show_fields(build: Callable[..., Any]) -> None:
+def show_fields(build: Callable[..., Any], *, is_wrapped: bool = True) -> None:
     """Give a function the signature and the docstring that ``help()`` shows.
 
-    ``**values: Unpack[LeadCreate]`` becomes one keyword argument for each field, required ones first, and the returned
-    ``Operation[Lead]`` becomes ``Lead``. In the docstring, too, the fields stand in place of ``values``; arguments of
-    which it says nothing have the sentence that they have everywhere.
+    ``**values: Unpack[LeadCreate]`` becomes one keyword argument for each field, required ones first, and a returned
+    ``Operation[Lead]``, which is wrapped, becomes ``Lead``. In the docstring, too, the fields stand in place of
+    ``values``; arguments of which it says nothing have the sentence that they have everywhere.
     """
     declared = inspect.signature(build)
     parameters = [shown for each in declared.parameters.values() for shown in _expanded(each)]
-    [result] = get_args(declared.return_annotation)
+    returned = declared.return_annotation
+    result = get_args(returned)[0] if is_wrapped else (type(None) if returned is None else returned)
     shown = declared.replace(parameters=parameters, return_annotation=result)
     build.__signature__ = shown  # type: ignore[attr-defined]  # inspect looks for it
     build.__annotations__["return"] = result  # Sphinx looks for it

@@ -1,0 +1,43 @@
+"""The values of arguments as the rules read them: plain JSON values, and texts of query parameters."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import attrs
+
+from crm_core.input.fields import fields_of
+from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.plain_values import plain
+
+#: The value of a unique attribute, as it is looked for.
+UniqueParameter: TypeAlias = str | int | float | Decimal | dt.date
+
+
+def sendable(value: object) -> Any:
+    """Return a value as plain JSON values; fields of entities that are output only are left out.
+
+    >>> from crm_core.model.entities import Task
+    >>> sendable([dt.date(2026, 1, 31), Task(task="Call")])
+    ['2026-01-31', {'id': None, 'task': 'Call', 'date': None, 'completed': False, 'date_created': None}]
+    """
+    if isinstance(value, Mapping):
+        return {name: sendable(member) for name, member in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [sendable(item) for item in value]
+    if attrs.has(type(value)):
+        fields = fields_of(type(value))
+        return {name: sendable(getattr(value, name)) for name, field in fields.items() if not field.output_only}
+    return plain(value)
+
+
+def by_parameter(filters: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return filters by the names of their parameters; those of attributes come in an object of their own.
+
+    >>> by_parameter({"stage": "New", "attributes": {"size__gte": 5}})
+    {'stage': 'New', 'attributes.size__gte': 5}
+    """
+    named = {name: value for name, value in filters.items() if not isinstance(value, Mapping)}
+    nested = (value for value in filters.values() if isinstance(value, Mapping))
+    return named | {f"{ATTRIBUTE_PREFIX}{name}": value for values in nested for name, value in values.items()}

@@ -1,0 +1,63 @@
+"""The CRM in your own process: typed calls in the shape of the typed client, without HTTP and without bytes.
+
+``Crm`` is for programs with an event loop; ``SyncCrm`` is for Django, Flask, Celery and scripts. Both return a
+``Session`` of one user, whose calls take and return the entities of ``crm_core``, refuse what they do not know, and
+raise the errors of ``crm_core.errors``. Underneath are the functions of ``crm_core.use_cases``.
+"""
+
+from crm_core.bulk.outcomes import Outcome
+from crm_core.embedding.calls import Awaiting, Context, Runner
+from crm_core.embedding.changes import ChangeCalls
+from crm_core.embedding.crm import Crm, SyncCrm
+from crm_core.embedding.followings import AsyncFollowing, Following
+from crm_core.embedding.listings import AsyncListing, Listing
+from crm_core.embedding.records import (
+    RecordCalls,
+    RecordCallsWithBulk,
+    RecordCallsWithImages,
+    RecordCallsWithTasks,
+)
+from crm_core.embedding.runners import CallingThread, Portal
+from crm_core.embedding.sessions import Session, Together
+from crm_core.embedding.webhooks import WebhookCalls
+from crm_core.model.change_events import ChangeEvent, ChangesPage
+from crm_core.model.erasures import ErasureReport
+from crm_core.model.files import UploadedImage
+from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.list_pages import ListPage
+from crm_core.model.read_versions import version_of
+from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
+
+__all__ = [
+    "AsyncFollowing",
+    "AsyncListing",
+    "Awaiting",
+    "CallingThread",
+    "ChangeCalls",
+    "ChangeEvent",
+    "ChangesPage",
+    "Context",
+    "Crm",
+    "DeliveryReport",
+    "DryRunResult",
+    "ErasureReport",
+    "Following",
+    "HistoryEntry",
+    "ListPage",
+    "Listing",
+    "Outcome",
+    "Portal",
+    "RecordCalls",
+    "RecordCallsWithBulk",
+    "RecordCallsWithImages",
+    "RecordCallsWithTasks",
+    "RestorationEntry",
+    "Runner",
+    "Session",
+    "SyncCrm",
+    "Together",
+    "UploadedImage",
+    "WebhookCalls",
+    "WebhookWithSecret",
+    "version_of",
+]
