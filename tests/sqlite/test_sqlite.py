@@ -62,7 +62,7 @@ class TestSqliteWithoutTables(UnavailableContract):
     async def open(self) -> AsyncIterator[Database]:
         async with opened(self.path) as database:
             with contextlib.closing(sqlite3.connect(self.path)) as another:
-                for name, in another.execute("select name from sqlite_master where type = 'table'").fetchall():
+                for (name,) in another.execute("select name from sqlite_master where type = 'table'").fetchall():
                     if not name.startswith("sqlite_"):
                         another.execute(f'drop table "{name}"')
             yield database

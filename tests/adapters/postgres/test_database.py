@@ -47,6 +47,8 @@ def test_memory_and_postgres_agree(url: str) -> None:
 
 
 class TestWithoutTables(UnavailableContract):
+    url: str
+
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def _database(cls, new_database: Callable[[], str]) -> None:
