@@ -7,7 +7,7 @@ from typing import Final
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from crm_core.errors import CrmError, ImportFinishedError, SameFileError, UndoRefusedError
+from crm_core.errors import CrmError, ImportFinishedError, PermissionDeniedError, SameFileError, UndoRefusedError
 from crm_core.imports.status import ImportStatus
 from crm_core.resources import Resource
 from crm_core.use_cases import import_requests
@@ -153,5 +153,5 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         body={JSON: Input(import_requests.UndoOptions, "ImportUndo")},
         working_example={},
         replies={202: Reply("The undo has begun.", ImportStatus, headers=("Location",))},
-        errors=frozenset({STATUSES[UndoRefusedError]}),
+        errors=frozenset({STATUSES[UndoRefusedError], STATUSES[PermissionDeniedError]}),
     )
