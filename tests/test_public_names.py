@@ -38,7 +38,7 @@ PUBLIC: Mapping[str, str] = {
         ClientFilters ClientMerge ClientUpdate CohortCreate CohortFilters CohortMerge CohortUpdate ConditionInput
         EnrollmentCreate EnrollmentDetailCreate EnrollmentDetailFilters EnrollmentDetailMerge EnrollmentDetailUpdate
         EnrollmentFilters EnrollmentMerge EnrollmentUpdate FilterValue FollowUpCreate FollowUpFilters FollowUpMerge
-        FollowUpUpdate LeadCreate LeadFilters LeadMerge LeadUpdate NoteInput PipelineCreate PipelineFilters
+        FollowUpUpdate ImportInput LeadCreate LeadFilters LeadMerge LeadUpdate NoteInput PipelineCreate PipelineFilters
         PipelineMerge PipelineUpdate ServiceCreate ServiceFilters ServiceMerge ServiceUpdate StageInput TaskChange
         TaskInput TeachingAssistantInput TransferRequestCreate TransferRequestFilters TransferRequestMerge
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate

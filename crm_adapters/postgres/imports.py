@@ -120,11 +120,11 @@ class PostgresImportRuns:
 async def forget_texts(connection: Connection, texts: Sequence[str]) -> None:
     """Forget refused rows and examples that have one of some texts, inside the transaction of an erasure."""
     params = {"texts": [_json(text)[1:-1] for text in texts]}
-    await connection.execute(query("forget_texts_in_refused_rows"), params)
+    await fetch(connection, query("forget_texts_in_refused_rows"), params)
     for row in await fetch(connection, _of_runs("imports_with_texts"), params):
         run = without_texts(_run_of(row), texts)
         rewritten = {"id": run.id, "file": run.file, "report": _json(plain_report(run.report))}
-        await connection.execute(query("rewrite_import"), rewritten)
+        await fetch(connection, query("rewrite_import"), rewritten)
 
 
 async def make_step(connection: Connection, step: Advance) -> None:

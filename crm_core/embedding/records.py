@@ -114,6 +114,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         *,
         fields: Sequence[str] = (),
         with_children: bool = False,
+        partly: bool = False,
         if_match: E | int | None = None,
         idempotency_key: str | None = None,
     ) -> E:
@@ -124,10 +125,11 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
             number: the version.
             fields: the fields to restore, or ``attributes.`` and the name of one; all unless some are named.
             with_children: bring back also what was deleted together with the record.
+            partly: for a record that was merged into another one: leave what cannot go back to it.
             if_match: as in ``change``.
             idempotency_key: as in ``create``.
         """
-        target, data = self._target(id_, number), _restoration(fields, with_children=with_children)
+        target, data = self._target(id_, number), _restoration(fields, with_children=with_children, partly=partly)
         who = self._caller("restore", idempotency_key, [target.id, number, data])
         expected = _expected(if_match)
         document = await restorations.restore(self.context.db, who, target, data, expected=expected, strict=True)
@@ -135,7 +137,14 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
 
     @call
     async def restore_dry_run(
-        self, id_: UUID | str, number: int, /, *, fields: Sequence[str] = (), with_children: bool = False
+        self,
+        id_: UUID | str,
+        number: int,
+        /,
+        *,
+        fields: Sequence[str] = (),
+        with_children: bool = False,
+        partly: bool = False,
     ) -> tuple[RestorationEntry, ...]:
         """Return the versions that ``restore`` would make, that of the record first; nothing is changed.
 
@@ -144,8 +153,9 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
             number: the version.
             fields: as in ``restore``.
             with_children: as in ``restore``.
+            partly: as in ``restore``.
         """
-        data = _restoration(fields, with_children=with_children)
+        data = _restoration(fields, with_children=with_children, partly=partly)
         entries = await restorations.restore_dry_run(
             self.context.db, self.context.caller(), self._target(id_, number), data, strict=True
         )
@@ -433,9 +443,9 @@ def _unique_text(value: UniqueParameter) -> str:
     return str(sendable(value))
 
 
-def _restoration(fields: Sequence[str], *, with_children: bool) -> Mapping[str, object]:
+def _restoration(fields: Sequence[str], *, with_children: bool, partly: bool) -> Mapping[str, object]:
     named = {"fields": list(fields)} if fields else {}
-    return named | ({"with": "children"} if with_children else {})
+    return named | ({"with": "children"} if with_children else {}) | ({"partly": True} if partly else {})
 
 
 def _expected(if_match: object | None) -> Versions:

@@ -54,7 +54,7 @@ class Agenda(NamedTuple):
     next: str | None
 
 
-async def find(db: Database, who: Caller, params: Mapping[str, str], *, strict: bool = False) -> Agenda:
+async def find(db: Database, who: Caller, params: Mapping[str, str], *, strict: bool = True) -> Agenda:
     """Return tasks of all records that the caller may view, by date, then by id; those without a date come last.
 
     Args:

@@ -69,7 +69,7 @@ class Contents(NamedTuple):
 
 
 async def create(
-    accounts: Accounts, who: Caller, token: str, data: object, *, strict: bool = False
+    accounts: Accounts, who: Caller, token: str, data: object, *, strict: bool = True
 ) -> tuple[Calendar, str]:
     """Make a calendar of the caller; return it, and its secret, which cannot be shown again.
 
@@ -117,7 +117,7 @@ async def read(
     params: Mapping[str, str],
     *,
     request_id: str = "",
-    strict: bool = False,
+    strict: bool = True,
 ) -> Contents:
     """Return what a calendar shows: the open tasks of its user's own that the user may view at this moment.
 

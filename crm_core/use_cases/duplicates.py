@@ -44,7 +44,7 @@ class DuplicatesPage(NamedTuple):
 
 
 async def find(
-    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], *, strict: bool = False
+    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], *, strict: bool = True
 ) -> DuplicatesPage:
     """Return a page of groups of records that may be duplicates, those with similar names first.
 

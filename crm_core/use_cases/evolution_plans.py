@@ -132,7 +132,7 @@ async def plan_of(
     target: Target,
     data: object,
     *,
-    strict: bool = False,
+    strict: bool = True,
     limit: float | None = None,
 ) -> Plan:
     """Return a change that was asked for, and what it would do; the arguments are those of ``evolve``.

@@ -27,7 +27,7 @@ from crm_core.webhooks.entity import Webhook
 
 
 async def evolve(
-    db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool = False
+    db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool = True
 ) -> Document:
     """Change an attribute, the webhooks that name it, and all records that hold it, in one commit; return it.
 
@@ -56,7 +56,7 @@ async def evolve(
 
 
 async def dry_run(
-    db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool = False
+    db: Database, who: Caller, kind: EvolutionKind, target: Target, data: object, *, strict: bool = True
 ) -> EvolutionReport:
     """Return what ``evolve`` would do, and why it would be refused; it raises the other errors of ``evolve``."""
     require(who.actor, ATTRIBUTES.permission("change"))

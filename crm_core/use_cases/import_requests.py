@@ -131,7 +131,7 @@ async def _limited(content: AsyncIterator[bytes], max_bytes: int) -> AsyncIterat
         yield piece
 
 
-async def find(runs: ImportRuns, who: Caller, params: Mapping[str, str], *, strict: bool = False) -> ImportPage:
+async def find(runs: ImportRuns, who: Caller, params: Mapping[str, str], *, strict: bool = True) -> ImportPage:
     """Return the imports that the caller has begun, or a superuser all; the newest first.
 
     Args:
@@ -168,7 +168,7 @@ async def cancel(runs: ImportRuns, who: Caller, id_: UUID) -> None:
         raise ImportFinishedError(_FINISHED.format(state))
 
 
-async def undo(to: Imports, who: Caller, id_: UUID, data: object, *, strict: bool = False) -> ImportStatus:
+async def undo(to: Imports, who: Caller, id_: UUID, data: object, *, strict: bool = True) -> ImportStatus:
     """Begin to undo an import of the caller; a worker carries it out (``ImportRunner``).
 
     Args:

@@ -50,7 +50,7 @@ async def merge(
     data: object,
     *,
     expected: Versions = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Document:
     """Merge records into one, and return it: tasks, notes, images and references move, the others are deleted.
 
@@ -80,7 +80,7 @@ async def merge_dry_run(
     data: object,
     *,
     expected: Versions = None,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Sequence[Mapping[str, object]]:
     """Return the entries that ``merge`` would add to histories, that of the record first. Raises what it does."""
     decide = _decision(who, resource, id_, data, expected, strict=strict)

@@ -49,7 +49,7 @@ class SummaryOptions:
 
 
 async def summary(
-    db: Database, who: Caller, id_: UUID, params: Mapping[str, str], *, strict: bool = False
+    db: Database, who: Caller, id_: UUID, params: Mapping[str, str], *, strict: bool = True
 ) -> PipelineSummary:
     """Return where the leads of a pipeline are, how long they were in each stage, and where they went.
 

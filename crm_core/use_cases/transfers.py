@@ -37,7 +37,7 @@ class Acceptance:
 
 
 async def accept(
-    db: Database, who: Caller, id_: UUID, data: object, *, expected: Versions = None, strict: bool = False
+    db: Database, who: Caller, id_: UUID, data: object, *, expected: Versions = None, strict: bool = True
 ) -> Document:
     """Accept a transfer request, and move the student in the same commit; return the request.
 

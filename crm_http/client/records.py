@@ -380,7 +380,13 @@ class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
     def merge_records_dry_run(
         self, id_: UUID | str, others: Sequence[UUID | str], /, *, take: Mapping[str, UUID | str] | None = None
     ) -> Operation[tuple[RestorationEntry, ...]]:
-        """Return the versions that ``merge_records`` would make, that of the record first; nothing is changed."""
+        """Return the versions that ``merge_records`` would make, that of the record first; nothing is changed.
+
+        Args:
+            id_: the id of the record that stays.
+            others: as in ``merge_records``.
+            take: as in ``merge_records``.
+        """
         return self._rehearse(below(self.place, id_, "merge"), {"from": others, "take": take or {}})
 
     @operation

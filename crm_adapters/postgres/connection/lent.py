@@ -55,7 +55,7 @@ class LentConnection:
         """Run one statement and return its rows; none if it returns none. Raises ValueError for an unfit connection."""
         if not self._is_checked:
             await self._check()
-        return await self._run(statement, params)
+        return await self._run(statement, params, is_prepared=isinstance(statement, bytes))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -68,8 +68,15 @@ class LentConnection:
             async with self._connection.transaction():
                 yield
 
-    async def _run(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
-        is_prepared = isinstance(statement, bytes)
+    async def pieces(self, statement: bytes, params: Params, size: int) -> AsyncIterator[Sequence[Row]]:
+        """Yield the rows of a statement some at a time, so that not all of them are in memory."""
+        await self.run(b"select", {})
+        await self._run(b"declare crm_pieces cursor for " + statement, params, is_prepared=False)
+        while rows := await self._run(b"fetch forward %d from crm_pieces" % size, {}, is_prepared=False):
+            yield rows
+        await self._run(b"close crm_pieces", {}, is_prepared=False)
+
+    async def _run(self, statement: bytes | sql.Composed, params: Params, *, is_prepared: bool) -> Sequence[Row]:
         if isinstance(self._connection, psycopg.Connection):
             cursor = _OwnCursor(self._connection, row_factory=tuple_row)
             cursor.format = psycopg.pq.Format.BINARY
@@ -85,7 +92,7 @@ class LentConnection:
         is_idle = self._connection.info.transaction_status == TransactionStatus.IDLE
         if is_idle and self._connection.autocommit:
             raise ValueError("this connection has no transaction: begin one, and use PostgresDatabase.on inside it")
-        [(isolation,)] = await self._run(_ISOLATION, {})
+        [(isolation,)] = await self._run(_ISOLATION, {}, is_prepared=True)
         if isolation != "read committed":
             text = f"this transaction is {isolation.upper()}: PostgresDatabase.on works in READ COMMITTED only"
             raise ValueError(text)

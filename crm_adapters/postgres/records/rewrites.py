@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Final
 from uuid import UUID
 
+from crm_adapters.postgres.connection.lent import LentConnection
 from crm_adapters.postgres.connection.session import Connection, Params, Row, fetch
 from crm_adapters.postgres.records.commits import Group, Write, commit_whole_group
 from crm_adapters.postgres.records.readers import record_of
@@ -102,8 +103,14 @@ async def first_holders(connection: Connection, entity: str, name: str, which: H
     return [id_ for (id_,) in await fetch(connection, query("first_holders", entity), params)]
 
 
-async def _pieces(connection: Connection, statement: bytes, params: Params) -> AsyncGenerator[Sequence[Row], None]:
+async def _pieces(
+    connection: Connection | LentConnection, statement: bytes, params: Params
+) -> AsyncGenerator[Sequence[Row], None]:
     """Yield the rows of a statement some at a time, so that not all of them are in memory."""
+    if isinstance(connection, LentConnection):
+        async for rows in connection.pieces(statement, params, _ROWS):
+            yield rows
+        return
     async with connection.cursor(name="holders") as cursor:
         await cursor.execute(statement, params)
         while rows := await cursor.fetchmany(_ROWS):

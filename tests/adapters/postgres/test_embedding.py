@@ -11,8 +11,9 @@ from psycopg.rows import dict_row
 
 from crm_adapters.postgres import Pool, PostgresAccounts, PostgresDatabase, UnfitDatabaseError, migrate
 from crm_core import Actor, InvalidError, NotAuthenticatedError, User
-from crm_core.embedding import Crm, Portal, Runner, Session, SyncCrm
-from crm_core.use_cases import users
+from crm_core.embedding import CallingThread, Crm, Portal, Runner, Session, SyncCrm
+from crm_core.use_cases import evolutions, users
+from crm_core.use_cases.evolution_plans import Target
 
 ME = Actor(user=User(id=1, username="user 1"), is_superuser=True)
 NAMES = "select name from client order by name"
@@ -66,6 +67,16 @@ def test_a_connection_may_have_rows_cursors_and_adapters_of_its_own(connection: 
     assert crm.clients.retrieve(crm.clients.create(name="a").id).name == "a"
     assert crm.clients.list(name="a").first() is not None
     assert connection.execute("select 1 as one").fetchone() == {"one": 1}
+
+
+def test_what_follows_from_an_attribute_is_part_of_the_transaction_too(connection: Connection[Any]) -> None:
+    crm = on(connection)
+    attribute = crm.attributes("client").create(name="size", label="Size", type="text")
+    made = crm.clients.create(name="a", attributes={"size": "4"})
+    db = PostgresDatabase.on(connection)
+    CallingThread().run(evolutions.evolve(db, crm.caller(), "rename", Target(attribute.id), {"name": "length"}))
+
+    assert crm.clients.retrieve(made.id).attributes == {"length": "4"}
 
 
 def test_a_connection_without_a_transaction_is_refused(connection: Connection[Any]) -> None:
@@ -147,7 +158,7 @@ def test_the_tables_can_have_a_schema_of_their_own(new_database: Callable[[], st
         async with Pool(own, size=2) as pool:
             assert await users.add_external_user(PostgresAccounts(pool), "me") == ME.user.id
             crm = Crm(PostgresDatabase(pool)).as_(ME)
-            await crm.attributes("client").create(name="size", label="Size", type="number", is_unique=True)
+            await crm.attributes("client").create(name="size", label="Size", type="number")
             await crm.clients.create(name="Acme", attributes={"size": 4})
             async with pool.transaction() as mine:
                 await mine.execute("insert into public.event values ('party')")
