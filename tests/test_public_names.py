@@ -62,7 +62,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
         ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
+        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene UnavailableContract
         WebhookSenderContract
         assert_agreement attribute_values entities fact list_parameters patches payloads
     """,

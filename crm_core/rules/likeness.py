@@ -35,7 +35,8 @@ WORDS_LEFT_OUT: Final = frozenset(
 _NO_PART_OF_WORDS: Final = re.compile("[^a-z0-9\x80-\U0010ffff]+")
 #: Letters that are left out behind the first one of a word.
 _SILENT: Final = str.maketrans("", "", "aeiouhwy")
-_REPEATED: Final = re.compile(r"(.)\1+")
+#: Letters that are written twice, and sound as one.
+_DOUBLED: Final = "bdfgklmnprst"
 #: Letters that sound alike.
 _SOUNDS: Final = str.maketrans("cqvz", "kkfs")
 _EMAIL: Final = re.compile("[^@ ]+@[^@ ]+[.][^@ ]+")
@@ -95,7 +96,8 @@ def name_key(name: str) -> str:
 
 def _sound(word: str) -> str:
     spelt = word.replace("ph", "f").replace("ck", "k").translate(_SOUNDS)
-    return _REPEATED.sub(r"\1", spelt[:1] + spelt[1:].translate(_SILENT))
+    sound = spelt[:1] + spelt[1:].translate(_SILENT)
+    return reduce(lambda text, letter: text.replace(letter * 2, letter), _DOUBLED, sound)
 
 
 def contact_key(value: str) -> str | None:

@@ -38,6 +38,7 @@ pytest.register_assert_rewrite(
             "undo",
             "summaries",
             "transfers",
+            "unavailability",
             "uniqueness",
             "versions",
         )
@@ -63,6 +64,7 @@ from crm_core.testing.strategies import (  # noqa: E402
     patches,
     payloads,
 )
+from crm_core.testing.unavailability import UnavailableContract  # noqa: E402
 from crm_core.testing.undo import ImportRunsContract  # noqa: E402
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "PasswordsContract",
     "PayloadContext",
     "Scene",
+    "UnavailableContract",
     "WebhookSenderContract",
     "assert_agreement",
     "attribute_values",

@@ -22,6 +22,7 @@ from crm_core.errors import (
 )
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Idempotency, User
+from crm_core.model.entities import Client
 from crm_core.model.records import Key
 from crm_core.resources import (
     CLIENTS,
@@ -48,6 +49,17 @@ _NO_USERS: Final = [Key("user", 0), Key("user", -1), Key("user", 2**31), Key("us
 
 class DecisionFacts(Facts):
     """Needs, what is known, and the changes that follow."""
+
+    @fact
+    async def test_a_commit_that_fails_half_way_leaves_nothing_behind(self, scene: Scene) -> None:
+        first, second = (Client(id=new_id(), name=name, attributes={}) for name in ("first", "second"))
+        unencodable = attrs.evolve(second, attributes={"text": object()})
+        writes = (put(scene.who, None, first), put(scene.who, None, unencodable))
+        with pytest.raises(Exception):  # noqa: B017, PT011  # whatever the encoder raises
+            await scene.db.change(deciding(Changes(writes=writes, answer=Key("client", first.id))))
+
+        assert [await scene.db.get(Key("client", client.id)) for client in (first, second)] == [None, None]
+        assert not await scene.db.history(Key("client", first.id))
 
     @fact
     async def test_what_decide_raises_passes_through_and_leaves_nothing_behind(self, scene: Scene) -> None:

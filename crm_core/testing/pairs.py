@@ -21,6 +21,7 @@ from crm_core.model.permissions import PERMISSIONS
 from crm_core.ports import Database, Feed
 from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Known, Needs
+from crm_core.testing.differences import difference
 from crm_core.testing.replay import all_events, assert_replayed
 
 #: Opens two empty databases with the users ``USERS``. The first is the model, which must support ``copy.deepcopy``, to
@@ -93,7 +94,8 @@ class Pair:
             self._runner.run(_outcome(operation(db, _caller(number, idempotency, permissions))))
             for db in (self._model, self._tested)
         )
-        assert one == other
+        if one != other:
+            raise AssertionError(difference(one, other))
         return one
 
     def settle(self) -> None:

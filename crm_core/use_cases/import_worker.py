@@ -111,7 +111,7 @@ class ImportWorker:
         async with self._rows(run) as (batches, notes):
             async with ahead(batches(0, BATCH_ROWS)) as each:
                 async for planned, reader in each:
-                    step = await decided_step(self._stores.db, self._group(run, planned, reader))
+                    step = await decided_step(self._stores.db, await self._group(run, planned, reader))
                     run = attrs.evolve(run, report=step.run.report)
                     await self._save(run, step.refused)
                     _limit(run)
@@ -132,7 +132,7 @@ class ImportWorker:
                 size = MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS
                 async with ahead(batches(run.row, size)) as each:
                     async for planned, reader in each:
-                        await self._stores.db.change(self._group(run, planned, reader))
+                        await self._stores.db.change(await self._group(run, planned, reader))
                         run = await self._stores.runs.get(run.id) or run
                         self._on_progress(run)
         except _RefusedError as error:
@@ -151,7 +151,6 @@ class ImportWorker:
 
             async def batches(after: int, size: int) -> AsyncIterator[tuple[_Planned, RowReader]]:
                 async for rows in _batched(table, size):
-                    self._actor = await self._renew()
                     # What is written already is read, too: later rows may have the same unique values.
                     reads = await asyncio.to_thread(_read_all, reader, rows, doubles)
                     if reads := [read for read in reads if read.row.number > after]:
@@ -163,7 +162,8 @@ class ImportWorker:
 
             yield batches, notes
 
-    def _group(self, run: ImportRun, planned: _Planned, reader: RowReader) -> Together:
+    async def _group(self, run: ImportRun, planned: _Planned, reader: RowReader) -> Together:
+        self._actor = await self._renew()  # just before the batch is decided; its rows may have been read long ago
         who = self._caller(run)
         decisions = [decision_of(who, each) for each in planned.reads]
         run = attrs.evolve(run, updated_at=who.now)

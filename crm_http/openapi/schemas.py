@@ -29,6 +29,7 @@ _SIMPLE: Final[Mapping[object, Schema]] = {
     dt.date: {"type": "string", "format": "date"},
     dt.datetime: {"type": "string", "format": "date-time"},
     object: {},
+    Any: {},
     dict: {"type": "object"},
     bytes: {"type": "string", "format": "binary"},
 }

@@ -1,7 +1,8 @@
-"""What imports take: a dry run, an import, an upsert that changes nothing, an undo; and kills at random moments.
+"""What imports and exports take: each kind of import, an undo, exports, a move of all; and kills at random moments.
 
-Prints the seconds of `crm import`, with its start, for a number of rows with six columns, the highest memory of its
-process, and how many records are doubled or missing after it was killed again and again and resumed each time.
+Prints the seconds of the commands, with their start, and their processor time, without PostgreSQL's, for a number of
+rows with six columns; the highest memory of a process, and how many records are doubled or missing after an import was
+killed again and again and resumed each time.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import psycopg
 from crm_adapters.embedded.server import embedded_server
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.model.accounts import SYSTEM
-from crm_core.resources import ATTRIBUTES
+from crm_core.resources import ATTRIBUTES, WEBHOOKS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller
 from crm_http.server.maintenance import import_stores
@@ -66,10 +67,14 @@ def run(folder: pathlib.Path, count: int) -> None:
             "import": [],
             "upsert, all unchanged": ["--upsert-by", "email"],
         }.items():
-            began = time.perf_counter()
-            subprocess.run([CRM, "import", "clients", file, *options], env=environment, check=True)
-            print(f"{count:,} {name:<24}{time.perf_counter() - began:.1f} s", flush=True)
+            timed(environment, name, count, "import", "clients", str(file), *options)
         undo(url, environment, count)
+        asyncio.run(watch(url))
+        write(file, count, "w")
+        timed(environment, "import, a webhook fires", count, "import", "clients", str(file))
+        for format_ in ("csv", "jsonl", "xlsx"):
+            timed(environment, f"export, {format_}", count, "export", "clients", str(folder / f"out.{format_}"))
+        move(folder, environment, count)
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
         print(f"highest memory of a process: {memory} MB", flush=True)
         if "--no-kills" in sys.argv:
@@ -84,9 +89,37 @@ def undo(url: str, environment: Mapping[str, str], count: int) -> None:
     with psycopg.connect(url) as connection:
         [(id_,)] = connection.execute('select id::text from import_run where "row" > 0 order by id limit 1').fetchall()
     for name, options in {"dry run of its undo": ["--dry-run"], "undo": []}.items():
-        began = time.perf_counter()
-        subprocess.run([CRM, "import", "--undo", id_, *options], env=environment, check=True)
-        print(f"{count:,} {name:<24}{time.perf_counter() - began:.1f} s", flush=True)
+        timed(environment, name, count, "import", "--undo", id_, *options)
+
+
+async def watch(url: str) -> None:
+    """Add a webhook that fires for each new client."""
+    sent = {"name": "w", "model": "Client", "url": "http://127.0.0.1:9/"}
+    async with import_stores(url) as stores:
+        await records.create(stores.db, caller(SYSTEM), WEBHOOKS, sent)
+
+
+def move(folder: pathlib.Path, environment: Mapping[str, str], count: int) -> None:
+    """Move everything to another server: the clients that are left, and the events of those that were undone, too."""
+    timed(environment, "export all, history", count, "export", "all", str(folder / "all"), "--history")
+    with embedded_server(folder / "copy") as url:
+        asyncio.run(migrate(url))
+        there = {**environment, "CRM_DATABASE_URL": url}
+        timed(there, "import all, history", count, "import", "all", str(folder / "all"))
+
+
+def timed(environment: Mapping[str, str], name: str, count: int, *words: str) -> None:
+    """Run the command; print how long it took, and its processor time with that of its children."""
+    began, used = time.perf_counter(), processor_time()
+    subprocess.run([CRM, *words], env=environment, check=True, capture_output=True)
+    seconds, cpu = time.perf_counter() - began, processor_time() - used
+    print(f"{count:,} {name:<26}{seconds:6.1f} s, {count / seconds:7,.0f} a second, processor {cpu:.1f} s", flush=True)
+
+
+def processor_time() -> float:
+    """The processor time of the commands that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def killed(url: str, environment: Mapping[str, str], words: list[str]) -> None:

@@ -1,7 +1,9 @@
 """SqliteDatabase, made from docs/how-to/write-an-adapter.md: the contract, the machine, the documented API on it."""
 
+import contextlib
 import itertools
 import pathlib
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,6 +21,7 @@ from crm_core.testing import (
     ImportRunsContract,
     OpenedFeed,
     OpenedImports,
+    UnavailableContract,
     assert_agreement,
 )
 from tests.sqlite.database import SqliteDatabase
@@ -47,6 +50,21 @@ class TestSqliteDatabase(DatabaseContract):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Database]:
         async with opened(self.path) as database:
+            yield database
+
+
+class TestSqliteWithoutTables(UnavailableContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.path = tmp_path / "records.sqlite"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Database]:
+        async with opened(self.path) as database:
+            with contextlib.closing(sqlite3.connect(self.path)) as another:
+                for (name,) in another.execute("select name from sqlite_master where type = 'table'").fetchall():
+                    if not name.startswith("sqlite_"):
+                        another.execute(f'drop table "{name}"')
             yield database
 
 

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters.memory import MemoryDatabase
 from crm_core.engine.changes import Changes
@@ -43,17 +42,7 @@ async def two_memories() -> AsyncIterator[tuple[Database, Database]]:
 
 
 def test_two_memories_agree() -> None:
-    quick = settings(
-        max_examples=12,
-        stateful_step_count=25,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-
-    assert_agreement(two_memories, settings=quick)
+    assert_agreement(two_memories)
 
 
 def test_events_are_kept_in_order() -> None:

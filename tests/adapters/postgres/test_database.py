@@ -1,11 +1,10 @@
 """PostgresDatabase: the contract, agreement with memory, and what is PostgreSQL's own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres.connection.pool import Pool
@@ -19,6 +18,7 @@ from crm_core.resources import CLIENTS
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
 from crm_core.testing.scene import Scene, fact
+from crm_core.testing.unavailability import UnavailableContract
 from crm_core.use_cases import records
 from tests.adapters.postgres.on_postgres import OnPostgres, emptied
 
@@ -43,16 +43,23 @@ def test_memory_and_postgres_agree(url: str) -> None:
     def feed_of(database: Database) -> Feed:
         return database.feed if isinstance(database, MemoryDatabase) else feeds[0]
 
-    thorough = settings(
-        max_examples=20,
-        stateful_step_count=30,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    assert_agreement(pair, feed_of=feed_of, settings=thorough)
+    assert_agreement(pair, feed_of=feed_of)
+
+
+class TestWithoutTables(UnavailableContract):
+    url: str
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _database(cls, new_database: Callable[[], str]) -> None:
+        cls.url = new_database()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Database]:
+        async with Pool(self.url) as pool:
+            database = PostgresDatabase(pool)
+            yield database
+            await database.close()
 
 
 class TestOnAConnectionOfTheCallers(OnPostgres):
