@@ -277,9 +277,6 @@ class Accounts(Actors, Protocol):
         None if the token is unknown, revoked or expired. Raises NotAuthenticatedError for a disabled user.
         """
 
-    async def find_actor(self, user_id: int) -> Actor | None:
-        """Return a user with the permissions that they have at this moment; None if there is none or it is disabled."""
-
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user, whose name may be in any Unicode form."""
 
