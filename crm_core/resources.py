@@ -115,7 +115,7 @@ class Resource(Generic[E_co]):
 
     @property
     def merges(self) -> bool:
-        """Return whether its records can be merged (decision 170): those that people enter by name, with tasks."""
+        """Return whether its records can be merged (decision 148): those that people enter by name, with tasks."""
         return self.has_tasks_and_notes
 
     @property

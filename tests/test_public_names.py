@@ -63,8 +63,8 @@ PUBLIC: Mapping[str, str] = {
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
         ImportRunsContract OpenPair
         Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
-        WebhookSenderContract
-        assert_agreement attribute_values entities fact list_parameters patches payloads
+        UnavailableContract WebhookSenderContract assert_agreement attribute_values entities
+        fact list_parameters patches payloads
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.archive_directory": "LocalArchive new_archive",

@@ -90,11 +90,6 @@ class MemoryAccounts:
         entry = self._find(user) if isinstance(user, str) else self._entries.get(user)
         return actor_of(entry.account, self._permissions(entry.account)) if entry else None
 
-    async def find_actor(self, user_id: int) -> Actor | None:
-        """Return an active user with their present permissions."""
-        entry = self._entries.get(user_id)
-        return await self.actor_of(user_id) if entry and entry.account.is_active else None
-
     async def credentials(self, username: str) -> tuple[int, str] | None:
         """Return the id and password hash of an active user."""
         entry = self._find(username)

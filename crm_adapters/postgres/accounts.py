@@ -1,6 +1,7 @@
 """Keeps users, groups and tokens in PostgreSQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -53,10 +54,6 @@ class PostgresAccounts:
         if not session.is_active:
             raise NotAuthenticatedError("User inactive or deleted.")
         return Authentication(session.actor, session.catalogs, session.ahead)
-
-    async def find_actor(self, user_id: int) -> Actor | None:
-        """Return an active user with their present permissions."""
-        return await self._tokens.actor(user_id)
 
     async def close(self) -> None:
         """Wait until every use of a token is recorded."""
@@ -129,7 +126,9 @@ class PostgresAccounts:
         [[user_id, is_recorded]] = rows
         if not is_recorded:
             await self._pool.fetch(query("touch_calendar"), params)
-        return await self._tokens.actor(user_id)
+        with suppress(NotAuthenticatedError):
+            return await self.actor_of(user_id)
+        return None
 
     async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
         """Delete a calendar of a user by its id; return whether there was one."""

@@ -74,12 +74,6 @@ class Tokens:
             return await self._loader.load(token)
         return await self._loaders_ahead[ahead.resource].load((token, ahead))
 
-    async def actor(self, user_id: int) -> Actor | None:
-        """Return an active user with their permissions as they are now."""
-        rows = await self._pool.fetch_again(query("sessions"), {"users": [user_id]})
-        session = session_of(rows[0]) if rows else None
-        return session.actor if session and session.is_active else None
-
     async def _load(self, hashes: list[bytes]) -> Mapping[bytes, Session]:
         params = {"hashes": hashes, "token_days": self._token_days}
         with_written = self._replica is not None and self._replica.notes_writes
@@ -127,7 +121,7 @@ class Tokens:
         unknown = [user for user in versions if user not in found or found[user].version != versions[user]]
         if not unknown:
             return found
-        read = {row[0]: session_of(row) for row in await self._pool.fetch_again(query("sessions"), {"users": unknown})}
+        read = {row[0]: _session_of(row) for row in await self._pool.fetch_again(query("sessions"), {"users": unknown})}
         for user in unknown:
             self._kept.pop(user, None)
             found.pop(user, None)
@@ -161,7 +155,7 @@ def _narrowed(session: Session, permissions: list[str] | None) -> Session:
     return session if permissions is None else session._replace(actor=session.actor.narrowed(frozenset(permissions)))
 
 
-def session_of(row: Row) -> Session:
+def _session_of(row: Row) -> Session:
     """Return the session of a row of the statement ``sessions``."""
     id_, username, first_name, last_name, email, is_active, is_superuser, groups, permissions, catalogs, version = row
     actor = Actor(

@@ -1,4 +1,4 @@
-"""The parts of an archive, and the manifest that lists them with their hashes (decisions 130 and 131)."""
+"""The parts of an archive, and the manifest that lists them with their hashes (decisions 143 and 144)."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The operations of a bulk request, read from plain values (decisions 99 to 101)."""
+"""The operations of a bulk request, read from plain values (decisions 112 to 114)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""References of operations: to earlier operations, and to the parents in single calls' paths (decision 101)."""
+"""References of operations: to earlier operations, and to the parents in single calls' paths (decision 114)."""
 
 from collections.abc import Mapping
 from typing import Final, NoReturn

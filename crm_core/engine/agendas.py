@@ -1,4 +1,4 @@
-"""What is asked of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 140)."""
+"""What is asked of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 136)."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The tasks of a user's own as a calendar shows them (decision 145)."""
+"""The tasks of a user's own as a calendar shows them (decision 141)."""
 
 import datetime as dt
 import hashlib

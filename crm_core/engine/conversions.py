@@ -1,4 +1,4 @@
-"""How the values of an attribute become values of another type (decision 164)."""
+"""How the values of an attribute become values of another type (decision 132)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias

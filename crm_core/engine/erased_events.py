@@ -1,4 +1,4 @@
-"""What stays of an event whose record is erased (decision 104)."""
+"""What stays of an event whose record is erased (decision 117)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The decision to erase a record, and what belonged to it (decision 104)."""
+"""The decision to erase a record, and what belonged to it (decision 117)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

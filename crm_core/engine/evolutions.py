@@ -1,6 +1,6 @@
 """The decisions to give an attribute another name, one of its values another name, or its values another type.
 
-Each changes the definition, the webhooks that name it, and all records that hold it, in one commit (decision 160).
+Each changes the definition, the webhooks that name it, and all records that hold it, in one commit (decision 128).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

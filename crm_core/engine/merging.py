@@ -1,4 +1,4 @@
-"""The decision to merge records into one of them: nothing that they have is lost (decisions 170 to 172)."""
+"""The decision to merge records into one of them: nothing that they have is lost (decisions 148 to 150)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial

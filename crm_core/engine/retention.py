@@ -1,4 +1,4 @@
-"""Which events of a history are folded, and into what (decision 106)."""
+"""Which events of a history are folded, and into what (decision 119)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The decisions to accept and to decline a transfer request (decisions 150 to 152)."""
+"""The decisions to accept and to decline a transfer request (decisions 121 to 123)."""
 
 from collections.abc import Sequence
 from typing import Any

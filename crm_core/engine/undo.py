@@ -1,4 +1,4 @@
-"""The decision to undo one change of a run, as far as nobody has built on it since (decision 120)."""
+"""The decision to undo one change of a run, as far as nobody has built on it since (decision 106)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -38,7 +38,7 @@ class PastChange:
         event: its event.
         ends: the plain values of the fields that it changed, before and after it; attributes by the names that they had
             then, and of lists the whole lists.
-        is_folded: these are not known any more (decision 106).
+        is_folded: these are not known any more (decision 119).
         returning: for a deleted record, what it was; None if it was erased since.
         even_edited: delete a record that the run created also if others have edited it since.
     """

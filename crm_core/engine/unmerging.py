@@ -1,4 +1,4 @@
-"""The decision to bring back a record that was merged into another one, with what the other one got (decision 174)."""
+"""The decision to bring back a record that was merged into another one, with what the other one got (decision 152)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""The records that rows refer to: by id, by the value of a unique attribute, or by exact name (decision 125)."""
+"""The records that rows refer to: by id, by the value of a unique attribute, or by exact name (decision 111)."""
 
 import re
 from collections.abc import Mapping, Sequence

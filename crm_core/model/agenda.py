@@ -1,4 +1,4 @@
-"""The agenda: the tasks of all records, as stores return them (decision 140)."""
+"""The agenda: the tasks of all records, as stores return them (decision 136)."""
 
 import datetime as dt
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Finds the names of the authors of tasks and notes in JSON (decision 107)."""
+"""Finds the names of the authors of tasks and notes in JSON (decision 120)."""
 
 import json
 import re

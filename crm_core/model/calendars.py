@@ -1,4 +1,4 @@
-"""Calendars: the secrets by which calendar apps read a user's tasks, and what they are shown (decisions 143 to 146)."""
+"""Calendars: the secrets by which calendar apps read a user's tasks, and what they are shown (decisions 139 to 142)."""
 
 import datetime as dt
 from uuid import UUID

@@ -13,8 +13,8 @@ from crm_core.input.fields import Field, fields_of
 
 #: The kinds of changes that webhooks can subscribe to. Clients must accept other kinds of events in a history.
 EventKind: TypeAlias = Literal["created", "updated", "deleted"]
-#: All kinds of events: an erasure deletes a record too, and leaves none of its values (decision 104); a baseline holds
-#: the record as it was after its older events, which are no longer kept (decision 106).
+#: All kinds of events: an erasure deletes a record too, and leaves none of its values (decision 117); a baseline holds
+#: the record as it was after its older events, which are no longer kept (decision 119).
 RecordedKind: TypeAlias = Literal[EventKind, "erased", "baseline"]
 
 #: The kinds of events after which a record is not there.
@@ -37,7 +37,7 @@ class Event:
         at: when the change was decided, UTC.
         changes: what changed, in the form of ``recorded_changes.record_changes``. Secret values are left out.
         cause: why the change was made, if the request does not tell: ``restored_from`` is the version that was
-            restored; ``merged_from``, ``taken``, ``merged_into`` and ``unmerged`` tell of merges (decision 172);
+            restored; ``merged_from``, ``taken``, ``merged_into`` and ``unmerged`` tell of merges (decision 150);
             ``resource``, ``record`` and ``version`` name the change that this one followed from in the same commit.
             More members may come.
     """

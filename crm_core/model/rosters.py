@@ -1,4 +1,4 @@
-"""The roster of a cohort: its enrollments and students, and the requests of students to move (decision 153)."""
+"""The roster of a cohort: its enrollments and students, and the requests of students to move (decision 124)."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The summary of a pipeline: where its leads are, how long they were in each stage, and their moves (decision 154)."""
+"""The summary of a pipeline: where its leads are, how long they were in each stage, and their moves (decision 125)."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -67,7 +67,7 @@ def cascade_student_name(before: Service | None, after: Service | None) -> Steps
 
 
 def requested_cohort(request: TransferRequest, named: UUID | None) -> Steps[Requested]:
-    """Return the cohort to which an accepted transfer request moves the student (decision 152).
+    """Return the cohort to which an accepted transfer request moves the student (decision 123).
 
     It is the one that is named to accept the request, else the one whose id the request has as its text, else the only
     one of that name.
@@ -101,7 +101,7 @@ def _id_in(text: str) -> UUID | None:
 
 
 def moved_details(student: Service, to: UUID) -> Steps[Sequence[tuple[Record, EnrollmentDetail]]]:
-    """Return a student's enrollment details of the present cohort with the enrollments of another one (decision 152).
+    """Return a student's enrollment details of the present cohort with the enrollments of another one (decision 123).
 
     A detail moves to the enrollment of the same pathway. Where there is none, or the student is in it, it stays.
     """

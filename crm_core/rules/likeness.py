@@ -1,4 +1,4 @@
-"""Likeness: which records may stand for the same client, student or lead (decisions 175 to 177).
+"""Likeness: which records may stand for the same client, student or lead (decisions 153 to 155).
 
 Records that are alike have a key in common: that of their names, which names that sound alike share, or one of an
 e-mail address or telephone number. Stores find records by their keys; how alike their names are is decided here.

@@ -1,4 +1,4 @@
-"""Webhooks that name an attribute: what becomes of them when its name, values or type change (decision 162)."""
+"""Webhooks that name an attribute: what becomes of them when its name, values or type change (decision 130)."""
 
 from collections.abc import Callable
 from typing import TypeAlias

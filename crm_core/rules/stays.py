@@ -1,4 +1,4 @@
-"""The stays of leads in the stages of pipelines (decisions 154 to 156).
+"""The stays of leads in the stages of pipelines (decisions 125 to 127).
 
 A stay is known by the id of its stage, so a renamed stage is no move. Stores keep stays in the commit of each lead; the
 functions here say what they keep, and what they tell of it.

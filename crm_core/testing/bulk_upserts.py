@@ -1,4 +1,4 @@
-"""Tests of upserts in bulk requests: each finds its record by the value of a unique attribute (decision 101)."""
+"""Tests of upserts in bulk requests: each finds its record by the value of a unique attribute (decision 114)."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 

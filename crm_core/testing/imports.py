@@ -152,9 +152,9 @@ class _People:
     def __init__(self, actors: Sequence[Actor]) -> None:
         self._actors = actors
 
-    async def find_actor(self, user_id: int) -> Actor | None:
+    async def actor_of(self, user: int | str) -> Actor | None:
         """Return a user."""
-        return next((actor for actor in self._actors if actor.user.id == user_id), None)
+        return next((actor for actor in self._actors if actor.user.id == user), None)
 
 
 def rows(count: int) -> Table:

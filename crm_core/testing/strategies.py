@@ -86,10 +86,13 @@ def patches(resource: Resource, context: PayloadContext = _NO_CONTEXT) -> Search
 def entities(resource: Resource, context: PayloadContext = _NO_CONTEXT) -> SearchStrategy[Any]:
     """Return a strategy for entities as stores keep them: valid payloads after reading, and the server's own fields."""
     names = {name for name, field in resource.fields.items() if field.output_only} | {*resource.defaults_to_now}
-    set_by_server = {
-        name: _SET_BY_SERVER[name if name in _SET_BY_SERVER else resource.fields[name].kind] for name in sorted(names)
-    }
+    set_by_server = {name: _set_by_server(name, resource.fields[name]) for name in sorted(names)}
     return st.builds(partial(_entity, resource), payloads(resource, context), st.fixed_dictionaries(set_by_server))
+
+
+def _set_by_server(name: str, field: Field) -> SearchStrategy[Any]:
+    options = field.limits.get("enum")
+    return st.sampled_from(options) if options else _SET_BY_SERVER[name if name in _SET_BY_SERVER else field.kind]
 
 
 def _entity(resource: Resource, sent: Payload, set_by_server: Payload) -> Any:

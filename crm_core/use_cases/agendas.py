@@ -1,4 +1,4 @@
-"""The agenda: the tasks of clients, services and leads in one list, by their dates (decisions 140 and 141)."""
+"""The agenda: the tasks of clients, services and leads in one list, by their dates (decisions 136 and 137)."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence

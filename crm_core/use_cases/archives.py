@@ -1,4 +1,4 @@
-"""Leaving with everything: a whole database as a directory, and back (decisions 130 to 134)."""
+"""Leaving with everything: a whole database as a directory, and back (decisions 143 to 147)."""
 
 import hashlib
 import re
@@ -271,7 +271,7 @@ class _Taking:
             await self._filling.add_events(_read(name, records, self._baseline))
 
     def _baseline(self, record: ArchivedRecord) -> Event:
-        """Return the event from which the record's later versions go on (decision 106)."""
+        """Return the event from which the record's later versions go on (decision 119)."""
         resource = RESOURCES[record.key.resource]
         value = entity_of(resource.entity, parse_json(record.document))
         if resource is ATTRIBUTES:

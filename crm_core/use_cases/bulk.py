@@ -1,4 +1,4 @@
-"""Bulk requests: many operations in one commit (decisions 99 to 103)."""
+"""Bulk requests: many operations in one commit (decisions 112 to 116)."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A user's calendars: made with a secret, listed and revoked, and read by the secret (decisions 143 to 146)."""
+"""A user's calendars: made with a secret, listed and revoked, and read by the secret (decisions 139 to 142)."""
 
 import secrets
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Lists records that may stand for the same client, student or lead (decisions 175 to 177)."""
+"""Lists records that may stand for the same client, student or lead (decisions 153 to 155)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple

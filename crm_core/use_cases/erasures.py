@@ -1,4 +1,4 @@
-"""Erases records, so that nothing that the store keeps has their values (decisions 104 and 105)."""
+"""Erases records, so that nothing that the store keeps has their values (decisions 117 and 118)."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a change of an attribute would do, and the decision that makes it (decisions 160 to 166)."""
+"""What a change of an attribute would do, and the decision that makes it (decisions 128 to 134)."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence

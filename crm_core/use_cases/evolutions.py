@@ -1,4 +1,4 @@
-"""Attributes that change: another name, other values, another type (decisions 160 to 166).
+"""Attributes that change: another name, other values, another type (decisions 128 to 134).
 
 Each use case has a dry run, which counts the records, webhooks and indexes concerned and says why it would be refused.
 """

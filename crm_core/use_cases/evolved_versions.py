@@ -1,4 +1,4 @@
-"""Versions of records with the names, values and types that their attributes have by now (decision 166)."""
+"""Versions of records with the names, values and types that their attributes have by now (decision 134)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

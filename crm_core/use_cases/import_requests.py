@@ -1,4 +1,4 @@
-"""The imports of a user: sending a file, and seeing and cancelling the runs that were begun (decisions 110 to 113)."""
+"""The imports of a user: sending a file, and seeing and cancelling the runs that were begun (decisions 99 to 102)."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

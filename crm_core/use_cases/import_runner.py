@@ -1,4 +1,4 @@
-"""The runner of imports: it carries out the runs whose files are stored, one after the other (decision 114).
+"""The runner of imports: it carries out the runs whose files are stored, one after the other (decision 103).
 
 Any number of runners share the runs. One that ends, in whatever way, leaves its run to another, which goes on after the
 last commit: at once if it was stopped, else when its claim is over.

@@ -1,4 +1,4 @@
-"""Finds what has become of records that were merged into others, and what these got from them (decisions 173, 174)."""
+"""Finds what has become of records that were merged into others, and what these got from them (decisions 151, 152)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Merges records that stand for the same client, student or lead (decisions 170 to 173)."""
+"""Merges records that stand for the same client, student or lead (decisions 148 to 151)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

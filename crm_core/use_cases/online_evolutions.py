@@ -1,4 +1,4 @@
-"""Renames and conversions of attributes in the background, for more records than one commit can change (decision 165).
+"""Renames and conversions of attributes in the background, for more records than one commit can change (decision 133).
 
 Records change in batches beside all writers, then the definition in one short commit. Each can be stopped at any
 moment, and is asked for again to go on.

@@ -1,4 +1,4 @@
-"""Folds the older events of histories, where they are not kept for ever (decision 106)."""
+"""Folds the older events of histories, where they are not kept for ever (decision 119)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Reads the roster of a cohort by a few lists, whatever its size (decision 153)."""
+"""Reads the roster of a cohort by a few lists, whatever its size (decision 124)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

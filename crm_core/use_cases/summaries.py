@@ -1,4 +1,4 @@
-"""Sums up the leads of a pipeline (decision 154)."""
+"""Sums up the leads of a pipeline (decision 125)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

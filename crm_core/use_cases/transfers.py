@@ -1,4 +1,4 @@
-"""Accepts and declines transfer requests (decisions 150 to 152)."""
+"""Accepts and declines transfer requests (decisions 121 to 123)."""
 
 from functools import partial
 from typing import Final

@@ -1,4 +1,4 @@
-"""The worker that undoes a run: it goes through the changes of the run, the latest first (decision 120)."""
+"""The worker that undoes a run: it goes through the changes of the run, the latest first (decision 106)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -123,7 +123,7 @@ async def disable_user(users: Users, username: str, db: Database | None = None) 
 
 
 async def erase_user(users: Users, db: Database, username: str) -> tuple[str, int]:
-    """Put a neutral name in place of a user's wherever it is kept (decision 107); the user is disabled for good.
+    """Put a neutral name in place of a user's wherever it is kept (decision 120); the user is disabled for good.
 
     Return the new name, and how many records had the old one. Raises UnknownUserError.
     """

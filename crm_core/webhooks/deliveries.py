@@ -45,7 +45,7 @@ class Delivery:
         body: the JSON body as plain values and entities. It is kept for GET, too, which does not send it: the
             templates of the webhook are filled from it.
         error: why the delivery cannot be sent; empty if it can.
-        priority: deliveries with a lower number go first at each endpoint (decision 124).
+        priority: deliveries with a lower number go first at each endpoint (decision 110).
     """
 
     id: UUID

@@ -32,7 +32,7 @@ class Work:
     async def send(self, table: Table) -> ImportRun:
         id_ = await self.accounts.add_user(f"user {len(table)}", "!", is_superuser=True)
         assert id_
-        actor = await self.accounts.find_actor(id_)
+        actor = await self.accounts.actor_of(id_)
         assert actor
         self.tables.files["a"] = table
         options = read_options({"format": "csv"})

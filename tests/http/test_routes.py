@@ -29,7 +29,7 @@ FOR_ANYBODY = {
     ("GET", "/"),  # leads to /docs/
     ("GET", "/docs"),
     ("GET", "/docs/{name:str}"),
-    ("GET", "/ical/{secret:str}"),  # nobody can guess these secrets (decision 143)
+    ("GET", "/ical/{secret:str}"),  # nobody can guess these secrets (decision 139)
     ("GET", "/files/clients/{id:str}/{name:str}"),  # nobody can guess these names (decision 18)
     ("GET", "/files/services/{id:str}/{name:str}"),
 }

@@ -1,4 +1,4 @@
-"""Renames a user in what is kept of records (decision 107)."""
+"""Renames a user in what is kept of records (decision 120)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial

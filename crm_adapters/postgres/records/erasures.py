@@ -1,4 +1,4 @@
-"""Erases what is kept of records beside their documents: values in events, deliveries and receipts (decision 104)."""
+"""Erases what is kept of records beside their documents: values in events, deliveries and receipts (decision 117)."""
 
 from collections import defaultdict
 from collections.abc import Sequence

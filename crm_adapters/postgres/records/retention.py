@@ -1,4 +1,4 @@
-"""Folds the older events of records into baselines (decision 106)."""
+"""Folds the older events of records into baselines (decision 119)."""
 
 import asyncio
 from collections.abc import Sequence

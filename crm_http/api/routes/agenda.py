@@ -1,4 +1,4 @@
-"""The agenda: the tasks of clients, services and leads in one list (decisions 140 and 141)."""
+"""The agenda: the tasks of clients, services and leads in one list (decisions 136 and 137)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Bulk requests: many operations in one (decisions 99 to 103)."""
+"""Bulk requests: many operations in one (decisions 112 to 116)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

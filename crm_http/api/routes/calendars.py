@@ -1,4 +1,4 @@
-"""Calendars of a user's own tasks: made, listed, revoked, and read by their secrets (decisions 143 to 146)."""
+"""Calendars of a user's own tasks: made, listed, revoked, and read by their secrets (decisions 139 to 142)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

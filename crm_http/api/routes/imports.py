@@ -1,4 +1,4 @@
-"""Import files, and see, cancel and evaluate imports (decisions 110 to 113)."""
+"""Import files, and see, cancel and evaluate imports (decisions 99 to 102)."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The endpoint of the roster of a cohort (decision 153)."""
+"""The endpoint of the roster of a cohort (decision 124)."""
 
 from litestar.response.base import ASGIResponse
 

@@ -1,4 +1,4 @@
-"""The endpoint of the summary of a pipeline (decision 154)."""
+"""The endpoint of the summary of a pipeline (decision 125)."""
 
 from litestar.response.base import ASGIResponse
 

@@ -1,4 +1,4 @@
-"""The endpoints that accept and decline transfer requests (decisions 150 to 152)."""
+"""The endpoints that accept and decline transfer requests (decisions 121 to 123)."""
 
 from collections.abc import Iterator
 from functools import partial

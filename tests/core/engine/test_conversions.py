@@ -1,4 +1,4 @@
-"""Values that are converted into another type, decision 164."""
+"""Values that are converted into another type, decision 132."""
 
 from decimal import Decimal
 from typing import Any

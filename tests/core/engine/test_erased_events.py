@@ -1,4 +1,4 @@
-"""What stays of the events of an erased record, decision 104."""
+"""What stays of the events of an erased record, decision 117."""
 
 from typing import Any
 

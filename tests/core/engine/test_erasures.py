@@ -1,4 +1,4 @@
-"""What an erasure writes and which webhooks learn of it, decision 104."""
+"""What an erasure writes and which webhooks learn of it, decision 117."""
 
 from collections.abc import Mapping
 from functools import partial

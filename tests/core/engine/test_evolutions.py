@@ -1,4 +1,4 @@
-"""The decisions that rename and convert attributes, and what becomes of records, decisions 160 to 166."""
+"""The decisions that rename and convert attributes, and what becomes of records, decisions 128 to 134."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which events are folded into a baseline, and that later versions are built from it as before, decision 106."""
+"""Which events are folded into a baseline, and that later versions are built from it as before, decision 119."""
 
 from collections.abc import Sequence
 from datetime import timedelta

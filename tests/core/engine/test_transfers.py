@@ -1,4 +1,4 @@
-"""Transfer requests are accepted and declined, decisions 150 to 152."""
+"""Transfer requests are accepted and declined, decisions 121 to 123."""
 
 from functools import partial
 from typing import Any

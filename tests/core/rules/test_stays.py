@@ -1,4 +1,4 @@
-"""The stays of leads in stages, decisions 154 to 156."""
+"""The stays of leads in stages, decisions 125 to 127."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
--- Imports over HTTP (decisions 110 to 114): who began a run, how far it is, and its file, so that any server goes on.
+-- Imports over HTTP (decisions 99 to 103): who began a run, how far it is, and its file, so that any server goes on.
 
 alter table import_run
 add column user_id integer not null default 0,

@@ -1,4 +1,4 @@
--- Runs that undo others, and deliveries of runs, which stand behind those of single calls (decisions 120 to 124).
+-- Runs that undo others, and deliveries of runs, which stand behind those of single calls (decisions 106 to 110).
 
 alter table import_run add column undo jsonb;
 

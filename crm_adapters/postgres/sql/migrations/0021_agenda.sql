@@ -1,4 +1,4 @@
--- The tasks of all records in one table, for the agenda (decision 142). Triggers keep it, so it cannot drift, whoever
+-- The tasks of all records in one table, for the agenda (decision 138). Triggers keep it, so it cannot drift, whoever
 -- writes. Keys and names of records are not copied, but for `responsible`, which an index needs.
 
 create table task (
@@ -164,7 +164,7 @@ create index task_responsible on task (resource, completed, responsible, due, it
     where responsible is not null;
 analyze task;
 
--- Calendars: secrets by which a user's tasks are read, as hashes (decision 143).
+-- Calendars: secrets by which a user's tasks are read, as hashes (decision 139).
 create table calendar (
     id uuid primary key,
     hash bytea not null unique check (length(hash) = 32),

@@ -1,4 +1,4 @@
--- States of transfer requests (decision 150). Those that are stored are open, and have a new version, as an ETag stands
+-- States of transfer requests (decision 121). Those that are stored are open, and have a new version, as an ETag stands
 -- for the same bytes for ever.
 alter table transfer_request
     add column state text not null default 'open' check (state in ('open', 'accepted', 'declined')),

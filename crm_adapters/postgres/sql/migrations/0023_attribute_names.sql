@@ -1,4 +1,4 @@
--- Attributes that can be renamed (decisions 160 to 163): their documents have the names that they had before, and the
+-- Attributes that can be renamed (decisions 128 to 131): their documents have the names that they had before, and the
 -- one that they are given in the background. A new version, as an ETag stands for the same bytes for ever.
 update attribute
 set version = version + 1, document = (

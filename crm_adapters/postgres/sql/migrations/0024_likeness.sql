@@ -1,4 +1,4 @@
--- What records that may be duplicates have in common (decisions 175 to 177): crm_core.rules.likeness, to which a test
+-- What records that may be duplicates have in common (decisions 153 to 155): crm_core.rules.likeness, to which a test
 -- holds these functions.
 
 create function crm_name_key(folded text) returns text
