@@ -85,7 +85,7 @@ async def merge_dry_run(
     """Return the entries that ``merge`` would add to histories, that of the record first. Raises what it does."""
     decide = await _decision(db, who, resource, id_, data, expected, strict=strict)
     async with naming_changed_fields(db, key := key_of(resource, id_), expected):
-        return entries_of(await decided(db, decide), key)
+        return entries_of(await decided(db, decide), key, who.actor)
 
 
 async def _decision(
