@@ -136,8 +136,9 @@ IN_PROCESS: Final = Flavour(
         **dict.fromkeys(("ListQuery", "listing"), "from crm_core.embedding.listings import {}"),
         **dict.fromkeys(("R_co", "call"), "from crm_core.embedding.calls import {}"),
         **dict.fromkeys(
-            ("PAGE_SIZE", *(f"RecordCalls{end}" for end in _BASES)), "from crm_core.embedding.records import {}"
+            ("PAGE_SIZE", "RecordCalls", "RecordCallsWithBulk"), "from crm_core.embedding.records import {}"
         ),
+        **dict.fromkeys(("RecordCallsWithTasks", "RecordCallsWithImages"), "from crm_core.embedding.items import {}"),
     },
     of_lists="they are read page by page",
     of_keys="""a key of your own. A repetition with the same key, for a day, creates nothing and returns

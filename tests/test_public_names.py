@@ -45,9 +45,10 @@ PUBLIC: Mapping[str, str] = {
     """,
     "crm_core.embedding": """
         AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
-        DeliveryReport DryRunResult ErasureReport Following HistoryEntry ListPage Listing Outcome Portal RecordCalls
-        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithTasks RestorationEntry Runner Session SyncCrm
-        Together UploadedImage WebhookCalls WebhookWithSecret version_of
+        DeliveryReport DryRunResult DuplicateGroup DuplicateReason DuplicateRecord ErasureReport Following HistoryEntry
+        ListPage Listing Outcome Portal RecordCalls RecordCallsWithBulk RecordCallsWithImages RecordCallsWithMerges
+        RecordCallsWithTasks RestorationEntry Runner Session SyncCrm Together UploadedImage WebhookCalls
+        WebhookWithSecret version_of
     """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url

@@ -10,17 +10,15 @@ from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
 from crm_core.embedding.followings import AsyncFollowing, Following
+from crm_core.embedding.items import RecordCallsWithImages, RecordCallsWithTasks
 from crm_core.embedding.listings import AsyncListing, Listing
-from crm_core.embedding.records import (
-    RecordCalls,
-    RecordCallsWithBulk,
-    RecordCallsWithImages,
-    RecordCallsWithTasks,
-)
+from crm_core.embedding.merges import RecordCallsWithMerges
+from crm_core.embedding.records import RecordCalls, RecordCallsWithBulk
 from crm_core.embedding.runners import CallingThread, Portal
 from crm_core.embedding.sessions import Session, Together
 from crm_core.embedding.webhooks import WebhookCalls
 from crm_core.model.change_events import ChangeEvent, ChangesPage
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -40,6 +38,9 @@ __all__ = [
     "Crm",
     "DeliveryReport",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "ErasureReport",
     "Following",
     "HistoryEntry",
@@ -50,6 +51,7 @@ __all__ = [
     "RecordCalls",
     "RecordCallsWithBulk",
     "RecordCallsWithImages",
+    "RecordCallsWithMerges",
     "RecordCallsWithTasks",
     "RestorationEntry",
     "Runner",

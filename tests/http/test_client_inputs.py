@@ -71,14 +71,14 @@ ELSEWHERE = {
         *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke", ".tasks.list"),
         *(f".calendars.{name}" for name in ("create", "list", "revoke")),
         *(f".imports.{name}" for name in ("cancel", "errors", "get", "list", "undo", "wait")),
-        *(".*.import_file", ".*.duplicates", ".*.merge_records", ".*.merge_records_dry_run"),
+        ".*.import_file",
         *(".cohorts.roster", ".pipelines.summary", ".transfer_requests.accept", ".transfer_requests.decline"),
         *(f".attributes().{name}{end}" for name in EVOLUTIONS for end in ("", "_dry_run")),
         ".attributes().delete_dry_run",
     )
     for part in ("", ".return")
 } | {".*.bulk.return"}
-EVERYWHERE = re.compile(r"^\.[^.]+\.(?=import_file|duplicates|merge_records|bulk)")
+EVERYWHERE = re.compile(r"^\.[^.]+\.(?=import_file|bulk)")
 
 
 def test_calls_in_process_have_the_shape_of_the_client_s_operations() -> None:
