@@ -47,6 +47,8 @@ PUBLIC: Mapping[str, str] = {
         AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
         DeliveryReport DryRunResult DuplicateGroup DuplicateReason DuplicateRecord ErasureReport Following HistoryEntry
         ListPage Listing Outcome Portal RecordCalls RecordCallsWithBulk RecordCallsWithImages RecordCallsWithMerges
+        CohortCallsWithRoster PipelineCallsWithSummary PipelineSummary Roster RosterEnrollment RosterStudent
+        StageSummary StageTime SummaryFilters TransferCalls
         RecordCallsWithTasks RestorationEntry Runner Session SyncCrm Together UploadedImage WebhookCalls
         WebhookWithSecret version_of
     """,

@@ -5,6 +5,7 @@
 raise the errors of ``crm_core.errors``. Underneath are the functions of ``crm_core.use_cases``.
 """
 
+from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
@@ -14,8 +15,11 @@ from crm_core.embedding.items import RecordCallsWithImages, RecordCallsWithTasks
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.embedding.merges import RecordCallsWithMerges
 from crm_core.embedding.records import RecordCalls, RecordCallsWithBulk
+from crm_core.embedding.rosters import CohortCallsWithRoster
 from crm_core.embedding.runners import CallingThread, Portal
 from crm_core.embedding.sessions import Session, Together
+from crm_core.embedding.summaries import PipelineCallsWithSummary
+from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
 from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
@@ -24,6 +28,8 @@ from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.list_pages import ListPage
 from crm_core.model.read_versions import version_of
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
 
 __all__ = [
@@ -34,6 +40,7 @@ __all__ = [
     "ChangeCalls",
     "ChangeEvent",
     "ChangesPage",
+    "CohortCallsWithRoster",
     "Context",
     "Crm",
     "DeliveryReport",
@@ -47,6 +54,8 @@ __all__ = [
     "ListPage",
     "Listing",
     "Outcome",
+    "PipelineCallsWithSummary",
+    "PipelineSummary",
     "Portal",
     "RecordCalls",
     "RecordCallsWithBulk",
@@ -54,10 +63,17 @@ __all__ = [
     "RecordCallsWithMerges",
     "RecordCallsWithTasks",
     "RestorationEntry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
     "Runner",
     "Session",
+    "StageSummary",
+    "StageTime",
+    "SummaryFilters",
     "SyncCrm",
     "Together",
+    "TransferCalls",
     "UploadedImage",
     "WebhookCalls",
     "WebhookWithSecret",

@@ -11,15 +11,15 @@ from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.resources import (
     AttributeCalls,
     ClientCalls,
-    CohortCalls,
     EnrollmentCalls,
     EnrollmentDetailCalls,
     FollowUpCalls,
     LeadCalls,
-    PipelineCalls,
     ServiceCalls,
-    TransferRequestCalls,
 )
+from crm_core.embedding.rosters import CohortCallsWithRoster
+from crm_core.embedding.summaries import PipelineCallsWithSummary
+from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
 from crm_core.engine.decisions import id_of
 from crm_core.model.accounts import Actor, Caller
@@ -72,14 +72,14 @@ class Session(CallGroup[R_co], Generic[R_co]):
         return LeadCalls(self.context, self.runner, LEADS)
 
     @property
-    def pipelines(self) -> PipelineCalls[R_co]:
+    def pipelines(self) -> PipelineCallsWithSummary[R_co]:
         """Return the calls of pipelines."""
-        return PipelineCalls(self.context, self.runner, PIPELINES)
+        return PipelineCallsWithSummary(self.context, self.runner, PIPELINES)
 
     @property
-    def cohorts(self) -> CohortCalls[R_co]:
+    def cohorts(self) -> CohortCallsWithRoster[R_co]:
         """Return the calls of cohorts."""
-        return CohortCalls(self.context, self.runner, COHORTS)
+        return CohortCallsWithRoster(self.context, self.runner, COHORTS)
 
     @property
     def enrollments(self) -> EnrollmentCalls[R_co]:
@@ -92,9 +92,9 @@ class Session(CallGroup[R_co], Generic[R_co]):
         return EnrollmentDetailCalls(self.context, self.runner, ENROLLMENT_DETAILS)
 
     @property
-    def transfer_requests(self) -> TransferRequestCalls[R_co]:
+    def transfer_requests(self) -> TransferCalls[R_co]:
         """Return the calls of transfer requests."""
-        return TransferRequestCalls(self.context, self.runner, TRANSFER_REQUESTS)
+        return TransferCalls(self.context, self.runner, TRANSFER_REQUESTS)
 
     @property
     def webhooks(self) -> WebhookCalls[R_co]:

@@ -25,6 +25,7 @@ from crm_core.arguments.items import (
     TaskInput,
     TeachingAssistantInput,
 )
+from crm_core.arguments.summaries import SummaryFilters
 from crm_core.embedding.followings import AsyncFollowing, Following
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.errors import (
@@ -103,7 +104,7 @@ from crm_http.client.records import (
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError
 from crm_http.client.retries import Retry
 from crm_http.client.roster_operations import CohortOperationsWithRoster
-from crm_http.client.summary_operations import PipelineOperationsWithSummary, SummaryFilters
+from crm_http.client.summary_operations import PipelineOperationsWithSummary
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations

@@ -72,7 +72,6 @@ ELSEWHERE = {
         *(f".calendars.{name}" for name in ("create", "list", "revoke")),
         *(f".imports.{name}" for name in ("cancel", "errors", "get", "list", "undo", "wait")),
         ".*.import_file",
-        *(".cohorts.roster", ".pipelines.summary", ".transfer_requests.accept", ".transfer_requests.decline"),
         *(f".attributes().{name}{end}" for name in EVOLUTIONS for end in ("", "_dry_run")),
         ".attributes().delete_dry_run",
     )

@@ -13,6 +13,7 @@ from crm_core import (
     MergedError,
     NotFoundError,
     PermissionDeniedError,
+    TransferDecidedError,
     User,
     VersionConflictError,
 )
@@ -78,3 +79,48 @@ def test_merges_of_bad_arguments_are_refused() -> None:
         leads.merge_records("x", [ann.id])
     with pytest.raises(PermissionDeniedError):
         blocking(Actor(user=ME.user)).leads.merge_records_dry_run(ann.id, [NOBODY])
+
+
+# Cohorts and pipelines
+
+
+def test_a_transfer_that_is_accepted_once_shows_in_rosters() -> None:
+    crm = blocking()
+    old, new = (crm.cohorts.create(name_cohort=name) for name in ("May", "June"))
+    client = crm.clients.create(name="Acme")
+    jane = crm.services.create(name="Jane", client=client.id, actual_cohort=old.id)
+    taught = crm.enrollments.create(cohort=old.id, pathway_name="Python")
+    crm.enrollment_details.create(enrollment=taught.id, student=jane.id)
+    asked = crm.transfer_requests.create(student=jane.id, cohort_request="June")
+    before = crm.cohorts.roster(old.id)
+    accepted = crm.transfer_requests.accept(asked.id, cohort=str(new.id), if_match=asked, idempotency_key="once")
+
+    assert (before.cohort.name_cohort, before.enrollments[0].students[0].name) == ("May", "Jane")
+    assert before.transfer_requests == (asked,)
+    assert crm.transfer_requests.accept(asked.id, cohort=str(new.id), idempotency_key="once") == accepted
+    assert (accepted.state, crm.services.retrieve(jane.id).actual_cohort) == ("accepted", new.id)
+    assert crm.cohorts.roster(old.id).transfer_requests == ()
+    with pytest.raises(TransferDecidedError):
+        crm.transfer_requests.decline(asked.id)
+    with pytest.raises(NotFoundError):
+        crm.cohorts.roster("x")
+
+
+def test_leads_are_summed_up_and_transfers_declined_by_awaited_calls() -> None:
+    async def facts(crm: Session[Awaiting]) -> None:
+        pipeline = await crm.pipelines.create(name="Sales", stages=[{"name": "New"}])
+        await crm.leads.create(name="Ann", pipeline=pipeline.id, stage="New")
+        summary = await crm.pipelines.summary(pipeline.id, since="2026-01-01")
+        client = await crm.clients.create(name="Acme")
+        jane = await crm.services.create(name="Jane", client=client.id)
+        asked = await crm.transfer_requests.create(student=jane.id, cohort_request="June")
+
+        assert [(stage.name, stage.leads) for stage in summary.stages] == [("New", 1)]
+        with pytest.raises(InvalidError, match="until"):
+            await crm.pipelines.summary(pipeline.id, since="2026-01-02", until="2026-01-01")
+        with pytest.raises(InvalidError, match="responsible"):
+            await crm.pipelines.summary(pipeline.id, responsible=None)  # type: ignore[arg-type]
+        assert (await crm.transfer_requests.decline(asked.id)).state == "declined"
+        assert await crm.cohorts.list().first() is None
+
+    asyncio.run(facts(awaiting()))
