@@ -44,9 +44,10 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
-        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
-        DeliveryReport DryRunResult DuplicateGroup DuplicateReason DuplicateRecord ErasureReport Following HistoryEntry
-        ListPage Listing Outcome Portal RecordCalls RecordCallsWithBulk RecordCallsWithImages RecordCallsWithMerges
+        AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context
+        Crm DeliveryReport DryRunResult DuplicateGroup DuplicateReason DuplicateRecord ErasureReport Following
+        HistoryEntry ListPage Listing Outcome Portal RecordCalls RecordCallsWithBulk RecordCallsWithImages
+        RecordCallsWithMerges
         CohortCallsWithRoster PipelineCallsWithSummary PipelineSummary Roster RosterEnrollment RosterStudent
         StageSummary StageTime SummaryFilters TransferCalls
         RecordCallsWithTasks RestorationEntry Runner Session SyncCrm Together UploadedImage WebhookCalls

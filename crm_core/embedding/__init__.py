@@ -7,6 +7,7 @@ raise the errors of ``crm_core.errors``. Underneath are the functions of ``crm_c
 
 from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
+from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
@@ -21,6 +22,7 @@ from crm_core.embedding.sessions import Session, Together
 from crm_core.embedding.summaries import PipelineCallsWithSummary
 from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
+from crm_core.model.agenda import AgendaEntry
 from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasureReport
@@ -33,6 +35,8 @@ from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
 
 __all__ = [
+    "AgendaCalls",
+    "AgendaEntry",
     "AsyncFollowing",
     "AsyncListing",
     "Awaiting",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.calls import Awaiting, CallGroup, R_co, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.resources import (
@@ -48,7 +49,7 @@ _WEBHOOKS: Final = cast("Resource[WebhookWithSecret]", WEBHOOKS)
 class Session(CallGroup[R_co], Generic[R_co]):
     """All calls of one user, in groups as the typed client has them. Each call has its own moment.
 
-    Each attribute is one of the documented resources; ``changes`` is the change feed.
+    Each attribute is one of the documented resources; ``tasks`` is the agenda, and ``changes`` is the change feed.
     """
 
     @property
@@ -95,6 +96,11 @@ class Session(CallGroup[R_co], Generic[R_co]):
     def transfer_requests(self) -> TransferCalls[R_co]:
         """Return the calls of transfer requests."""
         return TransferCalls(self.context, self.runner, TRANSFER_REQUESTS)
+
+    @property
+    def tasks(self) -> AgendaCalls[R_co]:
+        """Return the calls of the agenda."""
+        return AgendaCalls(self.context, self.runner)
 
     @property
     def webhooks(self) -> WebhookCalls[R_co]:

@@ -63,12 +63,13 @@ def test_help_shows_what_an_operation_takes() -> None:
 
 
 EVOLUTIONS = ("convert", "remove_value", "rename", "rename_value")
-#: What is called in process in another way: users are yours, and outcomes have errors where results have statuses. The
+#: What is called in process in another way: users are yours, and outcomes have errors where results have statuses, as
+#: entries of the agenda have no paths. The
 #: others are functions of `crm_core.use_cases` so far.
 ELSEWHERE = {
     f"{name}{part}"
     for name in (
-        *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke", ".tasks.list"),
+        *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke"),
         *(f".calendars.{name}" for name in ("create", "list", "revoke")),
         *(f".imports.{name}" for name in ("cancel", "errors", "get", "list", "undo", "wait")),
         ".*.import_file",
@@ -76,7 +77,7 @@ ELSEWHERE = {
         ".attributes().delete_dry_run",
     )
     for part in ("", ".return")
-} | {".*.bulk.return"}
+} | {".*.bulk.return", ".tasks.list.return"}
 EVERYWHERE = re.compile(r"^\.[^.]+\.(?=import_file|bulk)")
 
 

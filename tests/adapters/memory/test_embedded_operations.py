@@ -1,6 +1,7 @@
 """Facts about calls in process that concern several records at once, on the memory: blocking, and awaited."""
 
 import asyncio
+import datetime as dt
 from uuid import UUID
 
 import pytest
@@ -122,5 +123,32 @@ def test_leads_are_summed_up_and_transfers_declined_by_awaited_calls() -> None:
             await crm.pipelines.summary(pipeline.id, responsible=None)  # type: ignore[arg-type]
         assert (await crm.transfer_requests.decline(asked.id)).state == "declined"
         assert await crm.cohorts.list().first() is None
+
+    asyncio.run(facts(awaiting()))
+
+
+# The agenda
+
+
+def test_tasks_of_all_records_are_listed_by_their_dates() -> None:
+    crm = blocking()
+    lead = crm.leads.create(name="Ann", list_of_tasks=[{"task": "Write", "date": "2026-03-01"}, {"task": "Think"}])
+    client = crm.clients.create(name="Acme", list_of_tasks=[{"task": "Call", "date": "2026-02-01"}])
+    entries = list(crm.tasks.list(completed=False, page_size=1))
+
+    assert [(each.task.task, each.record, each.name) for each in entries] == [
+        ("Call", client.id, "Acme"), ("Write", lead.id, "Ann"), ("Think", lead.id, "Ann"),
+    ]  # fmt: skip
+    assert entries[0].task == client.list_of_tasks[0]
+    assert [each.resource for each in crm.tasks.list(due_after=dt.date(2026, 2, 1), limit=5)] == ["lead"]
+
+
+def test_the_agenda_refuses_users_who_do_not_exist_to_awaited_calls() -> None:
+    async def facts(crm: Session[Awaiting]) -> None:
+        assert await crm.tasks.list().first() is None
+        with pytest.raises(InvalidError, match="user_id"):
+            await crm.tasks.list(user_id=99).first()
+        with pytest.raises(InvalidError, match="resource"):
+            await crm.tasks.list(resource="webhook").first()  # type: ignore[arg-type]
 
     asyncio.run(facts(awaiting()))
