@@ -5,12 +5,14 @@
 raise the errors of ``crm_core.errors``. Underneath are the functions of ``crm_core.use_cases``.
 """
 
+from crm_core.arguments.conversions import ConversionOptions
 from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
+from crm_core.embedding.evolutions import EvolvingCalls
 from crm_core.embedding.followings import AsyncFollowing, Following
 from crm_core.embedding.items import RecordCallsWithImages, RecordCallsWithTasks
 from crm_core.embedding.listings import AsyncListing, Listing
@@ -26,6 +28,7 @@ from crm_core.model.agenda import AgendaEntry
 from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasureReport
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.list_pages import ListPage
@@ -45,7 +48,9 @@ __all__ = [
     "ChangeEvent",
     "ChangesPage",
     "CohortCallsWithRoster",
+    "ConcernedWebhook",
     "Context",
+    "ConversionOptions",
     "Crm",
     "DeliveryReport",
     "DryRunResult",
@@ -53,6 +58,9 @@ __all__ = [
     "DuplicateReason",
     "DuplicateRecord",
     "ErasureReport",
+    "EvolutionReport",
+    "EvolvingCalls",
+    "FailingValue",
     "Following",
     "HistoryEntry",
     "ListPage",

@@ -62,7 +62,6 @@ def test_help_shows_what_an_operation_takes() -> None:
     assert "create(self, /, *, " in pydoc.plain(pydoc.render_doc(resources.LeadOperations))
 
 
-EVOLUTIONS = ("convert", "remove_value", "rename", "rename_value")
 #: What is called in process in another way: users are yours, and outcomes have errors where results have statuses, as
 #: entries of the agenda have no paths. The
 #: others are functions of `crm_core.use_cases` so far.
@@ -73,8 +72,6 @@ ELSEWHERE = {
         *(f".calendars.{name}" for name in ("create", "list", "revoke")),
         *(f".imports.{name}" for name in ("cancel", "errors", "get", "list", "undo", "wait")),
         ".*.import_file",
-        *(f".attributes().{name}{end}" for name in EVOLUTIONS for end in ("", "_dry_run")),
-        ".attributes().delete_dry_run",
     )
     for part in ("", ".return")
 } | {".*.bulk.return", ".tasks.list.return"}

@@ -9,6 +9,7 @@ import pytest
 from crm_adapters.memory import MemoryDatabase
 from crm_core import (
     Actor,
+    AttributeInUseError,
     IdempotencyKeyReusedError,
     InvalidError,
     MergedError,
@@ -150,5 +151,47 @@ def test_the_agenda_refuses_users_who_do_not_exist_to_awaited_calls() -> None:
             await crm.tasks.list(user_id=99).first()
         with pytest.raises(InvalidError, match="resource"):
             await crm.tasks.list(resource="webhook").first()  # type: ignore[arg-type]
+
+    asyncio.run(facts(awaiting()))
+
+
+# Attributes that change
+
+
+def test_attributes_and_their_values_change_in_all_records() -> None:
+    crm = blocking()
+    attributes = crm.attributes("client")
+    made = attributes.create(name="field", label="Field", type="list", list_values=["Tech", "Health"])
+    acme = crm.clients.create(name="Acme", attributes={"field": "Tech"})
+    shown = attributes.rename_dry_run(made.id, "branch")
+    renamed = attributes.rename(made.id, "branch", if_match=made, idempotency_key="rename-1")
+
+    assert (shown.records, shown.refusals) == (1, ())
+    assert attributes.rename(made.id, "branch", if_match=made, idempotency_key="rename-1") == renamed
+    assert attributes.rename_value_dry_run(made.id, "Tech", "Technology").records == 1
+    attributes.rename_value(made.id, "Tech", "Technology")
+    assert attributes.remove_value_dry_run(made.id, "Technology").refusals
+    with pytest.raises(AttributeInUseError):
+        attributes.remove_value(made.id, "Technology")
+    assert attributes.remove_value(made.id, "Technology", replace_with="Health").list_values == ("Health",)
+    assert crm.clients.retrieve(acme.id).attributes == {"branch": "Health"}
+    assert attributes.delete_dry_run(made.id).records == 1
+
+
+def test_attributes_are_converted_by_awaited_calls() -> None:
+    async def facts(crm: Session[Awaiting]) -> None:
+        made = await crm.attributes("client").create(name="since", label="Since", type="text")
+        acme = await crm.clients.create(name="Acme", attributes={"since": "31.01.2026"})
+        await crm.clients.create(name="Other", attributes={"since": "never"})
+        report = await crm.attributes("client").convert_dry_run(made.id, "date", format="DD.MM.YYYY")
+        converted = await crm.attributes("client").convert(made.id, "date", format="DD.MM.YYYY", failing="clear")
+
+        assert (report.failing, report.failing_values[0].value) == (1, "never")
+        assert (converted.type, (await crm.clients.retrieve(acme.id)).attributes) == ("date", {"since": "2026-01-31"})
+        for call in (crm.attributes("lead").rename(made.id, "from"), crm.attributes("lead").delete_dry_run(made.id)):
+            with pytest.raises(NotFoundError):
+                await call
+        with pytest.raises(InvalidError, match="name"):
+            await crm.attributes("client").rename(made.id, [])  # type: ignore[arg-type]
 
     asyncio.run(facts(awaiting()))
