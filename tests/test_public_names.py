@@ -47,10 +47,10 @@ PUBLIC: Mapping[str, str] = {
         AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
-        ListPage Listing Outcome PipelineCallsWithSummary PipelineSummary Portal RecordCalls RecordCallsWithBulk
-        RecordCallsWithImages RecordCallsWithMerges RecordCallsWithTasks RestorationEntry Roster RosterEnrollment
-        RosterStudent Runner Session StageSummary StageTime SummaryFilters SyncCrm Together TransferCalls UploadedImage
-        WebhookCalls WebhookWithSecret version_of
+        ImportCalls ImportStatus ListPage Listing Outcome PipelineCallsWithSummary PipelineSummary Portal RecordCalls
+        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithMerges RecordCallsWithTasks RestorationEntry Roster
+        RosterEnrollment RosterStudent Runner Session StageSummary StageTime SummaryFilters SyncCrm Together
+        TransferCalls UploadedImage WebhookCalls WebhookWithSecret version_of
     """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url

@@ -14,6 +14,7 @@ from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
 from crm_core.embedding.evolutions import EvolvingCalls
 from crm_core.embedding.followings import AsyncFollowing, Following
+from crm_core.embedding.imports import ImportCalls
 from crm_core.embedding.items import RecordCallsWithImages, RecordCallsWithTasks
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.embedding.merges import RecordCallsWithMerges
@@ -24,6 +25,7 @@ from crm_core.embedding.sessions import Session, Together
 from crm_core.embedding.summaries import PipelineCallsWithSummary
 from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
+from crm_core.imports.status import ImportStatus
 from crm_core.model.agenda import AgendaEntry
 from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
@@ -63,6 +65,8 @@ __all__ = [
     "FailingValue",
     "Following",
     "HistoryEntry",
+    "ImportCalls",
+    "ImportStatus",
     "ListPage",
     "Listing",
     "Outcome",

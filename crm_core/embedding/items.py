@@ -1,7 +1,7 @@
 """The calls of resources with tasks, notes and images, each of which can be changed alone."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import BinaryIO, Final, TypeVar, Unpack
+from collections.abc import Mapping
+from typing import BinaryIO, TypeVar, Unpack
 from uuid import UUID
 
 import attrs
@@ -9,6 +9,7 @@ import attrs
 from crm_core.arguments.items import NoteInput, TaskChange, TaskInput
 from crm_core.arguments.values import sendable
 from crm_core.embedding.calls import R_co, call, needed
+from crm_core.embedding.files import pieces_of
 from crm_core.embedding.merges import RecordCallsWithMerges
 from crm_core.embedding.records import expected_versions
 from crm_core.engine.decisions import id_of
@@ -19,9 +20,6 @@ from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_core.use_cases import records, uploads
 
 E = TypeVar("E")
-
-#: Bytes of a file that are read at once.
-_PIECE: Final = 2**16
 
 
 @attrs.define(slots=False, eq=False)
@@ -112,18 +110,10 @@ class RecordCallsWithImages(RecordCallsWithTasks[R_co, E]):
         context = self.context
 
         async def receive() -> uploads.Upload:
-            return uploads.Upload("image", _pieces(content))
+            return uploads.Upload("image", pieces_of(content))
 
         images = needed(context.images, "images")
         url, document = await uploads.add_image(
             context.db, images, context.caller(), self.resource, id_of(id_), receive
         )
         return UploadedImage(url, tuple(parse_json(document.body)["list_of_images"]))
-
-
-async def _pieces(content: bytes | BinaryIO) -> AsyncIterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-    else:
-        while piece := content.read(_PIECE):
-            yield piece

@@ -1,21 +1,25 @@
 """The calls of resources: the use cases with typed arguments and results, as the typed client of HTTP has them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar
+from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar, Unpack
 from uuid import UUID
 
 import attrs
 
 from crm_core.arguments.bulk import BulkOperation
+from crm_core.arguments.imports import ImportedFile
+from crm_core.arguments.items import ImportInput
 from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
+from crm_core.embedding.files import opened, pieces_of, sent_file
 from crm_core.embedding.listings import ListQuery, listing
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
+from crm_core.imports.status import ImportStatus
 from crm_core.input.readers import read_datetime
 from crm_core.model.accounts import Caller
 from crm_core.model.erasures import ErasureReport
@@ -25,7 +29,17 @@ from crm_core.model.plain_values import entity_of, parse_json
 from crm_core.model.read_versions import expected_version, keep_version
 from crm_core.model.records import Versions
 from crm_core.resources import Resource
-from crm_core.use_cases import bulk, erasures, exports, history, records, restorations, uploads, upserts
+from crm_core.use_cases import (
+    bulk,
+    erasures,
+    exports,
+    history,
+    import_requests,
+    records,
+    restorations,
+    uploads,
+    upserts,
+)
 
 E = TypeVar("E")
 
@@ -313,6 +327,24 @@ class RecordCallsWithBulk(RecordCalls[R_co, E]):
         sent = {"operations": sendable(operations)}
         answer = await bulk.bulk(self.context.db, who, self.resource, sent, lenient=lenient, strict=True)
         return tuple(answer.outcomes)
+
+    @call
+    async def import_file(self, file: ImportedFile, /, **options: Unpack[ImportInput]) -> ImportStatus:
+        """Store a file whose rows become records, and return its import, which an ``ImportRunner`` carries out.
+
+        Args:
+            file: the path of the file, or a file that is open for reading bytes.
+            options: what is asked for; the format is by default that of the file's name.
+
+        Raises SameFileError, which names the import of the same file.
+        """
+
+        async def rest() -> import_requests.SentFile:
+            return sent_file(file, options)
+
+        imports, who = needed(self.context.imports, "imports"), self.context.caller()
+        with opened(file) as content:
+            return await import_requests.receive(imports, who, self.resource, pieces_of(content), rest)
 
 
 def page_parameters(cursor: str, size: int) -> dict[str, str]:

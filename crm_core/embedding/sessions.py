@@ -9,6 +9,7 @@ import attrs
 from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.calls import Awaiting, CallGroup, R_co, Runner
 from crm_core.embedding.changes import ChangeCalls
+from crm_core.embedding.imports import ImportCalls
 from crm_core.embedding.resources import (
     AttributeCalls,
     ClientCalls,
@@ -101,6 +102,11 @@ class Session(CallGroup[R_co], Generic[R_co]):
     def tasks(self) -> AgendaCalls[R_co]:
         """Return the calls of the agenda."""
         return AgendaCalls(self.context, self.runner)
+
+    @property
+    def imports(self) -> ImportCalls[R_co]:
+        """Return the calls of imports."""
+        return ImportCalls(self.context, self.runner)
 
     @property
     def webhooks(self) -> WebhookCalls[R_co]:

@@ -16,6 +16,7 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 import crm_http.client.needed  # noqa: F401  # first, so that what is missing is named
 from crm_core.arguments.bulk import BulkOp, BulkOperation
 from crm_core.arguments.conversions import ConversionOptions
+from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.items import (
     ConditionInput,
     FilterValue,
@@ -93,7 +94,6 @@ from crm_http.client.bulk import BulkResult, BulkResults
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.evolutions import EvolvingOperations
-from crm_http.client.import_files import ImportedFile
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (

@@ -70,12 +70,10 @@ ELSEWHERE = {
     for name in (
         *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke"),
         *(f".calendars.{name}" for name in ("create", "list", "revoke")),
-        *(f".imports.{name}" for name in ("cancel", "errors", "get", "list", "undo", "wait")),
-        ".*.import_file",
     )
     for part in ("", ".return")
 } | {".*.bulk.return", ".tasks.list.return"}
-EVERYWHERE = re.compile(r"^\.[^.]+\.(?=import_file|bulk)")
+EVERYWHERE = re.compile(r"^\.[^.]+\.(?=bulk)")
 
 
 def test_calls_in_process_have_the_shape_of_the_client_s_operations() -> None:

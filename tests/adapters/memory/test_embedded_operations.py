@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime as dt
+import io
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,15 +13,19 @@ from crm_core import (
     Actor,
     AttributeInUseError,
     IdempotencyKeyReusedError,
+    ImportFinishedError,
     InvalidError,
     MergedError,
     NotFoundError,
     PermissionDeniedError,
+    SameFileError,
     TransferDecidedError,
     User,
     VersionConflictError,
 )
 from crm_core.embedding import Awaiting, Crm, Runner, Session, SyncCrm
+from crm_core.use_cases import ImportRunner, Imports, ImportStores
+from tests.http.near_tables import NearTableReader
 
 ME = Actor(user=User(id=1, username="me"), is_superuser=True)
 NOBODY = UUID(int=7)
@@ -195,3 +201,57 @@ def test_attributes_are_converted_by_awaited_calls() -> None:
             await crm.attributes("client").rename(made.id, [])  # type: ignore[arg-type]
 
     asyncio.run(facts(awaiting()))
+
+
+# Imports
+
+
+def importing() -> tuple[Crm, SyncCrm, ImportRunner]:
+    db = MemoryDatabase()
+    asyncio.run(db.accounts.add_user("me", "!", is_superuser=True))
+    stores = ImportStores(db, db.imports, NearTableReader())
+    return (
+        Crm(db, imports=Imports(stores)),
+        SyncCrm(db, imports=Imports(stores)),
+        ImportRunner(stores, db.accounts),
+    )
+
+
+def test_files_are_imported_and_imports_undone(tmp_path: Path) -> None:
+    _, blocking_crm, runner = importing()
+    crm, file = blocking_crm.as_(ME), tmp_path / "clients.csv"
+    file.write_text('Company\nAcme\n""\n')
+    begun = crm.clients.import_file(file, map={"Company": "name"}, lenient=True)
+    with pytest.raises(TimeoutError, match="checking"):
+        crm.imports.wait(begun.id, timeout=0)
+    asyncio.run(runner.run_next())
+    crm.imports.errors(begun.id, refused := io.BytesIO())
+
+    assert crm.imports.wait(str(begun.id)).state == "done"
+    assert [client.name for client in crm.clients.list()] == ["Acme"]
+    assert refused.getvalue().startswith(b"row,column,message,Company")
+    with pytest.raises(SameFileError):
+        crm.clients.import_file(str(file), map=["Company=name"], lenient=True)
+    undo = crm.imports.undo(begun.id)
+    asyncio.run(runner.run_next())
+    assert crm.imports.get(undo.id).state == "done"
+    assert list(crm.clients.list()) == []
+    assert [each.id for each in crm.imports.list(page_size=1)] == [undo.id, begun.id]
+    with pytest.raises(ImportFinishedError):
+        crm.imports.cancel(begun.id)
+
+
+def test_imports_are_begun_and_cancelled_by_awaited_calls() -> None:
+    async def facts(crm: Session[Awaiting]) -> None:
+        with pytest.raises(InvalidError, match="format"):
+            await crm.leads.import_file(io.BytesIO(b"name\nAnn\n"))
+        begun = await crm.leads.import_file(io.BytesIO(b"name\nAnn\n"), format="csv")
+        await crm.imports.cancel(begun.id)
+
+        assert (await crm.imports.get(begun.id)).state == "cancelled"
+        with pytest.raises(NotFoundError):
+            await crm.imports.get("x")
+
+    asyncio.run(facts(importing()[0].as_(ME)))
+    with pytest.raises(ValueError, match=r"Crm\(db, imports=...\)"):
+        blocking().imports.get(NOBODY)
