@@ -135,9 +135,11 @@ IN_PROCESS: Final = Flavour(
         "WebhookWithSecret": "from crm_core.webhooks.reports import {}",
         **dict.fromkeys(("ListQuery", "listing"), "from crm_core.embedding.listings import {}"),
         **dict.fromkeys(("R_co", "call"), "from crm_core.embedding.calls import {}"),
+        "EvolvingCalls": "from crm_core.embedding.evolutions import {}",
         **dict.fromkeys(
-            ("PAGE_SIZE", *(f"RecordCalls{end}" for end in _BASES)), "from crm_core.embedding.records import {}"
+            ("PAGE_SIZE", "RecordCalls", "RecordCallsWithBulk"), "from crm_core.embedding.records import {}"
         ),
+        **dict.fromkeys(("RecordCallsWithTasks", "RecordCallsWithImages"), "from crm_core.embedding.items import {}"),
     },
     of_lists="they are read page by page",
     of_keys="""a key of your own. A repetition with the same key, for a day, creates nothing and returns
@@ -245,8 +247,8 @@ def _class(resource: Resource, flavour: Flavour) -> str:
         base = "WithImages" if resource.has_images else "WithTasks"
     driver = "D_co" if flavour is HTTP else "R_co"
     name_of_base, arguments = f"Record{flavour.suffix}{base}", f"{driver}, {entity}"
-    if resource.entity is entities.Attribute and flavour is HTTP:
-        name_of_base, arguments = "EvolvingOperations", driver
+    if resource.entity is entities.Attribute:
+        name_of_base, arguments = f"Evolving{flavour.suffix}", driver
     change = f"if_match: {entity} | int | None = None, idempotency_key: str | None = None"
     result, nothing = flavour.result.format(entity), flavour.result.format("None")
     return f'''

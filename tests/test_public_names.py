@@ -44,10 +44,13 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
-        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage Context Crm
-        DeliveryReport DryRunResult ErasureReport Following HistoryEntry ListPage Listing Outcome Portal RecordCalls
-        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithTasks RestorationEntry Runner Session SyncCrm
-        Together UploadedImage WebhookCalls WebhookWithSecret version_of
+        AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
+        CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
+        DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
+        ImportCalls ImportStatus ListPage Listing Outcome PipelineCallsWithSummary PipelineSummary Portal RecordCalls
+        RecordCallsWithBulk RecordCallsWithImages RecordCallsWithMerges RecordCallsWithTasks RestorationEntry Roster
+        RosterEnrollment RosterStudent Runner Session StageSummary StageTime SummaryFilters SyncCrm Together
+        TransferCalls UploadedImage WebhookCalls WebhookWithSecret version_of
     """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url

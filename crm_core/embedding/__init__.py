@@ -5,30 +5,43 @@
 raise the errors of ``crm_core.errors``. Underneath are the functions of ``crm_core.use_cases``.
 """
 
+from crm_core.arguments.conversions import ConversionOptions
+from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
+from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
+from crm_core.embedding.evolutions import EvolvingCalls
 from crm_core.embedding.followings import AsyncFollowing, Following
+from crm_core.embedding.imports import ImportCalls
+from crm_core.embedding.items import RecordCallsWithImages, RecordCallsWithTasks
 from crm_core.embedding.listings import AsyncListing, Listing
-from crm_core.embedding.records import (
-    RecordCalls,
-    RecordCallsWithBulk,
-    RecordCallsWithImages,
-    RecordCallsWithTasks,
-)
+from crm_core.embedding.merges import RecordCallsWithMerges
+from crm_core.embedding.records import RecordCalls, RecordCallsWithBulk
+from crm_core.embedding.rosters import CohortCallsWithRoster
 from crm_core.embedding.runners import CallingThread, Portal
 from crm_core.embedding.sessions import Session, Together
+from crm_core.embedding.summaries import PipelineCallsWithSummary
+from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
+from crm_core.imports.status import ImportStatus
+from crm_core.model.agenda import AgendaEntry
 from crm_core.model.change_events import ChangeEvent, ChangesPage
+from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasureReport
+from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.list_pages import ListPage
 from crm_core.model.read_versions import version_of
+from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
+from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
 
 __all__ = [
+    "AgendaCalls",
+    "AgendaEntry",
     "AsyncFollowing",
     "AsyncListing",
     "Awaiting",
@@ -36,26 +49,47 @@ __all__ = [
     "ChangeCalls",
     "ChangeEvent",
     "ChangesPage",
+    "CohortCallsWithRoster",
+    "ConcernedWebhook",
     "Context",
+    "ConversionOptions",
     "Crm",
     "DeliveryReport",
     "DryRunResult",
+    "DuplicateGroup",
+    "DuplicateReason",
+    "DuplicateRecord",
     "ErasureReport",
+    "EvolutionReport",
+    "EvolvingCalls",
+    "FailingValue",
     "Following",
     "HistoryEntry",
+    "ImportCalls",
+    "ImportStatus",
     "ListPage",
     "Listing",
     "Outcome",
+    "PipelineCallsWithSummary",
+    "PipelineSummary",
     "Portal",
     "RecordCalls",
     "RecordCallsWithBulk",
     "RecordCallsWithImages",
+    "RecordCallsWithMerges",
     "RecordCallsWithTasks",
     "RestorationEntry",
+    "Roster",
+    "RosterEnrollment",
+    "RosterStudent",
     "Runner",
     "Session",
+    "StageSummary",
+    "StageTime",
+    "SummaryFilters",
     "SyncCrm",
     "Together",
+    "TransferCalls",
     "UploadedImage",
     "WebhookCalls",
     "WebhookWithSecret",

@@ -18,6 +18,7 @@ from crm_core.model.accounts import Actor, Caller, Idempotency
 from crm_core.model.plain_values import json_text
 from crm_core.ports import Actors, Database, DeliveryLog, Feed, WorkbookWriter
 from crm_core.use_cases.callers import caller
+from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images
 
 P = ParamSpec("P")
@@ -56,6 +57,7 @@ class Context:
         deliveries: the log of deliveries of webhooks; None if it is not needed.
         images: the images of records; None if there are none.
         workbooks: writes exports in XLSX; None if that format is not needed.
+        imports: what imports work on; None if there are none.
         request_id: the id of the request that makes the calls, in logs and events.
     """
 
@@ -66,6 +68,7 @@ class Context:
     deliveries: DeliveryLog | None = None
     images: Images | None = None
     workbooks: WorkbookWriter | None = None
+    imports: Imports | None = None
     request_id: str = ""
 
     def caller(self, key: str | None = None, request: object = None) -> Caller:

@@ -9,6 +9,7 @@ from crm_core.embedding.sessions import Session
 from crm_core.model.accounts import Actor
 from crm_core.ports import Actors, Database, DeliveryLog, Feed, WorkbookWriter
 from crm_core.use_cases import users as user_use_cases
+from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images
 
 
@@ -22,6 +23,7 @@ class _Stores:
         deliveries: the log of deliveries: for ``webhooks``.
         images: the images of records: for ``upload``.
         workbooks: writes XLSX: for ``export``.
+        imports: the stores of imports: for ``import_file`` and ``imports``.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class _Stores:
         deliveries: DeliveryLog | None = None,
         images: Images | None = None,
         workbooks: WorkbookWriter | None = None,
+        imports: Imports | None = None,
     ) -> None:
         self._users = users
         self._stores: dict[str, Any] = {
@@ -42,6 +45,7 @@ class _Stores:
             "deliveries": deliveries,
             "images": images,
             "workbooks": workbooks,
+            "imports": imports,
         }
 
     def _context(self, actor: Actor, request_id: str) -> Context:
@@ -68,6 +72,7 @@ class Crm(_Stores):
         deliveries: the log of deliveries: for ``webhooks``.
         images: the images of records: for ``upload``.
         workbooks: writes XLSX: for ``export``.
+        imports: the stores of imports: for ``import_file`` and ``imports``.
     """
 
     def as_(self, actor: Actor, *, request_id: str = "") -> Session[Awaiting]:
@@ -111,6 +116,7 @@ class SyncCrm(_Stores):
         deliveries: the log of deliveries: for ``webhooks``.
         images: the images of records: for ``upload``.
         workbooks: writes XLSX: for ``export``.
+        imports: the stores of imports: for ``import_file`` and ``imports``.
     """
 
     def __init__(
@@ -123,8 +129,11 @@ class SyncCrm(_Stores):
         deliveries: DeliveryLog | None = None,
         images: Images | None = None,
         workbooks: WorkbookWriter | None = None,
+        imports: Imports | None = None,
     ) -> None:
-        super().__init__(db, users=users, feed=feed, deliveries=deliveries, images=images, workbooks=workbooks)
+        super().__init__(
+            db, users=users, feed=feed, deliveries=deliveries, images=images, workbooks=workbooks, imports=imports
+        )
         self._runner: Runner = runner or CallingThread()
 
     def as_(self, actor: Actor, *, request_id: str = "") -> Session[Runner]:

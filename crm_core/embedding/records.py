@@ -1,34 +1,45 @@
 """The calls of resources: the use cases with typed arguments and results, as the typed client of HTTP has them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar, Unpack
 from uuid import UUID
 
 import attrs
 
 from crm_core.arguments.bulk import BulkOperation
-from crm_core.arguments.items import NoteInput, TaskChange, TaskInput
+from crm_core.arguments.imports import ImportedFile
+from crm_core.arguments.items import ImportInput
 from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
+from crm_core.embedding.files import opened, pieces_of, sent_file
 from crm_core.embedding.listings import ListQuery, listing
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
-from crm_core.input.readers import ReadContext, read_datetime
+from crm_core.imports.status import ImportStatus
+from crm_core.input.readers import read_datetime
 from crm_core.model.accounts import Caller
 from crm_core.model.erasures import ErasureReport
-from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.list_pages import ListPage
 from crm_core.model.plain_values import entity_of, parse_json
 from crm_core.model.read_versions import expected_version, keep_version
 from crm_core.model.records import Versions
 from crm_core.resources import Resource
-from crm_core.rules.tasks_and_notes import OPERATIONS
-from crm_core.use_cases import bulk, erasures, exports, history, records, restorations, uploads, upserts
+from crm_core.use_cases import (
+    bulk,
+    erasures,
+    exports,
+    history,
+    import_requests,
+    records,
+    restorations,
+    uploads,
+    upserts,
+)
 
 E = TypeVar("E")
 
@@ -36,8 +47,6 @@ E = TypeVar("E")
 PAGE_SIZE: Final = 100
 #: What an upsert may do, by the argument `only`.
 _EXISTS: Final = {None: None, "create": False, "change": True}
-#: Bytes of a file that are read at once.
-_PIECE: Final = 2**16
 
 
 @attrs.define(slots=False, eq=False)
@@ -67,7 +76,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         """Delete a record. ``if_match`` is as in ``change``."""
         context, key = self.context, id_of(id_)
         await records.delete(
-            context.db, context.caller(), self.resource, key, parent=self.parent, expected=_expected(if_match)
+            context.db, context.caller(), self.resource, key, parent=self.parent, expected=expected_versions(if_match)
         )
         if context.images is not None and self.resource.has_images and not context.images.keeps_deleted:
             await uploads.delete_images(context.images.files, self.resource, key)
@@ -131,7 +140,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         """
         target, data = self._target(id_, number), _restoration(fields, with_children=with_children, partly=partly)
         who = self._caller("restore", idempotency_key, [target.id, number, data])
-        expected = _expected(if_match)
+        expected = expected_versions(if_match)
         document = await restorations.restore(self.context.db, who, target, data, expected=expected, strict=True)
         return self._entity(document)
 
@@ -159,12 +168,12 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         entries = await restorations.restore_dry_run(
             self.context.db, self.context.caller(), self._target(id_, number), data, strict=True
         )
-        return tuple(map(_restoration_entry, entries))
+        return tuple(map(restoration_entry, entries))
 
     @call
     async def erase(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> ErasureReport:
         """Erase a record for good, deleted or not; return what was erased. ``if_match`` is as in ``change``."""
-        target = erasures.ErasureTarget(self.resource, id_of(id_), self.parent, _expected(if_match))
+        target = erasures.ErasureTarget(self.resource, id_of(id_), self.parent, expected_versions(if_match))
         return await erasures.erase(self.context.db, self._files, self.context.caller(), target)
 
     @call
@@ -251,7 +260,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
             parent=self.parent,
             merge=merge,
             strict=True,
-            expected=_expected(if_match),
+            expected=expected_versions(if_match),
         )
         return self._entity(document)
 
@@ -264,7 +273,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         if_match: E | int | None,
         key: str | None,
     ) -> E:
-        condition = upserts.Condition(exists=_EXISTS[only], versions=_expected(if_match))
+        condition = upserts.Condition(exists=_EXISTS[only], versions=expected_versions(if_match))
         if condition.versions is not None:
             condition = attrs.evolve(condition, exists=True)
         upserted = await upserts.upsert(
@@ -319,110 +328,23 @@ class RecordCallsWithBulk(RecordCalls[R_co, E]):
         answer = await bulk.bulk(self.context.db, who, self.resource, sent, lenient=lenient, strict=True)
         return tuple(answer.outcomes)
 
-
-@attrs.define(slots=False, eq=False)
-class RecordCallsWithTasks(RecordCallsWithBulk[R_co, E]):
-    """The calls of a resource with tasks and notes, each of which can be changed alone."""
-
     @call
-    async def add_task(
-        self,
-        id_: UUID | str,
-        /,
-        *,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-        **values: Unpack[TaskInput],
-    ) -> E:
-        """Append a task; return the record."""
-        return await self._apply("add-task", id_, values, if_match, idempotency_key)
-
-    @call
-    async def add_note(
-        self,
-        id_: UUID | str,
-        /,
-        *,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-        **values: Unpack[NoteInput],
-    ) -> E:
-        """Append a note; return the record."""
-        return await self._apply("add-note", id_, values, if_match, idempotency_key)
-
-    @call
-    async def update_task(
-        self,
-        id_: UUID | str,
-        task_id: UUID | str,
-        /,
-        *,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-        **values: Unpack[TaskChange],
-    ) -> E:
-        """Change ``completed``, ``task`` or ``date`` of a task; return the record."""
-        return await self._apply("update-task", id_, {"task_id": task_id, **values}, if_match, idempotency_key)
-
-    @call
-    async def delete_task(self, id_: UUID | str, task_id: UUID | str, /, *, if_match: E | int | None = None) -> E:
-        """Delete a task; return the record."""
-        return await self._apply("delete-task", id_, {"id": task_id}, if_match, None)
-
-    @call
-    async def delete_note(self, id_: UUID | str, note_id: UUID | str, /, *, if_match: E | int | None = None) -> E:
-        """Delete a note; return the record."""
-        return await self._apply("delete-note", id_, {"id": note_id}, if_match, None)
-
-    async def _apply(
-        self,
-        name: str,
-        id_: UUID | str,
-        values: Mapping[str, object],
-        if_match: E | int | None,
-        key: str | None,
-    ) -> E:
-        record = id_of(id_)
-        who = self._caller(name, key, [record, values])
-        edit = OPERATIONS[name](sendable(values), ReadContext(who.new_id, strict=True))
-        expected = _expected(if_match)
-        return self._entity(
-            await records.apply(
-                self.context.db, who, self.resource, record, edit, parent=self.parent, expected=expected
-            )
-        )
-
-
-@attrs.define(slots=False, eq=False)
-class RecordCallsWithImages(RecordCallsWithTasks[R_co, E]):
-    """The calls of a resource with tasks, notes and images."""
-
-    @call
-    async def upload(self, id_: UUID | str, content: bytes | BinaryIO, /) -> UploadedImage:
-        """Add an image.
+    async def import_file(self, file: ImportedFile, /, **options: Unpack[ImportInput]) -> ImportStatus:
+        """Store a file whose rows become records, and return its import, which an ``ImportRunner`` carries out.
 
         Args:
-            id_: the id of the record.
-            content: the image: JPEG, PNG, GIF or WebP, as bytes or as a file that is open for reading bytes.
+            file: the path of the file, or a file that is open for reading bytes.
+            options: what is asked for; the format is by default that of the file's name.
+
+        Raises SameFileError, which names the import of the same file.
         """
-        context = self.context
 
-        async def receive() -> uploads.Upload:
-            return uploads.Upload("image", _pieces(content))
+        async def rest() -> import_requests.SentFile:
+            return sent_file(file, options)
 
-        images = needed(context.images, "images")
-        url, document = await uploads.add_image(
-            context.db, images, context.caller(), self.resource, id_of(id_), receive
-        )
-        return UploadedImage(url, tuple(parse_json(document.body)["list_of_images"]))
-
-
-async def _pieces(content: bytes | BinaryIO) -> AsyncIterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-    else:
-        while piece := content.read(_PIECE):
-            yield piece
+        imports, who = needed(self.context.imports, "imports"), self.context.caller()
+        with opened(file) as content:
+            return await import_requests.receive(imports, who, self.resource, pieces_of(content), rest)
 
 
 def page_parameters(cursor: str, size: int) -> dict[str, str]:
@@ -430,7 +352,8 @@ def page_parameters(cursor: str, size: int) -> dict[str, str]:
     return {"limit": str(size)} | ({"cursor": cursor} if cursor else {})
 
 
-def _restoration_entry(entry: Mapping[str, Any]) -> RestorationEntry:
+def restoration_entry(entry: Mapping[str, Any]) -> RestorationEntry:
+    """Return an entry of a dry run with typed members."""
     members: dict[str, Any] = {**_timed(entry), "record": UUID(entry["record"])}
     return RestorationEntry(**members)
 
@@ -448,6 +371,7 @@ def _restoration(fields: Sequence[str], *, with_children: bool, partly: bool) ->
     return named | ({"with": "children"} if with_children else {}) | ({"partly": True} if partly else {})
 
 
-def _expected(if_match: object | None) -> Versions:
+def expected_versions(if_match: object | None) -> Versions:
+    """Return the versions that an argument ``if_match`` allows; None for any."""
     version = expected_version(if_match)
     return None if version is None else frozenset({version})

@@ -6,20 +6,22 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.calls import Awaiting, CallGroup, R_co, Runner
 from crm_core.embedding.changes import ChangeCalls
+from crm_core.embedding.imports import ImportCalls
 from crm_core.embedding.resources import (
     AttributeCalls,
     ClientCalls,
-    CohortCalls,
     EnrollmentCalls,
     EnrollmentDetailCalls,
     FollowUpCalls,
     LeadCalls,
-    PipelineCalls,
     ServiceCalls,
-    TransferRequestCalls,
 )
+from crm_core.embedding.rosters import CohortCallsWithRoster
+from crm_core.embedding.summaries import PipelineCallsWithSummary
+from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
 from crm_core.engine.decisions import id_of
 from crm_core.model.accounts import Actor, Caller
@@ -48,7 +50,7 @@ _WEBHOOKS: Final = cast("Resource[WebhookWithSecret]", WEBHOOKS)
 class Session(CallGroup[R_co], Generic[R_co]):
     """All calls of one user, in groups as the typed client has them. Each call has its own moment.
 
-    Each attribute is one of the documented resources; ``changes`` is the change feed.
+    Each attribute is one of the documented resources; ``tasks`` is the agenda, and ``changes`` is the change feed.
     """
 
     @property
@@ -72,14 +74,14 @@ class Session(CallGroup[R_co], Generic[R_co]):
         return LeadCalls(self.context, self.runner, LEADS)
 
     @property
-    def pipelines(self) -> PipelineCalls[R_co]:
+    def pipelines(self) -> PipelineCallsWithSummary[R_co]:
         """Return the calls of pipelines."""
-        return PipelineCalls(self.context, self.runner, PIPELINES)
+        return PipelineCallsWithSummary(self.context, self.runner, PIPELINES)
 
     @property
-    def cohorts(self) -> CohortCalls[R_co]:
+    def cohorts(self) -> CohortCallsWithRoster[R_co]:
         """Return the calls of cohorts."""
-        return CohortCalls(self.context, self.runner, COHORTS)
+        return CohortCallsWithRoster(self.context, self.runner, COHORTS)
 
     @property
     def enrollments(self) -> EnrollmentCalls[R_co]:
@@ -92,9 +94,19 @@ class Session(CallGroup[R_co], Generic[R_co]):
         return EnrollmentDetailCalls(self.context, self.runner, ENROLLMENT_DETAILS)
 
     @property
-    def transfer_requests(self) -> TransferRequestCalls[R_co]:
+    def transfer_requests(self) -> TransferCalls[R_co]:
         """Return the calls of transfer requests."""
-        return TransferRequestCalls(self.context, self.runner, TRANSFER_REQUESTS)
+        return TransferCalls(self.context, self.runner, TRANSFER_REQUESTS)
+
+    @property
+    def tasks(self) -> AgendaCalls[R_co]:
+        """Return the calls of the agenda."""
+        return AgendaCalls(self.context, self.runner)
+
+    @property
+    def imports(self) -> ImportCalls[R_co]:
+        """Return the calls of imports."""
+        return ImportCalls(self.context, self.runner)
 
     @property
     def webhooks(self) -> WebhookCalls[R_co]:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.model.entities import Task
+
 
 class Place(NamedTuple):
     """The place of a task in the agenda: by its date, those without one last, then by its id and its record's."""
@@ -38,3 +40,20 @@ class AgendaPage(NamedTuple):
 
     tasks: Sequence[AgendaTask]
     more: bool
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class AgendaEntry:
+    """A task, and the record that it belongs to, as callers get them.
+
+    Attributes:
+        task: the task, as its record has it.
+        resource: the name of the record's resource: ``client``, ``service`` or ``lead``.
+        record: the id of the record.
+        name: the name of the record.
+    """
+
+    task: Task
+    resource: str
+    record: UUID
+    name: str

@@ -78,10 +78,12 @@ class Target(NamedTuple):
     Attributes:
         id: its id.
         expected: the versions that it may have; None for any.
+        entity: the name of the entity whose attribute it must be; None for any.
     """
 
     id: UUID
     expected: Versions = None
+    entity: object = None
 
     @property
     def key(self) -> Key:
@@ -119,7 +121,7 @@ class Plan(NamedTuple):
 async def definition_of(db: Database, target: Target) -> Attribute:
     """Return an attribute. Raises NotFoundError."""
     record = (await db.known(Needs(records=frozenset({target.key})))).records[target.key]
-    if record is None:
+    if record is None or target.entity not in (None, record.value.entity):
         raise NotFoundError
     definition: Attribute = record.value
     return definition

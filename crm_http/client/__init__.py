@@ -15,6 +15,8 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 
 import crm_http.client.needed  # noqa: F401  # first, so that what is missing is named
 from crm_core.arguments.bulk import BulkOp, BulkOperation
+from crm_core.arguments.conversions import ConversionOptions
+from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.items import (
     ConditionInput,
     FilterValue,
@@ -25,6 +27,7 @@ from crm_core.arguments.items import (
     TaskInput,
     TeachingAssistantInput,
 )
+from crm_core.arguments.summaries import SummaryFilters
 from crm_core.embedding.followings import AsyncFollowing, Following
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.errors import (
@@ -90,8 +93,7 @@ from crm_http.client.agenda import AgendaOperations, CalendarOperations
 from crm_http.client.bulk import BulkResult, BulkResults
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
-from crm_http.client.evolutions import ConversionOptions, EvolvingOperations
-from crm_http.client.import_files import ImportedFile
+from crm_http.client.evolutions import EvolvingOperations
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.operations import AsyncDriver, Driver
 from crm_http.client.records import (
@@ -103,7 +105,7 @@ from crm_http.client.records import (
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError
 from crm_http.client.retries import Retry
 from crm_http.client.roster_operations import CohortOperationsWithRoster
-from crm_http.client.summary_operations import PipelineOperationsWithSummary, SummaryFilters
+from crm_http.client.summary_operations import PipelineOperationsWithSummary
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations

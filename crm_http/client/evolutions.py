@@ -1,35 +1,18 @@
 """The operations that change an attribute in all records, each with a dry run."""
 
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from typing import Unpack
 from uuid import UUID
 
 import attrs
 
+from crm_core.arguments.conversions import ConversionOptions
 from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.use_cases.evolution_plans import EvolutionKind
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import RecordOperationsWithBulk, below, body_of, headers_of
 from crm_http.client.responses import decode
-
-
-class ConversionOptions(TypedDict, total=False):
-    """How the values of an attribute are converted.
-
-    Attributes:
-        failing: ``clear`` takes values that cannot be converted from their records; ``refuse``, the default, refuses.
-        decimal: the sign before the fraction of numbers in texts, ``.`` unless it is ``,``.
-        format: how texts write dates, such as ``DD.MM.YYYY``.
-        true: the words for true.
-        false: the words for false.
-    """
-
-    failing: str
-    decimal: str
-    format: str
-    true: list[str] | tuple[str, ...]
-    false: list[str] | tuple[str, ...]
 
 
 @attrs.define(slots=False, eq=False)

@@ -3,16 +3,14 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 import httpx
 
+from crm_core.arguments.imports import ImportedFile
 from crm_core.imports.status import ImportStatus
 from crm_core.model.plain_values import plain
 from crm_http.client.responses import decode
-
-#: A file: its path, or one that is open for reading bytes.
-ImportedFile: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 
 def read_status(response: httpx.Response) -> ImportStatus:

@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.arguments.bulk import BulkOperation
+from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.items import ImportInput, NoteInput, TaskChange, TaskInput
 from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.imports.status import ImportStatus
@@ -19,7 +20,7 @@ from crm_core.model.plain_values import json_text, plain
 from crm_core.model.read_versions import expected_version
 from crm_core.resources import RESOURCES
 from crm_http.client.bulk import LENIENT, BulkResults
-from crm_http.client.import_files import ImportedFile, form_of, read_status
+from crm_http.client.import_files import form_of, read_status
 from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
 from crm_http.client.responses import decode, read_as

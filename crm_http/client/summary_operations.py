@@ -1,31 +1,17 @@
 """The operations of pipelines: those of all records, and their summaries."""
 
-import datetime as dt
-from typing import TypedDict, Unpack
+from typing import Unpack
 from uuid import UUID
 
 import attrs
 
+from crm_core.arguments.summaries import SummaryFilters
 from crm_core.model.summaries import PipelineSummary
 from crm_http.client.listings import parameters_of
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import below
 from crm_http.client.resources.pipelines import PipelineOperations
 from crm_http.client.responses import decode
-
-
-class SummaryFilters(TypedDict, total=False):
-    """What is summed up.
-
-    Attributes:
-        since: only stays that ended at or after this time count for times and moves.
-        until: only stays that ended before this time count for times and moves.
-        responsible: only leads of the user with this id.
-    """
-
-    since: dt.datetime | str
-    until: dt.datetime | str
-    responsible: int
 
 
 @attrs.define(slots=False, eq=False)

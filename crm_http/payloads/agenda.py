@@ -1,15 +1,13 @@
 """The entries of the agenda, and calendars, as clients get them."""
 
-from uuid import UUID
-
 import attrs
 
+from crm_core.model import agenda
 from crm_core.model.calendars import Calendar
-from crm_core.model.entities import Task
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class AgendaEntry:
+class AgendaEntry(agenda.AgendaEntry):
     """A task, and the record that it belongs to.
 
     Attributes:
@@ -20,10 +18,6 @@ class AgendaEntry:
         update_task: the path that takes changes of the task, as that it is done.
     """
 
-    task: Task
-    resource: str
-    record: UUID
-    name: str
     update_task: str
 
 

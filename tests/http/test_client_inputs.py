@@ -62,23 +62,18 @@ def test_help_shows_what_an_operation_takes() -> None:
     assert "create(self, /, *, " in pydoc.plain(pydoc.render_doc(resources.LeadOperations))
 
 
-EVOLUTIONS = ("convert", "remove_value", "rename", "rename_value")
-#: What is called in process in another way: users are yours, and outcomes have errors where results have statuses. The
+#: What is called in process in another way: users are yours, and outcomes have errors where results have statuses, as
+#: entries of the agenda have no paths. The
 #: others are functions of `crm_core.use_cases` so far.
 ELSEWHERE = {
     f"{name}{part}"
     for name in (
-        *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke", ".tasks.list"),
+        *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke"),
         *(f".calendars.{name}" for name in ("create", "list", "revoke")),
-        *(f".imports.{name}" for name in ("cancel", "errors", "get", "list", "undo", "wait")),
-        *(".*.import_file", ".*.duplicates", ".*.merge_records", ".*.merge_records_dry_run"),
-        *(".cohorts.roster", ".pipelines.summary", ".transfer_requests.accept", ".transfer_requests.decline"),
-        *(f".attributes().{name}{end}" for name in EVOLUTIONS for end in ("", "_dry_run")),
-        ".attributes().delete_dry_run",
     )
     for part in ("", ".return")
-} | {".*.bulk.return"}
-EVERYWHERE = re.compile(r"^\.[^.]+\.(?=import_file|duplicates|merge_records|bulk)")
+} | {".*.bulk.return", ".tasks.list.return"}
+EVERYWHERE = re.compile(r"^\.[^.]+\.(?=bulk)")
 
 
 def test_calls_in_process_have_the_shape_of_the_client_s_operations() -> None:

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from crm_core.arguments.attributes import AttributeCreate, AttributeFilters, AttributeMerge, AttributeUpdate
 from crm_core.embedding.calls import R_co, call
+from crm_core.embedding.evolutions import EvolvingCalls
 from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, RecordCallsWithBulk
+from crm_core.embedding.records import PAGE_SIZE
 from crm_core.model.entities import Attribute
 
 
-class AttributeCalls(RecordCallsWithBulk[R_co, Attribute]):
+class AttributeCalls(EvolvingCalls[R_co]):
     """The operations of attributes."""
 
     @listing
