@@ -29,6 +29,10 @@ BEYOND_SCHEMAS = re.compile(
     | partly:\ Only\ what\ another\ record\ got\ from\ one\ that\ was\ merged\ into\ it\ is\ left\.
     | from\.\d+:\ A\ record\ cannot\ be\ merged\ into\ itself\.
     | take\..*:\ ".*"\ is\ not\ a\ valid\ choice\.
+    | name:\ This\ value\ does\ not\ match\ the\ required\ pattern\.  # it has letters of any script
+    # Of attributes that change: what depends on their present type and values.
+    | (type|format|false):\ .*
+    | (from|to|value|replace_with):\ (Only\ attributes\ of\ type\ list\ have\ values\ to\ change\.|".*"\ is\ not\ .*)
     | file:\ (Upload\ a\ valid\ image\..*|The\ submitted\ file\ is\ empty\.)
     # Of imports: what depends on the file, on other options, and on which attributes are unique.
     | file:\ .*  # also of images

@@ -37,7 +37,7 @@ _online: Final = click.option(
 )
 
 
-@click.group("attributes")
+@click.group("attributes", no_args_is_help=False, epilog=examples(f"crm attributes rename {_ID} town --dry-run"))
 def attributes() -> None:
     """Rename and convert attributes, with all records that hold them and all webhooks that name them."""
 

@@ -649,8 +649,8 @@ def test_a_record_is_erased_after_a_look_at_what_would_be(running: Server, crm: 
 
 
 def test_an_attribute_is_renamed_and_converted_after_a_look_at_what_would_change(running: Server, crm: Crm) -> None:
-    crm("user", "add", "eve", "--superuser", "--password-stdin", given="word")
-    sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue eve'].strip()}"}}
+    crm("user", "add", "editor", "--superuser", "--password-stdin", given="word")
+    sent: dict[str, Any] = {"headers": {"Authorization": f"Token {crm['token issue editor'].strip()}"}}
     city = {"name": "place", "label": "Place", "type": "text"}
     id_ = running.client.post("/api/attributes/client/", json=city, **sent).json()["id"]
     client = running.client.post("/api/clients/", json={"name": "a", "attributes": {"place": "5"}}, **sent).json()["id"]

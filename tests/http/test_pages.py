@@ -243,11 +243,13 @@ def test_an_example_of_embedding_runs(page: str, name: str, printed: str, embedd
 
 
 def test_an_app_of_fastapi_stops_postgresql_when_uvicorn_is_stopped(place: pathlib.Path) -> None:
-    (place / "shop.py").write_text(blocks(EMBED)["In FastAPI 1"].text)
+    shop = place / "shop"  # not beside the server of the other tests, which is in data, too
+    shop.mkdir(mode=0o755)
+    (shop / "shop.py").write_text(blocks(EMBED)["In FastAPI 1"].text)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(port)]
-    with subprocess.Popen(command, cwd=place, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True) as app:
+    with subprocess.Popen(command, cwd=shop, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True) as app:
         try:
             assert app.stderr is not None
             for line in app.stderr:
@@ -255,7 +257,7 @@ def test_an_app_of_fastapi_stops_postgresql_when_uvicorn_is_stopped(place: pathl
                     break
             made = httpx.post(f"http://127.0.0.1:{port}/visitors", params={"name": "Ann"})
             refused = httpx.post(f"http://127.0.0.1:{port}/visitors", params={"name": ""})
-            postmaster = int((place / "data" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+            postmaster = int((shop / "data" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         finally:
             app.send_signal(signal.SIGTERM)
             app.communicate(timeout=60)
@@ -275,9 +277,11 @@ def test_postgresql_takes_the_line_for_a_synchronous_standby(postgres_url: str) 
 def test_the_page_for_adapters_is_a_test_that_passes(tmp_path: pathlib.Path) -> None:
     page = blocks("docs/how-to/write-an-adapter.md")
     names = ("A Database, in seven steps 1", "Compare it 1", "Run the API on it 1")
-    code = "\n\n".join(page[name].text for name in names).replace("max_examples=20", "max_examples=2")
+    code = "\n\n".join(page[name].text for name in names).replace(
+        "assert_agreement(pair)", "assert_agreement(pair, settings=settings(max_examples=2, stateful_step_count=10))"
+    )
     (tmp_path / "test_pasted.py").write_text(
-        f"{code}\n\ndef test_there_is_an_app() -> None:\n    assert callable(app())\n"
+        f"from hypothesis import settings\n{code}\n\ndef test_there_is_an_app() -> None:\n    assert callable(app())\n"
     )
     facts = "every_record_is_its_document or a_missing_record_is_none or agree or app"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", facts, str(tmp_path)]
