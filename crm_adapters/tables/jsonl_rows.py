@@ -1,5 +1,6 @@
 """Reads JSONL files: an object on each line."""
 
+import re
 from collections.abc import Iterator
 from io import BufferedReader
 from typing import Final
@@ -7,10 +8,12 @@ from typing import Final
 from crm_adapters.tables.csv_rows import ReadRow
 from crm_adapters.tables.text_files import open_text, read_line, undecodable
 from crm_core.input.readers import MAX_DEPTH, RefusedError, read_plain
-from crm_core.model.plain_values import parse_json
+from crm_core.model.plain_values import json_text, parse_json
 from crm_core.tables.rows import Header, TableOptions
 
 _NO_OBJECT: Final = "{}"
+#: How JSON escapes half of a pair of surrogates; only such lines are looked at for one without the other half.
+_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonlRows:
@@ -49,6 +52,10 @@ def _problem(line: str) -> str:
         # Few brackets cannot nest deeply, so only other lines are walked.
         if line.count("[") + line.count("{") > MAX_DEPTH:
             read_plain(value)
+        if _ESCAPED_SURROGATE.search(line):
+            json_text(value).encode()
+    except UnicodeEncodeError:
+        return "The line has a surrogate character without the other half of its pair."
     except (RecursionError, RefusedError):
         return "The line is nested too deeply."
     except ValueError as error:

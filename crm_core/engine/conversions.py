@@ -1,13 +1,13 @@
 """How the values of an attribute become values of another type (decision 132)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from crm_core.errors import InvalidError, Problem
 from crm_core.input.fields import choice, text, texts
-from crm_core.input.readers import RefusedError
+from crm_core.input.readers import RefusedError, abbreviated
 from crm_core.input.texts import fold, is_blank
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute
 from crm_core.model.plain_values import json_text, parse_json
@@ -50,9 +50,21 @@ class Conversion:
     @property
     def words(self) -> Mapping[str, bool]:
         """Return the folded words for true and false."""
-        return {fold(word).strip(): True for word in self.true or ("true",)} | {
-            fold(word).strip(): False for word in self.false or ("false",)
-        }
+        return dict.fromkeys(_folded(self.true or ("true",)), True) | dict.fromkeys(self.words_for_false, False)
+
+    @property
+    def words_for_false(self) -> frozenset[str]:
+        """Return the folded words for false."""
+        return _folded(self.false or ("false",))
+
+    @property
+    def ambiguous_words(self) -> frozenset[str]:
+        """Return the folded words for both true and false."""
+        return _folded(self.true or ("true",)) & self.words_for_false
+
+
+def _folded(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold(word).strip() for word in words)
 
 
 class FailingValueError(Exception):
@@ -119,7 +131,7 @@ _CONVERSIONS: Final[Mapping[tuple[str, str], _Convert]] = {
 
 
 def check_conversion(definition: Attribute, conversion: Conversion) -> None:
-    """Raise InvalidError for a pair of types that cannot be converted, or a format of dates that is none."""
+    """Raise InvalidError for types that cannot be converted, a format of dates that is none, or ambiguous words."""
     problems: dict[str, Sequence[Problem]] = {}
     possible = [to for of, to in _CONVERSIONS if of == definition.type]
     if conversion.type not in possible:
@@ -129,6 +141,9 @@ def check_conversion(definition: Attribute, conversion: Conversion) -> None:
         conversion.formats  # noqa: B018  # it is checked when it is made
     except ValueError as error:
         problems["format"] = (Problem("invalid", f"{error}."),)
+    if words := conversion.ambiguous_words:
+        message = f"These words cannot mean both true and false: {', '.join(sorted(words))}."
+        problems["false"] = (Problem("invalid", abbreviated(message)),)
     if problems:
         raise InvalidError(problems)
 

@@ -16,9 +16,10 @@ from crm_core.engine.writing import receipt_of
 from crm_core.errors import CrmError, InvalidError, Problems, VersionConflictError, too_many_elements
 from crm_core.input.drafts import Draft
 from crm_core.model.accounts import Caller
-from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import Resource, referring
+from crm_core.rules.attributes import not_defined
 from crm_core.rules.needs import Known, Needs, Search, Steps
 
 #: The kinds of fields that are added up; of others one value is kept.
@@ -85,6 +86,7 @@ def merge(who: Caller, merger: Merger, expected: Versions) -> Steps[Changes]:
         raise VersionConflictError(winner.version)
     _refuse_missing(merger, known)
     defined = known.catalogs[resource.name].definitions
+    _refuse_unknown(merger, known, defined)
     combined = combine(resource, [known.value(key) for key in keys], merger.take, defined)
     together = _steps(attrs.evolve(who, idempotency=None), merger, winner, known, combined)
 
@@ -103,6 +105,19 @@ def _refuse_missing(merger: Merger, known: Known) -> None:
     }
     if problems:
         raise InvalidError({"from": problems})
+
+
+def _refuse_unknown(merger: Merger, known: Known, defined: Mapping[str, Attribute]) -> None:
+    """Raise InvalidError for names to take that are neither defined attributes nor have a value in the records."""
+    held = {name for key in (merger.winner, *merger.losers) for name in getattr(known.value(key), "attributes", ())}
+    asked = {field: field.removeprefix(ATTRIBUTE_PREFIX) for field in merger.take if field.startswith(ATTRIBUTE_PREFIX)}
+    problems: dict[str, Problems] = {
+        field: (not_defined(name, defined),)
+        for field, name in asked.items()
+        if name not in defined and name not in held
+    }
+    if problems:
+        raise InvalidError({"take": problems})
 
 
 def _steps(who: Caller, merger: Merger, winner: Record, known: Known, combined: Combined) -> list[Decide]:

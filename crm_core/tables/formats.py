@@ -26,7 +26,7 @@ _PLAIN_NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASC
 
 def _check_dates(_: object, __: object, pattern: str) -> None:
     if sorted(re.findall("[A-Z]+", pattern)) != ["DD", "MM", "YYYY"] or re.search(r"\d", pattern):
-        raise ValueError(f"dates takes YYYY, MM and DD once each, such as DD.MM.YYYY, not {pattern!r}")
+        raise ValueError(f"dates have YYYY, MM and DD once each, such as DD.MM.YYYY, not {pattern!r}")
 
 
 def _check_differs(formats: "Formats", _: object, thousands: str) -> None:

@@ -165,10 +165,14 @@ class MergeFacts(Facts):
         lead = await scene.create(LEADS, name="l")
         for losers in ([], [winner], [loser, loser], [lead], [loser] * 21):
             assert await _problems(scene, CLIENTS, winner, losers, {}) == {"from"}
-        for take in ({"name": lead}, {"list_of_tasks": loser}, {"attributes": loser}, {"nothing": loser}):
+        for take in (
+            *({"name": lead}, {"list_of_tasks": loser}, {"attributes": loser}, {"nothing": loser}),
+            {"attributes.nothing": loser},
+        ):
             assert await _problems(scene, CLIENTS, winner, [loser], take) == {"take"}
         with pytest.raises(NotFoundError):
             await _merge(scene, CLIENTS, lead, loser)
+        await scene.create(ATTRIBUTES, "client", name="x", label="x", type="text")
         assert await _problems(scene, CLIENTS, winner, [loser], {"attributes.x": loser}) == set()
 
     @fact

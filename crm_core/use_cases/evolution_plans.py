@@ -168,7 +168,7 @@ async def _rename_value(asked: _Asked) -> Plan:
     old, new = (asked.values[end].strip() for end in ("from", "to"))
     held = await _of_list(asked, old, "from")
     records = sum(each.records for each in held) if old != new else 0
-    merged = sum(each.records for each in held if isinstance(each.value, list) and new in each.value)
+    merged = sum(each.records for each in held if isinstance(each.value, list) and new in each.value and old != new)
     refusals = _too_many(asked, records)
     return Plan(
         partial(evolutions.rename_value, asked.who, asked.target.key, old, new, asked.target.expected),

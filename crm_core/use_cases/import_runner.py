@@ -92,6 +92,12 @@ class ImportRunner:
             run = await self._carry_out(run, claim, self._stopping)
         except RequestInProgressError:
             return None
+        except _StoppedError:
+            raise
+        except Exception:
+            with suppress(CrmError):  # the others come first until this claim is over
+                await self._stores.runs.claim(run.id, claim, LEASE_SECONDS)
+            raise
         logger.info("import %s of user %s: %s, %s rows", run.id, run.user, run.state, run.report.rows)
         return run
 

@@ -20,7 +20,7 @@ from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.use_cases.records import answered_once, naming_changed_fields
+from crm_core.use_cases.records import answered_once, look_up, naming_changed_fields
 from crm_core.use_cases.restorations import decided, entries_of, restorable_fields
 
 #: The most records that are merged into another one by one request.
@@ -66,7 +66,7 @@ async def merge(
     Raises PermissionDeniedError without the permissions to change and to delete, NotFoundError, InvalidError with every
     problem, VersionConflictError.
     """
-    decide = _decision(who, resource, id_, data, expected, strict=strict)
+    decide = await _decision(db, who, resource, id_, data, expected, strict=strict)
     async with naming_changed_fields(db, key_of(resource, id_), expected):
         _, document = await answered_once(db, who, id_, lambda: db.change(decide))
     return document
@@ -83,14 +83,20 @@ async def merge_dry_run(
     strict: bool = True,
 ) -> Sequence[Mapping[str, object]]:
     """Return the entries that ``merge`` would add to histories, that of the record first. Raises what it does."""
-    decide = _decision(who, resource, id_, data, expected, strict=strict)
+    decide = await _decision(db, who, resource, id_, data, expected, strict=strict)
     async with naming_changed_fields(db, key := key_of(resource, id_), expected):
-        return entries_of(await decided(db, decide), key)
+        return entries_of(await decided(db, decide), key, who.actor)
 
 
-def _decision(who: Caller, resource: Resource, id_: UUID, data: object, expected: Versions, *, strict: bool) -> Decide:
+async def _decision(
+    db: Database, who: Caller, resource: Resource, id_: UUID, data: object, expected: Versions, *, strict: bool
+) -> Decide:
     check_permissions(who.actor, resource)
-    merger = _read_merge(resource, id_, data, ReadContext(who.new_id, strict))
+    try:
+        merger = _read_merge(resource, id_, data, ReadContext(who.new_id, strict))
+    except InvalidError:
+        await look_up(db, resource, id_)  # 404 comes before 400 (decision 2)
+        raise
     return partial(merging.merge, who, merger, expected)
 
 

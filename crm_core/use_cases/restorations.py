@@ -26,7 +26,7 @@ from crm_core.errors import (
 from crm_core.input.drafts import Draft, read_payload
 from crm_core.input.fields import boolean, choice, texts
 from crm_core.input.readers import ReadContext, read_datetime
-from crm_core.model.accounts import Caller, require
+from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event
 from crm_core.model.plain_values import entity_of
@@ -134,7 +134,7 @@ async def restore_dry_run(
     """Return the entries that ``restore`` would add to histories, that of the record first. Raises what it does."""
 
     async def change(decide: Decide) -> Sequence[Mapping[str, object]]:
-        return entries_of(await decided(db, decide), target.key)
+        return entries_of(await decided(db, decide), target.key, who.actor)
 
     return await _restore(db, who, target, data, expected, change, strict=strict)
 
@@ -289,8 +289,9 @@ def _refuse_unknown(resource: Resource, names: Sequence[str]) -> None:
         raise InvalidError({"fields": problems})
 
 
-def entries_of(changes: Changes, first: Key) -> Sequence[Mapping[str, object]]:
-    """Return the entries that changes add to histories, those of one record before the others."""
+def entries_of(changes: Changes, first: Key, actor: Actor) -> Sequence[Mapping[str, object]]:
+    """Return the entries that changes add to histories: of one record, then of the others that the actor may view."""
     writes = sorted(changes.writes, key=lambda write: write.key != first)
-    events = [write.event for write in writes]
+    viewed = {name for name, resource in RESOURCES.items() if actor.may(resource.permission("view"))}
+    events = [write.event for write in writes if write.key == first or write.key.resource in viewed]
     return [{"resource": event.resource, "record": str(event.record), **entry_of(event)} for event in events]

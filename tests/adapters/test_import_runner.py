@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import pytest
+
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryImportRuns
 from crm_adapters.memory.accounts import utc_now
 from crm_core.errors import UnavailableError
@@ -113,6 +115,28 @@ def test_no_error_ends_a_runner() -> None:
                 return await work.state(run) == "done"
 
             await until(is_done)
+
+    asyncio.run(main())
+
+
+def test_a_run_that_fails_whatever_is_tried_keeps_no_other_waiting() -> None:
+    async def main() -> None:
+        work = Work()
+        broken, sound = [await work.send(rows(count)) for count in (1, 2)]
+
+        async def carry_out(run: ImportRun, claim: UUID, _: asyncio.Event) -> ImportRun:
+            if run.id == broken.id:
+                await work.stores.runs.release(run.id, claim)
+                raise UnavailableError
+            return run
+
+        runner = ImportRunner(work.stores, work.accounts, carry_out=carry_out)
+        with pytest.raises(UnavailableError):
+            await runner.run_next()
+        tried = await runner.run_next()
+        assert tried
+        assert tried.id == sound.id
+        assert await work.state(broken) == "checking"
 
     asyncio.run(main())
 

@@ -145,7 +145,7 @@ def test_an_import_is_undone_but_for_what_was_changed_since(command: Command) ->
         (["clients", "a.csv", "--map", "x=id"], 1, "ignore id, or upsert_by id"),
         (["clients", "a.csv", "--map", "x=name", "--ignore", "y"], 1, 'The file has no column "y".'),
         (["clients", "a.csv", "--upsert-by", "email"], 1, '"email" is neither id nor a unique attribute.'),
-        (["clients", "a.csv", "--dates", "DD.MM"], 1, "dates takes YYYY, MM and DD once each"),
+        (["clients", "a.csv", "--dates", "DD.MM"], 1, "dates have YYYY, MM and DD once each"),
         (["clients", "a.csv", "--lenient", "--atomic"], 1, "leave out one of both"),
         (["--resume", "0199c1a2-0000-7000-8000-000000000000"], 1, "Not found."),
         (["--resume", "0199c1a2-0000-7000-8000-000000000000", "--lenient"], 2, "takes the options of its run"),

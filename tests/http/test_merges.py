@@ -125,3 +125,12 @@ def test_duplicates_come_with_reasons_by_pages_to_those_who_may_view(api: Api) -
     assert api.get("/api/cohorts/duplicates/").status_code == 404
     api.people.add("stranger")
     assert api.as_user("stranger").get("/api/clients/duplicates/").status_code == 403
+
+
+def test_a_dry_run_lists_what_the_caller_may_view(api: Api, pair: tuple[str, str]) -> None:
+    winner, loser = pair
+    api.people.grant("Clients only", "app.view_client", "app.change_client", "app.delete_client")
+    api.people.add("clerk", "Clients only")
+    would = api.as_user("clerk").post(f"/api/clients/{winner}/merge/?dry_run=1", {"from": [loser]})
+
+    assert [(each["resource"], each["kind"]) for each in would.json()] == [("client", "updated"), ("client", "deleted")]

@@ -427,6 +427,22 @@ ORDER: list[tuple[str, str, Any, int]] = [
     (ADMIN, "GET /services/{nowhere}/follow-ups/", None, 404),
     (ADMIN, "GET /services/{nowhere}/follow-ups/?limit=x", None, 404),
     (ADMIN, "PUT /services/{service}/follow-ups/{client}/", MALFORMED, 404),
+    *(
+        (ADMIN, f"POST /api/{path}/{query}", sent, 404)
+        for path in (
+            "clients/{nowhere}/merge",
+            "clients/{nowhere}/history/1/restore",
+            "clients/{nowhere}/erase",
+            "attributes/{nowhere}/rename",
+            "imports/{nowhere}/undo",
+        )
+        for query, sent in (("", MALFORMED), ("", []), ("?dry_run=x", {}))
+    ),
+    (ADMIN, "POST /api/clients/{nowhere}/merge/", {"from": 1}, 404),
+    (ADMIN, "DELETE /api/attributes/{nowhere}/?dry_run=x", None, 404),
+    (ADMIN, "POST /api/transfer-requests/{nowhere}/accept/", MALFORMED, 404),
+    (ADMIN, "POST /api/transfer-requests/{nowhere}/accept/", {"cohort": "x"}, 404),
+    (ADMIN, "GET /api/pipelines/{nowhere}/summary/?since=x", None, 404),
     # bodies, before their values
     (ADMIN, "PUT /api/clients/{client}/", MALFORMED, 400),
     (ADMIN, "PUT /api/clients/{client}/", Raw('{"name": ""}', "text/plain"), 415),

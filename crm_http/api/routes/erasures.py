@@ -1,6 +1,7 @@
 """The endpoint that erases a record, below the record."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from litestar.response.base import ASGIResponse
 
@@ -8,13 +9,14 @@ from crm_core.errors import InUseError
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.plain_values import plain
 from crm_core.use_cases import erasures
-from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_core.use_cases.history import latest_event
+from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
-from crm_http.api.requests import AnyRequest, header, is_strict, read_query
+from crm_http.api.requests import AnyRequest, header
 from crm_http.api.responses import json_response
-from crm_http.api.routes.records import RecordRoutes, tag_of
+from crm_http.api.routes.records import RecordRoutes, asks_for_dry_run, tag_of
 from crm_http.api.routing import path_id, rights
 from crm_http.statuses import STATUSES
 
@@ -26,7 +28,8 @@ def erasure_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         """Erase a record, or answer with what would be erased."""
         who, expected = caller(request), expected_versions(header(request, b"if-match"))
         target = erasures.ErasureTarget(of.resource, path_id(request), of.read_parent(request), expected)
-        is_dry = is_dry_run(read_query(request), who, strict=is_strict(request))
+        look_up = partial(latest_event, of.db, of.resource, target.id, target.parent)
+        is_dry = await asks_for_dry_run(request, look_up)
         carry_out = erasures.erase_dry_run if is_dry else erasures.erase
         return json_response(plain(await carry_out(of.db, of.files, who, target)))
 

@@ -13,13 +13,13 @@ from crm_core.model.evolutions import EvolutionReport
 from crm_core.model.plain_values import plain
 from crm_core.use_cases import evolutions
 from crm_core.use_cases.evolution_plans import BODIES, EvolutionKind, Target, definition_of
-from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
-from crm_http.api.requests import JSON, AnyRequest, header, is_strict, read_query
+from crm_http.api.requests import JSON, AnyRequest, header, is_strict
 from crm_http.api.responses import json_response, record_response
-from crm_http.api.routes.records import RecordRoutes, body_or, tag_of
+from crm_http.api.routes.records import RecordRoutes, asks_for_dry_run, body_or, tag_of
 from crm_http.api.routing import path_id, rights
 from crm_http.payloads.shapes import Input
 from crm_http.statuses import STATUSES
@@ -100,10 +100,10 @@ def rehearsing_delete(of: RecordRoutes, destroy: Endpoint) -> Endpoint:
 
     async def remove(request: AnyRequest) -> ASGIResponse:
         """Delete an attribute, or answer with what uses it."""
-        who = caller(request)
-        if not is_dry_run(read_query(request), who, strict=is_strict(request)):
+        target = _target(request)
+        if not await asks_for_dry_run(request, partial(definition_of, of.db, target)):
             return await of.remove(request)
-        return json_response(plain(await evolutions.delete_dry_run(of.db, who, _target(request))))
+        return json_response(plain(await evolutions.delete_dry_run(of.db, caller(request), target)))
 
     used = Reply("With `dry_run`: what uses the attribute.", EvolutionReport)
     description = "The values stay in records. With `dry_run` nothing changes, and the answer is what uses it."
@@ -115,9 +115,10 @@ def rehearsing_delete(of: RecordRoutes, destroy: Endpoint) -> Endpoint:
 async def _evolve(of: RecordRoutes, kind: EvolutionKind, request: AnyRequest) -> ASGIResponse:
     """Change an attribute, or answer with what would change."""
     target = _target(request)
-    data = await body_or(request, lambda: definition_of(of.db, target))
+    look_up = partial(definition_of, of.db, target)
+    data = await body_or(request, look_up)
     who, strict = await idempotent_caller(request), is_strict(request)
-    if is_dry_run(read_query(request), who, strict=strict):
+    if await asks_for_dry_run(request, look_up):
         return json_response(plain(await evolutions.dry_run(of.db, who, kind, target, data, strict=strict)))
     return record_response(await evolutions.evolve(of.db, who, kind, target, data, strict=strict))
 

@@ -14,13 +14,13 @@ from crm_core.model.records import MAX_VERSION
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import history, restorations
-from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
 from crm_http.api.requests import JSON, AnyRequest, header, is_strict, read_query
 from crm_http.api.responses import json_response, link_to_next, record_response
-from crm_http.api.routes.records import RecordRoutes, body_or, tag_of
+from crm_http.api.routes.records import RecordRoutes, asks_for_dry_run, body_or, tag_of
 from crm_http.api.routing import path_id, rights
 from crm_http.payloads.shapes import Input, array
 from crm_http.statuses import STATUSES
@@ -72,7 +72,7 @@ class HistoryRoutes:
         data = await body_or(request, look_up)
         expected = expected_versions(header(request, b"if-match"))
         who, strict = await idempotent_caller(request), is_strict(request)
-        if is_dry_run(read_query(request), who, strict=strict):
+        if await asks_for_dry_run(request, look_up):
             entries = await restorations.restore_dry_run(self.db, who, target, data, expected=expected, strict=strict)
             return json_response(entries)
         return record_response(await restorations.restore(self.db, who, target, data, expected=expected, strict=strict))

@@ -1,26 +1,27 @@
 """Import files, and see, cancel and evaluate imports (decisions 99 to 102)."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from crm_core.errors import CrmError, ImportFinishedError, SameFileError, UndoRefusedError
+from crm_core.errors import CrmError, ImportFinishedError, PermissionDeniedError, SameFileError, UndoRefusedError
 from crm_core.imports.status import ImportStatus
 from crm_core.resources import Resource
 from crm_core.use_cases import import_requests
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
-from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import Access, caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.import_form import MAX_FIELDS_BYTES, ImportForm
-from crm_http.api.requests import JSON, MULTIPART, AnyRequest, is_strict, read_json, read_pieces, read_query, skip
+from crm_http.api.requests import JSON, MULTIPART, AnyRequest, is_strict, read_pieces, read_query, skip
 from crm_http.api.responses import json_response, link_to_next
-from crm_http.api.routes.records import tag_of
+from crm_http.api.routes.records import asks_for_dry_run, body_or, tag_of
 from crm_http.api.routing import everybody, path_id, rights
 from crm_http.middleware.fairness import Share
 from crm_http.payloads.shapes import Input, array
@@ -94,11 +95,12 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         )
 
     async def undo(request: AnyRequest) -> ASGIResponse:
-        who, strict = caller(request), is_strict(request)
-        data = await read_json(request)
-        if isinstance(data, dict) and is_dry_run(read_query(request), who, strict=strict):
+        who, id_ = caller(request), path_id(request)
+        look_up = partial(import_requests.status, runs, who, id_)
+        data = await body_or(request, look_up)
+        if await asks_for_dry_run(request, look_up) and isinstance(data, dict):
             data = {**data, "dry_run": True}
-        begun = await import_requests.undo(imports, who, path_id(request), data, strict=strict)
+        begun = await import_requests.undo(imports, who, id_, data, strict=is_strict(request))
         return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
 
     yield Endpoint(
@@ -153,5 +155,5 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         body={JSON: Input(import_requests.UndoOptions, "ImportUndo")},
         working_example={},
         replies={202: Reply("The undo has begun.", ImportStatus, headers=("Location",))},
-        errors=frozenset({STATUSES[UndoRefusedError]}),
+        errors=frozenset({STATUSES[UndoRefusedError], STATUSES[PermissionDeniedError]}),
     )

@@ -8,14 +8,14 @@ from litestar.response.base import ASGIResponse
 
 from crm_core.errors import PermissionDeniedError
 from crm_core.use_cases import merges, records
-from crm_core.use_cases.rehearsal import DryRun, is_dry_run
+from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
-from crm_http.api.requests import JSON, AnyRequest, header, is_strict, read_query
+from crm_http.api.requests import JSON, AnyRequest, header, is_strict
 from crm_http.api.responses import json_response, record_response
 from crm_http.api.routes.history import entries_or
-from crm_http.api.routes.records import RecordRoutes, body_or, tag_of
+from crm_http.api.routes.records import RecordRoutes, asks_for_dry_run, body_or, tag_of
 from crm_http.api.routing import path_id, rights
 from crm_http.payloads.shapes import Input
 from crm_http.statuses import STATUSES
@@ -36,9 +36,10 @@ def merge_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         """Merge records, or answer with what would change."""
         id_, who, strict = path_id(request), caller(request), is_strict(request)
         merges.check_permissions(who.actor, resource)
-        data = await body_or(request, partial(records.look_up, of.db, resource, id_))
+        look_up = partial(records.look_up, of.db, resource, id_)
+        data = await body_or(request, look_up)
         expected = expected_versions(header(request, b"if-match"))
-        if is_dry_run(read_query(request), who, strict=strict):
+        if await asks_for_dry_run(request, look_up):
             return json_response(
                 await merges.merge_dry_run(of.db, who, resource, id_, data, expected=expected, strict=strict)
             )

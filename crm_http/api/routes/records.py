@@ -14,7 +14,7 @@ from litestar.types import Method
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
-from crm_core.errors import InUseError, MergedError
+from crm_core.errors import InUseError, InvalidError, MergedError
 from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource
 from crm_core.use_cases import records
@@ -248,6 +248,15 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
     try:
         return await read_json(request, *accepted)
     except RequestError:
+        await look_up()
+        raise
+
+
+async def asks_for_dry_run(request: AnyRequest, look_up: Callable[[], Awaitable[object]]) -> bool:
+    """Return whether a request is only rehearsed; ``look_up`` is as in ``body_or``. Raises InvalidError."""
+    try:
+        return is_dry_run(read_query(request), caller(request), strict=is_strict(request))
+    except InvalidError:
         await look_up()
         raise
 

@@ -217,6 +217,15 @@ def test_a_bad_line_of_jsonl_does_not_affect_others(jsonl: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", [r"\ud800", r"a\uDFFF", r"\udc00\ud800"])
+def test_a_line_of_jsonl_with_half_a_character_is_refused_alone(jsonl: Path, text: str) -> None:
+    _, rows, _ = read(written(jsonl, f'{{"a": "{text}"}}\n{{"{text}": 1.5}}\n{{"a": "\\ud83d\\ude00 \\\\ud800"}}\n'))
+
+    assert [bool(row.problem) for row in rows] == [True, True, False]
+    assert rows[0] == Row(1, {}, "The line has a surrogate character without the other half of its pair.")
+    assert rows[2].cells == {"a": "😀 \\ud800"}
+
+
 # XLSX
 
 

@@ -90,5 +90,13 @@ def test_only_some_pairs_of_types_are_converted() -> None:
     ]
 
 
+@pytest.mark.parametrize("words", [{"true": ("Ja", "x"), "false": (" jÁ",)}, {"true": ("false", "ja")}])
+def test_no_word_means_both_true_and_false(words: Any) -> None:
+    problems = refused(check_conversion, attribute("text"), Conversion(type="boolean", **words))
+
+    assert problems.keys() == {"false"}
+    assert problems["false"][0].startswith("These words cannot mean both true and false: ")
+
+
 def test_a_format_of_dates_that_is_none_is_refused() -> None:
     assert list(refused(check_conversion, attribute("text"), Conversion(type="date", format="soon"))) == ["format"]

@@ -91,6 +91,18 @@ def test_lists_have_no_more_items_than_they_may() -> None:
     assert refused(merged, known, 2) == {"list_of_tasks": ["Ensure this field has no more than 1000 elements."]}
 
 
+def test_a_name_to_take_is_an_attribute_or_one_that_a_record_holds() -> None:
+    town = evolve(CODE, name="town", is_unique=False, former_names=("city",))
+    known = Knowledge(evolve(TWIN, attributes={"old": 1}), ACME, town)
+
+    take = {"attributes.twon": 2, "attributes.city": 2, "attributes.old": 2}
+    assert refused(merged, known, 2, **take)["take"] == {
+        "attributes.twon": ["This attribute is not defined."],
+        "attributes.city": ["This attribute was renamed to `town`."],
+    }
+    assert written(merged(known, 2, **{"attributes.town": 2}))[Key("client", uid(1))]
+
+
 def test_items_are_kept_once_and_others_of_the_same_id_get_one_of_their_own() -> None:
     changed = evolve(TASK, completed=True)
     again = evolve(changed, id=id_of_moved(uid(2), TASK.id))
