@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.arguments.values import sendable
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
 from crm_core.input.readers import ReadContext
 from crm_core.model.agenda import AgendaTask
@@ -129,7 +130,7 @@ async def _edits(scene: Scene, made: Mapping[str, UUID]) -> None:
             edit = OPERATIONS[name](sent, ReadContext(scene.who.new_id))
             await records.apply(scene.db, scene.who, resource, made[resource.name], edit)
     tasks = (await scene.value(CLIENTS, made["client"])).list_of_tasks
-    await scene.patch(CLIENTS, made["client"], list_of_tasks=[plain(task) for task in reversed(tasks[:5])])
+    await scene.patch(CLIENTS, made["client"], list_of_tasks=[sendable(task) for task in reversed(tasks[:5])])
     await scene.patch(SERVICES, made["service"], list_of_tasks=[{"task": "only"}])
 
 
