@@ -4,11 +4,13 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
-from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.values import sendable
 from crm_core.use_cases.import_requests import SentFile
+
+#: A file: its path, or one that is open for reading bytes.
+ImportedFile: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 #: Bytes of a file that are read at once.
 _PIECE: Final = 2**16

@@ -7,12 +7,11 @@ from uuid import UUID
 import attrs
 
 from crm_core.arguments.bulk import BulkOperation
-from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.items import ImportInput
 from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
-from crm_core.embedding.files import opened, pieces_of, sent_file
+from crm_core.embedding.files import ImportedFile, opened, pieces_of, sent_file
 from crm_core.embedding.listings import ListQuery, listing
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.decisions import id_of

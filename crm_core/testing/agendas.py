@@ -9,8 +9,8 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.arguments.values import sendable
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
-from crm_core.input.fields import fields_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.agenda import AgendaTask
 from crm_core.model.entities import Task
@@ -130,13 +130,8 @@ async def _edits(scene: Scene, made: Mapping[str, UUID]) -> None:
             edit = OPERATIONS[name](sent, ReadContext(scene.who.new_id))
             await records.apply(scene.db, scene.who, resource, made[resource.name], edit)
     tasks = (await scene.value(CLIENTS, made["client"])).list_of_tasks
-    await scene.patch(CLIENTS, made["client"], list_of_tasks=[_sendable(task) for task in reversed(tasks[:5])])
+    await scene.patch(CLIENTS, made["client"], list_of_tasks=[sendable(task) for task in reversed(tasks[:5])])
     await scene.patch(SERVICES, made["service"], list_of_tasks=[{"task": "only"}])
-
-
-def _sendable(task: Task) -> Mapping[str, object]:
-    """Return a task without what only the server sets."""
-    return {name: value for name, value in plain(task).items() if not fields_of(Task)[name].output_only}
 
 
 async def _moves(scene: Scene, made: Mapping[str, UUID]) -> None:

@@ -130,7 +130,7 @@ def assert_agreement(
             settings=hypothesis_settings(
                 settings or _QUICK,
                 deadline=None,
-                suppress_health_check=list(HealthCheck),
+                suppress_health_check=tuple(HealthCheck),
                 report_multiple_bugs=False,
             ),
         )

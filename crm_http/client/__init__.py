@@ -16,7 +16,6 @@ deleted. Any request is retried that did not reach a server or was throttled (42
 import crm_http.client.needed  # noqa: F401  # first, so that what is missing is named
 from crm_core.arguments.bulk import BulkOp, BulkOperation
 from crm_core.arguments.conversions import ConversionOptions
-from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.items import (
     ConditionInput,
     FilterValue,
@@ -28,6 +27,7 @@ from crm_core.arguments.items import (
     TeachingAssistantInput,
 )
 from crm_core.arguments.summaries import SummaryFilters
+from crm_core.embedding.files import ImportedFile
 from crm_core.embedding.followings import AsyncFollowing, Following
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.errors import (

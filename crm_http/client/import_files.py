@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import httpx
 
-from crm_core.arguments.imports import ImportedFile
+from crm_core.embedding.files import ImportedFile
 from crm_core.imports.status import ImportStatus
 from crm_core.model.plain_values import plain
 from crm_http.client.responses import decode

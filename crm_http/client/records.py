@@ -8,9 +8,9 @@ from uuid import UUID
 import attrs
 
 from crm_core.arguments.bulk import BulkOperation
-from crm_core.arguments.imports import ImportedFile
 from crm_core.arguments.items import ImportInput, NoteInput, TaskChange, TaskInput
 from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
+from crm_core.embedding.files import ImportedFile
 from crm_core.imports.status import ImportStatus
 from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.erasures import ErasureReport

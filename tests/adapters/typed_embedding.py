@@ -7,15 +7,21 @@ from uuid import UUID
 from crm_core import LEADS, Lead, Resource
 from crm_core import Client as ClientRecord
 from crm_core.embedding import (
+    AgendaEntry,
     AsyncFollowing,
     AsyncListing,
     Awaiting,
     ChangesPage,
+    DuplicateGroup,
+    EvolutionReport,
     Following,
     HistoryEntry,
+    ImportStatus,
     Listing,
     ListPage,
     Outcome,
+    PipelineSummary,
+    Roster,
     Runner,
     Session,
     UploadedImage,
@@ -40,6 +46,13 @@ async def results(crm: Session[Awaiting], other: Session[Runner], key: UUID) -> 
     assert_type(other.clients.bulk([{"op": "create", "data": {"name": "a"}}]), tuple[Outcome, ...])
     assert_type(other.clients.upsert(by="email", value="a@b", name="b"), ClientRecord)
     assert_type(other.webhooks.create(name="w", model="Lead", url="https://a.example/"), WebhookWithSecret)
+    assert_type(await crm.leads.merge_records(key, [key], take={"name": key}), Lead)
+    assert_type(other.leads.duplicates(), Listing[DuplicateGroup])
+    assert_type(await crm.cohorts.roster(key), Roster)
+    assert_type(other.pipelines.summary(key, since="2026-01-01"), PipelineSummary)
+    assert_type(crm.tasks.list(completed=False), AsyncListing[AgendaEntry])
+    assert_type(other.attributes("lead").convert_dry_run(key, "date", format="DD.MM.YYYY"), EvolutionReport)
+    assert_type(await crm.leads.import_file("leads.csv", lenient=True), ImportStatus)
     assert_type(await crm.changes.read("now"), ChangesPage)
     assert_type(crm.changes.follow("now"), AsyncFollowing)
     assert_type(other.changes.follow("now"), Following)

@@ -295,6 +295,12 @@ def test_values_of_wrong_types_are_problems_and_nothing_else(
         lambda: crm.leads.add_task(UUID(int=1), task=thing),
         lambda: crm.leads.bulk(thing),
         lambda: crm.leads.create(name="a", idempotency_key=thing),
+        lambda: crm.leads.merge_records(UUID(int=1), thing, take=thing),
+        lambda: crm.attributes("lead").convert(UUID(int=1), thing, format=thing),
+        lambda: crm.attributes(thing).rename_dry_run(UUID(int=1), thing),
+        lambda: crm.transfer_requests.accept(thing, cohort=thing),
+        lambda: crm.pipelines.summary(UUID(int=1), since=thing),
+        lambda: crm.tasks.list(responsible=thing, due_before=thing).first(),
     ]
 
     for call in called:
