@@ -89,6 +89,13 @@ _ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_no
 _CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
 _MERGING: Final = tuple(name for name in _ALL if RESOURCES[name].merges)
 _IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
+#: What is slow or large here is so on purpose.
+_UNCHECKED: Final = (
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.too_slow,
+    HealthCheck.large_base_example,
+)
 _QUICK: Final = hypothesis_settings(
     max_examples=20, stateful_step_count=30, phases=[Phase.generate], derandomize=True, database=None
 )
@@ -130,7 +137,7 @@ def assert_agreement(
             settings=hypothesis_settings(
                 settings or _QUICK,
                 deadline=None,
-                suppress_health_check=tuple(HealthCheck),
+                suppress_health_check=_UNCHECKED,
                 report_multiple_bugs=False,
             ),
         )
