@@ -128,7 +128,7 @@ class MemoryFilling:
         """Add users."""
         self.accounts += accounts
 
-    async def add_records(self, _: str, records: Sequence[ArchivedRecord]) -> None:
+    async def add_records(self, resource: str, records: Sequence[ArchivedRecord]) -> None:  # noqa: ARG002  # keys name it
         """Add records."""
         self.records += records
 
