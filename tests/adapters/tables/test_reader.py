@@ -418,7 +418,14 @@ def test_a_workbook_that_was_cut_or_damaged_is_refused(xlsx: Path) -> None:
 
 
 def _children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "crm_adapters.tables" in " ".join(each.cmdline())]
+    return [each for each in psutil.Process().children() if "crm_adapters.tables" in _command_of(each)]
+
+
+def _command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # gone since it was listed
+        return ""
 
 
 class TestChild(OnOneLoop):
