@@ -89,6 +89,9 @@ begin
 end $$;
 
 create function move_likeness() returns trigger language plpgsql as $$
+declare
+    -- tg_table_name is a name, which compares in another collation than the index has.
+    own constant text := tg_table_name;
 begin
     -- Most changes of attributes are of others than these, and those of a renamed attribute are of many records.
     if tg_op = 'UPDATE' and old.name_folded = new.name_folded
@@ -96,10 +99,10 @@ begin
         return null;
     end if;
     delete from likeness
-    where resource = tg_table_name and key = any (crm_likeness(old.name_folded, old.attributes)) and record = old.id;
+    where resource = own and key = any (crm_likeness(old.name_folded, old.attributes)) and record = old.id;
     if tg_op = 'UPDATE' then
         insert into likeness
-        select tg_table_name, key, new.id from unnest(crm_likeness(new.name_folded, new.attributes)) as key;
+        select own, key, new.id from unnest(crm_likeness(new.name_folded, new.attributes)) as key;
     end if;
     return null;
 end $$;
