@@ -51,7 +51,7 @@ class Following:
             try:
                 page: ChangesPage = self._runner.run(self._query.page(self.cursor))
             except self._query.passing:
-                time.sleep(PAUSE)
+                time.sleep(PAUSE)  # the caller has no event loop that could wait
                 continue
             for event in page.events:
                 yield event

@@ -94,8 +94,10 @@ class ImportRunner:
             return None
         except _StoppedError:
             raise
-        except Exception:
-            with suppress(CrmError):  # the others come first until this claim is over
+        except (
+            Exception
+        ):  # whatever it is, it may come again each time: the other runs come first until the claim is over
+            with suppress(CrmError):
                 await self._stores.runs.claim(run.id, claim, LEASE_SECONDS)
             raise
         logger.info("import %s of user %s: %s, %s rows", run.id, run.user, run.state, run.report.rows)
@@ -112,7 +114,7 @@ class ImportRunner:
             except CrmError as error:
                 logger.warning("imports cannot go on now: %s", error)
                 seconds = _RETRY_AFTER
-            except Exception:
+            except Exception:  # one run must not end the runner, which has those of others
                 logger.exception("an import failed and is tried again")
                 seconds = _RETRY_AFTER
             await self._wait(seconds)

@@ -28,7 +28,7 @@ class HttpDriver:
             response = self._answer(operation)
             if operation.again is None or (seconds := operation.again(response)) is None:
                 return operation.read(response)
-            time.sleep(seconds)
+            time.sleep(seconds)  # the server has no event to wait for: the operation asks again
 
     def _answer(self, operation: Operation[object]) -> httpx.Response:
         state = RetryState(operation, self._retry)
