@@ -262,7 +262,9 @@ class SameFileError(CrmError):
     """
 
     def __init__(self, run: UUID) -> None:
-        super().__init__(f"This file was imported before, by the run {run}. Ask for it again to import it once more.")
+        super().__init__(
+            f"This file was imported before, by the run {run}. Send it with `again` to import it once more."
+        )
         self.run = run
 
 
