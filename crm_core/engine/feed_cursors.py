@@ -4,7 +4,8 @@ import base64
 import binascii
 import struct
 from collections.abc import Collection, Iterable
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from crm_core.errors import CursorGoneError, invalid
 from crm_core.model.feed import Position
@@ -19,6 +20,9 @@ _FORM: Final = 1
 _END: Final = struct.Struct(">BqI4s")
 _PLACE: Final = struct.Struct(">qq")
 _CHECKSUM: Final = struct.Struct(">I")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+#: Heads of cursors that are remembered: the events of a page are of few ticks.
+_REMEMBERED: Final = 256
 _SIZES: Final = frozenset({_END.size + _CHECKSUM.size, _END.size + _PLACE.size + _CHECKSUM.size})
 _RIGHTS_HAVE_GROWN: Final = "What you may see has changed since this cursor. Read everything again."
 
@@ -28,6 +32,14 @@ def hidden_bits(hidden: Iterable[str]) -> int:
     return sum(1 << BITS.index(name) for name in set(hidden) if name in BITS)
 
 
+class _Head(NamedTuple):
+    """What cursors have in common that differ in their place alone: its text, the bytes after it, and its checksum."""
+
+    text: str
+    rest: bytes
+    checksum: int
+
+
 def write_feed_cursor(position: Position, hidden: int) -> str:
     """Return a cursor as a text for URLs.
 
@@ -35,10 +47,20 @@ def write_feed_cursor(position: Position, hidden: int) -> str:
         position: the position.
         hidden: the resources that its reader cannot see, from `hidden_bits`.
     """
-    packed = _END.pack(_FORM, position.tick, hidden, position.tag)
-    if position.place is not None:
-        packed += _PLACE.pack(*position.place)
-    return base64.urlsafe_b64encode(packed + _CHECKSUM.pack(binascii.crc32(packed))).decode().rstrip("=")
+    head = _head(position.tick, hidden, position.tag)
+    place = b"" if position.place is None else _PLACE.pack(*position.place)
+    return head.text + _text(head.rest + place + _CHECKSUM.pack(binascii.crc32(place, head.checksum)))
+
+
+@lru_cache(_REMEMBERED)
+def _head(tick: int, hidden: int, tag: bytes) -> _Head:
+    packed = _END.pack(_FORM, tick, hidden, tag)
+    whole = len(packed) // 3 * 3  # three bytes are four letters, whatever follows
+    return _Head(_text(packed[:whole]), packed[whole:], binascii.crc32(packed))
+
+
+def _text(packed: bytes) -> str:
+    return binascii.b2a_base64(packed, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
 
 
 def read_feed_cursor(text: str, visible: Collection[str]) -> Position:
