@@ -140,11 +140,11 @@ class PostgresFeed:
     async def _load_tick(self, _: list[None]) -> Mapping[None, _Tick]:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._ticked_at + TICK_INTERVAL - loop.time()))
-        self._ticked_at = loop.time()
+        began = loop.time()
         async with self._pool.connect() as connection:
             tick = await advance(connection)
         if tick != self._newest:  # a later one, or one of a database that was taken back
-            self._newest = tick
+            self._newest, self._ticked_at = tick, began  # a look that found nothing delays no other
             self._has_tick.set()
             self._has_tick = asyncio.Event()
         return {None: tick}

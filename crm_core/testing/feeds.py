@@ -25,7 +25,8 @@ from crm_core.resources import CLIENTS, COHORTS, LEADS, PIPELINES, SERVICES, TRA
 from crm_core.testing.replay import ALL, all_events, assert_replayed
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases import changes, records
-from crm_core.use_cases.changes import ChangesPage, Waiters
+from crm_core.use_cases.changes import ChangesPage
+from crm_core.use_cases.waiters import Waiters
 
 
 class OpenedFeed(NamedTuple):

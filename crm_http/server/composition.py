@@ -32,13 +32,14 @@ from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
 from crm_core.ports import ArchiveDirectory, CalendarWriter, WorkbookWriter
-from crm_core.use_cases.changes import Waiters, forgetting
+from crm_core.use_cases.changes import forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_runner import ImportRunner
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
+from crm_core.use_cases.waiters import Waiters
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
 from crm_http.server.garbage import SERVING, collect_less
