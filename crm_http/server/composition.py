@@ -120,8 +120,8 @@ class _Adapters:
         if settings.database_url is None:
             raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
         pool, outbox_pool = Pool(settings.database_url), Pool(settings.database_url, size=OUTBOX_CONNECTIONS)
-        outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool)
         replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
+        outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool, replica)
         database = PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake)
         accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
         runs = PostgresImportRuns(pool)

@@ -232,8 +232,8 @@ async def waiters(url: str, server: Server) -> str:
     await asyncio.to_thread(api.make, "/api/clients/", name="wakes them")
     await asyncio.gather(*waiting)
     return (
-        f"p99 of a GET {alone:.1f} ms alone, {beside:.1f} ms beside {WAITERS}; {statements - statements_alone:.1f} statements and "
-        f"{busy * 1_000:.0f} ms of the worker a second; "
+        f"p99 of a GET {alone:.1f} ms alone, {beside:.1f} ms beside {WAITERS}; "
+        f"{statements - statements_alone:.1f} statements and {busy * 1_000:.0f} ms of the worker a second; "
         f"all were answered {(time.perf_counter() - woken) * 1_000:.0f} ms after a change"
     )
 
