@@ -8,14 +8,14 @@ import pathlib
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psutil
 import psycopg
 
 from crm_adapters.embedded import embedded_server
-from crm_adapters.postgres import Pool, PostgresDatabase, migrate
+from crm_adapters.postgres import Pool, PostgresDatabase, PostgresFeed, migrate
 from crm_core.model.accounts import Actor, User
 from crm_core.resources import CLIENTS
 from crm_core.use_cases import caller, records
@@ -54,6 +54,9 @@ async def measure(url: str, events: int) -> None:
             sizes = {"records": events // EVENTS_OF_EACH, "versions": EVENTS_OF_EACH, "record": id_}
             connection.execute(_COPY, sizes)
             connection.execute("vacuum analyze event")
+        feed = PostgresFeed(pool)
+        await feed.newest()
+        await feed.forget(datetime.now(UTC) + timedelta(minutes=1))  # what the feed still shows is not folded
         await fold_all(db)
         await db.close()
 
