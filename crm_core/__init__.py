@@ -48,6 +48,7 @@ from crm_core.errors import (
 )
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.runs import Advance, ImportRun, RefusedRow
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import (
     Account,
@@ -221,6 +222,7 @@ __all__ = [
     "FileStore",
     "Filling",
     "Filter",
+    "FixedPoint",
     "FollowUp",
     "Group",
     "Health",

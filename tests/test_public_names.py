@@ -16,7 +16,8 @@ PUBLIC: Mapping[str, str] = {
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
-        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        Failures Feed FeedEvent FeedPage FileStore Filter FixedPoint FollowUp GROUPS Health Idempotency
+        IdempotencyKeyReusedError
         ImageHeader InUseError
         InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
         NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from crm_core.engine.parameters import filter_parameters, join_parts
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import Field, FieldKind, fields_of
-from crm_core.input.readers import ReadContext
+from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT, ReadContext
 from crm_core.input.texts import fold, is_blank, normal
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
@@ -34,7 +36,6 @@ Payload: TypeAlias = dict[str, Any]
 #: Ids that exist, by resource; ids of users under ``user``.
 Ids: TypeAlias = Mapping[str, Sequence[UUID | int]]
 
-_MAX_BIGINT: Final = 2**63 - 1
 #: Letters that change their number or kind with their case, wildcards, quotes, and what text may hide.
 _TRICKY_LETTERS: Final = "aAzZ09 %_\\'\"{}<>,.-äÄßẞİıſΣσςﬁ中́\u202e\u2028\U0001f600"
 _PLAIN_CHARACTERS: Final = st.sampled_from(_TRICKY_LETTERS) | st.characters(codec="utf-8", exclude_characters="\x00")
@@ -279,7 +280,26 @@ def _texts(field: Field, context: PayloadContext) -> SearchStrategy[str]:
 def _integers(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     if field.refers_to is not None:
         return _references(field, context)
-    return st.integers(-3, 3) | st.integers(-_MAX_BIGINT, _MAX_BIGINT) | st.integers(-3, 3).map(str)
+    least, most = field.limits.get("minimum", MIN_BIGINT), field.limits.get("maximum", MAX_BIGINT)
+    few = st.integers(max(least, -3), min(most, 3)) if least <= 3 and most >= -3 else st.nothing()
+    return few | st.integers(least, most) | few.map(str)
+
+
+def _decimals(field: Field, _: PayloadContext) -> SearchStrategy[object]:
+    """Return a strategy for decimals in all of their spellings; some are few, so that they meet."""
+    return decimals(field).flatmap(lambda number: st.sampled_from([str(number), Decimal(number), f" {number:e} "]))
+
+
+def decimals(field: Field) -> SearchStrategy[FixedPoint]:
+    """Return a strategy for the values of a decimal field; some of them are few, so that they meet."""
+    precision = field.precision
+    assert precision is not None
+    unit, most = 10**precision.decimal_places, 10**precision.max_digits - 1
+    least = -most if precision.minimum is None else max(-most, math.ceil(Fraction(precision.minimum) * unit))
+    most = most if precision.maximum is None else min(most, math.floor(Fraction(precision.maximum) * unit))
+    few = [units for units in (0, 1, -1, 9, 10, unit, 2 * unit, 10 * unit, -2 * unit) if least <= units <= most]
+    units = st.integers(least, most) | (st.sampled_from(few) if few else st.nothing())
+    return units.map(lambda number: precision.read(f"{number}e-{precision.decimal_places}"))
 
 
 def _uuids(field: Field, context: PayloadContext) -> SearchStrategy[object]:
@@ -294,7 +314,7 @@ def _new_uuids() -> SearchStrategy[str]:
 
 def _references(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     there = context.ids.get(field.refers_to or "", ())
-    missing = st.just(_MAX_BIGINT) if field.kind == "integer" else _new_uuids()
+    missing = st.just(MAX_BIGINT) if field.kind == "integer" else _new_uuids()
     if not there:
         return missing
     known = st.sampled_from(there).map(lambda id_: id_ if isinstance(id_, int) else str(id_))
@@ -379,6 +399,7 @@ _OF_KIND: Final[Mapping[FieldKind, _Make]] = {
     "text": _texts,
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,
+    "decimal": _decimals,
     "date": lambda _, __: _dates(),
     "datetime": _datetimes,
     "date_or_datetime": _dates_or_datetimes,
@@ -440,6 +461,15 @@ _OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+#: The kinds of fields that lists compare in a range.
+_COMPARED: Final[Mapping[FieldKind, _Make]] = {
+    "integer": lambda _, __: st.integers(-3, 3),
+    "decimal": _decimals,
+    "date": lambda _, __: _dates(),
+    "datetime": _datetimes,
+}
+
+
 def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]:
     if field.refers_to is not None:
         return _references(field, context).map(str)
@@ -447,6 +477,8 @@ def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]
         return st.sampled_from(field.limits["enum"])
     if field.kind == "boolean":
         return st.sampled_from(["true", "false"])
+    if field.kind in _COMPARED:
+        return _COMPARED[field.kind](field, context).map(lambda value: str(value).strip())
     return _searches() | st.sampled_from([*context.stages, ""])
 
 
