@@ -3,24 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-from crm_core import NotAuthenticatedError, User
-from crm_core.model.accounts import NO_PASSWORD, Account, Actor, UserChange, actor_of, normal_username
+from crm_core import User
+from crm_core.model.accounts import NO_PASSWORD, Account, Actor, UserChange, normal_username
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
 from crm_core.rules.login_throttle import Failures
 from tests.mariadb.connection import Session, TakenError
 from tests.mariadb.tokens import MariadbTokens, read_accounts, read_actor
 
 __all__ = ["MariadbAccounts"]
-_INSERT: Final = (
-    "insert into app_user (username, password, first_name, last_name, email, is_superuser) values (%s, %s, %s, %s, %s, %s)"
-)
-_COUNT: Final = (
-    "insert into failed_login values (%s, 1, %s) on duplicate key update count = count + 1, latest = value(latest)"
-)
+_INSERT: Final = """
+    insert into app_user (username, password, first_name, last_name, email, is_superuser)
+    values (%s, %s, %s, %s, %s, %s)
+"""
+_COUNT: Final = """
+    insert into failed_login values (%s, 1, %s) on duplicate key update count = count + 1, latest = value(latest)
+"""
 
 
 class MariadbAccounts(MariadbTokens):
@@ -144,7 +145,8 @@ class MariadbAccounts(MariadbTokens):
     async def erase_user(self, user_id: int, username: str) -> None:
         """Put a username in place of all that identifies a user."""
         texts = "".join(f", {name} = ''" for name in MAX_TEXTS)
-        erase = f"update app_user set username = %s, password = %s, is_active = false, is_superuser = false{texts} where id = %s"
+        rights = "is_active = false, is_superuser = false"
+        erase = f"update app_user set username = %s, password = %s, {rights}{texts} where id = %s"
 
         async def forget(session: Session) -> None:
             [(name,)] = await session.rows("select username from app_user where id = %s for update", user_id)
@@ -165,7 +167,9 @@ class MariadbAccounts(MariadbTokens):
 
     async def list_groups(self) -> Mapping[str, frozenset[str]]:
         """Return the permissions of every group."""
-        groups = await self._rows("select g.name, p.name from app_group g left join permission p on p.app_group = g.name")
+        groups = await self._rows(
+            "select g.name, p.name from app_group g left join permission p on p.app_group = g.name"
+        )
         names = {group for group, _ in groups}
         return {name: frozenset(each for group, each in groups if group == name and each) for name in sorted(names)}
 

@@ -1,6 +1,7 @@
 """Commits: a decision is run, and its changes are written, in one transaction that no other change runs beside."""
 
 from typing import Final
+from uuid import UUID
 
 import attrs
 
@@ -47,7 +48,7 @@ async def receipt_of(session: Session, user: int, key: str) -> Receipt | None:
     columns = "fingerprint, record, version, body"
     statement = f"select {columns} from receipt where user = %s and name = %s and {_KEPT}"
     for fingerprint, record, version, body in await session.rows(statement, user, key):
-        return Receipt(fingerprint, record, Document(version, body.encode()))
+        return Receipt(fingerprint, UUID(record), Document(version, body.encode()))
     return None
 
 
@@ -137,8 +138,8 @@ async def rename_author(session: Session, user: int, name: str) -> int:
     await take_turn(session, "records")
     await Events(session).rename_author(user, name)
     for id_, body in await session.rows("select id, body from delivery"):
-        renamed = with_author(body.decode(), user, name).encode()
-        await session.run("update delivery set body = %s where id = %s", renamed, id_)
+        told = with_author(body.decode(), user, name).encode()
+        await session.run("update delivery set body = %s where id = %s", told, id_)
     for owner, key, body in await session.rows("select user, name, body from receipt"):
         statement = "update receipt set body = %s where user = %s and name = %s"
         await session.run(statement, with_author(body, user, name), owner, key)

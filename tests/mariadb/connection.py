@@ -21,14 +21,17 @@ _T = TypeVar("_T")
 #: and its locks would cover the gaps between records.
 Kind: TypeAlias = Literal["read", "write"]
 _BEGIN: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "read": ("set transaction isolation level repeatable read", "start transaction with consistent snapshot, read only"),
+    "read": (
+        "set transaction isolation level repeatable read",
+        "start transaction with consistent snapshot, read only",
+    ),
     "write": ("start transaction",),
 }
 #: What this adapter depends on is said in every session, whatever the server's own settings are: texts are compared by
 #: code point and with their trailing blanks, what does not fit is an error, and times are UTC.
 _SETTINGS: Final = (
     "set names utf8mb4 collate utf8mb4_nopad_bin",
-    "set sql_mode = 'traditional', time_zone = '+00:00', innodb_lock_wait_timeout = 5",
+    "set sql_mode = 'traditional', time_zone = '+00:00', sql_notes = 0",
     "set session transaction isolation level read committed",
 )
 #: Seconds within which a transaction ends, and pauses before it is run again after a deadlock.
@@ -76,10 +79,15 @@ class Pool:
     Args:
         address: what ``asyncmy.connect`` is given: ``unix_socket`` or ``host`` and ``port``, ``user``, ``db``.
         size: the most connections.
+        lock_wait: after how many seconds a statement that waits for a lock of others fails.
+    
+    Attributes:
+        address: what it was given.
     """
 
-    def __init__(self, address: Mapping[str, Any], size: int = 8) -> None:
-        self._address = address
+    def __init__(self, address: Mapping[str, Any], size: int = 8, lock_wait: int = 5) -> None:
+        self.address = address
+        self._settings = (*_SETTINGS, f"set innodb_lock_wait_timeout = {lock_wait}")
         self._free = asyncio.Semaphore(size)
         self._idle: list[Any] = []
 
@@ -102,13 +110,12 @@ class Pool:
     async def _transaction(self, kind: Kind) -> AsyncIterator[Session]:
         with _translated():
             async with asyncio.timeout(_TIME), self._free, self._connection(kind) as connection:
-                async with connection.cursor() as cursor:
-                    try:
-                        yield Session(cursor)
-                    except CrmError:
-                        await connection.rollback()
-                        raise
-                    await connection.commit()
+                try:
+                    yield Session(connection.cursor())
+                except CrmError:
+                    await connection.rollback()
+                    raise
+                await connection.commit()
 
     @asynccontextmanager
     async def _connection(self, kind: Kind) -> AsyncIterator[Any]:
@@ -133,8 +140,8 @@ class Pool:
                 return await _after(connection, _BEGIN[kind])
             except (asyncmy.errors.OperationalError, OSError):
                 connection.close()
-        connection = await asyncmy.connect(**self._address, charset="utf8mb4", connect_timeout=5)
-        return await _after(connection, (*_SETTINGS, *_BEGIN[kind]))
+        connection = await asyncmy.connect(**self.address, charset="utf8mb4", connect_timeout=5)
+        return await _after(connection, (*self._settings, *_BEGIN[kind]))
 
 
 async def _after(connection: Any, statements: tuple[str, ...]) -> Any:

@@ -1,8 +1,8 @@
 """MariadbDatabase: the Database port on a MariaDB server, for any number of processes.
 
 It was written from docs/how-to/write-an-adapter.md. Changes have the turn one after the other, on the whole server: a
-change locks one row before it reads, so what it read still holds when it commits. Lists are filtered and sorted in Python:
-right at any size, quick at a few thousand records.
+change locks one row before it reads, so what it read still holds when it commits. Lists are filtered and sorted in
+Python: right at any size, quick at a few thousand records.
 """
 
 import json

@@ -11,8 +11,8 @@ from tests.mariadb.connection import Session
 
 _INSERT: Final = """
     insert into delivery (
-        id, webhook, record, version, type, priority, method, url, headers, body, state, error, answer, next_at, created_at,
-        finished_at
+        id, webhook, record, version, type, priority, method, url, headers, body, state, error, answer, next_at,
+        created_at, finished_at
     ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '', %s, %s, %s)
 """
 

@@ -71,7 +71,9 @@ class Events:
 
     async def fold(self, before: datetime, after: UUID) -> int:
         """Fold the older events of all records after one; return how many events that took away."""
-        select = "select event, tick > (select forgotten from feed) from event where record > %s order by record, version"
+        select = (
+            "select event, tick > (select forgotten from feed) from event where record > %s order by record, version"
+        )
         events = [(event_of(text), bool(seen)) for text, seen in await self._session.rows(select, after)]
         past = [Past(Key(e.resource, e.record), e.version, e.kind, e.at, seen) for e, seen in events]
         gone = 0

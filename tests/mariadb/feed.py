@@ -1,4 +1,4 @@
-"""MariadbFeed: the Feed port. Commits have the turn one after the other, so the order of their numbers is the feed's."""
+"""MariadbFeed: the Feed port. Commits have the turn one after the other: the order of their numbers is the feed's."""
 
 import asyncio
 from collections.abc import Collection, Sequence

@@ -1,6 +1,5 @@
 """Databases of a server, empty but for the users of the contract."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -41,9 +40,13 @@ class Stores:
 
     async def elapse(self, time: timedelta) -> None:
         """Let time pass."""
-        for table, columns in _TIMES.items():
-            earlier = ", ".join(f"{each} = {each} - interval {microseconds(time)} microsecond" for each in columns)
-            await self.pool.run("write", lambda session, table=table, earlier=earlier: session.run(f"update {table} set {earlier}"))
+
+        async def make_older(session: Session) -> None:
+            for table, columns in _TIMES.items():
+                earlier = ", ".join(f"{each} = {each} - interval {microseconds(time)} microsecond" for each in columns)
+                await session.run(f"update {table} set {earlier}")
+
+        await self.pool.run("write", make_older)
 
 
 @asynccontextmanager
@@ -55,8 +58,10 @@ async def opened(address: Mapping[str, str], name: str = "crm") -> AsyncIterator
     pool = Pool({**address, "db": name})
     await pool.run("write", _empty)
     await migrate(pool)
-    yield Stores(pool, MariadbDatabase(pool), MariadbAccounts(pool))
-    await pool.close()
+    try:
+        yield Stores(pool, MariadbDatabase(pool), MariadbAccounts(pool))
+    finally:
+        await pool.close()
 
 
 async def _empty(session: Session) -> None:

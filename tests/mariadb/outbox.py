@@ -43,7 +43,8 @@ _RECORD: Final = """
     where id = %s
 """
 _SETTLE: Final = """
-    update delivery set state = %s, next_at = %s + interval %s microsecond, finished_at = if(state = 'pending', null, %s)
+    update delivery set state = %s, next_at = %s + interval %s microsecond,
+        finished_at = if(state = 'pending', null, %s)
     where id = %s
 """
 _FAIL: Final = """
@@ -78,7 +79,9 @@ class MariadbOutbox:
 
     async def claim(self, limit: int, in_flight: Mapping[UUID, int], *, idle_only: bool = False) -> Claim:
         """Return attempts that are due, by their priority, the oldest first."""
-        return await self._pool.run("write", lambda session: _Claiming(session, idle_only=idle_only).claim(limit, in_flight))
+        return await self._pool.run(
+            "write", lambda session: _Claiming(session, idle_only=idle_only).claim(limit, in_flight)
+        )
 
     async def record_results(self, results: Sequence[Result]) -> Mapping[UUID, Health]:
         """Record the results of attempts and return the health of the webhooks that failed."""
@@ -143,7 +146,9 @@ class MariadbOutbox:
 
     async def recover(self, webhook: UUID, since: datetime) -> int:
         """Send all deliveries again that died since then; return how many."""
-        count = await self._run(f"{_RESTART} where webhook = %s and state = 'dead' and finished_at >= %s", webhook, since)
+        count = await self._run(
+            f"{_RESTART} where webhook = %s and state = 'dead' and finished_at >= %s", webhook, since
+        )
         self.wake()
         return count
 
@@ -200,7 +205,9 @@ class _Claiming:
         failing = {UUID(webhook): bool(is_paused) for webhook, is_paused in rows}
         usual = 1 if self._idle_only else MAX_CONCURRENCY_PER_ENDPOINT
         slots = {id_: usual for id_, webhook in webhooks.items() if webhook.is_active}
-        of_failing = {id_: 0 if is_paused or self._idle_only else 1 for id_, is_paused in failing.items() if id_ in slots}
+        of_failing = {
+            id_: 0 if is_paused or self._idle_only else 1 for id_, is_paused in failing.items() if id_ in slots
+        }
         return {**slots, **of_failing}
 
     async def _attempt(self, delivery: UUID, webhook: Webhook) -> Attempt:
@@ -258,7 +265,10 @@ async def _fail(session: Session, webhook: UUID, failures: int, now: datetime) -
 async def _secrets(session: Session, webhook: UUID) -> Sequence[str]:
     """Return the secrets that sign, the newest first."""
     where = "webhook = %s and (until is null or until > utc_timestamp(6))"
-    return [secret for (secret,) in await session.rows(f"select secret from secret where {where} order by number desc", webhook)]
+    return [
+        secret
+        for (secret,) in await session.rows(f"select secret from secret where {where} order by number desc", webhook)
+    ]
 
 
 def _request(cells: Sequence[Any]) -> WebhookRequest:

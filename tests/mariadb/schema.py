@@ -19,8 +19,9 @@ _TABLES: Final = (
     f"stays (lead {_ID} primary key, stays longtext not null)",
     "catalog (entity varchar(40) primary key, version int not null)",
     f"""receipt (
-        user bigint not null, name varchar(255) not null, kept_at datetime(6) not null, fingerprint varbinary(64) not null,
-        record {_ID} not null, version int not null, body longtext not null, primary key (user, name)
+        user bigint not null, name varchar(255) not null, kept_at datetime(6) not null,
+        fingerprint varbinary(64) not null, record {_ID} not null, version int not null, body longtext not null,
+        primary key (user, name)
     )""",
     # Locks: who changes records, and who claims deliveries, takes its row first.
     "turn (name varchar(10) primary key)",
@@ -59,8 +60,9 @@ _TABLES: Final = (
         name text not null, created_at datetime(6) not null, last_used_at datetime(6) not null, key (user)
     )""",
     "failed_login (name varchar(700) primary key, count int not null, latest datetime(6) not null)",
-    "login_address (user bigint not null, address varchar(100) not null, at datetime(6) not null, "
-    "primary key (user, address))",
+    """login_address (
+        user bigint not null, address varchar(100) not null, at datetime(6) not null, primary key (user, address)
+    )""",
 )
 TABLES: Final = tuple(table.split()[0] for table in _TABLES)
 CREATE: Final = tuple(

@@ -1,4 +1,7 @@
-"""A MariaDB server of its own, in a temporary folder, on a socket there and on no port. Root starts it as another user."""
+"""A MariaDB server of its own, in a temporary folder, on a socket there and on no port.
+
+Root starts it as another user.
+"""
 
 import os
 import pwd

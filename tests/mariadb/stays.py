@@ -27,7 +27,9 @@ class Stays:
         before = read_stays(rows[0][0]) if rows else ()
         leads = await self._leads("and id = %s", write.key.id)
         stays = moved(before, write.event, leads[0].place if leads else None)
-        await self._session.run("replace into stays values (%s, %s)", write.key.id, json_documents.encode(stays).decode())
+        await self._session.run(
+            "replace into stays values (%s, %s)", write.key.id, json_documents.encode(stays).decode()
+        )
 
     async def figures(self, query: StageQuery) -> StageFigures:
         """Return where the leads of a pipeline are, and what their stays were."""

@@ -1,7 +1,6 @@
 """The contracts of all ports that MariaDB has here, the machine, the API on it, and what is MariaDB's own."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,7 +14,7 @@ from hypothesis import settings
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
-from crm_core import Database, Feed, UnavailableError
+from crm_core import Database, Feed
 from crm_core.ports import Users
 from crm_core.testing import (
     AccountsContract,
@@ -33,10 +32,10 @@ from crm_http.client import AsyncClient
 
 pytest.importorskip("asyncmy", reason="asyncmy is missing: make adapters installs it")
 
-from tests.mariadb.connection import Pool, Session  # noqa: E402  # skipped without the driver
-from tests.mariadb.database import MariadbDatabase  # noqa: E402
-from tests.mariadb.opened import Stores, opened  # noqa: E402
-from tests.sqlite.test_sqlite import users  # noqa: E402
+from tests.mariadb.connection import Pool  # skipped without the driver
+from tests.mariadb.database import MariadbDatabase
+from tests.mariadb.opened import Stores, opened
+from tests.sqlite.test_sqlite import users
 
 
 class OnMariadb:
@@ -130,10 +129,10 @@ def test_the_typed_client_finds_what_it_wrote_through_the_app(mariadb: Mapping[s
             app = create_app(database, stores.accounts, passwords, database.outbox, database.feed, images)
             transport = httpx.ASGITransport(cast("Any", app))
             async with await AsyncClient.log_in("http://crm", "ann", "a word", transport=transport) as crm:
-                await crm.attributes.create("lead", name="größe", label="Size", type="number")
-                lead = await crm.leads.create(name="Zoë 😀 ", attributes={"größe": 1.10})
-                assert [each.id async for each in crm.leads.list(name="Zoë 😀 ")] == [lead.id]
-                assert (await crm.leads.get(lead.id)).name == "Zoë 😀 "
+                await crm.attributes("lead").create(name="größe", label="Size", type="number")
+                lead = await crm.leads.create(name="Zoë 😀", attributes={"größe": 1.10})
+                assert [each.id async for each in crm.leads.list(name="Zoë 😀")] == [lead.id]
+                assert (await crm.leads.retrieve(lead.id)).name == "Zoë 😀"
             passwords.close()
 
     asyncio.run(facts())

@@ -1,7 +1,7 @@
 """The tokens and calendars of users, and what their users may do."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,11 +14,13 @@ from crm_core.model.records import Key
 from crm_core.rules.attributes import ENTITIES
 from tests.mariadb.connection import Pool, Session
 
-_TOKEN: Final = "id, prefix, permissions, created_at, last_used_at"  # noqa: S105  # names of columns
+_TOKEN: Final = "id, prefix, permissions, created_at, last_used_at"  # names of columns
 _CALENDAR: Final = "id, name, prefix, created_at, last_used_at"
 _USER: Final = "id, username, first_name, last_name, email, is_superuser, is_active"
 #: Uses are kept exact to a minute, so that not every request writes.
-_USE: Final = "set last_used_at = utc_timestamp(6) where hash = %s and last_used_at < utc_timestamp(6) - interval 1 minute"
+_USE: Final = (
+    "set last_used_at = utc_timestamp(6) where hash = %s and last_used_at < utc_timestamp(6) - interval 1 minute"
+)
 
 
 class MariadbTokens:
@@ -42,7 +44,9 @@ class MariadbTokens:
                 actor = await read_actor(session, "id = %s", user)
                 versions = dict(await session.rows("select entity, version from catalog"))
                 assert actor is not None
-                return Authentication(actor.narrowed(_permissions(permissions)), {**dict.fromkeys(ENTITIES, 1), **versions})
+                return Authentication(
+                    actor.narrowed(_permissions(permissions)), {**dict.fromkeys(ENTITIES, 1), **versions}
+                )
             return None
 
         found = await self._pool.run("read", read)
@@ -83,7 +87,9 @@ class MariadbTokens:
 
     async def revoke_token_of(self, user_id: int, token_id: UUID) -> bool:
         """Delete a token of a user by its id; return whether there was one."""
-        return bool(await self._run(f"delete from token where user = %s and id = %s and {self._is_used}", user_id, token_id))
+        return bool(
+            await self._run(f"delete from token where user = %s and id = %s and {self._is_used}", user_id, token_id)
+        )
 
     async def add_calendar(self, user_id: int, calendar: NewCalendar) -> Calendar | None:
         """Keep a calendar of an active user, and return it."""
@@ -117,7 +123,9 @@ class MariadbTokens:
     async def revoke_calendar(self, user_id: int, calendar_id: UUID) -> bool:
         """Delete a calendar of a user by its id; return whether there was one."""
         return bool(
-            await self._run(f"delete from calendar where user = %s and id = %s and {self._is_used}", user_id, calendar_id)
+            await self._run(
+                f"delete from calendar where user = %s and id = %s and {self._is_used}", user_id, calendar_id
+            )
         )
 
     async def _rows(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
