@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import asyncmy
@@ -80,7 +80,7 @@ class Pool:
         address: what ``asyncmy.connect`` is given: ``unix_socket`` or ``host`` and ``port``, ``user``, ``db``.
         size: the most connections.
         lock_wait: after how many seconds a statement that waits for a lock of others fails.
-    
+
     Attributes:
         address: what it was given.
     """
@@ -140,7 +140,7 @@ class Pool:
                 return await _after(connection, _BEGIN[kind])
             except (asyncmy.errors.OperationalError, OSError):
                 connection.close()
-        connection = await asyncmy.connect(**self.address, charset="utf8mb4", connect_timeout=5)
+        connection = await cast("Any", asyncmy).connect(**self.address, charset="utf8mb4", connect_timeout=5)
         return await _after(connection, (*self._settings, *_BEGIN[kind]))
 
 
@@ -156,7 +156,7 @@ def _sent(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, tuple):
-        return tuple(map(_sent, value))
+        return tuple(map(_sent, cast("tuple[object, ...]", value)))
     return str(value) if isinstance(value, UUID) else value
 
 

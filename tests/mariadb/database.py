@@ -31,6 +31,7 @@ from crm_core import (
     agenda_page,
     page_alike,
 )
+from crm_core.archives.lines import event_of
 from crm_core.engine.retention import Folded
 from crm_core.engine.rewrites import held_values_among, holders_among
 from crm_core.imports.runs import run_request_id
@@ -42,7 +43,7 @@ from crm_core.resources import Resource
 from crm_core.use_cases.uniqueness import finishing
 from tests.mariadb.commits import commit, receipt_of, rename_author, take_turn
 from tests.mariadb.connection import Pool, Session
-from tests.mariadb.events import Events, event_of
+from tests.mariadb.events import Events
 from tests.mariadb.feed import MariadbFeed
 from tests.mariadb.outbox import MariadbOutbox
 from tests.mariadb.records import Records
@@ -207,7 +208,7 @@ class MariadbDatabase:
         where = "request_id = %s and (%s is null or (record, version) < (%s, %s))"
         statement = f"select event from event where {where} order by record desc, version desc limit %s"
         rows = await self._rows(statement, run_request_id(run), record, record, version, limit)
-        return [event_of(text) for (text,) in rows]
+        return [event_of(text.encode()) for (text,) in rows]
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """The ids of records of a resource that ever referred to a record."""

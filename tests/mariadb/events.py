@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import attrs
 
 from crm_adapters import json_documents
 from crm_core import Event, Key
+from crm_core.archives.lines import event_of
 from crm_core.engine.retention import Past, baseline, folds
 from crm_core.model.authors import with_author
 from crm_core.model.plain_values import parse_json
@@ -20,13 +21,6 @@ _INSERT: Final = (
 )
 
 
-def event_of(text: str) -> Event:
-    """Return the event that a text is."""
-    members: dict[str, Any] = parse_json(text)
-    at, record = datetime.fromisoformat(members["at"]), UUID(members["record"])
-    return Event(**(members | {"at": at, "record": record}))
-
-
 class Events:
     """The events of a transaction."""
 
@@ -36,7 +30,7 @@ class Events:
     async def where(self, condition: str, *params: object) -> list[Event]:
         """Return the events that meet a condition, those of a record as they followed each other."""
         rows = await self._session.rows(f"select event from event where {condition} order by version, seq", *params)
-        return [event_of(text) for (text,) in rows]
+        return [event_of(text.encode()) for (text,) in rows]
 
     async def of(self, key: Key, before: int | None = None) -> list[Event]:
         """Return the events of a record, those of lower versions only."""
@@ -74,7 +68,7 @@ class Events:
         select = (
             "select event, tick > (select forgotten from feed) from event where record > %s order by record, version"
         )
-        events = [(event_of(text), bool(seen)) for text, seen in await self._session.rows(select, after)]
+        events = [(event_of(text.encode()), bool(seen)) for text, seen in await self._session.rows(select, after)]
         past = [Past(Key(e.resource, e.record), e.version, e.kind, e.at, seen) for e, seen in events]
         gone = 0
         for key, version, is_gone in folds(past, before):

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from crm_adapters import json_documents
+from crm_core.archives.lines import event_of
 from crm_core.model.feed import MAX_FEED_BYTES, FeedEvent, FeedPage, Position
 from tests.mariadb.connection import Pool, Session
-from tests.mariadb.events import event_of
 
 #: The most events that are read for one page.
 _BATCH: Final = 1000
@@ -85,7 +85,7 @@ async def _read(session: Session, after: Position, resources: Collection[str], l
     for tick, seq, resource, text in rows:
         place = Position(tick, tag, (tick, seq))
         if resource in resources:
-            body = json_documents.feed_body(event_of(text), str(tick))
+            body = json_documents.feed_body(event_of(text.encode()), str(tick))
             size += len(body)
             if len(events) == limit or (events and size > MAX_FEED_BYTES):
                 return FeedPage(events, position, more=True)

@@ -277,5 +277,5 @@ def _request(cells: Sequence[Any]) -> WebhookRequest:
 
 
 def _logged(row: Sequence[Any]) -> LoggedDelivery:
-    members = dict(zip(_LOGGED, row, strict=False))
-    return LoggedDelivery(**{**members, "id": UUID(members["id"]), "record": UUID(members["record"])})
+    members: dict[str, Any] = dict(zip(_LOGGED, row, strict=False))
+    return LoggedDelivery(id=UUID(members.pop("id")), record=UUID(members.pop("record")), **members)

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from crm_adapters import json_documents
@@ -81,12 +81,13 @@ class Records:
 
     async def search(self, search: Search) -> tuple[Record, ...]:
         """Return the records that a search finds. ``<=>`` is the equality for which null is equal to null."""
-        conditions, params = [], list[object]()
+        conditions, params = list[str](), list[object]()
         for name, value in search.where:
-            values = value if isinstance(value, tuple) else (value,)
-            conditions.append(f"({' or '.join(['false', *([f'{_FIELD} <=> %s'] * len(values))])})")
+            values = _alternatives(value)
+            conditions.append(" or ".join(["false", *[f"{_FIELD} <=> %s"] * len(values)]))
             params += [each for one in values for each in (f"$.{name}", f"$.{name}", _text(one))]
-        return await self.where(search.resource, (" or " if search.any_field else " and ").join(conditions), *params)
+        combine = " or " if search.any_field else " and "
+        return await self.where(search.resource, combine.join(f"({each})" for each in conditions), *params)
 
     async def cursors(self, query: Query) -> Sequence[Cursor]:
         """Return the places of the records of a list in its order, those after its cursor if it has one."""
@@ -151,6 +152,11 @@ class Records:
         for entity in sorted(entities):
             statement = "insert into catalog values (%s, 2) on duplicate key update version = version + 1"
             await self._session.run(statement, entity)
+
+
+def _alternatives(value: object) -> Sequence[object]:
+    """Return the values that a field may have in a search."""
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
 
 
 def _text(value: object) -> str | None:

@@ -124,7 +124,8 @@ def test_what_is_larger_than_a_packet_raises_unavailable_error_and_writes_nothin
                 assert await narrow.found(CLIENTS) == []
         finally:
             await pool.run("write", lambda session: session.run("set global max_allowed_packet = %s", before))
-        assert await scene.create(CLIENTS, name="a", list_of_notes=[{"note": "x" * 5_000}] * 20)
+        made = await scene.create(CLIENTS, name="a", list_of_notes=[{"note": "x" * 5_000}] * 20)
+        assert await scene.found(CLIENTS) == [made]
 
     run(test)
 
