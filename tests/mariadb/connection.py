@@ -5,7 +5,7 @@ Every other module of this adapter writes statements; this one alone knows the d
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -46,7 +46,7 @@ class TakenError(CrmError):
     """A unique key is taken. The statement did nothing, and the transaction can go on."""
 
 
-class DeadlockError(Exception):
+class DeadlockError(UnavailableError):
     """The server ended one of two transactions that waited for each other. It did nothing, and can be run again."""
 
 
@@ -135,19 +135,20 @@ class Pool:
     async def _begun(self, kind: Kind) -> Any:
         """Return a connection with a new transaction: a new connection if the server has ended the idle ones."""
         while self._idle:
-            connection = self._idle.pop()
-            try:
-                return await _after(connection, _BEGIN[kind])
-            except (asyncmy.errors.OperationalError, OSError):
-                connection.close()
+            with suppress(asyncmy.errors.OperationalError, OSError):
+                return await _after(self._idle.pop(), _BEGIN[kind])
         connection = await cast("Any", asyncmy).connect(**self.address, charset="utf8mb4", connect_timeout=5)
         return await _after(connection, (*self._settings, *_BEGIN[kind]))
 
 
 async def _after(connection: Any, statements: tuple[str, ...]) -> Any:
-    async with connection.cursor() as cursor:
+    """Return a connection after some statements, or close it."""
+    try:
         for statement in statements:
-            await cursor.execute(statement)
+            await connection.cursor().execute(statement)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -57,19 +57,24 @@ _RECORDS_PER_PIECE: Final = 500
 async def migrate(pool: Pool) -> None:
     """Create the tables that are not there, the rows that they begin with, and the groups of the core."""
 
-    async def begin(session: Session) -> None:
+    async def create(session: Session) -> None:
         for statement in CREATE:
             await session.run(statement)
-        await session.run("insert ignore into turn values ('records'), ('claims')")
-        await take_turn(session, "records")
-        if not await session.rows("select 1 from feed"):
-            await session.run("insert into feed values (0, 0, %s)", secrets.token_bytes(4))
-            for group, permissions in GROUPS.items():
-                await session.run("insert into app_group values (%s)", group)
-                for each in permissions:
-                    await session.run("insert into permission values (%s, %s)", group, each)
 
+    await pool.run("write", create)  # each of them commits by itself
     await pool.run("write", begin)
+
+
+async def begin(session: Session) -> None:
+    """Insert the rows that empty tables begin with."""
+    await session.run("insert ignore into turn values ('records'), ('claims')")
+    await take_turn(session, "records")
+    if not await session.rows("select 1 from feed"):
+        await session.run("insert into feed values (0, 0, %s)", secrets.token_bytes(4))
+        for group, permissions in GROUPS.items():
+            await session.run("insert into app_group values (%s)", group)
+            for each in permissions:
+                await session.run("insert into permission values (%s, %s)", group, each)
 
 
 class MariadbDatabase:

@@ -11,7 +11,7 @@ from crm_core.model.accounts import UserChange
 from crm_core.testing import DISABLED_USER, USERS
 from tests.mariadb.accounts import MariadbAccounts
 from tests.mariadb.connection import Pool, Session, microseconds
-from tests.mariadb.database import MariadbDatabase, migrate
+from tests.mariadb.database import MariadbDatabase, begin, migrate
 from tests.mariadb.schema import TABLES
 
 #: The columns of times by their tables: what lets time pass makes them earlier.
@@ -49,24 +49,30 @@ class Stores:
         await self.pool.run("write", make_older)
 
 
-@asynccontextmanager
-async def opened(address: Mapping[str, str], name: str = "crm") -> AsyncIterator[Stores]:
-    """Open a database of a server, without anything in it."""
+async def prepared(address: Mapping[str, str]) -> Mapping[str, str]:
+    """Create a database with tables on a server; return how to reach it."""
     server = Pool(address)
-    await server.run("write", lambda session: session.run(f"create database if not exists {name}"))
+    await server.run("write", lambda session: session.run("create database crm"))
     await server.close()
-    pool = Pool({**address, "db": name})
-    await pool.run("write", _empty)
+    pool = Pool({**address, "db": "crm"})
     await migrate(pool)
+    await pool.close()
+    return pool.address
+
+
+@asynccontextmanager
+async def opened(address: Mapping[str, str]) -> AsyncIterator[Stores]:
+    """Open a database, without anything in it."""
+    pool = Pool(address)
     try:
+        await pool.run("write", _empty)
         yield Stores(pool, MariadbDatabase(pool), MariadbAccounts(pool))
     finally:
         await pool.close()
 
 
 async def _empty(session: Session) -> None:
-    there = {name for (name,) in await session.rows("show tables")}
-    for table in [each for each in TABLES if each in there]:
+    for table in TABLES:
         await session.run(f"delete from {table}")
-    if "app_user" in there:
-        await session.run("alter table app_user auto_increment = 1")
+    await session.run("alter table app_user auto_increment = 1")
+    await begin(session)
