@@ -87,11 +87,11 @@ class MemoryDatabase:
         after_commit: AfterCommit = no_hook,
     ) -> None:
         use_resources("a MemoryDatabase")
-        self.accounts = MemoryAccounts() if accounts is None else accounts
+        self.accounts: MemoryAccounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
-        self.feed = MemoryFeed(clock)
-        self.outbox = MemoryOutbox(self._webhook, clock, self._former_names)
-        self.imports = MemoryImportRuns(clock)
+        self.feed: MemoryFeed = MemoryFeed(clock)
+        self.outbox: MemoryOutbox = MemoryOutbox(self._webhook, clock, self._former_names)
+        self.imports: MemoryImportRuns = MemoryImportRuns(clock)
         self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}

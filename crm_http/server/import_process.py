@@ -20,7 +20,7 @@ from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed, get
 from crm_core.use_cases.installed_resources import register_installed
 
-logger = logging.getLogger("crm.imports")
+logger: Final = logging.getLogger("crm.imports")
 
 #: How much the processes of requests come first.
 _NICENESS: Final = 5
