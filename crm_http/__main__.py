@@ -9,6 +9,14 @@ _PACKAGES: Final = ("crm_core", "crm_adapters", "crm_http")
 def main() -> int:
     """Run the command of this process; return the exit code."""
     try:
+        from crm_core import RegistrationError  # noqa: PLC0415  # attrs may be missing
+        from crm_core.use_cases import register_installed  # noqa: PLC0415
+
+        try:
+            register_installed()  # first, so that every command knows the resources
+        except RegistrationError as error:
+            sys.stderr.write(f"crm: {' '.join(str(error).split())}\n")
+            return 1
         from crm_http.cli import main  # noqa: PLC0415  # it imports packages that may be missing
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in _PACKAGES:

@@ -14,8 +14,9 @@ from attrs import evolve
 from psycopg import sql
 
 from crm_adapters import json_documents
-from crm_adapters.postgres.sql.list_queries import ordering_expressions, page_statement
+from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.migrations import migrate
+from crm_adapters.postgres.sql.resource_tables import statements_of
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.parameters import parameter_texts
 from crm_core.engine.queries import Cursor, Query
@@ -24,18 +25,6 @@ from crm_core.input.decimals import FixedPoint
 from tests.core.invoices import INVOICES, RANGES, Invoice
 from tests.core.knowledge import made
 
-_TABLE: Final = """
-create table invoice (
-    id uuid primary key, version integer not null default 1, document json not null,
-    size integer not null generated always as (octet_length(document::text)) stored,
-    number text, number_folded text, searched text,
-    amount numeric, rate numeric, pages bigint, copies bigint, due date, paid_at timestamptz, updated_at timestamptz)"""
-_FILL: Final = """
-insert into invoice (id, document, number, number_folded, amount, rate, pages, copies, due, paid_at, updated_at)
-select d.id, sent, d.number, crm_fold(d.number), d.amount, d.rate, d.pages, d.copies, d.due, d.paid_at, d.updated_at
-from unnest(%s::json[]) as sent, json_to_record(sent) as d (
-    id uuid, number text, amount numeric, rate numeric, pages bigint, copies bigint, due date, paid_at timestamptz,
-    updated_at timestamptz)"""
 _AMOUNTS: Final = ("9.00", "10.00", "0.00", "10.00", "100.00", "-2.50", "999999999999.99")
 _RATES: Final = (None, *(f"{whole}.{fraction:020}" for whole in (9, -9, 10**30) for fraction in (1, 10**19)))
 _WHOLE: Final = (None, 2, 10, -(2**63), 2**63 - 1, 10)
@@ -63,16 +52,15 @@ INVOICE_LIST: Final = [_invoice(number) for number in range(60)]
 
 @pytest.fixture(scope="module")
 def connection(new_database: Callable[[], str]) -> Iterator[Any]:
-    """A connection to a database with the table that the row stands for, its indexes, and many invoices."""
+    """A connection to a database with the table that is made from the row, and some invoices."""
     url = new_database()
     asyncio.run(migrate(url))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(_TABLE)
-        for name in INVOICES.ordering:
-            places = sql.SQL(", ").join(sql.SQL("({})").format(each) for each in ordering_expressions(INVOICES, name))
-            index = sql.Identifier(f"invoice_{name}")
-            connection.execute(sql.SQL("create index {} on invoice ({}, id)").format(index, places))
-        connection.execute(_FILL, ([json_documents.encode(each).decode() for each in INVOICE_LIST],))
+        for statement in statements_of(INVOICES, {}):
+            connection.execute(statement)
+        with connection.cursor() as cursor:
+            rows = [(each.id, json_documents.encode(each).decode()) for each in INVOICE_LIST]
+            cursor.executemany("insert into invoice (id, version, document) values (%s, 1, %s)", rows)
         yield connection
 
 
