@@ -22,6 +22,7 @@ from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.merges import MergeFacts
+from crm_core.testing.ranges import RangeFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.renames import RenameFacts, ValueFacts
 from crm_core.testing.rosters import RosterFacts
@@ -38,6 +39,7 @@ class DatabaseContract(
     ContentionFacts,
     CatalogFacts,
     ListFacts,
+    RangeFacts,
     HistoryFacts,
     AgendaFacts,
     BulkFacts,
