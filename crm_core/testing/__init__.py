@@ -38,6 +38,7 @@ pytest.register_assert_rewrite(
             "senders",
             "undo",
             "summaries",
+            "texts",
             "transfers",
             "unavailability",
             "uniqueness",

@@ -27,6 +27,7 @@ from crm_core.testing.records import RecordFacts
 from crm_core.testing.renames import RenameFacts, ValueFacts
 from crm_core.testing.rosters import RosterFacts
 from crm_core.testing.summaries import SummaryFacts
+from crm_core.testing.texts import TextFacts
 from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
@@ -56,6 +57,7 @@ class DatabaseContract(
     TransferFacts,
     RosterFacts,
     SummaryFacts,
+    TextFacts,
 ):
     """All tests of a Database."""
 

@@ -24,6 +24,7 @@ from crm_core.ports import Database, Feed
 from crm_core.resources import CLIENTS, COHORTS, LEADS, PIPELINES, SERVICES, TRANSFER_REQUESTS, WEBHOOKS
 from crm_core.testing.replay import ALL, all_events, assert_replayed
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
+from crm_core.testing.strategies import near_equal
 from crm_core.use_cases import changes, records
 from crm_core.use_cases.changes import ChangesPage, Waiters
 
@@ -40,7 +41,7 @@ class Follower(Scene):
 
     def __init__(self, opened: OpenedFeed) -> None:
         super().__init__(opened.database)
-        self.feed = opened.feed
+        self.feed: Feed = opened.feed
 
     async def after(self, position: Position, limit: int = 1_000) -> Sequence[FeedEvent]:
         """Return all events after a position, read in pages of a size."""
@@ -199,6 +200,9 @@ class FollowingFacts(FeedFacts):
         for cursor in ("a", "b"):
             await follower.feed.save_cursor("f", cursor)
             assert await follower.feed.cursor("f") == cursor
+        for name in near_equal("Zo\u00e9"):
+            assert await follower.feed.cursor(name) == ""
+            await follower.feed.save_cursor(name, name)
 
     # Readers with rights, and cursors
 

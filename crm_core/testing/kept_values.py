@@ -1,49 +1,19 @@
-"""Facts about values that stores take for others, or keep as others: near-equal, long and empty texts, and orders."""
+"""Facts about values that stores keep as others: long and empty texts, items in an order, and hidden values."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final
 from uuid import UUID
 
-from crm_core.input.texts import normal
-from crm_core.model.entities import MAX_ENTRY_LENGTH, Lead
+from crm_core.model.entities import MAX_ENTRY_LENGTH
 from crm_core.model.plain_values import parse_json
 from crm_core.resources import ATTRIBUTES, CLIENTS, LEADS, PIPELINES
 from crm_core.rules.needs import Needs, Search
-from crm_core.testing.scene import Facts, Scene, fact, put, writing
-from crm_core.testing.strategies import NEAR_EQUAL
-from crm_core.use_cases.callers import new_id
-
-#: Texts that are not equal, though many collations say so.
-_TEXTS: Final = tuple(dict.fromkeys(map(normal, NEAR_EQUAL)))
+from crm_core.testing.scene import Facts, Scene, fact
 
 
 class KeptValueFacts(Facts):
-    """Values come back, and are found, as they are."""
-
-    @fact
-    async def test_a_text_is_not_taken_for_another(self, scene: Scene) -> None:
-        """Equality is by code point: in filters of attributes, in searches of decisions, and among exact names."""
-        await scene.create(ATTRIBUTES, "lead", name="text", label="l", type="text")
-        made = {text: new_id() for text in _TEXTS}
-        # Written past the rules, which drop blanks at the ends of stages.
-        await scene.db.change(writing(*(put(scene.who, None, self._lead(id_, text)) for text, id_ in made.items())))
-        searches = {text: Search("lead", (("stage", text),)) for text in _TEXTS}
-        known = await scene.db.known(Needs(children=frozenset(searches.values())))
-        named = await scene.db.named(LEADS, "name", [f"({text})" for text in _TEXTS])
-
-        for text, id_ in made.items():
-            # A filter that is sent with blanks at its ends finds the value with and without them (decision 9).
-            expected = {id_, made.get(text.strip(), id_)}
-            assert {*await scene.found(LEADS, **{"attributes.text": text})} == expected, text
-            assert [child.key.id for child in known.children[searches[text]]] == [id_], text
-            assert named[f"({text})"] == [id_], text
-
-    def _lead(self, id_: UUID, text: str) -> Lead:
-        now = datetime.now(UTC)
-        return Lead(id=id_, name=f"({text})", stage=text, attributes={"text": text}, created_at=now)
+    """Values come back as they are."""
 
     @fact
     async def test_what_is_kept_beside_a_document_stays_when_that_is_written_again(self, scene: Scene) -> None:

@@ -60,7 +60,7 @@ class Pair:
         feed_of: FeedOf | None = None,
         deliveries_of: DeliveriesOf | None = None,
     ) -> None:
-        self.operations = 0
+        self.operations: int = 0
         self._runner = runner
         self._open = AsyncExitStack()
         self._model, self._tested = runner.run(self._open.enter_async_context(open_pair()))

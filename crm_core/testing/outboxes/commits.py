@@ -16,6 +16,7 @@ from crm_core.testing.scene import at_once, deciding, delivery, fact, new_client
 from crm_core.use_cases import records
 from crm_core.use_cases.evolution_plans import Target
 from crm_core.use_cases.evolutions import evolve
+from crm_core.use_cases.units_of_work import unit_of_work
 from crm_core.webhooks.delivery_log import LogQuery
 
 
@@ -118,6 +119,15 @@ class CommitFacts(OutboxFacts):
         again = await post.claim_one()
         assert (again.delivery, again.url, again.headers) == (attempt.delivery, "https://c.example/", {})
         assert again.body == attempt.body
+
+    @fact
+    async def test_a_webhook_that_is_deleted_in_the_same_commit_sends_nothing(self, post: Post) -> None:
+        hook, kept = await post.hook(), await post.hook()
+        async with unit_of_work(post.db) as work:
+            await records.create(work, post.who, LEADS, {"name": "John"})
+            await records.delete(work, post.who, WEBHOOKS, hook)
+
+        assert (await post.claim_one()).webhook == kept
 
     @fact
     async def test_a_webhook_may_become_get_and_post_again_for_what_waits(self, post: Post) -> None:

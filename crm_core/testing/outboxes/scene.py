@@ -40,7 +40,7 @@ class Post(Scene):
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(opened.database)
-        self.outbox = opened.outbox
+        self.outbox: WholeOutbox = opened.outbox
 
     async def hook(self, **values: object) -> UUID:
         """Create a webhook for leads."""
