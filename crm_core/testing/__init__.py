@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
             "foldings",
             "histories",
             "imports",
+            "kept_values",
             "lists",
             "machine",
             "outboxes",
