@@ -14,6 +14,7 @@ from tests.markdown import blocks
 
 pytest.importorskip("asyncmy", reason="asyncmy is missing: make adapters installs it")
 
+from tests.mariadb.connection import Session
 from tests.mariadb.opened import Stores, opened
 
 PAGE = blocks("docs/how-to/write-an-adapter.md")
@@ -21,11 +22,14 @@ PASSWORDS = Argon2Passwords(PasswordHasher(1, 8, 1))
 
 
 def test_the_statements_of_the_page_take_the_turn(mariadb: Mapping[str, str]) -> None:
+    async def run(session: Session) -> None:
+        *statements, _ = PAGE["A database on a server 1"].text.split(";")
+        for statement in statements:
+            await session.rows(statement)
+
     async def facts() -> None:
         async with opened(mariadb) as stores:
-            for statement in PAGE["A database on a server 1"].text.split(";"):
-                if statement.strip():
-                    await stores.pool.run("write", lambda session, each=statement: session.rows(each))
+            await stores.pool.run("write", run)
 
     asyncio.run(facts())
 
