@@ -68,6 +68,7 @@ mypy: $(VENV)/.installed
 pyright: $(VENV)/.installed
 	$(BIN)/basedpyright --project pyproject.toml
 	$(BIN)/python -m tests.typed_pages
+	$(BIN)/python -m tests.complete_types
 
 docs: $(VENV)/.installed ## the pages of docs/ as a site in docs/_build; a warning or a broken link is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build

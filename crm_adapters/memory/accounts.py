@@ -63,7 +63,7 @@ class MemoryAccounts:
     """
 
     def __init__(self, *, token_days: int = TOKEN_DAYS, clock: Callable[[], datetime] = utc_now) -> None:
-        self.catalog_versions = dict.fromkeys(ENTITIES, 1)
+        self.catalog_versions: dict[str, int] = dict.fromkeys(ENTITIES, 1)
         self._unused_for = timedelta(days=token_days)
         self._clock = clock
         self._entries: dict[int, _Entry] = {}

@@ -85,11 +85,11 @@ class MemoryDatabase:
         clock: Callable[[], datetime] = utc_now,
         after_commit: AfterCommit = no_hook,
     ) -> None:
-        self.accounts = MemoryAccounts() if accounts is None else accounts
+        self.accounts: MemoryAccounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
-        self.feed = MemoryFeed(clock)
-        self.outbox = MemoryOutbox(self._webhook, clock, self._former_names)
-        self.imports = MemoryImportRuns(clock)
+        self.feed: MemoryFeed = MemoryFeed(clock)
+        self.outbox: MemoryOutbox = MemoryOutbox(self._webhook, clock, self._former_names)
+        self.imports: MemoryImportRuns = MemoryImportRuns(clock)
         self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}

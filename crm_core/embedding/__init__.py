@@ -18,9 +18,10 @@ from crm_core.embedding.imports import ImportCalls
 from crm_core.embedding.items import RecordCallsWithImages, RecordCallsWithTasks
 from crm_core.embedding.listings import AsyncListing, Listing
 from crm_core.embedding.merges import RecordCallsWithMerges
+from crm_core.embedding.portals import Portal
 from crm_core.embedding.records import RecordCalls, RecordCallsWithBulk
 from crm_core.embedding.rosters import CohortCallsWithRoster
-from crm_core.embedding.runners import CallingThread, Portal
+from crm_core.embedding.runners import CallingThread
 from crm_core.embedding.sessions import Session, Together
 from crm_core.embedding.summaries import PipelineCallsWithSummary
 from crm_core.embedding.transfers import TransferCalls

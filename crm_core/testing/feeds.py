@@ -41,7 +41,7 @@ class Follower(Scene):
 
     def __init__(self, opened: OpenedFeed) -> None:
         super().__init__(opened.database)
-        self.feed = opened.feed
+        self.feed: Feed = opened.feed
 
     async def after(self, position: Position, limit: int = 1_000) -> Sequence[FeedEvent]:
         """Return all events after a position, read in pages of a size."""

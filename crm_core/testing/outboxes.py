@@ -27,6 +27,7 @@ from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_secret
 from crm_core.use_cases.evolution_plans import Target
 from crm_core.use_cases.evolutions import evolve
+from crm_core.use_cases.units_of_work import unit_of_work
 from crm_core.webhooks.attempts import LEASE, MAX_CONCURRENCY_PER_ENDPOINT, Attempt, Outcome
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS, DeliveryState
 from crm_core.webhooks.delivery_log import RETENTION, DeliveryDetail, LoggedDelivery, LogQuery
@@ -54,7 +55,7 @@ class Post(Scene):
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(opened.database)
-        self.outbox = opened.outbox
+        self.outbox: WholeOutbox = opened.outbox
 
     async def hook(self, **values: object) -> UUID:
         """Create a webhook for leads."""
@@ -249,6 +250,15 @@ class OutboxContract(OnOneLoop):
         again = await post.claim_one()
         assert (again.delivery, again.url, again.headers) == (attempt.delivery, "https://c.example/", {})
         assert again.body == attempt.body
+
+    @fact
+    async def test_a_webhook_that_is_deleted_in_the_same_commit_sends_nothing(self, post: Post) -> None:
+        hook, kept = await post.hook(), await post.hook()
+        async with unit_of_work(post.db) as work:
+            await records.create(work, post.who, LEADS, {"name": "John"})
+            await records.delete(work, post.who, WEBHOOKS, hook)
+
+        assert (await post.claim_one()).webhook == kept
 
     @fact
     async def test_a_webhook_may_become_get_and_post_again_for_what_waits(self, post: Post) -> None:

@@ -49,7 +49,7 @@ class Pair:
     """
 
     def __init__(self, runner: asyncio.Runner, open_pair: OpenPair, feed_of: FeedOf | None = None) -> None:
-        self.operations = 0
+        self.operations: int = 0
         self._runner = runner
         self._open = AsyncExitStack()
         self._model, self._tested = runner.run(self._open.enter_async_context(open_pair()))

@@ -31,7 +31,7 @@ from crm_core.rules.login_throttle import (
 )
 from crm_core.use_cases.callers import caller, new_id
 
-logger = logging.getLogger("crm.logins")
+logger: Final = logging.getLogger("crm.logins")
 
 #: How many first characters of a token are stored, so that its owner can recognize it.
 PREFIX_LENGTH: Final = 8

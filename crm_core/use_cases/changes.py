@@ -20,7 +20,7 @@ from crm_core.model.feed import FeedEvent, FeedPage, Position
 from crm_core.ports import Feed
 from crm_core.resources import RESOURCES
 
-logger = logging.getLogger("crm.feed")
+logger: Final = logging.getLogger("crm.feed")
 
 #: The value of ``after`` that means the end of the feed.
 NOW: Final = "now"
@@ -91,7 +91,7 @@ class Waiters:
     def __init__(self, most: int = MAX_WAITERS) -> None:
         self._free = most
         self._timeouts: set[asyncio.Timeout] = set()
-        self.is_stopping = False
+        self.is_stopping: bool = False
 
     @contextmanager
     def admit(self) -> Iterator[bool]:
@@ -138,7 +138,7 @@ class Reading:
         self._query = query
         self._in_turn = in_turn
         self._checked = _now()
-        self.position = position
+        self.position: Position = position
 
     @property
     def cursor(self) -> str:

@@ -46,12 +46,12 @@ def crm() -> None:
     """A CRM backend. Its settings are environment variables, CRM_*."""
 
 
-for command in (
+for _command in (
     *(serve.serve_command, serve.migrate_command, serve.demo_command, serve.deliver_command),
     *(doctor.doctor, accounts.user, accounts.group, accounts.token, files.files, tables.export),
     *(imports.import_, attributes.attributes, erasures.erase_command, completion.completion),
 ):
-    crm.add_command(command)
+    crm.add_command(_command)
 
 
 if __name__ == "__main__":

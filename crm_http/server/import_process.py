@@ -19,7 +19,7 @@ from crm_core.imports.runs import ImportRun
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed, get
 
-logger = logging.getLogger("crm.imports")
+logger: Final = logging.getLogger("crm.imports")
 
 #: How much the processes of requests come first.
 _NICENESS: Final = 5

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from crm_http.middleware import RequestMiddleware
 
-logger = logging.getLogger("crm.serving")
+logger: Final = logging.getLogger("crm.serving")
 
 #: Seconds that a worker has to finish accepted requests; together with stopping the embedded server it is below 15 s.
 _WORKER_SECONDS: Final = 10

@@ -1,8 +1,7 @@
-"""Facts about `crm import`: the real command, on a database of its own."""
+"""Facts about `crm import`, on a database of its own."""
 
 import asyncio
 import csv
-import os
 import re
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import psycopg
 import pytest
 
 from crm_adapters.postgres.sql.migrations import migrate
+from tests.http.commands import Crm
 
 CRM = Path(sys.executable).with_name("crm")
 SECONDS = 120.0
@@ -34,23 +34,21 @@ class Command:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
-        others = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-        self.environment = others | {"CRM_DATABASE_URL": url}
+        self.crm = Crm(folder / "data", CRM_DATABASE_URL=url)
+        self.crm.folder = folder
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [CRM, "import", *words],
             cwd=self.folder,
-            env=self.environment,
+            env=self.crm.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
-        with self.start(*words) as process:
-            out, err = process.communicate(timeout=SECONDS)
-        return process.returncode, out, err
+        return self.crm("import", *words)
 
     def write(self, name: str, rows: Sequence[Sequence[str]]) -> None:
         with (self.folder / name).open("w", newline="") as file:

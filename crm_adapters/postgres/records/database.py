@@ -75,7 +75,7 @@ from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
 
