@@ -4,7 +4,7 @@ Conversions and messages are those of Django REST Framework, for which ``api.md`
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Self
@@ -364,7 +364,7 @@ def iso(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
-def plain_text(value: object, max_length: int, options: Sequence[str] = ()) -> str:
+def plain_text(value: object, max_length: int, options: Collection[str] = ()) -> str:
     """Return a text in NFC: at most ``max_length`` characters, and one of ``options`` if any are given."""
     if not isinstance(value, str):
         raise RefusedError((NOT_A_STRING,))

@@ -46,6 +46,7 @@ pytest.register_assert_rewrite(
     )
 )
 
+from crm_core.model.registered import own_registration  # noqa: E402
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
 from crm_core.testing.archives import ArchivesContract, OpenedArchives  # noqa: E402
 from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
@@ -93,6 +94,7 @@ __all__ = [
     "entities",
     "fact",
     "list_parameters",
+    "own_registration",
     "patches",
     "payloads",
 ]

@@ -23,9 +23,10 @@ from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import fold, is_blank, normal
-from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ENTITIES, Attribute
+from crm_core.model.registered import DerivedNames
 from crm_core.resources import Resource
-from crm_core.rules.attributes import ENTITIES, is_sound_name
+from crm_core.rules.attributes import is_sound_name
 from crm_core.webhooks.conditions import OPERATORS
 from crm_core.webhooks.entity import MODELS
 
@@ -45,7 +46,9 @@ NEAR_EQUAL: Final = (
     *("\u00df", "ss", "SS", "\u00f8", "o", "\u03c3", "\u03c2", "\u0131", "i", "\u0130", "\ufb01", "fi"),
 )
 #: Fields that all models of webhooks have.
-_COMMON_FIELDS: Final = sorted(set.intersection(*(set(fields_of(entity)) for _, entity in MODELS.values())))
+_COMMON_FIELDS: Final = DerivedNames(
+    lambda: sorted(set.intersection(*(set(fields_of(entity)) for _, entity in MODELS.values())))
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -177,6 +180,11 @@ def numbers() -> SearchStrategy[object]:
 _DIGITS: Final = ("123456789123456.12345", "1.10", "0.1", "-0.0", "1.0", "0.5", "1E+2", "1E-7", "1e-400", "1e308")
 
 
+def one_of_names(names: Callable[[], Iterable[str]]) -> SearchStrategy[str]:
+    """Return a strategy for one of some names, which are asked for when one is drawn: resources can be registered."""
+    return st.just(None).flatmap(lambda _: st.sampled_from(list(names())))
+
+
 def attribute_names() -> SearchStrategy[str]:
     """Return a strategy for valid attribute names; they are few, so that names repeat."""
     return st.sampled_from(["industry", "size", "größe", "e\u0301tat", "a-b", "_x", "中", "n1"]).filter(is_sound_name)
@@ -238,7 +246,7 @@ _SET_BY_SERVER: Final[Mapping[str, SearchStrategy[Any]]] = {
     "integer": st.integers(1, 2**31),
     "text": texts(),
     "texts": st.lists(texts(), max_size=2).map(tuple),
-    "entity": st.sampled_from(ENTITIES),
+    "entity": one_of_names(lambda: ENTITIES),
 }
 
 
@@ -338,14 +346,16 @@ def _headers(_: Field, context: PayloadContext) -> SearchStrategy[object]:
 
 
 def _webhook_urls(_: Field, context: PayloadContext) -> SearchStrategy[object]:
-    good = st.sampled_from(["https://example.com/", "http://[::1]:8080/{id}?at={created_at}"])
+    at = "created_at" if "created_at" in _COMMON_FIELDS else "updated_at"
+    good = st.sampled_from(["https://example.com/", f"http://[::1]:8080/{{id}}?at={{{at}}}"])
     bad = st.sampled_from(["https://{id}/", "https://example.com/{nothing}", "ftp://example.com", "https://[", "{"])
     return good | bad if context.hostile else good
 
 
 def _conditions(_: Field, context: PayloadContext) -> SearchStrategy[object]:
     """Return a strategy for conditions on fields that all models have; values are such as the fields read."""
-    good = st.one_of([_conditions_on(name, values) for name, values in _CONDITION_VALUES.items()])
+    common = {name: values for name, values in _CONDITION_VALUES.items() if name in _COMMON_FIELDS}
+    good = st.one_of([_conditions_on(name, values) for name, values in common.items()])
     bad = st.fixed_dictionaries(
         {
             "field": st.sampled_from([*_COMMON_FIELDS, "no such field"]),

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
-from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
+from crm_core.engine.feed_cursors import Hidden, hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.query_strings import read_limit
 from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
 from crm_core.input.drafts import read_parameters
@@ -291,7 +291,7 @@ class _Query:
         return self.named or self.visible
 
     @property
-    def hidden(self) -> int:
+    def hidden(self) -> Hidden:
         return hidden_from(self.visible)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_adapters import json_documents
@@ -162,6 +162,7 @@ def test_what_is_almost_right_does_not_agree(faulty: type[MemoryDatabase]) -> No
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_every_record_that_is_drawn_is_its_document(resource: Resource, data: st.DataObject) -> None:
     record = data.draw(entities(resource))
     document = json_documents.encode(record)

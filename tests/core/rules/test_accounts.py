@@ -57,7 +57,7 @@ def test_a_name_is_a_short_text_without_blanks_around_it(read: Any, field: str, 
 
 def test_a_permission_may_lack_its_app() -> None:
     assert read_permission("view_client") == "app.view_client"
-    assert {read_permission(each) for each in PERMISSIONS} == PERMISSIONS
+    assert {read_permission(each) for each in PERMISSIONS} == set(PERMISSIONS)
 
 
 def test_an_unknown_permission_is_refused_with_the_nearest_one() -> None:
