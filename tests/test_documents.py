@@ -145,6 +145,8 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "A Database, in seven steps 1": FOLLOWED,
         "Compare it 1": FOLLOWED,
         "Run the API on it 1": FOLLOWED,
+        "A database on a server 1": "tests/mariadb/test_page.py",
+        "A database on a server 2": "tests/mariadb/test_page.py",
     },
 }
 
