@@ -324,10 +324,15 @@ def read_user(value: object) -> int | None:
     return number
 
 
+def not_a_list(value: object) -> Problem:
+    """Return the problem of a value that is no list."""
+    return Problem("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
+
+
 def read_list(value: object, max_items: int) -> Sequence[object]:
     """Read a list of at most ``max_items`` items; the items are not read."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise refuse("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
+        raise RefusedError((not_a_list(value),))
     if len(value) > max_items:
         raise RefusedError((too_many_elements(max_items),))
     return value
