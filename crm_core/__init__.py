@@ -30,6 +30,7 @@ from crm_core.errors import (
     PermissionDeniedError,
     Problem,
     Problems,
+    RegistrationError,
     RequestInProgressError,
     RestoreRefusedError,
     RunLostError,
@@ -84,6 +85,7 @@ from crm_core.model.feed import MAX_FEED_BYTES, MAX_FEED_PAGE, FeedEvent, FeedPa
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import use_resources
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import (
     Accounts,
@@ -108,6 +110,7 @@ from crm_core.ports import (
     WebhookSender,
     WorkbookWriter,
 )
+from crm_core.registration import register
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -133,10 +136,12 @@ from crm_core.rules.needs import (
     Holder,
     Known,
     Needs,
+    Proposal,
     Search,
     Steps,
     UniqueAttribute,
     UniqueValue,
+    without_needs,
 )
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
@@ -261,6 +266,7 @@ __all__ = [
     "Position",
     "Problem",
     "Problems",
+    "Proposal",
     "Put",
     "Query",
     "ReadHeader",
@@ -268,6 +274,7 @@ __all__ = [
     "ReceiptKey",
     "Record",
     "RefusedRow",
+    "RegistrationError",
     "Remove",
     "Reply",
     "RequestInProgressError",
@@ -317,7 +324,10 @@ __all__ = [
     "make_attempt",
     "matches",
     "page_alike",
+    "register",
     "searched_text",
     "sort_key",
     "sorting_key",
+    "use_resources",
+    "without_needs",
 ]

@@ -32,6 +32,7 @@ PUBLIC: Mapping[str, str] = {
         ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage MergedError OpenTable RefusedRow
         RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
         UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
+        Proposal RegistrationError register use_resources without_needs
     """,
     "crm_core.arguments": """
         AttributeCreate AttributeFilters AttributeMerge AttributeUpdate BulkOp BulkOperation ClientCreate
@@ -44,6 +45,8 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
+        Account Calendar CalendarCalls CalendarItem CalendarWithSecret Contents CreatedWebhook GroupCalls IssuedToken
+        PasswordReset PersonInput TokenCalls UserCalls UserInput
         AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
@@ -52,6 +55,10 @@ PUBLIC: Mapping[str, str] = {
         RosterEnrollment RosterStudent Runner Session StageSummary StageTime SummaryFilters SyncCrm Together
         TransferCalls UploadedImage WebhookCalls WebhookWithSecret version_of
     """,
+    "crm_core.fields": """
+        attribute_values boolean choice date_value datetime_value identity integer items json_value last_change
+        output_only reference text texts user
+    """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url
         read_record
@@ -59,7 +66,8 @@ PUBLIC: Mapping[str, str] = {
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
         calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
-        records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
+        records register_installed
+        restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
         webhooks
     """,
     "crm_core.testing": """
@@ -67,7 +75,7 @@ PUBLIC: Mapping[str, str] = {
         ImportRunsContract InvalidAttributes OpenPair Opened OpenedArchives OpenedFeed OpenedImports
         OutboxContract PasswordsContract PayloadContext Scene UnavailableContract WebhookSenderContract
         assert_agreement attribute_sets attribute_values conditions definitions entities fact histories
-        invalid_attribute_sets list_parameters patches payloads schemas templates
+        invalid_attribute_sets list_parameters own_registration patches payloads schemas templates
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.archive_directory": "LocalArchive new_archive",

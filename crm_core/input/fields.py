@@ -6,7 +6,7 @@ is required, and which records it refers to. Drafts, documents, queries and JSON
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -88,6 +88,30 @@ class Field:
     def initial(self) -> object:
         """Return the value of the field in a new record if none was sent."""
         return self.default() if callable(self.default) else self.default
+
+
+@attrs.frozen
+class _Options(Mapping[str, Any]):
+    """The limits of a text that is one of some options, or of a list of such texts, as they are when they are read.
+
+    Attributes:
+        options: the options, which can grow.
+        of_list: the other limits of a list.
+    """
+
+    options: Collection[str]
+    of_list: Mapping[str, int] = attrs.field(factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "enum":
+            return list(self.options)
+        return len(self.options) if self.of_list and name == "maxItems" else self.of_list[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("maxItems", *self.of_list, "enum") if self.of_list else ("enum",))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def fields_of(entity: type) -> Mapping[str, Field]:
@@ -189,13 +213,18 @@ def date_or_datetime_value() -> Any:
 
 def choice(*options: str, default: object = REQUIRED) -> Any:
     """Declare a text that is one of ``options``."""
+    return choice_of(options, default=default)
+
+
+def choice_of(options: Collection[str], *, default: object = REQUIRED) -> Any:
+    """Declare a text that is one of ``options``, which can grow."""
 
     def read(value: object, _: ReadContext) -> str:
         if isinstance(value, str) and value in options:
             return value
         raise RefusedError((not_a_choice(readers.abbreviated(value)),))
 
-    return _declare(Field(kind="choice", read=read, default=default, limits={"enum": list(options)}))
+    return _declare(Field(kind="choice", read=read, default=default, limits=_Options(options)))
 
 
 def identity() -> Any:
@@ -311,9 +340,9 @@ def items(of: type, *, max_items: int, name: str = "") -> Any:
 def texts(
     *,
     min_items: int = 0,
-    max_items: int,
+    max_items: int = 0,
     max_length: int = 255,
-    options: Sequence[str] = (),
+    options: Collection[str] = (),
     all_by_default: bool = True,
     read_one: Callable[[str], str] = str,
 ) -> Any:
@@ -321,15 +350,15 @@ def texts(
 
     Args:
         min_items: 1 if a list that is sent must not be empty.
-        max_items: the most texts.
+        max_items: the most texts; with options, as many as there are.
         max_length: the most characters of each.
-        options: the only texts allowed, if any are given; duplicates are dropped.
+        options: the only texts allowed, if any are given, which can grow; duplicates are dropped.
         all_by_default: whether all options are the default; None if not.
         read_one: checks and converts each text; raises RefusedError.
     """
 
     def read(value: object, _: ReadContext) -> tuple[str, ...]:
-        sent = readers.read_list(value, max_items)
+        sent = readers.read_list(value, max_items or len(options))
         strings = readers.read_items(sent, lambda item: read_one(readers.plain_text(item, max_length, options)))
         if options and not strings:
             raise refuse("empty", "This selection may not be empty.")
@@ -337,13 +366,14 @@ def texts(
             raise RefusedError((EMPTY_LIST,))
         return tuple(dict.fromkeys(strings)) if options else strings
 
-    limits = {"minItems": min_items, "maxItems": max_items, "maxLength": max_length, "enum": list(options)}
+    limits = {"minItems": min_items, "maxItems": max_items, "maxLength": max_length}
+    named = {name: limit for name, limit in limits.items() if limit}
     return _declare(
         Field(
             kind="texts",
             read=read,
             default=tuple(options) if all_by_default else None,
-            limits={k: v for k, v in limits.items() if v},
+            limits=_Options(options, named) if options else named,
         )
     )
 
@@ -371,7 +401,7 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
-def output_only(kind: FieldKind, *, options: Sequence[str] = (), default: object = None) -> Any:
+def output_only(kind: FieldKind, *, options: Collection[str] = (), default: object = None) -> Any:
     """Declare a value of the given kind that only the server sets.
 
     Args:
@@ -379,7 +409,7 @@ def output_only(kind: FieldKind, *, options: Sequence[str] = (), default: object
         options: the only texts that it sets.
         default: the value of a new record, also of those whose events are older than the field.
     """
-    limits = {"enum": list(options)} if options else {}
+    limits = _Options(options) if options else {}
     return _declare(Field(kind=kind, read=readers.read_nothing, default=default, output_only=True, limits=limits))
 
 

@@ -4,7 +4,7 @@ Conversions and messages are those of Django REST Framework, for which ``api.md`
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Self
@@ -324,10 +324,15 @@ def read_user(value: object) -> int | None:
     return number
 
 
+def not_a_list(value: object) -> Problem:
+    """Return the problem of a value that is no list."""
+    return Problem("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
+
+
 def read_list(value: object, max_items: int) -> Sequence[object]:
     """Read a list of at most ``max_items`` items; the items are not read."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise refuse("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
+        raise RefusedError((not_a_list(value),))
     if len(value) > max_items:
         raise RefusedError((too_many_elements(max_items),))
     return value
@@ -364,7 +369,7 @@ def iso(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
-def plain_text(value: object, max_length: int, options: Sequence[str] = ()) -> str:
+def plain_text(value: object, max_length: int, options: Collection[str] = ()) -> str:
     """Return a text in NFC: at most ``max_length`` characters, and one of ``options`` if any are given."""
     if not isinstance(value, str):
         raise RefusedError((NOT_A_STRING,))

@@ -19,6 +19,7 @@ pytest.register_assert_rewrite(
             "catalogs",
             "contention",
             "decisions",
+            "equality",
             "erasures",
             "feeds",
             "files",
@@ -38,7 +39,6 @@ pytest.register_assert_rewrite(
             "senders",
             "undo",
             "summaries",
-            "texts",
             "transfers",
             "unavailability",
             "uniqueness",
@@ -47,6 +47,7 @@ pytest.register_assert_rewrite(
     )
 )
 
+from crm_core.model.registered import own_registration  # noqa: E402
 from crm_core.testing.accounts import AccountsContract  # noqa: E402  # rewritten from here on
 from crm_core.testing.archives import ArchivesContract, OpenedArchives  # noqa: E402
 from crm_core.testing.contract import DatabaseContract, FeedContract  # noqa: E402
@@ -108,6 +109,7 @@ __all__ = [
     "histories",
     "invalid_attribute_sets",
     "list_parameters",
+    "own_registration",
     "patches",
     "payloads",
     "schemas",

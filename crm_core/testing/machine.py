@@ -6,7 +6,7 @@ the same idempotency key, with an expected version, or without a permission. Eac
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -18,16 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from crm_core.bulk.operations import BULK_RESOURCES
+from crm_core.engine.agendas import TASK_RESOURCES
 from crm_core.engine.receipts import Document
 from crm_core.errors import BulkRefusedError, CrmError, InvalidError, PermissionDeniedError
 from crm_core.input.drafts import Edit
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, Idempotency
 from crm_core.model.agenda import AgendaTask
-from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, Attribute
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ATTRIBUTE_TYPES, ENTITIES, Attribute
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.permissions import ACTIONS, PERMISSIONS
 from crm_core.model.records import Key
+from crm_core.model.registered import DerivedNames
 from crm_core.ports import Database
 from crm_core.resources import (
     ATTRIBUTES,
@@ -45,7 +47,6 @@ from crm_core.resources import (
     Resource,
     referring,
 )
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
@@ -58,6 +59,7 @@ from crm_core.testing.strategies import (
     json_values,
     list_parameters,
     near_equal,
+    one_of_names,
     patches,
     payloads,
     texts,
@@ -84,11 +86,9 @@ from crm_core.use_cases.upserts import Condition
 __all__ = ["DISABLED_USER", "USERS", "DatabasesAgree", "OpenPair", "assert_agreement"]
 
 # Names are drawn instead of rows of the table, because reports of failures show what was drawn.
-_ALL: Final = tuple(RESOURCES)
-_ACTIVE: Final = tuple(name for name in _ALL if RESOURCES[name].has_tasks_and_notes)
-_CATALOGED: Final = tuple(name for name in _ALL if RESOURCES[name].has_catalog)
-_MERGING: Final = tuple(name for name in _ALL if RESOURCES[name].merges)
-_IN_BULK: Final = tuple(resource.name for resource in BULK_RESOURCES.values())
+_ACTIVE: Final = TASK_RESOURCES
+_MERGING: Final = DerivedNames(lambda: [name for name, resource in RESOURCES.items() if resource.merges])
+_IN_BULK: Final = DerivedNames(lambda: [resource.name for resource in BULK_RESOURCES.values()])
 #: What is slow or large here is so on purpose.
 _UNCHECKED: Final = (
     HealthCheck.data_too_large,
@@ -100,7 +100,7 @@ _QUICK: Final = hypothesis_settings(
     max_examples=20, stateful_step_count=30, phases=[Phase.generate], derandomize=True, database=None
 )
 _ADD_IMAGE: Final = "add-image"
-_NAMES: Final = st.sampled_from((*_ALL, *_ACTIVE))  # resources with the most operations are drawn twice as often
+_NAMES: Final = one_of_names(lambda: (*RESOURCES, *_ACTIVE))  # those with the most operations are drawn twice as often
 _AGENDA_PARAMETERS: Final = st.fixed_dictionaries(
     {},
     optional={
@@ -109,7 +109,7 @@ _AGENDA_PARAMETERS: Final = st.fixed_dictionaries(
         "completed": st.sampled_from(["true", "false"]),
         "due_before": st.dates().map(str),
         "due_after": st.dates().map(str),
-        "resource": st.sampled_from(_ACTIVE),
+        "resource": one_of_names(lambda: _ACTIVE),
     },
 )
 
@@ -230,7 +230,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         context = self._context(data, resource)
         self._create(resource, data.draw(payloads(resource, context)), self._parent(data, resource))
 
-    @rule(data=st.data(), entity=st.sampled_from(ENTITIES), name=attribute_names())
+    @rule(data=st.data(), entity=one_of_names(lambda: ENTITIES), name=attribute_names())
     def define(self, data: st.DataObject, entity: str, name: str) -> None:
         """Define an attribute, under a name that may already exist."""
         self._create(ATTRIBUTES, data.draw(payloads(ATTRIBUTES)) | {"name": name}, entity)
@@ -393,7 +393,7 @@ class DatabasesAgree(RuleBasedStateMachine):
                 for gone in [each for each in self._ids[other.name] if self._value(other, each) is None]:
                     self._gone_now(other, gone)
 
-    @rule(name=st.sampled_from(_MERGING), limit=st.integers(1, 3))
+    @rule(name=one_of_names(lambda: _MERGING), limit=st.integers(1, 3))
     def find_duplicates(self, name: str, limit: int) -> None:
         """Read a page of groups of duplicates."""
         params = {"limit": str(limit)}
@@ -501,11 +501,11 @@ class DatabasesAgree(RuleBasedStateMachine):
         whole = partial(whole_list, resource=resource, params=params, parent=parent, strict=strict)
         self._pair.compare(_list_words(name, params, parent), whole)
 
-    @precondition(lambda self: self._any_of(_CATALOGED))
+    @precondition(lambda self: self._any_of(ENTITIES))
     @rule(data=st.data())
     def list_by_near_equal(self, data: st.DataObject) -> None:
         """List by a text of a record, and by those that a store may take for it."""
-        resource, id_ = self._any_record(data, _CATALOGED)
+        resource, id_ = self._any_record(data, ENTITIES)
         record = self._value(resource, id_)
         if asked := record and texts_of(resource, record):
             parameter, text = data.draw(st.sampled_from(asked))
@@ -631,15 +631,15 @@ class DatabasesAgree(RuleBasedStateMachine):
     def _parent(self, data: st.DataObject, resource: Resource) -> object:
         if resource.parent == "service":
             return data.draw(st.sampled_from(self._ids["service"]) if self._ids["service"] else st.uuids(version=4))
-        return data.draw(st.sampled_from(ENTITIES)) if resource.parent else None
+        return data.draw(one_of_names(lambda: ENTITIES)) if resource.parent else None
 
     def _has_plenty(self) -> bool:
         return sum(map(len, self._ids.values())) > 4 * sum(map(len, self._gone.values()))
 
-    def _any_of(self, names: Sequence[str]) -> bool:
+    def _any_of(self, names: Iterable[str]) -> bool:
         return any(self._ids[name] for name in names)
 
-    def _any_record(self, data: st.DataObject, names: Sequence[str] = _ALL) -> tuple[Resource, UUID]:
+    def _any_record(self, data: st.DataObject, names: Iterable[str] = RESOURCES) -> tuple[Resource, UUID]:
         name = data.draw(st.sampled_from([name for name in names if self._ids[name]]))
         return RESOURCES[name], data.draw(st.sampled_from([*self._ids[name], *self._gone[name][-1:]]))
 

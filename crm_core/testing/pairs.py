@@ -7,6 +7,7 @@ import asyncio
 import copy
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
@@ -14,12 +15,11 @@ from uuid import UUID
 
 from crm_core.errors import CrmError, InvalidError
 from crm_core.model.accounts import Actor, Caller, Idempotency, User
-from crm_core.model.entities import BUILDING
+from crm_core.model.entities import BUILDING, ENTITIES
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedEvent, Position
 from crm_core.model.permissions import PERMISSIONS
 from crm_core.ports import Database, DeliveryLog, Feed
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Known, Needs
 from crm_core.testing.differences import difference
 from crm_core.testing.readings import logged_deliveries
@@ -99,7 +99,7 @@ class Pair:
         self.operations += 1
         return self.operations
 
-    def compare(self, words: str, reading: Operation, *, permissions: frozenset[str] = PERMISSIONS) -> object:
+    def compare(self, words: str, reading: Operation, *, permissions: AbstractSet[str] = PERMISSIONS) -> object:
         """Run an operation that only reads on both databases; return its outcome, which must be the same."""
         return self._run(words, reading, self.number(), is_read=True, permissions=permissions)
 
@@ -110,7 +110,7 @@ class Pair:
         number: int | None = None,
         *,
         idempotency: Idempotency | None = None,
-        permissions: frozenset[str] = PERMISSIONS,
+        permissions: AbstractSet[str] = PERMISSIONS,
     ) -> object:
         """Run an operation on both databases; return its outcome, which must be the same.
 
@@ -132,7 +132,7 @@ class Pair:
         *,
         is_read: bool = False,
         idempotency: Idempotency | None = None,
-        permissions: frozenset[str] = PERMISSIONS,
+        permissions: AbstractSet[str] = PERMISSIONS,
     ) -> object:
         with self._steps.step(number, words, is_read=is_read):
             one, other = (
@@ -211,10 +211,10 @@ def _by_record(events: Sequence[FeedEvent]) -> Mapping[UUID, list[Event]]:
     return found
 
 
-def _caller(number: int, idempotency: Idempotency | None = None, permissions: frozenset[str] = PERMISSIONS) -> Caller:
+def _caller(number: int, idempotency: Idempotency | None = None, permissions: AbstractSet[str] = PERMISSIONS) -> Caller:
     user = USERS[number % len(USERS)]
     return Caller(
-        actor=Actor(user=User(id=user, username=f"user {user}"), permissions=permissions),
+        actor=Actor(user=User(id=user, username=f"user {user}"), permissions=frozenset(permissions)),
         # Only every third operation has a later time, so that some records have the same.
         now=_START + timedelta(seconds=number // 3),
         new_id=_ids(number),

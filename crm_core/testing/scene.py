@@ -20,7 +20,9 @@ from crm_core.model.entities import Client
 from crm_core.model.events import Event
 from crm_core.model.recorded_changes import record_changes
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import sample_of
 from crm_core.ports import Database
+from crm_core.registration import completed_sample
 from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, RESOURCES, SERVICES, Resource
 from crm_core.rules.needs import Catalog, Needs, without_needs
 from crm_core.testing.pairs import USERS
@@ -87,7 +89,7 @@ class Scene:
         ids: dict[str, UUID] = {}
         for resource in (CLIENTS, COHORTS, PIPELINES, SERVICES, ENROLLMENTS, LEADS, *RESOURCES.values()):
             if resource.name not in ids:
-                sent, parent = _SAMPLES[resource.name](ids)
+                sent, parent = _sample(resource, ids)
                 ids[resource.name] = await self.create(resource, parent, **sent)
         return ids
 
@@ -124,6 +126,13 @@ _SAMPLES: Final[Mapping[str, _Sample]] = {
     "enrollment_detail": lambda made: ({"enrollment": made["enrollment"], "student": made["service"]}, None),
     "transfer_request": lambda made: ({"student": made["service"], "cohort_request": "c"}, None),
 }
+
+
+def _sample(resource: Resource, made: Mapping[str, Any]) -> tuple[Mapping[str, Any], object]:
+    """Return the fields and the parent of a record that refers to records that were made."""
+    if resource.name in _SAMPLES:
+        return _SAMPLES[resource.name](made)
+    return completed_sample(resource, sample_of(resource.name), made), None
 
 
 def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

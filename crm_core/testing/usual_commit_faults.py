@@ -10,12 +10,11 @@ from crm_core.engine.changes import Changes
 from crm_core.engine.receipts import ReceiptKey
 from crm_core.errors import DuplicateRequestError
 from crm_core.model.accounts import Caller, Idempotency
-from crm_core.model.entities import Client
+from crm_core.model.entities import ENTITIES, Client
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, CLIENTS, LEADS, PIPELINES, WEBHOOKS, Resource
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, Search
 from crm_core.testing.pairs import Operation, Pair
 from crm_core.testing.readings import answer_of, assert_done, changed_fields, look_at, whole_list

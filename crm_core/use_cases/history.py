@@ -18,7 +18,7 @@ from crm_core.errors import (
 )
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
-from crm_core.input.readers import ReadContext
+from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller, require
 from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import json_text, plain
@@ -148,6 +148,14 @@ def _read_cursor(cursor: str) -> int | None:
 
 
 def entry_of(event: Event) -> Mapping[str, object]:
-    """Return an event as an entry of a history."""
-    names = ("version", "kind", "at", "actor", "actor_name", "request_id", "changes", "cause")
-    return {name: plain(getattr(event, name)) for name in names}
+    """Return an event that was stored as an entry of a history; its changes are plain values (decision 161)."""
+    return {
+        "version": event.version,
+        "kind": event.kind,
+        "at": iso(event.at),
+        "actor": event.actor,
+        "actor_name": event.actor_name,
+        "request_id": event.request_id,
+        "changes": event.changes,
+        "cause": event.cause,
+    }

@@ -24,6 +24,7 @@ from crm_core.errors import CrmError
 from crm_core.input.readers import parse_decimal
 from crm_core.model.entities import Client, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
+from crm_core.model.registered import DerivedTable
 from crm_core.webhooks.entity import MODELS
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ WatchedRecord: TypeAlias = Client | Service | Lead | FollowUp | Erased
 TOLERANCE: Final = dt.timedelta(minutes=5)
 _PREFIX: Final = "whsec_"
 _TIMESTAMP: Final = re.compile("[0-9]{1,12}")
-_ENTITIES: Final = dict(MODELS.values())
+_ENTITIES: Final = DerivedTable(lambda: dict(MODELS.values()))
 _KINDS: Final[Any] = Literal[EventKind, "erased"]
 
 
@@ -176,7 +177,7 @@ def _event(id_: str, body: bytes) -> WebhookEvent[WatchedRecord]:
     try:
         sent = _read_as(_Body, body)
         resource, _, kind = sent.type.partition(".")
-        watched = _ENTITIES[resource]  # type: ignore[index]  # what is not a resource is a KeyError
+        watched = _ENTITIES[resource]
         entity: Any = Erased if kind == "erased" else watched
         return WebhookEvent(
             id=id_,

@@ -10,6 +10,7 @@ import attrs
 
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.entities import Note, Stage, Task, TeachingAssistant
+from crm_core.model.registered import DerivedTable
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import RESOURCES
 from crm_core.webhooks.entity import Condition
@@ -18,7 +19,7 @@ Schema = dict[str, Any]
 
 #: The classes of the items that lists in records hold.
 ITEMS: Final = (Task, Note, Stage, Condition, TeachingAssistant)
-_RECORDS: Final = frozenset(resource.entity for resource in RESOURCES.values())
+_RECORDS: Final = DerivedTable(lambda: {resource.entity: resource for resource in RESOURCES.values()})
 
 _SIMPLE: Final[Mapping[object, Schema]] = {
     str: {"type": "string"},

@@ -41,6 +41,7 @@ MODEL_NAMES: Final = st.sampled_from(sorted(MODELS))
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_every_record_that_is_drawn_is_its_document(resource: Resource, data: st.DataObject) -> None:
     record = data.draw(entities(resource))
     document = json_documents.encode(record)

@@ -16,7 +16,7 @@ from crm_core.testing.strategies.schemas import (
     invalid_attribute_sets,
     schemas,
 )
-from crm_core.testing.strategies.texts import NEAR_EQUAL, json_values, near_equal, numbers, texts
+from crm_core.testing.strategies.texts import NEAR_EQUAL, json_values, near_equal, numbers, one_of_names, texts
 from crm_core.testing.strategies.webhooks import conditions, templates
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "list_parameters",
     "near_equal",
     "numbers",
+    "one_of_names",
     "patches",
     "payloads",
     "schemas",

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -96,6 +96,11 @@ def numbers() -> SearchStrategy[object]:
 
 #: What comes out as another number, or with other digits, where binary fractions or sixteen digits are used.
 _DIGITS: Final = ("123456789123456.12345", "1.10", "0.1", "-0.0", "1.0", "0.5", "1E+2", "1E-7", "1e-400", "1e308")
+
+
+def one_of_names(names: Callable[[], Iterable[str]]) -> SearchStrategy[str]:
+    """Return a strategy for one of some names, which are asked for when one is drawn: resources can be registered."""
+    return st.just(None).flatmap(lambda _: st.sampled_from(list(names())))
 
 
 def urls() -> SearchStrategy[str]:

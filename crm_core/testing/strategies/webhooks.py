@@ -9,6 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
+from crm_core.model.registered import DerivedNames
 from crm_core.rules.conditions import COMPARISONS, WITHOUT_ORDER, WITHOUT_PARTS, read_conditions
 from crm_core.testing.strategies.attributes import attribute_values
 from crm_core.testing.strategies.context import Payload
@@ -22,6 +23,10 @@ _Comparison: TypeAlias = tuple[str, object]
 _NO_SCHEMA: Final[Mapping[str, Attribute]] = {}
 _TIMES: Final = st.datetimes().filter(lambda time: 1 < time.year < 9999).map(datetime.isoformat)
 _IDS: Final = st.uuids(version=4).map(lambda id_: str(id_).upper())
+#: Fields that all models of webhooks have.
+_COMMON_FIELDS: Final = DerivedNames(
+    lambda: sorted(set.intersection(*(set(fields_of(entity)) for _, entity in MODELS.values())))
+)
 #: What is compared with the fields of a kind; fields of other kinds can only be seen to change.
 _VALUES: Final[Mapping[str, SearchStrategy[object]]] = {
     "text": texts(8),
@@ -101,18 +106,19 @@ def sent_headers(*, hostile: bool) -> SearchStrategy[object]:
 
 def sent_urls(*, hostile: bool) -> SearchStrategy[object]:
     """Return a strategy for URLs with placeholders of any model; with ``hostile`` also for some that are refused."""
-    good = st.sampled_from(["https://example.com/", "http://[::1]:8080/{id}?at={created_at}"])
+    at = "created_at" if "created_at" in _COMMON_FIELDS else "updated_at"
+    good = st.sampled_from(["https://example.com/", f"http://[::1]:8080/{{id}}?at={{{at}}}"])
     bad = st.sampled_from(["https://{id}/", "https://example.com/{nothing}", "ftp://example.com", "https://[", "{"])
     return good | bad if hostile else good
 
 
 def sent_conditions(*, hostile: bool) -> SearchStrategy[object]:
     """Return a strategy for conditions on fields that all models have; values are such as the fields read."""
-    good = st.one_of([_conditions_on(name, values) for name, values in _COMMON_VALUES.items()])
-    common = sorted(set.intersection(*(set(fields_of(entity)) for _, entity in MODELS.values())))
+    common = {name: values for name, values in _COMMON_VALUES.items() if name in _COMMON_FIELDS}
+    good = st.one_of([_conditions_on(name, values) for name, values in common.items()])
     bad = st.fixed_dictionaries(
         {
-            "field": st.sampled_from([*common, "no such field"]),
+            "field": st.sampled_from([*_COMMON_FIELDS, "no such field"]),
             "operator": st.sampled_from(list(OPERATORS)),
             "value": json_values(),
         }
