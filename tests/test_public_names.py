@@ -46,6 +46,8 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
+        Account Calendar CalendarCalls CalendarItem CalendarWithSecret Contents CreatedWebhook GroupCalls IssuedToken
+        PasswordReset PersonInput TokenCalls UserCalls UserInput
         AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
@@ -71,10 +73,10 @@ PUBLIC: Mapping[str, str] = {
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
-        ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
-        UnavailableContract WebhookSenderContract assert_agreement attribute_values entities
-        fact list_parameters own_registration patches payloads
+        ImportRunsContract InvalidAttributes OpenPair Opened OpenedArchives OpenedFeed OpenedImports
+        OutboxContract PasswordsContract PayloadContext Scene UnavailableContract WebhookSenderContract
+        assert_agreement attribute_sets attribute_values conditions definitions entities fact histories
+        invalid_attribute_sets list_parameters own_registration patches payloads schemas templates
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.archive_directory": "LocalArchive new_archive",
