@@ -16,7 +16,8 @@ PUBLIC: Mapping[str, str] = {
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
-        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        Failures Feed FeedEvent FeedPage FileStore Filter FixedPoint FollowUp GROUPS Health Idempotency
+        IdempotencyKeyReusedError
         ImageHeader InUseError
         InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
         NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
@@ -45,6 +46,8 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
+        Account Calendar CalendarCalls CalendarItem CalendarWithSecret Contents CreatedWebhook GroupCalls IssuedToken
+        PasswordReset PersonInput TokenCalls UserCalls UserInput
         AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
@@ -54,8 +57,8 @@ PUBLIC: Mapping[str, str] = {
         TransferCalls UploadedImage WebhookCalls WebhookWithSecret version_of
     """,
     "crm_core.fields": """
-        attribute_values boolean choice date_value datetime_value identity integer items json_value last_change
-        output_only reference text texts user
+        REQUIRED FixedPoint attribute_values boolean choice date_value datetime_value decimal identity integer items
+        json_value last_change money output_only reference text texts user
     """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url
@@ -70,10 +73,10 @@ PUBLIC: Mapping[str, str] = {
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
-        ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
-        UnavailableContract WebhookSenderContract assert_agreement attribute_values entities
-        fact list_parameters own_registration patches payloads
+        ImportRunsContract InvalidAttributes OpenPair Opened OpenedArchives OpenedFeed OpenedImports
+        OutboxContract PasswordsContract PayloadContext Scene UnavailableContract WebhookSenderContract
+        assert_agreement attribute_sets attribute_values conditions definitions entities fact histories
+        invalid_attribute_sets list_parameters own_registration patches payloads schemas templates
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.archive_directory": "LocalArchive new_archive",

@@ -38,7 +38,7 @@ class Search(NamedTuple):
     """The records of a resource whose fields have the given values.
 
     Values are ids, texts, whole numbers and booleans, and None for a field without a value; a tuple of values means any
-    of them. With ``any_field`` one of the fields is enough.
+    of them. Texts are equal by code point. With ``any_field`` one of the fields is enough.
     """
 
     resource: str

@@ -21,6 +21,7 @@ from crm_core.testing.erasures import AuthorFacts, ErasureFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
+from crm_core.testing.kept_values import KeptValueFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.merges import MergeFacts
 from crm_core.testing.records import RecordFacts
@@ -34,6 +35,7 @@ from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 class DatabaseContract(
     RecordFacts,
+    KeptValueFacts,
     DecisionFacts,
     ContentionFacts,
     CatalogFacts,

@@ -6,10 +6,11 @@ from typing import Final
 
 import attrs
 
+from crm_core.input.texts import normal
 from crm_core.model.accounts import Idempotency
 from crm_core.model.entities import Client
 from crm_core.model.records import Key
-from crm_core.resources import CLIENTS, LEADS, WEBHOOKS
+from crm_core.resources import ATTRIBUTES, CLIENTS, LEADS, WEBHOOKS
 from crm_core.rules.needs import Needs, Search
 from crm_core.testing.machine import USERS
 from crm_core.testing.scene import Facts, Scene, fact, put, writing
@@ -80,3 +81,14 @@ class EqualityFacts(Facts):
         ids = {name: await scene.create(CLIENTS, name=name) for name in ("of Zo\u00e9", "of zo\u00e9", "of Zoe")}
 
         assert list(await scene.db.mentions(["Zo\u00e9"], 9)) == [Key("client", ids["of Zo\u00e9"])]
+
+    @fact
+    async def test_a_filter_tells_almost_equal_values_of_attributes_apart(self, scene: Scene) -> None:
+        """But one that is sent with blanks at its ends finds the value with and without them (decision 9)."""
+        await scene.create(ATTRIBUTES, "client", name="text", label="l", type="text")
+        texts = dict.fromkeys(map(normal, NEAR_EQUAL))
+        ids = {text: await scene.create(CLIENTS, name="a", attributes={"text": text}) for text in texts}
+
+        for text, id_ in ids.items():
+            found = await scene.found(CLIENTS, **{"attributes.text": text})
+            assert {*found} == {id_, ids.get(text.strip(), id_)}, text
