@@ -53,6 +53,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/add-an-entity.md": {"Amounts, whole numbers and dates 1": FOLLOWED},
     "docs/how-to/bulk.md": {
         "Create a client with students 1": FOLLOWED,
         "Create or update by a unique attribute 1": FOLLOWED,
@@ -145,6 +146,8 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "A Database, in seven steps 1": FOLLOWED,
         "Compare it 1": FOLLOWED,
         "Run the API on it 1": FOLLOWED,
+        "A database on a server 1": "tests/mariadb/test_page.py",
+        "A database on a server 2": "tests/mariadb/test_page.py",
     },
 }
 

@@ -34,6 +34,7 @@ from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import use_resources
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
@@ -85,6 +86,7 @@ class MemoryDatabase:
         clock: Callable[[], datetime] = utc_now,
         after_commit: AfterCommit = no_hook,
     ) -> None:
+        use_resources("a MemoryDatabase")
         self.accounts: MemoryAccounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
         self.feed: MemoryFeed = MemoryFeed(clock)

@@ -25,9 +25,9 @@ import pytest
 
 from crm_core.errors import NotAuthenticatedError, NotFoundError
 from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, NewToken, User, UserChange
+from crm_core.model.entities import ENTITIES
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
 from crm_core.testing.calendars import CalendarFacts
 from crm_core.testing.scene import fact

@@ -153,9 +153,7 @@ class Credentials:
 
     username: str = text(max_length=MAX_NAME)
     password: str = text(max_length=MAX_PASSWORD, verbatim=True)
-    permissions: tuple[str, ...] | None = texts(
-        max_items=len(PERMISSIONS), options=sorted(PERMISSIONS), all_by_default=False
-    )
+    permissions: tuple[str, ...] | None = texts(options=PERMISSIONS, all_by_default=False)
 
 
 def _credentials(data: object, *, strict: bool) -> tuple[str, str, frozenset[str] | None]:

@@ -29,7 +29,7 @@ from crm_core.input.readers import ReadContext, read_datetime
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event
-from crm_core.model.plain_values import entity_of
+from crm_core.model.plain_values import entity_of, plain
 from crm_core.model.records import Key, Versions
 from crm_core.model.replay import Version, deleted_version
 from crm_core.ports import Database
@@ -212,7 +212,8 @@ def _change_back(
 
 async def _children(db: Database, who: Caller, key: Key, deletion: Event) -> Sequence[Returning]:
     """Return what was deleted together with a record, as it was. Raises PermissionDeniedError."""
-    deleted = [event for event in await db.followers(key, deletion.version) if event.kind == "deleted"]
+    followers = await db.followers(key, deletion.version)
+    deleted = [event for event in followers if event.kind == "deleted" and event.resource in RESOURCES]
     children = [event for event in deleted if not await _is_erased(db, event)]
     for resource in {RESOURCES[event.resource] for event in children}:
         require(who.actor, resource.permission("add"))
@@ -294,4 +295,4 @@ def entries_of(changes: Changes, first: Key, actor: Actor) -> Sequence[Mapping[s
     writes = sorted(changes.writes, key=lambda write: write.key != first)
     viewed = {name for name, resource in RESOURCES.items() if actor.may(resource.permission("view"))}
     events = [write.event for write in writes if write.key == first or write.key.resource in viewed]
-    return [{"resource": event.resource, "record": str(event.record), **entry_of(event)} for event in events]
+    return [{"resource": event.resource, "record": str(event.record), **plain(entry_of(event))} for event in events]

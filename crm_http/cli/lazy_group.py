@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from crm_http.failures import CommandError
+
 
 class LazyCommand(NamedTuple):
     """Where a command is, and what the help of its group says of it.
@@ -40,6 +42,7 @@ class LazyGroup(click.Group):
         """Return a command; None if there is none of that name."""
         if (row := self._lazy.get(cmd_name)) is None:
             return None
+        _register_installed()
         command: click.Command = getattr(import_module(row.module), row.name)
         return command
 
@@ -47,3 +50,14 @@ class LazyGroup(click.Group):
         """Write the list of the commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._lazy[name].says) for name in self.list_commands(ctx)])
+
+
+def _register_installed() -> None:
+    """Register the resources of installed packages, before a command's module reads which there are."""
+    from crm_core.errors import RegistrationError  # noqa: PLC0415  # the help of the group imports none of the core
+    from crm_core.use_cases.installed_resources import register_installed  # noqa: PLC0415
+
+    try:
+        register_installed()
+    except RegistrationError as error:
+        raise CommandError(str(error)) from error

@@ -18,6 +18,7 @@ from crm_core.errors import CrmError, RequestInProgressError
 from crm_core.imports.runs import ImportRun
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed, get
+from crm_core.use_cases.installed_resources import register_installed
 
 logger: Final = logging.getLogger("crm.imports")
 
@@ -35,6 +36,7 @@ def main(run: str, claim: str, lifeline: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the server, too, which then sends SIGTERM
     os.nice(_NICENESS)
     end_with_parent(int(lifeline))
+    register_installed()
     return asyncio.run(_carry_out(sys.stdin.readline().strip(), UUID(run), UUID(claim)))
 
 

@@ -221,6 +221,7 @@ def embedding_url(migrated_database: Callable[[], str]) -> str:
         ("README.md", "Embedding 1", "Acme Corp True"),
         (EMBED, "In memory 1", "Acme Corp True"),
         (EMBED, "With PostgreSQL and webhooks 1", "Acme Corp created"),
+        (EMBED, "Users 1", "BEGIN:VCALENDAR"),
         (EMBED, "Without an event loop 1", "Acme Corp True"),
         (EMBED, "Several changes together 1", "Acme Corp"),
         (EMBED, "Inside a transaction of your own 1", "Acme Corp"),
@@ -229,6 +230,7 @@ def embedding_url(migrated_database: Callable[[], str]) -> str:
         ("docs/how-to/summaries.md", "Without HTTP 1", '1 {"id":'),
         (EMBED, "On a session of SQLAlchemy 1", "Acme Corp"),
         (EMBED, "The rules alone 1", "True https://example.com/Ann"),
+        ("docs/how-to/add-an-entity.md", "Amounts, whole numbers and dates 1", "1234.50 True\namount: Ensure that"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, printed: str, embedding_url: str) -> None:

@@ -9,9 +9,9 @@ from crm_adapters import json_documents
 from crm_core import User
 from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, Authentication, IssuedToken, NewToken, actor_of
 from crm_core.model.calendars import Calendar, NewCalendar
+from crm_core.model.entities import ENTITIES
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key
-from crm_core.rules.attributes import ENTITIES
 from tests.mariadb.connection import Pool, Session
 
 _TOKEN: Final = "id, prefix, permissions, created_at, last_used_at"  # names of columns

@@ -28,7 +28,7 @@ from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_stri
 from crm_http.api.responses import created_response, link_to_next, record_response
 from crm_http.api.routing import path_id, rights
 from crm_http.middleware.fairness import Share
-from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
+from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, working_example
 from crm_http.payloads.shapes import Shape, array
 from crm_http.statuses import STATUSES
 
@@ -182,7 +182,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             tag=tag_of(resource),
             is_deprecated=routes.is_deprecated,
             request_example=REQUEST_EXAMPLES.get((resource.name, operation)),
-            working_example=WORKING_EXAMPLES.get((resource.name, operation)),
+            working_example=working_example(resource, operation),
             response_example=RESPONSE_EXAMPLES.get((resource.name, operation)),
             **declared,
         )
