@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run mypy pyright test coverage pythons mutants faults browser clients check docs bench format hooks constraints clean
+.PHONY: help run mypy pyright test coverage pythons mutants faults adapters browser clients check docs bench format hooks constraints clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -20,6 +20,9 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 
 run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL in .crm/
 	$(BIN)/crm serve
+
+# Tests start hundreds of processes: what they import, and each test module, is compiled once, whatever the shell says.
+test coverage: export PYTHONDONTWRITEBYTECODE =
 
 # The core's own tests run once, under coverage; T runs what it selects without.
 test: $(VENV)/.installed $(if $(T),,coverage) ## all tests; T=tests/core selects some
@@ -42,6 +45,11 @@ mutants: $(VENV)/.installed ## change the pure rules in small ways: do the core'
 faults: $(VENV)/.installed ## kill, freeze, fill and cut off for ten minutes, as root; tests/faults/README.md
 	$(BIN)/python -m pytest -s tests/faults
 
+# The driver is installed here, as nothing else needs it. Without a server all tests are skipped, and say why.
+adapters: $(VENV)/.installed ## the adapter of tests/mariadb on a MariaDB of its own; apt-get install mariadb-server
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r tests/mariadb/constraints.txt
+	$(BIN)/python -m pytest tests/mariadb
+
 browser: $(VENV)/.installed ## try /docs/ in a headless Chromium, which must be there
 	@command -v chromium >/dev/null || { echo "make browser needs chromium on the PATH: apt-get install chromium"; exit 1; }
 	$(BIN)/python -m pytest -n 0 tests/browser
@@ -63,6 +71,7 @@ mypy: $(VENV)/.installed
 pyright: $(VENV)/.installed
 	$(BIN)/basedpyright --project pyproject.toml
 	$(BIN)/python -m tests.typed_pages
+	$(BIN)/python -m tests.complete_types
 
 docs: $(VENV)/.installed ## the pages of docs/ as a site in docs/_build; a warning or a broken link is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build

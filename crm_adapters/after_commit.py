@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
@@ -9,7 +10,7 @@ from crm_core.model.events import Event
 from crm_core.model.plain_values import plain
 from crm_core.ports import AfterCommit
 
-logger = logging.getLogger("crm.hooks")
+logger: Final = logging.getLogger("crm.hooks")
 
 
 def no_hook(_: Sequence[Event]) -> None:

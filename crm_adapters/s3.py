@@ -23,7 +23,7 @@ with needs("s3"):
 
 __all__ = ["S3FileStore"]
 
-logger = logging.getLogger("crm.s3")
+logger: Final = logging.getLogger("crm.s3")
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

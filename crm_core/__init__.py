@@ -30,6 +30,7 @@ from crm_core.errors import (
     PermissionDeniedError,
     Problem,
     Problems,
+    RegistrationError,
     RequestInProgressError,
     RestoreRefusedError,
     RunLostError,
@@ -48,6 +49,7 @@ from crm_core.errors import (
 )
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.runs import Advance, ImportRun, RefusedRow
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import (
     Account,
@@ -84,6 +86,7 @@ from crm_core.model.feed import MAX_FEED_BYTES, MAX_FEED_PAGE, FeedEvent, FeedPa
 from crm_core.model.files import OpenFile, StoredFile
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import use_resources
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import (
     Accounts,
@@ -108,6 +111,7 @@ from crm_core.ports import (
     WebhookSender,
     WorkbookWriter,
 )
+from crm_core.registration import register
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -133,10 +137,12 @@ from crm_core.rules.needs import (
     Holder,
     Known,
     Needs,
+    Proposal,
     Search,
     Steps,
     UniqueAttribute,
     UniqueValue,
+    without_needs,
 )
 from crm_core.rules.uniqueness import duplicates_among, holder_among
 from crm_core.webhooks.attempts import Attempt, Claim, Outcome
@@ -221,6 +227,7 @@ __all__ = [
     "FileStore",
     "Filling",
     "Filter",
+    "FixedPoint",
     "FollowUp",
     "Group",
     "Health",
@@ -261,6 +268,7 @@ __all__ = [
     "Position",
     "Problem",
     "Problems",
+    "Proposal",
     "Put",
     "Query",
     "ReadHeader",
@@ -268,6 +276,7 @@ __all__ = [
     "ReceiptKey",
     "Record",
     "RefusedRow",
+    "RegistrationError",
     "Remove",
     "Reply",
     "RequestInProgressError",
@@ -317,7 +326,10 @@ __all__ = [
     "make_attempt",
     "matches",
     "page_alike",
+    "register",
     "searched_text",
     "sort_key",
     "sorting_key",
+    "use_resources",
+    "without_needs",
 ]

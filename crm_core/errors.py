@@ -24,7 +24,8 @@ CrmError
 ├── NotAuthenticatedError         credentials are missing or wrong
 ├── PermissionDeniedError         the caller lacks a permission
 ├── ThrottledError                too many attempts; has the seconds to wait
-└── UnavailableError              the store cannot answer now; has the seconds to wait
+├── UnavailableError              the store cannot answer now; has the seconds to wait
+└── RegistrationError             a resource cannot be registered; has the reasons
 
 DuplicateRequestError             a store says that another request with the same key was committed first
 RunLostError                      a store says that a run of an import is not this worker's any more
@@ -334,6 +335,18 @@ class UnavailableError(CrmError):
     ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class RegistrationError(CrmError):
+    """A resource of a package cannot be registered: a fault of the package, or of the order in which things are made.
+
+    Attributes:
+        reasons: why not, each a clause.
+    """
+
+    def __init__(self, resource: str, reasons: Sequence[str]) -> None:
+        super().__init__(f"The resource {resource} cannot be registered: {'; '.join(reasons)}.")
+        self.reasons = tuple(reasons)
 
 
 def flatten(problems: Problems, path: str = "") -> Iterable[str]:

@@ -1,8 +1,8 @@
 """The table of resources. They share one engine; each row has what differs, with the pure rules of the resource."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic, cast
 
 import attrs
 
@@ -21,6 +21,7 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.model.records import Record
+from crm_core.model.registered import DerivedTable, registered
 from crm_core.rules import attributes, education, pipelines, webhooks
 from crm_core.rules.needs import Cascade, Proposal, Validate, without_needs
 from crm_core.webhooks.entity import Webhook
@@ -101,7 +102,7 @@ class Resource(Generic[E_co]):
     @property
     def has_catalog(self) -> bool:
         """Return whether users define attributes and webhooks for it."""
-        return self.name in attributes.ENTITIES
+        return "attributes" in self.fields
 
     @property
     def has_tasks_and_notes(self) -> bool:
@@ -255,23 +256,28 @@ WEBHOOKS: Final = Resource(
     validate=webhooks.validate_webhook,
 )
 
-#: All resources by name; referenced resources come first.
-RESOURCES: Final[Mapping[str, Resource]] = {
-    resource.name: resource
-    for resource in (
-        ATTRIBUTES,
-        WEBHOOKS,
-        CLIENTS,
-        COHORTS,
-        SERVICES,
-        PIPELINES,
-        LEADS,
-        FOLLOW_UPS,
-        ENROLLMENTS,
-        ENROLLMENT_DETAILS,
-        TRANSFER_REQUESTS,
-    )
-}
+#: The CRM's own resources; referenced resources come first.
+_OWN: Final = (
+    ATTRIBUTES,
+    WEBHOOKS,
+    CLIENTS,
+    COHORTS,
+    SERVICES,
+    PIPELINES,
+    LEADS,
+    FOLLOW_UPS,
+    ENROLLMENTS,
+    ENROLLMENT_DETAILS,
+    TRANSFER_REQUESTS,
+)
+
+
+def _all() -> Mapping[str, Resource]:
+    return {each.name: each for each in (*_OWN, *cast("Collection[Resource]", registered()))}
+
+
+#: All resources by name, with those that are registered; referenced resources come first.
+RESOURCES: Final[Mapping[str, Resource]] = DerivedTable(_all)
 
 
 def referring(resource: Resource, *, owned: bool) -> tuple[tuple[Resource, str], ...]:

@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID
 
 import crm_http.needed  # first, so that what is missing is named
+from crm_core.model.registered import use_resources
 from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
 from crm_core.resources import (
     ATTRIBUTES,
@@ -102,6 +103,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         observers: functions that are called after each request.
         site: where the app is on the web, and which web pages may call it.
     """
+    use_resources("an app")
     endpoints = [
         *account_endpoints(accounts, passwords),
         *token_endpoints(accounts),

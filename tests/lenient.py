@@ -22,9 +22,9 @@ from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import FALSE, TRUE
 from crm_core.input.texts import BLANKS, INVISIBLE
 from crm_core.model import entities
-from crm_core.model.entities import Attribute
+from crm_core.model.entities import ENTITIES, Attribute
 from crm_core.model.files import ROOT_PATH, SITE_FILES
-from crm_core.rules.attributes import ENTITIES, MAX_TEXT_LENGTH, MAX_URL_LENGTH
+from crm_core.rules.attributes import MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
@@ -98,7 +98,7 @@ def _text(field: Field) -> Schema:
 def _integer(field: Field) -> Schema:
     if field.refers_to is not None and field.nullable:
         return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^$|{_INTEGER}"}]}
-    limits = {"minimum": -_MAX_INTEGER - 1, "maximum": _MAX_INTEGER}
+    limits = {"minimum": -_MAX_INTEGER - 1, "maximum": _MAX_INTEGER, **field.limits}
     return {"type": ["integer", "string"], **limits, "pattern": _INTEGER}
 
 

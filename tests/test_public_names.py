@@ -16,7 +16,8 @@ PUBLIC: Mapping[str, str] = {
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
-        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        Failures Feed FeedEvent FeedPage FileStore Filter FixedPoint FollowUp GROUPS Health Idempotency
+        IdempotencyKeyReusedError
         ImageHeader InUseError
         InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
         NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
@@ -32,6 +33,7 @@ PUBLIC: Mapping[str, str] = {
         ImportFinishedError ImportOptions ImportRun ImportRuns Lookalike LookalikePage MergedError OpenTable RefusedRow
         RunLostError SameFileError Snapshot TableReader UndoRefusedError UniqueAttribute UniqueValue
         UnreadableTableError WorkbookWriter duplicates_among holder_among page_alike
+        Proposal RegistrationError register use_resources without_needs
     """,
     "crm_core.arguments": """
         AttributeCreate AttributeFilters AttributeMerge AttributeUpdate BulkOp BulkOperation ClientCreate
@@ -44,6 +46,8 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
+        Account Calendar CalendarCalls CalendarItem CalendarWithSecret Contents CreatedWebhook GroupCalls IssuedToken
+        PasswordReset PersonInput TokenCalls UserCalls UserInput
         AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
@@ -52,6 +56,10 @@ PUBLIC: Mapping[str, str] = {
         RosterEnrollment RosterStudent Runner Session StageSummary StageTime SummaryFilters SyncCrm Together
         TransferCalls UploadedImage WebhookCalls WebhookWithSecret version_of
     """,
+    "crm_core.fields": """
+        REQUIRED FixedPoint attribute_values boolean choice date_value datetime_value decimal identity integer items
+        json_value last_change money output_only reference text texts user
+    """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url
         read_record
@@ -59,15 +67,16 @@ PUBLIC: Mapping[str, str] = {
     "crm_core.use_cases": """
         DeliveryWorker Hooks Images ImportRunner ImportStores Imports UnitOfWork Upload accounts agendas archives bulk
         calendars caller changes duplicates erasures evolutions history import_requests imports merges new_id new_secret
-        records restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
+        records register_installed
+        restorations rosters summaries sweeping tokens transfers uniqueness unit_of_work uploads upserts users
         webhooks
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
-        ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
-        UnavailableContract WebhookSenderContract assert_agreement attribute_values entities
-        fact list_parameters patches payloads
+        ImportRunsContract InvalidAttributes OpenPair Opened OpenedArchives OpenedFeed OpenedImports
+        OutboxContract PasswordsContract PayloadContext Scene UnavailableContract WebhookSenderContract
+        assert_agreement attribute_sets attribute_values conditions definitions entities fact histories
+        invalid_attribute_sets list_parameters own_registration patches payloads schemas templates
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.archive_directory": "LocalArchive new_archive",

@@ -20,10 +20,11 @@ from crm_core.model.accounts import (
     normal_username,
 )
 from crm_core.model.calendars import Calendar, NewCalendar
+from crm_core.model.entities import ENTITIES
 from crm_core.model.permissions import GROUPS
 from crm_core.model.records import Key
+from crm_core.model.registered import use_resources
 from crm_core.rules.accounts import MAX_TEXTS, check_groups
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
 
 
@@ -63,7 +64,8 @@ class MemoryAccounts:
     """
 
     def __init__(self, *, token_days: int = TOKEN_DAYS, clock: Callable[[], datetime] = utc_now) -> None:
-        self.catalog_versions = dict.fromkeys(ENTITIES, 1)
+        use_resources("MemoryAccounts")
+        self.catalog_versions: dict[str, int] = dict.fromkeys(ENTITIES, 1)
         self._unused_for = timedelta(days=token_days)
         self._clock = clock
         self._entries: dict[int, _Entry] = {}

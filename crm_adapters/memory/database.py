@@ -34,6 +34,7 @@ from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import use_resources
 from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
@@ -85,11 +86,12 @@ class MemoryDatabase:
         clock: Callable[[], datetime] = utc_now,
         after_commit: AfterCommit = no_hook,
     ) -> None:
-        self.accounts = MemoryAccounts() if accounts is None else accounts
+        use_resources("a MemoryDatabase")
+        self.accounts: MemoryAccounts = MemoryAccounts() if accounts is None else accounts
         self.events: list[Event] = []
-        self.feed = MemoryFeed(clock)
-        self.outbox = MemoryOutbox(self._webhook, clock, self._former_names)
-        self.imports = MemoryImportRuns(clock)
+        self.feed: MemoryFeed = MemoryFeed(clock)
+        self.outbox: MemoryOutbox = MemoryOutbox(self._webhook, clock, self._former_names)
+        self.imports: MemoryImportRuns = MemoryImportRuns(clock)
         self._after_commit = after_commit
         self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
         self._catalogs: dict[str, Catalog] = {}

@@ -89,9 +89,9 @@ class MemoryOutbox:
     # Called by its database
 
     def append(self, deliveries: Iterable[Delivery]) -> None:
-        """Keep the deliveries of a commit."""
+        """Keep the deliveries of a commit, but those of webhooks that it deletes."""
         now = self._clock()
-        for delivery in deliveries:
+        for delivery in (each for each in deliveries if each.webhook in self._secrets):
             self._rows[delivery.id] = _Row(
                 delivery=delivery,
                 request=WebhookRequest(delivery.method, delivery.url, delivery.headers),

@@ -17,7 +17,7 @@ from crm_core.errors import UnavailableError
 from crm_core.model.feed import MAX_FEED_BYTES, FeedEvent, FeedPage, Position
 from crm_core.resources import RESOURCES
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 #: Seconds between two ticks of a process.
 TICK_INTERVAL: Final = 0.02

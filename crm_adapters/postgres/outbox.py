@@ -27,7 +27,7 @@ from crm_core.webhooks.entity import SECRET_OVERLAP
 from crm_core.webhooks.requests import NO_FORMER_NAMES, WebhookRequest, make_attempt
 from crm_core.webhooks.retries import Result
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 _BATCH: Final = 1000
 #: Connections of an outbox's own pool: if it waited behind requests, leases would run out.

@@ -24,6 +24,7 @@ from crm_adapters.postgres.sql.statements import authenticate, authenticate_ahea
 from crm_core.errors import UnavailableError
 from crm_core.model.accounts import Actor, User
 from crm_core.model.records import NOTHING_AHEAD, Document, Key, ReadAhead
+from crm_core.model.registered import use_resources
 from crm_core.resources import RESOURCES
 
 #: Users and tokens that a worker keeps; each user takes some kilobytes.
@@ -60,6 +61,7 @@ class Tokens:
         self._token_days = token_days
         self._replica = replica
         self._loader: Loader[bytes, Session] = Loader(self._load, window=BATCH_WINDOW)
+        use_resources("a store of tokens")
         self._loaders_ahead = {name: Loader(self._load_ahead(name), window=BATCH_WINDOW) for name in RESOURCES}
         self._kept: dict[int, Session] = {}
         self._valid: dict[bytes, None] = {}

@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from crm_core.errors import ArchiveError
+from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES, Resource
 
 #: The version of the format; a reader takes this one and no other.
@@ -23,7 +24,9 @@ STAYS: Final = "stays.jsonl"
 FILES: Final = "files.jsonl"
 FILES_FOLDER: Final = "files/"
 #: The parts with records, with their resources; what is referred to comes first.
-RECORDS: Final[Mapping[str, Resource]] = {f"{resource.path}.jsonl": resource for resource in RESOURCES.values()}
+RECORDS: Final[Mapping[str, Resource]] = DerivedTable(
+    lambda: {f"{resource.path}.jsonl": resource for resource in RESOURCES.values()}
+)
 
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 

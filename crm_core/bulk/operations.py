@@ -11,10 +11,11 @@ from crm_core.bulk.refs import Refs, parted, refuse
 from crm_core.bulk.upserts import GivenValues, Place, Stored, place_of, without_value
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem
 from crm_core.input.drafts import Draft, read_draft
-from crm_core.input.fields import choice, integer, items, json_value, text, uuid
+from crm_core.input.fields import choice, choice_of, integer, items, json_value, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, no_id, read_list
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Versions
+from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES, WEBHOOKS, Resource
 
 #: What an operation can do.
@@ -23,9 +24,9 @@ Op: TypeAlias = Literal["create", "update", "merge", "delete", "upsert"]
 MAX_OPERATIONS: Final = 1_000
 #: The resources with bulk requests, by their segments in URLs. The secret of a new webhook is shown once, in the answer
 #: of a single call.
-BULK_RESOURCES: Final[Mapping[str, Resource]] = {
-    resource.path: resource for resource in RESOURCES.values() if resource is not WEBHOOKS
-}
+BULK_RESOURCES: Final[Mapping[str, Resource]] = DerivedTable(
+    lambda: {resource.path: resource for resource in RESOURCES.values() if resource is not WEBHOOKS}
+)
 
 #: The members that an operation must have, and those that it can have, besides those of every operation.
 MEMBERS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
@@ -64,7 +65,7 @@ class BulkOperation:
     """
 
     op: Op = choice(*MEMBERS)
-    resource: str = choice(*BULK_RESOURCES)
+    resource: str = choice_of(BULK_RESOURCES)
     id: UUID = uuid()
     by: str = text(max_length=100)
     data: Any = json_value()

@@ -5,9 +5,9 @@ from typing import Final, NoReturn
 
 from crm_core.errors import IS_REQUIRED, InvalidError, Problem, Problems, not_a_choice
 from crm_core.input.readers import RefusedError, abbreviated, read_uuid
+from crm_core.model.entities import ENTITIES
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, RESOURCES, Resource
-from crm_core.rules.attributes import ENTITIES
 
 _NOT_A_REF: Final = Problem("invalid", 'Expected an id, or {"ref": "…"} with the ref of an earlier operation.')
 _REF_REPEATED: Final = Problem("unique", "An earlier operation has this ref.")

@@ -44,7 +44,7 @@ class Following:
     def __init__(self, runner: Runs, query: FollowedPages) -> None:
         self._runner = runner
         self._query = query
-        self.cursor = query.cursor
+        self.cursor: str = query.cursor
 
     def __iter__(self) -> Iterator[ChangeEvent]:
         while True:
@@ -69,7 +69,7 @@ class AsyncFollowing:
     def __init__(self, runner: Runs, query: FollowedPages) -> None:
         self._runner = runner
         self._query = query
-        self.cursor = query.cursor
+        self.cursor: str = query.cursor
 
     async def __aiter__(self) -> AsyncIterator[ChangeEvent]:
         while True:

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 import attrs
 
+from crm_core.arguments.deliveries import DeliveryFilters
 from crm_core.arguments.values import sendable
 from crm_core.embedding.calls import R_co, call, needed
 from crm_core.embedding.listings import ListQuery, listing
@@ -22,18 +23,7 @@ from crm_core.model.plain_values import entity_of, parse_json
 from crm_core.model.read_versions import keep_version
 from crm_core.ports import DeliveryLog
 from crm_core.use_cases import webhooks
-from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
-
-
-class DeliveryFilters(TypedDict, total=False):
-    """Which deliveries of a webhook are listed.
-
-    Attributes:
-        state: only deliveries in this state.
-    """
-
-    state: DeliveryState
 
 
 @attrs.define(slots=False, eq=False)

@@ -12,10 +12,13 @@ from crm_core.errors import invalid
 from crm_core.input.readers import RefusedError, read_full_date, read_uuid
 from crm_core.model.agenda import AgendaPage, AgendaTask, Place
 from crm_core.model.entities import Task
+from crm_core.model.registered import DerivedNames, DerivedTable
 from crm_core.resources import RESOURCES
 
 #: The resources whose records have tasks, by name.
-TASK_RESOURCES: Final = tuple(name for name, resource in RESOURCES.items() if resource.has_tasks_and_notes)
+TASK_RESOURCES: Final = DerivedNames(
+    lambda: [name for name, resource in RESOURCES.items() if resource.has_tasks_and_notes]
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +51,7 @@ def agenda_page(query: AgendaQuery, records: Iterable[Any], encode: Callable[[Ta
 
     Args:
         query: what is asked.
-        records: the values of all clients, services and leads.
+        records: the values of all records with tasks.
         encode: returns a task as compact JSON.
     """
     found = in_order(_tasks_of(query, records, encode))
@@ -70,7 +73,7 @@ def _tasks_of(query: AgendaQuery, records: Iterable[Any], encode: Callable[[Task
                     yield AgendaTask(place=place, resource=resource, name=record.name, task=encode(task))
 
 
-_RESOURCE_OF: Final = {RESOURCES[name].entity: name for name in TASK_RESOURCES}
+_RESOURCE_OF: Final = DerivedTable(lambda: {RESOURCES[name].entity: name for name in TASK_RESOURCES})
 
 
 def _is_asked(query: AgendaQuery, task: Task) -> bool:

@@ -33,8 +33,8 @@ class Decision:
     """
 
     def __init__(self, decide: Decide) -> None:
-        self.needs = Needs()
-        self.known = Known()
+        self.needs: Needs = Needs()
+        self.known: Known = Known()
         self._changes: Changes | None = None
         self._steps = decide()
         self._advance(next)

@@ -83,9 +83,9 @@ def baseline(events: Sequence[Event]) -> Event | None:
     if not events:
         return None
     last = events[-1]
-    resource = RESOURCES[last.resource]
-    found = replayed(resource.entity, events)
-    if found is None:
+    resource = RESOURCES.get(last.resource)  # without its package nobody knows the fields of a registered one
+    found = None if resource is None else replayed(resource.entity, events)
+    if resource is None or found is None:
         return None
     return attrs.evolve(last, kind="baseline", changes=_whole(resource, found), cause={})
 

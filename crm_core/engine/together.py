@@ -12,6 +12,7 @@ from crm_core.engine.receipts import ReceiptKey
 from crm_core.errors import CrmError
 from crm_core.imports.runs import Advance
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import Known, Needs, Steps
 
@@ -134,7 +135,7 @@ def _on(overlay: Overlay, decide: Decide) -> Steps[tuple[Result, int, Known]]:
 
 
 #: The place of a resource among those that refer to each other: what is referred to comes first.
-_PLACES: Final = {name: place for place, name in enumerate(RESOURCES)}
+_PLACES: Final = DerivedTable(lambda: {name: place for place, name in enumerate(RESOURCES)})
 
 
 def _merged(

@@ -154,7 +154,7 @@ class Actor:
     @property
     def granted(self) -> frozenset[str]:
         """Return all that the actor may do; superusers have all permissions."""
-        return PERMISSIONS if self.is_superuser else self.permissions
+        return frozenset(PERMISSIONS) if self.is_superuser else self.permissions
 
     def narrowed(self, permissions: frozenset[str] | None) -> Self:
         """Return the same user with those of these permissions that they have (decision 82); None changes nothing.

@@ -30,6 +30,7 @@ from crm_core.input.fields import (
     user,
 )
 from crm_core.model.files import read_image_url
+from crm_core.model.registered import DerivedNames, registered
 
 #: What ``Attribute.is_unique`` is until its index is built (decision 85).
 BUILDING: Final = "building"
@@ -39,8 +40,12 @@ OPEN: Final = "open"
 ACCEPTED: Final = "accepted"
 DECLINED: Final = "declined"
 
-#: The resources whose records have user-defined attributes, and which webhooks can watch.
+#: The CRM's own resources whose records have user-defined attributes, and which webhooks can watch.
 EntityWithAttributes: TypeAlias = Literal["client", "service", "lead", "follow_up"]
+#: The same with registered resources, as ``/api/attributes/<entity_name>/`` calls them.
+ENTITIES: Final = DerivedNames(
+    lambda: (*get_args(EntityWithAttributes), *(each.name for each in registered() if each.has_catalog))
+)
 
 #: The most items in any one list of a record.
 MAX_ENTRIES: Final = 1_000
@@ -398,7 +403,7 @@ class Attribute:
     is_required: bool = boolean(default=False)
     list_values: tuple[str, ...] = texts(max_items=MAX_ENTRIES)
     is_indexed: bool = boolean(default=False)
-    entity: str = output_only("text", options=get_args(EntityWithAttributes))
+    entity: str = output_only("text", options=ENTITIES)
     is_unique: bool | Literal["building"] = boolean(default=False, word=BUILDING)
     former_names: tuple[str, ...] = output_only("texts", default=())
     renaming_to: str | None = output_only("text")

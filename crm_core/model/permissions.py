@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from crm_core.model.registered import DerivedNames, registered
+
 ACTIONS: Final = ("view", "add", "change", "delete")
 
 
+#: The names of the CRM's own models; registered resources have others.
 MODEL_NAMES: Final = (
     "client",
     "service",
@@ -27,12 +30,13 @@ def permission(action: str, model: str) -> str:
     return f"app.{action}_{model}"
 
 
-#: All permissions.
-PERMISSIONS: Final = frozenset(permission(action, model) for model in MODEL_NAMES for action in ACTIONS)
-
-
 def _all_of(*models: str, actions: Iterable[str] = ACTIONS) -> frozenset[str]:
     return frozenset(permission(action, model) for model in models for action in actions)
+
+
+_OWN: Final = _all_of(*MODEL_NAMES)
+#: All permissions, in alphabetical order.
+PERMISSIONS: Final = DerivedNames(lambda: sorted(_OWN | _all_of(*(each.model_name for each in registered()))))
 
 
 def _view_all_but(*models: str) -> frozenset[str]:
@@ -50,7 +54,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "Sales": _all_of("client", "lead", "followup")
     | _all_of("service", actions=("view", "add", "change"))
     | _view_all_but("webhook"),
-    "Operations": PERMISSIONS - _all_of("webhook", "attribute", actions=("add", "change", "delete")),
+    "Operations": _OWN - _all_of("webhook", "attribute", actions=("add", "change", "delete")),
     "Instructors": _TEACHING,
     "Teacher Assistant": _TEACHING,
 }

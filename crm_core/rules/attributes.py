@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, get_args
+from typing import Final
 
 import attrs
 
@@ -25,13 +25,10 @@ from crm_core.errors import (
 from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.input.urls import is_web_url
-from crm_core.model.entities import ATTRIBUTE_PREFIX, MAX_ATTRIBUTE_NAME_LENGTH, Attribute, EntityWithAttributes
+from crm_core.model.entities import ATTRIBUTE_PREFIX, ENTITIES, MAX_ATTRIBUTE_NAME_LENGTH, Attribute
 from crm_core.model.events import same
 from crm_core.rules.needs import Proposal, Steps, catalog_of
 from crm_core.rules.uniqueness import switch
-
-#: The entities whose records have attributes, as ``/api/attributes/<entity_name>/`` calls them.
-ENTITIES: Final[tuple[str, ...]] = get_args(EntityWithAttributes)
 
 #: Letters, the marks that some scripts write letters with, and decimal digits.
 _IN_NAMES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})

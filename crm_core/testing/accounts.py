@@ -25,12 +25,13 @@ import pytest
 
 from crm_core.errors import NotAuthenticatedError, NotFoundError
 from crm_core.model.accounts import TOKEN_DAYS, Account, Actor, NewToken, User, UserChange
+from crm_core.model.entities import ENTITIES
 from crm_core.model.permissions import GROUPS
 from crm_core.ports import Users
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.login_throttle import Failures
 from crm_core.testing.calendars import CalendarFacts
 from crm_core.testing.scene import fact
+from crm_core.testing.strategies import near_equal
 from crm_core.use_cases.accounts import hash_token
 from crm_core.use_cases.callers import new_id
 
@@ -463,6 +464,18 @@ class AccountsContract(CalendarFacts):
         assert await users.list_groups() == {**GROUPS, "Auditors": frozenset({"app.view_lead"}), "Guests": frozenset()}
         with pytest.raises(NotFoundError, match="Nothing"):
             await users.revoke("Nothing", ["app.add_lead"])
+
+    @fact
+    async def test_groups_and_keys_of_failures_are_told_apart_that_are_almost_equal(self, users: Users) -> None:
+        names = near_equal("Zo\u00e9")
+        assert all([await users.grant(name, [f"app.{number}"]) for number, name in enumerate(names)])
+        await users.add_failure(names, _NOW, _WINDOW)
+
+        groups = await users.list_groups()
+        assert {name: groups[name] for name in names} == {
+            name: frozenset({f"app.{number}"}) for number, name in enumerate(names)
+        }
+        assert await users.failures(names) == dict.fromkeys(names, Failures(1, _NOW))
 
     @fact
     async def test_the_members_of_a_group_are_its_users_by_id(self, users: Users) -> None:

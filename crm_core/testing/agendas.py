@@ -27,7 +27,6 @@ from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.restorations import Target
 from crm_core.use_cases.units_of_work import unit_of_work
 
-_ALL: Final = frozenset(TASK_RESOURCES)
 #: What is asked, alone and together.
 _ASKED: Final[tuple[Mapping[str, Any], ...]] = (
     {},
@@ -172,7 +171,7 @@ async def _check(scene: Scene) -> None:
     known = await scene.db.known(Needs(records=frozenset(Key(*each) for each in found)))
     values = [record.value for record in known.records.values() if record]
     for asked in _ASKED:
-        query = AgendaQuery(**{"resources": _ALL, "limit": 1_000, **asked})
+        query = AgendaQuery(**{"resources": frozenset(TASK_RESOURCES), "limit": 1_000, **asked})
         expected = agenda_page(query, values, _encode).tasks
 
         assert list((await scene.db.agenda(query)).tasks) == list(expected), asked

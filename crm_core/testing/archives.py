@@ -92,10 +92,10 @@ class Mover(Scene):
 
     def __init__(self, opened: OpenedArchives) -> None:
         super().__init__(opened.database)
-        self.archives = opened.archives
-        self.there = Scene(opened.empty)
-        self.archives_there = opened.empty_archives
-        self.users_there = opened.empty_users
+        self.archives: Archives = opened.archives
+        self.there: Scene = Scene(opened.empty)
+        self.archives_there: Archives = opened.empty_archives
+        self.users_there: Users = opened.empty_users
 
     async def leave(self, *, history: bool = False, secrets: bool = False) -> MemoryDirectory:
         """Return everything of the database."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from crm_core.errors import InvalidError
+from crm_core.model.entities import ENTITIES
 from crm_core.resources import ATTRIBUTES, CLIENTS, WEBHOOKS
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs
 from crm_core.testing.scene import Facts, Scene, fact
 

@@ -92,9 +92,9 @@ class Importer(Scene):
 
     def __init__(self, opened: OpenedImports) -> None:
         super().__init__(opened.database)
-        self.tables = Tables()
-        self.stores = ImportStores(opened.database, opened.runs, self.tables)
-        self.people = [self.who.actor]
+        self.tables: Tables = Tables()
+        self.stores: ImportStores = ImportStores(opened.database, opened.runs, self.tables)
+        self.people: list[Actor] = [self.who.actor]
 
     async def start(self, table: Table, resource: Resource = CLIENTS, **options: object) -> ImportRun:
         """Begin a run of a table."""

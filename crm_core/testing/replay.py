@@ -1,7 +1,7 @@
 """Reads a feed, and builds records from its events alone, in plain JSON, as a follower in another language would."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from crm_core.model.entities import ATTRIBUTE_PREFIX
@@ -13,8 +13,10 @@ from crm_core.model.replay import WHOLE_KINDS
 from crm_core.ports import Database, Feed
 from crm_core.resources import RESOURCES
 
-#: The names of all resources.
-ALL: Final = frozenset(RESOURCES)
+
+def all_names() -> frozenset[str]:
+    """Return the names of all resources."""
+    return frozenset(RESOURCES)
 
 
 async def all_events(feed: Feed, position: Position, limit: int = MAX_FEED_PAGE) -> Sequence[FeedEvent]:
@@ -22,7 +24,7 @@ async def all_events(feed: Feed, position: Position, limit: int = MAX_FEED_PAGE)
     found: list[FeedEvent] = []
     is_more = True
     while is_more:
-        page = await feed.read(position, ALL, limit)
+        page = await feed.read(position, all_names(), limit)
         assert page is not None
         assert len(page.events) <= limit
         found, position, is_more = [*found, *page.events], page.next, page.more

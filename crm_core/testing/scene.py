@@ -20,12 +20,15 @@ from crm_core.model.entities import Client
 from crm_core.model.events import Event
 from crm_core.model.recorded_changes import record_changes
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import sample_of
 from crm_core.ports import Database
+from crm_core.registration import completed_sample
 from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, RESOURCES, SERVICES, Resource
 from crm_core.rules.needs import Catalog, Needs, without_needs
-from crm_core.testing.machine import USERS
+from crm_core.testing.pairs import USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.webhooks.deliveries import Delivery
 
 _T = TypeVar("_T")
 
@@ -86,7 +89,7 @@ class Scene:
         ids: dict[str, UUID] = {}
         for resource in (CLIENTS, COHORTS, PIPELINES, SERVICES, ENROLLMENTS, LEADS, *RESOURCES.values()):
             if resource.name not in ids:
-                sent, parent = _SAMPLES[resource.name](ids)
+                sent, parent = _sample(resource, ids)
                 ids[resource.name] = await self.create(resource, parent, **sent)
         return ids
 
@@ -123,6 +126,13 @@ _SAMPLES: Final[Mapping[str, _Sample]] = {
     "enrollment_detail": lambda made: ({"enrollment": made["enrollment"], "student": made["service"]}, None),
     "transfer_request": lambda made: ({"student": made["service"], "cohort_request": "c"}, None),
 }
+
+
+def _sample(resource: Resource, made: Mapping[str, Any]) -> tuple[Mapping[str, Any], object]:
+    """Return the fields and the parent of a record that refers to records that were made."""
+    if resource.name in _SAMPLES:
+        return _SAMPLES[resource.name](made)
+    return completed_sample(resource, sample_of(resource.name), made), None
 
 
 def fact(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -208,6 +218,22 @@ def put(who: Caller, before: Record | None, value: Any) -> Put:
         changes=record_changes(before.value if before else None, value, {}),
     )
     return Put(Key(resource.name, value.id), value, event)
+
+
+def delivery(webhook: UUID, key: Key) -> Delivery:
+    """Return a delivery of a new record, without looking whether the webhook fires."""
+    assert isinstance(key.id, UUID)
+    return Delivery(
+        id=new_id(),
+        webhook=webhook,
+        record=key.id,
+        version=1,
+        type=f"{key.resource}.created",
+        method="POST",
+        url="https://example.com/",
+        headers={},
+        body={"data": {"id": key.id}},
+    )
 
 
 async def at_once(*operations: Awaitable[object]) -> list[object]:

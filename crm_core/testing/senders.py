@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 from uuid import UUID
 
 import pytest
@@ -113,7 +113,7 @@ class WebhookSenderContract(OnOneLoop):
     """All tests of a WebhookSender that uses HTTP."""
 
     #: The deadline of the sender that ``open`` opens, in seconds.
-    deadline = 0.5
+    deadline: ClassVar[float] = 0.5
 
     def open(self) -> AbstractAsyncContextManager[WebhookSender]:
         """Return a context manager of a sender with that deadline, which may call 127.0.0.1.

@@ -46,6 +46,7 @@ from crm_core.use_cases.hooks import Hooks
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_runner import ImportRunner
 from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.installed_resources import register_installed
 from crm_core.use_cases.units_of_work import UnitOfWork, unit_of_work
 from crm_core.use_cases.uploads import Images, Upload
 
@@ -75,6 +76,7 @@ __all__ = [
     "new_id",
     "new_secret",
     "records",
+    "register_installed",
     "restorations",
     "rosters",
     "summaries",

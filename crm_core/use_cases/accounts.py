@@ -31,7 +31,7 @@ from crm_core.rules.login_throttle import (
 )
 from crm_core.use_cases.callers import caller, new_id
 
-logger = logging.getLogger("crm.logins")
+logger: Final = logging.getLogger("crm.logins")
 
 #: How many first characters of a token are stored, so that its owner can recognize it.
 PREFIX_LENGTH: Final = 8
@@ -153,9 +153,7 @@ class Credentials:
 
     username: str = text(max_length=MAX_NAME)
     password: str = text(max_length=MAX_PASSWORD, verbatim=True)
-    permissions: tuple[str, ...] | None = texts(
-        max_items=len(PERMISSIONS), options=sorted(PERMISSIONS), all_by_default=False
-    )
+    permissions: tuple[str, ...] | None = texts(options=PERMISSIONS, all_by_default=False)
 
 
 def _credentials(data: object, *, strict: bool) -> tuple[str, str, frozenset[str] | None]:

@@ -9,7 +9,7 @@ import attrs
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, read_place, write_place
 from crm_core.engine.query_strings import page_limit, refuse_missing
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import boolean, choice, date_value, integer, text
+from crm_core.input.fields import boolean, choice_of, date_value, integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.agenda import AgendaPage, AgendaTask
@@ -42,7 +42,7 @@ class Listing:
     completed: bool | None = boolean(default=None)
     due_before: dt.date | None = date_value()
     due_after: dt.date | None = date_value()
-    resource: str | None = choice(*TASK_RESOURCES, default=None)
+    resource: str | None = choice_of(TASK_RESOURCES, default=None)
     limit: int = integer(default=_PER_PAGE)
     cursor: str = text(default="")
 

@@ -4,8 +4,9 @@ import base64
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from crm_core.model.accounts import Actor, Caller, Idempotency
@@ -38,7 +39,7 @@ class _AscendingIds:
         )
 
 
-new_id = _AscendingIds()
+new_id: Final[Callable[[], UUID]] = _AscendingIds()
 
 
 def caller(

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
-from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
+from crm_core.engine.feed_cursors import Hidden, hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.query_strings import read_limit
 from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
 from crm_core.input.drafts import read_parameters
@@ -21,7 +21,7 @@ from crm_core.ports import Feed
 from crm_core.resources import RESOURCES
 from crm_core.use_cases.waiters import Check, Renew, Waiters
 
-logger = logging.getLogger("crm.feed")
+logger: Final = logging.getLogger("crm.feed")
 
 #: The value of ``after`` that means the end of the feed.
 NOW: Final = "now"
@@ -89,7 +89,7 @@ class Reading:
         self._waiters = waiters
         self._query = query
         self._in_turn = in_turn
-        self.position = position
+        self.position: Position = position
 
     @property
     def cursor(self) -> str:
@@ -253,7 +253,7 @@ class _Query:
         return self.named or self.visible
 
     @property
-    def hidden(self) -> int:
+    def hidden(self) -> Hidden:
         return hidden_from(self.visible)
 
 

@@ -28,7 +28,7 @@ from crm_core.webhooks.attempts import Attempt, Outcome
 from crm_core.webhooks.circuit_breaker import HEALTHY, Health, pause_seconds, reason_to_disable
 from crm_core.webhooks.retries import Result, Retries
 
-logger = logging.getLogger("crm.deliveries")
+logger: Final = logging.getLogger("crm.deliveries")
 
 #: Attempts that a worker has in flight at once.
 _MAX_ATTEMPTS: Final = 256

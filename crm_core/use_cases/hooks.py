@@ -19,7 +19,7 @@ from crm_core.use_cases.callers import caller
 from crm_core.use_cases.changes import NOW, ChangesPage, begin
 from crm_core.use_cases.waiters import Waiters
 
-logger = logging.getLogger("crm.hooks")
+logger: Final = logging.getLogger("crm.hooks")
 
 #: Is called with an event. If it raises, it is called again with the same event.
 Call: TypeAlias = Callable[[Event], Awaitable[None]]

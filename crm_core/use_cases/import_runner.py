@@ -19,7 +19,7 @@ from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed
 
-logger = logging.getLogger("crm.imports")
+logger: Final = logging.getLogger("crm.imports")
 
 #: Seconds after an error before a run is tried again.
 _RETRY_AFTER: Final = 10.0

@@ -22,10 +22,9 @@ from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, Re
 from crm_core.imports.unique_values import Doubles, upsert_attribute, value_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Actor, Caller
-from crm_core.model.entities import Attribute
+from crm_core.model.entities import ENTITIES, Attribute
 from crm_core.ports import Database, ImportRuns, OpenTable, TableReader
 from crm_core.resources import RESOURCES, Resource
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of

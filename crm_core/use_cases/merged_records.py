@@ -76,7 +76,7 @@ def _moves(events: Sequence[Event], loser: Key, winner: Key) -> Mapping[Key, str
     return {
         Key(event.resource, event.record): field
         for event in events
-        if event.kind == "updated"
+        if event.kind == "updated" and event.resource in RESOURCES
         for field, to in RESOURCES[event.resource].references.items()
         if to == loser.resource and event.changes.get(field) == ends
     }

@@ -212,7 +212,8 @@ def _change_back(
 
 async def _children(db: Database, who: Caller, key: Key, deletion: Event) -> Sequence[Returning]:
     """Return what was deleted together with a record, as it was. Raises PermissionDeniedError."""
-    deleted = [event for event in await db.followers(key, deletion.version) if event.kind == "deleted"]
+    followers = await db.followers(key, deletion.version)
+    deleted = [event for event in followers if event.kind == "deleted" and event.resource in RESOURCES]
     children = [event for event in deleted if not await _is_erased(db, event)]
     for resource in {RESOURCES[event.resource] for event in children}:
         require(who.actor, resource.permission("add"))

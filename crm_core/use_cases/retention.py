@@ -11,7 +11,7 @@ from uuid import UUID
 from crm_core.errors import CrmError
 from crm_core.ports import Database, Feed
 
-logger = logging.getLogger("crm.retention")
+logger: Final = logging.getLogger("crm.retention")
 
 #: Seconds between two runs, and between two batches of one, in which others are served.
 _INTERVAL: Final = 6 * 3600.0

@@ -11,6 +11,7 @@ import attrs
 from crm_core.input.fields import (
     boolean,
     choice,
+    choice_of,
     identity,
     items,
     json_value,
@@ -21,8 +22,9 @@ from crm_core.input.fields import (
     texts,
     user,
 )
-from crm_core.model.entities import Client, EntityWithAttributes, FollowUp, Lead, Service
+from crm_core.model.entities import Client, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
+from crm_core.model.registered import DerivedTable, registered
 from crm_core.webhooks.conditions import OPERATORS, Logic, OperatorName
 from crm_core.webhooks.headers import read_headers, redacted_headers
 from crm_core.webhooks.urls import redacted_url
@@ -32,12 +34,15 @@ MAX_CONDITIONS: Final = 50
 SECRET_OVERLAP: Final = timedelta(hours=24)
 
 #: The models that webhooks can watch: their names on the wire, the names of their resources, and their entities.
-MODELS: Final[Mapping[str, tuple[EntityWithAttributes, type]]] = {
-    "Lead": ("lead", Lead),
-    "Client": ("client", Client),
-    "Service": ("service", Service),
-    "FollowUp": ("follow_up", FollowUp),
-}
+MODELS: Final[Mapping[str, tuple[str, type]]] = DerivedTable(
+    lambda: {
+        "Lead": ("lead", Lead),
+        "Client": ("client", Client),
+        "Service": ("service", Service),
+        "FollowUp": ("follow_up", FollowUp),
+        **{each.entity.__name__: (each.name, each.entity) for each in registered() if each.has_catalog},
+    }
+)
 
 _EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 
@@ -80,14 +85,14 @@ class Webhook:
 
     id: UUID = identity()
     name: str = text()
-    model: str = choice(*MODELS)
+    model: str = choice_of(MODELS)
     url: str = text(max_length=2_048, redact=redacted_url)
     method: str = choice("POST", "PUT", "PATCH", "DELETE", "GET", default="POST")
     headers: Mapping[str, str] = mapping(read_headers, redact=redacted_headers)
     is_active: bool = boolean(default=True)
     conditions: tuple[Condition, ...] = items(Condition, max_items=MAX_CONDITIONS)
     condition_logic: Logic = choice(*get_args(Logic), default="AND")
-    events: tuple[str, ...] = texts(max_items=len(_EVENT_KINDS), options=_EVENT_KINDS)
+    events: tuple[str, ...] = texts(options=_EVENT_KINDS)
     disabled_reason: str | None = output_only("text")
     created_by: int | None = user(output_only=True)
     updated_at: dt.datetime | None = last_change("datetime")

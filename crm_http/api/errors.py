@@ -39,7 +39,7 @@ from crm_http.api.preconditions import expected_versions, version_tag
 from crm_http.site import root_path
 from crm_http.statuses import STATUSES
 
-logger = logging.getLogger("crm.http")
+logger: Final = logging.getLogger("crm.http")
 
 
 class RequestError(Exception):
@@ -53,7 +53,7 @@ class RequestError(Exception):
     def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
-        self.headers = headers or {}
+        self.headers: Mapping[str, str] = headers or {}
 
 
 class Refusal(NamedTuple):

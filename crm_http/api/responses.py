@@ -28,9 +28,14 @@ class RecordResponse(ASGIResponse):
     def __init__(self, body: bytes, status: HTTPStatus, headers: Mapping[str, str]) -> None:
         of_body = ((b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body)))
         given = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        self.headers = MutableScopeHeaders({"headers": [*given, *of_body]})
-        self.body, self.status_code, self.content_length = body, status, len(body)
-        self.background, self.encoding, self.is_head_response, self._encoded_cookies = None, "utf-8", False, ()
+        self.headers: MutableScopeHeaders = MutableScopeHeaders({"headers": [*given, *of_body]})
+        self.body: bytes = body
+        self.status_code: int = status
+        self.content_length: int = len(body)
+        self.background: None = None
+        self.encoding: str = "utf-8"
+        self.is_head_response: bool = False
+        self._encoded_cookies = ()
 
 
 def json_response(

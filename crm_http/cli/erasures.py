@@ -6,14 +6,15 @@ from uuid import UUID
 import click
 
 from crm_core.model.erasures import ErasureReport
+from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say
 from crm_http.server.maintenance import erase
 from crm_http.settings import Settings
 
-_BY_PATH = {resource.path: resource for resource in RESOURCES.values()}
+_BY_PATH = DerivedTable(lambda: {resource.path: resource for resource in RESOURCES.values()})
 
 
 @click.command(

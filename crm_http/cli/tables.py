@@ -12,18 +12,19 @@ import click
 
 from crm_core.errors import InvalidError
 from crm_core.model.accounts import SYSTEM
+from crm_core.model.registered import DerivedTable
 from crm_core.ports import Database
 from crm_core.resources import RESOURCES
 from crm_core.use_cases import exports
 from crm_core.use_cases.callers import caller
 from crm_http.cli.archives import ALL, export_everything
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import with_users_and_records
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say
 from crm_http.server.composition import workbooks
 from crm_http.server.errors import FailedError
 
-_RESOURCES: Final = {resource.path: resource for resource in RESOURCES.values()}
+_RESOURCES: Final = DerivedTable(lambda: {resource.path: resource for resource in RESOURCES.values()})
 
 
 @click.command(

@@ -1,8 +1,8 @@
 """The two clients: the whole API, synchronous and asynchronous."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Final, Generic, Literal, Self
+from typing import Any, Final, Generic, Literal, Self
 from uuid import UUID
 
 import attrs
@@ -59,20 +59,22 @@ class Api(OperationGroup[D_co], Generic[D_co]):
 
     def __init__(self, driver: D_co) -> None:
         super().__init__(driver)
-        self.clients = ClientOperations(driver, entities.Client)
-        self.services = ServiceOperations(driver, entities.Service)
-        self.leads = LeadOperations(driver, entities.Lead)
-        self.pipelines = PipelineOperationsWithSummary(driver, entities.Pipeline)
-        self.cohorts = CohortOperationsWithRoster(driver, entities.Cohort)
-        self.enrollments = EnrollmentOperations(driver, entities.Enrollment)
-        self.enrollment_details = EnrollmentDetailOperations(driver, entities.EnrollmentDetail)
-        self.transfer_requests = TransferOperations(driver, entities.TransferRequest)
-        self.tasks = AgendaOperations(driver)
-        self.calendars = CalendarOperations(driver)
-        self.changes = ChangeOperations(driver)
-        self.imports = ImportOperations(driver)
-        self.webhooks = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
-        self.tokens = TokenOperations(driver)
+        self.clients: ClientOperations[D_co] = ClientOperations(driver, entities.Client)
+        self.services: ServiceOperations[D_co] = ServiceOperations(driver, entities.Service)
+        self.leads: LeadOperations[D_co] = LeadOperations(driver, entities.Lead)
+        self.pipelines: PipelineOperationsWithSummary[D_co] = PipelineOperationsWithSummary(driver, entities.Pipeline)
+        self.cohorts: CohortOperationsWithRoster[D_co] = CohortOperationsWithRoster(driver, entities.Cohort)
+        self.enrollments: EnrollmentOperations[D_co] = EnrollmentOperations(driver, entities.Enrollment)
+        self.enrollment_details: EnrollmentDetailOperations[D_co] = EnrollmentDetailOperations(
+            driver, entities.EnrollmentDetail
+        )
+        self.transfer_requests: TransferOperations[D_co] = TransferOperations(driver, entities.TransferRequest)
+        self.tasks: AgendaOperations[D_co] = AgendaOperations(driver)
+        self.calendars: CalendarOperations[D_co] = CalendarOperations(driver)
+        self.changes: ChangeOperations[D_co] = ChangeOperations(driver)
+        self.imports: ImportOperations[D_co] = ImportOperations(driver)
+        self.webhooks: WebhookOperations[D_co] = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
+        self.tokens: TokenOperations[D_co] = TokenOperations(driver)
 
     def attributes(self, entity: EntityWithAttributes) -> AttributeOperations[D_co]:
         """Return the operations of an entity's user-defined attributes."""
@@ -132,7 +134,7 @@ class Client(Api[Driver]):
     ) -> None:
         http = httpx.Client(base_url=url, headers={**_STRICT, **headers}, timeout=timeout, transport=transport)
         super().__init__(HttpDriver(http, retry))
-        self.close = http.close
+        self.close: Callable[[], None] = http.close
         self._http = http
         if token:
             _authorize(http, token)
@@ -207,7 +209,7 @@ class AsyncClient(Api[AsyncDriver]):
     ) -> None:
         http = httpx.AsyncClient(base_url=url, headers={**_STRICT, **headers}, timeout=timeout, transport=transport)
         super().__init__(AsyncHttpDriver(http, retry))
-        self.aclose = http.aclose
+        self.aclose: Callable[[], Coroutine[Any, Any, None]] = http.aclose
         self._http = http
         if token:
             _authorize(http, token)

@@ -18,6 +18,7 @@ from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.read_versions import expected_version
+from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES
 from crm_http.client.bulk import LENIENT, BulkResults
 from crm_http.client.import_files import form_of, read_status
@@ -27,7 +28,7 @@ from crm_http.client.responses import decode, read_as
 
 E = TypeVar("E")
 
-_PATHS: Final = {row.entity: f"/api/{row.path}" for row in RESOURCES.values()}
+_PATHS: Final = DerivedTable(lambda: {row.entity: f"/api/{row.path}" for row in RESOURCES.values()})
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _ONLY: Final = {"create": {"If-None-Match": "*"}, "change": {"If-Match": "*"}}
 #: Items in a page of a list, unless another number is given.

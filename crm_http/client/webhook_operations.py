@@ -1,30 +1,20 @@
 """The operations of webhooks: those of all records, and secrets, dry runs and the delivery log."""
 
 import datetime as dt
-from typing import TypedDict, Unpack
+from typing import Unpack
 from uuid import UUID
 
 import attrs
 import httpx
 
+from crm_core.arguments.deliveries import DeliveryFilters
 from crm_core.model.events import EventKind
-from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import PAGE_SIZE, below, body_of
 from crm_http.client.resources.webhooks import WebhookRecordOperations
 from crm_http.client.responses import decode
-
-
-class DeliveryFilters(TypedDict, total=False):
-    """Which deliveries of a webhook are listed.
-
-    Attributes:
-        state: only deliveries in this state.
-    """
-
-    state: DeliveryState
 
 
 @attrs.define(slots=False, eq=False)

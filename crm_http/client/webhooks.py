@@ -21,9 +21,11 @@ import attrs
 import msgspec
 
 from crm_core.errors import CrmError
+from crm_core.input.decimals import fixed_point
 from crm_core.input.readers import parse_decimal
 from crm_core.model.entities import Client, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
+from crm_core.model.registered import DerivedTable
 from crm_core.webhooks.entity import MODELS
 
 T = TypeVar("T")
@@ -44,7 +46,7 @@ WatchedRecord: TypeAlias = Client | Service | Lead | FollowUp | Erased
 TOLERANCE: Final = dt.timedelta(minutes=5)
 _PREFIX: Final = "whsec_"
 _TIMESTAMP: Final = re.compile("[0-9]{1,12}")
-_ENTITIES: Final = dict(MODELS.values())
+_ENTITIES: Final = DerivedTable(lambda: dict(MODELS.values()))
 _KINDS: Final[Any] = Literal[EventKind, "erased"]
 
 
@@ -176,7 +178,7 @@ def _event(id_: str, body: bytes) -> WebhookEvent[WatchedRecord]:
     try:
         sent = _read_as(_Body, body)
         resource, _, kind = sent.type.partition(".")
-        watched = _ENTITIES[resource]  # type: ignore[index]  # what is not a resource is a KeyError
+        watched = _ENTITIES[resource]
         entity: Any = Erased if kind == "erased" else watched
         return WebhookEvent(
             id=id_,
@@ -190,7 +192,11 @@ def _event(id_: str, body: bytes) -> WebhookEvent[WatchedRecord]:
 
 
 def _read_as(kind: type[T], text: bytes | msgspec.Raw) -> T:
-    return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(text)
+    return msgspec.json.Decoder(kind, float_hook=parse_decimal, dec_hook=fixed_point).decode(text)
+
+
+def _converted(value: object, kind: Any) -> Any:
+    return msgspec.convert(value, kind, dec_hook=fixed_point)
 
 
 def _change(entity: type, name: str, change: Mapping[str, Any]) -> FieldChange | ItemChanges:
@@ -200,12 +206,12 @@ def _change(entity: type, name: str, change: Mapping[str, Any]) -> FieldChange |
         return _ends(kind, change)
     item: Any = next(iter(get_args(kind)), Any)
     return ItemChanges(
-        added=tuple(msgspec.convert(each, item) for each in change["added"]),
-        removed=tuple(msgspec.convert(each, item) for each in change["removed"]),
+        added=tuple(_converted(each, item) for each in change["added"]),
+        removed=tuple(_converted(each, item) for each in change["removed"]),
         changed=tuple(_ends(item, each) for each in change["changed"]),
     )
 
 
 def _ends(kind: Any, change: Mapping[str, Any]) -> FieldChange:
-    before, after = (None if change.get(end) is None else msgspec.convert(change[end], kind) for end in ("from", "to"))
+    before, after = (None if change.get(end) is None else _converted(change[end], kind) for end in ("from", "to"))
     return FieldChange(before, after)

@@ -93,7 +93,7 @@ class Places:
     """
 
     def __init__(self, most: int) -> None:
-        self.taken = 0
+        self.taken: int = 0
         self._most = most
         self._by_guest: dict[Hashable, int] = {}
 

@@ -26,7 +26,7 @@ from crm_http.middleware.request_scope import RequestScope, SharedState
 from crm_http.site import Site
 from crm_http.statuses import STATUSES
 
-logger = logging.getLogger("crm.http")
+logger: Final = logging.getLogger("crm.http")
 
 #: Is called after each request with its method, the template of its route, the status, the seconds, and its scope.
 RequestObserver = Callable[[str, str, int, float, HTTPScope], None]

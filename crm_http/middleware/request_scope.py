@@ -86,8 +86,8 @@ class RequestScope:
         self._is_head = is_head
         self._has_place = self._is_begun = self._is_read = self._is_running = False
         self.share: Share = scope["state"]["share"]
-        self.is_stalled = False
-        self.status = _CLIENT_CLOSED
+        self.is_stalled: bool = False
+        self.status: int = _CLIENT_CLOSED
 
     def step_in(self) -> None:
         """Take a place among the requests in flight, unless the request has one."""

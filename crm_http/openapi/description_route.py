@@ -7,10 +7,9 @@ from typing import Any
 from litestar.response.base import ASGIResponse
 
 from crm_core.model.accounts import Caller
-from crm_core.model.entities import Attribute
+from crm_core.model.entities import ENTITIES, Attribute
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES
-from crm_core.rules.attributes import ENTITIES
 from crm_core.rules.needs import Needs, catalog_of
 from crm_http.api.auth import Access, possible_caller
 from crm_http.api.endpoints import Endpoint, Reply

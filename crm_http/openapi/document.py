@@ -21,7 +21,7 @@ from crm_http.openapi.operations import ATTRIBUTES_OF, described_operations
 from crm_http.openapi.parameters import COMMON
 from crm_http.openapi.responses import HEADERS, error_responses
 from crm_http.openapi.schemas import Schema
-from crm_http.openapi.tags import TAGS
+from crm_http.openapi.tags import all_tags
 from crm_http.payloads.record_examples import EXAMPLE_IDS
 
 _BEARER: Final[Schema] = {
@@ -57,7 +57,7 @@ def describe(endpoints: Sequence[Endpoint], form: Form = PLAIN) -> Mapping[str, 
             "description": files("crm_http.openapi").joinpath("introduction.md").read_text("utf-8"),
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "tags": [{"name": name, "description": description} for name, description in all_tags().items()],
         "paths": paths,
         "webhooks": described_webhooks(),
         "components": {
@@ -67,7 +67,7 @@ def describe(endpoints: Sequence[Endpoint], form: Form = PLAIN) -> Mapping[str, 
             "parameters": dict(COMMON),
             "securitySchemes": {"bearer": _BEARER, "token": _TOKEN},
         },
-        "x-example-ids": EXAMPLE_IDS,
+        "x-example-ids": dict(EXAMPLE_IDS),
     }
 
 

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 from crm_core.model.events import EventKind
+from crm_core.model.registered import DerivedTable
 from crm_core.webhooks.entity import MODELS
 from crm_http.openapi.schemas import Schema, reference, schema_name
 
 #: Every type of event by its name, such as ``lead.updated``, with the model and the kind of change.
-EVENT_TYPES: Final[Mapping[str, tuple[str, EventKind | Literal["erased"]]]] = {
-    f"{resource}.{kind}": (model, kind)
-    for model, (resource, _) in MODELS.items()
-    for kind in (*get_args(EventKind), "erased")
-}
+EVENT_TYPES: Final[Mapping[str, tuple[str, EventKind | Literal["erased"]]]] = DerivedTable(
+    lambda: {
+        f"{resource}.{kind}": (model, kind)
+        for model, (resource, _) in MODELS.items()
+        for kind in (*get_args(EventKind), "erased")
+    }
+)
 _CHANGE: Final[Schema] = {
     "type": "object",
     "description": "The change of one field: `from` and `to`; or the items that were added, removed and changed.",

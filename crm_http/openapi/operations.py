@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES, Resource
 from crm_http.api.auth import Access
 from crm_http.api.endpoints import Endpoint, Exported
@@ -20,12 +21,14 @@ from crm_http.openapi.schemas import Schema
 #: Marks the lists, creations and changes of an entity with attributes.
 ATTRIBUTES_OF: Final = "x-attributes-of"
 _PARAMETER = re.compile(r"{(\w+)}")
-_BODIES: Final[Mapping[str, str]] = {
-    f"{resource.entity.__name__}{kind}": resource.name
-    for resource in RESOURCES.values()
-    if "attributes" in resource.fields
-    for kind in ("Create", "Update", "Merge")
-}
+_BODIES: Final[Mapping[str, str]] = DerivedTable(
+    lambda: {
+        f"{resource.entity.__name__}{kind}": resource.name
+        for resource in RESOURCES.values()
+        if "attributes" in resource.fields
+        for kind in ("Create", "Update", "Merge")
+    }
+)
 
 
 def described_operations(endpoint: Endpoint, form: Form, schemas: Mapping[str, Schema]) -> Iterator[tuple[str, Schema]]:

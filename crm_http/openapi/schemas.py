@@ -8,8 +8,10 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.entities import Note, Stage, Task, TeachingAssistant
+from crm_core.model.registered import DerivedTable
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import RESOURCES
 from crm_core.webhooks.entity import Condition
@@ -18,13 +20,14 @@ Schema = dict[str, Any]
 
 #: The classes of the items that lists in records hold.
 ITEMS: Final = (Task, Note, Stage, Condition, TeachingAssistant)
-_RECORDS: Final = frozenset(resource.entity for resource in RESOURCES.values())
+_RECORDS: Final = DerivedTable(lambda: {resource.entity: resource for resource in RESOURCES.values()})
 
 _SIMPLE: Final[Mapping[object, Schema]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
+    FixedPoint: {"type": "string", "format": "decimal"},
     UUID: {"type": "string", "format": "uuid"},
     dt.date: {"type": "string", "format": "date"},
     dt.datetime: {"type": "string", "format": "date-time"},
@@ -92,6 +95,8 @@ def _output_member(entity: type, member: "attrs.Attribute[Any]", field: Field | 
     if field is not None and field.word:  # either of two types, which generated clients of some languages cannot have
         return {}
     schema = _of_type(member.type)
+    if field is not None and field.precision is not None:
+        return schema | {"pattern": field.precision.pattern}
     if field is None or not field.limits.get("enum"):
         return schema
     options = {"enum": field.limits["enum"]}

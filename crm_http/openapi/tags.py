@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from crm_core.model.registered import registered
+from crm_core.resources import RESOURCES
+from crm_http.api.routes.records import tag_of
+
 TAGS: Final[Mapping[str, str]] = {
     "Authentication": "Log in, log out, and show who the caller is and what they may do.",
     "Attributes": "The dynamic schema: which attributes clients, services, leads and follow-ups have. "
@@ -24,3 +28,10 @@ TAGS: Final[Mapping[str, str]] = {
     "Imports": "Files that become records: how far they are, what is refused in them, and their end.",
     "About": "This description, the page that shows it, and the health of the server.",
 }
+
+
+def all_tags() -> Mapping[str, str]:
+    """Return the headings with those of registered resources, which come before the last one."""
+    *first, last = TAGS.items()
+    added = (RESOURCES[each.name] for each in registered())
+    return dict([*first, *((tag_of(each), f"The {each.label[1]}.") for each in added), last])

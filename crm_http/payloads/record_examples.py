@@ -8,19 +8,28 @@ example beside it works on a fresh database. The ids in it stand for the records
 from collections.abc import Mapping
 from typing import Final
 
+from crm_core.model.registered import DerivedTable, registered, sample_of
+from crm_core.registration import completed_sample
 from crm_core.resources import RESOURCES, Resource
 from crm_http.payloads.shapes import Example
 
-_PATHS: Final = (*(resource.path for resource in RESOURCES.values()), "calendars")
+
+def _example_ids() -> Mapping[str, str]:
+    others = [RESOURCES[each.name] for each in registered()]
+    own = [resource.path for resource in RESOURCES.values() if resource not in others]
+    paths = (*own, "calendars", *(resource.path for resource in others))
+    return {path: f"01890000-0000-7000-8000-{number:012x}" for number, path in enumerate(paths, 1)}
+
+
+#: The ids that stand for records, by the segments of their resources in URLs.
+EXAMPLE_IDS: Final[Mapping[str, str]] = DerivedTable(_example_ids)
 
 
 def example_id(path: str) -> str:
     """Return the id that stands in examples for the last record of a resource, given its segment in URLs."""
-    return f"01890000-0000-7000-8000-{_PATHS.index(path) + 1:012x}"
+    return EXAMPLE_IDS[path]
 
 
-#: The ids that stand for records, by the segments of their resources in URLs.
-EXAMPLE_IDS: Final[Mapping[str, str]] = {path: example_id(path) for path in _PATHS}
 #: Stands where a request of the documentation has the id of a record.
 EXAMPLE_ID: Final = "01890000-0000-7000-8000-000000000000"
 #: The ids of the task and the note that the example of a new record brings along.
@@ -161,9 +170,17 @@ WORKING_EXAMPLES: Final[Mapping[tuple[str, str], object]] = {
 }
 
 
+def working_example(resource: Resource, operation: str) -> object:
+    """Return an example of the body of an operation that works as it stands; None where there is none."""
+    if operation == "create" and resource.name in {each.name for each in registered()}:
+        ids = {other.name: example_id(other.path) for other in RESOURCES.values()}
+        return completed_sample(resource, sample_of(resource.name), ids)
+    return WORKING_EXAMPLES.get((resource.name, operation))
+
+
 def bulk_example(resource: Resource) -> object:
     """Return a bulk request that creates the record of the resource's example."""
-    example = WORKING_EXAMPLES.get((resource.name, "create")) or REQUEST_EXAMPLES[resource.name, "create"].value
+    example = working_example(resource, "create") or REQUEST_EXAMPLES[resource.name, "create"].value
     parents = {"service": example_id("services"), "entity": "client"}
     parent = {resource.parent: parents[resource.parent]} if resource.parent else {}
     assert isinstance(example, dict)  # noqa: S101  # the body of a create is an object

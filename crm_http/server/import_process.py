@@ -18,8 +18,9 @@ from crm_core.errors import CrmError, RequestInProgressError
 from crm_core.imports.runs import ImportRun
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed, get
+from crm_core.use_cases.installed_resources import register_installed
 
-logger = logging.getLogger("crm.imports")
+logger: Final = logging.getLogger("crm.imports")
 
 #: How much the processes of requests come first.
 _NICENESS: Final = 5
@@ -35,6 +36,7 @@ def main(run: str, claim: str, lifeline: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the server, too, which then sends SIGTERM
     os.nice(_NICENESS)
     end_with_parent(int(lifeline))
+    register_installed()
     return asyncio.run(_carry_out(sys.stdin.readline().strip(), UUID(run), UUID(claim)))
 
 

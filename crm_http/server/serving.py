@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from crm_http.server.bootstrap import ADMIN, bootstrap
 from crm_http.server.composition import check_files, exposed_metrics
@@ -15,7 +16,7 @@ from crm_http.server.workers import run_workers
 from crm_http.settings import Settings, unknown_names
 from crm_http.telemetry.logs import configure_logging
 
-logger = logging.getLogger("crm.serving")
+logger: Final = logging.getLogger("crm.serving")
 
 
 def serve(settings: Settings, welcome: Callable[[Mapping[str, str]], None]) -> None:

@@ -48,7 +48,7 @@ class Stop:
     """
 
     def __init__(self, code: int = 0) -> None:
-        self.has_failed = False
+        self.has_failed: bool = False
         self.on_first_signal: Callable[[], object] | None = None
         self._code = code
         self._is_stopping = self._is_deferred = False

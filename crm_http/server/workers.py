@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from crm_core.use_cases.installed_resources import register_installed
 from crm_http.server import composition
 from crm_http.server.errors import FailedError
 from crm_http.settings import Settings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from crm_http.middleware import RequestMiddleware
 
-logger = logging.getLogger("crm.serving")
+logger: Final = logging.getLogger("crm.serving")
 
 #: Seconds that a worker has to finish accepted requests; together with stopping the embedded server it is below 15 s.
 _WORKER_SECONDS: Final = 10
@@ -109,6 +110,7 @@ def _serve_once(server: "AbstractServer[Any]") -> bool:
 def load() -> "RequestMiddleware":
     """Return the app of a worker. The worker ends when its parent process is killed."""
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    register_installed()
     app = composition.app()
     # What is loaded by now stays. Searching it for garbage would stop all requests for some 50 ms now and then.
     gc.collect()

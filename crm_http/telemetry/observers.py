@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm_http.telemetry.metrics import Metrics
     from crm_http.telemetry.traces import Traces
 
-logger = logging.getLogger("crm.http")
+logger: Final = logging.getLogger("crm.http")
 
 
 @attrs.frozen

@@ -198,7 +198,8 @@ def reading(url: str, server: Server, events: int) -> str:
             )
             found.append(
                 f"{total:,} events by {name} in {seconds:.1f} s, so 1,000,000 in {seconds / total * 1e6:.1f} s, of "
-                f"which the worker computed {worker:.1f} s and PostgreSQL {database:.1f} s; the server grew by {grown:.1f} MB"
+                f"which the worker computed {worker:.1f} s and PostgreSQL {database:.1f} s; "
+                f"the server grew by {grown:.1f} MB"
             )
     return "\n         ".join(found)
 

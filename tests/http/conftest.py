@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import operator
 import os
 import pathlib
 import signal
@@ -10,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 import psycopg
@@ -28,7 +30,8 @@ from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.users import disable_user
 from crm_http.app import create_app
-from tests.http.near_tables import NearTableReader
+from crm_http.middleware import RequestMiddleware
+from tests.near_tables import NearTableReader
 from tests.postgresql import empty as empty_records
 
 PASSWORD = "an-admin-password"
@@ -205,8 +208,8 @@ def serving(database_url: str, data_dir: pathlib.Path, *options: str, **settings
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: Callable[[], str]) -> str:
-    return new_database()
+def database_url(migrated_database: Callable[[], str]) -> str:
+    return migrated_database()
 
 
 @pytest.fixture(scope="session")
@@ -239,6 +242,53 @@ def empty(database_url: str) -> None:
         connection.execute("alter table app_user alter column id restart with 2")
 
 
+class Stores(NamedTuple):
+    """What an app of the tests stands on."""
+
+    records: Any
+    accounts: MemoryAccounts
+    passwords: Argon2Passwords
+    files: FileStore
+
+
+class Standing:
+    """Stands for a store of the test that runs, which it finds at each use."""
+
+    def __init__(self, app: "UsualApp", path: str) -> None:
+        self._find = functools.partial(operator.attrgetter(path), app)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._find(), name)
+
+
+class UsualApp:
+    """An app with nothing special, made once for all tests, as that takes a tenth of a second."""
+
+    stores: Stores
+
+    def __init__(self) -> None:
+        records, *others = (Standing(self, f"stores.{name}") for name in Stores._fields)
+        for name in ("outbox", "feed", "imports"):
+            setattr(records, name, Standing(self, f"stores.records.{name}"))
+        self._app = new_app(Stores(records, *others), {}, MAX_IMPORT_BYTES)._app  # type: ignore[arg-type]
+
+    def on(self, stores: Stores) -> RequestMiddleware:
+        """The app on these stores, until others are given; its middleware is new, and knows nobody."""
+        self.stores = stores
+        return RequestMiddleware(self._app)
+
+
+usual_app = functools.cache(UsualApp)
+
+
+def new_app(stores: Stores, of_app: Mapping[str, Any], max_import_bytes: int, **of_images: Any) -> RequestMiddleware:
+    records, accounts, passwords, files = stores
+    images = Images(files=files, read_header=read_header, **of_images)
+    imports = Imports(ImportStores(records, records.imports, NearTableReader()), max_import_bytes)
+    usual: dict[str, Any] = {"workbooks": ChildWorkbookWriter(), "imports": imports, "calendars": IcsCalendarWriter()}
+    return create_app(records, accounts, passwords, records.outbox, records.feed, images, **{**usual, **of_app})
+
+
 @contextlib.contextmanager
 def on_memory(
     database: Callable[[MemoryAccounts], Any] = MemoryDatabase,
@@ -248,22 +298,15 @@ def on_memory(
     max_import_bytes: int = MAX_IMPORT_BYTES,
     **of_images: Any,
 ) -> Iterator[Api]:
-    """The administrator of an app of the test's own, in this process, on memory or what else keeps records."""
+    """The administrator of an app in this process, on memory or what else keeps records, all of the test's own."""
     with asyncio.Runner() as runner:
-        # The app is made for each test, which need not wait for hashes that are slow on purpose.
+        # The administrator logs in for each test, which need not wait for hashes that are slow on purpose.
         accounts, passwords = MemoryAccounts(), Argon2Passwords(PasswordHasher(1, 8, 1))
         password_hash = runner.run(passwords.hash(PASSWORD))
         runner.run(accounts.add_user("admin", password_hash, is_superuser=True))
-        images = Images(files=files or MemoryFileStore(), read_header=read_header, **of_images)
-        records = database(accounts)
-        stores = ImportStores(records, records.imports, NearTableReader())
-        given = {
-            "workbooks": ChildWorkbookWriter(),
-            "imports": Imports(stores, max_import_bytes),
-            "calendars": IcsCalendarWriter(),
-            **(of_app or {}),
-        }
-        app = create_app(records, accounts, passwords, records.outbox, records.feed, images, **given)
+        stores = Stores(database(accounts), accounts, passwords, files or MemoryFileStore())
+        is_usual = not of_app and not of_images and max_import_bytes == MAX_IMPORT_BYTES
+        app = usual_app().on(stores) if is_usual else new_app(stores, of_app or {}, max_import_bytes, **of_images)
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False, root_path=mounted)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         people = MemoryPeople(runner.run, accounts, password_hash)

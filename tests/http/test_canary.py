@@ -17,8 +17,9 @@ from crm_adapters.embedded.server import embedded_server
 from crm_core.input.fields import fields_of
 from crm_core.resources import RESOURCES
 from tests.adapters.receivers import Receiver, answers
+from tests.http.commands import environment
 from tests.http.conftest import Api
-from tests.http.test_cli import CRM, environment, in_cluster, new_directory, until
+from tests.http.test_cli import CRM, in_cluster, new_directory, until
 from tests.http.test_metrics import free_port
 from tests.pictures import png
 

@@ -1,4 +1,4 @@
-"""Facts about the `crm` command: the real one, on a data directory of its own."""
+"""Facts about the `crm` command, on a data directory of its own."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,18 +20,14 @@ import httpx
 import pytest
 
 from crm_http.cli import main
+from tests.http.commands import Crm, Finished, environment, is_one_line
 from tests.pictures import png
 
 pytestmark = pytest.mark.xdist_group("cli")  # so that the data directory is made once
 
 CRM = Path(sys.executable).with_name("crm")
-SECONDS = 30.0
+SECONDS = 120.0
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-def environment(data_dir: Path, **settings: str) -> Mapping[str, str]:
-    others = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-    return others | {"CRM_DATA_DIR": str(data_dir)} | settings
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -99,42 +95,6 @@ class Server:
         return self.client.get("/api/me/", headers={"Authorization": f"Token {token}"})
 
 
-class Finished(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def password(self) -> str | None:
-        found = re.search(r"^Password +(\S+) \(shown this once\)$", self.out, re.MULTILINE)
-        return found[1] if found else None
-
-
-class Crm:
-    """Runs commands on one data directory."""
-
-    def __init__(self, data_dir: Path, **settings: str) -> None:
-        self.environment = environment(data_dir, **settings)
-
-    def __call__(self, *words: str, given: str = "") -> Finished:
-        ran = subprocess.run(
-            [CRM, *words],
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Finished(ran.returncode, ran.stdout, ran.stderr)
-
-    def __getitem__(self, words: str) -> str:
-        """What a command says that must succeed."""
-        ran = self(*words.split())
-        assert ran.code == 0, ran
-        return ran.out
-
-
 def parent_of(process: Path) -> int:
     try:
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
@@ -164,10 +124,6 @@ def in_cluster(data_dir: Path) -> list[Path]:
             if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(data_dir):
                 found.append(process)
     return found
-
-
-def is_one_line(text: str) -> bool:
-    return text.startswith("crm: ") and text.endswith("\n") and text.count("\n") == 1
 
 
 @contextlib.contextmanager

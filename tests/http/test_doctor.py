@@ -17,7 +17,7 @@ from crm_http.cli.doctor import database, machine
 from crm_http.cli.doctor.checks import Check, State
 from crm_http.server.serving import summary
 from crm_http.settings import Settings
-from tests.http.test_cli import Crm, Finished
+from tests.http.commands import Crm, Finished
 from tests.seaweedfs import CREDENTIALS, S3
 
 SECRET = "s3cret-word"

@@ -18,7 +18,7 @@ def test_kills_under_load_lose_nothing_double_nothing_and_leave_nothing_untold(p
     ):
         history, api = History(file), installation.api()
         tell_of_leads(api, receiver)
-        with Load([installation.url], api.token, history, clients=4):
+        with Load([installation.url], api.token, history, clients=2):
             for kind in ("kill_server", "kill_postmaster", "kill_backend"):
-                strike(history, kind, getattr(installation, kind), between=10)
+                strike(history, kind, getattr(installation, kind), between=4)
         verify(installation, history, receiver, leases_are_over=True)

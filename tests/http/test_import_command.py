@@ -1,8 +1,6 @@
-"""Facts about `crm import`: the real command, on a database of its own."""
+"""Facts about `crm import`, on a database of its own."""
 
-import asyncio
 import csv
-import os
 import re
 import signal
 import subprocess
@@ -14,18 +12,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crm_adapters.postgres.sql.migrations import migrate
+from tests.http.commands import Crm
 
 CRM = Path(sys.executable).with_name("crm")
 SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
+def url(migrated_database: Callable[[], str]) -> str:
     """A migrated database."""
-    url = new_database()
-    asyncio.run(migrate(url))
-    return url
+    return migrated_database()
 
 
 class Command:
@@ -34,23 +30,21 @@ class Command:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
-        others = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-        self.environment = others | {"CRM_DATABASE_URL": url}
+        self.crm = Crm(folder / "data", CRM_DATABASE_URL=url)
+        self.crm.folder = folder
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [CRM, "import", *words],
             cwd=self.folder,
-            env=self.environment,
+            env=self.crm.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
-        with self.start(*words) as process:
-            out, err = process.communicate(timeout=SECONDS)
-        return process.returncode, out, err
+        return self.crm("import", *words)
 
     def write(self, name: str, rows: Sequence[Sequence[str]]) -> None:
         with (self.folder / name).open("w", newline="") as file:

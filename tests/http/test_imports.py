@@ -14,7 +14,7 @@ from crm_core.imports.runs import ImportRun
 from crm_core.use_cases.import_runner import ImportRunner
 from crm_core.use_cases.import_worker import ImportStores
 from tests.http.conftest import Api, on_memory
-from tests.http.near_tables import NearTableReader
+from tests.near_tables import NearTableReader
 
 MAX_BYTES = 100_000
 UNKNOWN = "0199c1a2-5b1f-7c3d-8e21-1f0a5c9d7b42"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.adapters.receivers import Receiver, answers
 from tests.http import test_cli as cli
+from tests.http.commands import is_one_line
 from tests.http.conftest import Server, serving
 from tests.http.test_cli import new_directory
 
@@ -48,9 +49,9 @@ def scraper() -> Scraper:
 
 
 @pytest.fixture(scope="module")
-def measured(new_database: Callable[[], str], place: pathlib.Path, scraper: Scraper) -> Iterator[Server]:
+def measured(migrated_database: Callable[[], str], place: pathlib.Path, scraper: Scraper) -> Iterator[Server]:
     port = scraper.url.split(":")[2].split("/")[0]
-    with serving(new_database(), place / "measured", "--workers", "2", CRM_METRICS_PORT=port) as running:
+    with serving(migrated_database(), place / "measured", "--workers", "2", CRM_METRICS_PORT=port) as running:
         yield running
 
 
@@ -99,5 +100,5 @@ def test_a_taken_port_is_one_line() -> None:
             finished = server.finish()
 
     assert finished.code == 1
-    assert cli.is_one_line(finished.err)
+    assert is_one_line(finished.err)
     assert f"Cannot listen for Prometheus on port {port}: Address already in use" in finished.err

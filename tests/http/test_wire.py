@@ -439,7 +439,7 @@ ORDER: list[tuple[str, str, Any, int]] = [
         for query, sent in (("", MALFORMED), ("", []), ("?dry_run=x", {}))
     ),
     (ADMIN, "POST /api/clients/{nowhere}/merge/", {"from": 1}, 404),
-    (ADMIN, "DELETE /api/attributes/{nowhere}/?dry_run=x", None, 404),
+    *((ADMIN, f"{method} /api/attributes/{{nowhere}}/?dry_run=x", {}, 404) for method in ("DELETE", "PATCH", "PUT")),
     (ADMIN, "POST /api/transfer-requests/{nowhere}/accept/", MALFORMED, 404),
     (ADMIN, "POST /api/transfer-requests/{nowhere}/accept/", {"cohort": "x"}, 404),
     (ADMIN, "GET /api/pipelines/{nowhere}/summary/?since=x", None, 404),

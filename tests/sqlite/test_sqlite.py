@@ -16,9 +16,11 @@ from crm_core.model.accounts import UserChange
 from crm_core.testing import (
     DISABLED_USER,
     USERS,
+    ArchivesContract,
     DatabaseContract,
     FeedContract,
     ImportRunsContract,
+    OpenedArchives,
     OpenedFeed,
     OpenedImports,
     UnavailableContract,
@@ -84,7 +86,7 @@ def test_memory_and_sqlite_agree(tmp_path: pathlib.Path) -> None:
     assert_agreement(
         pair,
         feed_of=feed_of,
-        settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None),
+        settings=settings(max_examples=5, stateful_step_count=30, derandomize=True, database=None),
     )
 
 
@@ -97,6 +99,23 @@ class TestSqliteImportRuns(ImportRunsContract):
     async def open_imports(self) -> AsyncIterator[OpenedImports]:
         async with opened(self.path) as database:
             yield OpenedImports(database, database.imports)
+
+
+class TestSqliteArchives(ArchivesContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.folder = tmp_path
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[OpenedArchives]:
+        accounts, nobody = MemoryAccounts(), MemoryAccounts()
+        for number in USERS:
+            await accounts.add_user(f"user {number}", "!", groups=["Sales"])
+        database = SqliteDatabase(self.folder / "records.sqlite", accounts)
+        empty = SqliteDatabase(self.folder / "empty.sqlite", nobody)
+        yield OpenedArchives(database, database.archives, empty, empty.archives, nobody)
+        database.close()
+        empty.close()
 
 
 class TestSqliteFeed(FeedContract):

@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, NotAuthenticatedError, Problem, UnavailableError
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 #: The names of indexes of unique attributes begin with it; the attribute's id follows.
 UNIQUE_PREFIX: Final = "unique_"

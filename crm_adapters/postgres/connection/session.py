@@ -143,7 +143,7 @@ class Session(TimeoutConnection):
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Row] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
-        self.statements = PreparedStatements()
+        self.statements: PreparedStatements = PreparedStatements()
         load_json_as_bytes(self)
 
 

@@ -58,7 +58,13 @@ def _statement(resources: Sequence[str], completed: Sequence[bool], asked: Seque
         )
         for resource, is_done in product(resources, completed)
     ]
-    return sql.SQL(QUERIES["agenda"]).format(ranges=sql.SQL(" union all ").join(ranges)).as_bytes()
+    names = sql.SQL(" ").join(map(_name_of, resources))
+    return sql.SQL(QUERIES["agenda"]).format(ranges=sql.SQL(" union all ").join(ranges), names=names).as_bytes()
+
+
+def _name_of(resource: str) -> sql.Composable:
+    parts = {"resource": sql.Literal(resource), "table": sql.Identifier(resource)}
+    return sql.SQL("when {resource} then (select name from {table} where id = record)").format(**parts)
 
 
 def _of(resource: str, is_done: bool) -> Sequence[sql.Composable]:  # noqa: FBT001  # one of the pairs above

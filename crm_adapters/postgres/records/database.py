@@ -68,6 +68,7 @@ from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.records import Key, Record
+from crm_core.model.registered import use_resources
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
 from crm_core.resources import ATTRIBUTES, Resource
@@ -75,7 +76,7 @@ from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
 from crm_core.use_cases.uniqueness import finish
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
 
@@ -113,6 +114,7 @@ class PostgresDatabase:
         wake_feed: Callable[[], None] = lambda: None,
         after_commit: AfterCommit = no_hook,
     ) -> None:
+        use_resources("a PostgresDatabase")
         self._pool = pool
         self._wake = wake
         self._replica = replica

@@ -5,7 +5,7 @@ wait for each other, and none for ever.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from crm_adapters.postgres.connection.errors import StaleError
@@ -18,7 +18,6 @@ from crm_core.rules.needs import Known
 
 #: The statement of each lock: for records that are removed, changed, and referred to.
 _Lock: TypeAlias = Literal["hold_to_remove", "hold_to_change", "hold_to_refer"]
-_TABLES: Final = tuple(RESOURCES)
 
 
 async def hold_all(connection: Connection, changes: Changes, known: Known, unchanged: Sequence[Record]) -> None:
@@ -32,7 +31,7 @@ async def hold_all(connection: Connection, changes: Changes, known: Known, uncha
     based_on: dict[str, list[Record]] = {}
     for record in unchanged:
         based_on.setdefault(record.key.resource, []).append(record)
-    for table in _TABLES:
+    for table in RESOURCES:
         # All records of a table by one statement, with the strongest lock that is needed, so that the order holds.
         strongest: _Lock = "hold_to_remove" if table in removed else "hold_to_change"
         await _hold(connection, strongest, table, removed.get(table, set()) | changed.get(table, set()))
@@ -44,7 +43,7 @@ async def hold_known(connection: Connection, known: Known) -> None:
     """Lock what an earlier run of a decision knew, before another run reads it under locks in its own order."""
     records = _ids(key for key, record in known.records.items() if record)
     referred = _ids(key for key, exists in known.references.items() if exists)
-    for table in _TABLES:
+    for table in RESOURCES:
         await _hold(connection, "hold_to_remove", table, records.get(table, set()))
         await _hold(connection, "hold_to_refer", table, referred.get(table, set()))
 

@@ -183,7 +183,7 @@ async def records_of(resource: str, rows: Sequence[Row]) -> tuple[Record, ...]:
 class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
-    is_holding: ClassVar = True
+    is_holding: ClassVar[bool] = True
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records, locked in the order of resource and id."""
@@ -260,7 +260,7 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 class SharedReader:
     """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
 
-    is_holding: ClassVar = False
+    is_holding: ClassVar[bool] = False
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -22,7 +22,7 @@ from crm_core.errors import UnavailableError
 from crm_core.model.records import Key
 from crm_core.resources import RESOURCES
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from crm_core.model.entities import Attribute
 from crm_core.model.events import Event
 from crm_core.rules.needs import UniqueAttribute
 
-logger = logging.getLogger("crm.postgres")
+logger: Final = logging.getLogger("crm.postgres")
 
 #: Advisory locks of a process that builds; arbitrary numbers that nothing else locks.
 _LOCK: Final = 0x63726D_1D8

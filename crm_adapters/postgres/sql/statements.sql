@@ -295,7 +295,7 @@ select
 from page, taken
 
 -- name: agenda
--- A page of the agenda, with the names of the records, and how many tasks were found. It ends as `page` does.
+-- A page of the agenda, with the {names} of the records, and how many tasks were found. It ends as `page` does.
 with found as (
     select *, row_number() over places as place, sum(octet_length(task)) over places as bytes
     from ({ranges}) as ranges window places as (order by due, item, record)
@@ -303,10 +303,7 @@ with found as (
 )
 select
     resource, record,
-    case resource
-        when 'client' then (select name from client where id = record)
-        when 'service' then (select name from service where id = record)
-        else (select name from lead where id = record) end,
+    case resource {names} end,
     nullif(due, 'infinity'), item, convert_to(task, 'UTF8'), (select count(*) from found)
 from found where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s) order by place
 
@@ -322,7 +319,8 @@ select * from (
 select
     (select version from catalog where entity = %(entity)s),
     coalesce((select json_agg(document) from attribute where entity = %(entity)s), '[]'),
-    coalesce((select json_agg(document) from webhook where crm_model_entity(model) = %(entity)s and is_active), '[]')
+    coalesce((select json_agg(document) from webhook where is_active and model = (
+        select catalog.model from catalog where entity = %(entity)s)), '[]')
 
 -- name: lock_values
 -- Lock values of unique attributes until the end of the transaction, in one order, so that no two deadlock.

@@ -7,9 +7,9 @@ import attrs
 from litestar.response.base import ASGIResponse
 
 from crm_core.errors import NotFoundError
+from crm_core.model.entities import ENTITIES
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES
-from crm_core.rules.attributes import ENTITIES
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.erasures import erasure_endpoints
@@ -18,7 +18,6 @@ from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 
 _PATH: Final = "/api/attributes"
-_ENTITY_NAME: Final = {"type": "string", "enum": list(ENTITIES)}
 
 
 def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
@@ -36,7 +35,7 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
     listed, created, *_ = record_endpoints(of_entity)
     _, _, retrieved, *changes, destroyed = record_endpoints(by_id)
     yield attrs.evolve(retrieved, handler=find_or_retrieve)
-    named = {"id": _ENTITY_NAME}
+    named = {"id": {"type": "string", "enum": list(ENTITIES)}}
     yield attrs.evolve(
         listed,
         path=retrieved.path,

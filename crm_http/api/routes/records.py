@@ -1,6 +1,7 @@
 """The six endpoints of an ordinary resource, declared once for every row of the table of resources."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -27,7 +28,7 @@ from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_stri
 from crm_http.api.responses import created_response, link_to_next, record_response
 from crm_http.api.routing import path_id, rights
 from crm_http.middleware.fairness import Share
-from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, WORKING_EXAMPLES
+from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, working_example
 from crm_http.payloads.shapes import Shape, array
 from crm_http.statuses import STATUSES
 
@@ -91,8 +92,9 @@ class RecordRoutes:
     async def create(self, request: AnyRequest) -> ASGIResponse:
         """Create a record; answer with it and its path."""
         parent = self.read_parent(request)
-        data = await body_or(request, lambda: records.look_up_parent(self.db, self.resource, parent))
-        db = self._stage(request)
+        look_up = partial(records.look_up_parent, self.db, self.resource, parent)
+        data = await body_or(request, look_up)
+        db = await self._stage(request, look_up)
         id_, document = await records.create(
             db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
@@ -115,8 +117,9 @@ class RecordRoutes:
         parent, id_ = self.read_parent(request), path_id(request)
         merges = request.method == "PATCH" and media_type(request) == MERGE_PATCH
         accepted = (MERGE_PATCH,) if merges else ()
-        data = await body_or(request, lambda: records.look_up(self.db, self.resource, id_, parent=parent), *accepted)
-        db = self._stage(request)
+        look_up = partial(records.look_up, self.db, self.resource, id_, parent=parent)
+        data = await body_or(request, look_up, *accepted)
+        db = await self._stage(request, look_up)
         document = await records.patch(
             db,
             await idempotent_caller(request),
@@ -138,11 +141,10 @@ class RecordRoutes:
         afterwards = BackgroundTask(self.after_delete, id_) if self.after_delete else None
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
-    def _stage(self, request: AnyRequest) -> Database:
-        """Return the database on which a request is carried out, or only rehearsed."""
-        if self.rehearses and is_dry_run(read_query(request), caller(request), strict=is_strict(request)):
-            return rehearsal(self.db)
-        return self.db
+    async def _stage(self, request: AnyRequest, look_up: Callable[[], Awaitable[object]]) -> Database:
+        """Return the database on which a request is carried out or rehearsed; ``look_up`` is as in ``body_or``."""
+        is_dry = self.rehearses and await asks_for_dry_run(request, look_up)
+        return rehearsal(self.db) if is_dry else self.db
 
     def path_of(self, parent: object, id_: UUID) -> str:
         """Return the path of a record, without its last slash."""
@@ -180,7 +182,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             tag=tag_of(resource),
             is_deprecated=routes.is_deprecated,
             request_example=REQUEST_EXAMPLES.get((resource.name, operation)),
-            working_example=WORKING_EXAMPLES.get((resource.name, operation)),
+            working_example=working_example(resource, operation),
             response_example=RESPONSE_EXAMPLES.get((resource.name, operation)),
             **declared,
         )

@@ -25,7 +25,7 @@ from crm_core import (
 )
 from crm_core.embedding import Awaiting, Crm, Runner, Session, SyncCrm
 from crm_core.use_cases import ImportRunner, Imports, ImportStores
-from tests.http.near_tables import NearTableReader
+from tests.near_tables import NearTableReader
 
 ME = Actor(user=User(id=1, username="me"), is_superuser=True)
 NOBODY = UUID(int=7)

@@ -17,7 +17,7 @@ from crm_core.model.feed import MAX_FEED_BYTES
 from crm_core.resources import CLIENTS, SERVICES, TRANSFER_REQUESTS
 from crm_core.testing import FeedContract, OpenedFeed
 from crm_core.testing.feeds import Follower, versions
-from crm_core.testing.replay import ALL
+from crm_core.testing.replay import all_names
 from crm_core.testing.scene import OnOneLoop, Scene, fact
 from tests.postgresql import empty
 
@@ -96,7 +96,7 @@ class TestOnPostgres(OnOneLoop):
         async with writer(self.url) as slow:
             late = await slow.scene.create(CLIENTS, name="late")
             early = await follower.create(CLIENTS, name="early")
-            position = (await follower.feed.read(start, ALL, 10) or pytest.fail("unknown")).next
+            position = (await follower.feed.read(start, all_names(), 10) or pytest.fail("unknown")).next
             assert versions(await follower.after(start)) == [(early, 1, "created")]
             await slow.connection.commit()
         assert versions(await follower.after(position)) == [(late, 1, "created")]
@@ -179,7 +179,7 @@ class TestOnPostgres(OnOneLoop):
 
         position, sizes, more = start, [], True
         while more:
-            page = await follower.feed.read(position, ALL, 1_000)
+            page = await follower.feed.read(position, all_names(), 1_000)
             assert page is not None
             sizes.append(sum(len(each.body) for each in page.events))
             position, more = page.next, page.more

@@ -18,12 +18,16 @@ from crm_core.errors import UnreadableTableError
 from crm_core.tables.rows import Header, Row, TableOptions, UnreadableCell
 from crm_core.testing.scene import OnOneLoop, fact
 from tests.adapters.tables.workbooks import row, sheet, text_cell, write_workbook
+from tests.near_tables import NearTableReader
+
+#: What a file comes to is the same without a child, whose start takes half a second.
+NEAR = NearTableReader()
 
 
-def read(path: Path, **options: Any) -> tuple[Header, list[Row], Sequence[str]]:
+def read(path: Path, reader: ChildTableReader = NEAR, **options: Any) -> tuple[Header, list[Row], Sequence[str]]:
     async def read_all() -> tuple[Header, list[Row], Sequence[str]]:
         stated = TableOptions(**{"format": path.suffix[1:], **options})
-        async with ChildTableReader().open(str(path), stated) as table:
+        async with reader.open(str(path), stated) as table:
             rows = [row async for some in table for row in some]
             return table.header, rows, table.notes
 
@@ -88,9 +92,9 @@ def test_cp1252_is_read_only_if_it_is_stated(csv: Path) -> None:
 
 
 def test_bytes_that_are_not_utf8_are_found_far_down(csv: Path) -> None:
-    written(csv, b"name\n" + b"Ann\n" * 300_000 + "René\n".encode("cp1252"))
+    written(csv, b"name\n" + (b"x" * 1_000 + b"\n") * 1_300 + "René\n".encode("cp1252"))
 
-    assert 'line 300002 "René"' in refusal(csv)
+    assert 'line 1302 "René"' in refusal(csv)
 
 
 @pytest.mark.parametrize(
@@ -428,10 +432,36 @@ def _command_of(process: psutil.Process) -> str:
         return ""
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.xlsx"])
+def test_the_child_says_what_the_parsers_say(tmp_path: Path, name: str) -> None:
+    texts = [f"{number} é" for number in range(1_200)]
+    if name == "a.xlsx":
+        rows = [row(n, text_cell(f"A{n}", each), more=' hidden="1"') for n, each in enumerate(["x", *texts], 1)]
+        file = write_workbook(tmp_path / name, {"S": sheet(*rows)})
+    else:
+        lines = ["x", *texts] if name == "a.csv" else [f'{{"x": "{each}"}}' for each in texts]
+        file = written(tmp_path / name, "\n".join(lines))
+
+    told = read(file, ChildTableReader())
+
+    assert told == read(file)
+    assert len(told[1]) == len(texts)
+
+
+def test_the_child_says_what_is_wrong_and_where(csv: Path) -> None:
+    written(csv, b"name,city\nAnn\xff,Lyon\n")
+
+    with pytest.raises(UnreadableTableError) as near:
+        read(csv)
+    with pytest.raises(UnreadableTableError) as told:
+        read(csv, ChildTableReader())
+    assert (str(told.value), told.value.row, told.value.column) == (str(near.value), near.value.row, near.value.column)
+
+
 class TestChild(OnOneLoop):
     @fact
     async def test_a_file_that_changes_while_it_is_read_is_refused(self, csv: Path) -> None:
-        written(csv, "name\n" + "Ann\n" * 200_000)
+        written(csv, "name\n" + ("x" * 1_000 + "\n") * 5_000)
         async with ChildTableReader().open(str(csv), TableOptions("csv")) as table:
             with csv.open("a") as file:
                 file.write("Ben\n")

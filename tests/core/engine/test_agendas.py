@@ -35,7 +35,7 @@ def found(**asked: Any) -> Sequence[int]:
 
 
 def test_clients_services_and_leads_have_tasks() -> None:
-    assert TASK_RESOURCES == ("client", "service", "lead")
+    assert tuple(TASK_RESOURCES) == ("client", "service", "lead")
 
 
 def test_tasks_come_by_date_then_by_id_and_those_without_a_date_last() -> None:

@@ -34,7 +34,7 @@ def test_a_cursor_is_gone_if_more_can_be_seen_and_good_if_less(position: Positio
 
 @given(position=POSITIONS, data=st.data())
 def test_an_altered_cursor_is_gone(position: Position, data: st.DataObject) -> None:
-    cursor = write_feed_cursor(position, 0)
+    cursor = write_feed_cursor(position, hidden_from(ALL))
     place = data.draw(st.integers(2, len(cursor) - 2))
     altered = (
         cursor[:place]

@@ -33,7 +33,7 @@ def having(action: str, *models: str) -> set[str]:
 def test_permissions_are_django_s_for_every_noun() -> None:
     actions = ("view", "add", "change", "delete")
 
-    assert set().union(*(having(action, *ALL_MODELS) for action in actions)) == PERMISSIONS
+    assert set().union(*(having(action, *ALL_MODELS) for action in actions)) == set(PERMISSIONS)
     assert {resource.permission(action) for resource in RESOURCES.values() for action in actions} <= PERMISSIONS
 
 

@@ -1,4 +1,7 @@
-"""The migrations of the schema: the SQL files beside this module, each applied once, in the order of their names."""
+"""The migrations of the schema: the SQL files beside this module, each applied once, in the order of their names.
+
+After them come the tables of registered resources (``sql/registered.py``).
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +12,7 @@ import psycopg
 
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
+from crm_adapters.postgres.sql.registered import ClashingTableError, lacking, make_tables, unregistered
 from crm_adapters.postgres.sql.statements import query
 from crm_core.model.permissions import GROUPS
 
@@ -37,8 +41,9 @@ async def migrate(conninfo: str) -> Sequence[str]:
                 await connection.execute("insert into migration (name) values (%s)", (name,))
             if not done:
                 await _add_groups(connection)
+            tables = await make_tables(connection, done)
             await close_foreign_era(connection)
-    return missing
+    return [*missing, *tables]
 
 
 @contextmanager
@@ -46,6 +51,8 @@ def _strange_tables() -> Iterator[None]:
     """Raise UnfitDatabaseError where a table of somebody else has the name of one of the CRM's."""
     try:
         yield
+    except ClashingTableError as error:
+        raise UnfitDatabaseError(str(error)) from None
     except (psycopg.errors.DuplicateTable, psycopg.errors.UndefinedColumn) as error:
         text = (
             f"The schema has a table that is not the CRM's: {error.diag.message_primary}. Give the CRM its own schema."
@@ -70,10 +77,19 @@ async def is_foreign_era(connection: psycopg.AsyncConnection[tuple[object, ...]]
 
 async def pending(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> Sequence[str]:
     """Return the names of the migrations that a database lacks."""
+    done = await _done(connection)
+    return [*(name for name in steps() if name not in done), *lacking(done)]
+
+
+async def foreign_resources(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> Sequence[str]:
+    """Return the resources that a database has tables of, and that no package registers here."""
+    return unregistered(await _done(connection))
+
+
+async def _done(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> set[object]:
     cursor = await connection.execute("select to_regclass('migration') is not null")
     exists = await cursor.fetchone()
-    done = await _names(connection) if exists and exists[0] else set()
-    return [name for name in steps() if name not in done]
+    return await _names(connection) if exists and exists[0] else set()
 
 
 def steps() -> Sequence[str]:

@@ -1,0 +1,68 @@
+"""Brings the tables of registered resources in line with their rows: a migration of its own for each resource.
+
+The table `migration` has a row for each, whose name has the resource and a digest of what its table must have.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from crm_adapters.postgres.connection.session import Connection
+from crm_adapters.postgres.sql.resource_tables import clashes, digest_of, statements_of
+from crm_core.model.registered import registered
+from crm_core.resources import RESOURCES, Resource
+
+_PREFIX: Final = "resource "
+_FORGET: Final = b"delete from migration where starts_with(name, %s)"
+_NOTE: Final = b"insert into migration (name) values (%s)"
+_PRESENT: Final = b"""
+select attname, format_type(atttypid, atttypmod) from pg_attribute
+where attrelid = to_regclass(quote_ident(%s)) and attnum > 0 and not attisdropped"""
+
+
+class ClashingTableError(Exception):
+    """A registered resource cannot have the table that is there; the message says why."""
+
+
+def lacking(done: Collection[object]) -> Mapping[str, Resource]:
+    """Return the resources whose tables a database lacks or has in an earlier form, by the name of the migration.
+
+    Args:
+        done: the names of the migrations that were applied.
+    """
+    rows = (RESOURCES[each.name] for each in registered())
+    wanted = {f"{_PREFIX}{row.name} {digest_of(row)}": row for row in rows}
+    return {name: row for name, row in wanted.items() if name not in done}
+
+
+def unregistered(done: Collection[object]) -> Sequence[str]:
+    """Return the resources that a database has tables of, and that are not registered.
+
+    Args:
+        done: the names of the migrations that were applied.
+    """
+    names = (str(name).split(" ")[1] for name in done if str(name).startswith(_PREFIX))
+    return sorted({name for name in names if name not in RESOURCES})
+
+
+async def make_tables(connection: Connection, done: Collection[object]) -> Sequence[str]:
+    """Make the tables that registered resources lack, or what the tables lack; return the names of the migrations.
+
+    Raises ClashingTableError.
+    """
+    missing = lacking(done)
+    for name, resource in missing.items():
+        prefix = f"{_PREFIX}{resource.name} "
+        is_there = any(str(each).startswith(prefix) for each in done)
+        present = await _columns(connection, resource) if is_there else {}
+        if found := clashes(resource, present):
+            raise ClashingTableError(" ".join(found))
+        for statement in statements_of(resource, present):
+            await connection.execute(statement)
+        await connection.execute(_FORGET, (prefix,))
+        await connection.execute(_NOTE, (name,))
+    return list(missing)
+
+
+async def _columns(connection: Connection, resource: Resource) -> Mapping[str, str]:
+    cursor = await connection.execute(_PRESENT, (resource.name,))
+    return dict(await cursor.fetchall())

@@ -1,0 +1,151 @@
+"""Registers resources of packages beside those of the CRM (decisions 200 and 201)."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, TypeVar, get_args, get_type_hints
+from uuid import UUID
+
+import attrs
+
+from crm_core.errors import RegistrationError, flatten
+from crm_core.input.decimals import FixedPoint
+from crm_core.input.drafts import read_draft
+from crm_core.input.fields import Field, FieldKind, fields_of
+from crm_core.input.readers import ReadContext
+from crm_core.model.permissions import MODEL_NAMES
+from crm_core.model.registered import add, registered
+from crm_core.resources import RESOURCES, Resource
+
+E = TypeVar("E")
+
+#: The forms of names: in keys and tables, in URLs, in permissions.
+_NAME: Final = re.compile("[a-z][a-z0-9_]{0,29}")
+_PATH: Final = re.compile("[a-z][a-z-]{0,39}")
+_MODEL_NAME: Final = re.compile("[a-z][a-z0-9]{0,39}")
+#: Names that stand for something else in keys and commands.
+_TAKEN: Final = frozenset({"user", "all"})
+_OPERATORS: Final = ("exact", "contains")
+#: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them.
+_KINDS: Final[Mapping[str, tuple[FieldKind, ...]]] = {
+    "exact": ("text", "choice", "boolean", "integer", "decimal", "date", "datetime", "uuid"),
+    "contains": ("text",),
+    "search": ("text",),
+    "ranges": ("integer", "decimal", "date", "datetime"),
+    "ordering": ("text", "integer", "decimal", "date", "datetime"),
+}
+#: What a record with tasks has besides, as the agenda and the search for duplicates show it.
+_BESIDE_TASKS: Final = ("name", "attributes", "list_of_notes")
+
+
+def register(resource: Resource[E], *, sample: Mapping[str, Any]) -> Resource[E]:
+    """Add a resource to those of the CRM, and return it.
+
+    Register before anything is made that has the resources: a database, an app, a client. A resource that is registered
+    already may be registered again.
+
+    Args:
+        resource: the resource. It comes after those that it refers to.
+        sample: the fields of a record that can be created, as plain values. Required references that it lacks are
+            supplied by whoever creates the record: the test harness, the documentation of the API.
+
+    Raises RegistrationError.
+    """
+    if RESOURCES.get(resource.name) is resource:
+        return resource
+    if reasons := (*_problems_of_row(resource), *_problems_of_entity(resource)):
+        raise RegistrationError(resource.name, reasons)
+    if reasons := tuple(_problems_of_sample(resource, sample)):
+        raise RegistrationError(resource.name, reasons)
+    add(resource, sample)
+    return resource
+
+
+def completed_sample(resource: Resource, sample: Mapping[str, Any], ids: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return a sample with the required references that it lacks.
+
+    Args:
+        resource: the resource.
+        sample: the fields of a record.
+        ids: the id of a record of each resource that it refers to, by resource.
+    """
+    references = resource.references.items()
+    return {**{name: ids[to] for name, to in references if resource.fields[name].required}, **sample}
+
+
+def _problems_of_row(resource: Resource) -> Iterator[str]:
+    forms = {"name": _NAME, "path": _PATH, "model_name": _MODEL_NAME}
+    for attribute, form in forms.items():
+        if not form.fullmatch(value := getattr(resource, attribute)):
+            yield f"its {attribute} {value!r} is not of the form {form.pattern}"
+    others = RESOURCES.values()
+    if resource.name in _TAKEN or resource.name in RESOURCES:
+        yield f"there is another resource with the name {resource.name}"
+    if resource.path in _TAKEN or any(resource.path == other.path for other in others):
+        yield f"there is another resource with the path {resource.path}"
+    if resource.model_name in {*MODEL_NAMES, *(each.model_name for each in registered())}:
+        yield f"there is another resource with the model_name {resource.model_name}"
+    if resource.entity.__name__ in {other.entity.__name__ for other in others}:
+        yield f"there is another entity with the name {resource.entity.__name__}"
+
+
+def _problems_of_entity(resource: Resource) -> Iterator[str]:
+    if not attrs.has(resource.entity) or "__slots__" in vars(resource.entity):
+        yield f"{resource.entity.__name__} is not made by attrs.frozen(kw_only=True, slots=False)"
+        return
+    fields = resource.fields
+    if next(iter(fields), "") != "id" or fields["id"].required or fields["id"].kind != "uuid":
+        yield "its first field is not `id: UUID = identity()`"
+    if [name for name, field in fields.items() if field.is_stamp] != ["updated_at", "updated_by"]:
+        yield 'it lacks updated_at = last_change("datetime") and updated_by = last_change("integer")'
+    if resource.parent is not None:
+        yield "it has a parent, as only follow-ups and attributes do: make the reference one of its fields"
+    for name, to in resource.references.items():
+        if to != "user" and to not in RESOURCES:
+            yield f"{name} refers to {to}, which is not registered"
+    if "list_of_tasks" in fields and (lacking := [name for name in _BESIDE_TASKS if name not in fields]):
+        yield f"a record with tasks needs {', '.join(lacking)}, too"
+    yield from _problems_of_names(resource)
+    for entity in (resource.entity, *(field.item for field in fields.values() if field.item)):
+        yield from _problems_of_annotations(entity)
+
+
+def _problems_of_annotations(entity: type) -> Iterator[str]:
+    """Yield the decimals that would be numbers in JSON once they are read back (decision 210)."""
+    hints = get_type_hints(entity)
+    for name, field in fields_of(entity).items():
+        if field.kind == "decimal" and FixedPoint not in (hints[name], *get_args(hints[name])):
+            yield f"{entity.__name__}.{name} is a decimal, and its annotation is not FixedPoint"
+
+
+def _problems_of_names(resource: Resource) -> Iterator[str]:
+    named: dict[str, Collection[str]] = {
+        "ranges": resource.ranges,
+        "ordering": resource.ordering,
+        "search": resource.search,
+    }
+    for operator in _OPERATORS:
+        named[operator] = [name for name, each in resource.filters.items() if each == operator]
+    others = (*resource.defaults_to_now, *resource.once, *resource.copies, *resource.depends_on)
+    for use, names in (*named.items(), ("", others)):
+        for name in names:
+            if (field := resource.fields.get(name)) is None:
+                yield f"it names {name}, which is not one of its fields"
+            elif use and not _suits(field, use):
+                yield f"{name} cannot be used for {use}: its kind is {field.kind}"
+    if wrong := set(resource.filters.values()) - {*_OPERATORS}:
+        yield f"a filter is {' or '.join(_OPERATORS)}, not {', '.join(sorted(wrong))}"
+
+
+def _suits(field: Field, use: str) -> bool:
+    is_sorted_text = use == "ordering" and field.kind == "text"
+    return field.kind in _KINDS[use] and not (is_sorted_text and field.nullable)
+
+
+def _problems_of_sample(resource: Resource, sample: Mapping[str, Any]) -> Iterator[str]:
+    ids = dict.fromkeys(RESOURCES, str(_NO_ID))
+    sent = completed_sample(resource, sample, ids)
+    draft = read_draft(resource.entity, sent, ReadContext(lambda: _NO_ID, strict=True), require_all=True)
+    yield from (f"its sample is refused: {text}" for text in flatten(draft.problems))
+
+
+_NO_ID: Final = UUID(int=0)
