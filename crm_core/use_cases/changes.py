@@ -129,7 +129,7 @@ class Reading:
         with self._waiters.checked(renew, self._judge) as check:
             while not page.changes and not page.more and _now() < last and not self._waiters.is_stopping:
                 has_news = await self._news(last, check)
-                check.pass_()
+                check.raise_problem()
                 if has_news:
                     page = await self._page(None)
         return page
@@ -162,7 +162,7 @@ class Reading:
 
     async def _next(self, following: "asyncio.Task[ChangesPage] | None", last: float, check: Check) -> ChangesPage:
         has_news = following is None and await self._news(last, check)
-        check.pass_()
+        check.raise_problem()
         if following:
             return await following
         return await self._page(None) if has_news else ChangesPage((), self.cursor, more=False)

@@ -31,7 +31,7 @@ class Check:
         self._problem: Exception | None = None
         self.wait: asyncio.Timeout | None = None
 
-    def pass_(self) -> None:
+    def raise_problem(self) -> None:
         """Raise the problem that was found, if there is one."""
         if self._problem:
             raise self._problem
