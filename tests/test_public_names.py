@@ -45,7 +45,8 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
-        AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
+        AgendaCalls AgendaEntry AnyRecordCalls
+        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
         ImportCalls ImportStatus ListPage Listing Outcome PipelineCallsWithSummary PipelineSummary Portal RecordCalls
@@ -94,7 +95,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AgendaEntry AgendaOperations Calendar CalendarOperations CalendarWithSecret
+        AgendaEntry AgendaOperations AnyRecordOperations Calendar CalendarOperations CalendarWithSecret
         BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport

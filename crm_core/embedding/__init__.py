@@ -9,6 +9,7 @@ from crm_core.arguments.conversions import ConversionOptions
 from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.agenda import AgendaCalls
+from crm_core.embedding.any_records import AnyRecordCalls
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
@@ -43,6 +44,7 @@ from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithS
 __all__ = [
     "AgendaCalls",
     "AgendaEntry",
+    "AnyRecordCalls",
     "AsyncFollowing",
     "AsyncListing",
     "Awaiting",

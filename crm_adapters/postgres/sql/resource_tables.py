@@ -61,7 +61,8 @@ def _own_columns(resource: Resource) -> Iterator[Column]:
     for name, field in resource.fields.items():
         if name in named or field.kind in (*_DATES, "attributes"):
             refers_to = {"user": "app_user"}.get(field.refers_to or "", field.refers_to or "")
-            yield Column(name, _TYPES[field.kind], _member(name), not field.nullable and not field.is_stamp, refers_to)
+            is_there = not field.output_only or name in resource.defaults_to_now
+            yield Column(name, _TYPES[field.kind], _member(name), is_there and not field.nullable, refers_to)
     for name in resource.hidden:
         yield Column(name, "uuid", None)
 
