@@ -21,6 +21,9 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL in .crm/
 	$(BIN)/crm serve
 
+# Tests start hundreds of processes: what they import, and each test module, is compiled once, whatever the shell says.
+test coverage: export PYTHONDONTWRITEBYTECODE =
+
 # The core's own tests run once, under coverage; T runs what it selects without.
 test: $(VENV)/.installed $(if $(T),,coverage) ## all tests; T=tests/core selects some
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(or $(T),--ignore tests/core)

@@ -9,22 +9,15 @@ _PACKAGES: Final = ("crm_core", "crm_adapters", "crm_http")
 def main() -> int:
     """Run the command of this process; return the exit code."""
     try:
-        from crm_core import RegistrationError  # noqa: PLC0415  # attrs may be missing
-        from crm_core.use_cases import register_installed  # noqa: PLC0415
+        from crm_http.cli import main  # noqa: PLC0415  # it imports packages that may be missing, and so do commands
 
-        try:
-            register_installed()  # first, so that every command knows the resources
-        except RegistrationError as error:
-            sys.stderr.write(f"crm: {' '.join(str(error).split())}\n")
-            return 1
-        from crm_http.cli import main  # noqa: PLC0415  # it imports packages that may be missing
+        return main.main()
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in _PACKAGES:
             raise
         needed = "pip install 'crm-core[embedded,http,postgres,webhooks]' brings what this command needs"
         sys.stderr.write(f"crm: {error.name} is missing: {needed}.\n")
         return 1
-    return main.main()
 
 
 if __name__ == "__main__":

@@ -45,8 +45,10 @@ PUBLIC: Mapping[str, str] = {
         TransferRequestUpdate UniqueParameter WebhookCreate WebhookFilters WebhookMerge WebhookUpdate
     """,
     "crm_core.embedding": """
-        AgendaCalls AgendaEntry AnyRecordCalls
-        AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
+        Account Calendar CalendarCalls CalendarItem CalendarWithSecret Contents CreatedWebhook GroupCalls IssuedToken
+        PasswordReset PersonInput TokenCalls UserCalls UserInput
+        AnyRecordCalls
+        AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
         ImportCalls ImportStatus ListPage Listing Outcome PipelineCallsWithSummary PipelineSummary Portal RecordCalls

@@ -26,6 +26,10 @@ LOOK_INTERVAL: Final = 0.2
 _MAX_SCANNED: Final = 5_000
 _MAX_TICKS: Final = 2_000
 _TAG_BYTES: Final = 4
+#: Bytes for which an event counts besides its changes and its cause: more than its other members take.
+_BARE_BYTES: Final = 2_000
+#: The cells of an event in the rows of ``read_feed``; those that say what the page is come after them.
+_CELLS: Final = 8
 _DELETED_AT_ONCE: Final = 10_000
 
 
@@ -194,17 +198,20 @@ async def _read(connection: Connection, wanted: _Wanted) -> FeedPage | None:
         "resources": list(wanted.resources),
         "limit": wanted.limit,
         "most_bytes": MAX_FEED_BYTES,
+        "bare_bytes": _BARE_BYTES,
         "scan": scan,
         "ticks": _MAX_TICKS,
     }
     rows = await fetch(connection, query("read_feed"), params)
-    return _page(wanted, scan, rows) if rows[0][0] else None
+    return _page(wanted, scan, rows) if rows[0][_CELLS] else None
 
 
 def _page(wanted: _Wanted, scan: int, rows: Sequence[Row]) -> FeedPage:
     """Return the page of the rows of ``read_feed``."""
-    (_, newest, scanned, found), span_end, scan_end = rows[0][:4], rows[0][4:6], rows[0][6:10]
-    events = [_event(row[10:]) for row in rows if row[10] is not None]
+    head, *others = rows
+    _, newest, scanned, found = head[_CELLS : _CELLS + 4]
+    span_end, scan_end = head[_CELLS + 4 : _CELLS + 6], head[_CELLS + 6 :]
+    events = [_event(*row[1:_CELLS]) for row in others]
     if found > len(events):
         return FeedPage(events, events[-1].position, more=True)
     if scanned == scan:
@@ -214,9 +221,8 @@ def _page(wanted: _Wanted, scan: int, rows: Sequence[Row]) -> FeedPage:
     return FeedPage(events, Position(*span_end), more=span_end[0] < newest)
 
 
-def _event(cells: Row) -> FeedEvent:
-    tick, tag, last, seq, transaction_id, resource, body = cells
-    return FeedEvent(_position(tick, tag, last, seq), resource, transaction_id, body)
+def _event(tick: int, tag: bytes, last: int, seq: int, transaction_id: str, resource: str, body: bytes) -> FeedEvent:
+    return FeedEvent(Position(tick, tag, (last, seq)), resource, transaction_id, body)
 
 
 def _position(tick: int, tag: bytes, last: int, seq: int) -> Position:

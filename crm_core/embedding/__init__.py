@@ -8,8 +8,10 @@ raise the errors of ``crm_core.errors``. Underneath are the functions of ``crm_c
 from crm_core.arguments.conversions import ConversionOptions
 from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
+from crm_core.embedding.administration import GroupCalls, PersonInput, TokenCalls, UserCalls, UserInput
 from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.any_records import AnyRecordCalls
+from crm_core.embedding.calendars import CalendarCalls
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.crm import Crm, SyncCrm
@@ -28,7 +30,9 @@ from crm_core.embedding.summaries import PipelineCallsWithSummary
 from crm_core.embedding.transfers import TransferCalls
 from crm_core.embedding.webhooks import WebhookCalls
 from crm_core.imports.status import ImportStatus
+from crm_core.model.accounts import Account, IssuedToken
 from crm_core.model.agenda import AgendaEntry
+from crm_core.model.calendars import Calendar, CalendarItem, CalendarWithSecret
 from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, DuplicateRecord
 from crm_core.model.erasures import ErasureReport
@@ -39,23 +43,33 @@ from crm_core.model.list_pages import ListPage
 from crm_core.model.read_versions import version_of
 from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
+from crm_core.use_cases.calendars import Contents
+from crm_core.use_cases.users import PasswordReset
+from crm_core.use_cases.webhooks import CreatedWebhook
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
 
 __all__ = [
+    "Account",
     "AgendaCalls",
     "AgendaEntry",
     "AnyRecordCalls",
     "AsyncFollowing",
     "AsyncListing",
     "Awaiting",
+    "Calendar",
+    "CalendarCalls",
+    "CalendarItem",
+    "CalendarWithSecret",
     "CallingThread",
     "ChangeCalls",
     "ChangeEvent",
     "ChangesPage",
     "CohortCallsWithRoster",
     "ConcernedWebhook",
+    "Contents",
     "Context",
     "ConversionOptions",
+    "CreatedWebhook",
     "Crm",
     "DeliveryReport",
     "DryRunResult",
@@ -67,12 +81,16 @@ __all__ = [
     "EvolvingCalls",
     "FailingValue",
     "Following",
+    "GroupCalls",
     "HistoryEntry",
     "ImportCalls",
     "ImportStatus",
+    "IssuedToken",
     "ListPage",
     "Listing",
     "Outcome",
+    "PasswordReset",
+    "PersonInput",
     "PipelineCallsWithSummary",
     "PipelineSummary",
     "Portal",
@@ -92,8 +110,11 @@ __all__ = [
     "SummaryFilters",
     "SyncCrm",
     "Together",
+    "TokenCalls",
     "TransferCalls",
     "UploadedImage",
+    "UserCalls",
+    "UserInput",
     "WebhookCalls",
     "WebhookWithSecret",
     "version_of",

@@ -7,7 +7,7 @@ on a group with another runner it returns the value. Type checkers know which.
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 import attrs
 
@@ -16,7 +16,7 @@ from crm_core.arguments.values import sendable
 from crm_core.errors import invalid
 from crm_core.model.accounts import Actor, Caller, Idempotency
 from crm_core.model.plain_values import json_text
-from crm_core.ports import Actors, Database, DeliveryLog, Feed, WorkbookWriter
+from crm_core.ports import Actors, Database, DeliveryLog, Feed, Passwords, Users, WorkbookWriter
 from crm_core.use_cases.callers import caller
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images
@@ -53,6 +53,7 @@ class Context:
         actor: the user.
         db: where records are stored.
         users: where users are stored; None if they are not needed.
+        passwords: hashes passwords; None if they are not needed.
         feed: the change feed; None if it is not needed.
         deliveries: the log of deliveries of webhooks; None if it is not needed.
         images: the images of records; None if there are none.
@@ -64,12 +65,21 @@ class Context:
     actor: Actor
     db: Database
     users: Actors | None = None
+    passwords: Passwords | None = None
     feed: Feed | None = None
     deliveries: DeliveryLog | None = None
     images: Images | None = None
     workbooks: WorkbookWriter | None = None
     imports: Imports | None = None
     request_id: str = ""
+
+    @property
+    def accounts(self) -> Users:
+        """Return where users are stored, for more than finding one. Raises ValueError if they are not, or not so."""
+        users = needed(self.users, "users")
+        if not hasattr(users, "list_users"):
+            raise ValueError(f"this call needs a port of crm_core.ports.Users; users={users!r} only finds actors")
+        return cast("Users", users)
 
     def caller(self, key: str | None = None, request: object = None) -> Caller:
         """Return a caller of this moment.
@@ -85,7 +95,14 @@ class Context:
 def _idempotency(key: object, request: object) -> Idempotency:
     if not (isinstance(key, str) and 0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
         raise invalid("idempotency_key", "invalid", f"A key has 1 to {_MAX_KEY} visible ASCII characters.")
-    return Idempotency(key, hashlib.sha256(json_text(sendable(request)).encode()).digest())
+    return Idempotency(key, hashlib.sha256(_fingerprint(request)).digest())
+
+
+def _fingerprint(request: object) -> bytes:
+    try:
+        return json_text(sendable(request)).encode()
+    except (TypeError, ValueError):  # it has no JSON, and is refused for that
+        return b""
 
 
 @attrs.define(slots=False, eq=False)

@@ -1,24 +1,96 @@
 """Crm and SyncCrm: where embedders begin."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Generic, Literal, TypeAlias
 
-from crm_core.embedding.calls import Awaiting, Context, Runner, needed
+from crm_core.embedding.administration import GroupCalls, TokenCalls, UserCalls
+from crm_core.embedding.calls import Awaiting, Context, R_co, Runner, needed
 from crm_core.embedding.runners import CallingThread
 from crm_core.embedding.sessions import Session
-from crm_core.model.accounts import Actor
-from crm_core.ports import Actors, Database, DeliveryLog, Feed, WorkbookWriter
+from crm_core.engine.parameters import parameter_texts
+from crm_core.model.accounts import SYSTEM, Actor
+from crm_core.ports import Actors, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
+from crm_core.rules.accounts import read_permissions
+from crm_core.use_cases import calendars
 from crm_core.use_cases import users as user_use_cases
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images
 
+#: How a calendar shows tasks.
+CalendarKind: TypeAlias = Literal["event", "todo"]
 
-class _Stores:
-    """The stores and services that calls need, each only for the calls that say so.
+
+class _Stores(Generic[R_co]):
+    """The stores and services that calls need, with the runner that runs them."""
+
+    def __init__(
+        self,
+        db: Database,
+        runner: R_co,
+        *,
+        users: Actors | None,
+        passwords: Passwords | None,
+        feed: Feed | None,
+        deliveries: DeliveryLog | None,
+        images: Images | None,
+        workbooks: WorkbookWriter | None,
+        imports: Imports | None,
+    ) -> None:
+        self._runner = runner
+        self._users = users
+        self._stores: dict[str, Any] = {
+            "db": db,
+            "users": users,
+            "passwords": passwords,
+            "feed": feed,
+            "deliveries": deliveries,
+            "images": images,
+            "workbooks": workbooks,
+            "imports": imports,
+        }
+
+    @property
+    def users(self) -> UserCalls[R_co]:
+        """Return the calls that manage who can log in. They check no permission."""
+        return UserCalls(self._context(SYSTEM, ""), self._runner)
+
+    @property
+    def groups(self) -> GroupCalls[R_co]:
+        """Return the calls that manage what the users of a group may do. They check no permission."""
+        return GroupCalls(self._context(SYSTEM, ""), self._runner)
+
+    @property
+    def tokens(self) -> TokenCalls[R_co]:
+        """Return the calls that manage tokens for HTTP. They check no permission."""
+        return TokenCalls(self._context(SYSTEM, ""), self._runner)
+
+    def _context(self, actor: Actor, request_id: str) -> Context:
+        return Context(actor=actor, request_id=request_id, **self._stores)
+
+    async def _context_of(self, user: int | str, permissions: Collection[str] | None, request_id: str) -> Context:
+        actor = await user_use_cases.actor_of(needed(self._users, "users"), user)
+        narrowed = None if permissions is None else frozenset(read_permissions(permissions))
+        return self._context(actor.narrowed(narrowed), request_id)
+
+    async def _calendar(self, secret: str, kind: CalendarKind, request_id: str) -> calendars.Contents:
+        context = self._context(SYSTEM, request_id)
+        params = parameter_texts({"as": kind})
+        return await calendars.read(context.accounts, context.db, secret, params, request_id=request_id)
+
+
+class Crm(_Stores[Awaiting]):
+    """The CRM in your own process, with typed calls that are awaited.
+
+    .. code-block:: python
+
+        crm = Crm(MemoryDatabase())
+        lead = await crm.as_(actor).leads.create(name="Ann")
 
     Args:
         db: where records are stored.
-        users: where users are stored: for ``as_user``.
+        users: where users are stored: for ``as_user``; those of ``crm_core.ports.Users`` for ``users``, ``groups``,
+            ``tokens`` and ``calendars``, too.
+        passwords: hashes the passwords of ``users``.
         feed: the change feed: for ``changes``.
         deliveries: the log of deliveries: for ``webhooks``.
         images: the images of records: for ``upload``.
@@ -31,49 +103,24 @@ class _Stores:
         db: Database,
         *,
         users: Actors | None = None,
+        passwords: Passwords | None = None,
         feed: Feed | None = None,
         deliveries: DeliveryLog | None = None,
         images: Images | None = None,
         workbooks: WorkbookWriter | None = None,
         imports: Imports | None = None,
     ) -> None:
-        self._users = users
-        self._stores: dict[str, Any] = {
-            "db": db,
-            "users": users,
-            "feed": feed,
-            "deliveries": deliveries,
-            "images": images,
-            "workbooks": workbooks,
-            "imports": imports,
-        }
-
-    def _context(self, actor: Actor, request_id: str) -> Context:
-        return Context(actor=actor, request_id=request_id, **self._stores)
-
-    async def _context_of(self, user: int | str, permissions: Collection[str] | None, request_id: str) -> Context:
-        actor = await user_use_cases.actor_of(needed(self._users, "users"), user)
-        narrowed = None if permissions is None else frozenset(permissions)
-        return self._context(actor.narrowed(narrowed), request_id)
-
-
-class Crm(_Stores):
-    """The CRM in your own process, with typed calls that are awaited.
-
-    .. code-block:: python
-
-        crm = Crm(MemoryDatabase())
-        lead = await crm.as_(actor).leads.create(name="Ann")
-
-    Args:
-        db: where records are stored.
-        users: where users are stored: for ``as_user``.
-        feed: the change feed: for ``changes``.
-        deliveries: the log of deliveries: for ``webhooks``.
-        images: the images of records: for ``upload``.
-        workbooks: writes XLSX: for ``export``.
-        imports: the stores of imports: for ``import_file`` and ``imports``.
-    """
+        super().__init__(
+            db,
+            Awaiting(),
+            users=users,
+            passwords=passwords,
+            feed=feed,
+            deliveries=deliveries,
+            images=images,
+            workbooks=workbooks,
+            imports=imports,
+        )
 
     def as_(self, actor: Actor, *, request_id: str = "") -> Session[Awaiting]:
         """Return the calls of an actor.
@@ -82,7 +129,7 @@ class Crm(_Stores):
             actor: in whose name calls are made.
             request_id: the id of the request that makes them, in logs and events.
         """
-        return Session(self._context(actor, request_id), Awaiting())
+        return Session(self._context(actor, request_id), self._runner)
 
     async def as_user(
         self, user: int | str, *, permissions: Collection[str] | None = None, request_id: str = ""
@@ -96,10 +143,22 @@ class Crm(_Stores):
 
         Raises UnknownUserError, NotAuthenticatedError for a disabled user.
         """
-        return Session(await self._context_of(user, permissions, request_id), Awaiting())
+        return Session(await self._context_of(user, permissions, request_id), self._runner)
+
+    async def read_calendar(
+        self, secret: str, /, *, kind: CalendarKind = "event", request_id: str = ""
+    ) -> calendars.Contents:
+        """Return what a calendar shows, for a ``crm_core.ports.CalendarWriter``. Raises NotFoundError.
+
+        Args:
+            secret: the secret of the calendar, which ``calendars.create`` returned.
+            kind: ``event`` for tasks with a date as events of whole days; ``todo`` for all open tasks as things to do.
+            request_id: as in ``as_``.
+        """
+        return await self._calendar(secret, kind, request_id)
 
 
-class SyncCrm(_Stores):
+class SyncCrm(_Stores[Runner]):
     """The CRM in your own process, for programs without an event loop: calls return their results.
 
     .. code-block:: python
@@ -111,7 +170,9 @@ class SyncCrm(_Stores):
         db: where records are stored.
         runner: runs the calls: ``CallingThread``, or a ``Portal`` if the store has connections of its own or several
             threads make calls.
-        users: where users are stored: for ``as_user``.
+        users: where users are stored: for ``as_user``; those of ``crm_core.ports.Users`` for ``users``, ``groups``,
+            ``tokens`` and ``calendars``, too.
+        passwords: hashes the passwords of ``users``.
         feed: the change feed: for ``changes``.
         deliveries: the log of deliveries: for ``webhooks``.
         images: the images of records: for ``upload``.
@@ -125,6 +186,7 @@ class SyncCrm(_Stores):
         *,
         runner: Runner | None = None,
         users: Actors | None = None,
+        passwords: Passwords | None = None,
         feed: Feed | None = None,
         deliveries: DeliveryLog | None = None,
         images: Images | None = None,
@@ -132,9 +194,16 @@ class SyncCrm(_Stores):
         imports: Imports | None = None,
     ) -> None:
         super().__init__(
-            db, users=users, feed=feed, deliveries=deliveries, images=images, workbooks=workbooks, imports=imports
+            db,
+            runner or CallingThread(),
+            users=users,
+            passwords=passwords,
+            feed=feed,
+            deliveries=deliveries,
+            images=images,
+            workbooks=workbooks,
+            imports=imports,
         )
-        self._runner: Runner = runner or CallingThread()
 
     def as_(self, actor: Actor, *, request_id: str = "") -> Session[Runner]:
         """Return the calls of an actor; the arguments are those of ``Crm.as_``."""
@@ -145,3 +214,9 @@ class SyncCrm(_Stores):
     ) -> Session[Runner]:
         """Return the calls of a user; arguments and errors are those of ``Crm.as_user``."""
         return Session(self._runner.run(self._context_of(user, permissions, request_id)), self._runner)
+
+    def read_calendar(
+        self, secret: str, /, *, kind: CalendarKind = "event", request_id: str = ""
+    ) -> calendars.Contents:
+        """Return what a calendar shows; arguments and errors are those of ``Crm.read_calendar``."""
+        return self._runner.run(self._calendar(secret, kind, request_id))

@@ -8,6 +8,7 @@ import attrs
 
 from crm_core.embedding.agenda import AgendaCalls
 from crm_core.embedding.any_records import AnyRecordCalls
+from crm_core.embedding.calendars import CalendarCalls
 from crm_core.embedding.calls import Awaiting, CallGroup, R_co, Runner
 from crm_core.embedding.changes import ChangeCalls
 from crm_core.embedding.imports import ImportCalls
@@ -105,6 +106,11 @@ class Session(CallGroup[R_co], Generic[R_co]):
     def tasks(self) -> AgendaCalls[R_co]:
         """Return the calls of the agenda."""
         return AgendaCalls(self.context, self.runner)
+
+    @property
+    def calendars(self) -> CalendarCalls[R_co]:
+        """Return the calls of the user's own calendars."""
+        return CalendarCalls(self.context, self.runner)
 
     @property
     def imports(self) -> ImportCalls[R_co]:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import struct
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from crm_core.errors import CursorGoneError, invalid
@@ -24,6 +25,9 @@ _PLACE: Final = struct.Struct(">qq")
 _COUNT: Final = struct.Struct(">B")
 _NAME: Final = struct.Struct(">I")
 _CHECKSUM: Final = struct.Struct(">I")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+#: Heads of cursors that are remembered: the events of a page are of few ticks.
+_REMEMBERED: Final = 256
 _RIGHTS_HAVE_GROWN: Final = "What you may see has changed since this cursor. Read everything again."
 
 
@@ -39,6 +43,14 @@ class Hidden(NamedTuple):
     names: frozenset[int]
 
 
+class _Head(NamedTuple):
+    """What cursors have in common that differ in their place alone: its text, the bytes after it, and its checksum."""
+
+    text: str
+    rest: bytes
+    checksum: int
+
+
 def write_feed_cursor(position: Position, hidden: Hidden) -> str:
     """Return a cursor as a text for URLs.
 
@@ -46,13 +58,22 @@ def write_feed_cursor(position: Position, hidden: Hidden) -> str:
         position: the position.
         hidden: the resources that its reader cannot see, from `hidden_from`.
     """
-    form = _FORM_WITH_NAMES if hidden.names else _FORM
-    packed = _END.pack(form, position.tick, hidden.bits, position.tag)
+    head = _head(position.tick, hidden, position.tag)
+    place = b"" if position.place is None else _PLACE.pack(*position.place)
+    return head.text + _text(head.rest + place + _CHECKSUM.pack(binascii.crc32(place, head.checksum)))
+
+
+@lru_cache(_REMEMBERED)
+def _head(tick: int, hidden: Hidden, tag: bytes) -> _Head:
+    packed = _END.pack(_FORM_WITH_NAMES if hidden.names else _FORM, tick, hidden.bits, tag)
     if hidden.names:
         packed += _COUNT.pack(len(hidden.names)) + b"".join(map(_NAME.pack, sorted(hidden.names)))
-    if position.place is not None:
-        packed += _PLACE.pack(*position.place)
-    return base64.urlsafe_b64encode(packed + _CHECKSUM.pack(binascii.crc32(packed))).decode().rstrip("=")
+    whole = len(packed) // 3 * 3  # three bytes are four letters, whatever follows
+    return _Head(_text(packed[:whole]), packed[whole:], binascii.crc32(packed))
+
+
+def _text(packed: bytes) -> str:
+    return binascii.b2a_base64(packed, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
 
 
 def read_feed_cursor(text: str, visible: Collection[str]) -> Position:

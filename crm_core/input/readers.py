@@ -4,7 +4,7 @@ Conversions and messages are those of Django REST Framework, for which ``api.md`
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Self
@@ -182,7 +182,7 @@ def read_text(value: object) -> str:
     ('1.10', '0.0000001')
     """
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # an enum that is a text has another str()
     number = exact_number(value)
     if number is None:
         raise RefusedError((NOT_A_STRING,))
@@ -208,7 +208,7 @@ def read_boolean(value: object) -> bool:
     >>> read_boolean("Yes"), read_boolean(0)
     (True, False)
     """
-    if value in (True, False) and isinstance(value, bool | int | float | Decimal):
+    if isinstance(value, bool) or exact_number(value) in (0, 1):
         return bool(value)
     if isinstance(value, str):
         word = value.strip().lower()
@@ -324,13 +324,32 @@ def read_user(value: object) -> int | None:
     return number
 
 
+def not_a_list(value: object) -> Problem:
+    """Return the problem of a value that is no list."""
+    return Problem("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
+
+
 def read_list(value: object, max_items: int) -> Sequence[object]:
     """Read a list of at most ``max_items`` items; the items are not read."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise refuse("not_a_list", f'Expected a list of items but got type "{json_type(value)}".')
+        raise RefusedError((not_a_list(value),))
     if len(value) > max_items:
         raise RefusedError((too_many_elements(max_items),))
     return value
+
+
+def read_several(values: object, argument: str) -> Iterable[Any]:
+    """Return a collection of any kind but a text, which is one of letters; its items are not read.
+
+    Args:
+        values: the collection.
+        argument: its name in the problem.
+
+    Raises InvalidError.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidError({argument: (not_a_list(values),)})
+    return values
 
 
 def read_mapping(value: object) -> Mapping[str, object]:
@@ -387,7 +406,7 @@ def _as_integer(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        return int(value)
     if isinstance(value, float | Decimal):
         number = exact_number(value)
         return int(number) if number is not None and number == int(number) else None

@@ -42,6 +42,22 @@ class Calendar:
     last_used_at: dt.datetime
 
 
+@attrs.frozen(kw_only=True, slots=False)
+class CalendarWithSecret(Calendar):
+    """A new calendar, with what opens it.
+
+    Attributes:
+        id: the id of the calendar, by which it can be revoked.
+        name: the name that its user gave it; may be empty.
+        prefix: the first characters of the secret.
+        created_at: when it was made.
+        last_used_at: when it was last read, exact to a minute.
+        secret: the secret, which is shown only this once.
+    """
+
+    secret: str
+
+
 @attrs.frozen(kw_only=True)
 class CalendarItem:
     """A task as a calendar shows it.

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import attrs
-
 from crm_core.input.readers import read_datetime
 from crm_core.model.events import Event
 from crm_core.model.plain_values import parse_json
@@ -38,8 +36,7 @@ class Position(NamedTuple):
     place: tuple[int, int] | None = None
 
 
-@attrs.frozen
-class FeedEvent:
+class FeedEvent(NamedTuple):
     """An event as the feed has it.
 
     Attributes:

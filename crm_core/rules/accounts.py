@@ -2,10 +2,10 @@
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
-from crm_core.errors import BLANK, InvalidError, NotFoundError, Problem, invalid
-from crm_core.input.readers import text_problems
+from crm_core.errors import BLANK, NOT_A_BOOLEAN, NOT_A_STRING, InvalidError, NotFoundError, Problem, invalid
+from crm_core.input.readers import read_several, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.model.accounts import normal_username
 from crm_core.model.permissions import PERMISSIONS
@@ -27,10 +27,15 @@ def read_username(name: str) -> str:
     return normal_username(name)
 
 
+def is_username(name: object) -> TypeGuard[str]:
+    """Return whether a value can be the name of a user."""
+    return isinstance(name, str) and not text_problems(name, MAX_NAME)
+
+
 def is_user(user: object) -> bool:
     """Return whether a value can be the id or the name of a user."""
     if isinstance(user, str):
-        return not text_problems(user, MAX_NAME)
+        return is_username(user)
     return isinstance(user, int) and not isinstance(user, bool) and abs(user) <= _MAX_ID
 
 
@@ -40,8 +45,19 @@ def read_group_name(name: str) -> str:
     return normal_username(name)
 
 
+def read_permissions(permissions: Iterable[str]) -> tuple[str, ...]:
+    """Return the full names of permissions. Raises InvalidError, also for a text, which is a collection of letters."""
+    return tuple(read_permission(each) for each in read_several(permissions, "permissions"))
+
+
+def read_group_names(groups: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of groups in the form in which they are kept. Raises InvalidError."""
+    return tuple(read_group_name(each) for each in read_several(groups, "groups"))
+
+
 def read_permission(permission: str) -> str:
     """Return the full name of a permission, which may lack its ``app.``. Raises InvalidError, naming a similar one."""
+    _raise_if({"permission": _string_problems(permission)})
     full = f"app.{permission.removeprefix('app.')}"
     if full not in PERMISSIONS:
         nearest = difflib.get_close_matches(full, sorted(PERMISSIONS), n=1, cutoff=0.0)[0]
@@ -55,9 +71,11 @@ def check_password(password: str) -> str:
     return normal(password)
 
 
-def check_user_texts(texts: Mapping[str, str]) -> None:
-    """Raise InvalidError unless the texts of ``MAX_TEXTS`` fit."""
-    _raise_if(text_problems_of(texts))
+def read_user_texts(texts: Mapping[str, str | None]) -> Mapping[str, str]:
+    """Return those texts of ``MAX_TEXTS`` that are no None, in the form in which they are kept. Raises InvalidError."""
+    sent = {field: text for field, text in texts.items() if text is not None}
+    _raise_if(text_problems_of(sent))
+    return {field: normal(text) for field, text in sent.items()}
 
 
 def check_new_user(username: str, password: str, texts: Mapping[str, str]) -> str:
@@ -78,8 +96,10 @@ def check_groups(names: Iterable[str], known: Collection[str]) -> None:
             raise NotFoundError(f"There is no group {name}, only {', '.join(sorted(known)) or 'none at all'}.")
 
 
-def name_problems(name: str) -> list[Problem]:
+def name_problems(name: object) -> list[Problem]:
     """Return what is wrong with the name of a user or group."""
+    if not isinstance(name, str):
+        return [NOT_A_STRING]
     username = normal_username(name)
     problems = text_problems(username, MAX_NAME)
     return [*problems, _OUTER_BLANKS] if is_blank(username) or username != username.strip() else problems
@@ -87,12 +107,23 @@ def name_problems(name: str) -> list[Problem]:
 
 def password_problems(password: str) -> list[Problem]:
     """Return what is wrong with a password."""
-    return text_problems(normal(password), MAX_PASSWORD) if password else [BLANK]
+    return [BLANK] if password == "" else _string_problems(password, MAX_PASSWORD)
 
 
 def text_problems_of(texts: Mapping[str, str]) -> dict[str, list[Problem]]:
     """Return what is wrong with the other texts of a user, by field."""
-    return {field: text_problems(normal(text), MAX_TEXTS[field]) for field, text in texts.items()}
+    return {field: _string_problems(text, MAX_TEXTS[field]) for field, text in texts.items()}
+
+
+def check_flags(**flags: object) -> None:
+    """Raise InvalidError unless each value is a boolean."""
+    _raise_if({name: [NOT_A_BOOLEAN] for name, flag in flags.items() if not isinstance(flag, bool)})
+
+
+def _string_problems(value: object, max_length: int | None = None) -> list[Problem]:
+    if not isinstance(value, str):
+        return [NOT_A_STRING]
+    return [] if max_length is None else text_problems(normal(value), max_length)
 
 
 def _raise_if(problems: Mapping[str, list[Problem]]) -> None:

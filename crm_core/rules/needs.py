@@ -35,9 +35,10 @@ ACTIVE_USER: Final = "active_user"
 
 
 class Search(NamedTuple):
-    """The records of a resource whose fields have the given values; a tuple of values means any of them, None also.
+    """The records of a resource whose fields have the given values.
 
-    With ``any_field`` one of the fields is enough.
+    Values are ids, texts, whole numbers and booleans, and None for a field without a value; a tuple of values means any
+    of them. Texts are equal by code point. With ``any_field`` one of the fields is enough.
     """
 
     resource: str

@@ -13,7 +13,7 @@ from crm_core.bulk.outcomes import Outcome
 from crm_core.errors import BulkRefusedError, CrmError, PermissionDeniedError
 from crm_core.model.accounts import Actor, Caller, Idempotency, User
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, SERVICES
-from crm_core.testing.machine import USERS
+from crm_core.testing.pairs import USERS
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.use_cases.bulk import BulkAnswer, bulk
 from crm_core.use_cases.callers import caller, new_id

@@ -16,17 +16,18 @@ from crm_core.testing.contention import ContentionFacts
 from crm_core.testing.conversions import ConversionFacts, OnlineFacts
 from crm_core.testing.decisions import DecisionFacts
 from crm_core.testing.duplicates import DuplicateFacts
+from crm_core.testing.equality import EqualityFacts
 from crm_core.testing.erasures import AuthorFacts, ErasureFacts
 from crm_core.testing.feeds import FollowingFacts
 from crm_core.testing.foldings import FoldingFacts
 from crm_core.testing.histories import HistoryFacts
+from crm_core.testing.kept_values import KeptValueFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.merges import MergeFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.renames import RenameFacts, ValueFacts
 from crm_core.testing.rosters import RosterFacts
 from crm_core.testing.summaries import SummaryFacts
-from crm_core.testing.texts import TextFacts
 from crm_core.testing.transfers import TransferFacts
 from crm_core.testing.uniqueness import UniquenessFacts
 from crm_core.testing.units_of_work import UnitOfWorkFacts
@@ -34,6 +35,7 @@ from crm_core.testing.units_of_work import UnitOfWorkFacts
 
 class DatabaseContract(
     RecordFacts,
+    KeptValueFacts,
     DecisionFacts,
     ContentionFacts,
     CatalogFacts,
@@ -55,7 +57,7 @@ class DatabaseContract(
     TransferFacts,
     RosterFacts,
     SummaryFacts,
-    TextFacts,
+    EqualityFacts,
 ):
     """All tests of a Database."""
 

@@ -37,7 +37,7 @@ from crm_core.resources import (
 )
 from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Search, Steps
 from crm_core.rules.tasks_and_notes import add_note
-from crm_core.testing.machine import DISABLED_USER, USERS
+from crm_core.testing.pairs import DISABLED_USER, USERS
 from crm_core.testing.scene import Facts, Scene, at_once, deciding, fact, new_clients, put, writing
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
@@ -52,7 +52,10 @@ class DecisionFacts(Facts):
 
     @fact
     async def test_a_commit_that_fails_half_way_leaves_nothing_behind(self, scene: Scene) -> None:
-        first, second = (Client(id=new_id(), name=name, attributes={}) for name in ("first", "second"))
+        first, second = (
+            Client(id=new_id(), name=name, attributes={}, created_at=scene.who.now, created_by=None)
+            for name in ("first", "second")
+        )
         unencodable = attrs.evolve(second, attributes={"text": object()})
         writes = (put(scene.who, None, first), put(scene.who, None, unencodable))
         with pytest.raises(Exception):  # noqa: B017, PT011  # whatever the encoder raises
@@ -165,6 +168,9 @@ class DecisionFacts(Facts):
             Search("lead", (("stage", ("A", "B")),)): made,
             Search("lead", (("pipeline", (pipeline, other)), ("stage", "B"))): [made[1]],
             Search("lead", (("pipeline", pipeline), ("stage", ("B", "C")))): [],
+            Search("lead", (("pipeline", None),)): made[2:],
+            Search("lead", (("pipeline", (other, None)),)): made[1:],
+            Search("lead", (("pipeline", None), ("stage", "B")), any_field=True): made[1:],
         }
         known = await scene.db.known(Needs(children=frozenset(expected), counts=frozenset(expected)))
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import parse_json
 
@@ -23,21 +25,27 @@ def difference(model: object, tested: object) -> str:
 
 
 def _shown(answer: object) -> Any:
-    """Return an answer with documents as what they hold, and records of lists by id."""
+    """Return an answer with documents as what they hold, records of lists by id, and objects as their fields."""
     if isinstance(answer, Document):
-        return {"version": answer.version, **dict(parse_json(answer.body)), "replayed": answer.is_replayed}
+        return {"version": answer.version, "document": _parsed(answer.body), "replayed": answer.is_replayed}
     if isinstance(answer, bytes):
-        return _records(answer)
+        return _parsed(answer)
+    if isinstance(answer, Mapping):
+        return {str(name): _shown(value) for name, value in answer.items()}
+    if attrs.has(kind := type(answer)):
+        return {name: _shown(getattr(answer, name)) for name in attrs.fields_dict(kind)}
     if isinstance(answer, list | tuple):
         return [_shown(each) for each in answer]
     return answer
 
 
-def _records(body: bytes) -> Mapping[str, Any]:
-    """Return the records of a list by id, and their order."""
-    records = parse_json(b"[%b]" % body)
-    ids = [str(record["id"]) for record in records]
-    return {"order": ids, **dict(zip(ids, records, strict=True))}
+def _parsed(body: bytes) -> Any:
+    """Return a document, or the records of a list by id and their order."""
+    found = parse_json(b"[%b]" % body)
+    if len(found) == 1 or not all(isinstance(each, Mapping) and "id" in each for each in found):
+        return found[0] if len(found) == 1 else found
+    ids = [str(record["id"]) for record in found]
+    return {"order": ids, **dict(zip(ids, found, strict=True))}
 
 
 def _differing(place: str, model: Any, tested: Any) -> Iterator[str]:

@@ -32,7 +32,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.rules.needs import Needs
-from crm_core.testing.machine import USERS
+from crm_core.testing.pairs import USERS
 from crm_core.testing.scene import Facts, Scene, fact, ids_of, new_clients, writing
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id

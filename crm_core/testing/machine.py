@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from hypothesis import HealthCheck, Phase
+from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -50,7 +50,7 @@ from crm_core.resources import (
 from crm_core.rules.images import adding
 from crm_core.rules.needs import Needs
 from crm_core.rules.tasks_and_notes import OPERATIONS
-from crm_core.testing.pairs import DISABLED_USER, USERS, FeedOf, OpenPair, Operation, Pair
+from crm_core.testing.pairs import DISABLED_USER, USERS, DeliveriesOf, FeedOf, OpenPair, Operation, Pair
 from crm_core.testing.readings import all_pages, answer_of, changed_fields, look_at, texts_of, whole_list
 from crm_core.testing.scans import assert_roster, assert_summary
 from crm_core.testing.strategies import (
@@ -118,6 +118,7 @@ def assert_agreement(
     open_pair: OpenPair,
     *,
     feed_of: FeedOf | None = None,
+    deliveries_of: DeliveriesOf | None = None,
     settings: hypothesis_settings | None = None,
     runner: asyncio.Runner | None = None,
 ) -> None:
@@ -126,26 +127,35 @@ def assert_agreement(
     Args:
         open_pair: opens the two databases, the model first.
         feed_of: returns the feed of each of them; without it feeds are not compared.
+        deliveries_of: returns the log of the deliveries of each of them; without it these are not compared.
         settings: how many examples of how many steps, and whether a failure is shrunk; by default 20 of 30 steps, the
-            same each time, without shrinking, which takes minutes. Deadlines and health checks are always off.
+            same each time, without shrinking, which takes minutes. Deadlines and health checks are always off. A
+            failure names its last steps; with ``verbosity=Verbosity.verbose`` also what Hypothesis drew.
         runner: the runner whose event loop the databases already use, if they do.
     """
+    settings = settings or _QUICK
     with nullcontext(runner) if runner else asyncio.Runner() as running:
-        DatabasesAgree(running, open_pair, feed_of).compare_usual_faults()
+
+        def machine() -> DatabasesAgree:
+            return DatabasesAgree(Pair(running, open_pair, feed_of, deliveries_of))
+
+        machine().compare_usual_faults()
         run_state_machine_as_test(
-            lambda: DatabasesAgree(running, open_pair, feed_of),  # type: ignore[arg-type]  # its documentation accepts any factory
+            machine,  # type: ignore[arg-type]  # its documentation accepts any factory
             settings=hypothesis_settings(
-                settings or _QUICK,
+                settings,
                 deadline=None,
                 suppress_health_check=_UNCHECKED,
                 report_multiple_bugs=False,
+                verbosity=settings.verbosity if settings.verbosity > Verbosity.normal else Verbosity.quiet,
             ),
         )
 
 
 class Act(NamedTuple):
-    """An operation on a record; without an id it creates one."""
+    """An operation on a record, in words and as a function; without an id it creates one."""
 
+    words: str
     resource: Resource
     id: UUID | None
     do: Operation
@@ -154,9 +164,9 @@ class Act(NamedTuple):
 class DatabasesAgree(RuleBasedStateMachine):
     """Runs use cases on two databases and compares the answers."""
 
-    def __init__(self, runner: asyncio.Runner, open_pair: OpenPair, feed_of: FeedOf | None) -> None:
+    def __init__(self, pair: Pair) -> None:
         super().__init__()
-        self._pair = Pair(runner, open_pair, feed_of)
+        self._pair = pair
         #: Ids of existing records and of deleted records, by resource.
         self._ids: dict[str, list[UUID]] = {name: [] for name in RESOURCES}
         self._gone: dict[str, list[UUID]] = {name: [] for name in RESOURCES}
@@ -165,14 +175,20 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Compare all lists, histories and feeds at the end."""
         try:
             self._pair.compare_feeds()
-            self._pair.both(partial(whole_agenda, params={}))
+            self._pair.compare_deliveries()
+            self._pair.compare("read the agenda", partial(whole_agenda, params={}))
             for resource in RESOURCES.values():
-                self._pair.both(partial(whole_list, resource=resource, params={}))
+                self._pair.compare(f"list {resource.name}", partial(whole_list, resource=resource, params={}))
                 for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
-                    self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=0))
-                    self._pair.both(partial(versions_of, resource=resource, id_=id_))
+                    self._compare_history(resource, id_)
         finally:
             self._pair.close()
+
+    def _compare_history(self, resource: Resource, id_: UUID) -> None:
+        changed = partial(changed_fields, key=Key(resource.name, id_), since=0)
+        self._pair.compare(f"read the changed fields of {resource.name} {id_}", changed)
+        versions = partial(versions_of, resource=resource, id_=id_)
+        self._pair.compare(f"read all versions of {resource.name} {id_}", versions)
 
     @initialize()
     def begin(self) -> None:
@@ -225,7 +241,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Make an attribute unique, if its values differ, or let them be the same again."""
         id_ = data.draw(st.sampled_from(self._ids["attribute"]))
         sent = {"is_unique": is_unique}
-        self._perform(Act(ATTRIBUTES, id_, lambda db, who: records.patch(db, who, ATTRIBUTES, id_, sent)))
+        words = f"change attribute {id_}: {sent}"
+        self._perform(Act(words, ATTRIBUTES, id_, lambda db, who: records.patch(db, who, ATTRIBUTES, id_, sent)))
 
     @rule(data=st.data(), condition=st.sampled_from([None, True, False]))
     def upsert(self, data: st.DataObject, condition: bool | None) -> None:  # noqa: FBT001  # drawn by name
@@ -234,8 +251,11 @@ class DatabasesAgree(RuleBasedStateMachine):
         value = str(data.draw(unique_values("number" if name == "number" else "text")))
         sent = data.draw(patches(CLIENTS, self._context(data, CLIENTS)))
         upsert = partial(upserts.upsert, condition=Condition(exists=condition))
-        self._perform(Act(CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent)))
-        self._pair.both(lambda db, who: upserts.get(db, who, CLIENTS, name, value))
+        by = f"client by {name} {value!r}"
+        self._perform(
+            Act(f"upsert {by}: {sent}", CLIENTS, None, lambda db, who: upsert(db, who, CLIENTS, name, value, sent))
+        )
+        self._pair.compare(f"read {by}", lambda db, who: upserts.get(db, who, CLIENTS, name, value))
 
     @precondition(lambda self: self._ids["attribute"])
     @rule(data=st.data(), dry=st.booleans())
@@ -244,7 +264,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         target = Target(data.draw(st.sampled_from(self._ids["attribute"])))
         kind, sent = data.draw(_evolutions())
         run = evolutions.dry_run if dry else evolutions.evolve
-        self._pair.both(lambda db, who: run(db, who, kind, target, sent))
+        words = f"{_tried(dry)}{kind} of attribute {target.id}: {sent}"
+        self._pair.both(words, lambda db, who: run(db, who, kind, target, sent))
         self._pair.settle()
 
     @precondition(lambda self: any(self._ids.values()))
@@ -261,7 +282,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         names = [name for name, field in resource.fields.items() if field.output_only]
         sent = data.draw(st.dictionaries(st.sampled_from(names), json_values()))
         before = self._value(resource, id_)
-        self._pair.both(lambda db, who: records.patch(db, who, resource, id_, sent))
+        words = f"change the output-only fields of {resource.name} {id_}: {sent}"
+        self._pair.both(words, lambda db, who: records.patch(db, who, resource, id_, sent))
         assert self._value(resource, id_) == before
 
     @precondition(lambda self: self._any_of(_ACTIVE))
@@ -294,7 +316,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         """Carry out several operations in one commit; later ones may refer to earlier ones."""
         drawn = [self._bulk_operation(data, number) for number in range(data.draw(st.integers(1, 6)))]
         sent = {"operations": [operation for _, operation in drawn]}
-        outcomes = self._pair.both(partial(_bulk, sent=sent, lenient=lenient))
+        words = f"bulk{' lenient' * lenient}: {sent['operations']}"
+        outcomes = self._pair.both(words, partial(_bulk, sent=sent, lenient=lenient))
         for (resource, _), outcome in zip(drawn, outcomes if isinstance(outcomes, list) else (), strict=False):
             if outcome.kind == "created":
                 self._ids[resource.name].append(outcome.id)
@@ -336,7 +359,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
         target, body = restorations.Target(resource, id_, number), {"with": "children"} if together else {}
         run = restorations.restore_dry_run if dry else restorations.restore
-        outcome = self._pair.both(lambda db, who: run(db, who, target, body))
+        words = f"{_tried(dry)}restore version {number} of {resource.name} {id_}{' and its children' * together}"
+        outcome = self._pair.both(words, lambda db, who: run(db, who, target, body))
         if isinstance(outcome, Document) and id_ in self._gone[resource.name]:
             self._gone[resource.name].remove(id_)
             self._ids[resource.name].append(id_)
@@ -349,7 +373,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         ids = [str(cohort) for cohort in self._ids["cohort"]]
         sent = {"cohort": data.draw(st.sampled_from(ids))} if named and ids else {}
         decide = partial(transfers.accept, data=sent) if accepts else transfers.decline
-        self._pair.both(lambda db, who: decide(db, who, id_))
+        words = f"{'accept' if accepts else 'decline'} transfer_request {id_} {sent or ''}"
+        self._pair.both(words, lambda db, who: decide(db, who, id_))
 
     @precondition(lambda self: self._has_plenty() and self._any_of(_MERGING))
     @rule(data=st.data(), dry=st.booleans())
@@ -362,7 +387,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         take = data.draw(st.dictionaries(names, st.sampled_from([id_, *losers]), max_size=2))
         body = {"from": [str(each) for each in losers], "take": {name: str(each) for name, each in take.items()}}
         run = merges.merge_dry_run if dry else merges.merge
-        if isinstance(self._pair.both(lambda db, who: run(db, who, resource, id_, body)), Document):
+        words = f"{_tried(dry)}merge into {resource.name} {id_}: {body}"
+        if isinstance(self._pair.both(words, lambda db, who: run(db, who, resource, id_, body)), Document):
             for other in (resource, ENROLLMENT_DETAILS):
                 for gone in [each for each in self._ids[other.name] if self._value(other, each) is None]:
                     self._gone_now(other, gone)
@@ -371,7 +397,9 @@ class DatabasesAgree(RuleBasedStateMachine):
     def find_duplicates(self, name: str, limit: int) -> None:
         """Read a page of groups of duplicates."""
         params = {"limit": str(limit)}
-        self._pair.both(lambda db, who: duplicates.find(db, who, RESOURCES[name], params))
+        self._pair.compare(
+            f"find duplicates of {name}", lambda db, who: duplicates.find(db, who, RESOURCES[name], params)
+        )
 
     @precondition(lambda self: self._has_plenty())
     @rule(data=st.data(), dry=st.booleans())
@@ -383,7 +411,8 @@ class DatabasesAgree(RuleBasedStateMachine):
             resource, data.draw(st.sampled_from([*self._gone[resource.name], *self._ids[resource.name]]))
         )
         run = erasures.erase_dry_run if dry else erasures.erase
-        outcome = self._pair.both(lambda db, who: run(db, None, who, target))
+        words = f"{_tried(dry)}erase {resource.name} {target.id}"
+        outcome = self._pair.both(words, lambda db, who: run(db, None, who, target))
         if isinstance(outcome, ErasureReport) and not dry and target.id in self._ids[resource.name]:
             self._gone_now(resource, target.id)
 
@@ -396,7 +425,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource, id_ = self._any_record(data)
         acts = [self._any_act(data, resource, id_) for _ in range(2)]
         keys = [Key(act.resource.name, act.id) for act in acts if act.id]
-        outcomes = self._pair.at_once([act.do for act in acts], partial(look_at, keys=keys))
+        words = "; and ".join(act.words for act in acts)
+        outcomes = self._pair.at_once(words, [act.do for act in acts], partial(look_at, keys=keys))
         for act, outcome in zip(acts, outcomes, strict=True):
             self._note(act, outcome)
 
@@ -407,6 +437,7 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource, id_ = self._any_record(data)
         act = self._any_act(data, resource, id_, deletes=False)
         idempotency = Idempotency(f"key {(number := self._pair.number())}", b"asked")
+        act = act._replace(words=f"{act.words}, with an idempotency key")
         first = self._perform(act, number, idempotency)
         self._perform(self._change(data, resource, id_))
         again = self._perform(act, number, idempotency)
@@ -424,7 +455,8 @@ class DatabasesAgree(RuleBasedStateMachine):
             "change": lambda db, who: records.patch(db, who, resource, id_, {}),
             "delete": lambda db, who: records.delete(db, who, resource, id_),
         }
-        outcome = self._pair.both(doing[action], permissions=PERMISSIONS - {resource.permission(action)})
+        words = f"{action} {resource.name} without the permission"
+        outcome = self._pair.both(words, doing[action], permissions=PERMISSIONS - {resource.permission(action)})
         assert isinstance(outcome, tuple)
         assert outcome[0] is PermissionDeniedError
 
@@ -437,15 +469,18 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource, id_ = self._any_record(data)
         parent = data.draw(st.none() | st.just(self._parent(data, resource)))
         viewing = frozenset({resource.permission("view")})
-        self._pair.both(lambda db, who: records.get(db, who, resource, id_, parent=parent), permissions=viewing)
-        self._pair.both(partial(changed_fields, key=Key(resource.name, id_), since=since))
+        words = f"read {resource.name} {id_}"
+        get = partial(records.get, resource=resource, id_=id_, parent=parent)
+        self._pair.compare(words if parent is None else f"{words} of {parent}", get, permissions=viewing)
+        changed = partial(changed_fields, key=Key(resource.name, id_), since=since)
+        self._pair.compare(f"{words}: the fields that changed since version {since}", changed)
 
     @precondition(lambda self: self._ids["cohort"])
     @rule(data=st.data())
     def read_roster(self, data: st.DataObject) -> None:
         """Read a cohort with all that belongs to it, which must be what its documents say."""
         id_ = data.draw(st.sampled_from(self._ids["cohort"]))
-        self._pair.both(lambda db, who: assert_roster(db, who, id_))
+        self._pair.compare(f"read the roster of cohort {id_}", lambda db, who: assert_roster(db, who, id_))
 
     @precondition(lambda self: self._ids["pipeline"])
     @rule(data=st.data(), since=st.none() | st.just("2020-01-01"), responsible=st.none() | st.sampled_from(USERS))
@@ -454,7 +489,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(self._ids["pipeline"]))
         asked = {"since": since, "responsible": responsible}
         params = {name: str(value) for name, value in asked.items() if value is not None}
-        self._pair.both(lambda db, who: assert_summary(db, who, id_, params))
+        words = f"sum up pipeline {id_}, {params}"
+        self._pair.compare(words, lambda db, who: assert_summary(db, who, id_, params))
 
     @rule(data=st.data(), name=_NAMES, strict=st.booleans())
     def list_all(self, data: st.DataObject, name: str, strict: bool) -> None:  # noqa: FBT001  # drawn by name
@@ -462,7 +498,8 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
-        self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent, strict=strict))
+        whole = partial(whole_list, resource=resource, params=params, parent=parent, strict=strict)
+        self._pair.compare(_list_words(name, params, parent), whole)
 
     @precondition(lambda self: self._any_of(ENTITIES))
     @rule(data=st.data())
@@ -475,7 +512,8 @@ class DatabasesAgree(RuleBasedStateMachine):
             parent = getattr(record, resource.parent) if resource.parent else None
             for near in near_equal(text):
                 params = {parameter: near}
-                self._pair.both(partial(whole_list, resource=resource, params=params, parent=parent))
+                whole = partial(whole_list, resource=resource, params=params, parent=parent)
+                self._pair.compare(_list_words(resource.name, params, parent), whole)
 
     @rule(data=st.data(), name=_NAMES, limit=st.integers(1, 3))
     def list_by_pages(self, data: st.DataObject, name: str, limit: int) -> None:
@@ -483,18 +521,15 @@ class DatabasesAgree(RuleBasedStateMachine):
         resource = RESOURCES[name]
         params = self._parameters(data, resource)
         parent = self._parent(data, resource)
-        pages = self._pair.both(
-            lambda db, who: all_pages(db, who, resource, {**params, "limit": str(limit)}, parent=parent)
-        )
-        whole = self._pair.both(lambda db, who: whole_list(db, who, resource, params, parent=parent))
-        if isinstance(pages, list):
-            assert b",".join(body for body in pages if body) == whole
+        pages = partial(all_pages, resource=resource, params=params, limit=limit, parent=parent)
+        self._pair.compare(f"{_list_words(name, params, parent)}, in pages of {limit}", pages)
 
     @rule(params=_AGENDA_PARAMETERS, limit=st.integers(1, 3))
     def list_tasks(self, params: Mapping[str, str], limit: int) -> None:
         """Read the agenda page by page, which together must be the whole agenda."""
-        pages = self._pair.both(partial(whole_agenda, params={**params, "limit": str(limit)}))
-        assert pages == self._pair.both(partial(whole_agenda, params={**params, "limit": "1000"}))
+        words = f"read the agenda, {params}, in pages of"
+        pages = self._pair.compare(f"{words} {limit}", partial(whole_agenda, params={**params, "limit": str(limit)}))
+        assert pages == self._pair.compare(f"{words} 1000", partial(whole_agenda, params={**params, "limit": "1000"}))
 
     # Operations
 
@@ -510,19 +545,24 @@ class DatabasesAgree(RuleBasedStateMachine):
         merge, strict = data.draw(st.booleans()), data.draw(st.booleans())
         expected = data.draw(st.none() | st.frozensets(st.integers(1, 4), max_size=2))
         change = partial(records.patch, merge=merge, strict=strict, expected=expected)
-        return Act(resource, id_, lambda db, who: change(db, who, resource, id_, sent))
+        options = {"merge": merge, "strict": strict, "expected": expected and sorted(expected)}
+        how = "".join(f", {name}={value}" for name, value in options.items() if value)
+        words = f"change {resource.name} {id_}{how}: {sent}"
+        return Act(words, resource, id_, lambda db, who: change(db, who, resource, id_, sent))
 
     def _operation(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
         names: list[str] = [*OPERATIONS, *([_ADD_IMAGE] if resource.has_images else [])]
         name = data.draw(st.sampled_from(names))
         sent = data.draw(_operation_payloads(name, self._context(data, resource, id_)))
-        return Act(resource, id_, partial(_operate, resource=resource, id_=id_, name=name, sent=sent))
+        operate = partial(_operate, resource=resource, id_=id_, name=name, sent=sent)
+        return Act(f"{name} of {resource.name} {id_}: {sent}", resource, id_, operate)
 
     def _renaming(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
         stages = getattr(self._value(resource, id_), "stages", ())
         names = data.draw(st.lists(st.sampled_from("ABCD") | texts(8), min_size=len(stages), max_size=len(stages)))
         sent = [{"id": str(stage.id), "name": name} for stage, name in zip(stages, names, strict=True)]
-        return Act(resource, id_, lambda db, who: records.patch(db, who, resource, id_, {"stages": sent}))
+        words = f"rename the stages of pipeline {id_}: {sent}"
+        return Act(words, resource, id_, lambda db, who: records.patch(db, who, resource, id_, {"stages": sent}))
 
     def _addition(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
         """Create a record that refers to a record, or one of the same resource if no resource refers to it."""
@@ -530,20 +570,19 @@ class DatabasesAgree(RuleBasedStateMachine):
         other, name = data.draw(st.sampled_from(near))
         parent = id_ if other.parent == name else self._parent(data, other)
         sent = data.draw(payloads(other, self._context(data, other))) | ({name: str(id_)} if name else {})
-        return Act(other, None, lambda db, who: records.create(db, who, other, sent, parent=parent))
+        return _creation(other, sent, parent)
 
     def _deletion(self, data: st.DataObject, resource: Resource, id_: UUID) -> Act:
         expected = data.draw(st.none() | st.just(frozenset({1})))
-        return Act(resource, id_, lambda db, who: records.delete(db, who, resource, id_, expected=expected))
+        words = f"delete {resource.name} {id_}{' if its version is 1' * (expected is not None)}"
+        return Act(words, resource, id_, lambda db, who: records.delete(db, who, resource, id_, expected=expected))
 
     def _create(self, resource: Resource, sent: object, parent: object = None) -> UUID | None:
-        outcome = self._perform(
-            Act(resource, None, lambda db, who: records.create(db, who, resource, sent, parent=parent))
-        )
+        outcome = self._perform(_creation(resource, sent, parent))
         return outcome[0] if isinstance(outcome, tuple) and isinstance(outcome[0], UUID) else None
 
     def _perform(self, act: Act, number: int | None = None, idempotency: Idempotency | None = None) -> object:
-        outcome = self._pair.both(act.do, number, idempotency=idempotency)
+        outcome = self._pair.both(act.words, act.do, number, idempotency=idempotency)
         if act.resource is ATTRIBUTES:
             self._pair.settle()
         self._note(act, outcome)
@@ -603,6 +642,20 @@ class DatabasesAgree(RuleBasedStateMachine):
     def _any_record(self, data: st.DataObject, names: Iterable[str] = RESOURCES) -> tuple[Resource, UUID]:
         name = data.draw(st.sampled_from([name for name in names if self._ids[name]]))
         return RESOURCES[name], data.draw(st.sampled_from([*self._ids[name], *self._gone[name][-1:]]))
+
+
+def _creation(resource: Resource, sent: object, parent: object) -> Act:
+    of = "" if parent is None else f" of {parent}"
+    create = partial(records.create, resource=resource, data=sent, parent=parent)
+    return Act(f"create {resource.name}{of}: {sent}", resource, None, create)
+
+
+def _tried(dry: bool) -> str:  # noqa: FBT001  # drawn
+    return "try to " if dry else ""
+
+
+def _list_words(name: str, params: Mapping[str, str], parent: object) -> str:
+    return f"list {name}{'' if parent is None else f' of {parent}'}, {dict(params)}"
 
 
 async def _operate(db: Database, who: Caller, *, resource: Resource, id_: UUID, name: str, sent: object) -> Document:

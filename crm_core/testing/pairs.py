@@ -19,16 +19,20 @@ from crm_core.model.entities import BUILDING, ENTITIES
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedEvent, Position
 from crm_core.model.permissions import PERMISSIONS
-from crm_core.ports import Database, Feed
+from crm_core.ports import Database, DeliveryLog, Feed
 from crm_core.rules.needs import Known, Needs
 from crm_core.testing.differences import difference
+from crm_core.testing.readings import logged_deliveries
 from crm_core.testing.replay import all_events, assert_replayed
+from crm_core.testing.steps import Steps, in_words, made_id
 
 #: Opens two empty databases with the users ``USERS``. The first is the model, which must support ``copy.deepcopy``, to
 #: try operations in another order: the memory database, whose lists are ``matches`` and ``sort_key`` in plain Python.
 OpenPair: TypeAlias = Callable[[], AbstractAsyncContextManager[tuple[Database, Database]]]
 #: Returns the feed of a database.
 FeedOf: TypeAlias = Callable[[Database], Feed]
+#: Returns the log of the deliveries of a database.
+DeliveriesOf: TypeAlias = Callable[[Database], DeliveryLog]
 #: An operation of a caller on a database.
 Operation: TypeAlias = Callable[[Database, Caller], Awaitable[object]]
 
@@ -38,7 +42,8 @@ USERS: Final = (1, 2)
 DISABLED_USER: Final = 3
 
 _SECONDS_TO_BUILD: Final = 30.0
-_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+#: With microseconds, which not every store keeps.
+_START: Final = datetime(2026, 1, 1, microsecond=123_456, tzinfo=UTC)
 
 
 class Pair:
@@ -48,13 +53,21 @@ class Pair:
         operations: how many operations were run; each has a number, from 1.
     """
 
-    def __init__(self, runner: asyncio.Runner, open_pair: OpenPair, feed_of: FeedOf | None = None) -> None:
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        open_pair: OpenPair,
+        feed_of: FeedOf | None = None,
+        deliveries_of: DeliveriesOf | None = None,
+    ) -> None:
         self.operations: int = 0
         self._runner = runner
         self._open = AsyncExitStack()
         self._model, self._tested = runner.run(self._open.enter_async_context(open_pair()))
         self._feed_of = feed_of
+        self._deliveries_of = deliveries_of
         self._starts = [runner.run(feed_of(db).newest()) for db in self._both] if feed_of else []
+        self._steps = Steps()
 
     @property
     def _both(self) -> tuple[Database, Database]:
@@ -64,12 +77,18 @@ class Pair:
         """Check that both feeds have the same events of each record, and that replaying them gives the documents."""
         if self._feed_of is None:
             return
-        histories = []
-        for db, start in zip(self._both, self._starts, strict=True):
-            events = self._runner.run(_all_events(self._feed_of(db), start))
-            self._runner.run(assert_replayed(db, events))
-            histories.append(_by_record(events))
-        assert histories[0] == histories[1]
+        with self._steps.step(self.number(), "read the feeds", is_read=True):
+            histories = []
+            for db, start in zip(self._both, self._starts, strict=True):
+                events = self._runner.run(_all_events(self._feed_of(db), start))
+                self._runner.run(assert_replayed(db, events))
+                histories.append(_by_record(events))
+            _assert_same(*histories)
+
+    def compare_deliveries(self) -> None:
+        """Check that the same deliveries wait in both outboxes."""
+        if (of := self._deliveries_of) is not None:
+            self.compare("list the deliveries of all webhooks", lambda db, who: logged_deliveries(db, who, of(db)))
 
     def close(self) -> None:
         """Close both databases."""
@@ -80,58 +99,105 @@ class Pair:
         self.operations += 1
         return self.operations
 
+    def compare(self, words: str, reading: Operation, *, permissions: AbstractSet[str] = PERMISSIONS) -> object:
+        """Run an operation that only reads on both databases; return its outcome, which must be the same."""
+        return self._run(words, reading, self.number(), is_read=True, permissions=permissions)
+
     def both(
         self,
+        words: str,
         operation: Operation,
         number: int | None = None,
         *,
         idempotency: Idempotency | None = None,
         permissions: AbstractSet[str] = PERMISSIONS,
     ) -> object:
-        """Run an operation on both databases; return its outcome, which must be the same."""
+        """Run an operation on both databases; return its outcome, which must be the same.
+
+        Args:
+            words: what the operation does, for the report of a failure.
+            operation: the operation.
+            number: the number of an operation that is repeated.
+            idempotency: its idempotency key.
+            permissions: those of the caller.
+        """
         number = self.number() if number is None else number
-        one, other = (
-            self._runner.run(_outcome(operation(db, _caller(number, idempotency, permissions))))
-            for db in (self._model, self._tested)
-        )
-        if one != other:
-            raise AssertionError(difference(one, other))
-        return one
+        return self._run(words, operation, number, idempotency=idempotency, permissions=permissions)
+
+    def _run(
+        self,
+        words: str,
+        operation: Operation,
+        number: int,
+        *,
+        is_read: bool = False,
+        idempotency: Idempotency | None = None,
+        permissions: AbstractSet[str] = PERMISSIONS,
+    ) -> object:
+        with self._steps.step(number, words, is_read=is_read):
+            one, other = (
+                self._runner.run(_outcome(operation(db, _caller(number, idempotency, permissions))))
+                for db in (self._model, self._tested)
+            )
+            _assert_same(one, other)
+            return one
 
     def settle(self) -> None:
         """Wait until no attribute is ``building``."""
         self._runner.run(_settled(self._tested))
 
-    def at_once(self, operations: Sequence[Operation], look: Operation) -> Sequence[object]:
+    def at_once(self, words: str, operations: Sequence[Operation], look: Operation) -> Sequence[object]:
         """Run operations concurrently; return their outcomes, which some serial order must give too.
 
         Args:
+            words: what the operations do, for the report of a failure.
             operations: the operations.
             look: reads the records that they change, afterwards.
         """
         numbers = [self.number() for _ in operations]
-        outcomes = self._runner.run(_at_once(self._tested, operations, numbers))
-        self.settle()
-        result = self._runner.run(_outcome(look(self._tested, _caller(numbers[0]))))
-        serial = []
-        for order in itertools.permutations(range(len(operations))):
-            model = copy.deepcopy(self._model)
-            by_index = {i: self._runner.run(_outcome(operations[i](model, _caller(numbers[i])))) for i in order}
-            in_order = [by_index[i] for i in range(len(outcomes))]
-            serial.append((in_order, self._runner.run(_outcome(look(model, _caller(1))))))
-            if serial[-1] == (outcomes, result):
-                self._model = model
-                return outcomes
-        raise AssertionError(f"no serial order gives {(outcomes, result)}: {serial}")
+        with self._steps.step(numbers[0], f"at once: {words}"):
+            outcomes = self._runner.run(_at_once(self._tested, operations, numbers))
+            self.settle()
+            result = self._runner.run(_outcome(look(self._tested, _caller(numbers[0]))))
+            serial = []
+            for order in itertools.permutations(range(len(operations))):
+                model = copy.deepcopy(self._model)
+                by_index = {i: self._runner.run(_outcome(operations[i](model, _caller(numbers[i])))) for i in order}
+                in_order = [by_index[i] for i in range(len(outcomes))]
+                serial.append((in_order, self._runner.run(_outcome(look(model, _caller(1))))))
+                if serial[-1] == (outcomes, result):
+                    self._model = model
+                    return outcomes
+            nearest = min((difference(each, (outcomes, result)) for each in serial), key=len)
+            raise AssertionError(
+                in_words(f"not what one after the other gives, in any order; to one of them {nearest}")
+            )
 
     def known(self, needs: Needs) -> Known:
         """Return what both databases know, which must be the same."""
-        one, other = (self._runner.run(_awaited(db.known(needs))) for db in (self._model, self._tested))
-        assert one.records == other.records
-        for entity, catalog in one.catalogs.items():  # their versions may differ
-            assert catalog.definitions == other.catalogs[entity].definitions
-            assert catalog.webhooks == other.catalogs[entity].webhooks
-        return one
+        with self._steps.step(self.operations, f"read what a decision needs: {', '.join(_words(needs))}", is_read=True):
+            one, other = (self._runner.run(_awaited(db.known(needs))) for db in (self._model, self._tested))
+            _assert_same(*(_comparable(known) for known in (one, other)))
+            return one
+
+
+def _assert_same(model: object, tested: object) -> None:
+    if model != tested:
+        raise AssertionError(in_words(difference(model, tested)))
+
+
+def _words(needs: Needs) -> Sequence[str]:
+    return [
+        *(f"{key.resource} {key.id}" for key in needs.records),
+        *(f"the catalog of {each}" for each in needs.catalogs),
+    ]
+
+
+def _comparable(known: Known) -> Mapping[str, object]:
+    """Return what must be the same; the versions of catalogs may differ."""
+    catalogs = {entity: (each.definitions, each.webhooks) for entity, each in known.catalogs.items()}
+    records = {" ".join(map(str, key)): record for key, record in known.records.items()}
+    return {"records": records, "catalogs": catalogs}
 
 
 async def _all_events(feed: Feed, start: Position) -> Sequence[FeedEvent]:
@@ -158,9 +224,9 @@ def _caller(number: int, idempotency: Idempotency | None = None, permissions: Ab
 
 
 def _ids(number: int) -> Callable[[], UUID]:
-    """Return a source of ids that look like UUIDv7 of a millisecond that the operation has alone."""
+    """Return a source of the ids of an operation."""
     count = itertools.count()
-    return lambda: UUID(int=number << 80 | 0x7 << 76 | 0b10 << 62 | next(count))
+    return lambda: made_id(number, next(count))
 
 
 async def _outcome(operation: Awaitable[object]) -> object:

@@ -1,7 +1,8 @@
-"""What the state machine reads from a database to compare it: records, lists, pages, and the texts in them."""
+"""What is read from two databases to compare them: records, lists, pages, the texts in them, deliveries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.parameters import filter_parameters
@@ -9,10 +10,13 @@ from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import ATTRIBUTE_PREFIX
+from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key
-from crm_core.ports import Database
-from crm_core.resources import Resource
+from crm_core.ports import Database, DeliveryLog
+from crm_core.resources import WEBHOOKS, Resource
+from crm_core.testing.differences import difference
 from crm_core.use_cases import records
+from crm_core.webhooks.delivery_log import LoggedDelivery, LogQuery
 
 
 async def look_at(db: Database, _: Caller, *, keys: Sequence[Key]) -> object:
@@ -32,6 +36,11 @@ def answer_of(outcome: object) -> Document | None:
     return outcome[1] if isinstance(outcome, tuple) and isinstance(outcome[1], Document) else None
 
 
+def assert_done(outcome: object) -> None:
+    """Check that an operation was not refused."""
+    assert not (isinstance(outcome, tuple) and isinstance(outcome[0], type)), outcome
+
+
 async def whole_list(  # as the use case
     db: Database,
     who: Caller,
@@ -47,16 +56,40 @@ async def whole_list(  # as the use case
     return b"".join([piece async for piece in pieces])
 
 
-async def all_pages(
-    db: Database, who: Caller, resource: Resource, params: Mapping[str, str], *, parent: object = None
+async def all_pages(  # as the use case
+    db: Database,
+    who: Caller,
+    resource: Resource,
+    params: Mapping[str, str],
+    *,
+    limit: int = 1,
+    parent: object = None,
 ) -> list[bytes]:
-    """Return the pages of a list; ``params`` has their ``limit``."""
-    query, page = await records.find(db, who, resource, params, parent=parent)
-    assert isinstance(page, Page)
-    if page.next is None:
-        return [page.body]
-    following = {**params, "cursor": write_cursor(query, page.next)}
-    return [page.body, *await all_pages(db, who, resource, following, parent=parent)]
+    """Return the pages of a list, which together must be the whole list.
+
+    Raises AssertionError with the records that are missing or repeated, also if the pages would never end.
+    """
+    whole = await whole_list(db, who, resource, params, parent=parent)
+    pages: list[bytes] = []
+    more: Mapping[str, str] | None = {"limit": str(limit)}
+    while more is not None and len(pages) <= whole.count(b'"id":'):
+        query, page = await records.find(db, who, resource, {**params, **more}, parent=parent)
+        assert isinstance(page, Page)
+        pages.append(page.body)
+        more = None if page.next is None else {**more, "cursor": write_cursor(query, page.next)}
+    if (joined := b",".join(filter(None, pages))) != whole:
+        raise AssertionError(f"the pages are not the whole list, which is the model here: {difference(whole, joined)}")
+    return pages
+
+
+async def logged_deliveries(db: Database, who: Caller, log: DeliveryLog) -> object:
+    """Return the deliveries of all webhooks, by webhook; without their times, which are those of the store."""
+    ids = [UUID(each["id"]) for each in parse_json(b"[%b]" % await whole_list(db, who, WEBHOOKS, {}))]
+    return {str(id_): sorted(map(_delivery, await log.find(id_, LogQuery(1_000)))) for id_ in ids}
+
+
+def _delivery(each: LoggedDelivery) -> tuple[str, str, str, str]:
+    return str(each.record), each.type, each.state, each.error
 
 
 def texts_of(resource: Resource, record: Any) -> Sequence[tuple[str, str]]:

@@ -25,9 +25,10 @@ from crm_core.ports import Database
 from crm_core.registration import completed_sample
 from crm_core.resources import CLIENTS, COHORTS, ENROLLMENTS, LEADS, PIPELINES, RESOURCES, SERVICES, Resource
 from crm_core.rules.needs import Catalog, Needs, without_needs
-from crm_core.testing.machine import USERS
+from crm_core.testing.pairs import USERS
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.webhooks.deliveries import Delivery
 
 _T = TypeVar("_T")
 
@@ -217,6 +218,22 @@ def put(who: Caller, before: Record | None, value: Any) -> Put:
         changes=record_changes(before.value if before else None, value, {}),
     )
     return Put(Key(resource.name, value.id), value, event)
+
+
+def delivery(webhook: UUID, key: Key) -> Delivery:
+    """Return a delivery of a new record, without looking whether the webhook fires."""
+    assert isinstance(key.id, UUID)
+    return Delivery(
+        id=new_id(),
+        webhook=webhook,
+        record=key.id,
+        version=1,
+        type=f"{key.resource}.created",
+        method="POST",
+        url="https://example.com/",
+        headers={},
+        body={"data": {"id": key.id}},
+    )
 
 
 async def at_once(*operations: Awaitable[object]) -> list[object]:

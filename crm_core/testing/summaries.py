@@ -15,7 +15,7 @@ from crm_core.model.accounts import Caller
 from crm_core.model.permissions import PERMISSIONS
 from crm_core.model.summaries import PipelineSummary, StageSummary
 from crm_core.resources import LEADS, PIPELINES
-from crm_core.testing.machine import USERS
+from crm_core.testing.pairs import USERS
 from crm_core.testing.scans import assert_summary
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.use_cases import erasures, records, restorations, summaries

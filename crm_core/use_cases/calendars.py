@@ -69,20 +69,21 @@ class Contents(NamedTuple):
 
 
 async def create(
-    accounts: Accounts, who: Caller, token: str, data: object, *, strict: bool = True
+    accounts: Accounts, who: Caller, token: str | None, data: object, *, strict: bool = True
 ) -> tuple[Calendar, str]:
     """Make a calendar of the caller; return it, and its secret, which cannot be shown again.
 
     Args:
         accounts: where users, tokens and calendars are stored.
         who: the caller.
-        token: the token that the caller sent; a narrow one makes no calendar, which would show more than it may.
+        token: the token that the caller sent; a narrow one makes no calendar, which would show more than it may. None
+            for a caller whom a program has authenticated itself, and who needs all permissions of the user then.
         data: plain values.
         strict: refuse unknown fields instead of ignoring them.
 
     Raises InvalidError, and PermissionDeniedError for a narrow token and for one calendar too many.
     """
-    await _require_whole_token(accounts, token)
+    await _require_all_rights(accounts, who, token)
     values = read_payload(CalendarInput, data, ReadContext(who.new_id, strict))
     if len(await accounts.list_calendars(who.actor.user.id)) >= MAX_CALENDARS:
         raise PermissionDeniedError(f"There are {MAX_CALENDARS} calendars already: revoke one first.")
@@ -94,18 +95,18 @@ async def create(
     return kept, secret
 
 
-async def find(accounts: Accounts, who: Caller, token: str) -> Sequence[Calendar]:
+async def find(accounts: Accounts, who: Caller, token: str | None) -> Sequence[Calendar]:
     """Return the calendars of the caller, the newest first. Raises PermissionDeniedError for a narrow token."""
-    await _require_whole_token(accounts, token)
+    await _require_all_rights(accounts, who, token)
     return await accounts.list_calendars(who.actor.user.id)
 
 
-async def revoke(accounts: Accounts, who: Caller, token: str, calendar_id: UUID) -> None:
+async def revoke(accounts: Accounts, who: Caller, token: str | None, calendar_id: UUID) -> None:
     """Revoke a calendar of the caller: it cannot be read any more.
 
     Raises NotFoundError if the caller has no such calendar, and PermissionDeniedError for a narrow token.
     """
-    await _require_whole_token(accounts, token)
+    await _require_all_rights(accounts, who, token)
     if not await accounts.revoke_calendar(who.actor.user.id, calendar_id):
         raise NotFoundError
 
@@ -131,7 +132,7 @@ async def read(
 
     Raises NotFoundError for a secret that is unknown, revoked or expired, or of a user who is disabled; InvalidError.
     """
-    actor = await accounts.open_calendar(hash_token(secret)) if secret.isascii() else None
+    actor = await accounts.open_calendar(hash_token(secret)) if _is_ascii(secret) else None
     if actor is None:
         raise NotFoundError
     owner = caller(actor, request_id=request_id)
@@ -141,7 +142,16 @@ async def read(
     return Contents(owner, tasks, as_todo, digest(tasks, as_todo=as_todo))
 
 
-async def _require_whole_token(accounts: Accounts, token: str) -> None:
+def _is_ascii(secret: object) -> bool:
+    return isinstance(secret, str) and secret.isascii()
+
+
+async def _require_all_rights(accounts: Accounts, who: Caller, token: str | None) -> None:
+    if token is None:
+        user = await accounts.actor_of(who.actor.user.id)
+        if user is None or not user.granted <= who.actor.granted:
+            raise PermissionDeniedError
+        return
     found = await accounts.find_token(hash_token(token))
     if found is None or found.permissions is not None:
         raise PermissionDeniedError

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -185,21 +185,34 @@ class Reading:
     async def pages(self, page: ChangesPage, renew: Renew) -> AsyncIterator[ChangesPage]:
         """Yield a page and all that follow it; an empty one where they end, and every HEARTBEAT_INTERVAL.
 
-        It ends when the process stops, and raises what `page_within` does.
+        While a page is sent, the next one is read. It ends when the process stops, and raises what `page_within` does.
         """
-        yield page
-        last, was_behind = _now() + HEARTBEAT_INTERVAL, page.more
+        last, is_due = _now() + HEARTBEAT_INTERVAL, True
         while not self._waiters.is_stopping:
-            has_news = page.more or await self._news(last)
-            await self._check(renew)
-            if has_news:
-                page = await (self.page() if page.more else self._page(None))
-            else:
-                page = ChangesPage((), self.cursor, more=False)
-            if page.changes or page.more or was_behind or _now() >= last:
-                yield page
-                last = _now() + HEARTBEAT_INTERVAL
-            was_behind = page.more
+            async with self._ahead(page) as following:
+                if is_due or page.changes or page.more or _now() >= last:
+                    yield page
+                    last = _now() + HEARTBEAT_INTERVAL
+                is_due = page.more
+                page = await self._next(following, last, renew)
+
+    @asynccontextmanager
+    async def _ahead(self, page: ChangesPage) -> AsyncIterator["asyncio.Task[ChangesPage] | None"]:
+        """Read the next page, if there is one at once, while the block uses this one."""
+        following = asyncio.create_task(self.page()) if page.more else None
+        try:
+            yield following
+        finally:
+            if following:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+    async def _next(self, following: "asyncio.Task[ChangesPage] | None", last: float, renew: Renew) -> ChangesPage:
+        has_news = following is None and await self._news(last)
+        await self._check(renew)
+        if following:
+            return await following
+        return await self._page(None) if has_news else ChangesPage((), self.cursor, more=False)
 
     async def _news(self, last: float) -> bool:
         """Wait for news, at most until the next check; return whether they came.

@@ -18,11 +18,11 @@ from crm_core.errors import (
 )
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
-from crm_core.input.readers import ReadContext
+from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller, require
 from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import json_text, plain
-from crm_core.model.records import Key
+from crm_core.model.records import MAX_VERSION, Key
 from crm_core.model.replay import Version, replayed
 from crm_core.ports import Database
 from crm_core.resources import Resource
@@ -116,11 +116,17 @@ async def _require_visible(db: Database, who: Caller, resource: Resource, id_: U
 async def version_of(db: Database, resource: Resource, id_: UUID, number: int) -> Version:
     """Return a version of a record; one without an event, as migrations make, is the one before it."""
     key = key_of(resource, id_)
+    if not _is_version(number):
+        raise NotFoundError
     events = await db.lineage(key, number)
     found = replayed(resource.entity, events)
     if found is None or number > await _highest(db, key, found.version, number):
         raise NotFoundError
     return found._replace(version=number)
+
+
+def _is_version(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= MAX_VERSION
 
 
 async def _highest(db: Database, key: Key, version_: int, number: int) -> int:
@@ -148,6 +154,14 @@ def _read_cursor(cursor: str) -> int | None:
 
 
 def entry_of(event: Event) -> Mapping[str, object]:
-    """Return an event as an entry of a history."""
-    names = ("version", "kind", "at", "actor", "actor_name", "request_id", "changes", "cause")
-    return {name: plain(getattr(event, name)) for name in names}
+    """Return an event that was stored as an entry of a history; its changes are plain values (decision 161)."""
+    return {
+        "version": event.version,
+        "kind": event.kind,
+        "at": iso(event.at),
+        "actor": event.actor,
+        "actor_name": event.actor_name,
+        "request_id": event.request_id,
+        "changes": event.changes,
+        "cause": event.cause,
+    }

@@ -29,7 +29,7 @@ from crm_core.input.readers import ReadContext, read_datetime
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event
-from crm_core.model.plain_values import entity_of
+from crm_core.model.plain_values import entity_of, plain
 from crm_core.model.records import Key, Versions
 from crm_core.model.replay import Version, deleted_version
 from crm_core.ports import Database
@@ -295,4 +295,4 @@ def entries_of(changes: Changes, first: Key, actor: Actor) -> Sequence[Mapping[s
     writes = sorted(changes.writes, key=lambda write: write.key != first)
     viewed = {name for name, resource in RESOURCES.items() if actor.may(resource.permission("view"))}
     events = [write.event for write in writes if write.key == first or write.key.resource in viewed]
-    return [{"resource": event.resource, "record": str(event.record), **entry_of(event)} for event in events]
+    return [{"resource": event.resource, "record": str(event.record), **plain(entry_of(event))} for event in events]

@@ -3,7 +3,7 @@
 Permissions are not checked here: a program that can call these functions can administer the store.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -14,12 +14,15 @@ from crm_core.model.accounts import NO_PASSWORD, Account, Actor, Caller, Idempot
 from crm_core.ports import Actors, Database, Passwords, Users
 from crm_core.rules.accounts import (
     MAX_TEXTS,
+    check_flags,
     check_new_user,
     check_password,
-    check_user_texts,
     is_user,
+    is_username,
     read_group_name,
-    read_permission,
+    read_group_names,
+    read_permissions,
+    read_user_texts,
     read_username,
 )
 from crm_core.use_cases import accounts
@@ -55,10 +58,12 @@ async def add_user(
 
     Raises InvalidError with the problems of every field, UsernameTakenError, NotFoundError for an unknown group.
     """
-    texts = {"first_name": normal(first_name), "last_name": normal(last_name), "email": normal(email)}
+    texts = {"first_name": first_name, "last_name": last_name, "email": email}
     name = check_new_user(username, password, texts)
+    check_flags(is_superuser=is_superuser)
+    names, kept = read_group_names(groups), read_user_texts(texts)
     password_hash = await passwords.hash(normal(password))
-    id_ = await users.add_user(name, password_hash, is_superuser=is_superuser, groups=tuple(groups), **texts)
+    id_ = await users.add_user(name, password_hash, is_superuser=is_superuser, groups=names, **kept)
     if id_ is None:
         raise UsernameTakenError
     return id_
@@ -77,9 +82,9 @@ async def add_external_user(
 
     Raises what ``add_user`` does.
     """
-    texts: dict[str, Any] = {"first_name": normal(first_name), "last_name": normal(last_name), "email": normal(email)}
-    check_user_texts(texts)
-    id_ = await users.add_user(read_username(username), NO_PASSWORD, groups=tuple(groups), **texts)
+    texts: Mapping[str, Any] = read_user_texts({"first_name": first_name, "last_name": last_name, "email": email})
+    name, names = read_username(username), read_group_names(groups)
+    id_ = await users.add_user(name, NO_PASSWORD, groups=names, **texts)
     if id_ is None:
         raise UsernameTakenError
     return id_
@@ -91,17 +96,19 @@ async def change_user(users: Users, username: str, change: UserChange) -> None:
     Raises InvalidError with the problems of every field, UnknownUserError, NotFoundError for an unknown group.
     """
     values = attrs.asdict(change, recurse=False)
-    texts: dict[str, Any] = {field: normal(values[field]) for field in MAX_TEXTS if values[field] is not None}
-    check_user_texts(texts)
+    texts: Mapping[str, Any] = read_user_texts({field: values[field] for field in MAX_TEXTS})
+    flags = {name: values[name] for name in ("is_superuser", "is_active") if values[name] is not None}
+    check_flags(**flags)
+    groups = None if change.groups is None else frozenset(read_group_names(change.groups))
     account = await find_user(users, username)
-    await users.change_user(account.user.id, attrs.evolve(change, **texts))
+    await users.change_user(account.user.id, attrs.evolve(change, groups=groups, **texts))
 
 
 async def find_user(users: Users, username: str) -> Account:
     """Return a user by name, disabled or not. Raises UnknownUserError."""
-    account = await users.find_user(username)
+    account = await users.find_user(username) if is_username(username) else None
     if account is None:
-        raise UnknownUserError(username)
+        raise UnknownUserError(str(username))
     return account
 
 
@@ -154,12 +161,12 @@ async def add_group(users: Users, group: str) -> bool:
 
 async def grant(users: Users, group: str, permissions: Collection[str]) -> bool:
     """Give a group permissions, and create it if it is new; return whether it is. Raises InvalidError."""
-    return await users.grant(read_group_name(group), [read_permission(name) for name in permissions])
+    return await users.grant(read_group_name(group), read_permissions(permissions))
 
 
 async def revoke(users: Users, group: str, permissions: Collection[str]) -> None:
     """Take permissions from a group. Raises InvalidError, NotFoundError for an unknown group."""
-    await users.revoke(read_group_name(group), [read_permission(name) for name in permissions])
+    await users.revoke(read_group_name(group), read_permissions(permissions))
 
 
 async def list_groups(users: Users) -> dict[str, Sequence[str]]:
@@ -178,7 +185,7 @@ async def issue_token(users: Users, username: str, *, only: Collection[str] | No
 
     Raises InvalidError, UnknownUserError, NotAuthenticatedError for a disabled user.
     """
-    permissions = None if only is None else frozenset(read_permission(name) for name in only)
+    permissions = None if only is None else frozenset(read_permissions(only))
     account = await find_user(users, username)
     token = await accounts.issue_token(users, account.user.id, permissions)
     if token is None:
@@ -198,7 +205,8 @@ async def revoke_tokens(users: Users, username: str, prefix: str | None = None) 
     Raises UnknownUserError.
     """
     account = await find_user(users, username)
-    return await users.revoke_tokens(account.user.id, prefix)
+    is_any = prefix is None or is_username(prefix)  # no prefix is longer, or has other characters
+    return await users.revoke_tokens(account.user.id, prefix) if is_any else 0
 
 
 async def actor_of(actors: Actors, user: int | str) -> Actor:

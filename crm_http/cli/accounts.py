@@ -19,10 +19,10 @@ from crm_http.cli.arguments import (
     PERMISSION,
     Text,
     complaint,
-    examples,
     name_argument,
 )
 from crm_http.cli.connecting import with_users, with_users_and_records
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say, show, shown_moment
 from crm_http.server.errors import FailedError
 from crm_http.server.maintenance import open_passwords

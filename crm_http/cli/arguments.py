@@ -1,4 +1,4 @@
-"""The types of the arguments of commands, and the examples at the end of their help."""
+"""The types of the arguments of commands."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,11 +8,6 @@ import click
 from crm_core.errors import InvalidError
 from crm_core.input.readers import text_problems
 from crm_core.rules.accounts import MAX_TEXTS, read_group_name, read_permission, read_username
-
-
-def examples(*lines: str) -> str:
-    """Return the examples as the end of a command's help."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def complaint(error: InvalidError) -> str:

@@ -19,8 +19,8 @@ from crm_core.use_cases.callers import caller
 from crm_core.use_cases.evolution_plans import EvolutionKind, Target
 from crm_core.use_cases.evolutions import dry_run, evolve
 from crm_core.use_cases.online_evolutions import Progress, convert_online, rename_online
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say
 from crm_http.server.errors import FailedError
 from crm_http.server.maintenance import attribute_store

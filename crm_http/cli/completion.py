@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from crm_http.cli.arguments import examples
+from crm_http.cli.help_texts import examples
 
 #: Set by the script when it asks for completions; click derives the same from the command's name.
 _VARIABLE = "_CRM_COMPLETE"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from crm_core.errors import UnknownUserError, UsernameTakenError
 from crm_core.ports import Database, Users
-from crm_http.cli.terminal import FAILED
+from crm_http.failures import FAILED
 from crm_http.server.database import open_database
 from crm_http.server.errors import FailedError
 from crm_http.server.maintenance import manage_users_and_records, migrate

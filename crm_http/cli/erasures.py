@@ -8,8 +8,8 @@ import click
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.registered import DerivedTable
 from crm_core.resources import RESOURCES
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say
 from crm_http.server.maintenance import erase
 from crm_http.settings import Settings

@@ -5,8 +5,8 @@ import os
 import click
 
 from crm_core.use_cases.sweeping import Finding, Orphan
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say
 from crm_http.server.maintenance import sweep
 from crm_http.settings import Settings

@@ -22,9 +22,10 @@ from crm_core.use_cases.callers import caller
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
 from crm_http.cli.archives import ALL, import_everything
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
-from crm_http.cli.terminal import FAILED, count, out, say
+from crm_http.cli.help_texts import examples
+from crm_http.cli.terminal import count, out, say
+from crm_http.failures import FAILED
 from crm_http.server.errors import FailedError
 from crm_http.server.garbage import WORKING, collect_less
 from crm_http.server.maintenance import import_stores

@@ -8,9 +8,10 @@ import click
 from rich.markup import escape
 from rich.progress import Progress
 
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import on_database
-from crm_http.cli.terminal import FAILED, count, out, say
+from crm_http.cli.help_texts import examples
+from crm_http.cli.terminal import count, out, say
+from crm_http.failures import FAILED
 from crm_http.server.database import open_database
 from crm_http.server.maintenance import deliver, load_demo, migrate
 from crm_http.server.serving import serve

@@ -18,8 +18,8 @@ from crm_core.resources import RESOURCES
 from crm_core.use_cases import exports
 from crm_core.use_cases.callers import caller
 from crm_http.cli.archives import ALL, export_everything
-from crm_http.cli.arguments import examples
 from crm_http.cli.connecting import with_users_and_records
+from crm_http.cli.help_texts import examples
 from crm_http.cli.terminal import count, say
 from crm_http.server.composition import workbooks
 from crm_http.server.errors import FailedError

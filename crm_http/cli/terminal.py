@@ -9,10 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-#: Exit codes: the command failed, or was used in a wrong way.
-FAILED: Final = 1
-WRONG_USE: Final = 2
-
 out: Final = Console(soft_wrap=True, highlight=False)
 
 

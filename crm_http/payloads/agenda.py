@@ -2,8 +2,7 @@
 
 import attrs
 
-from crm_core.model import agenda
-from crm_core.model.calendars import Calendar
+from crm_core.model import agenda, calendars
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -22,7 +21,7 @@ class AgendaEntry(agenda.AgendaEntry):
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class CalendarWithSecret(Calendar):
+class CalendarWithSecret(calendars.CalendarWithSecret):
     """A new calendar, with what reads it.
 
     Attributes:
@@ -35,5 +34,4 @@ class CalendarWithSecret(Calendar):
         url: the URL for a calendar app, with the secret in it.
     """
 
-    secret: str
     url: str

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError
 from crm_core.errors import CrmError, UnavailableError
+from crm_http.failures import CommandError
 
 
-class FailedError(Exception):
+class FailedError(CommandError):
     """A command failed; one line that says why and what to do."""
 
 

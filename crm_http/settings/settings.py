@@ -17,6 +17,7 @@ from crm_core.rules.images import MAX_IMAGE_BYTES
 from crm_core.use_cases.import_requests import MAX_IMPORT_BYTES
 from crm_core.use_cases.sweeping import RESTORABLE
 from crm_core.webhooks.retries import DELAYS
+from crm_http.failures import WRONG_USE, CommandError
 from crm_http.settings.environment import PREFIX, meant_by, variables_of
 from crm_http.settings.kinds import (
     BUCKET_NAME,
@@ -42,8 +43,10 @@ from crm_http.settings.kinds import (
 )
 
 
-class SettingError(Exception):
+class SettingError(CommandError):
     """A setting is wrong; one line that says which, why, and what it takes."""
+
+    exit_code = WRONG_USE
 
 
 class Setting(NamedTuple):

@@ -1,22 +1,27 @@
 """Never run: type checkers read it (``make check``)."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, assert_type
 from uuid import UUID
 
 from crm_core import LEADS, Lead, Resource
 from crm_core import Client as ClientRecord
 from crm_core.embedding import (
+    Account,
     AgendaEntry,
     AsyncFollowing,
     AsyncListing,
     Awaiting,
+    CalendarItem,
+    CalendarWithSecret,
     ChangesPage,
+    Crm,
     DuplicateGroup,
     EvolutionReport,
     Following,
     HistoryEntry,
     ImportStatus,
+    IssuedToken,
     Listing,
     ListPage,
     Outcome,
@@ -24,6 +29,7 @@ from crm_core.embedding import (
     Roster,
     Runner,
     Session,
+    SyncCrm,
     UploadedImage,
     WebhookWithSecret,
 )
@@ -62,6 +68,18 @@ async def results(crm: Session[Awaiting], other: Session[Runner], key: UUID) -> 
         assert_type(block, Session[Runner])
     async for lead in crm.leads.list():
         assert_type(lead, Lead)
+
+
+async def accounts(crm: Crm, other: SyncCrm, session: Session[Awaiting]) -> None:
+    """What comes of calls for users, groups, tokens and calendars."""
+    assert_type(await crm.users.add("ann", "secret", groups=["Sales"]), Account)
+    assert_type(other.users.change("ann", is_superuser=True), Account)
+    assert_type(await crm.groups.grant("Sales", ["view_lead"]), bool)
+    assert_type(other.tokens.list("ann"), tuple[IssuedToken, ...])
+    assert_type(await session.calendars.create(name="Phone"), CalendarWithSecret)
+    assert_type(other.read_calendar("secret").items, Sequence[CalendarItem])
+    other.users.add_external("ann", is_superuser=True)  # type: ignore[call-arg]
+    await crm.users.change("ann", nmae="x")  # type: ignore[call-arg]
 
 
 async def mistakes(crm: Session[Awaiting], other: Session[Runner], key: UUID, client: ClientRecord) -> None:

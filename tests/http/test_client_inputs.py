@@ -62,17 +62,13 @@ def test_help_shows_what_an_operation_takes() -> None:
     assert "create(self, /, *, " in pydoc.plain(pydoc.render_doc(resources.LeadOperations))
 
 
-#: What is called in process in another way: users are yours, and outcomes have errors where results have statuses, as
-#: entries of the agenda have no paths. The
-#: others are functions of `crm_core.use_cases` so far.
+#: What is called in process in another way: users and tokens are yours, outcomes have errors where results have
+#: statuses, and entries of the agenda and calendars have no paths.
 ELSEWHERE = {
     f"{name}{part}"
-    for name in (
-        *(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke"),
-        *(f".calendars.{name}" for name in ("create", "list", "revoke")),
-    )
+    for name in (*(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke"),)
     for part in ("", ".return")
-} | {".*.bulk.return", ".tasks.list.return"}
+} | {".*.bulk.return", ".tasks.list.return", ".calendars.create.return"}
 EVERYWHERE = re.compile(r"^\.[^.]+\.(?=bulk)")
 
 

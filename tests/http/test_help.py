@@ -2,8 +2,9 @@
 
 import os
 import shlex
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -12,10 +13,15 @@ import pytest
 from crm_http.cli import main
 
 
+def commands_of(group: click.Group) -> Mapping[str, click.Command]:
+    context = click.Context(group)
+    return {name: command for name in group.list_commands(context) if (command := group.get_command(context, name))}
+
+
 def walked(command: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
     yield names
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        for name, each in commands_of(command).items():
             yield from walked(each, *names, name)
 
 
@@ -54,7 +60,7 @@ def is_taken(line: str) -> bool:
     command: click.Command = main.crm
     parent = click.Context(command)
     while isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
+        command = commands_of(command)[words.pop(0)]
         parent = click.Context(command, parent=parent)
     command.make_context(str(command.name), words, parent=parent)
     return True
@@ -79,6 +85,20 @@ def test_a_wrong_use_of_every_command_is_one_line_and_exit_code_2(ask: Asked, na
     assert err.startswith("crm: ")
     assert err.count("\n") == 1
     assert f"See `crm{''.join(f' {name}' for name in names)} --help`." in err
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with() -> None:
+    told = {name: row.says for name, row in main.COMMANDS.items()}
+
+    assert told == {name: each.get_short_help_str(1_000) for name, each in commands_of(main.crm).items()}
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_to_show_the_version_or_the_help_little_is_imported(word: str) -> None:
+    code = f"import sys; sys.argv = ['crm', {word!r}]; from crm_http.__main__ import main; main(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"crm_core", "crm_adapters", "litestar", "psycopg", "rich", "httpx", "attrs"} & set(done.stdout.split())
 
 
 def test_the_version_is_told(ask: Asked) -> None:

@@ -224,6 +224,7 @@ def embedding_url(new_database: Callable[[], str]) -> str:
         ("README.md", "Embedding 1", "Acme Corp True"),
         (EMBED, "In memory 1", "Acme Corp True"),
         (EMBED, "With PostgreSQL and webhooks 1", "Acme Corp created"),
+        (EMBED, "Users 1", "BEGIN:VCALENDAR"),
         (EMBED, "Without an event loop 1", "Acme Corp True"),
         (EMBED, "Several changes together 1", "Acme Corp"),
         (EMBED, "Inside a transaction of your own 1", "Acme Corp"),

@@ -65,7 +65,8 @@ class _Commit:
         changes = decision.changes
         await self._check_receipt(changes)
         await self._write_all(changes)
-        await deliveries.append(self._session, changes.deliveries)
+        if changes.deliveries:
+            await deliveries.append(self._session, changes.deliveries)
         await self._forget(changes)
         answer = await self._answer(changes.answer)
         await self._keep_receipt(changes, answer)
@@ -90,9 +91,8 @@ class _Commit:
         if write.key.resource == "lead":
             await Stays(self._session).move(write)
         if write.key.resource == "webhook":
-            await (deliveries.add_webhook if isinstance(write, Put) else deliveries.remove_webhook)(
-                self._session, write.key.id
-            )
+            keep = deliveries.add_webhook if isinstance(write, Put) else deliveries.remove_webhook
+            await keep(self._session, write.key.id)
         await self._records.advance_catalogs(watched | await self._records.watched(write.key))
 
     async def _forget(self, changes: Changes) -> None:

@@ -18,9 +18,10 @@ _INSERT: Final = """
 
 
 async def append(session: Session, deliveries: Iterable[Delivery]) -> None:
-    """Keep the deliveries of a commit."""
+    """Keep the deliveries of a commit, but those of webhooks that it deleted."""
     now = await session.now()
-    for each in deliveries:
+    there = {UUID(webhook) for (webhook,) in await session.rows("select webhook from secret")}
+    for each in (each for each in deliveries if each.webhook in there):
         headers = json_documents.encode(each.headers).decode()
         request = each.method, each.url, headers, json_documents.body_of(each)
         state = "dead" if each.error else "pending", each.error

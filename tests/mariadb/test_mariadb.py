@@ -1,19 +1,13 @@
 """The contracts of all ports that MariaDB has here, the machine, the API on it, and what is MariaDB's own."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, cast
 
-import httpx
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import settings
 
-from crm_adapters.image_headers import read_header
-from crm_adapters.memory import MemoryDatabase, MemoryFileStore
-from crm_adapters.passwords import Argon2Passwords
+from crm_adapters.memory import MemoryDatabase
 from crm_core import Database, Feed
 from crm_core.ports import Users
 from crm_core.testing import (
@@ -26,9 +20,6 @@ from crm_core.testing import (
     UnavailableContract,
     assert_agreement,
 )
-from crm_core.use_cases import Images
-from crm_http.app import create_app
-from crm_http.client import AsyncClient
 
 pytest.importorskip("asyncmy", reason="asyncmy is missing: make adapters installs it")
 
@@ -117,22 +108,3 @@ def test_memory_and_mariadb_agree(mariadb: Mapping[str, str]) -> None:
         feed_of=feed_of,
         settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None),
     )
-
-
-def test_the_typed_client_finds_what_it_wrote_through_the_app(mariadb: Mapping[str, str]) -> None:
-    async def facts() -> None:
-        async with opened(mariadb) as stores:
-            passwords = Argon2Passwords(PasswordHasher(1, 8, 1))
-            images = Images(files=MemoryFileStore(), read_header=read_header)
-            await stores.accounts.add_user("ann", await passwords.hash("a word"), is_superuser=True)
-            database = stores.database
-            app = create_app(database, stores.accounts, passwords, database.outbox, database.feed, images)
-            transport = httpx.ASGITransport(cast("Any", app))
-            async with await AsyncClient.log_in("http://crm", "ann", "a word", transport=transport) as crm:
-                await crm.attributes("lead").create(name="größe", label="Size", type="number")
-                lead = await crm.leads.create(name="Zoë 😀", attributes={"größe": 1.10})
-                assert [each.id async for each in crm.leads.list(name="Zoë 😀")] == [lead.id]
-                assert (await crm.leads.retrieve(lead.id)).name == "Zoë 😀"
-            passwords.close()
-
-    asyncio.run(facts())

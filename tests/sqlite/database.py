@@ -19,7 +19,6 @@ from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 import attrs
-import msgspec
 
 from crm_adapters import json_documents
 from crm_adapters.memory import MemoryAccounts, MemoryOutbox
@@ -73,11 +72,12 @@ from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.resources import RESOURCES, Resource
 from crm_core.rules.attributes import former_names
-from crm_core.rules.stays import Place, Present, Stay, figures, moved, place_of
+from crm_core.rules.stays import Place, Present, figures, moved, place_of
 from crm_core.use_cases.uniqueness import finishing
 from crm_core.webhooks.entity import MODELS, Webhook
 from crm_core.webhooks.requests import FormerNames
-from tests.sqlite import feed, imports
+from tests.sqlite import archives, feed, imports
+from tests.sqlite.archives import read_stays
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -110,6 +110,7 @@ class SqliteDatabase:
         feed: the change feed.
         outbox: what webhooks are told.
         imports: the runs of imports.
+        archives: everything, to move it.
     """
 
     def __init__(self, path: Path, accounts: MemoryAccounts) -> None:
@@ -123,6 +124,7 @@ class SqliteDatabase:
         self._connection.executescript(_SCHEMA + feed.SCHEMA + imports.SCHEMA)
         self.feed = feed.SqliteFeed(self._run, self._rows)
         self.imports = imports.SqliteImportRuns(self._run, self._rows)
+        self.archives = archives.SqliteArchives(self._run, self._rows, accounts, self.outbox, self._remember)
 
     def close(self) -> None:
         """Close the file."""
@@ -526,27 +528,25 @@ class SqliteDatabase:
 
     def _tell(self, changes: Changes) -> None:
         for write in changes.writes:
-            if write.key.resource == "webhook" and isinstance(write.key.id, UUID):
-                self._webhooks.pop(write.key.id, None)
-                if isinstance(write, Put) and isinstance(write.value, Webhook):
-                    self._webhooks[write.key.id] = write.value
-                (self.outbox.add_webhook if isinstance(write, Put) else self.outbox.remove_webhook)(write.key.id)
-            if isinstance(write, Put) and isinstance(write.value, Attribute):
-                self._attributes[write.key.id] = write.value
-            else:
-                self._attributes.pop(write.key.id, None)
+            self._remember(write.key, write.value if isinstance(write, Put) else None)
         self.outbox.append(changes.deliveries)
         self.outbox.forget({event.record: event.version for event in changes.erasures})
         self.feed.wake()
+
+    def _remember(self, key: Key, value: object | None) -> None:
+        if key.resource == "webhook" and isinstance(key.id, UUID):
+            self._webhooks.pop(key.id, None)
+            if isinstance(value, Webhook):
+                self._webhooks[key.id] = value
+            (self.outbox.remove_webhook if value is None else self.outbox.add_webhook)(key.id)
+        self._attributes.pop(key.id, None)
+        if isinstance(value, Attribute):
+            self._attributes[key.id] = value
 
     def _former_names(self, webhook: Webhook) -> FormerNames:
         entity = MODELS[webhook.model][0]
         own = [each for each in self._attributes.values() if each.entity == entity]
         return former_names({each.name: each.former_names for each in own})
-
-
-def read_stays(text: str) -> Sequence[Stay]:
-    return msgspec.json.decode(text, type=list[Stay])
 
 
 def _event(plain_: dict[str, Any]) -> Event:

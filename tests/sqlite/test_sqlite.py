@@ -16,9 +16,11 @@ from crm_core.model.accounts import UserChange
 from crm_core.testing import (
     DISABLED_USER,
     USERS,
+    ArchivesContract,
     DatabaseContract,
     FeedContract,
     ImportRunsContract,
+    OpenedArchives,
     OpenedFeed,
     OpenedImports,
     UnavailableContract,
@@ -97,6 +99,23 @@ class TestSqliteImportRuns(ImportRunsContract):
     async def open_imports(self) -> AsyncIterator[OpenedImports]:
         async with opened(self.path) as database:
             yield OpenedImports(database, database.imports)
+
+
+class TestSqliteArchives(ArchivesContract):
+    @pytest.fixture(autouse=True)
+    def _at(self, tmp_path: pathlib.Path) -> None:
+        self.folder = tmp_path
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[OpenedArchives]:
+        accounts, nobody = MemoryAccounts(), MemoryAccounts()
+        for number in USERS:
+            await accounts.add_user(f"user {number}", "!", groups=["Sales"])
+        database = SqliteDatabase(self.folder / "records.sqlite", accounts)
+        empty = SqliteDatabase(self.folder / "empty.sqlite", nobody)
+        yield OpenedArchives(database, database.archives, empty, empty.archives, nobody)
+        database.close()
+        empty.close()
 
 
 class TestSqliteFeed(FeedContract):

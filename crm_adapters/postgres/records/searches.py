@@ -81,6 +81,8 @@ def _ids_of(fields: int) -> sql.Composable:
 
 def _condition(name: str, value: object, wanted: sql.Composable) -> sql.Composable:
     column = sql.Identifier("found", name)
+    if value is None:
+        return sql.SQL("{} is null").format(column)
     if not isinstance(value, tuple):
         return sql.SQL("{} = {}").format(column, wanted)
     if None in value:

@@ -48,8 +48,9 @@ select id, tag from tick order by id limit 1
 -- The events of some resources after a position, in order: batch by batch, in each batch commit by commit in the order
 -- of their last events, in each commit by seq. The last event of a commit is found by the index (xid, seq), so that a
 -- page costs the same in a batch of a million. A closing batch has two numberings of transactions: it goes by seq alone.
--- Each row begins with what the page is: whether the position is known, where the span of ticks ends, the newest tick,
--- what was scanned, and how many events were found; a page without events is one row.
+-- Events are ordered and counted without their changes, as rows with these take long to sort: only those of the page are
+-- read again, and composed. The first row says what the page is: whether the position is known, the newest tick, how many
+-- events were scanned and found, and where the span of ticks and what was scanned end.
 with here as (
     select here.id from tick as here
     where here.id = %(tick)s and substr(uuid_send(here.tag), 1, 4) = %(tag)b
@@ -65,16 +66,19 @@ with here as (
     join tick as prev on prev.id = next.id - 1
     order by next.id limit %(ticks)s
 ), scanned as (
-    select span.id as tick, span.tag, found.last, found.seq, row_number() over () as place
+    select span.id as tick, span.tag, own.*, row_number() over () as place
     from span, lateral (
-        select one.seq as last, own.seq
+        select
+            one.seq as last, own.seq, own.resource,
+            pg_column_size(own.changes) + coalesce(pg_column_size(own.cause), 0) as stored_bytes,
+            pg_column_compression(own.changes) is not null as is_compressed
         from event as one, lateral (
-            (select event.seq from event
+            (select event.* from event
              where not span.is_closing and event.xid = one.xid and event.seq between span.first_seq and one.seq
                  and (one.seq > span.after_last or event.seq > span.after_seq)
              order by event.seq limit %(scan)s)
             union all
-            select one.seq where span.is_closing and one.seq > span.after_seq
+            select one.* where span.is_closing and one.seq > span.after_seq
         ) as own
         where one.seq between greatest(span.after_last, (
                 -- `+ 0`: the lowest seq of these transactions, not the first event by seq that has such a transaction
@@ -96,44 +100,47 @@ with here as (
             and (span.is_closing or not exists (
                 select from event as later where later.xid = one.xid and later.seq > one.seq))
         order by one.seq, own.seq limit %(scan)s
-    ) as found
+    ) as own
     limit %(scan)s
 ), found as (
-    select
-        scanned.*, resource, record, version, kind, actor, actor_name, request_id, at, xid, changes, cause,
-        row_number() over (order by place) as number, sum(pg_column_size(changes)) over (order by place) as bytes
-    from scanned join event using (seq)
+    select *, row_number() over upto as number, sum(stored_bytes) over upto as bytes
+    from scanned
     where resource = any(%(resources)s::text[])
+    window upto as (order by place rows unbounded preceding)
     order by place limit %(limit)s + 1
-), bodies as (
-    -- Sizes as they are stored come first: no more is read and composed than may fit.
-    select
-        number, tick, tag, last, seq, xid::text, resource,
-        convert_to(concat(
-            '{"resource":"', resource, '","record":"', record, '","version":', version, ',"kind":"', kind,
-            '","at":"', replace(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z'),
-            '","actor":', coalesce(actor::text, 'null'), ',"actor_name":', to_json(actor_name),
-            ',"request_id":', to_json(request_id), ',"transaction":"', xid,
-            '","changes":', changes, ',"cause":', coalesce(cause, '{}'), '}'), 'UTF8') as body
+), sized as (
+    -- Sizes as they are stored come first: no more is decompressed than may fit.
+    select number, tick, tag, last, seq, sum(%(bare_bytes)s + case
+        when is_compressed then (
+            select octet_length(changes::text) + coalesce(octet_length(cause::text), 0)
+            from event where event.seq = found.seq)
+        else stored_bytes end) over (order by number rows unbounded preceding) as bytes
     from found
     where number <= %(limit)s and (number = 1 or bytes <= %(most_bytes)s)
-), page as (
-    select
-        (select count(*) from here) as known,
-        (select max(id) from tick) as newest,
-        (select count(*) from scanned) as scanned,
-        (select count(*) from found) as found
+), scan_end as (
+    select tick, tag, last, seq from scanned order by place desc limit 1
+), span_end as (
+    select id, tag from span order by id desc limit 1
 )
-select page.*, span_end.*, scan_end.*, shown.*
-from page
-left join lateral (select id, tag from span order by id desc limit 1) as span_end on true
-left join lateral (select tick, tag, last, seq from scanned order by place desc limit 1) as scan_end on true
-left join lateral (
-    select tick, tag, last, seq, xid, resource, body
-    from (select *, sum(octet_length(body)) over (order by number) as bytes from bodies) as bodies
-    where number = 1 or bytes <= %(most_bytes)s
-    order by number
-) as shown on true
+select
+    0 as number, null::bigint as tick, null::bytea as tag, null::bigint as last, null::bigint as seq, null as xid,
+    null as resource, null::bytea as body,
+    (select count(*) from here) as known, (select max(id) from tick) as newest,
+    (select count(*) from scanned) as scanned, (select count(*) from found) as found, span_end.*, scan_end.*
+from (select) as page left join span_end on true left join scan_end on true
+union all
+select
+    number, tick, tag, last, seq, xid::text, resource,
+    convert_to(concat(
+        '{"resource":"', resource, '","record":"', record, '","version":', version, ',"kind":"', kind,
+        '","at":"', replace(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z'),
+        '","actor":', coalesce(actor::text, 'null'), ',"actor_name":', to_json(actor_name),
+        ',"request_id":', to_json(request_id), ',"transaction":"', xid,
+        '","changes":', changes, ',"cause":', coalesce(cause, '{}'), '}'), 'UTF8') as body,
+    null, null, null, null, null, null, null, null, null, null
+from sized join event using (seq)
+where number = 1 or bytes <= %(most_bytes)s
+order by number
 
 -- name: forget_ticks
 -- Delete the ticks before the newest one that is older than a time, except the newest of all; some at a time.

@@ -10,13 +10,14 @@ import attrs
 import click
 from rich.markup import escape
 
-from crm_http.cli.arguments import examples
 from crm_http.cli.doctor.checks import Check, State, failed
 from crm_http.cli.doctor.database import check_servers
 from crm_http.cli.doctor.files import check_files_kept
 from crm_http.cli.doctor.machine import check_disk, check_machine
 from crm_http.cli.doctor.settings import check_settings
-from crm_http.cli.terminal import FAILED, WRONG_USE, out
+from crm_http.cli.help_texts import examples
+from crm_http.cli.terminal import out
+from crm_http.failures import FAILED, WRONG_USE
 from crm_http.server.database import open_database
 from crm_http.server.errors import FailedError
 from crm_http.server.signals import Stop

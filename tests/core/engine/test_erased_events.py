@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.engine.erased_events import erased_changes, kept_fields, without_copies
@@ -38,6 +38,7 @@ def test_what_the_path_names_stays() -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda each: each.name)
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_the_names_of_what_changed_stay_and_no_text_does(resource: Resource, data: st.DataObject) -> None:
     names = data.draw(st.sets(st.sampled_from(sorted(resource.fields))))
     changes: dict[str, object] = {name: {"from": "secret", "to": "secret"} for name in names}

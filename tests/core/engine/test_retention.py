@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.engine.retention import Fold, Past, baseline, folds
@@ -79,6 +79,7 @@ def test_what_was_folded_is_not_folded_again(kinds: list[RecordedKind], old: int
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda each: each.name)
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_every_later_version_is_built_from_a_baseline_as_from_all_events(
     resource: Resource, data: st.DataObject
 ) -> None:

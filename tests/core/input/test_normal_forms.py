@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.input.drafts import read_draft, read_payload
@@ -33,6 +33,7 @@ def in_form(form: Any, value: Any) -> Any:
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_what_is_sent_decomposed_is_read_as_what_is_sent_composed(resource: Resource, data: st.DataObject) -> None:
     sent = data.draw(payloads(resource))
     drafts = [

@@ -5,7 +5,7 @@ import json
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.model.entities import Attribute, Client, Task
@@ -49,6 +49,7 @@ def test_plain_makes_new_values_and_leaves_the_old_ones() -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda each: each.name)
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_a_record_is_read_from_its_document(resource: Resource, data: st.DataObject) -> None:
     value = data.draw(values_of(resource.entity))
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.model.entities import Lead
@@ -20,6 +20,7 @@ from tests.core.knowledge import made, uid
     "resource", [each for each in RESOURCES.values() if each.entity is not Webhook], ids=lambda each: each.name
 )
 @given(data=st.data())
+@settings(max_examples=15)  # of each resource
 def test_every_version_is_built_byte_by_byte(resource: Resource, data: st.DataObject) -> None:
     events, versions = history(resource, data.draw(sequences(resource.entity)))
 

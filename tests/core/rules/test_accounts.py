@@ -12,12 +12,16 @@ from crm_core.model.permissions import PERMISSIONS
 from crm_core.rules.accounts import (
     MAX_NAME,
     MAX_PASSWORD,
+    check_flags,
     check_groups,
     check_new_user,
     check_password,
-    check_user_texts,
+    is_username,
     read_group_name,
+    read_group_names,
     read_permission,
+    read_permissions,
+    read_user_texts,
     read_username,
 )
 from tests.core.knowledge import refused
@@ -101,9 +105,9 @@ def test_a_password_is_in_nfc_or_refused(password: str) -> None:
 
 def test_the_other_texts_of_a_user_have_a_length_each_and_may_be_empty() -> None:
     fitting = {"first_name": "x" * 150, "last_name": "", "email": "x" * 254}
-    check_user_texts(fitting)
+    assert read_user_texts({**fitting, "email": None}) == {"first_name": "x" * 150, "last_name": ""}
 
-    assert refused(check_user_texts, {name: f"{text}{'x' * 150}" for name, text in fitting.items()}) == {
+    assert refused(read_user_texts, {name: f"{text}{'x' * 150}" for name, text in fitting.items()}) == {
         "first_name": too_long(150),
         "email": too_long(254),
     }
@@ -129,3 +133,31 @@ def test_groups_that_exist_are_taken() -> None:
         check_groups(["sales", "sale"], {"sales", "admins"})
     with pytest.raises(NotFoundError, match=r"^There is no group sales, only none at all\.$"):
         check_groups(known, ())
+
+
+@pytest.mark.parametrize("value", [None, 5, b"x", ["x"], object()])
+def test_what_is_no_text_is_no_name_password_or_permission(value: Any) -> None:
+    no_text = ["Not a valid string."]
+
+    assert refused(read_username, value) == {"username": no_text}
+    assert refused(read_group_name, value) == {"group": no_text}
+    assert refused(check_password, value) == {"password": no_text}
+    assert refused(read_permission, value) == {"permission": no_text}
+    assert refused(check_new_user, value, "secret", {"email": value or 0}) == {"username": no_text, "email": no_text}
+    assert not is_username(value)
+
+
+@pytest.mark.parametrize("value", ["view_client", b"x", 5, None])
+def test_several_names_are_no_text(value: Any) -> None:
+    several = [f'Expected a list of items but got type "{type(value).__name__}".']
+
+    assert refused(read_permissions, value) == {"permissions": several}
+    assert refused(read_group_names, value) == {"groups": several}
+    assert read_permissions(["view_client"]) == ("app.view_client",)
+    assert read_group_names({COMPOSED}) == (COMPOSED,)
+
+
+def test_flags_are_booleans() -> None:
+    check_flags(is_superuser=False, is_active=True)
+
+    assert refused(check_flags, is_superuser=1) == {"is_superuser": ["Must be a valid boolean."]}

@@ -49,7 +49,7 @@ def _as_stored(value: object) -> object:
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda row: row.name)
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_exported_cells_are_read_back_as_the_same_values(resource: Resource, data: st.DataObject) -> None:
     definitions = DEFINITIONS if "attributes" in resource.fields else {}
     document: Any = _as_stored(data.draw(entities(resource, PayloadContext(definitions=definitions))))
