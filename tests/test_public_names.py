@@ -73,10 +73,10 @@ PUBLIC: Mapping[str, str] = {
     """,
     "crm_core.testing": """
         DISABLED_USER USERS AccountsContract ArchivesContract DatabaseContract FeedContract FileStoreContract
-        ImportRunsContract OpenPair
-        Opened OpenedArchives OpenedFeed OpenedImports OutboxContract PasswordsContract PayloadContext Scene
-        UnavailableContract WebhookSenderContract assert_agreement attribute_values entities
-        fact list_parameters own_registration patches payloads
+        ImportRunsContract InvalidAttributes OpenPair Opened OpenedArchives OpenedFeed OpenedImports
+        OutboxContract PasswordsContract PayloadContext Scene UnavailableContract WebhookSenderContract
+        assert_agreement attribute_sets attribute_values conditions definitions entities fact histories
+        invalid_attribute_sets list_parameters own_registration patches payloads schemas templates
     """,
     "crm_adapters.json_documents": "body_of decode decode_list encode feed_body",
     "crm_adapters.archive_directory": "LocalArchive new_archive",

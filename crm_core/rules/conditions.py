@@ -31,11 +31,12 @@ from crm_core.webhooks.entity import MODELS, Condition
 _CONTEXT: Final = ReadContext(lambda: UUID(int=0))
 _MAX_ITEMS: Final = 1_000
 
-_COMPARISONS: Final = frozenset({">", "<", ">=", "<="})
+#: The operators that compare by size.
+COMPARISONS: Final = frozenset({">", "<", ">=", "<="})
 #: The kinds of fields and types of attributes for which a comparison is never met.
-_WITHOUT_ORDER: Final = frozenset({"boolean", "list", "items", "texts", "attributes"})
+WITHOUT_ORDER: Final = frozenset({"boolean", "list", "items", "texts", "attributes"})
 #: Those for which ``contains`` is never met: in documents they are neither texts nor lists.
-_WITHOUT_PARTS: Final = frozenset({"boolean", "number", "integer", "attributes"})
+WITHOUT_PARTS: Final = frozenset({"boolean", "number", "integer", "attributes"})
 
 #: Reads one value of a condition; raises RefusedError.
 _Read = Callable[[object], object]
@@ -103,9 +104,9 @@ def _read_condition(condition: Condition, subject: _Subject | None, definitions:
 
 
 def _kinds_without(operator: str) -> frozenset[str]:
-    if operator in _COMPARISONS:
-        return _WITHOUT_ORDER
-    return _WITHOUT_PARTS if operator == "contains" else frozenset()
+    if operator in COMPARISONS:
+        return WITHOUT_ORDER
+    return WITHOUT_PARTS if operator == "contains" else frozenset()
 
 
 def _read_value(operator: str, value: object, subject: _Subject) -> object:
@@ -117,7 +118,7 @@ def _read_value(operator: str, value: object, subject: _Subject) -> object:
     if operator == "in":
         return _read_each(read_list(value, _MAX_ITEMS), lambda item: None if item is None else subject.read(item))
     read = None if value is None else subject.read(value)
-    if read is None and operator in _COMPARISONS:
+    if read is None and operator in COMPARISONS:
         raise RefusedError((Problem("null", "This field may not be null."),))
     return read
 

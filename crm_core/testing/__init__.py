@@ -60,12 +60,20 @@ from crm_core.testing.passwords import PasswordsContract  # noqa: E402
 from crm_core.testing.scene import Scene, fact  # noqa: E402
 from crm_core.testing.senders import WebhookSenderContract  # noqa: E402
 from crm_core.testing.strategies import (  # noqa: E402
+    InvalidAttributes,
     PayloadContext,
+    attribute_sets,
     attribute_values,
+    conditions,
+    definitions,
     entities,
+    histories,
+    invalid_attribute_sets,
     list_parameters,
     patches,
     payloads,
+    schemas,
+    templates,
 )
 from crm_core.testing.unavailability import UnavailableContract  # noqa: E402
 from crm_core.testing.undo import ImportRunsContract  # noqa: E402
@@ -79,6 +87,7 @@ __all__ = [
     "FeedContract",
     "FileStoreContract",
     "ImportRunsContract",
+    "InvalidAttributes",
     "OpenPair",
     "Opened",
     "OpenedArchives",
@@ -91,11 +100,18 @@ __all__ = [
     "UnavailableContract",
     "WebhookSenderContract",
     "assert_agreement",
+    "attribute_sets",
     "attribute_values",
+    "conditions",
+    "definitions",
     "entities",
     "fact",
+    "histories",
+    "invalid_attribute_sets",
     "list_parameters",
     "own_registration",
     "patches",
     "payloads",
+    "schemas",
+    "templates",
 ]

@@ -17,7 +17,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from tests.http.near_tables import NearTableReader
 
 from crm_adapters.image_headers import read_header
 from crm_adapters.memory import MemoryDatabase, MemoryFileStore
@@ -26,6 +25,7 @@ from crm_core.embedding import Listing, Runner, Session, SyncCrm
 from crm_core.embedding.calls import CallGroup
 from crm_core.input.readers import abbreviated
 from crm_core.use_cases import Images, Imports, ImportStores
+from tests.near_tables import NearTableReader
 
 ME: Final = Actor(user=User(id=1, username="me"), is_superuser=True)
 NOBODY: Final = UUID(int=7)
