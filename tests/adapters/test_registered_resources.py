@@ -1,18 +1,34 @@
-"""A resource of a package of its own has all that the CRM's own resources have."""
+"""A resource of a package of its own keeps the contracts, and memory and PostgreSQL agree on it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
+import hypothesis
 import psycopg
 import pytest
 
-from crm_adapters.memory import MemoryDatabase
+from crm_adapters.memory import MemoryArchives, MemoryDatabase
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.model.accounts import UserChange
 from crm_core.ports import Database
-from crm_core.testing import DISABLED_USER, USERS, DatabaseContract, assert_agreement, own_registration
-from tests.adapters.postgres.on_postgres import emptied
+from crm_core.testing import (
+    DISABLED_USER,
+    USERS,
+    ArchivesContract,
+    DatabaseContract,
+    FeedContract,
+    OpenedArchives,
+    OpenedFeed,
+    assert_agreement,
+    own_registration,
+)
+from crm_core.testing.bulk import BulkFacts
+from crm_core.testing.erasures import ErasureFacts
+from crm_core.testing.histories import HistoryFacts
+from crm_core.testing.lists import ListFacts
+from crm_core.testing.records import RecordFacts
+from tests.adapters.postgres.on_postgres import OnPostgres, emptied
 from tests.examples.invoices.crm_invoices import register_invoices
 
 
@@ -50,18 +66,24 @@ class TestInMemory(DatabaseContract):
         yield await memory()
 
 
-class TestInPostgres(DatabaseContract):
-    url: str
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _database(cls, url: str) -> None:
-        cls.url = url
-
+class TestTheFeedInMemory(FeedContract):
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Database]:
-        async with emptied(self.url) as database:
-            yield database
+    async def open_feed(self) -> AsyncIterator[OpenedFeed]:
+        database = await memory()
+        yield OpenedFeed(database, database.feed)
+
+
+class TestArchivesOfMemory(ArchivesContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[OpenedArchives]:
+        database, empty = MemoryDatabase(), MemoryDatabase()
+        for number in USERS:
+            await database.accounts.add_user(f"user {number}", "!", groups=["Sales"])
+        yield OpenedArchives(database, MemoryArchives(database), empty, MemoryArchives(empty), empty.accounts)
+
+
+class TestInPostgres(OnPostgres, RecordFacts, ListFacts, HistoryFacts, ErasureFacts, BulkFacts):
+    """The facts that are stated of every resource; the others are tried on memory."""
 
 
 def test_memory_and_postgres_agree(url: str) -> None:
@@ -70,4 +92,11 @@ def test_memory_and_postgres_agree(url: str) -> None:
         async with emptied(url) as postgres:
             yield await memory(), postgres
 
-    assert_agreement(pair)
+    few = hypothesis.settings(
+        max_examples=3,
+        stateful_step_count=30,
+        phases=[hypothesis.Phase.generate],
+        derandomize=True,
+        database=None,
+    )
+    assert_agreement(pair, settings=few)
