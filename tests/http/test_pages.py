@@ -233,6 +233,7 @@ def embedding_url(new_database: Callable[[], str]) -> str:
         ("docs/how-to/summaries.md", "Without HTTP 1", '1 {"id":'),
         (EMBED, "On a session of SQLAlchemy 1", "Acme Corp"),
         (EMBED, "The rules alone 1", "True https://example.com/Ann"),
+        ("docs/how-to/add-an-entity.md", "Amounts, whole numbers and dates 1", "1234.50 True\namount: Ensure that"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, printed: str, embedding_url: str) -> None:

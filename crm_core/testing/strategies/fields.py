@@ -1,20 +1,23 @@
 """From the fields of an entity to strategies for what is sent for them."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, FieldKind, fields_of
+from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT
 from crm_core.input.texts import normal
 from crm_core.testing.strategies.attributes import attribute_names
 from crm_core.testing.strategies.context import Payload, PayloadContext
 from crm_core.testing.strategies.schemas import attribute_sets
 from crm_core.testing.strategies.texts import dates, hostile_texts, json_values, junk, texts, urls
 from crm_core.testing.strategies.webhooks import sent_conditions, sent_headers, sent_urls
-
-_MAX_BIGINT: Final = 2**63 - 1
 
 
 def objects(entity: type, context: PayloadContext, *, require_all: bool) -> SearchStrategy[Payload]:
@@ -52,7 +55,26 @@ def _texts(field: Field, context: PayloadContext) -> SearchStrategy[str]:
 def _integers(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     if field.refers_to is not None:
         return references(field, context)
-    return st.integers(-3, 3) | st.integers(-_MAX_BIGINT, _MAX_BIGINT) | st.integers(-3, 3).map(str)
+    least, most = field.limits.get("minimum", MIN_BIGINT), field.limits.get("maximum", MAX_BIGINT)
+    few = st.integers(max(least, -3), min(most, 3)) if least <= 3 and most >= -3 else st.nothing()
+    return few | st.integers(least, most) | few.map(str)
+
+
+def _decimals(field: Field, _: PayloadContext) -> SearchStrategy[object]:
+    """Return a strategy for decimals in all of their spellings; some are few, so that they meet."""
+    return decimals(field).flatmap(lambda number: st.sampled_from([str(number), Decimal(number), f" {number:e} "]))
+
+
+def decimals(field: Field) -> SearchStrategy[FixedPoint]:
+    """Return a strategy for the values of a decimal field; some of them are few, so that they meet."""
+    precision = field.precision
+    assert precision is not None
+    unit, most = 10**precision.decimal_places, 10**precision.max_digits - 1
+    least = -most if precision.minimum is None else max(-most, math.ceil(Fraction(precision.minimum) * unit))
+    most = most if precision.maximum is None else min(most, math.floor(Fraction(precision.maximum) * unit))
+    few = [units for units in (0, 1, -1, 9, 10, unit, 2 * unit, 10 * unit, -2 * unit) if least <= units <= most]
+    units = st.integers(least, most) | (st.sampled_from(few) if few else st.nothing())
+    return units.map(lambda number: precision.read(f"{number}e-{precision.decimal_places}"))
 
 
 def _uuids(field: Field, context: PayloadContext) -> SearchStrategy[object]:
@@ -68,11 +90,17 @@ def _new_uuids() -> SearchStrategy[str]:
 def references(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     """Return a strategy for references to existing records; in hostile contexts, or without any, to missing ones."""
     there = context.ids.get(field.refers_to or "", ())
-    missing = st.just(_MAX_BIGINT) if field.kind == "integer" else _new_uuids()
+    missing = st.just(MAX_BIGINT) if field.kind == "integer" else _new_uuids()
     if not there:
         return missing
     known = st.sampled_from(there).map(lambda id_: id_ if isinstance(id_, int) else str(id_))
     return known | missing if context.hostile else known
+
+
+def compared_values(field: Field, context: PayloadContext) -> SearchStrategy[str] | None:
+    """Return a strategy for the values that a list can be filtered from and up to; None for kinds without an order."""
+    make = _COMPARED.get(field.kind)
+    return make(field, context).map(lambda value: str(value).strip()) if make else None
 
 
 def _datetimes(_: Field, __: PayloadContext) -> SearchStrategy[str]:
@@ -119,6 +147,7 @@ _OF_KIND: Final[Mapping[FieldKind, _Make]] = {
     "text": _texts,
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,
+    "decimal": _decimals,
     "date": lambda _, __: dates(),
     "datetime": _datetimes,
     "date_or_datetime": _dates_or_datetimes,
@@ -128,6 +157,13 @@ _OF_KIND: Final[Mapping[FieldKind, _Make]] = {
     "texts": _text_lists,
     "attributes": _attributes,
     "json": lambda _, __: json_values(),
+}
+#: The kinds of fields that lists compare in a range.
+_COMPARED: Final[Mapping[FieldKind, _Make]] = {
+    "integer": lambda _, __: st.integers(-3, 3),
+    "decimal": _decimals,
+    "date": lambda _, __: dates(),
+    "datetime": _datetimes,
 }
 #: Fields whose kind is not specific enough.
 _OF_FIELD: Final[Mapping[tuple[str, str], _Make]] = {

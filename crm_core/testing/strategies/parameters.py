@@ -12,7 +12,7 @@ from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
 from crm_core.testing.strategies.attributes import attribute_values
 from crm_core.testing.strategies.context import NO_CONTEXT, PayloadContext
-from crm_core.testing.strategies.fields import references
+from crm_core.testing.strategies.fields import compared_values, references
 from crm_core.testing.strategies.texts import NEAR_EQUAL, TRICKY_LETTERS, hostile_texts
 
 
@@ -55,7 +55,8 @@ def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]
         return st.sampled_from(field.limits["enum"])
     if field.kind == "boolean":
         return st.sampled_from(["true", "false"])
-    return _searches() | st.sampled_from([*context.stages, ""])
+    compared = compared_values(field, context)
+    return _searches() | st.sampled_from([*context.stages, ""]) if compared is None else compared
 
 
 def _searches() -> SearchStrategy[str]:
