@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,8 @@ def api() -> Iterator[Api]:
 
 
 def invoice(api: Api, number: str = "1", **values: object) -> dict[str, Any]:
-    return api.make(PATH, number=number, client=api.make("/api/clients/", name="Acme")["id"], **values)
+    usual = {"number": number, "amount": "119.00", "client": api.make("/api/clients/", name="Acme")["id"]}
+    return api.make(PATH, **usual | values)
 
 
 def test_a_record_is_created_listed_changed_and_deleted(api: Api) -> None:
@@ -45,6 +47,8 @@ def test_a_record_is_created_listed_changed_and_deleted(api: Api) -> None:
     assert api.get(place).json() == made
     assert api.get(f"{PATH}?number=1&state=draft&client={made['client']}&ordering=-due_date").json() == [made]
     assert api.get(f"{PATH}?search=nothing").json() == []
+    assert api.get(f"{PATH}?amount__gte=20.5&amount__lt=1000&due_date__lt=2027-01-01").json() == [made]
+    assert api.get(f"{PATH}?amount__gt=119").json() == []
     assert api.patch(place, {"state": "sent"}).json()["state"] == "sent"
     assert [entry["version"] for entry in api.get(f"{place}history/").json()] == [2, 1]
     assert api.delete(f"/api/clients/{made['client']}/").json() == {
@@ -56,11 +60,12 @@ def test_a_record_is_created_listed_changed_and_deleted(api: Api) -> None:
 def test_what_is_wrong_is_said_as_of_every_resource(api: Api) -> None:
     made = invoice(api)
 
-    assert api.post(PATH, {}).json() == {"number": REQUIRED, "client": REQUIRED}
-    again = api.post(PATH, {"number": "1", "client": made["client"], "state": "lost"})
+    assert api.post(PATH, {}).json() == {"number": REQUIRED, "client": REQUIRED, "amount": REQUIRED}
+    again = api.post(PATH, {"number": "1", "client": made["client"], "state": "lost", "amount": "1.005"})
     assert again.json() == {
         "number": ["Another invoice has this number."],
         "state": ['"lost" is not a valid choice.'],
+        "amount": ["Ensure that there are no more than 2 decimal places."],
     }
     assert api.get(f"{PATH}?state=lost").status_code == 400
 
@@ -102,7 +107,7 @@ def test_the_document_describes_it(api: Api) -> None:
     document = api.get("/schema/openapi.json").json()
 
     assert {"get", "post"} <= document["paths"][PATH].keys()
-    assert document["components"]["schemas"]["InvoiceCreate"]["required"] == ["number", "client"]
+    assert document["components"]["schemas"]["InvoiceCreate"]["required"] == ["number", "client", "amount"]
     example = document["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]["examples"]["working"]
     assert example["value"]["client"] == document["x-example-ids"]["clients"]
     assert "invoice.created" in document["webhooks"]
@@ -123,10 +128,10 @@ def test_the_typed_client_takes_its_entity(api: Api) -> None:
 
     with Client("http://127.0.0.1", token=api.token, transport=httpx.MockTransport(send)) as crm:
         crm.attributes(Invoice).create(name="size", label="Size", type="number")
-        made = crm.records(Invoice).create(number="7", client=client, attributes={"size": 1})
-        assert (made.number, made.client) == ("7", UUID(client))
+        made = crm.records(Invoice).create(number="7", client=client, amount="0.50", attributes={"size": 1})
+        assert (made.number, made.client, made.amount) == ("7", UUID(client), Decimal("0.5"))
         assert crm.records(Invoice).change(made.id, state="paid", if_match=made).state == "paid"
-        assert [each.number for each in crm.records(Invoice).list(state="paid")] == ["7"]
+        assert [each.number for each in crm.records(Invoice).list(state="paid", amount__lte="0.5")] == ["7"]
 
 
 def test_calls_in_process_take_its_row() -> None:
@@ -136,7 +141,7 @@ def test_calls_in_process_take_its_row() -> None:
     client = crm.clients.create(name="Acme")
     invoices = crm.records(INVOICES)
 
-    made = invoices.create(number="7", client=client.id)
+    made = invoices.create(number="7", client=client.id, amount=Decimal("12.30"))
     assert made.client == client.id
     assert invoices.change(made.id, state="sent").state == "sent"
     assert [each.number for each in invoices.list(number="7")] == ["7"]

@@ -94,8 +94,8 @@ def _member(name: str) -> sql.Composable:
 
 
 def digest_of(resource: Resource) -> str:
-    """Return a text that changes with what a resource's table must have."""
-    text = b"\n".join(statement.as_bytes() for statement in statements_of(resource, {}))
+    """Return a text that changes with what a resource's table must have, and with the fields of its documents."""
+    text = b"\n".join([*(each.as_bytes() for each in statements_of(resource, {})), " ".join(resource.fields).encode()])
     return hashlib.sha256(text).hexdigest()[:12]
 
 

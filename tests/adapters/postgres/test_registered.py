@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -10,14 +11,15 @@ import attrs
 import psycopg
 import pytest
 
+from crm_adapters import json_documents
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, foreign_resources, migrate, pending
 from crm_adapters.postgres.sql.resource_tables import columns_of
-from crm_core import CLIENTS, RESOURCES, Actor, InUseError, Resource, User, register
+from crm_core import CLIENTS, RESOURCES, Actor, InUseError, Record, Resource, User, register
 from crm_core.fields import attribute_values as attributes
-from crm_core.fields import date_value, identity, integer, items, last_change, reference, text, texts, user
+from crm_core.fields import choice, date_value, identity, integer, items, last_change, reference, text, texts, user
 from crm_core.model.entities import Note, Task
 from crm_core.testing import Scene, own_registration
 from crm_core.use_cases import agendas, caller, changes, duplicates, merges, records
@@ -44,10 +46,10 @@ class Job:
     updated_by: int | None = last_change("integer")
 
 
-def jobs(**differing: Any) -> Resource[Job]:
+def jobs(*, entity: type[Job] = Job, **differing: Any) -> Resource[Job]:
     usual: dict[str, Any] = {"filters": {"name": "contains"}, "ordering": ("name",), "search": ("name",)}
     fixed: dict[str, Any] = {"name": "job", "path": "jobs", "model_name": "job", "label": ("job", "jobs")}
-    return Resource(entity=Job, **fixed, **usual | differing)
+    return Resource(entity=entity, **fixed, **usual | differing)
 
 
 @pytest.fixture
@@ -61,11 +63,11 @@ def _own() -> Iterator[None]:
         yield
 
 
-def migrated(url: str, *rows: Resource) -> Sequence[str]:
+def migrated(url: str, *rows: Resource, sample: Mapping[str, Any] = MappingProxyType({})) -> Sequence[str]:
     """Migrate with these resources alone; the names of the migrations of their tables."""
     with own_registration():
         for row in rows:
-            register(row, sample={"name": "j"})
+            register(row, sample={"name": "j", **sample})
         return [name for name in asyncio.run(migrate(url)) if name.startswith("resource ")]
 
 
@@ -142,6 +144,48 @@ def test_a_table_is_made_once_and_grows_with_its_row(url: str) -> None:
         assert connection.execute("select hours, document -> 'hours' from job").fetchall() == [(None, 4)]
     assert len(migrated(url, large)) == 1
     assert on(url, large, lambda scene: scene.found(large, hours="4")) == [id_]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class LaterJob(Job):
+    """The same with more fields."""
+
+    priority: str = choice("low", "high", default="low")
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class NeedyJob(Job):
+    """The same with a field that earlier records lack."""
+
+    place: str = text()
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+def test_documents_of_before_get_the_defaults_of_new_fields(url: str) -> None:
+    row, later, needy = jobs(), jobs(entity=LaterJob, filters={"priority": "exact"}), jobs(entity=NeedyJob)
+    migrated(url, row)
+
+    async def write(scene: Scene) -> UUID:
+        client = await scene.create(CLIENTS, name="Acme")
+        return await scene.create(row, name="Paint", client=client)
+
+    async def look(scene: Scene) -> tuple[list[UUID], Record | None, bytes]:
+        found = await scene.found(later, priority="low")
+        return found, await scene.record(later, id_), (await records.get(scene.db, scene.who, later, id_)).body
+
+    add_user(url)
+    id_ = on(url, row, write)
+    with pytest.raises(UnfitDatabaseError, match="Records of job lack place: a field that is added needs a default"):
+        migrated(url, needy, sample={"place": "here"})
+    migrated(url, later)
+    found, record, body = on(url, later, look)
+    assert found == [id_]
+    assert record is not None
+    assert (record.version, record.value.priority) == (2, "low")
+    assert json_documents.encode(record.value) == body
 
 
 def test_tasks_duplicates_and_merges_are_those_of_every_resource(url: str) -> None:

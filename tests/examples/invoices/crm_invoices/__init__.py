@@ -8,11 +8,13 @@ import attrs
 
 from crm_core import InvalidError, Needs, Problem, Proposal, Resource, Search, Steps, register
 from crm_core.fields import (
+    FixedPoint,
     attribute_values,
     choice,
     date_value,
     identity,
     last_change,
+    money,
     output_only,
     reference,
     text,
@@ -32,6 +34,7 @@ class Invoice:
         client: the id of the client who is to pay.
         state: whether the invoice is a draft, was sent, or was paid.
         due_date: the day until which it is to be paid.
+        amount: what is to be paid, with two places.
         note: what else is to be said.
         responsible: the id of the user who sees to it.
         attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
@@ -46,6 +49,7 @@ class Invoice:
     client: UUID = reference("client")
     state: str = choice("draft", "sent", "paid", default="draft")
     due_date: dt.date | None = date_value()
+    amount: FixedPoint = money(max_digits=12)
     note: str | None = text(max_length=1_000, blank=True, default="", nullable=True)
     responsible: int | None = user()
     attributes: Mapping[str, object] = attribute_values()
@@ -73,7 +77,8 @@ INVOICES = Resource(
     model_name="invoice",
     label=("invoice", "invoices"),
     filters={"number": "contains", "state": "exact"},
-    ordering=("number", "due_date", "updated_at"),
+    ranges=("amount", "due_date", "updated_at"),
+    ordering=("number", "amount", "due_date", "updated_at"),
     search=("number", "note"),
     defaults_to_now=("created_at",),
     once=("number",),
@@ -83,4 +88,4 @@ INVOICES = Resource(
 
 def register_invoices() -> None:
     """Add the resource to those of the CRM."""
-    register(INVOICES, sample={"number": "2026-0001", "due_date": "2026-12-24"})
+    register(INVOICES, sample={"number": "2026-0001", "due_date": "2026-12-24", "amount": "119.00"})
