@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import hypothesis
 import psycopg
 import pytest
+from hypothesis.stateful import run_state_machine_as_test
 
 from crm_adapters.memory import MemoryArchives, MemoryDatabase
 from crm_adapters.postgres.sql.migrations import migrate
@@ -27,6 +28,8 @@ from crm_core.testing.bulk import BulkFacts
 from crm_core.testing.erasures import ErasureFacts
 from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
+from crm_core.testing.machine import DatabasesAgree
+from crm_core.testing.pairs import Pair
 from crm_core.testing.records import RecordFacts
 from tests.adapters.postgres.on_postgres import OnPostgres, emptied
 from tests.examples.invoices.crm_invoices import register_invoices
@@ -86,17 +89,33 @@ class TestInPostgres(OnPostgres, RecordFacts, ListFacts, HistoryFacts, ErasureFa
     """The facts that are stated of every resource; the others are tried on memory."""
 
 
+def test_two_memories_agree() -> None:
+    @asynccontextmanager
+    async def two_memories() -> AsyncIterator[tuple[Database, Database]]:
+        yield await memory(), await memory()
+
+    assert_agreement(two_memories, settings=few(2))
+
+
 def test_memory_and_postgres_agree(url: str) -> None:
+    """The machine's steps alone: what stores usually get wrong does not depend on resources, and takes a while."""
+
     @asynccontextmanager
     async def pair() -> AsyncIterator[tuple[Database, Database]]:
         async with emptied(url) as postgres:
             yield await memory(), postgres
 
-    few = hypothesis.settings(
-        max_examples=3,
-        stateful_step_count=30,
+    with asyncio.Runner() as runner:
+        run_state_machine_as_test(lambda: DatabasesAgree(Pair(runner, pair)), settings=few(2))  # type: ignore[arg-type]  # any factory
+
+
+def few(examples: int) -> hypothesis.settings:
+    return hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=25,
         phases=[hypothesis.Phase.generate],
         derandomize=True,
         database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
     )
-    assert_agreement(pair, settings=few)

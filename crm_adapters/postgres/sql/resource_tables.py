@@ -159,14 +159,18 @@ alter table {table} drop constraint if exists {name},
     add constraint {name} foreign key ({column}) references {to} (id)""")
 _TRIGGER: Final = sql.SQL("""
 create or replace trigger {name} before insert or update on {table} for each row execute function {name}()""")
-_CATALOG: Final = sql.SQL("insert into catalog (entity, model) values ({entity}, {model}) on conflict do nothing")
+_CATALOG: Final = sql.SQL("""
+insert into catalog (entity, model) values ({entity}, {model})
+on conflict (entity) do update set model = excluded.model""")
 
 
 def _function(resource: Resource, columns: Sequence[Column], unused: Sequence[str]) -> sql.Composed:
     """Return the statement of the function that fills the columns; those that are unused by now stay empty."""
     filled = [(column.name, column.value) for column in columns if column.value is not None]
     comma = sql.SQL(", ")
-    members = {column.name: column.type for column in columns if column.value == _member(column.name)}
+    members: dict[str, LiteralString] = {
+        column.name: column.type for column in columns if column.value == _member(column.name)
+    }
     members |= dict.fromkeys(resource.search, "text")
     if resource.has_tasks_and_notes:
         members["list_of_tasks"] = "text"
