@@ -154,7 +154,7 @@ def test_an_installed_package_adds_its_resource_to_every_command(
         text=True,
         check=False,
     )
-    assert done.stdout.startswith("id,number,client,state,due_date"), done.stderr
+    assert done.stdout.startswith("id,number,client,amount,currency,state"), done.stderr
 
 
 def test_an_entry_point_that_is_broken_is_one_line_that_names_the_distribution(

@@ -1,6 +1,5 @@
 """The README, the tutorial and the guides can be followed as a new user would, and their examples in Python run."""
 
-import asyncio
 import contextlib
 import pathlib
 import re
@@ -17,7 +16,6 @@ import psutil
 import psycopg
 import pytest
 
-from crm_adapters.postgres.sql.migrations import migrate
 from tests import seaweedfs
 from tests.adapters.receivers import Receiver
 from tests.markdown import ROOT, Shell, blocks, steps
@@ -209,10 +207,9 @@ EMBED = "docs/how-to/embed.md"
 
 
 @pytest.fixture(scope="module")
-def embedding_url(new_database: Callable[[], str]) -> str:
+def embedding_url(migrated_database: Callable[[], str]) -> str:
     """A database with a user."""
-    url = new_database()
-    asyncio.run(migrate(url))
+    url = migrated_database()
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash, is_superuser) values ('admin', '!', true)")
     return url

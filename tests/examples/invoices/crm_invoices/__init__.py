@@ -32,9 +32,10 @@ class Invoice:
         id: the id of the record, which the server sets.
         number: the number, which no two invoices have alike.
         client: the id of the client who is to pay.
+        amount: what is to be paid.
+        currency: the currency of the amount.
         state: whether the invoice is a draft, was sent, or was paid.
         due_date: the day until which it is to be paid.
-        amount: what is to be paid, with two places.
         note: what else is to be said.
         responsible: the id of the user who sees to it.
         attributes: the values of the attributes that are defined, by name; the object that is sent replaces the whole
@@ -47,9 +48,10 @@ class Invoice:
     id: UUID = identity()
     number: str = text(max_length=40)
     client: UUID = reference("client")
+    amount: FixedPoint = money(minimum=0)
+    currency: str = choice("EUR", "USD", default="EUR")
     state: str = choice("draft", "sent", "paid", default="draft")
     due_date: dt.date | None = date_value()
-    amount: FixedPoint = money(max_digits=12)
     note: str | None = text(max_length=1_000, blank=True, default="", nullable=True)
     responsible: int | None = user()
     attributes: Mapping[str, object] = attribute_values()
@@ -76,7 +78,7 @@ INVOICES = Resource(
     entity=Invoice,
     model_name="invoice",
     label=("invoice", "invoices"),
-    filters={"number": "contains", "state": "exact"},
+    filters={"number": "contains", "currency": "exact", "state": "exact"},
     ranges=("amount", "due_date", "updated_at"),
     ordering=("number", "amount", "due_date", "updated_at"),
     search=("number", "note"),
@@ -88,4 +90,4 @@ INVOICES = Resource(
 
 def register_invoices() -> None:
     """Add the resource to those of the CRM."""
-    register(INVOICES, sample={"number": "2026-0001", "due_date": "2026-12-24", "amount": "119.00"})
+    register(INVOICES, sample={"number": "2026-0001", "amount": "99.90", "due_date": "2026-12-24"})
