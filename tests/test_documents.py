@@ -53,6 +53,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/add-a-resource.md": {
+        "Declare it 1": FOLLOWED,
+        "Add it to every command 1": "not run: tests/test_examples.py installs the example",
+        "Test it 1": "not run: tests/adapters/test_registered_resources.py has more of it",
+    },
     "docs/how-to/add-an-entity.md": {"Amounts, whole numbers and dates 1": FOLLOWED},
     "docs/how-to/bulk.md": {
         "Create a client with students 1": FOLLOWED,
