@@ -3,11 +3,13 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from crm_core.input.fields import fields_of
+from crm_core.input.readers import MAX_DEPTH
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain
 
@@ -15,20 +17,31 @@ from crm_core.model.plain_values import plain
 UniqueParameter: TypeAlias = str | int | float | Decimal | dt.date
 
 
-def sendable(value: object) -> Any:
+#: What is read in place of what is nested too deep: no reader takes it.
+_TOO_DEEP: Final = ...
+
+
+def sendable(value: object, *, depth: int = MAX_DEPTH + 8) -> Any:
     """Return a value as plain JSON values; fields of entities that are output only are left out.
+
+    What is nested deeper than ``depth``, or without an end, is replaced by what no reader takes.
 
     >>> from crm_core.model.entities import Task
     >>> sendable([dt.date(2026, 1, 31), Task(task="Call")])
     ['2026-01-31', {'id': None, 'task': 'Call', 'date': None, 'completed': False, 'date_created': None}]
     """
+    if depth < 0:
+        return _TOO_DEEP
+    send = partial(sendable, depth=depth - 1)
     if isinstance(value, Mapping):
-        return {name: sendable(member) for name, member in value.items()}
+        return {name: send(member) for name, member in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [sendable(item) for item in value]
+        return [send(item) for item in value]
     if attrs.has(type(value)):
         fields = fields_of(type(value))
-        return {name: sendable(getattr(value, name)) for name, field in fields.items() if not field.output_only}
+        return {name: send(getattr(value, name)) for name, field in fields.items() if not field.output_only}
+    if isinstance(value, str):
+        return str.__str__(value)  # also of an enum whose members are texts
     return plain(value)
 
 

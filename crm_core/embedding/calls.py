@@ -95,7 +95,14 @@ class Context:
 def _idempotency(key: object, request: object) -> Idempotency:
     if not (isinstance(key, str) and 0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
         raise invalid("idempotency_key", "invalid", f"A key has 1 to {_MAX_KEY} visible ASCII characters.")
-    return Idempotency(key, hashlib.sha256(json_text(sendable(request)).encode()).digest())
+    return Idempotency(key, hashlib.sha256(_fingerprint(request)).digest())
+
+
+def _fingerprint(request: object) -> bytes:
+    try:
+        return json_text(sendable(request)).encode()
+    except (TypeError, ValueError):  # it has no JSON, and is refused for that
+        return b""
 
 
 @attrs.define(slots=False, eq=False)

@@ -8,7 +8,9 @@ import attrs
 
 from crm_core.embedding.calls import Awaiting, CallGroup, Context, R_co, Runner, call, is_awaited, needed
 from crm_core.embedding.followings import AsyncFollowing, Following, following_signature
+from crm_core.engine.parameters import parameter_texts
 from crm_core.errors import ThrottledError, UnavailableError
+from crm_core.input.readers import read_several
 from crm_core.model.accounts import Caller
 from crm_core.model.change_events import ChangeEvent, ChangesPage
 from crm_core.use_cases import changes
@@ -91,7 +93,7 @@ class ChangeCalls(CallGroup[R_co]):
             limit: the most changes, up to 1,000.
             wait: how many seconds to wait for a change if there is none, up to 30.
         """
-        return await _page(self.context, after, tuple(resources), limit, wait)
+        return await _page(self.context, after, _names(resources), limit, wait)
 
     @following
     def follow(self, cursor: str, *, resources: Iterable[str] = ()) -> FollowQuery:
@@ -104,11 +106,16 @@ class ChangeCalls(CallGroup[R_co]):
             cursor: the ``next`` of a page, the ``id`` of a change, or ``now``; empty for everything that is kept.
             resources: only changes of these resources, such as ``lead``; empty for all.
         """
-        return FollowQuery(self.context, cursor, tuple(resources))
+        return FollowQuery(self.context, cursor, _names(resources))
+
+
+def _names(resources: Iterable[str]) -> tuple[str, ...]:
+    return tuple(read_several(resources, "resources"))
 
 
 async def _page(context: Context, after: str, resources: tuple[str, ...], limit: int, wait: int) -> ChangesPage:
-    params = {"after": str(after), "resource": ",".join(map(str, resources)), "limit": str(limit), "wait": str(wait)}
+    named = parameter_texts({"resource": resources}) if resources else {}
+    params = {**named, **parameter_texts({"after": after, "limit": limit, "wait": wait}, ignores_blanks=True)}
     reading, page = await changes.begin(needed(context.feed, "feed"), context.caller(), params, strict=True)
 
     async def renew() -> Caller:

@@ -8,11 +8,14 @@ from uuid import UUID
 import attrs
 
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
+from crm_core.embedding.files import written
 from crm_core.embedding.listings import ListQuery, listing
 from crm_core.embedding.records import PAGE_SIZE, page_parameters
 from crm_core.engine.decisions import id_of
+from crm_core.errors import invalid
 from crm_core.imports.runs import ACTIVE_STATES
 from crm_core.imports.status import ImportStatus
+from crm_core.input.readers import exact_number
 from crm_core.model.list_pages import ListPage
 from crm_core.use_cases import import_requests
 from crm_core.use_cases.import_requests import Imports
@@ -58,7 +61,7 @@ class ImportCalls(CallGroup[R_co]):
             id_: the id of the import.
             timeout: seconds after which to raise TimeoutError; None to wait as long as it takes.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
         while (status := await self._status(id_)).state in ACTIVE_STATES:
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"The import {status.id} goes on: it is {status.state}.")
@@ -73,9 +76,9 @@ class ImportCalls(CallGroup[R_co]):
             id_: the id of the import.
             to: a file that is open for writing bytes.
         """
-        runs = self._imports.stores.runs
+        runs, file = self._imports.stores.runs, written(to)
         async for piece in await import_requests.refused_file(runs, self.context.caller(), id_of(id_)):
-            to.write(piece)
+            file.write(piece)
 
     @call
     async def cancel(self, id_: UUID | str, /) -> None:
@@ -104,3 +107,10 @@ class ImportCalls(CallGroup[R_co]):
 
     async def _status(self, id_: UUID | str) -> ImportStatus:
         return await import_requests.status(self._imports.stores.runs, self.context.caller(), id_of(id_))
+
+
+def _seconds(timeout: object) -> float:
+    number = exact_number(timeout)
+    if number is None:
+        raise invalid("timeout", "invalid", "A valid number is required.")
+    return float(number)

@@ -110,7 +110,7 @@ class RecordCallsWithImages(RecordCallsWithTasks[R_co, E]):
         context = self.context
 
         async def receive() -> uploads.Upload:
-            return uploads.Upload("image", pieces_of(content))
+            return uploads.Upload("image", pieces_of(content, "content"))
 
         images = needed(context.images, "images")
         url, document = await uploads.add_image(

@@ -11,15 +11,16 @@ from crm_core.arguments.items import ImportInput
 from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
-from crm_core.embedding.files import ImportedFile, opened, pieces_of, sent_file
+from crm_core.embedding.files import ImportedFile, opened, pieces_of, sent_file, written
 from crm_core.embedding.listings import ListQuery, listing
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
 from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
+from crm_core.errors import InvalidError, invalid, not_a_choice
 from crm_core.imports.status import ImportStatus
-from crm_core.input.readers import read_datetime
+from crm_core.input.readers import abbreviated, read_datetime
 from crm_core.model.accounts import Caller
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -45,7 +46,7 @@ E = TypeVar("E")
 #: Items in a page of a list, unless another number is given.
 PAGE_SIZE: Final = 100
 #: What an upsert may do, by the argument `only`.
-_EXISTS: Final = {None: None, "create": False, "change": True}
+_EXISTS: Final[Mapping[str | None, bool | None]] = {None: None, "create": False, "change": True}
 
 
 @attrs.define(slots=False, eq=False)
@@ -214,7 +215,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         return ListQuery(read=read, page_size=page_size, limit=limit)
 
     async def _export(self, to: BinaryIO, format_: str, filters: Mapping[str, Any], *, bom: bool) -> None:
-        context = self.context
+        context, file = self.context, written(to)
         params = dict(parameter_texts(by_parameter(filters)))
         if self.resource.parent and self.parent is not None:
             params[self.resource.parent] = str(self.parent)
@@ -227,7 +228,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         else:
             pieces = needed(context.workbooks, "workbooks").write(exported.columns, exported.pieces)
         async for piece in pieces:
-            to.write(piece)
+            file.write(piece)
 
     async def _create(self, values: Mapping[str, object], key: str | None) -> E:
         who = self._caller("create", key, values)
@@ -272,7 +273,7 @@ class RecordCalls(CallGroup[R_co], Generic[R_co, E]):
         if_match: E | int | None,
         key: str | None,
     ) -> E:
-        condition = upserts.Condition(exists=_EXISTS[only], versions=expected_versions(if_match))
+        condition = upserts.Condition(exists=_existence(only), versions=expected_versions(if_match))
         if condition.versions is not None:
             condition = attrs.evolve(condition, exists=True)
         upserted = await upserts.upsert(
@@ -343,7 +344,7 @@ class RecordCallsWithBulk(RecordCalls[R_co, E]):
 
         imports, who = needed(self.context.imports, "imports"), self.context.caller()
         with opened(file) as content:
-            return await import_requests.receive(imports, who, self.resource, pieces_of(content), rest)
+            return await import_requests.receive(imports, who, self.resource, pieces_of(content, "file"), rest)
 
 
 def page_parameters(cursor: str, size: int) -> dict[str, str]:
@@ -361,16 +362,26 @@ def _timed(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**entry, "at": read_datetime(entry["at"])}
 
 
+def _existence(only: object) -> bool | None:
+    if only is None or (isinstance(only, str) and only in _EXISTS):
+        return _EXISTS[only]
+    raise InvalidError({"only": (not_a_choice(abbreviated(only)),)})
+
+
 def _unique_text(value: UniqueParameter) -> str:
-    return str(sendable(value))
+    return parameter_texts({"value": value}, ignores_blanks=True)["value"]
 
 
-def _restoration(fields: Sequence[str], *, with_children: bool, partly: bool) -> Mapping[str, object]:
-    named = {"fields": list(fields)} if fields else {}
+def _restoration(fields: object, *, with_children: bool, partly: bool) -> Mapping[str, object]:
+    is_all = isinstance(fields, Sequence) and not fields
+    named = {} if is_all else {"fields": sendable(fields)}
     return named | ({"with": "children"} if with_children else {}) | ({"partly": True} if partly else {})
 
 
 def expected_versions(if_match: object | None) -> Versions:
     """Return the versions that an argument ``if_match`` allows; None for any."""
-    version = expected_version(if_match)
+    try:
+        version = expected_version(if_match)
+    except ValueError as error:
+        raise invalid("if_match", "invalid", str(error)) from None
     return None if version is None else frozenset({version})

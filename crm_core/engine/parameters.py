@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 from crm_core.engine.queries import RANGES
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.fields import Field
-from crm_core.input.readers import RefusedError, refuse
+from crm_core.input.readers import RefusedError, exact_number, read_text, refuse
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain
 from crm_core.resources import Resource
@@ -37,7 +39,8 @@ def filter_parameters(resource: Resource) -> Mapping[str, tuple[str, str]]:
 
 
 def _may_be_absent(resource: Resource, name: str, field: Field) -> bool:
-    is_asked = field.refers_to is not None or field.kind in _DATES or (field.nullable and name in resource.filters)
+    is_compared = name in resource.filters or name in resource.ranges
+    is_asked = field.refers_to is not None or field.kind in _DATES or (field.nullable and is_compared)
     return is_asked and name != resource.parent
 
 
@@ -151,11 +154,17 @@ def parameter_text(value: object) -> str:
     '1,true,00000000-0000-0000-0000-000000000001'
     """
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return _compared(join_parts(parameter_text(item) for item in value))
+        return _compared(join_parts(map(_single_text, value)))
+    return _single_text(value)
+
+
+def _single_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    sent = plain(value)
-    return _compared(str(sent) if isinstance(sent, str | int | float | Decimal) else "")
+    sent = plain(value) if isinstance(value, date | UUID) else value
+    if isinstance(sent, int | float | Decimal) and exact_number(sent) is None:
+        raise refuse("invalid", "A valid number is required.")
+    return _compared(read_text(sent) if isinstance(sent, str | int | float | Decimal) else "")
 
 
 def _compared(text: str) -> str:

@@ -4,7 +4,7 @@ Conversions and messages are those of Django REST Framework, for which ``api.md`
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Self
@@ -24,8 +24,9 @@ from crm_core.errors import (
 )
 from crm_core.input.texts import normal
 
-_MAX_BIGINT: Final = 2**63 - 1
-_MIN_BIGINT: Final = -(2**63)
+#: The greatest and the least integer of 64 bits.
+MAX_BIGINT: Final = 2**63 - 1
+MIN_BIGINT: Final = -(2**63)
 #: Levels of nesting in a JSON value.
 MAX_DEPTH: Final = 32
 #: The largest finite number of IEEE 754 binary64, which every JSON parser can read.
@@ -182,7 +183,7 @@ def read_text(value: object) -> str:
     ('1.10', '0.0000001')
     """
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # an enum that is a text has another str()
     number = exact_number(value)
     if number is None:
         raise RefusedError((NOT_A_STRING,))
@@ -208,7 +209,7 @@ def read_boolean(value: object) -> bool:
     >>> read_boolean("Yes"), read_boolean(0)
     (True, False)
     """
-    if value in (True, False) and isinstance(value, bool | int | float | Decimal):
+    if isinstance(value, bool) or exact_number(value) in (0, 1):
         return bool(value)
     if isinstance(value, str):
         word = value.strip().lower()
@@ -219,21 +220,26 @@ def read_boolean(value: object) -> bool:
     raise RefusedError((NOT_A_BOOLEAN,))
 
 
-def read_integer(value: object) -> int:
+def read_integer(value: object, *, minimum: int = MIN_BIGINT, maximum: int = MAX_BIGINT) -> int:
     """Read an integer of 64 bits, also as text and with a fraction of zero.
 
     >>> read_integer("5.0")
     5
+
+    Args:
+        value: the value.
+        minimum: the least value.
+        maximum: the greatest value.
     """
     if isinstance(value, str) and len(value) > _MAX_NUMERAL_LENGTH:
         raise refuse("max_string_length", "String value too large.")
     number = _as_integer(value)
     if number is None:
         raise refuse("invalid", "A valid integer is required.")
-    if number > _MAX_BIGINT:
-        raise refuse("max_value", f"Ensure this value is less than or equal to {_MAX_BIGINT}.")
-    if number < _MIN_BIGINT:
-        raise refuse("min_value", f"Ensure this value is greater than or equal to {_MIN_BIGINT}.")
+    if number > maximum:
+        raise refuse("max_value", f"Ensure this value is less than or equal to {maximum}.")
+    if number < minimum:
+        raise refuse("min_value", f"Ensure this value is greater than or equal to {minimum}.")
     return number
 
 
@@ -338,6 +344,20 @@ def read_list(value: object, max_items: int) -> Sequence[object]:
     return value
 
 
+def read_several(values: object, argument: str) -> Iterable[Any]:
+    """Return a collection of any kind but a text, which is one of letters; its items are not read.
+
+    Args:
+        values: the collection.
+        argument: its name in the problem.
+
+    Raises InvalidError.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidError({argument: (not_a_list(values),)})
+    return values
+
+
 def read_mapping(value: object) -> Mapping[str, object]:
     """Read an object; its values are not read."""
     if not isinstance(value, Mapping):
@@ -392,7 +412,7 @@ def _as_integer(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        return int(value)
     if isinstance(value, float | Decimal):
         number = exact_number(value)
         return int(number) if number is not None and number == int(number) else None

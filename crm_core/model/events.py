@@ -3,12 +3,13 @@
 import operator
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import attrs
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, fields_of
 
 #: The kinds of changes that webhooks can subscribe to. Clients must accept other kinds of events in a history.
@@ -99,12 +100,15 @@ def same(old: object, new: object) -> bool:
     """
     if old is new:
         return True
-    if type(old) is type(new) and type(old) in _SCALARS:  # most values; to look for booleans in them takes longer
-        return old == new
-    return old == new and (isinstance(old, str) or _are_identical(old, new) or _booleans(old) == _booleans(new))
+    try:
+        if type(old) is type(new) and type(old) in _SCALARS:  # most values; to look for booleans in them takes longer
+            return old == new
+        return old == new and (isinstance(old, str) or _are_identical(old, new) or _booleans(old) == _booleans(new))
+    except InvalidOperation:  # a signaling NaN, which is not the same as anything
+        return False
 
 
-_SCALARS: Final[frozenset[type]] = frozenset({str, int, bool, Decimal, date, datetime, UUID})
+_SCALARS: Final[frozenset[type]] = frozenset({str, int, bool, Decimal, FixedPoint, date, datetime, UUID})
 
 
 def _are_identical(old: object, new: object) -> bool:

@@ -1,6 +1,6 @@
 """The versions of entities: kept beside their fields, in the dictionary of the instance."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _VERSION: Final = "version of the record"
 
@@ -21,7 +21,8 @@ def expected_version(if_match: object | None) -> int | None:
 
     Raises ValueError for a record without a version.
     """
-    version = if_match if if_match is None or isinstance(if_match, int) else version_of(if_match)
+    is_number = isinstance(if_match, int) and not isinstance(if_match, bool)
+    version = cast("int", if_match) if is_number else version_of(if_match)
     if if_match is not None and version is None:
         raise ValueError("if_match takes a version, or a record that was retrieved; records from lists have no version")
     return version

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, TypeGuard
 
 from crm_core.errors import BLANK, NOT_A_BOOLEAN, NOT_A_STRING, InvalidError, NotFoundError, Problem, invalid
-from crm_core.input.readers import not_a_list, text_problems
+from crm_core.input.readers import read_several, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.model.accounts import normal_username
 from crm_core.model.permissions import PERMISSIONS
@@ -47,18 +47,12 @@ def read_group_name(name: str) -> str:
 
 def read_permissions(permissions: Iterable[str]) -> tuple[str, ...]:
     """Return the full names of permissions. Raises InvalidError, also for a text, which is a collection of letters."""
-    return tuple(read_permission(each) for each in _several(permissions, "permissions"))
+    return tuple(read_permission(each) for each in read_several(permissions, "permissions"))
 
 
 def read_group_names(groups: Iterable[str]) -> tuple[str, ...]:
     """Return the names of groups in the form in which they are kept. Raises InvalidError."""
-    return tuple(read_group_name(each) for each in _several(groups, "groups"))
-
-
-def _several(names: Iterable[str], argument: str) -> Iterable[str]:
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        raise InvalidError({argument: (not_a_list(names),)})
-    return names
+    return tuple(read_group_name(each) for each in read_several(groups, "groups"))
 
 
 def read_permission(permission: str) -> str:

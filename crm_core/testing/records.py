@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from crm_core.errors import NotFoundError
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.readers import iso, parse_decimal
 from crm_core.input.texts import normal
 from crm_core.model.plain_values import parse_json
@@ -136,6 +137,19 @@ class RecordFacts(Facts):
                 assert id_ in await scene.found(CLIENTS, **{"attributes.größe": form})
 
     @fact
+    async def test_a_record_of_some_hundred_kilobytes_comes_back_with_its_events(self, scene: Scene) -> None:
+        notes = [{"note": "\U0001f600" * 10_000}] * 8
+        id_ = await scene.create(CLIENTS, name="a", list_of_notes=notes)
+        await scene.delete(CLIENTS, await scene.create(CLIENTS, name="b", list_of_notes=notes))
+        await scene.patch(CLIENTS, id_, name="c", list_of_notes=[*notes, *notes])
+
+        value = await scene.value(CLIENTS, id_)
+        assert [len(each.note) for each in value.list_of_notes] == [10_000] * 16
+        kinds = [event.kind for event in await scene.db.history(Key("client", id_))]
+        assert kinds == ["updated", "created"]
+        assert await scene.found(CLIENTS) == [id_]
+
+    @fact
     async def test_numbers_come_back_as_they_were(self, scene: Scene) -> None:
         await scene.create(ATTRIBUTES, "client", name="n", label="l", type="number")
         for number in (0, -1, 2**53 + 1, -(2**63), *map(Decimal, ("0.1", "1e300", "-1e-300", "5e-324"))):
@@ -171,4 +185,4 @@ def _pairs(value: Any) -> Any:
         return [_pairs(item) for item in value]
     if isinstance(value, datetime):
         return iso(value.astimezone(UTC))
-    return str(value) if isinstance(value, UUID | date) else value
+    return str(value) if isinstance(value, UUID | date | FixedPoint) else value

@@ -22,7 +22,7 @@ from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller, require
 from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import json_text, plain
-from crm_core.model.records import Key
+from crm_core.model.records import MAX_VERSION, Key
 from crm_core.model.replay import Version, replayed
 from crm_core.ports import Database
 from crm_core.resources import Resource
@@ -116,11 +116,17 @@ async def _require_visible(db: Database, who: Caller, resource: Resource, id_: U
 async def version_of(db: Database, resource: Resource, id_: UUID, number: int) -> Version:
     """Return a version of a record; one without an event, as migrations make, is the one before it."""
     key = key_of(resource, id_)
+    if not _is_version(number):
+        raise NotFoundError
     events = await db.lineage(key, number)
     found = replayed(resource.entity, events)
     if found is None or number > await _highest(db, key, found.version, number):
         raise NotFoundError
     return found._replace(version=number)
+
+
+def _is_version(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= MAX_VERSION
 
 
 async def _highest(db: Database, key: Key, version_: int, number: int) -> int:

@@ -181,14 +181,14 @@ def check_permission(actor: Actor, resource: Resource, condition: Condition = _A
         raise PermissionDeniedError
 
 
-async def look_up(db: Database, who: Caller, resource: Resource, name: str, parent: object) -> Attribute:
+async def look_up(db: Database, who: Caller, resource: Resource, name: object, parent: object) -> Attribute:
     """Return the definition of a unique attribute. Raises NotFoundError, also for a parent that does not exist."""
     await records.look_up_parent(db, resource, parent)
     definitions = (await db.known(catalog_of(resource.name, who))).catalogs[resource.name].definitions
-    definition = definitions.get(normal(name))
+    definition = definitions.get(normal(name)) if isinstance(name, str) else None
     if definition is None or not definition.is_unique:
         unique = ", ".join(sorted(each.name for each in definitions.values() if each.is_unique)) or "none"
-        new = name_by_now(normal(name), definitions)
+        new = name_by_now(normal(name), definitions) if isinstance(name, str) else None
         renamed = "" if new is None else f" {renamed_to(new).message}"
         raise NotFoundError(
             f'"{abbreviated(name)}" is no unique attribute.{renamed} Those that are unique (is_unique): {unique}.'

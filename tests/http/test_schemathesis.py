@@ -8,15 +8,18 @@ import pytest
 from tests.http.conftest import PostgresPeople, Server, serving
 from tests.schemathesis_runs import define_attributes, run
 
-#: Some cases of every operation.
-SOME = ("--phases", "examples,fuzzing", "-n", "1")
+#: Some cases of operations without bodies: who may not is refused before a body is read (``test_routes.py``), and
+#: to draw one takes most of the time.
+SOME = ("--phases", "examples,fuzzing", "-n", "1", "--include-method", "GET", "--include-method", "DELETE")
 pytestmark = pytest.mark.xdist_group("schemathesis")
 
 
 @pytest.fixture(scope="module")
-def served(new_database: Callable[[], str], place: pathlib.Path, password_hash: str) -> Iterator[tuple[Server, str]]:
+def served(
+    migrated_database: Callable[[], str], place: pathlib.Path, password_hash: str
+) -> Iterator[tuple[Server, str]]:
     """A server of its own, with a user who may do nothing."""
-    url = new_database()
+    url = migrated_database()
     with serving(url, place / "schemathesis") as server:
         define_attributes(server)
         PostgresPeople(url, password_hash).add("nobody")
@@ -25,7 +28,7 @@ def served(new_database: Callable[[], str], place: pathlib.Path, password_hash: 
 
 def test_nothing_is_found_as_administrator(served: tuple[Server, str]) -> None:
     server, _ = served
-    result = run(server, server.api().token, "--phases", "examples,fuzzing,stateful", "-n", "2", knows_attributes=True)
+    result = run(server, server.api().token, "--phases", "examples,fuzzing,stateful", "-n", "1", knows_attributes=True)
     assert result.code == 0, result.output
 
 

@@ -139,12 +139,13 @@ def test_groups_and_tokens_are_managed_by_awaited_calls() -> None:
 def test_wrong_values_for_users_groups_and_tokens_are_problems(thing: Any) -> None:
     crm, _ = blocking()
     crm.users.add_external("ann")
+    wrong_flag: Any = 5 if thing is None else thing  # None changes nothing
     invalid: list[Callable[[], object]] = [
         lambda: crm.users.add(thing, "secret"),
         lambda: crm.users.add("bea", thing if thing != "x" * 1_000 else thing * 2),
         lambda: crm.users.add("bea", "secret", first_name=thing),
         lambda: crm.users.add_external("bea", groups=[thing]),
-        lambda: crm.users.change("ann", is_superuser=thing) if thing is not None else crm.users.add(thing, thing),
+        lambda: crm.users.change("ann", is_superuser=wrong_flag),
         lambda: crm.groups.add(thing),
         lambda: crm.groups.grant("Sales", [thing]),
         lambda: crm.as_user("ann", permissions=[thing]),
