@@ -3,10 +3,13 @@
 Documents are stored as clients see them, so this is the only module that converts between values and bytes.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from crm_core.extras import needs
+from crm_core.input.decimals import FixedPoint, fixed_point
+from crm_core.input.fields import fields_of
 from crm_core.input.readers import Number, parse_decimal
 from crm_core.model.events import Event
 from crm_core.resources import RESOURCES
@@ -18,14 +21,16 @@ with needs("memory"):
 __all__ = ["body_of", "decode", "decode_list", "encode", "feed_body"]
 
 
-def _as_it_was_read(value: object) -> object:
+def _as_it_is_written(value: object) -> object:
+    if isinstance(value, FixedPoint):
+        return str(value)
     if isinstance(value, Number):
         return msgspec.Raw(str(value).encode())
     raise NotImplementedError(type(value).__name__)
 
 
 # Numbers keep their digits: those with a point or an exponent are Decimals on the way in and out.
-_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_it_was_read)
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_it_is_written)
 
 
 def encode(value: object) -> bytes:
@@ -63,7 +68,8 @@ def decode(resource: str, document: bytes) -> Any:
 
 @cache
 def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(RESOURCES[resource].entity, float_hook=parse_decimal)
+    entity = RESOURCES[resource].entity
+    return msgspec.json.Decoder(entity, float_hook=parse_decimal, dec_hook=_hook_of(entity))
 
 
 def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
@@ -74,4 +80,11 @@ def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
 @cache
 def _list_decoder(resource: str) -> msgspec.json.Decoder[tuple[Any, ...]]:
     entity: Any = RESOURCES[resource].entity
-    return msgspec.json.Decoder(tuple[entity, ...], float_hook=parse_decimal)
+    return msgspec.json.Decoder(tuple[entity, ...], float_hook=parse_decimal, dec_hook=_hook_of(entity))
+
+
+def _hook_of(entity: type) -> Callable[[type, object], object] | None:
+    """Return the hook for the decimals of an entity; it is asked for every attribute, too, so others go without."""
+    fields = list(fields_of(entity).values())
+    inner = [field for outer in fields if outer.item for field in fields_of(outer.item).values()]
+    return fixed_point if any(field.precision for field in (*fields, *inner)) else None

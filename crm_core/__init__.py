@@ -49,6 +49,7 @@ from crm_core.errors import (
 )
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.runs import Advance, ImportRun, RefusedRow
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.texts import fold, sorting_key
 from crm_core.model.accounts import (
     Account,
@@ -226,6 +227,7 @@ __all__ = [
     "FileStore",
     "Filling",
     "Filter",
+    "FixedPoint",
     "FollowUp",
     "Group",
     "Health",

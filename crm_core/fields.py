@@ -1,16 +1,20 @@
 """The functions with which entities of your own declare their fields (``docs/how-to/add-a-resource.md``)."""
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import (
+    REQUIRED,
     attribute_values,
     boolean,
     choice,
     date_value,
     datetime_value,
+    decimal,
     identity,
     integer,
     items,
     json_value,
     last_change,
+    money,
     output_only,
     reference,
     text,
@@ -19,16 +23,20 @@ from crm_core.input.fields import (
 )
 
 __all__ = [
+    "REQUIRED",
+    "FixedPoint",
     "attribute_values",
     "boolean",
     "choice",
     "date_value",
     "datetime_value",
+    "decimal",
     "identity",
     "integer",
     "items",
     "json_value",
     "last_change",
+    "money",
     "output_only",
     "reference",
     "text",

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 import attrs
 
 from crm_core.errors import RegistrationError, flatten
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft
-from crm_core.input.fields import Field, FieldKind
+from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import ReadContext
 from crm_core.model.permissions import MODEL_NAMES
 from crm_core.model.registered import add, registered
@@ -26,11 +27,11 @@ _TAKEN: Final = frozenset({"user", "all"})
 _OPERATORS: Final = ("exact", "contains")
 #: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them.
 _KINDS: Final[Mapping[str, tuple[FieldKind, ...]]] = {
-    "exact": ("text", "choice", "boolean", "integer", "uuid"),
+    "exact": ("text", "choice", "boolean", "integer", "decimal", "date", "datetime", "uuid"),
     "contains": ("text",),
     "search": ("text",),
-    "ranges": ("datetime",),
-    "ordering": ("text", "date", "datetime"),
+    "ranges": ("integer", "decimal", "date", "datetime"),
+    "ordering": ("text", "integer", "decimal", "date", "datetime"),
 }
 #: What a record with tasks has besides, as the agenda and the search for duplicates show it.
 _BESIDE_TASKS: Final = ("name", "attributes", "list_of_notes")
@@ -104,6 +105,16 @@ def _problems_of_entity(resource: Resource) -> Iterator[str]:
     if "list_of_tasks" in fields and (lacking := [name for name in _BESIDE_TASKS if name not in fields]):
         yield f"a record with tasks needs {', '.join(lacking)}, too"
     yield from _problems_of_names(resource)
+    for entity in (resource.entity, *(field.item for field in fields.values() if field.item)):
+        yield from _problems_of_annotations(entity)
+
+
+def _problems_of_annotations(entity: type) -> Iterator[str]:
+    """Yield the decimals that would be numbers in JSON once they are read back (decision 210)."""
+    hints = get_type_hints(entity)
+    for name, field in fields_of(entity).items():
+        if field.kind == "decimal" and FixedPoint not in (hints[name], *get_args(hints[name])):
+            yield f"{entity.__name__}.{name} is a decimal, and its annotation is not FixedPoint"
 
 
 def _problems_of_names(resource: Resource) -> Iterator[str]:

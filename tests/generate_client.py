@@ -52,6 +52,7 @@ _ITEMS: Final = (
 #: How code imports what a file may name, by the name.
 _IMPORTS: Final[Mapping[str, str]] = {
     "dt": "import datetime as dt",
+    "Decimal": "from decimal import {}",
     **dict.fromkeys(("Mapping", "Sequence"), "from collections.abc import {}"),
     **dict.fromkeys(("BinaryIO", "Literal", "Required", "TypedDict", "Unpack"), "from typing import {}"),
     "UUID": "from uuid import UUID",
@@ -402,6 +403,7 @@ def _texts(field: Field) -> str:
 _TYPES: Final[Mapping[FieldKind, Callable[[Field], str]]] = {
     "text": lambda _: "str",
     "integer": lambda _: "int",
+    "decimal": lambda _: "Decimal | int | str",
     "boolean": lambda _: "bool",
     "date": lambda _: "dt.date | str",
     "datetime": lambda _: "dt.datetime | str",

@@ -98,7 +98,7 @@ def _text(field: Field) -> Schema:
 def _integer(field: Field) -> Schema:
     if field.refers_to is not None and field.nullable:
         return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^$|{_INTEGER}"}]}
-    limits = {"minimum": -_MAX_INTEGER - 1, "maximum": _MAX_INTEGER}
+    limits = {"minimum": -_MAX_INTEGER - 1, "maximum": _MAX_INTEGER, **field.limits}
     return {"type": ["integer", "string"], **limits, "pattern": _INTEGER}
 
 

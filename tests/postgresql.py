@@ -19,18 +19,23 @@ def running(place: pathlib.Path) -> Iterator[str]:
         yield url
         return
     with embedded_server(place) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            # No test pulls the plug on this server, and a hundred databases would have a vacuum begin each second.
+            for setting in ("full_page_writes = off", "autovacuum_naptime = '3min'"):
+                connection.execute(f"alter system set {setting}".encode())
+            connection.execute("select pg_reload_conf()")
         yield url
 
 
-def maker_of_databases(server_url: str) -> Callable[[], str]:
-    """Return what makes an empty database on a server and returns its URL."""
+def maker_of_databases(server_url: str) -> Callable[..., str]:
+    """Return what makes a database on a server, empty or a copy of another one, and returns its URL."""
     numbers = itertools.count(1)
 
-    def make() -> str:
+    def make(template: str = "template0") -> str:
         name = f"crm_test_{os.getpid()}_{next(numbers)}"
         with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(f"create database {name} template template0".encode())
-            # No test pulls the plug on this server; those about durability start their own.
+            connection.execute(f"create database {name} template {template}".encode())
+            # Those about durability start a server of their own.
             connection.execute(f"alter database {name} set synchronous_commit = off".encode())
         return server_url.replace("/crm?", f"/{name}?")
 

@@ -53,6 +53,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/add-an-entity.md": {"Amounts, whole numbers and dates 1": FOLLOWED},
     "docs/how-to/bulk.md": {
         "Create a client with students 1": FOLLOWED,
         "Create or update by a unique attribute 1": FOLLOWED,

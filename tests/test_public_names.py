@@ -16,7 +16,8 @@ PUBLIC: Mapping[str, str] = {
         Decide Decision Delivery DeliveryDetail DeliveryFinishedError DeliveryLog DeliveryState Document
         AttributeInUseError DuplicateRequestError ErasedError ENROLLMENTS
         ENROLLMENT_DETAILS Enrollment EnrollmentDetail Event EventKind FOLLOW_UPS
-        Failures Feed FeedEvent FeedPage FileStore Filter FollowUp GROUPS Health Idempotency IdempotencyKeyReusedError
+        Failures Feed FeedEvent FeedPage FileStore Filter FixedPoint FollowUp GROUPS Health Idempotency
+        IdempotencyKeyReusedError
         ImageHeader InUseError
         InvalidError IssuedToken Key Known LEADS Lead LogQuery LoggedDelivery MAX_FEED_BYTES MAX_FEED_PAGE Needs
         NewToken NotAuthenticatedError NotFoundError Note OpenFile Outbox Outcome OwnToken PERMISSIONS PIPELINES Page
@@ -56,8 +57,8 @@ PUBLIC: Mapping[str, str] = {
         TransferCalls UploadedImage WebhookCalls WebhookWithSecret version_of
     """,
     "crm_core.fields": """
-        attribute_values boolean choice date_value datetime_value identity integer items json_value last_change
-        output_only reference text texts user
+        REQUIRED FixedPoint attribute_values boolean choice date_value datetime_value decimal identity integer items
+        json_value last_change money output_only reference text texts user
     """,
     "crm_core.rules": """
         Logic OperatorName UnfillableError attribute_problems change_task conditions_hold fill_header fill_url

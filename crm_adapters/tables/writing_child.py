@@ -8,9 +8,10 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from typing import Any, BinaryIO, Final
 
 import xlsxwriter
@@ -30,6 +31,7 @@ MAX_ROWS: Final = 1_048_576
 MAX_TEXT_LENGTH: Final = 32_767
 _CPU_SECONDS: Final = 3_600
 _WHOLE_NUMBERS: Final = 10**15
+_DAY: Final = "yyyy-mm-dd"
 #: Excel's own calendar is wrong before it.
 _FIRST_DAY: Final = date(1900, 3, 1)
 #: Texts stay texts, whatever they look like.
@@ -64,14 +66,19 @@ def main(lifeline: str) -> int:
 def _write(file: BinaryIO, columns: Sequence[Column], lines: Iterable[bytes]) -> None:
     with xlsxwriter.Workbook(file, _OPTIONS) as book:
         book.use_zip64()
-        bold, day = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
+        bold = book.add_format({"bold": True})
+
+        @cache
+        def format_of(code: str) -> Format:
+            return book.add_format({"num_format": code})
+
         sheet = book.add_worksheet()
         sheet.freeze_panes(1, 0)
         for index, column in enumerate(columns):
             sheet.write_string(0, index, column.name, bold)
         for row, document in _numbered(lines):
             for index, column in enumerate(columns):
-                _write_cell(sheet, (row, index), column, column.value(document), day)
+                _write_cell(sheet, (row, index), column, column.value(document), format_of)
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -81,15 +88,20 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]
         yield row, parse_json(line)
 
 
-def _write_cell(sheet: Worksheet, place: tuple[int, int], column: Column, value: Any, day: Format) -> None:
+def _write_cell(
+    sheet: Worksheet, place: tuple[int, int], column: Column, value: Any, format_of: Callable[[str], Format]
+) -> None:
     if value is None:
         return
     if column.kind == "boolean" and isinstance(value, bool):
         sheet.write_boolean(*place, value)
     elif column.kind in {"number", "integer"} and _is_kept(value):
         sheet.write_number(*place, value)
+    elif column.kind == "decimal" and _is_kept_by_value(value):
+        _, point, fraction = value.partition(".")
+        sheet.write_number(*place, float(value), format_of(f"0{point}{'0' * len(fraction)}"))
     elif column.kind == "date" and isinstance(value, str) and date.fromisoformat(value) >= _FIRST_DAY:
-        sheet.write_datetime(*place, datetime.combine(date.fromisoformat(value), time()), day)
+        sheet.write_datetime(*place, datetime.combine(date.fromisoformat(value), time()), format_of(_DAY))
     else:
         text = cell_text(column.kind, value)
         _write_text(sheet, place, column, guard_apostrophes(text) if column.kind in GUARDED else text)
@@ -111,6 +123,11 @@ def _is_kept(value: object) -> bool:
         return False
     number = float(value)
     return not number.is_integer() and repr(float(f"{number:.15g}")) == str(value)
+
+
+def _is_kept_by_value(text: str) -> bool:
+    """Return whether a decimal is read from a workbook as the same number; its field has the places."""
+    return abs(float(text)) < _WHOLE_NUMBERS and Decimal(f"{float(text):.15g}") == Decimal(text)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,35 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem, invalid
 from crm_core.input.fields import FieldKind
-from crm_core.input.readers import RefusedError, iso, read_datetime, read_full_date, read_uuid, refuse, text_problems
+from crm_core.input.readers import (
+    MAX_DIGITS,
+    RefusedError,
+    iso,
+    read_datetime,
+    read_full_date,
+    read_integer,
+    read_uuid,
+    refuse,
+    text_problems,
+)
 from crm_core.input.texts import sorting_key
 from crm_core.resources import Resource
 
+V = TypeVar("V")
+
+#: Numbers as documents have them.
+_DECIMAL: Final = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}(?:\.\d{{1,{MAX_DIGITS}}})?", re.ASCII)
+_WHOLE: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 #: What stands after a field whose texts are ordered folded.
 _FOLDED: Final = "~"
 
@@ -98,4 +115,14 @@ def ordering_value(kind: FieldKind, value: str) -> Any:
         return time
     if kind == "date":
         return read_full_date(value)
+    if kind == "decimal":
+        return _read_shape(_DECIMAL, Decimal, value)
+    if kind == "integer":
+        return read_integer(_read_shape(_WHOLE, int, value))
     return sorting_key(value)
+
+
+def _read_shape(shape: re.Pattern[str], convert: Callable[[str], V], value: str) -> V:
+    if not shape.fullmatch(value):
+        raise refuse("invalid", "Invalid cursor")
+    return convert(value)

@@ -1,15 +1,14 @@
 """Matches, searches and sorts records in plain Python. The lists of every adapter must be the same."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from crm_core.engine.cursors import ordering_value
 from crm_core.engine.queries import Cursor, Filter, Query
-from crm_core.input.readers import iso
 from crm_core.input.texts import fold
+from crm_core.model.plain_values import plain
 from crm_core.resources import Resource
 
 
@@ -68,9 +67,7 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 def cursor_of(query: Query, record: Any) -> Cursor:
     """Return the cursor of a page that ends with this record."""
     value = getattr(record, query.order_by) if query.order_by else None
-    if isinstance(value, datetime):
-        value = iso(value)
-    return Cursor(value.isoformat() if isinstance(value, date) else value, record.id)
+    return Cursor(None if value is None else str(plain(value)), record.id)
 
 
 def sort_key(query: Query, cursor: Cursor) -> tuple[bool, Any, UUID]:

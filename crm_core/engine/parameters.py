@@ -39,7 +39,8 @@ def filter_parameters(resource: Resource) -> Mapping[str, tuple[str, str]]:
 
 
 def _may_be_absent(resource: Resource, name: str, field: Field) -> bool:
-    is_asked = field.refers_to is not None or field.kind in _DATES or (field.nullable and name in resource.filters)
+    is_compared = name in resource.filters or name in resource.ranges
+    is_asked = field.refers_to is not None or field.kind in _DATES or (field.nullable and is_compared)
     return is_asked and name != resource.parent
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final, assert_never
+from typing import Any, Final
 from uuid import UUID
 
 from crm_core.engine.cursors import check_cursor, read_cursor
@@ -18,8 +18,10 @@ from crm_core.engine.parameters import (
 )
 from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
-from crm_core.input.fields import Field
+from crm_core.input.fields import Field, FieldKind
 from crm_core.input.readers import (
+    MAX_BIGINT,
+    MIN_BIGINT,
     RefusedError,
     exact_number,
     read_boolean,
@@ -170,34 +172,10 @@ def _read_operand(definition: Attribute, operator: str, value: str) -> tuple[str
 
 
 def _read_value(field: Field, value: str) -> object:
-    kind = field.kind
-    match kind:
-        case "uuid":
-            return _read_id(value)
-        case "integer":
-            return _read_integer(value)
-        case "choice":
-            return _read_choice(field, value)
-        case "boolean":
-            return read_boolean(value)
-        case "text":
-            return value
-        case "datetime":
-            return read_datetime(value)
-        case (
-            "date"
-            | "date_or_datetime"
-            | "items"
-            | "texts"
-            | "mapping"
-            | "uuids"
-            | "uuid_by_name"
-            | "attributes"
-            | "json"
-        ):
-            raise AssertionError("no list is filtered by such a field")
-        case _:
-            assert_never(kind)
+    read = _FIELD_READERS.get(field.kind)
+    if read is None:
+        raise AssertionError("no list is filtered by such a field")
+    return read(field, value)
 
 
 def _read_id(value: str) -> UUID:
@@ -208,7 +186,7 @@ def _read_id(value: str) -> UUID:
 
 
 def _read_integer(value: str) -> int:
-    if not re.fullmatch(r"\s*-?\d{1,18}\s*", value, re.ASCII):
+    if not re.fullmatch(r"\s*-?\d{1,19}\s*", value, re.ASCII) or not MIN_BIGINT <= int(value) <= MAX_BIGINT:
         raise refuse("invalid", "Enter a number.")
     return int(value)
 
@@ -228,6 +206,18 @@ def _read_number(value: str) -> int | Decimal:
     if parsed is None:
         raise refuse("invalid", "Enter a number.")
     return parsed
+
+
+_FIELD_READERS: Final[Mapping[FieldKind, Callable[[Field, str], object]]] = {
+    "uuid": lambda _, value: _read_id(value),
+    "integer": lambda _, value: _read_integer(value),
+    "decimal": lambda _, value: _read_number(value),
+    "choice": _read_choice,
+    "boolean": lambda _, value: read_boolean(value),
+    "text": lambda _, value: value,
+    "date": lambda _, value: read_full_date(value),
+    "datetime": lambda _, value: read_datetime(value),
+}
 
 
 def _read_day(value: str) -> str:

@@ -7,6 +7,7 @@ is required, and which records it refers to. Drafts, documents, queries and JSON
 import enum
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import attrs
 
 from crm_core.errors import BLANK, BREAKS_PATTERN, EMPTY_LIST, Problems, not_a_choice
 from crm_core.input import readers
+from crm_core.input.decimals import Precision
 from crm_core.input.readers import ReadContext, Reader, RefusedError, refuse
 from crm_core.input.texts import is_blank, normal
 
@@ -26,10 +28,11 @@ class _Required(enum.Enum):
 
 REQUIRED: Final = _Required.REQUIRED
 
-#: The kinds of fields. Every match on the kind is exhaustive; mypy reports a missing case.
+#: The kinds of fields.
 FieldKind: TypeAlias = Literal[
     "text",
     "integer",
+    "decimal",
     "boolean",
     "date",
     "datetime",
@@ -61,6 +64,7 @@ class Field:
         owner: the referenced record owns this one: deleting the owner deletes this record too (decision 13).
         redact: returns a value without what is secret in it: in events, and for callers who may not change the record.
         limits: bounds, by their JSON Schema keywords.
+        precision: the digits and bounds of a decimal; None for other kinds.
         item: the class of the list's items, if it is a list of objects.
         item_name: the field by which an item that is sent without an id is one that is there; empty for none.
         word: a text that a boolean can also be, which the server sets; empty for none.
@@ -76,6 +80,7 @@ class Field:
     owner: bool = False
     redact: Callable[[Any], object] | None = None
     limits: Mapping[str, Any] = attrs.field(factory=dict)
+    precision: Precision | None = None
     item: type | None = None
     item_name: str = ""
     word: str = ""
@@ -187,15 +192,23 @@ def boolean(*, default: object = REQUIRED, word: str = "") -> Any:
     return _declare(Field(kind="boolean", read=read, default=default, word=word))
 
 
-def date_value() -> Any:
-    """Declare an optional calendar date, ``YYYY-MM-DD``."""
-    return _declare(Field(kind="date", read=lambda value, _: readers.read_date(value), default=None, nullable=True))
-
-
-def datetime_value(*, nullable: bool = False) -> Any:
-    """Declare an optional date and time, stored in UTC; without a time zone it is read as UTC (decision 7)."""
+def date_value(*, default: object = None) -> Any:
+    """Declare a calendar date, ``YYYY-MM-DD``; with REQUIRED as its default it must be sent, else it may be null."""
+    is_nullable = default is None
     return _declare(
-        Field(kind="datetime", read=lambda value, _: readers.read_datetime(value), default=None, nullable=nullable)
+        Field(kind="date", read=lambda value, _: readers.read_date(value), default=default, nullable=is_nullable)
+    )
+
+
+def datetime_value(*, default: object = None, nullable: bool = False) -> Any:
+    """Declare a date and time, stored in UTC; without a time zone it is read as UTC (decision 7).
+
+    Args:
+        default: the value if none is sent; REQUIRED if one must be sent.
+        nullable: accept null.
+    """
+    return _declare(
+        Field(kind="datetime", read=lambda value, _: readers.read_datetime(value), default=default, nullable=nullable)
     )
 
 
@@ -212,7 +225,7 @@ def date_or_datetime_value() -> Any:
 
 
 def choice(*options: str, default: object = REQUIRED) -> Any:
-    """Declare a text that is one of ``options``."""
+    """Declare a text that is one of ``options``; with None as its default it may be null."""
     return choice_of(options, default=default)
 
 
@@ -224,7 +237,8 @@ def choice_of(options: Collection[str], *, default: object = REQUIRED) -> Any:
             return value
         raise RefusedError((not_a_choice(readers.abbreviated(value)),))
 
-    return _declare(Field(kind="choice", read=read, default=default, limits=_Options(options)))
+    limits = _Options(options)
+    return _declare(Field(kind="choice", read=read, default=default, nullable=default is None, limits=limits))
 
 
 def identity() -> Any:
@@ -320,9 +334,71 @@ def user(*, output_only: bool = False) -> Any:
     )
 
 
-def integer(*, default: object = REQUIRED) -> Any:
-    """Declare an integer of 64 bits, as PostgreSQL's bigint."""
-    return _declare(Field(kind="integer", read=lambda value, _: readers.read_integer(value), default=default))
+def integer(*, minimum: int | None = None, maximum: int | None = None, default: object = REQUIRED) -> Any:
+    """Declare an integer of 64 bits, as PostgreSQL's bigint.
+
+    Args:
+        minimum: the least value.
+        maximum: the greatest value.
+        default: the value if none is sent, None for an optional integer; without a default the field is required.
+    """
+    limits = {name: bound for name, bound in (("minimum", minimum), ("maximum", maximum)) if bound is not None}
+    return _declare(
+        Field(
+            kind="integer",
+            read=lambda value, _: readers.read_integer(value, **limits),
+            default=default,
+            nullable=default is None,
+            limits=limits,
+        )
+    )
+
+
+def decimal(
+    *,
+    max_digits: int,
+    decimal_places: int,
+    minimum: Decimal | str | int | None = None,
+    maximum: Decimal | str | int | None = None,
+    default: Decimal | str | int | Literal[_Required.REQUIRED] | None = REQUIRED,
+) -> Any:
+    """Declare an exact decimal, which is a text in JSON and a ``FixedPoint`` in Python (decision 210).
+
+    Args:
+        max_digits: the most digits, before and after the point together; at most ``readers.MAX_DIGITS``.
+        decimal_places: the digits after the point.
+        minimum: the least value.
+        maximum: the greatest value.
+        default: the value if none is sent, None for an optional decimal; without a default the field is required.
+    """
+    precision = Precision(max_digits=max_digits, decimal_places=decimal_places, minimum=minimum, maximum=maximum)
+    return _declare(
+        Field(
+            kind="decimal",
+            read=lambda value, _: precision.read(value),
+            default=default if default is REQUIRED or default is None else precision.read(default),
+            nullable=default is None,
+            limits={"pattern": precision.pattern},
+            precision=precision,
+        )
+    )
+
+
+def money(
+    *,
+    max_digits: int = 14,
+    decimal_places: int = 2,
+    minimum: Decimal | str | int | None = None,
+    maximum: Decimal | str | int | None = None,
+    default: Decimal | str | int | Literal[_Required.REQUIRED] | None = REQUIRED,
+) -> Any:
+    """Declare an amount of money, a ``decimal``; its currency, if that varies, is a ``choice`` beside it.
+
+    The arguments are those of ``decimal``.
+    """
+    return decimal(
+        max_digits=max_digits, decimal_places=decimal_places, minimum=minimum, maximum=maximum, default=default
+    )
 
 
 def items(of: type, *, max_items: int, name: str = "") -> Any:

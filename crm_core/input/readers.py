@@ -24,8 +24,9 @@ from crm_core.errors import (
 )
 from crm_core.input.texts import normal
 
-_MAX_BIGINT: Final = 2**63 - 1
-_MIN_BIGINT: Final = -(2**63)
+#: The greatest and the least integer of 64 bits.
+MAX_BIGINT: Final = 2**63 - 1
+MIN_BIGINT: Final = -(2**63)
 #: Levels of nesting in a JSON value.
 MAX_DEPTH: Final = 32
 #: The largest finite number of IEEE 754 binary64, which every JSON parser can read.
@@ -219,21 +220,26 @@ def read_boolean(value: object) -> bool:
     raise RefusedError((NOT_A_BOOLEAN,))
 
 
-def read_integer(value: object) -> int:
+def read_integer(value: object, *, minimum: int = MIN_BIGINT, maximum: int = MAX_BIGINT) -> int:
     """Read an integer of 64 bits, also as text and with a fraction of zero.
 
     >>> read_integer("5.0")
     5
+
+    Args:
+        value: the value.
+        minimum: the least value.
+        maximum: the greatest value.
     """
     if isinstance(value, str) and len(value) > _MAX_NUMERAL_LENGTH:
         raise refuse("max_string_length", "String value too large.")
     number = _as_integer(value)
     if number is None:
         raise refuse("invalid", "A valid integer is required.")
-    if number > _MAX_BIGINT:
-        raise refuse("max_value", f"Ensure this value is less than or equal to {_MAX_BIGINT}.")
-    if number < _MIN_BIGINT:
-        raise refuse("min_value", f"Ensure this value is greater than or equal to {_MIN_BIGINT}.")
+    if number > maximum:
+        raise refuse("max_value", f"Ensure this value is less than or equal to {maximum}.")
+    if number < minimum:
+        raise refuse("min_value", f"Ensure this value is greater than or equal to {minimum}.")
     return number
 
 

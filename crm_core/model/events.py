@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, fields_of
 
 #: The kinds of changes that webhooks can subscribe to. Clients must accept other kinds of events in a history.
@@ -107,7 +108,7 @@ def same(old: object, new: object) -> bool:
         return False
 
 
-_SCALARS: Final[frozenset[type]] = frozenset({str, int, bool, Decimal, date, datetime, UUID})
+_SCALARS: Final[frozenset[type]] = frozenset({str, int, bool, Decimal, FixedPoint, date, datetime, UUID})
 
 
 def _are_identical(old: object, new: object) -> bool:

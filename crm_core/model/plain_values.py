@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import iso, parse_decimal, read_datetime
 
@@ -20,7 +21,7 @@ def plain(value: Any) -> Any:
     """Return a value as dictionaries, lists, texts, numbers, booleans and None."""
     if isinstance(value, datetime):
         return iso(value)
-    if isinstance(value, date | UUID):
+    if isinstance(value, date | UUID | FixedPoint):
         return str(value)
     if isinstance(value, Mapping):
         return {name: plain(member) for name, member in value.items()}
@@ -71,6 +72,7 @@ _CONVERSIONS: Final[Mapping[FieldKind, Callable[[Any], Any]]] = {
     "uuid": UUID,
     "date": date.fromisoformat,
     "datetime": _read_time,
+    "decimal": FixedPoint,
     "texts": tuple,
 }
 

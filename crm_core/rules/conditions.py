@@ -36,7 +36,7 @@ COMPARISONS: Final = frozenset({">", "<", ">=", "<="})
 #: The kinds of fields and types of attributes for which a comparison is never met.
 WITHOUT_ORDER: Final = frozenset({"boolean", "list", "items", "texts", "attributes"})
 #: Those for which ``contains`` is never met: in documents they are neither texts nor lists.
-WITHOUT_PARTS: Final = frozenset({"boolean", "number", "integer", "attributes"})
+WITHOUT_PARTS: Final = frozenset({"boolean", "number", "integer", "decimal", "attributes"})
 
 #: Reads one value of a condition; raises RefusedError.
 _Read = Callable[[object], object]

@@ -3,7 +3,7 @@
 Records are entities, or plain values as documents have them. Nothing is stored, and nobody's permission is asked.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,19 +13,19 @@ from crm_core.errors import InvalidError, Problems
 from crm_core.input.drafts import read_draft, with_defaults
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import ReadContext, no_id
-from crm_core.model.entities import Attribute, Client, FollowUp, Lead, Service
+from crm_core.model.entities import Attribute, Client, Lead, Service
 from crm_core.model.plain_values import plain
 from crm_core.rules.attributes import validate_values
 from crm_core.rules.tasks_and_notes import update_task
 from crm_core.webhooks import templates
-from crm_core.webhooks.conditions import Logic, Rule, field_of, holds
+from crm_core.webhooks.conditions import Logic, Rule, field_of, holds, values_of
 from crm_core.webhooks.templates import UnfillableError
 
 E = TypeVar("E")
 R = TypeVar("R", Client, Service, Lead)
 
 #: A record: an entity, or its plain values.
-Subject = Client | Service | Lead | FollowUp | Mapping[str, Any]
+Subject = attrs.AttrsInstance | Mapping[str, Any]
 
 
 def read_record(entity: type[E], data: object, id_: UUID) -> E:
@@ -87,7 +87,13 @@ def conditions_hold(
 
     Raises ValueError for an operator or logic that is not known.
     """
-    return holds(conditions, logic, None if before is None else plain(before), plain(now))
+    rules = tuple(conditions)
+    names = [rule.field for rule in rules]
+    return holds(rules, logic, None if before is None else _compared(before, names), _compared(now, names))
+
+
+def _compared(record: Subject, names: Sequence[str]) -> Mapping[str, Any]:
+    return plain(record) if isinstance(record, Mapping) else values_of(record, names)
 
 
 def fill_url(template: str, record: Subject) -> str:

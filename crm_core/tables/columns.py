@@ -11,7 +11,7 @@ from crm_core.resources import Resource
 
 #: What the cells of a column hold. ``list`` is one text or several, ``texts`` are always a list.
 CellKind: TypeAlias = Literal[
-    "text", "number", "integer", "boolean", "date", "datetime", "date_or_datetime", "list", "texts", "json"
+    "text", "number", "integer", "decimal", "boolean", "date", "datetime", "date_or_datetime", "list", "texts", "json"
 ]
 
 
@@ -70,6 +70,7 @@ _KIND_OF_FIELD: Final[Mapping[FieldKind, CellKind]] = {
     "choice": "text",
     "uuid": "text",
     "integer": "integer",
+    "decimal": "decimal",
     "boolean": "boolean",
     "date": "date",
     "datetime": "datetime",

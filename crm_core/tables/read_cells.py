@@ -127,6 +127,7 @@ _READERS: Final[Mapping[CellKind, _Read]] = {
     "text": _text,
     "number": _number,
     "integer": _integer,
+    "decimal": _number,
     "boolean": _boolean,
     "date": _day,
     "datetime": _moment,

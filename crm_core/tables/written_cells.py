@@ -78,6 +78,7 @@ _WRITERS: Final[Mapping[CellKind, Callable[[Any], str]]] = {
     "text": _text,
     "number": json_text,
     "integer": json_text,
+    "decimal": _text,
     "boolean": json.dumps,
     "date": _text,
     "datetime": _text,

@@ -26,7 +26,8 @@ from crm_core.testing.replay import all_events, all_names, assert_replayed
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.testing.strategies import near_equal
 from crm_core.use_cases import changes, records
-from crm_core.use_cases.changes import ChangesPage, Waiters
+from crm_core.use_cases.changes import ChangesPage
+from crm_core.use_cases.waiters import Waiters
 
 
 class OpenedFeed(NamedTuple):

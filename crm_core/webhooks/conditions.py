@@ -1,6 +1,7 @@
 """The conditions under which a webhook fires (``api.md`` 13, decision 28)."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,10 +10,11 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_arg
 import attrs
 
 from crm_core.errors import Problem, Problems
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.readers import FULL_DATE
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
-from crm_core.model.plain_values import json_text
+from crm_core.model.plain_values import json_text, plain
 
 #: How conditions are joined: all of them must be met, or one is enough.
 Logic: TypeAlias = Literal["AND", "OR"]
@@ -21,6 +23,7 @@ OperatorName: TypeAlias = Literal["=", "!=", ">", "<", ">=", "<=", "in", "contai
 
 #: Characters of a condition's value as JSON.
 _MAX_VALUE_LENGTH: Final = 10_000
+_DECIMAL: Final = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 
 
 class Rule(Protocol):
@@ -103,6 +106,19 @@ def required_value(rules: Iterable[Rule], logic: Logic) -> RequiredValue | None:
     return None
 
 
+def values_of(record: object, names: Iterable[str]) -> Mapping[str, Any]:
+    """Return the values of fields of a record as conditions and templates take them: plain, but decimals are numbers.
+
+    Only the named fields are there, as a record may hold thousands of notes.
+    """
+    fields = {name.partition(".")[0] for name in names}
+    return {name: _comparable(getattr(record, name)) for name in fields if hasattr(record, name)}
+
+
+def _comparable(value: object) -> object:
+    return value if isinstance(value, FixedPoint) else plain(value)
+
+
 def field_of(record: Mapping[str, Any] | None, name: str) -> Any:
     """Return a field of a record's plain values, or an attribute (``attributes.<name>``); None if it is missing."""
     if record is None:
@@ -119,15 +135,22 @@ def _is_met(rule: Rule, before: Mapping[str, Any] | None, now: Mapping[str, Any]
     return compare.holds(field_of(before, rule.field), field_of(now, rule.field), rule.value)
 
 
-def _equal(one: object, other: object) -> bool:
-    times = _as_datetime(one), _as_datetime(other)
-    return times[0] == times[1] if None not in times else same(one, other)
+def _equal(now: object, value: object) -> bool:
+    if isinstance(now, FixedPoint):
+        return now == as_number(value)
+    times = _as_datetime(now), _as_datetime(value)
+    return times[0] == times[1] if None not in times else same(now, value)
 
 
 def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object, object], bool]:
-    """Compare numbers as numbers, ISO dates and times as times, texts by code point; mixed types and null fail."""
+    """Compare numbers as numbers, ISO dates and times as times, texts by code point; mixed types and null fail.
+
+    The value of a condition on a decimal is a text, as the decimal is in JSON.
+    """
 
     def compare(_: object, now: object, value: object) -> bool:
+        if isinstance(now, FixedPoint):
+            value = as_number(value)
         times = _as_datetime(now), _as_datetime(value)
         if None not in times:
             return holds_for(*times)
@@ -140,6 +163,11 @@ def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object,
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def as_number(value: object) -> Decimal | None:
+    """Return the number that a text is, as decimals are written in JSON; None for anything else."""
+    return FixedPoint(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
 
 
 def _as_datetime(value: object) -> datetime | None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from uuid import UUID, uuid5
 
 import attrs
 
 from crm_core.input.readers import iso
 from crm_core.model.events import Event, differences
-from crm_core.model.plain_values import plain
-from crm_core.webhooks.conditions import field_of, holds
+from crm_core.webhooks.conditions import field_of, holds, values_of
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.requests import filled, placeholders_of
 
@@ -97,8 +96,8 @@ def fires(webhook: Webhook, event: Event, before: object | None, after: object |
     if event.kind not in webhook.events:
         return False
     names = [condition.field for condition in webhook.conditions]
-    was = None if before is None else _plain_fields(names, before)
-    now = was or {} if after is None else _plain_fields(names, after)
+    was = None if before is None else values_of(before, names)
+    now = was or {} if after is None else values_of(after, names)
     return holds(webhook.conditions, webhook.condition_logic, was, now)
 
 
@@ -110,7 +109,7 @@ def body_of(event: Event, before: object | None, after: object | None) -> Mappin
 
 def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object], priority: int = 0) -> Delivery:
     """Return the delivery of an event to a webhook; ``body`` is what ``body_of`` returned."""
-    value_of = partial(field_of, _plain_fields(placeholders_of(webhook), record))
+    value_of = partial(field_of, values_of(record, placeholders_of(webhook)))
     request, error = filled(webhook, value_of)
     return Delivery(
         id=uuid5(webhook.id, f"{event.record}/{event.version}"),
@@ -125,9 +124,3 @@ def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, o
         error=error,
         priority=priority,
     )
-
-
-def _plain_fields(names: Iterable[str], record: object) -> Mapping[str, Any]:
-    """Return plain values of only the named fields, as a record may hold thousands of notes."""
-    fields = {name.partition(".")[0] for name in names}
-    return {name: plain(getattr(record, name)) for name in fields if hasattr(record, name)}

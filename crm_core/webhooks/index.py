@@ -5,15 +5,16 @@ of which none fires add nothing to the cost of a write.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, Self
 from uuid import UUID
 
 import attrs
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.model.plain_values import plain
-from crm_core.webhooks.conditions import required_value
+from crm_core.webhooks.conditions import as_number, required_value
 from crm_core.webhooks.entity import Webhook
 
 
@@ -50,16 +51,17 @@ class WebhookIndex:
         """Return the webhooks that may fire for a record after a change (or before its delete), oldest first."""
         candidates = list(self.others)
         for name, by_text in self.by_value.items():
-            text = _text(record, name)
-            if text in by_text:
-                candidates += by_text[text]
+            for text in _texts(record, name, by_text):
+                candidates += by_text.get(text, ())
         return [placed.webhook for placed in sorted(candidates, key=lambda placed: placed.place)]
 
 
-def _text(record: object, name: str) -> str:
-    """Return a field as conditions see it if that is a text, else an empty text, which no webhook requires."""
+def _texts(record: object, name: str, required: Iterable[str]) -> Iterable[str]:
+    """Return those of some required texts that a field equals: the text that it is, or all spellings of its number."""
     top, _, attribute = name.partition(".")
     value = getattr(record, top, None)
     if attribute:
         value = value.get(attribute) if isinstance(value, Mapping) else None
-    return str(plain(value)) if isinstance(value, str | UUID | date) else ""
+    if isinstance(value, FixedPoint):
+        return [text for text in required if as_number(text) == value]
+    return [str(plain(value))] if isinstance(value, str | UUID | date) else []

@@ -32,6 +32,7 @@ from crm_core.errors import (
     UndoRefusedError,
     VersionConflictError,
 )
+from crm_core.input.decimals import fixed_point
 from crm_core.input.readers import parse_decimal
 from crm_core.model.read_versions import keep_version
 from crm_http.headers.entity_tags import versions_in
@@ -74,7 +75,8 @@ def decode(response: httpx.Response, kind: type[E]) -> E:
     Numbers keep their digits: whole ones are int, those with a point or an exponent Decimal.
     """
     try:
-        return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(response.content)
+        decoder = msgspec.json.Decoder(kind, float_hook=parse_decimal, dec_hook=fixed_point)
+        return decoder.decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnexpectedResponseError(response.status_code, f"The answer cannot be read. {error}") from error
 

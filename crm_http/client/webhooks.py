@@ -21,6 +21,7 @@ import attrs
 import msgspec
 
 from crm_core.errors import CrmError
+from crm_core.input.decimals import fixed_point
 from crm_core.input.readers import parse_decimal
 from crm_core.model.entities import Client, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
@@ -191,7 +192,11 @@ def _event(id_: str, body: bytes) -> WebhookEvent[WatchedRecord]:
 
 
 def _read_as(kind: type[T], text: bytes | msgspec.Raw) -> T:
-    return msgspec.json.Decoder(kind, float_hook=parse_decimal).decode(text)
+    return msgspec.json.Decoder(kind, float_hook=parse_decimal, dec_hook=fixed_point).decode(text)
+
+
+def _converted(value: object, kind: Any) -> Any:
+    return msgspec.convert(value, kind, dec_hook=fixed_point)
 
 
 def _change(entity: type, name: str, change: Mapping[str, Any]) -> FieldChange | ItemChanges:
@@ -201,12 +206,12 @@ def _change(entity: type, name: str, change: Mapping[str, Any]) -> FieldChange |
         return _ends(kind, change)
     item: Any = next(iter(get_args(kind)), Any)
     return ItemChanges(
-        added=tuple(msgspec.convert(each, item) for each in change["added"]),
-        removed=tuple(msgspec.convert(each, item) for each in change["removed"]),
+        added=tuple(_converted(each, item) for each in change["added"]),
+        removed=tuple(_converted(each, item) for each in change["removed"]),
         changed=tuple(_ends(item, each) for each in change["changed"]),
     )
 
 
 def _ends(kind: Any, change: Mapping[str, Any]) -> FieldChange:
-    before, after = (None if change.get(end) is None else msgspec.convert(change[end], kind) for end in ("from", "to"))
+    before, after = (None if change.get(end) is None else _converted(change[end], kind) for end in ("from", "to"))
     return FieldChange(before, after)

@@ -77,13 +77,20 @@ def _member(entity: type, name: str, field: Field, form: Form, *, merge: bool) -
     sentence = field_sentences(entity).get(name, "")
     if merge and field.kind == "attributes":
         sentence = _MERGED_ATTRIBUTES
-    return described(schema, f"{sentence}{_default(field)}")
+    return described(schema, f"{sentence}{_bounds(field)}{_default(field)}")
 
 
 #: What the sentence of an entity says of its attributes is true of objects that replace the whole object.
 _MERGED_ATTRIBUTES: Final = (
     "The values of attributes to set, by name; null removes one, and those that are not named stay."
 )
+
+
+def _bounds(field: Field) -> str:
+    """Return the bounds of a decimal, which JSON Schema has for numbers only."""
+    precision = field.precision
+    bounds = (("At least", precision.minimum), ("At most", precision.maximum)) if precision else ()
+    return "".join(f" {words} `{bound:f}`." for words, bound in bounds if bound is not None)
 
 
 def _default(field: Field) -> str:
@@ -105,7 +112,8 @@ def _texts(field: Field) -> Schema:
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
 _BY_KIND: Final[Mapping[FieldKind, Callable[[Field], Schema]]] = {
     "text": lambda field: {"type": "string", **field.limits},
-    "integer": lambda _: {"type": "integer", "format": "int64"},
+    "integer": lambda field: {"type": "integer", "format": "int64", **field.limits},
+    "decimal": lambda field: {"type": "string", "format": "decimal", **field.limits},
     "boolean": lambda _: {"type": "boolean"},
     "date": lambda _: {"type": "string", "format": "date"},
     "datetime": lambda _: {"type": "string", "format": "date-time"},

@@ -6,6 +6,7 @@ from typing import Final
 from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
+from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import Resource
 from crm_http.api.endpoints import Exported
@@ -113,12 +114,15 @@ def _filters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:
         yield "ordering", ({"type": "string", "enum": options}, "The order; without it newest first.")
 
 
-_COMPARISONS: Final[Mapping[str, str]] = {
-    "gt": "after",
-    "gte": "at or after",
-    "lt": "before",
-    "lte": "at or before",
+#: The words for times, and for numbers.
+_COMPARISONS: Final[Mapping[str, tuple[str, str]]] = {
+    "gt": ("after", "more than"),
+    "gte": ("at or after", "at least"),
+    "lt": ("before", "less than"),
+    "lte": ("at or before", "at most"),
 }
+#: Decimals to compare with, which may have other digits than those of the field.
+_DECIMAL: Final[Schema] = {"type": "string", "format": "decimal", "pattern": "^-?[0-9]{1,100}([.][0-9]{1,100})?$"}
 
 
 def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
@@ -128,17 +132,19 @@ def _filter(field: Field, name: str, operator: str) -> tuple[Schema, str]:
     if operator == "isnull":
         return {"type": "boolean"}, f"Only those without `{name}`, or with `false` those that have one."
     if operator in _COMPARISONS:
-        return _exact(field), f"Only those whose `{name}` is {_COMPARISONS[operator]} this."
+        in_time, in_size = _COMPARISONS[operator]
+        word = in_size if field.kind in {"integer", "decimal"} else in_time
+        return _exact(field), f"Only those whose `{name}` is {word} this."
     return _exact(field), f"Only those with this `{name}`."
 
 
 def _exact(field: Field) -> Schema:
-    """Return the schema of a value that a filter compares with; integers have the digits that a key can have."""
+    """Return the schema of a value that a filter compares with; integers have 64 bits."""
     if options := field.limits.get("enum"):
         return {"type": "string", "enum": options}
     if field.kind == "integer":
-        return {"type": "integer", "minimum": -(10**18) + 1, "maximum": 10**18 - 1}
+        return {"type": "integer", "minimum": MIN_BIGINT, "maximum": MAX_BIGINT}
     formats = {"date": "date", "datetime": "date-time"}
     if field.kind in formats:
         return _TEXT | {"format": formats[field.kind]}
-    return {"uuid": _ID, "boolean": {"type": "boolean"}}.get(field.kind, _TEXT)
+    return {"uuid": _ID, "boolean": {"type": "boolean"}, "decimal": _DECIMAL}.get(field.kind, _TEXT)

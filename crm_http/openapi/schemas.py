@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.entities import Note, Stage, Task, TeachingAssistant
 from crm_core.model.registered import DerivedTable
@@ -26,6 +27,7 @@ _SIMPLE: Final[Mapping[object, Schema]] = {
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
+    FixedPoint: {"type": "string", "format": "decimal"},
     UUID: {"type": "string", "format": "uuid"},
     dt.date: {"type": "string", "format": "date"},
     dt.datetime: {"type": "string", "format": "date-time"},
@@ -93,6 +95,8 @@ def _output_member(entity: type, member: "attrs.Attribute[Any]", field: Field | 
     if field is not None and field.word:  # either of two types, which generated clients of some languages cannot have
         return {}
     schema = _of_type(member.type)
+    if field is not None and field.precision is not None:
+        return schema | {"pattern": field.precision.pattern}
     if field is None or not field.limits.get("enum"):
         return schema
     options = {"enum": field.limits["enum"]}

@@ -13,7 +13,6 @@ from argon2 import PasswordHasher
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_adapters.passwords import Argon2Passwords
-from crm_adapters.postgres import migrate
 from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.sql.migrations import _add_groups
@@ -49,10 +48,8 @@ class TestMemoryAccounts(AccountsContract):
 
 
 @pytest.fixture(scope="module")
-def accounts_url(new_database: Callable[[], str]) -> str:
-    url = new_database()
-    asyncio.run(migrate(url))
-    return url
+def accounts_url(migrated_database: Callable[[], str]) -> str:
+    return migrated_database()
 
 
 class TestPostgresAccounts(AccountsContract):

@@ -15,7 +15,6 @@ from crm_adapters.demo import DEFINITIONS, Company
 from crm_adapters.postgres import demo
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.records.database import PostgresDatabase
-from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.engine.queries import Page
 from crm_core.model.accounts import User
 from crm_core.model.recorded_changes import record_changes
@@ -32,10 +31,9 @@ def nothing(_: int, __: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
+def url(migrated_database: Callable[[], str]) -> str:
     """A database with a user whose name must be escaped, and demo data."""
-    url = new_database()
-    asyncio.run(migrate(url))
+    url = migrated_database()
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash, first_name) values ('a', '!', 'A\\\tB\n')")
     asyncio.run(demo.load(url, **SIZE, progress=nothing))
@@ -107,9 +105,8 @@ def test_a_second_load_of_a_seed_changes_nothing_and_another_adds(url: str) -> N
     assert rows(url, "select count(*) from event") == before
 
 
-def test_without_a_user_there_is_no_author(new_database: Callable[[], str]) -> None:
-    url = new_database()
-    asyncio.run(migrate(url))
+def test_without_a_user_there_is_no_author(migrated_database: Callable[[], str]) -> None:
+    url = migrated_database()
 
     with pytest.raises(demo.DemoError, match="crm serve"):
         asyncio.run(demo.load(url, **SIZE, progress=nothing))

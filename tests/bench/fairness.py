@@ -133,8 +133,9 @@ def two_users(server: Server, url: str) -> tuple[Api, Api]:
 
 def fill(admin: Api) -> str:
     """Make the records that lists show, and return the path of one."""
-    ids = [admin.make("/api/clients/", name=f"Client {number}")["id"] for number in range(RECORDS)]
-    return f"/api/clients/{ids[7]}/"
+    new = [{"op": "create", "data": {"name": f"Client {number}"}} for number in range(RECORDS)]
+    made = admin.post("/api/clients/bulk/", {"operations": new}).json()
+    return f"/api/clients/{made['results'][7]['id']}/"
 
 
 if __name__ == "__main__":

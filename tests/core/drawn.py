@@ -10,6 +10,8 @@ from uuid import UUID
 import attrs
 from hypothesis import strategies as st
 
+from crm_core.input.decimals import FixedPoint
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -24,6 +26,7 @@ SIMPLE: Mapping[Any, st.SearchStrategy[Any]] = {
     str: st.text(),
     int: st.integers(-(2**63), 2**63 - 1),
     bool: st.booleans(),
+    FixedPoint: st.decimals(-(10**30), 10**30, places=3).map(FixedPoint),
     UUID: st.uuids(),
     dt.date: st.dates(),
     dt.datetime: st.datetimes(timezones=st.just(dt.UTC)),

@@ -208,8 +208,8 @@ def serving(database_url: str, data_dir: pathlib.Path, *options: str, **settings
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: Callable[[], str]) -> str:
-    return new_database()
+def database_url(migrated_database: Callable[[], str]) -> str:
+    return migrated_database()
 
 
 @pytest.fixture(scope="session")

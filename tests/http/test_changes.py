@@ -286,8 +286,10 @@ def test_a_reader_that_does_not_read_is_left_and_costs_no_place(server: Server, 
         assert page(postgres_api, after=start)["events"]
 
 
-def test_a_signal_to_stop_ends_streams_and_waits_at_once(new_database: Callable[[], str], place: pathlib.Path) -> None:
-    with serving(new_database(), place / "stopped") as server, ThreadPoolExecutor(1) as threads:
+def test_a_signal_to_stop_ends_streams_and_waits_at_once(
+    migrated_database: Callable[[], str], place: pathlib.Path
+) -> None:
+    with serving(migrated_database(), place / "stopped") as server, ThreadPoolExecutor(1) as threads:
         api = server.api()
         start = now(api)
         with streaming(server, api, after=start) as stream:

@@ -78,10 +78,10 @@ def test_the_asynchronous_client_follows_too(url: str, postgres_api: Api) -> Non
 
 
 def test_following_goes_on_when_the_server_was_away(
-    new_database: Callable[[], str], place: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    migrated_database: Callable[[], str], place: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crm_core.embedding.followings.PAUSE", 0.1)
-    with serving(new_database(), place / "away") as server, ExitStack() as closing:
+    with serving(migrated_database(), place / "away") as server, ExitStack() as closing:
         crm = closing.enter_context(
             Client(
                 str(server.client.base_url), token=server.api().token, retry=Retry(attempts=30, first=0.1, longest=1.0)

@@ -204,6 +204,22 @@ _NO_HEADERS: list[dict[str, Any]] = [
 _WRONG: Mapping[str, list[Any]] = {
     "text": [True, {}, [], ["x"], {"a": 1}, "a\x00b", "a\ud800b", "\udfff"],
     "integer": [True, False, {}, [], "abc", "1e3", 1.5, "1_0 x", "\x00", "१x", *BEYOND, "9" * 30, "1" * 1_001],
+    "decimal": [
+        True,
+        {},
+        [],
+        "",
+        "abc",
+        "1,5",
+        "1_0",
+        "NaN",
+        "-Infinity",
+        "१",
+        "\x00",
+        10**400,
+        "9" * 1_001,
+        "0." + "1" * 401,
+    ],
     "boolean": ["maybe", 2, -1, 1.5, {}, [], "\x00", "", 10**30],
     "date": [
         5,

@@ -104,9 +104,9 @@ def test_a_key_may_be_bare_or_quoted(api: Api, key: str) -> None:
 
 
 def test_of_many_at_once_on_two_servers_one_has_its_effect(
-    new_database: Callable[[], str], tmp_path: pathlib.Path
+    migrated_database: Callable[[], str], tmp_path: pathlib.Path
 ) -> None:
-    url = new_database()
+    url = migrated_database()
     with serving(url, tmp_path / "one", "--workers", "2") as one, serving(url, tmp_path / "other") as other:
         answers = asyncio.run(at_once(one, other))
 

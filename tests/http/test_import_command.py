@@ -1,6 +1,5 @@
 """Facts about `crm import`, on a database of its own."""
 
-import asyncio
 import csv
 import re
 import signal
@@ -13,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crm_adapters.postgres.sql.migrations import migrate
 from tests.http.commands import Crm
 
 CRM = Path(sys.executable).with_name("crm")
@@ -21,11 +19,9 @@ SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
+def url(migrated_database: Callable[[], str]) -> str:
     """A migrated database."""
-    url = new_database()
-    asyncio.run(migrate(url))
-    return url
+    return migrated_database()
 
 
 class Command:

@@ -79,9 +79,9 @@ def test_the_asynchronous_client_sends_files_waits_and_cancels_too(
 
 
 def test_a_server_goes_on_with_the_import_of_one_that_was_killed(
-    new_database: Callable[[], str], tmp_path: pathlib.Path
+    migrated_database: Callable[[], str], tmp_path: pathlib.Path
 ) -> None:
-    url = new_database()
+    url = migrated_database()
     names = [f"client {number}" for number in range(ROWS)]
     with serving(url, tmp_path / "one") as one, serving(url, tmp_path / "other") as other:
         file = {"file": ("a.csv", "\n".join(["name", *names]).encode())}

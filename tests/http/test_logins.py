@@ -115,11 +115,11 @@ def test_the_log_has_a_line_for_each_key_that_is_slowed_and_no_name(
 
 
 def test_failed_logins_are_counted_and_the_log_has_the_address_of_the_client(
-    place: pathlib.Path, new_database: Callable[[], str], capfd: pytest.CaptureFixture[str]
+    place: pathlib.Path, migrated_database: Callable[[], str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     port = free_port()
     settings = {"CRM_TRUSTED_PROXIES": "127.0.0.0/8", "CRM_METRICS_PORT": str(port)}
-    with serving(new_database(), place / "proxied", **settings) as server:
+    with serving(migrated_database(), place / "proxied", **settings) as server:
         headers = {"Forwarded": 'for="[2001:db8::7]:4711"'}
         for _ in range(11):
             wrong = {"username": "admin", "password": "wrong"}

@@ -49,9 +49,9 @@ def scraper() -> Scraper:
 
 
 @pytest.fixture(scope="module")
-def measured(new_database: Callable[[], str], place: pathlib.Path, scraper: Scraper) -> Iterator[Server]:
+def measured(migrated_database: Callable[[], str], place: pathlib.Path, scraper: Scraper) -> Iterator[Server]:
     port = scraper.url.split(":")[2].split("/")[0]
-    with serving(new_database(), place / "measured", "--workers", "2", CRM_METRICS_PORT=port) as running:
+    with serving(migrated_database(), place / "measured", "--workers", "2", CRM_METRICS_PORT=port) as running:
         yield running
 
 

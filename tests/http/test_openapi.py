@@ -15,9 +15,13 @@ import crm_http.api
 from crm_core.rules.tasks_and_notes import OPERATIONS
 from crm_http.api.endpoints import Endpoint
 from crm_http.openapi.examples import DOCUMENTED
+from crm_http.openapi.inputs import PLAIN, input_schema
 from crm_http.openapi.operations import documented, documented_path
+from crm_http.openapi.parameters import query_parameters
+from crm_http.openapi.schemas import output_schema
 from crm_http.payloads.record_examples import EXAMPLE_ID
 from crm_http.statuses import STATUSES
+from tests.core.invoices import INVOICES, Invoice
 from tests.http.conftest import Api, Server
 from tests.lenient import mounted_endpoints
 
@@ -185,6 +189,26 @@ def test_the_statuses_of_errors_are_those_that_requests_get(document: Any) -> No
     }
     assert {name for _, name in used} | {"MethodNotAllowed"} == described.keys()
     assert {status for status, _ in used} >= {*STATUSES.values()}
+
+
+def test_decimals_are_texts_with_a_pattern_and_their_bounds_are_told() -> None:
+    sent, shown = input_schema(Invoice, PLAIN)["properties"], output_schema(Invoice)["properties"]
+    parameters = {each["name"]: each for each in query_parameters(INVOICES, PLAIN)}
+
+    assert sent["amount"] == {
+        "description": "What is to be paid. At least `0`.",
+        "type": "string",
+        "format": "decimal",
+        "pattern": "^[0-9]{1,12}([.][0-9]{1,2})?$",
+    }
+    assert shown["amount"]["pattern"] == sent["amount"]["pattern"]
+    assert (shown["rate"]["type"], shown["rate"]["format"]) == (["string", "null"], "decimal")
+    assert (sent["pages"]["minimum"], sent["pages"]["maximum"]) == (1, 999)
+    assert sent["currency"]["enum"] == ["EUR", "USD", None]
+    assert parameters["amount__gte"]["description"] == "Only those whose `amount` is at least this."
+    assert re.fullmatch(parameters["rate__lt"]["schema"]["pattern"], "-0.00000000000000000001")
+    assert parameters["due__gt"]["schema"] == {"type": "string", "format": "date"}
+    assert "-amount" in parameters["ordering"]["schema"]["enum"]
 
 
 def test_attributes_are_told_as_they_are_defined_now(api: Api) -> None:

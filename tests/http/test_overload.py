@@ -19,8 +19,8 @@ CONNECTIONS = 16
 
 
 @pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> str:
-    return new_database()
+def database(migrated_database: Callable[[], str]) -> str:
+    return migrated_database()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The README, the tutorial and the guides can be followed as a new user would, and their examples in Python run."""
 
-import asyncio
 import contextlib
 import pathlib
 import re
@@ -17,7 +16,6 @@ import psutil
 import psycopg
 import pytest
 
-from crm_adapters.postgres.sql.migrations import migrate
 from tests import seaweedfs
 from tests.adapters.receivers import Receiver
 from tests.markdown import ROOT, Shell, blocks, steps
@@ -209,10 +207,9 @@ EMBED = "docs/how-to/embed.md"
 
 
 @pytest.fixture(scope="module")
-def embedding_url(new_database: Callable[[], str]) -> str:
+def embedding_url(migrated_database: Callable[[], str]) -> str:
     """A database with a user."""
-    url = new_database()
-    asyncio.run(migrate(url))
+    url = migrated_database()
     with psycopg.connect(url) as connection:
         connection.execute("insert into app_user (username, password_hash, is_superuser) values ('admin', '!', true)")
     return url
@@ -233,6 +230,7 @@ def embedding_url(new_database: Callable[[], str]) -> str:
         ("docs/how-to/summaries.md", "Without HTTP 1", '1 {"id":'),
         (EMBED, "On a session of SQLAlchemy 1", "Acme Corp"),
         (EMBED, "The rules alone 1", "True https://example.com/Ann"),
+        ("docs/how-to/add-an-entity.md", "Amounts, whole numbers and dates 1", "1234.50 True\namount: Ensure that"),
     ],
 )
 def test_an_example_of_embedding_runs(page: str, name: str, printed: str, embedding_url: str) -> None:

@@ -153,18 +153,18 @@ def client_of(url: str, place: pathlib.Path) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def behind(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def behind(migrated_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = tmp_path_factory.mktemp("behind")
-    with serving(new_database(), place / "served", CRM_TRUSTED_PROXIES="127.0.0.1", CRM_ROOT_PATH=ROOT) as server:
+    with serving(migrated_database(), place / "served", CRM_TRUSTED_PROXIES="127.0.0.1", CRM_ROOT_PATH=ROOT) as server:
         yield server
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_sample_passes_on_what_the_server_needs(
-    new_database: Callable[[], str], tmp_path: pathlib.Path, name: str, capfd: pytest.CaptureFixture[str]
+    migrated_database: Callable[[], str], tmp_path: pathlib.Path, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with (
-        serving(new_database(), tmp_path / "served", CRM_TRUSTED_PROXIES="127.0.0.1") as server,
+        serving(migrated_database(), tmp_path / "served", CRM_TRUSTED_PROXIES="127.0.0.1") as server,
         proxied(name, tmp_path, server.port) as url,
         client_of(url, tmp_path) as client,
     ):

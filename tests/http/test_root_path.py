@@ -125,8 +125,8 @@ def test_a_mounted_path_cannot_put_anything_into_headers_or_the_page() -> None:
         assert '"/a%22%0D%0A%3Cb%3E/docs/swagger-ui.css"' in api.get("/docs/").text
 
 
-def test_the_server_serves_below_the_path(new_database: Callable[[], str], place: pathlib.Path) -> None:
-    with serving(new_database(), place / "below", CRM_ROOT_PATH=ROOT) as server:
+def test_the_server_serves_below_the_path(migrated_database: Callable[[], str], place: pathlib.Path) -> None:
+    with serving(migrated_database(), place / "below", CRM_ROOT_PATH=ROOT) as server:
         api = Below(server.api(), is_removed=False)
         record = api.post(f"{ROOT}/api/clients/", {"name": "a"}).headers["Location"]
 

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.xdist_group("schemathesis")
 
 
 @pytest.fixture(scope="module")
-def served(new_database: Callable[[], str], place: pathlib.Path, password_hash: str) -> Iterator[tuple[Server, str]]:
+def served(
+    migrated_database: Callable[[], str], place: pathlib.Path, password_hash: str
+) -> Iterator[tuple[Server, str]]:
     """A server of its own, with a user who may do nothing."""
-    url = new_database()
+    url = migrated_database()
     with serving(url, place / "schemathesis") as server:
         define_attributes(server)
         PostgresPeople(url, password_hash).add("nobody")

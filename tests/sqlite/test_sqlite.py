@@ -86,7 +86,7 @@ def test_memory_and_sqlite_agree(tmp_path: pathlib.Path) -> None:
     assert_agreement(
         pair,
         feed_of=feed_of,
-        settings=settings(max_examples=10, stateful_step_count=30, derandomize=True, database=None),
+        settings=settings(max_examples=5, stateful_step_count=30, derandomize=True, database=None),
     )
 
 

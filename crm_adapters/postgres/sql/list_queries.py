@@ -10,11 +10,20 @@ from psycopg import sql
 
 from crm_adapters.postgres.sql.statements import QUERIES
 from crm_core.engine.queries import Cursor, Filter, Query
+from crm_core.input.fields import FieldKind
 from crm_core.input.texts import MAX_SORTED_LENGTH, fold
 from crm_core.model.plain_values import json_text
 from crm_core.resources import Resource
 
 _RANGES: Final[Mapping[str, LiteralString]] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+#: The place of a cursor in the order of a field, by its kind; texts have two.
+_CURSOR_VALUES: Final[Mapping[FieldKind, LiteralString]] = {
+    "datetime": "crm_moment(%(after_value)s)",
+    "date": "crm_day(%(after_value)s)",
+    "decimal": "%(after_value)s::numeric",
+    "integer": "%(after_value)s::bigint",
+}
 
 #: Indexes for range filters on texts hold this many characters; longer entries do not fit in a page of an index.
 INDEXED_LENGTH: Final = 200
@@ -82,7 +91,11 @@ def ordering_expressions(resource: Resource, name: str | None) -> Sequence[sql.C
     field, column = resource.fields[name], sql.Identifier(name)
     if field.kind == "text":
         return [_sorted_part(_folded(name)), sql.SQL('{} collate "C"').format(column)]
-    return [sql.SQL("coalesce({}, '-infinity')").format(column) if field.nullable else column]
+    if not field.nullable:
+        return [column]
+    # What stands for null is less than all values; no integer is.
+    place: LiteralString = "{}::numeric" if field.kind == "integer" else "{}"
+    return [sql.SQL(f"coalesce({place}, '-infinity')").format(column)]
 
 
 def named_statement(resource: Resource, field: str) -> sql.Composed:
@@ -124,11 +137,9 @@ def _after(query: Query, values: Sequence[sql.Composable]) -> Iterable[sql.Compo
 
 
 def _cursor_values(query: Query, after: Cursor) -> Sequence[sql.Composable]:
-    kind = query.resource.fields[query.order_by or ""].kind
-    if kind == "datetime":
-        return [sql.SQL("crm_moment(%(after_value)s)")]
-    if kind == "date":
-        return [sql.SQL("crm_day(%(after_value)s)" if after.value else "'-infinity'::date")]
+    field = query.resource.fields[query.order_by or ""]
+    if field.kind in _CURSOR_VALUES:
+        return [sql.SQL("'-infinity'" if after.value is None else _CURSOR_VALUES[field.kind])]
     return [_sorted_part(sql.SQL("crm_fold(%(after_value)s::text)")), sql.SQL("%(after_value)s::text")]
 
 

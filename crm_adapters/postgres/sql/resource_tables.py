@@ -20,6 +20,7 @@ _TYPES: Final[Mapping[FieldKind, LiteralString]] = {
     "text": "text",
     "choice": "text",
     "integer": "bigint",
+    "decimal": "numeric",
     "boolean": "boolean",
     "date": "date",
     "datetime": "timestamp with time zone",

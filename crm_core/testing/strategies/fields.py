@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from crm_core.input.fields import Field, FieldKind, fields_of
+from crm_core.input.readers import MAX_BIGINT
 from crm_core.input.texts import normal
 from crm_core.testing.strategies.attributes import attribute_names
 from crm_core.testing.strategies.context import Payload, PayloadContext
 from crm_core.testing.strategies.schemas import attribute_sets
+from crm_core.testing.strategies.sizes import integers, spelt_decimals, spelt_times
 from crm_core.testing.strategies.texts import dates, hostile_texts, json_values, junk, texts, urls
 from crm_core.testing.strategies.webhooks import sent_conditions, sent_headers, sent_urls
-
-_MAX_BIGINT: Final = 2**63 - 1
 
 
 def objects(entity: type, context: PayloadContext, *, require_all: bool) -> SearchStrategy[Payload]:
@@ -52,7 +52,7 @@ def _texts(field: Field, context: PayloadContext) -> SearchStrategy[str]:
 def _integers(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     if field.refers_to is not None:
         return references(field, context)
-    return st.integers(-3, 3) | st.integers(-_MAX_BIGINT, _MAX_BIGINT) | st.integers(-3, 3).map(str)
+    return integers(field)
 
 
 def _uuids(field: Field, context: PayloadContext) -> SearchStrategy[object]:
@@ -68,22 +68,11 @@ def _new_uuids() -> SearchStrategy[str]:
 def references(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     """Return a strategy for references to existing records; in hostile contexts, or without any, to missing ones."""
     there = context.ids.get(field.refers_to or "", ())
-    missing = st.just(_MAX_BIGINT) if field.kind == "integer" else _new_uuids()
+    missing = st.just(MAX_BIGINT) if field.kind == "integer" else _new_uuids()
     if not there:
         return missing
     known = st.sampled_from(there).map(lambda id_: id_ if isinstance(id_, int) else str(id_))
     return known | missing if context.hostile else known
-
-
-def _datetimes(_: Field, __: PayloadContext) -> SearchStrategy[str]:
-    zones = st.sampled_from(["Z", "", "+05:30", "-11:00"])
-    # In some time zones the first and last days are outside the years 1 to 9999 in UTC.
-    inside = st.datetimes().filter(lambda time: 1 < time.year < 9999)
-    return st.builds(lambda time, zone: time.isoformat() + zone, inside, zones)
-
-
-def _dates_or_datetimes(field: Field, context: PayloadContext) -> SearchStrategy[str]:
-    return dates() | _datetimes(field, context)
 
 
 def _items(field: Field, context: PayloadContext) -> SearchStrategy[Sequence[Payload]]:
@@ -119,9 +108,10 @@ _OF_KIND: Final[Mapping[FieldKind, _Make]] = {
     "text": _texts,
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,
+    "decimal": lambda field, _: spelt_decimals(field),
     "date": lambda _, __: dates(),
-    "datetime": _datetimes,
-    "date_or_datetime": _dates_or_datetimes,
+    "datetime": lambda _, __: spelt_times(),
+    "date_or_datetime": lambda _, __: dates() | spelt_times(),
     "choice": lambda field, _: st.sampled_from(field.limits["enum"]),
     "uuid": _uuids,
     "items": _items,

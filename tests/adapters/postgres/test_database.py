@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from hypothesis import Phase, settings
 
 from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres.connection.pool import Pool
@@ -43,7 +44,13 @@ def test_memory_and_postgres_agree(url: str) -> None:
     def feed_of(database: Database) -> Feed:
         return database.feed if isinstance(database, MemoryDatabase) else feeds[0]
 
-    assert_agreement(pair, feed_of=feed_of)
+    assert_agreement(
+        pair,
+        feed_of=feed_of,
+        settings=settings(
+            max_examples=10, stateful_step_count=30, phases=[Phase.generate], derandomize=True, database=None
+        ),
+    )
 
 
 class TestWithoutTables(UnavailableContract):

@@ -20,9 +20,8 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 
 @pytest.fixture(scope="module")
-def connection(new_database: Callable[[], str]) -> Iterator[Any]:
-    url = new_database()
-    asyncio.run(migrate(url))
+def connection(migrated_database: Callable[[], str]) -> Iterator[Any]:
+    url = migrated_database()
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 

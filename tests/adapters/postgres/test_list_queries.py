@@ -12,7 +12,6 @@ import pytest
 from crm_adapters.postgres import demo
 from crm_adapters.postgres.connection.session import SETTINGS
 from crm_adapters.postgres.sql.list_queries import page_statement
-from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.resources import CLIENTS, LEADS, SERVICES
 
@@ -23,10 +22,9 @@ MOST_READ: Final = 30 * LIMIT
 
 
 @pytest.fixture(scope="module")
-def connection(new_database: Callable[[], str]) -> Iterator[Any]:
+def connection(migrated_database: Callable[[], str]) -> Iterator[Any]:
     """A connection as the pool makes them, to a database with demo data of five users."""
-    url = new_database()
-    asyncio.run(migrate(url))
+    url = migrated_database()
     with psycopg.connect(url) as connection:
         for number in range(5):
             connection.execute("insert into app_user (username, password_hash) values (%s, '!')", (f"user {number}",))

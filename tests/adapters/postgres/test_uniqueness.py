@@ -22,6 +22,7 @@ from crm_core.testing.scene import Scene, fact
 from tests.adapters.postgres.on_postgres import OnPostgres
 from tests.adapters.postgres.test_folding import LOCALES, is_newer_than_unicode_14
 
+_BUILDERS = "select pid from pg_stat_activity where datname = current_database() and application_name = 'crm indexes'"
 _AS_BUILDING = (
     "update attribute set document = "
     'regexp_replace(document::text, \'"is_unique":\\w+\', \'"is_unique":"building"\')::json'
@@ -29,9 +30,8 @@ _AS_BUILDING = (
 
 
 @pytest.fixture(scope="module")
-def connection(new_database: Callable[[], str]) -> Iterator[Any]:
-    url = new_database()
-    asyncio.run(migrate(url))
+def connection(migrated_database: Callable[[], str]) -> Iterator[Any]:
+    url = migrated_database()
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
@@ -147,6 +147,8 @@ class TestUniqueIndexes(OnPostgres):
         id_ = await scene.create(ATTRIBUTES, "client", name=name, label="k", type="text", is_unique=True)
         async with asyncio.timeout(30):
             while (await scene.value(ATTRIBUTES, id_)).is_unique is not True:  # noqa: ASYNC110  # it builds by itself
+                await asyncio.sleep(0.02)
+            while await self.fetch(_BUILDERS):  # noqa: ASYNC110  # who builds it tells that before it ends
                 await asyncio.sleep(0.02)
         return id_
 

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -68,6 +69,26 @@ def test_exported_workbooks_are_read_back_as_the_same_values(tmp_path: Path) -> 
         assert json_text([_read_back(columns, row) for row in rows_of(tmp_path / "a.xlsx")]) == json_text(expected)
 
     survive()
+
+
+def test_amounts_are_numbers_of_a_workbook_where_it_keeps_them(tmp_path: Path) -> None:
+    amounts = (
+        "10.00",
+        "-0.10",
+        "0.00",
+        "7",
+        "999999999999.99",
+        "9999999999999999.99",
+        "0.00000000000000000001",
+        "1" * 60,
+    )
+    columns = [Column("amount", "decimal", "amount")]
+    write(tmp_path / "a.xlsx", columns, [{"amount": amount} for amount in amounts])
+    rows: list[Any] = rows_of(tmp_path / "a.xlsx")
+    cells = [row.cells[0] for row in rows]
+
+    assert [isinstance(cell, str) for cell in cells] == [False] * 5 + [True, False, True]
+    assert [read_cell(columns[0], cell, Formats()) for cell in cells] == [Decimal(amount) for amount in amounts]
 
 
 def test_every_value_of_an_attribute_survives_a_workbook(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ _READ: list[tuple[CellKind, Cell, object]] = [
     ("number", Decimal("0.5"), Decimal("0.5")),
     ("integer", "7", 7),
     ("integer", Decimal("7.0"), 7),
+    ("decimal", "1.10", Decimal("1.10")),
+    ("decimal", 7, 7),
     ("boolean", "Yes", True),
     ("boolean", "FALSE", False),
     ("boolean", 1, True),
