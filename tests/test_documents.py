@@ -73,6 +73,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     "docs/how-to/embed.md": {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
+        "Users 1": FOLLOWED,
         "Without an event loop 1": FOLLOWED,
         "Several changes together 1": FOLLOWED,
         "Inside a transaction of your own 1": FOLLOWED,
