@@ -18,9 +18,9 @@ from crm_core.resources import (
     WEBHOOKS,
     Resource,
 )
-from crm_core.use_cases.changes import Waiters
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.uploads import Images, delete_images
+from crm_core.use_cases.waiters import Waiters
 from crm_http.api.auth import guard
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.errors import EXCEPTION_HANDLERS

@@ -14,7 +14,7 @@ from crm_adapters.postgres.connection import options, pool, session, timeouts
 from crm_adapters.webhooks import HttpWebhookSender, egress, sender
 from crm_core.engine.receipts import RECEIPTS_KEPT
 from crm_core.rules.login_throttle import ADDRESS_MEMORY, FAILURE_WINDOW
-from crm_core.use_cases import DeliveryWorker, changes
+from crm_core.use_cases import DeliveryWorker, changes, waiters
 from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
@@ -73,7 +73,7 @@ SECONDS: Final = {
     "waiting for a change": changes.MAX_WAIT,
     "looking for commits of other processes while somebody waits": feed.LOOK_INTERVAL,
     "between two ticks of a process": feed.TICK_INTERVAL,
-    "between two checks of a token that waits or streams": changes.CHECK_INTERVAL,
+    "between two checks of a token that waits or streams": waiters.CHECK_INTERVAL,
     "a sign of life on a stream": changes.HEARTBEAT_INTERVAL,
     "finishing the running attempts of a delivery worker": default(DeliveryWorker, "grace"),
     "finishing the accepted requests of a worker process": workers._WORKER_SECONDS,

@@ -11,6 +11,7 @@ from uuid import UUID
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch, transaction
 from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.statements import query
 from crm_core.errors import UnavailableError
 from crm_core.model.feed import MAX_FEED_BYTES, FeedEvent, FeedPage, Position
@@ -53,10 +54,12 @@ class PostgresFeed:
 
     Args:
         pool: the connections; its owner opens and closes it.
+        replica: where those who catch up read what it has by now.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, replica: Replica | None = None) -> None:
         self._pool = pool
+        self._replica = replica
         self._ticks: Loader[None, _Tick] = Loader(self._load_tick, max_concurrency=1)
         self._pages: Loader[_Wanted, FeedPage] = Loader(self._load_pages)
         self._ticked_at = -TICK_INTERVAL
@@ -140,11 +143,11 @@ class PostgresFeed:
     async def _load_tick(self, _: list[None]) -> Mapping[None, _Tick]:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._ticked_at + TICK_INTERVAL - loop.time()))
-        self._ticked_at = loop.time()
+        began = loop.time()
         async with self._pool.connect() as connection:
             tick = await advance(connection)
         if tick != self._newest:  # a later one, or one of a database that was taken back
-            self._newest = tick
+            self._newest, self._ticked_at = tick, began  # a look that found nothing delays no other
             self._has_tick.set()
             self._has_tick = asyncio.Event()
         return {None: tick}
@@ -166,8 +169,21 @@ class PostgresFeed:
     # Pages
 
     async def _load_pages(self, wanted: list[_Wanted]) -> Mapping[_Wanted, FeedPage]:
-        pages = {each: await self._pool.reading(partial(_read, wanted=each)) for each in wanted}
+        pages = {each: await self._load_page(each) for each in wanted}
         return {each: page for each, page in pages.items() if page is not None}
+
+    async def _load_page(self, wanted: _Wanted) -> FeedPage | None:
+        """Return a page, from the replica if more follows there: what it lacks by now is read from the primary."""
+        read_ = partial(_read, wanted=wanted)
+        if self._replica is not None and self._is_behind(wanted.after):
+            for page in await self._replica.having(0, read_):
+                if page is not None and page.more:
+                    return page
+        return await self._pool.reading(read_)
+
+    def _is_behind(self, after: Position) -> bool:
+        """Return whether more follows than the latest batch, which the replica may not have yet."""
+        return self._newest is not None and (after.place is not None or after.tick + 1 < self._newest.id)
 
 
 async def advance(connection: Connection) -> _Tick:

@@ -24,6 +24,7 @@ from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.kept_values import KeptValueFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.merges import MergeFacts
+from crm_core.testing.ranges import RangeFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.renames import RenameFacts, ValueFacts
 from crm_core.testing.rosters import RosterFacts
@@ -40,6 +41,7 @@ class DatabaseContract(
     ContentionFacts,
     CatalogFacts,
     ListFacts,
+    RangeFacts,
     HistoryFacts,
     AgendaFacts,
     BulkFacts,

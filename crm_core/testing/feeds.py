@@ -26,7 +26,8 @@ from crm_core.testing.replay import all_events, all_names, assert_replayed
 from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.testing.strategies import near_equal
 from crm_core.use_cases import changes, records
-from crm_core.use_cases.changes import ChangesPage, Waiters
+from crm_core.use_cases.changes import ChangesPage
+from crm_core.use_cases.waiters import Waiters
 
 
 class OpenedFeed(NamedTuple):
@@ -306,5 +307,17 @@ class FollowingFacts(FeedFacts):
         await follower.patch(SERVICES, ids["service"], name="renamed")
         await follower.patch(COHORTS, ids["cohort"], name_cohort="renamed")
         await follower.delete(LEADS, ids["lead"])
+
+        await assert_replayed(follower.db, await follower.after(start))
+
+    @fact
+    async def test_after_a_user_was_erased_the_feed_replayed_gives_the_documents_of_today(
+        self, follower: Follower
+    ) -> None:
+        """The records have no event of it; their earlier events have the new name, too."""
+        start = await follower.feed.newest()
+        lead = await follower.create(LEADS, name="a", list_of_tasks=[{"task": "t"}], list_of_notes=[{"note": "n"}])
+        await follower.patch(LEADS, lead, list_of_notes=[{"note": "m"}])
+        assert await follower.db.rename_author(1, "erased-1") == 1
 
         await assert_replayed(follower.db, await follower.after(start))

@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from crm_core.errors import NotFoundError
+from crm_core.input.decimals import FixedPoint
 from crm_core.input.readers import iso, parse_decimal
 from crm_core.input.texts import normal
 from crm_core.model.plain_values import parse_json
@@ -184,4 +185,4 @@ def _pairs(value: Any) -> Any:
         return [_pairs(item) for item in value]
     if isinstance(value, datetime):
         return iso(value.astimezone(UTC))
-    return str(value) if isinstance(value, UUID | date) else value
+    return str(value) if isinstance(value, UUID | date | FixedPoint) else value

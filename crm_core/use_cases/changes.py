@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.feed import FeedEvent, FeedPage, Position
 from crm_core.ports import Feed
 from crm_core.resources import RESOURCES
+from crm_core.use_cases.waiters import Check, Renew, Waiters
 
 logger: Final = logging.getLogger("crm.feed")
 
@@ -26,11 +27,6 @@ logger: Final = logging.getLogger("crm.feed")
 NOW: Final = "now"
 #: The most seconds that a request may wait for news.
 MAX_WAIT: Final = 30
-#: Callers that may wait at once in a process.
-MAX_WAITERS: Final = 1_000
-#: Seconds between two looks whether whoever waits or follows may still do so. All look at the same moments, so that
-#: their look-ups are answered together.
-CHECK_INTERVAL: Final = 3.0
 #: Seconds after which a stream shows that it lives.
 HEARTBEAT_INTERVAL: Final = 15.0
 _PER_PAGE: Final = 100
@@ -38,8 +34,6 @@ _FORGET_INTERVAL: Final = 3_600.0
 
 #: Awaits the reading of a page, perhaps after others have had theirs.
 InTurn: TypeAlias = Callable[[Coroutine[Any, Any, FeedPage | None]], Awaitable[FeedPage | None]]
-#: Authenticates a caller again. Raises NotAuthenticatedError.
-Renew: TypeAlias = Callable[[], Awaitable[Caller]]
 
 
 @attrs.frozen
@@ -81,48 +75,6 @@ class ChangesPage(NamedTuple):
     more: bool
 
 
-class Waiters:
-    """Counts and ends the waits of a process.
-
-    Args:
-        most: how many callers may wait at once.
-    """
-
-    def __init__(self, most: int = MAX_WAITERS) -> None:
-        self._free = most
-        self._timeouts: set[asyncio.Timeout] = set()
-        self.is_stopping: bool = False
-
-    @contextmanager
-    def admit(self) -> Iterator[bool]:
-        """Take a place for the block; yields whether there was one."""
-        is_free = self._free > 0 and not self.is_stopping
-        self._free -= is_free
-        try:
-            yield is_free
-        finally:
-            self._free += is_free
-
-    async def wait(self, news: Awaitable[None], until: float) -> bool:
-        """Wait for news, at most until a time of the event loop, or until `stop`; return whether they came."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(0 if self.is_stopping else until) as timeout:
-                self._timeouts.add(timeout)
-                try:
-                    await news
-                finally:
-                    self._timeouts.discard(timeout)
-                return True
-        return False
-
-    def stop(self) -> None:
-        """End all waits now, and those that begin later at once."""
-        self.is_stopping = True
-        for timeout in self._timeouts:
-            if not timeout.expired():
-                timeout.reschedule(0)
-
-
 class Reading:
     """A caller's way through the feed.
 
@@ -137,7 +89,6 @@ class Reading:
         self._waiters = waiters
         self._query = query
         self._in_turn = in_turn
-        self._checked = _now()
         self.position: Position = position
 
     @property
@@ -175,11 +126,12 @@ class Reading:
         Raises NotAuthenticatedError, PermissionDeniedError or CursorGoneError when the caller may no longer read this.
         """
         last = _now() + self._query.wait
-        while not page.changes and not page.more and _now() < last and not self._waiters.is_stopping:
-            has_news = await self._news(last)
-            await self._check(renew)
-            if has_news:
-                page = await self._page(None)
+        with self._waiters.checked(renew, self._judge) as check:
+            while not page.changes and not page.more and _now() < last and not self._waiters.is_stopping:
+                has_news = await self._news(last, check)
+                check.pass_()
+                if has_news:
+                    page = await self._page(None)
         return page
 
     async def pages(self, page: ChangesPage, renew: Renew) -> AsyncIterator[ChangesPage]:
@@ -188,13 +140,14 @@ class Reading:
         While a page is sent, the next one is read. It ends when the process stops, and raises what `page_within` does.
         """
         last, is_due = _now() + HEARTBEAT_INTERVAL, True
-        while not self._waiters.is_stopping:
-            async with self._ahead(page) as following:
-                if is_due or page.changes or page.more or _now() >= last:
-                    yield page
-                    last = _now() + HEARTBEAT_INTERVAL
-                is_due = page.more
-                page = await self._next(following, last, renew)
+        with self._waiters.checked(renew, self._judge) as check:
+            while not self._waiters.is_stopping:
+                async with self._ahead(page) as following:
+                    if is_due or page.changes or page.more or _now() >= last:
+                        yield page
+                        last = _now() + HEARTBEAT_INTERVAL
+                    is_due = page.more
+                    page = await self._next(following, last, check)
 
     @asynccontextmanager
     async def _ahead(self, page: ChangesPage) -> AsyncIterator["asyncio.Task[ChangesPage] | None"]:
@@ -207,26 +160,22 @@ class Reading:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    async def _next(self, following: "asyncio.Task[ChangesPage] | None", last: float, renew: Renew) -> ChangesPage:
-        has_news = following is None and await self._news(last)
-        await self._check(renew)
+    async def _next(self, following: "asyncio.Task[ChangesPage] | None", last: float, check: Check) -> ChangesPage:
+        has_news = following is None and await self._news(last, check)
+        check.pass_()
         if following:
             return await following
         return await self._page(None) if has_news else ChangesPage((), self.cursor, more=False)
 
-    async def _news(self, last: float) -> bool:
-        """Wait for news, at most until the next check; return whether they came.
+    async def _news(self, last: float, check: Check) -> bool:
+        """Wait for news, until a time or until the check fails; return whether they came.
 
         All who wait are woken at once and read the same page, which the store reads once: so they take no turns.
         """
-        return await self._waiters.wait(self._feed.wait(self.position), min(last, _next_check()))
+        return await self._waiters.wait(self._feed.wait(self.position), last, check)
 
-    async def _check(self, renew: Renew) -> None:
-        """Raise if the caller may no longer see what they saw, at the moments at which that is looked up."""
-        if self._checked // CHECK_INTERVAL == _now() // CHECK_INTERVAL:
-            return
-        who = await renew()
-        self._checked = _now()
+    def _judge(self, who: Caller) -> None:
+        """Raise if the caller may no longer see what they saw."""
         _require_all(who.actor, self._query.named)
         if visible_resources(who.actor) != self._query.visible:
             raise CursorGoneError("What you may see has changed.")
@@ -356,7 +305,3 @@ async def _first_position(feed: Feed, query: _Query) -> Position:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _next_check() -> float:
-    return (_now() // CHECK_INTERVAL + 1) * CHECK_INTERVAL

@@ -16,7 +16,8 @@ from crm_core.model.feed import MAX_FEED_PAGE
 from crm_core.ports import Feed
 from crm_core.resources import RESOURCES, Resource
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.changes import NOW, ChangesPage, Waiters, begin
+from crm_core.use_cases.changes import NOW, ChangesPage, begin
+from crm_core.use_cases.waiters import Waiters
 
 logger: Final = logging.getLogger("crm.hooks")
 

@@ -32,13 +32,14 @@ from crm_adapters.webhooks.sender import HttpWebhookSender
 from crm_core.errors import UnavailableError
 from crm_core.model.files import SITE_FILES
 from crm_core.ports import ArchiveDirectory, CalendarWriter, WorkbookWriter
-from crm_core.use_cases.changes import Waiters, forgetting
+from crm_core.use_cases.changes import forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_runner import ImportRunner
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
+from crm_core.use_cases.waiters import Waiters
 from crm_core.webhooks.retries import Retries
 from crm_http.server.errors import FailedError
 from crm_http.server.garbage import SERVING, collect_less
@@ -119,8 +120,8 @@ class _Adapters:
         if settings.database_url is None:
             raise SettingError("CRM_DATABASE_URL is not set: start the workers by `crm serve`, or name a server.")
         pool, outbox_pool = Pool(settings.database_url), Pool(settings.database_url, size=OUTBOX_CONNECTIONS)
-        outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool)
         replica = Replica(settings.database_replica_url, pool) if settings.database_replica_url else None
+        outbox, feed = PostgresOutbox(outbox_pool), PostgresFeed(pool, replica)
         database = PostgresDatabase(pool, outbox.wake, replica=replica, wake_feed=feed.wake)
         accounts = PostgresAccounts(pool, token_days=settings.token_days, replica=replica)
         runs = PostgresImportRuns(pool)

@@ -16,6 +16,8 @@ from crm_adapters.embedded.cluster import Layout, lay_out, run
 from tests.markdown import blocks
 
 SECONDS = 60.0
+#: Another major version than that of the wheel, from Debian.
+OLDER = Path("/usr/lib/postgresql/15/bin")
 
 
 def free_port() -> int:
@@ -108,11 +110,45 @@ def primary(directory: Path, *settings: str) -> Iterator[Postgres]:
 def standby(of: Postgres, directory: Path, *settings: str) -> Iterator[Postgres]:
     """A running copy of a server."""
     server = of.standby(directory)
+    with running(server, *settings):
+        yield server
+
+
+@contextmanager
+def running(server: Postgres, *settings: str) -> Iterator[None]:
+    """Run a server for the block."""
     server.start(*settings)
     try:
-        yield server
+        yield
     finally:
         server.stop()
+
+
+def upgradable(directory: Path) -> tuple[Postgres, Postgres]:
+    """Two empty servers that do not run: one of an older major version, and one that pg_upgrade can make of it."""
+    directory.mkdir()
+    wheel = lay_out(directory)
+    old = _empty(directory / "old", wheel._replace(binaries=OLDER))
+    return old, _empty(directory / "new", wheel, "--no-data-checksums")
+
+
+def _empty(directory: Path, like: Layout, *options: str) -> Postgres:
+    directory.mkdir(mode=0o700)
+    like.account.own(directory)
+    layout = like._replace(cluster=directory / "postgres", log=directory / "postgres.log")
+    alike = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+    command = [str(layout.binaries / "initdb"), "-D", str(layout.cluster), *alike, *options]
+    assert run(command, layout.account, layout.log).wait(SECONDS) == 0, layout.log.read_text()
+    return Postgres(layout)
+
+
+def upgrade(old: Postgres, new: Postgres) -> None:
+    """Make an empty server of the version of the wheel what an older one was, by pg_upgrade."""
+    account, binaries, cluster, log = new.layout
+    clusters = ("-b", old.layout.binaries, "-B", binaries, "-d", old.layout.cluster, "-D", cluster, "-U", "postgres")
+    # It wants to write where it runs.
+    inside = ["sh", "-c", 'cd "$0" && exec "$@"', str(cluster.parent), str(binaries / "pg_upgrade")]
+    assert run([*inside, *map(str, clusters)], account, log).wait(SECONDS) == 0, log.read_text()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-import psycopg
 import pytest
 
 from crm_adapters.postgres.accounts import PostgresAccounts
@@ -19,10 +18,11 @@ from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.errors import CursorGoneError
 from crm_core.model.accounts import Actor, Caller, User
+from crm_core.model.plain_values import parse_json
 from crm_core.resources import CLIENTS
 from crm_core.use_cases import accounts as log_in
 from crm_core.use_cases import caller, changes, records
-from tests.faults.servers import SECONDS, Postgres, primary, standby, until
+from tests.faults.servers import OLDER, SECONDS, Postgres, primary, running, standby, until, upgradable, upgrade
 
 T = TypeVar("T")
 
@@ -82,10 +82,13 @@ def names_after(server: Postgres, cursor: str) -> Sequence[object]:
 @contextmanager
 def filled(folder: pathlib.Path) -> Iterator[Postgres]:
     with primary(folder, "fsync=off") as server:
-        asyncio.run(migrate(server.url("crm")))
-        with psycopg.connect(server.url("crm")) as connection:
-            connection.execute("insert into app_user (username, password_hash) values ('admin', '!')")
+        prepare(server)
         yield server
+
+
+def prepare(server: Postgres) -> None:
+    asyncio.run(migrate(server.url("crm")))
+    server.execute("insert into app_user (username, password_hash) values ('admin', '!')", "crm")
 
 
 @pytest.mark.parametrize("burnt", [0, 3_000], ids=["into a younger server", "into an older server"])
@@ -160,6 +163,76 @@ def test_after_a_dump_and_restore_the_replica_is_used_again_by_who_wrote_before(
         dump_and_restore(old, new, folder / "dump")
         asyncio.run(migrate(new.url("crm")))
         assert asyncio.run(reads_of_writer(new, copy)) == "standby"
+
+
+def test_who_catches_up_reads_what_a_replica_has_there_and_the_rest_from_the_primary(folder: pathlib.Path) -> None:
+    """A cursor that the replica does not know yet, or only in part, is not gone: nothing is lost."""
+    with filled(folder / "main") as main, standby(main, folder / "copy", "fsync=off") as copy:
+        start = end(main)
+        write_with_ticks(main, "abc")
+        asyncio.run(catch_up(main, copy, start))
+        until(lambda: scans_of_events(copy) > 0, "the replica was read")
+
+
+def write_with_ticks(server: Postgres, names: str) -> str:
+    """Create clients, and return the cursor after the last but one."""
+    cursors = []
+    for name in names:
+        cursors.append(end(server))
+        write(server, name)
+    end(server)
+    return cursors[-1]
+
+
+async def catch_up(main: Postgres, copy: Postgres, start: str) -> None:
+    async with Pool(main.url("crm")) as pool, Replica(copy.url("crm"), pool) as replica, asyncio.timeout(SECONDS):
+        while not replica._is_up:  # noqa: ASYNC110  # nothing tells when
+            await asyncio.sleep(0.05)
+        feed = PostgresFeed(pool, replica)
+        assert await names_one_by_one(feed, start) == list("abc")
+        copy.execute("select pg_wal_replay_pause()")
+        late = await asyncio.to_thread(write_with_ticks, main, "defg")
+        assert await names_one_by_one(feed, start) == list("abcdefg")
+        assert await names_one_by_one(feed, late) == ["g"]
+        copy.execute("select pg_wal_replay_resume()")
+        await feed.close()
+
+
+async def names_one_by_one(feed: PostgresFeed, cursor: str) -> Sequence[object]:
+    """The names of the clients that were created after a cursor, one on a page."""
+    await feed.newest()
+    found: list[object] = []
+    more = True
+    while more:
+        page = await changes.read(feed, who(), {"after": cursor, "limit": "1"})
+        found += [parse_json(each.entry.body)["changes"]["name"]["to"] for each in page.changes]
+        cursor, more = page.next, page.more
+    return found
+
+
+def scans_of_events(server: Postgres) -> int:
+    """How often the events of a server were looked through."""
+    statement = "select seq_scan + idx_scan from pg_stat_user_tables where relname = 'event'"
+    [(count,)] = server.execute(statement, "crm")
+    assert isinstance(count, int)
+    return count
+
+
+@pytest.mark.skipif(not OLDER.exists(), reason="there is no PostgreSQL 15 here: apt-get install postgresql-15")
+def test_after_pg_upgrade_from_an_older_major_version_cursors_go_on(folder: pathlib.Path) -> None:
+    old, new = upgradable(folder / "older")
+    with running(old):
+        old.execute("create database crm template template0")
+        prepare(old)
+        spend_transactions(old, 1_000)
+        start = end(old)
+        late = write_with_ticks(old, "abc")
+    upgrade(old, new)
+    with running(new):
+        assert names_after(new, start) == ["a", "b", "c"]
+        write(new, "d")
+        assert names_after(new, start) == ["a", "b", "c", "d"]
+        assert names_after(new, late) == ["c", "d"]
 
 
 async def reads_of_writer(main: Postgres, copy: Postgres) -> str:

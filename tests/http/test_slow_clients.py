@@ -98,13 +98,34 @@ def test_a_client_that_does_not_read_is_cut_off(port: int) -> None:
     assert all(len(rest(each)) < 9 * 2**20 for each in slow)
 
 
-def asking_for(port: int, url: str) -> socket.socket:
-    """A connection that asks for a file and takes next to nothing."""
+def test_a_follower_that_does_not_read_is_cut_off_and_delays_nobody(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as client:
+        api = Api(client.request).as_user("admin")
+        start = api.get("/api/changes/?after=now").json()["next"]
+        notes = [{"note": "x" * 10_000}] * 90
+        for number in range(30):  # more than what kernels buffer
+            api.make("/api/clients/", name=str(number), list_of_notes=notes)
+        stream = f"Authorization: Token {api.token}\r\nAccept: text/event-stream"
+        slow, heads = list[socket.socket](), list[bytes]()
+        for _ in range(3 * LIMITS.requests):  # one after the other, as each has a place until it begins to send
+            slow.append(asking_for(port, f"/api/changes/?after={start}&limit=1", stream))
+            heads.append(slow[-1].recv(12))
+        answers = {api.get("/api/me/").status_code for _ in range(20)}
+        time.sleep(4 * LIMITS.send_seconds)  # nothing tells that the server has given up
+        rests = [rest(each) for each in slow]
+
+    assert heads == [b"HTTP/1.1 200"] * len(slow)
+    assert answers == {200}
+    assert all(b"caught-up" not in each for each in rests)
+
+
+def asking_for(port: int, url: str, header: str = "Connection: close") -> socket.socket:
+    """A connection that asks for something large and takes next to nothing."""
     connection = socket.socket()
     connection.settimeout(SECONDS)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     connection.connect(("127.0.0.1", port))
-    connection.sendall(f"GET {url} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n\r\n".encode())
+    connection.sendall(f"GET {url} HTTP/1.1\r\nHost: crm\r\n{header}\r\n\r\n".encode())
     return connection
 
 

@@ -104,17 +104,24 @@ class Replica:
 
     async def reading(self, readers: Collection[int], read_: Callable[[Connection], Awaitable[T]]) -> T:
         """Read for some users: on the replica if it has all that they wrote, else on the primary."""
-        if self._is_up and all(reader in self._written for reader in readers):
+        if all(reader in self._written for reader in readers):
             after = max(self._written[reader] for reader in readers)
-            try:
-                async with self._pool.connect() as connection, _one_server(connection):
-                    if await self._has(connection, after):
-                        return await read_(connection)
-            except UnavailableError as error:
-                # A statement that took too long, or conflicted with the replay, does not mean that the replica is gone.
-                if not isinstance(error.__cause__, QueryCanceled | SerializationFailure):
-                    self._stop_using()
+            if found := await self.having(after, read_):
+                return found[0]
         return await self._primary.reading(read_)
+
+    async def having(self, after: int, read_: Callable[[Connection], Awaitable[T]]) -> tuple[T] | tuple[()]:
+        """Read on the replica if it has a transaction and all before it, and is not too far behind; else return ()."""
+        if not self._is_up:
+            return ()
+        try:
+            async with self._pool.connect() as connection, _one_server(connection):
+                return (await read_(connection),) if await self._has(connection, after) else ()
+        except UnavailableError as error:
+            # A statement that took too long, or conflicted with the replay, does not mean that the replica is gone.
+            if not isinstance(error.__cause__, QueryCanceled | SerializationFailure):
+                self._stop_using()
+            return ()
 
     def _forget_from(self, following: int) -> None:
         """Forget transactions that the primary has not begun: a restored server counts its own from a lower number."""

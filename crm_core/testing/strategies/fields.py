@@ -1,21 +1,18 @@
 """From the fields of an entity to strategies for what is sent for them."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, FieldKind, fields_of
-from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT
+from crm_core.input.readers import MAX_BIGINT
 from crm_core.input.texts import normal
 from crm_core.testing.strategies.attributes import attribute_names
 from crm_core.testing.strategies.context import Payload, PayloadContext
 from crm_core.testing.strategies.schemas import attribute_sets
+from crm_core.testing.strategies.sizes import integers, spelt_decimals, spelt_times
 from crm_core.testing.strategies.texts import dates, hostile_texts, json_values, junk, texts, urls
 from crm_core.testing.strategies.webhooks import sent_conditions, sent_headers, sent_urls
 
@@ -55,26 +52,7 @@ def _texts(field: Field, context: PayloadContext) -> SearchStrategy[str]:
 def _integers(field: Field, context: PayloadContext) -> SearchStrategy[object]:
     if field.refers_to is not None:
         return references(field, context)
-    least, most = field.limits.get("minimum", MIN_BIGINT), field.limits.get("maximum", MAX_BIGINT)
-    few = st.integers(max(least, -3), min(most, 3)) if least <= 3 and most >= -3 else st.nothing()
-    return few | st.integers(least, most) | few.map(str)
-
-
-def _decimals(field: Field, _: PayloadContext) -> SearchStrategy[object]:
-    """Return a strategy for decimals in all of their spellings; some are few, so that they meet."""
-    return decimals(field).flatmap(lambda number: st.sampled_from([str(number), Decimal(number), f" {number:e} "]))
-
-
-def decimals(field: Field) -> SearchStrategy[FixedPoint]:
-    """Return a strategy for the values of a decimal field; some of them are few, so that they meet."""
-    precision = field.precision
-    assert precision is not None
-    unit, most = 10**precision.decimal_places, 10**precision.max_digits - 1
-    least = -most if precision.minimum is None else max(-most, math.ceil(Fraction(precision.minimum) * unit))
-    most = most if precision.maximum is None else min(most, math.floor(Fraction(precision.maximum) * unit))
-    few = [units for units in (0, 1, -1, 9, 10, unit, 2 * unit, 10 * unit, -2 * unit) if least <= units <= most]
-    units = st.integers(least, most) | (st.sampled_from(few) if few else st.nothing())
-    return units.map(lambda number: precision.read(f"{number}e-{precision.decimal_places}"))
+    return integers(field)
 
 
 def _uuids(field: Field, context: PayloadContext) -> SearchStrategy[object]:
@@ -95,23 +73,6 @@ def references(field: Field, context: PayloadContext) -> SearchStrategy[object]:
         return missing
     known = st.sampled_from(there).map(lambda id_: id_ if isinstance(id_, int) else str(id_))
     return known | missing if context.hostile else known
-
-
-def compared_values(field: Field, context: PayloadContext) -> SearchStrategy[str] | None:
-    """Return a strategy for the values that a list can be filtered from and up to; None for kinds without an order."""
-    make = _COMPARED.get(field.kind)
-    return make(field, context).map(lambda value: str(value).strip()) if make else None
-
-
-def _datetimes(_: Field, __: PayloadContext) -> SearchStrategy[str]:
-    zones = st.sampled_from(["Z", "", "+05:30", "-11:00"])
-    # In some time zones the first and last days are outside the years 1 to 9999 in UTC.
-    inside = st.datetimes().filter(lambda time: 1 < time.year < 9999)
-    return st.builds(lambda time, zone: time.isoformat() + zone, inside, zones)
-
-
-def _dates_or_datetimes(field: Field, context: PayloadContext) -> SearchStrategy[str]:
-    return dates() | _datetimes(field, context)
 
 
 def _items(field: Field, context: PayloadContext) -> SearchStrategy[Sequence[Payload]]:
@@ -147,23 +108,16 @@ _OF_KIND: Final[Mapping[FieldKind, _Make]] = {
     "text": _texts,
     "boolean": lambda _, __: st.booleans() | st.sampled_from(["true", "0", 1]),
     "integer": _integers,
-    "decimal": _decimals,
+    "decimal": lambda field, _: spelt_decimals(field),
     "date": lambda _, __: dates(),
-    "datetime": _datetimes,
-    "date_or_datetime": _dates_or_datetimes,
+    "datetime": lambda _, __: spelt_times(),
+    "date_or_datetime": lambda _, __: dates() | spelt_times(),
     "choice": lambda field, _: st.sampled_from(field.limits["enum"]),
     "uuid": _uuids,
     "items": _items,
     "texts": _text_lists,
     "attributes": _attributes,
     "json": lambda _, __: json_values(),
-}
-#: The kinds of fields that lists compare in a range.
-_COMPARED: Final[Mapping[FieldKind, _Make]] = {
-    "integer": lambda _, __: st.integers(-3, 3),
-    "decimal": _decimals,
-    "date": lambda _, __: dates(),
-    "datetime": _datetimes,
 }
 #: Fields whose kind is not specific enough.
 _OF_FIELD: Final[Mapping[tuple[str, str], _Make]] = {

@@ -1,19 +1,20 @@
 """Strategies for the query parameters of lists."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from crm_core.engine.parameters import filter_parameters, join_parts
-from crm_core.input.fields import Field
+from crm_core.input.fields import Field, FieldKind
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.resources import Resource
 from crm_core.testing.strategies.attributes import attribute_values
 from crm_core.testing.strategies.context import NO_CONTEXT, PayloadContext
-from crm_core.testing.strategies.fields import compared_values, references
-from crm_core.testing.strategies.texts import NEAR_EQUAL, TRICKY_LETTERS, hostile_texts
+from crm_core.testing.strategies.fields import references
+from crm_core.testing.strategies.sizes import integers, spelt_decimals, spelt_times
+from crm_core.testing.strategies.texts import NEAR_EQUAL, TRICKY_LETTERS, dates, hostile_texts
 
 
 def list_parameters(resource: Resource, context: PayloadContext = NO_CONTEXT) -> SearchStrategy[dict[str, str]]:
@@ -48,6 +49,15 @@ _OPERATORS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+#: The kinds of fields that lists compare by size.
+_COMPARED: Final[Mapping[FieldKind, Callable[[Field], SearchStrategy[object]]]] = {
+    "integer": integers,
+    "decimal": spelt_decimals,
+    "date": lambda _: dates(),
+    "datetime": lambda _: spelt_times(),
+}
+
+
 def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]:
     if field.refers_to is not None:
         return references(field, context).map(str)
@@ -55,8 +65,9 @@ def _filter_values(field: Field, context: PayloadContext) -> SearchStrategy[str]
         return st.sampled_from(field.limits["enum"])
     if field.kind == "boolean":
         return st.sampled_from(["true", "false"])
-    compared = compared_values(field, context)
-    return _searches() | st.sampled_from([*context.stages, ""]) if compared is None else compared
+    if field.kind in _COMPARED:
+        return _COMPARED[field.kind](field).map(lambda value: str(value).strip())
+    return _searches() | st.sampled_from([*context.stages, ""])
 
 
 def _searches() -> SearchStrategy[str]:

@@ -13,6 +13,7 @@ from crm_core.model.registered import DerivedNames
 from crm_core.rules.conditions import COMPARISONS, WITHOUT_ORDER, WITHOUT_PARTS, read_conditions
 from crm_core.testing.strategies.attributes import attribute_values
 from crm_core.testing.strategies.context import Payload
+from crm_core.testing.strategies.sizes import decimals
 from crm_core.testing.strategies.texts import dates, json_values, junk, texts
 from crm_core.webhooks.conditions import OPERATORS
 from crm_core.webhooks.entity import MODELS, Condition
@@ -57,6 +58,8 @@ def conditions(model: str, schema: Mapping[str, Attribute] = _NO_SCHEMA) -> Sear
 
 
 def _with_field(field: Field) -> SearchStrategy[_Comparison]:
+    if field.precision is not None:
+        return _comparisons(field.kind, decimals(field).map(str))
     is_read = field.kind in _VALUES and (not field.output_only or field.kind in {"uuid", "datetime"})
     return _comparisons(field.kind, _VALUES[field.kind]) if is_read else _changed()
 

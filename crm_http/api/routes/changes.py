@@ -1,6 +1,6 @@
 """The change feed: a page, a page that waits for a change, or a stream of server-sent events (decisions 66 and 67)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import Final
 
@@ -13,7 +13,8 @@ from crm_core.model.accounts import Caller
 from crm_core.ports import Accounts, Feed
 from crm_core.use_cases import accounts as use_cases
 from crm_core.use_cases import changes
-from crm_core.use_cases.changes import Change, ChangesPage, Following, Reading, Waiters
+from crm_core.use_cases.changes import Change, ChangesPage, Following, Reading
+from crm_core.use_cases.waiters import Renew, Waiters
 from crm_http.api.auth import Access, caller, token_of
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.errors import RequestError
@@ -95,9 +96,25 @@ class ChangeRoutes:
             except CrmError:
                 return
 
-    def _renewal(self, request: AnyRequest) -> Callable[[], Awaitable[Caller]]:
-        token, request_id = token_of(request), request.scope["state"]["request_id"]
-        return lambda: use_cases.authenticate(self.accounts, token, request_id=request_id)
+    def _renewal(self, request: AnyRequest) -> Renew:
+        return Renewal(self.accounts, token_of(request))
+
+
+@attrs.frozen
+class Renewal:
+    """Authenticates the caller with a token again.
+
+    Attributes:
+        accounts: where tokens are kept.
+        token: the token.
+    """
+
+    accounts: Accounts
+    token: str
+
+    async def __call__(self) -> Caller:
+        """Return the caller as they are now. Raises NotAuthenticatedError."""
+        return await use_cases.authenticate(self.accounts, self.token)
 
 
 def _json(page: ChangesPage) -> ASGIResponse:

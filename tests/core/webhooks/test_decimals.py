@@ -1,6 +1,6 @@
 """Conditions and placeholders on decimals compare numbers, and are filled with their texts (decision 213)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
@@ -11,13 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.input.decimals import FixedPoint
+from crm_core.input.readers import RefusedError
+from crm_core.model.registered import own_registration
+from crm_core.rules.conditions import read_conditions
 from crm_core.rules.on_records import conditions_hold, fill_url
 from crm_core.webhooks.conditions import OperatorName
 from crm_core.webhooks.entity import Condition
 from crm_core.webhooks.index import WebhookIndex
 from tests.core.invoices import Invoice
-from tests.core.knowledge import made
+from tests.core.knowledge import made, texts
 from tests.core.webhooks.test_index import hook
+from tests.examples.invoices.crm_invoices import register_invoices
 
 SIGNS: Final[Mapping[OperatorName, Callable[[Any, Any], bool]]] = {
     "=": eq,
@@ -67,3 +71,24 @@ def test_a_decimal_changes_to_a_number() -> None:
 
 def test_a_placeholder_of_a_decimal_is_its_text() -> None:
     assert fill_url("https://example.com/?amount={amount}", invoice(FixedPoint("0.0000000"))).endswith("=0.0000000")
+
+
+@pytest.fixture
+def _invoices() -> Iterator[None]:
+    with own_registration():
+        register_invoices()
+        yield
+
+
+@pytest.mark.usefixtures("_invoices")
+def test_the_value_of_a_condition_is_kept_as_the_text_of_its_field() -> None:
+    sent = [*about(">", 10), *about("in", ["1.5", None]), *about("changed_to", Decimal("1E+1")), *about("=", None)]
+    assert [each.value for each in read_conditions("Invoice", {}, sent, ())] == ["10.00", ["1.50", None], "10.00", None]
+
+    with pytest.raises(RefusedError) as refused:
+        read_conditions("Invoice", {}, [*about("contains", "1"), *about(">", "0.001"), *about("=", "x")], ())
+    assert texts(refused.value.problems) == {
+        "0": {"operator": ["The operator contains cannot be used with this field."]},
+        "1": {"value": ["Ensure that there are no more than 2 decimal places."]},
+        "2": {"value": ["A valid number is required."]},
+    }

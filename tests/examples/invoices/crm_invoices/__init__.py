@@ -8,11 +8,13 @@ import attrs
 
 from crm_core import InvalidError, Needs, Problem, Proposal, Resource, Search, Steps, register
 from crm_core.fields import (
+    FixedPoint,
     attribute_values,
     choice,
     date_value,
     identity,
     last_change,
+    money,
     output_only,
     reference,
     text,
@@ -30,6 +32,8 @@ class Invoice:
         id: the id of the record, which the server sets.
         number: the number, which no two invoices have alike.
         client: the id of the client who is to pay.
+        amount: what is to be paid.
+        currency: the currency of the amount.
         state: whether the invoice is a draft, was sent, or was paid.
         due_date: the day until which it is to be paid.
         note: what else is to be said.
@@ -44,6 +48,8 @@ class Invoice:
     id: UUID = identity()
     number: str = text(max_length=40)
     client: UUID = reference("client")
+    amount: FixedPoint = money(minimum=0)
+    currency: str = choice("EUR", "USD", default="EUR")
     state: str = choice("draft", "sent", "paid", default="draft")
     due_date: dt.date | None = date_value()
     note: str | None = text(max_length=1_000, blank=True, default="", nullable=True)
@@ -72,8 +78,9 @@ INVOICES = Resource(
     entity=Invoice,
     model_name="invoice",
     label=("invoice", "invoices"),
-    filters={"number": "contains", "state": "exact"},
-    ordering=("number", "due_date", "updated_at"),
+    filters={"number": "contains", "currency": "exact", "state": "exact"},
+    ranges=("amount", "due_date", "updated_at"),
+    ordering=("number", "amount", "due_date", "updated_at"),
     search=("number", "note"),
     defaults_to_now=("created_at",),
     once=("number",),
@@ -83,4 +90,4 @@ INVOICES = Resource(
 
 def register_invoices() -> None:
     """Add the resource to those of the CRM."""
-    register(INVOICES, sample={"number": "2026-0001", "due_date": "2026-12-24"})
+    register(INVOICES, sample={"number": "2026-0001", "amount": "99.90", "due_date": "2026-12-24"})
