@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from crm_core.extras import require
 from crm_core.model.calendars import CalendarItem
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ _PRODUCER: Final = "-//crm-core//Agenda//EN"
 
 class IcsCalendarWriter:
     """Writes calendars in a thread: a thousand tasks take about a second of it."""
+
+    def __init__(self) -> None:
+        require("icalendar", "calendars")
 
     async def write(self, items: Sequence[CalendarItem], *, as_todo: bool) -> bytes:
         """Return a calendar of events of whole days, or of things to do. The same items give the same bytes."""

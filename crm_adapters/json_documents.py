@@ -12,7 +12,7 @@ from crm_core.input.decimals import FixedPoint, fixed_point
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import Number, parse_decimal
 from crm_core.model.events import Event
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.deliveries import Delivery
 
 with needs("memory"):
@@ -63,23 +63,23 @@ def feed_body(event: Event, transaction: str | None = None) -> bytes:
 
 def decode(resource: str, document: bytes) -> Any:
     """Return the entity of a stored document of a resource."""
-    return _decoder(resource).decode(document)
+    return _decoder(RESOURCES[resource]).decode(document)
 
 
 @cache
-def _decoder(resource: str) -> msgspec.json.Decoder[Any]:
-    entity = RESOURCES[resource].entity
+def _decoder(resource: Resource) -> msgspec.json.Decoder[Any]:
+    entity = resource.entity
     return msgspec.json.Decoder(entity, float_hook=parse_decimal, dec_hook=_hook_of(entity))
 
 
 def decode_list(resource: str, documents: bytes) -> tuple[Any, ...]:
     """Return the entities of a JSON array of stored documents."""
-    return _list_decoder(resource).decode(documents)
+    return _list_decoder(RESOURCES[resource]).decode(documents)
 
 
 @cache
-def _list_decoder(resource: str) -> msgspec.json.Decoder[tuple[Any, ...]]:
-    entity: Any = RESOURCES[resource].entity
+def _list_decoder(resource: Resource) -> msgspec.json.Decoder[tuple[Any, ...]]:
+    entity: Any = resource.entity
     return msgspec.json.Decoder(tuple[entity, ...], float_hook=parse_decimal, dec_hook=_hook_of(entity))
 
 

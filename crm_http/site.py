@@ -4,8 +4,12 @@ from typing import Any
 from urllib.parse import quote
 
 import attrs
-from litestar import Request
-from litestar.types import HTTPScope
+
+from crm_core.extras import needs
+
+with needs("http"):
+    from litestar import Request
+    from litestar.types import HTTPScope
 
 
 @attrs.frozen(kw_only=True)

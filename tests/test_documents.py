@@ -53,6 +53,11 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
         "The life of a change 1": "tests/test_documents.py",
         "The life of a delivery 1": "tests/test_documents.py",
     },
+    "docs/how-to/add-a-resource.md": {
+        "Declare it 1": FOLLOWED,
+        "Add it to every command 1": "not run: tests/test_examples.py installs the example",
+        "Test it 1": "not run: tests/adapters/test_registered_resources.py has more of it",
+    },
     "docs/how-to/add-an-entity.md": {"Amounts, whole numbers and dates 1": FOLLOWED},
     "docs/how-to/bulk.md": {
         "Create a client with students 1": FOLLOWED,
@@ -68,6 +73,7 @@ BLOCKS: Mapping[str, Mapping[str, str]] = {
     "docs/how-to/embed.md": {
         "In memory 1": FOLLOWED,
         "With PostgreSQL and webhooks 1": FOLLOWED,
+        "Users 1": FOLLOWED,
         "Without an event loop 1": FOLLOWED,
         "Several changes together 1": FOLLOWED,
         "Inside a transaction of your own 1": FOLLOWED,

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -16,9 +18,11 @@ from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres import PostgresAccounts, PostgresDatabase, migrate
 from crm_core import LEADS, WEBHOOKS, Actor, Attempt, Event, FileStore, User, WebhookSender
 from crm_core.embedding import Crm
-from crm_core.testing import FileStoreContract, Scene
+from crm_core.testing import FileStoreContract, Scene, own_registration
 from crm_core.use_cases import users
 from tests.examples import on_memory, own_transaction, queue_sender, shop, sqlite_files
+from tests.examples.invoices.crm_invoices import register_invoices
+from tests.http import commands
 
 EXAMPLES = pathlib.Path(__file__).parent / "examples"
 
@@ -120,3 +124,49 @@ def test_deliveries_come_to_the_queue_and_one_that_is_full_is_an_outcome() -> No
         return [outcome.error, attempt.url, json.loads(attempt.body)["type"]]
 
     assert asyncio.run(deliver()) == ["The queue is full.", "https://example.com/leads", "lead.created"]
+
+
+def install(place: pathlib.Path, name: str, entry_point: str) -> None:
+    """Leave what an installation of a package leaves: its metadata, with the entry point."""
+    metadata = place / f"{name}-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+    (metadata / "entry_points.txt").write_text(f"[crm_core.resources]\ninvoices = {entry_point}\n", "utf-8")
+
+
+def test_an_installed_package_adds_its_resource_to_every_command(
+    tmp_path: pathlib.Path, new_database: Callable[[], str]
+) -> None:
+    project = tomllib.loads((EXAMPLES / "invoices" / "pyproject.toml").read_text("utf-8"))
+    [entry_point] = project["project"]["entry-points"]["crm_core.resources"].values()
+    install(tmp_path, project["project"]["name"], entry_point)
+    shutil.copytree(EXAMPLES / "invoices" / "crm_invoices", tmp_path / "crm_invoices")
+    url = new_database()
+    with own_registration():
+        register_invoices()
+        asyncio.run(migrate(url))
+
+    # A process of its own, as the choices of a command are those of the resources at its import.
+    done = subprocess.run(
+        [sys.executable, "-m", "crm_http", "export", "invoices"],
+        env=commands.environment(tmp_path, CRM_DATABASE_URL=url, PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("id,number,client,amount,currency,state"), done.stderr
+
+
+def test_an_entry_point_that_is_broken_is_one_line_that_names_the_distribution(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "crm-broken", "no_such_module:register")
+    monkeypatch.syspath_prepend(tmp_path)
+    with own_registration():
+        done = commands.Crm(tmp_path)("export", "clients")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "crm: The resource invoices cannot be registered: the entry point no_such_module:register of crm-broken "
+        "is broken: ModuleNotFoundError: No module named 'no_such_module'.\n"
+    )

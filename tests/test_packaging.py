@@ -140,6 +140,7 @@ def test_an_import_without_its_extra_says_what_to_install(with_attrs_alone: Run)
         "crm_core.testing": "testing",
         "crm_http.app": "http",
         "crm_http.client": "client",
+        "crm_http.site": "http",
     }
     done = with_attrs_alone(
         f"import importlib\nfor name in {list(modules)}:\n"
@@ -151,6 +152,21 @@ def test_an_import_without_its_extra_says_what_to_install(with_attrs_alone: Run)
     assert said.keys() == modules.keys(), done.stderr
     for name, extra in modules.items():
         assert said[name].endswith(f" is missing: pip install 'crm-core[{extra}]' brings it."), said[name]
+
+
+def test_what_imports_an_extra_when_it_is_used_says_so_when_it_is_made(with_attrs_alone: Run) -> None:
+    done = with_attrs_alone(
+        "from crm_adapters.calendars import IcsCalendarWriter\n"
+        "from crm_adapters.tables.workbooks import ChildWorkbookWriter\n"
+        "for each in (IcsCalendarWriter, ChildWorkbookWriter):\n"
+        "    try: each()\n"
+        "    except ModuleNotFoundError as error: print(error)\n"
+    )
+
+    assert done.stdout.splitlines() == [
+        "icalendar is missing: pip install 'crm-core[calendars]' brings it.",
+        "xlsxwriter is missing: pip install 'crm-core[xlsx]' brings it.",
+    ], done.stderr
 
 
 def test_a_mistake_of_our_own_is_not_taken_for_a_missing_extra(with_attrs_alone: Run) -> None:

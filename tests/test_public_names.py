@@ -48,6 +48,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_core.embedding": """
         Account Calendar CalendarCalls CalendarItem CalendarWithSecret Contents CreatedWebhook GroupCalls IssuedToken
         PasswordReset PersonInput TokenCalls UserCalls UserInput
+        AnyRecordCalls
         AgendaCalls AgendaEntry AsyncFollowing AsyncListing Awaiting CallingThread ChangeCalls ChangeEvent ChangesPage
         CohortCallsWithRoster ConcernedWebhook Context ConversionOptions Crm DeliveryReport DryRunResult DuplicateGroup
         DuplicateReason DuplicateRecord ErasureReport EvolutionReport EvolvingCalls FailingValue Following HistoryEntry
@@ -97,7 +98,7 @@ PUBLIC: Mapping[str, str] = {
     "crm_adapters.webhooks": "HttpWebhookSender policy_of",
     "crm_http.app": "create_app",
     "crm_http.client": """
-        AgendaEntry AgendaOperations Calendar CalendarOperations CalendarWithSecret
+        AgendaEntry AgendaOperations AnyRecordOperations Calendar CalendarOperations CalendarWithSecret
         BulkOp BulkOperation BulkResult BulkResults RecordOperationsWithBulk
         AsyncClient AsyncDriver AsyncFollowing AsyncListing Attribute ChangeEvent ChangeOperations ChangesPage Client
         ClientRecord Cohort Condition ConditionInput CrmError CursorGoneError DeliveryFinishedError DeliveryReport

@@ -54,6 +54,7 @@ class Examination:
         clock_ahead: by how many seconds the server's clock is ahead of ours, exact to the round-trip time.
         unfit: why this database cannot hold the CRM; empty if it can.
         pending: the names of the migrations that are missing.
+        foreign_resources: the resources that the database has tables of, and that no package registers here.
         is_foreign_era: whether the transaction ids of the change feed are those of another server.
     """
 
@@ -64,6 +65,7 @@ class Examination:
     clock_ahead: float
     unfit: str
     pending: Sequence[str]
+    foreign_resources: Sequence[str]
     is_foreign_era: bool
 
 
@@ -80,6 +82,7 @@ async def examine(conninfo: str) -> Examination:
                 clock_ahead=await _clock_ahead(connection),
                 unfit=await _unfit(connection),
                 pending=pending,
+                foreign_resources=await migrations.foreign_resources(connection),
                 is_foreign_era=not pending and await migrations.is_foreign_era(connection),
             )
 

@@ -10,6 +10,7 @@ import attrs
 
 from crm_adapters.tables.children import running
 from crm_core.errors import InvalidError, Problem, UnavailableError
+from crm_core.extras import require
 from crm_core.tables.columns import Column
 
 _CHILD: Final = "crm_adapters.tables.writing_child"
@@ -20,6 +21,9 @@ _PIECE: Final = 65_536
 
 class ChildWorkbookWriter:
     """Writes every workbook in a child process, to a temporary file of its own."""
+
+    def __init__(self) -> None:
+        require("xlsxwriter", "xlsx")
 
     async def write(self, columns: Sequence[Column], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield a workbook. Raises InvalidError for what it cannot hold, and the errors of ``pieces``."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from crm_core.errors import ArchiveError
-from crm_core.model.registered import DerivedTable
+from crm_core.model.registered import DerivedTable, registered
 from crm_core.resources import RESOURCES, Resource
 
 #: The version of the format; a reader takes this one and no other.
@@ -29,6 +29,8 @@ RECORDS: Final[Mapping[str, Resource]] = DerivedTable(
 )
 
 _SHA256: Final = re.compile("[0-9a-f]{64}")
+#: The names of parts with records.
+_PART: Final = re.compile(r"[a-z-]{1,40}\.jsonl")
 
 
 @attrs.frozen
@@ -88,9 +90,20 @@ def read_manifest(text: bytes) -> Manifest:
         manifest = _manifest(**members)
     except (TypeError, ValueError):
         raise ArchiveError(f"{MANIFEST} is damaged: export again.") from None
-    if [part.name for part in manifest.parts] != list(names_of(has_history=manifest.has_history)):
-        raise ArchiveError(f"{MANIFEST} does not list the parts of an export: export again.")
+    _check_names([part.name for part in manifest.parts], names_of(has_history=manifest.has_history))
     return manifest
+
+
+def _check_names(found: Sequence[str], expected: Sequence[str]) -> None:
+    """Raise ArchiveError unless the parts are those of an export, which may be older than a registered resource."""
+    known = (*expected, HISTORY)
+    if unknown := [name for name in found if name not in known and _PART.fullmatch(name)]:
+        raise ArchiveError(
+            f"No package registers the resource of {', '.join(unknown)} here: install the package first."
+        )
+    newer = {f"{RESOURCES[each.name].path}.jsonl" for each in registered()}
+    if list(found) != [name for name in expected if name in found or name not in newer]:
+        raise ArchiveError(f"{MANIFEST} does not list the parts of an export: export again.")
 
 
 def _manifest(*, has_history: bool, has_secrets: bool, parts: Sequence[Mapping[str, Any]]) -> Manifest:

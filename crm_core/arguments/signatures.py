@@ -61,7 +61,7 @@ def bound_signature(build: Callable[..., Any], wrap: Any = None) -> inspect.Sign
 
 
 def _expanded(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
-    if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+    if not _is_unpacked(parameter):
         yield parameter
         return
     [fields] = get_args(parameter.annotation)
@@ -71,13 +71,17 @@ def _expanded(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=types[name])
 
 
+def _is_unpacked(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is inspect.Parameter.VAR_KEYWORD and bool(get_args(parameter.annotation))
+
+
 def _docstring(doc: str, declared: inspect.Signature) -> str:
     """Return a docstring with a section about every argument, in the order of the signature."""
     summary, _, section = inspect.cleandoc(doc).partition(_HEADING)
     _, _, rest = section.partition("\n\n")
     said = {**_ARGUMENTS, **clauses(section)}
     for each in declared.parameters.values():
-        if each.kind is inspect.Parameter.VAR_KEYWORD:
+        if _is_unpacked(each):
             said |= {name: clause(sentence) for name, sentence in field_sentences(*get_args(each.annotation)).items()}
     shown = [name for each in declared.parameters.values() for name in _names(each) if name in said]
     section = "\n".join(_line(name, said[name]) for name in shown)

@@ -10,6 +10,7 @@ from crm_core.arguments.summaries import SummaryFilters
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.administration import GroupCalls, PersonInput, TokenCalls, UserCalls, UserInput
 from crm_core.embedding.agenda import AgendaCalls
+from crm_core.embedding.any_records import AnyRecordCalls
 from crm_core.embedding.calendars import CalendarCalls
 from crm_core.embedding.calls import Awaiting, Context, Runner
 from crm_core.embedding.changes import ChangeCalls
@@ -51,6 +52,7 @@ __all__ = [
     "Account",
     "AgendaCalls",
     "AgendaEntry",
+    "AnyRecordCalls",
     "AsyncFollowing",
     "AsyncListing",
     "Awaiting",

@@ -1,12 +1,13 @@
 """Sessions: all calls of one user."""
 
 from types import TracebackType
-from typing import Final, Generic, cast
+from typing import Final, Generic, TypeVar, cast
 from uuid import UUID
 
 import attrs
 
 from crm_core.embedding.agenda import AgendaCalls
+from crm_core.embedding.any_records import AnyRecordCalls
 from crm_core.embedding.calendars import CalendarCalls
 from crm_core.embedding.calls import Awaiting, CallGroup, R_co, Runner
 from crm_core.embedding.changes import ChangeCalls
@@ -43,6 +44,8 @@ from crm_core.resources import (
 )
 from crm_core.use_cases.units_of_work import UnitOfWork
 from crm_core.webhooks.reports import WebhookWithSecret
+
+E = TypeVar("E")
 
 #: Webhooks are read as the entity that has the secret, too.
 _WEBHOOKS: Final = cast("Resource[WebhookWithSecret]", WEBHOOKS)
@@ -124,9 +127,14 @@ class Session(CallGroup[R_co], Generic[R_co]):
         """Return the calls of the change feed."""
         return ChangeCalls(self.context, self.runner)
 
-    def attributes(self, entity: EntityWithAttributes) -> AttributeCalls[R_co]:
-        """Return the calls of an entity's user-defined attributes."""
-        return AttributeCalls(self.context, self.runner, ATTRIBUTES, entity)
+    def records(self, resource: Resource[E]) -> AnyRecordCalls[R_co, E]:
+        """Return the calls of any resource, such as one that a package has registered."""
+        return AnyRecordCalls(self.context, self.runner, resource)
+
+    def attributes(self, entity: EntityWithAttributes | Resource) -> AttributeCalls[R_co]:
+        """Return the calls of the user-defined attributes of an entity: one of the CRM's, or any resource."""
+        name = entity.name if isinstance(entity, Resource) else entity
+        return AttributeCalls(self.context, self.runner, ATTRIBUTES, name)
 
     def follow_ups(self, service: UUID | str) -> FollowUpCalls[R_co]:
         """Return the calls of a service's follow-ups. Raises NotFoundError for what is no id."""

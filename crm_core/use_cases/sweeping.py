@@ -61,7 +61,7 @@ async def sweep(
     async for file in files.stored():
         if file.key in named:
             missing.discard(file.key)
-        elif KEY.match(file.key) and now - file.modified > _GRACE:
+        elif _is_ours(file.key) and now - file.modified > _GRACE:
             yield Orphan(file.key)
     async for resource, body in _documents(db):
         if missing and resource.has_images:
@@ -69,6 +69,12 @@ async def sweep(
                 for url in record["list_of_images"]:
                     if files.key(url) in missing:
                         yield Missing(resource, UUID(record["id"]), url)
+
+
+def _is_ours(key: str) -> bool:
+    """Return whether a file is of a resource that is known; those of a package that is missing here are left alone."""
+    found = KEY.match(key)
+    return found is not None and found[1] in {resource.path for resource in RESOURCES.values()}
 
 
 async def _named_by_deletions(db: Database, since: dt.datetime) -> set[str]:

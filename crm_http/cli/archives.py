@@ -11,7 +11,7 @@ from crm_core.use_cases import archives
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import count, say
 from crm_http.server.composition import archive, new_archive
-from crm_http.server.maintenance import archived_stores
+from crm_http.server.maintenance import archived_stores, foreign_resources
 from crm_http.settings import Settings
 
 #: Stands for a resource in `crm export` and `crm import`.
@@ -23,6 +23,8 @@ def export_everything(directory: Path, *, history: bool, secrets: bool) -> None:
     settings = Settings.from_env(os.environ)
 
     async def work(url: str) -> Manifest:
+        if foreign := await foreign_resources(url):
+            say(f"Not exported: {foreign}, which no package registers here.")
         async with archived_stores(url, settings) as stores, new_archive(directory) as out:
             return await archives.export_all(stores, out, history=history, secrets=secrets, on_part=_show)
 
@@ -51,6 +53,6 @@ def _show(part: Part) -> None:
 
 def _counts(manifest: Manifest) -> str:
     rows = {part.name: part.rows for part in manifest.parts}
-    records = count(sum(rows[name] for name in RECORDS), "record")
+    records = count(sum(rows.get(name, 0) for name in RECORDS), "record")
     events = f", {count(rows[HISTORY], 'event')}" if HISTORY in rows else ""
     return f"{records}, {count(rows[USERS], 'user')}{events}"

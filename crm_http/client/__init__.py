@@ -90,6 +90,7 @@ from crm_core.webhooks.deliveries import DeliveryState
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult, WebhookWithSecret
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
+from crm_http.client.any_records import AnyRecordOperations
 from crm_http.client.bulk import BulkResult, BulkResults
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
@@ -124,6 +125,7 @@ from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 __all__ = [
     "AgendaEntry",
     "AgendaOperations",
+    "AnyRecordOperations",
     "AsyncClient",
     "AsyncDriver",
     "AsyncFollowing",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, Self
+from typing import Any, Final, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 import attrs
@@ -14,11 +14,12 @@ from crm_core.model.entities import EntityWithAttributes
 from crm_core.webhooks.entity import Webhook
 from crm_core.webhooks.reports import WebhookWithSecret
 from crm_http.client.agenda import AgendaOperations, CalendarOperations
+from crm_http.client.any_records import AnyRecordOperations
 from crm_http.client.changes import ChangeOperations
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
-from crm_http.client.records import below, body_of, path_of
+from crm_http.client.records import below, body_of, name_of, path_of
 from crm_http.client.resources import (
     AttributeOperations,
     ClientOperations,
@@ -35,6 +36,8 @@ from crm_http.client.summary_operations import PipelineOperationsWithSummary
 from crm_http.client.token_operations import TokenOperations
 from crm_http.client.transfer_operations import TransferOperations
 from crm_http.client.webhook_operations import WebhookOperations
+
+E = TypeVar("E")
 
 _TOKENS: Final = "/api-token-auth/"
 _RETRY: Final = Retry()
@@ -76,11 +79,15 @@ class Api(OperationGroup[D_co], Generic[D_co]):
         self.webhooks: WebhookOperations[D_co] = WebhookOperations(driver, WebhookWithSecret, path_of(Webhook))
         self.tokens: TokenOperations[D_co] = TokenOperations(driver)
 
-    def attributes(self, entity: EntityWithAttributes) -> AttributeOperations[D_co]:
-        """Return the operations of an entity's user-defined attributes."""
-        place = path_of(entities.Attribute)
+    def records(self, entity: type[E]) -> AnyRecordOperations[D_co, E]:
+        """Return the operations of any resource, such as one that a package has registered, by its entity."""
+        return AnyRecordOperations(self.driver, entity)
+
+    def attributes(self, entity: EntityWithAttributes | type) -> AttributeOperations[D_co]:
+        """Return the operations of the user-defined attributes of an entity: one of the CRM's by name, or any class."""
+        place, name = path_of(entities.Attribute), name_of(entity) if isinstance(entity, type) else entity
         return AttributeOperations(
-            self.driver, entities.Attribute, f"{place}/{entity}", place, exports=place, within={"entity": entity}
+            self.driver, entities.Attribute, f"{place}/{name}", place, exports=place, within={"entity": name}
         )
 
     def follow_ups(self, service: UUID | str) -> FollowUpOperations[D_co]:

@@ -19,7 +19,7 @@ from crm_core.model.history_entries import HistoryEntry, RestorationEntry
 from crm_core.model.plain_values import json_text, plain
 from crm_core.model.read_versions import expected_version
 from crm_core.model.registered import DerivedTable
-from crm_core.resources import RESOURCES
+from crm_core.resources import RESOURCES, Resource
 from crm_http.client.bulk import LENIENT, BulkResults
 from crm_http.client.import_files import form_of, read_status
 from crm_http.client.listings import ListQuery, listing, parameters_of
@@ -28,7 +28,7 @@ from crm_http.client.responses import decode, read_as
 
 E = TypeVar("E")
 
-_PATHS: Final = DerivedTable(lambda: {row.entity: f"/api/{row.path}" for row in RESOURCES.values()})
+_RESOURCES: Final = DerivedTable(lambda: {row.entity: row for row in RESOURCES.values()})
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _ONLY: Final = {"create": {"If-None-Match": "*"}, "change": {"If-Match": "*"}}
 #: Items in a page of a list, unless another number is given.
@@ -419,7 +419,18 @@ class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
 
 def path_of(entity: type) -> str:
     """Return the path of the records of an entity class."""
-    return _PATHS[entity]
+    return f"/api/{_resource_of(entity).path}"
+
+
+def name_of(entity: type) -> str:
+    """Return the name of the resource of an entity class."""
+    return _resource_of(entity).name
+
+
+def _resource_of(entity: type) -> Resource:
+    if entity not in _RESOURCES:
+        raise TypeError(f"{entity.__name__} is the entity of no resource: register its resource first")
+    return _RESOURCES[entity]
 
 
 def below(place: str, *names: UUID | str) -> str:

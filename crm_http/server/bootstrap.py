@@ -1,12 +1,15 @@
 """Sets up an empty database at the first start: the schema and the first user."""
 
+import logging
 import secrets
 from typing import Final
 
 from crm_core.errors import UsernameTakenError
 from crm_core.use_cases import users as use_cases
-from crm_http.server.maintenance import manage_users, migrate, open_passwords
+from crm_http.server.maintenance import foreign_resources, manage_users, migrate, open_passwords
 from crm_http.settings import Settings
+
+logger = logging.getLogger("crm.serving")
 
 #: The name of the first user.
 ADMIN: Final = "admin"
@@ -19,6 +22,8 @@ async def bootstrap(url: str, settings: Settings) -> str | None:
         The generated password of the new user, to be shown once; None if none was generated.
     """
     await migrate(url)
+    if foreign := await foreign_resources(url):
+        logger.warning("no package registers %s, of which there are tables: nobody sees their records", foreign)
     async with manage_users(url, settings) as users:
         if await use_cases.list_users(users):
             return None

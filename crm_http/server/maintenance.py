@@ -41,6 +41,16 @@ async def migrate(url: str) -> Sequence[str]:
         return await migrations.migrate(url)
 
 
+async def foreign_resources(url: str) -> str:
+    """Return the resources that a database has tables of, and that no package registers here; empty if there is none.
+
+    Raises FailedError.
+    """
+    with command_errors(), translated():
+        async with await connect(url) as connection:
+            return ", ".join(await migrations.foreign_resources(connection))
+
+
 @asynccontextmanager
 async def manage_users(url: str, settings: Settings) -> AsyncIterator[Users]:
     """Yield users, groups and tokens, on a connection of their own. Raises FailedError."""

@@ -230,6 +230,7 @@ def embedding_url(migrated_database: Callable[[], str]) -> str:
         ("docs/how-to/summaries.md", "Without HTTP 1", '1 {"id":'),
         (EMBED, "On a session of SQLAlchemy 1", "Acme Corp"),
         (EMBED, "The rules alone 1", "True https://example.com/Ann"),
+        ("docs/how-to/add-a-resource.md", "Declare it 1", "1234.50 ['7']"),
         ("docs/how-to/add-an-entity.md", "Amounts, whole numbers and dates 1", "1234.50 True\namount: Ensure that"),
     ],
 )

@@ -9,7 +9,16 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from crm_core.errors import ACROSS_FIELDS, CrmError, InvalidError, NotAuthenticatedError, Problem, UnavailableError
+from crm_core.errors import (
+    ACROSS_FIELDS,
+    CrmError,
+    InUseError,
+    InvalidError,
+    NotAuthenticatedError,
+    Problem,
+    UnavailableError,
+)
+from crm_core.resources import RESOURCES
 
 logger: Final = logging.getLogger("crm.postgres")
 
@@ -66,6 +75,9 @@ def staleness() -> Iterator[None]:
     except errors.ForeignKeyViolation as error:
         if error.diag.constraint_name in _ACTOR_KEYS:
             raise NotAuthenticatedError("User inactive or deleted.") from None
+        if (table := error.diag.table_name) and table not in RESOURCES:  # no decision can know of its rows
+            text = f"This record is referred to by the table {table}, which is of no resource here."
+            raise InUseError(text) from None
         raise StaleError from None
     except _STALE as error:
         raise StaleError(is_taken=(error.diag.constraint_name or "").startswith(UNIQUE_PREFIX)) from None

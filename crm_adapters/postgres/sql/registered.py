@@ -6,8 +6,12 @@ The table `migration` has a row for each, whose name has the resource and a dige
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from psycopg import sql
+
 from crm_adapters.postgres.connection.session import Connection
 from crm_adapters.postgres.sql.resource_tables import clashes, digest_of, statements_of
+from crm_core.input.fields import REQUIRED, Field
+from crm_core.model.plain_values import json_text, plain
 from crm_core.model.registered import registered
 from crm_core.resources import RESOURCES, Resource
 
@@ -17,6 +21,21 @@ _NOTE: Final = b"insert into migration (name) values (%s)"
 _PRESENT: Final = b"""
 select attname, format_type(atttypid, atttypmod) from pg_attribute
 where attrelid = to_regclass(quote_ident(%s)) and attnum > 0 and not attisdropped"""
+_LACKED: Final = sql.SQL("""
+select member from unnest(%(names)s::text[]) as wanted (member)
+where exists (select from {table} where document -> member is null)""")
+_FILL: Final = sql.SQL("""
+update {table} set version = version + 1, document = (
+    select '{{' || string_agg(to_json(member)::text || ':' || value, ',' order by place) || '}}' from (
+        select member, coalesce((document -> member)::text, value) as value, place
+        from unnest(%(names)s::text[], %(values)s::text[]) with ordinality as wanted (member, value, place)
+        union all
+        select key, value::text, 1000 + place
+        from json_each(document) with ordinality as others (key, value, place)
+        where key <> all(%(names)s::text[])
+    ) as members
+)::json
+where exists (select from unnest(%(names)s::text[]) as wanted (member) where document -> member is null)""")
 
 
 class ClashingTableError(Exception):
@@ -56,11 +75,34 @@ async def make_tables(connection: Connection, done: Collection[object]) -> Seque
         present = await _columns(connection, resource) if is_there else {}
         if found := clashes(resource, present):
             raise ClashingTableError(" ".join(found))
+        if present:
+            await _fill(connection, resource)
         for statement in statements_of(resource, present):
             await connection.execute(statement)
         await connection.execute(_FORGET, (prefix,))
         await connection.execute(_NOTE, (name,))
     return list(missing)
+
+
+async def _fill(connection: Connection, resource: Resource) -> None:
+    """Give documents that are older than a field its default, at its place, in a new version as in other migrations.
+
+    Raises ClashingTableError for a field without a default.
+    """
+    fields = resource.fields
+    defaults = {name: _default(each) for name, each in fields.items()}
+    table, params = sql.Identifier(resource.name), {"names": list(defaults), "values": list(defaults.values())}
+    cursor = await connection.execute(_LACKED.format(table=table), params)
+    lacked = {name for (name,) in await cursor.fetchall()}
+    if needed := sorted(name for name in lacked if defaults[name] is None):
+        text = f"Records of {resource.name} lack {', '.join(needed)}: a field that is added needs a default."
+        raise ClashingTableError(text)
+    if lacked:
+        await connection.execute(_FILL.format(table=table), params)
+
+
+def _default(field: Field) -> str | None:
+    return None if field.default is REQUIRED else json_text(plain(field.initial()))
 
 
 async def _columns(connection: Connection, resource: Resource) -> Mapping[str, str]:

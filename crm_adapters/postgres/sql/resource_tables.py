@@ -62,7 +62,8 @@ def _own_columns(resource: Resource) -> Iterator[Column]:
     for name, field in resource.fields.items():
         if name in named or field.kind in (*_DATES, "attributes"):
             refers_to = {"user": "app_user"}.get(field.refers_to or "", field.refers_to or "")
-            yield Column(name, _TYPES[field.kind], _member(name), not field.nullable and not field.is_stamp, refers_to)
+            is_there = not field.output_only or name in resource.defaults_to_now
+            yield Column(name, _TYPES[field.kind], _member(name), is_there and not field.nullable, refers_to)
     for name in resource.hidden:
         yield Column(name, "uuid", None)
 
@@ -93,8 +94,8 @@ def _member(name: str) -> sql.Composable:
 
 
 def digest_of(resource: Resource) -> str:
-    """Return a text that changes with what a resource's table must have."""
-    text = b"\n".join(statement.as_bytes() for statement in statements_of(resource, {}))
+    """Return a text that changes with what a resource's table must have, and with the fields of its documents."""
+    text = b"\n".join([*(each.as_bytes() for each in statements_of(resource, {})), " ".join(resource.fields).encode()])
     return hashlib.sha256(text).hexdigest()[:12]
 
 
@@ -158,14 +159,18 @@ alter table {table} drop constraint if exists {name},
     add constraint {name} foreign key ({column}) references {to} (id)""")
 _TRIGGER: Final = sql.SQL("""
 create or replace trigger {name} before insert or update on {table} for each row execute function {name}()""")
-_CATALOG: Final = sql.SQL("insert into catalog (entity, model) values ({entity}, {model}) on conflict do nothing")
+_CATALOG: Final = sql.SQL("""
+insert into catalog (entity, model) values ({entity}, {model})
+on conflict (entity) do update set model = excluded.model""")
 
 
 def _function(resource: Resource, columns: Sequence[Column], unused: Sequence[str]) -> sql.Composed:
     """Return the statement of the function that fills the columns; those that are unused by now stay empty."""
     filled = [(column.name, column.value) for column in columns if column.value is not None]
     comma = sql.SQL(", ")
-    members = {column.name: column.type for column in columns if column.value == _member(column.name)}
+    members: dict[str, LiteralString] = {
+        column.name: column.type for column in columns if column.value == _member(column.name)
+    }
     members |= dict.fromkeys(resource.search, "text")
     if resource.has_tasks_and_notes:
         members["list_of_tasks"] = "text"

@@ -14,6 +14,8 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from crm_core.model.entities import ATTRIBUTE_TYPES
 from crm_core.model.records import Key
+from crm_core.model.registered import registered, sample_of
+from crm_core.registration import completed_sample
 from crm_core.resources import (
     ATTRIBUTES,
     CLIENTS,
@@ -131,6 +133,9 @@ class DatabasesAgree(ChangingSteps, ImportingSteps, MeetingSteps, ReadingSteps):
             self._begin_student({"name": name, "client": client, "actual_cohort": cohort})
             pipeline = self._create(PIPELINES, {"name": name, "stages": [{"name": "A"}, {"name": name + "B"}]})
             self._create(LEADS, {"name": name, "pipeline": pipeline, "attributes": {"text": f"{name} "}, **activity})
+        for each in registered():
+            resource, ids = RESOURCES[each.name], {to: ids[-1] for to, ids in self._ids.items() if ids}
+            self._create(resource, completed_sample(resource, sample_of(each.name), ids))
 
     def compare_usual_faults(self) -> None:
         """Run the steps that usual faults show in, and close the databases."""

@@ -12,6 +12,7 @@ from crm_adapters.postgres import diagnostics
 from crm_adapters.postgres.connection.pool import POOL_SIZE
 from crm_adapters.postgres.connection.timeouts import MAX_REPLICA_LAG
 from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, outbox_statistics
+from crm_core.model.registered import registered
 from crm_core.use_cases.users import list_users
 from crm_core.use_cases.webhooks import active_webhooks
 from crm_http.cli.doctor.checks import Check, State, failed, ok, run_probe, warning
@@ -99,6 +100,19 @@ def migrations(pending: Sequence[str]) -> Check:
     if pending:
         return failed("migrations", f"{', '.join(pending)} missing.", "Run `crm migrate`, or start `crm serve`.")
     return ok("migrations", "None is missing.")
+
+
+def resources(registered: Collection[str], foreign: Collection[str]) -> Check:
+    """Check that the resources of packages are those that the database has tables of.
+
+    Args:
+        registered: those that packages register here.
+        foreign: those that the database has tables of, and that no package registers here.
+    """
+    if foreign:
+        advice = "Install the packages: until then nobody sees these records, and what they refer to stays."
+        return warning("resources", f"No package registers {', '.join(foreign)}, of which there are tables.", advice)
+    return ok("resources", f"Of packages: {', '.join(registered) or 'none'}.")
 
 
 def feed(*, is_foreign_era: bool) -> Check:
@@ -243,6 +257,7 @@ async def _examine(url: str, settings: Settings) -> Sequence[Check]:
         clock(server.clock_ahead),
         fitness(server.version, server.unfit),
         migrations(server.pending),
+        resources([each.name for each in registered()], server.foreign_resources),
         feed(is_foreign_era=server.is_foreign_era),
     ]
 

@@ -1,6 +1,7 @@
 """Numbers keep their digits, or are refused (decision 4)."""
 
 import copy
+import enum
 import json
 import pickle
 from decimal import Decimal
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm_core.arguments.values import sendable
+from crm_core.engine.parameters import parameter_text
+from crm_core.errors import InvalidError
 from crm_core.input.readers import (
     MAX_DIGITS,
     Number,
@@ -20,6 +24,7 @@ from crm_core.input.readers import (
     read_integer,
     read_list,
     read_plain,
+    read_several,
     read_text,
     read_uuid,
 )
@@ -182,3 +187,43 @@ def test_a_copy_of_a_number_is_the_number_itself() -> None:
 
     assert copy.copy(number) is number
     assert copy.deepcopy([number])[0] is number
+
+
+def test_a_signaling_nan_is_no_boolean_and_equals_nothing() -> None:
+    signaling = Decimal("sNaN")
+
+    with pytest.raises(RefusedError):
+        read_boolean(signaling)
+    assert [same(signaling, Decimal("sNaN")), same(1, signaling), same([signaling], [1])] == [False] * 3
+    assert [read_boolean(Decimal("1.0")), read_boolean(0.0)] == [True, False]
+
+
+def test_enums_that_are_texts_or_numbers_are_read_as_these() -> None:
+    class Kind(str, enum.Enum):  # noqa: UP042  # its str() is not the text
+        NEW = "New"
+
+    class One(enum.IntEnum):
+        ONE = 1
+
+    assert read_text(Kind.NEW) == "New"
+    assert (type(read_integer(One.ONE)), read_uuid(One.ONE).int) == (int, 1)
+    assert sendable({"kind": Kind.NEW}) == {"kind": "New"}
+    assert parameter_text(Kind.NEW) == "New"
+
+
+def test_a_collection_is_no_text_and_no_single_value() -> None:
+    assert list(read_several({"a": 1}, "names")) == ["a"]
+    for value in ("abc", b"abc", 5, None):
+        with pytest.raises(InvalidError) as caught:
+            read_several(value, "names")
+        assert caught.value.problems.keys() == {"names"}
+
+
+def test_what_is_nested_without_an_end_is_sent_to_a_depth() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+
+    assert str(sendable(endless)).endswith("[Ellipsis]" + "]" * 40)
+    for value in (endless, [[1]], 10**5_000, float("nan"), {1}):
+        with pytest.raises(RefusedError):
+            parameter_text(value)

@@ -1,0 +1,117 @@
+"""The calls of any resource, in the main of registered ones: the fields are those of its entity, untyped."""
+
+from typing import Any, BinaryIO, Literal, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crm_core.arguments.values import UniqueParameter
+from crm_core.embedding.calls import R_co, call
+from crm_core.embedding.listings import ListQuery, listing
+from crm_core.embedding.records import PAGE_SIZE, RecordCallsWithBulk
+
+E = TypeVar("E")
+
+
+@attrs.define(slots=False, eq=False)
+class AnyRecordCalls(RecordCallsWithBulk[R_co, E]):
+    """The calls of any resource. What they return is typed; fields and filters are checked when they are sent."""
+
+    @listing
+    def list(self, /, *, limit: int | None = None, page_size: int = PAGE_SIZE, **filters: Any) -> ListQuery[E]:
+        """Return the records that match all filters; they are read page by page.
+
+        Args:
+            limit: the most records in all.
+            page_size: the records that are read at once, from 1 to 1,000.
+            filters: the parameters of the list. None and empty values are refused, as a list would ignore them.
+        """
+        return self._list(limit, page_size, filters)
+
+    @call
+    async def export(
+        self, to: BinaryIO, /, *, format: Literal["csv", "xlsx", "jsonl"] = "csv", bom: bool = False, **filters: Any
+    ) -> None:
+        """Write the records that match all filters to a binary file, piece by piece.
+
+        Args:
+            to: the file.
+            format: the format of the file.
+            bom: begin a CSV file with a byte order mark, by which Excel knows UTF-8.
+            filters: as in ``list``.
+        """
+        return await self._export(to, format, filters, bom=bom)
+
+    @call
+    async def create(self, /, *, idempotency_key: str | None = None, **values: Any) -> E:
+        """Create a record; return it.
+
+        Args:
+            idempotency_key: a key of your own. A repetition with the same key, for a day, creates nothing and returns
+                the same record.
+            values: the fields of the record.
+        """
+        return await self._create(values, idempotency_key)
+
+    @call
+    async def change(
+        self, id_: UUID | str, /, *, if_match: E | int | None = None, idempotency_key: str | None = None, **values: Any
+    ) -> E:
+        """Set some fields of a record; return it.
+
+        Args:
+            id_: the id of the record.
+            if_match: the record as it was retrieved, or its version. If the record was changed since, nothing is
+                changed and VersionConflictError is raised.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return await self._change(id_, values, if_match, idempotency_key)
+
+    @call
+    async def merge(
+        self, id_: UUID | str, /, *, if_match: E | int | None = None, idempotency_key: str | None = None, **values: Any
+    ) -> E:
+        """Set some fields, and of fields that are objects only the named members (RFC 7396); return the record.
+
+        Args:
+            id_: the id of the record.
+            if_match: as in ``change``.
+            idempotency_key: as in ``create``.
+            values: the fields to set.
+        """
+        return await self._merge(id_, values, if_match, idempotency_key)
+
+    @call
+    async def upsert(
+        self,
+        /,
+        *,
+        by: str,
+        value: UniqueParameter,
+        only: Literal["create", "change"] | None = None,
+        if_match: E | int | None = None,
+        idempotency_key: str | None = None,
+        **values: Any,
+    ) -> E:
+        """Set some fields of the record that has a value of a unique attribute, or create one; return it.
+
+        Args:
+            by: the name of the unique attribute.
+            value: its value; ``attributes`` may leave it out.
+            only: ``create`` or ``change`` to do nothing else; VersionConflictError is raised where that cannot be done.
+            if_match: as in ``change``; nothing is created then.
+            idempotency_key: as in ``create``.
+            values: the fields to set; those that a new record needs are needed where there may be none.
+        """
+        return await self._upsert(by, value, values, only, if_match, idempotency_key)
+
+    @call
+    async def retrieve_by(self, by: str, value: UniqueParameter, /) -> E:
+        """Return the record that has a value of a unique attribute.
+
+        Args:
+            by: the name of the unique attribute.
+            value: its value.
+        """
+        return await self._retrieve_by(by, value)

@@ -1,0 +1,204 @@
+"""Registering resources of one's own: what is refused, and what grows with them."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+
+from crm_core.archives.parts import Manifest, Part, manifest_text, names_of, read_manifest
+from crm_core.bulk.operations import BULK_RESOURCES
+from crm_core.engine.agendas import TASK_RESOURCES
+from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
+from crm_core.errors import ArchiveError, CursorGoneError, RegistrationError
+from crm_core.fields import attribute_values, date_value, identity, integer, items, last_change, reference, text
+from crm_core.input.fields import fields_of
+from crm_core.model.entities import ENTITIES, Task
+from crm_core.model.feed import Position
+from crm_core.model.permissions import GROUPS, PERMISSIONS
+from crm_core.model.registered import own_registration, registered, use_resources
+from crm_core.registration import completed_sample, register
+from crm_core.resources import CLIENTS, RESOURCES, Resource
+from crm_core.webhooks.entity import MODELS, Webhook
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Invoice:
+    """A bill."""
+
+    id: UUID = identity()
+    number: str = text()
+    client: UUID = reference("client")
+    due: dt.date | None = date_value()
+    cents: int = integer(default=0)
+    attributes: Mapping[str, object] = attribute_values()
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Line:
+    """A line of a bill."""
+
+    id: UUID = identity()
+    invoice: UUID = reference("invoice")
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Job:
+    """A record with tasks alone."""
+
+    id: UUID = identity()
+    list_of_tasks: tuple[Task, ...] = items(Task, max_items=10)
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+@attrs.frozen(kw_only=True)
+class Slotted:
+    """A record in slots."""
+
+    id: UUID = identity()
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Bare:
+    """A record that says nothing of its changes."""
+
+    name: str = text()
+
+
+SAMPLE = {"number": "1"}
+
+
+def row(entity: type = Invoice, **differing: Any) -> Resource:
+    usual: dict[str, Any] = {"name": "invoice", "path": "invoices", "model_name": "invoice"}
+    return Resource(entity=entity, label=("invoice", "invoices"), **usual | differing)
+
+
+@pytest.fixture(autouse=True)
+def _own() -> Iterator[None]:
+    with own_registration():
+        yield
+
+
+def reasons(resource: Resource, sample: Mapping[str, Any] = SAMPLE) -> str:
+    with pytest.raises(RegistrationError) as refused:
+        register(resource, sample=sample)
+    assert resource.name not in [each.name for each in registered()]
+    return "; ".join(refused.value.reasons)
+
+
+def test_a_registered_resource_is_in_every_table_and_gone_after_the_block() -> None:
+    tables = (RESOURCES, PERMISSIONS, ENTITIES, MODELS, BULK_RESOURCES, fields_of(Webhook)["model"].limits["enum"])
+    before = [list(table) for table in tables]
+    with own_registration():
+        invoices = register(row(), sample=SAMPLE)
+        assert register(invoices, sample=SAMPLE) is invoices
+        assert list(RESOURCES)[-1] == "invoice"
+        assert "app.view_invoice" in PERMISSIONS
+        assert list(ENTITIES)[-1] == "invoice"
+        assert MODELS["Invoice"] == ("invoice", Invoice)
+        assert BULK_RESOURCES["invoices"] is invoices
+        assert fields_of(Webhook)["model"].limits["enum"][-1] == "Invoice"
+        assert not [group for group, permissions in GROUPS.items() if "app.view_invoice" in permissions]
+        assert "invoice" not in TASK_RESOURCES
+
+    tables = (RESOURCES, PERMISSIONS, ENTITIES, MODELS, BULK_RESOURCES, fields_of(Webhook)["model"].limits["enum"])
+    assert [list(table) for table in tables] == before
+
+
+def test_a_resource_is_registered_before_what_has_all_resources() -> None:
+    use_resources("a database")
+    use_resources("an app")
+
+    assert reasons(row()) == "it comes too late: a database was made before"
+
+
+def test_another_resource_of_the_same_name_is_refused() -> None:
+    register(row(), sample=SAMPLE)
+
+    with pytest.raises(
+        RegistrationError, match=r"there is another resource with the name invoice; .*the path invoices"
+    ):
+        register(row(), sample=SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("differing", "reason"),
+    [
+        ({"name": "Invoice"}, "its name 'Invoice' is not of the form"),
+        ({"name": "client"}, "another resource with the name client"),
+        ({"name": "user"}, "another resource with the name user"),
+        ({"path": "a/b"}, "its path 'a/b' is not of the form"),
+        ({"path": "leads"}, "another resource with the path leads"),
+        ({"model_name": "lead"}, "another resource with the model_name lead"),
+        ({"entity": CLIENTS.entity}, "another entity with the name Client"),
+        ({"entity": Slotted}, "Slotted is not made by attrs.frozen(kw_only=True, slots=False)"),
+        ({"entity": Bare}, "its first field is not `id: UUID = identity()`"),
+        ({"entity": Bare}, 'it lacks updated_at = last_change("datetime")'),
+        ({"entity": Line}, "invoice refers to invoice, which is not registered"),
+        ({"entity": Job}, "a record with tasks needs name, attributes, list_of_notes, too"),
+        ({"parent": "client"}, "it has a parent"),
+        ({"search": ("nothing",)}, "it names nothing, which is not one of its fields"),
+        ({"search": ("due",)}, "due cannot be used for search: its kind is date"),
+        ({"filters": {"cents": "contains"}}, "cents cannot be used for contains"),
+        ({"filters": {"number": "near"}}, "a filter is exact or contains, not near"),
+        ({"ordering": ("attributes",)}, "attributes cannot be used for ordering"),
+    ],
+)
+def test_a_row_that_cannot_work_is_refused(differing: dict[str, Any], reason: str) -> None:
+    assert reason in reasons(row(**differing))
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ({}, "its sample is refused: number: This field is required."),
+        ({"number": "1", "paid": True}, "its sample is refused: paid: This field is not known."),
+    ],
+)
+def test_a_sample_that_cannot_be_created_is_refused(sample: dict[str, Any], reason: str) -> None:
+    assert reason in reasons(row(), sample)
+
+
+def test_a_sample_gets_the_references_that_it_lacks() -> None:
+    invoices = register(row(), sample=SAMPLE)
+
+    assert completed_sample(invoices, SAMPLE, {"client": 1}) == {"client": 1, "number": "1"}
+    assert completed_sample(invoices, {"client": 2}, {"client": 1}) == {"client": 2}
+
+
+def test_a_cursor_means_the_same_when_resources_are_registered() -> None:
+    position = Position(7, b"abcd", (1, 2))
+    before = {everything: write_feed_cursor(position, hidden_from(everything)) for everything in [frozenset(RESOURCES)]}
+    register(row(), sample=SAMPLE)
+    now = frozenset(RESOURCES)
+
+    for visible, cursor in before.items():
+        assert read_feed_cursor(cursor, visible) == read_feed_cursor(cursor, now) == position
+    without = write_feed_cursor(position, hidden_from(now - {"invoice"}))
+    assert read_feed_cursor(without, now - {"invoice"}) == position
+    with pytest.raises(CursorGoneError):
+        read_feed_cursor(without, now)
+    register(attrs.evolve(row(Line), name="line", path="lines", model_name="line"), sample={})
+    assert read_feed_cursor(without, frozenset(RESOURCES) - {"invoice"}) == position
+
+
+def test_an_archive_of_before_is_read_and_one_of_after_needs_the_package() -> None:
+    def text() -> bytes:
+        names = names_of(has_history=True)
+        return manifest_text(Manifest(True, False, tuple(Part(name, 1, 2, "0" * 64) for name in names)))  # noqa: FBT003
+
+    before = text()
+    with own_registration():
+        register(row(), sample=SAMPLE)
+        after = text()
+        assert [len(read_manifest(each).parts) for each in (before, after)] == [16, 17]
+
+    with pytest.raises(ArchiveError, match=r"No package registers the resource of invoices\.jsonl here"):
+        read_manifest(after)
