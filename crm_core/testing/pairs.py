@@ -75,6 +75,11 @@ class Pair:
         self._steps = Steps()
 
     @property
+    def has_failed(self) -> bool:
+        """Return whether an operation failed; what is compared after it would only repeat that."""
+        return self._steps.has_failed
+
+    @property
     def _both(self) -> tuple[Database, Database]:
         return self._model, self._tested
 

@@ -41,9 +41,14 @@ def _name(id_: str) -> str:
 
 
 class Steps:
-    """A log of steps. What only reads leaves the log when it is over."""
+    """A log of steps. What only reads leaves the log when it is over.
+
+    Attributes:
+        has_failed: whether a step raised an exception.
+    """
 
     def __init__(self) -> None:
+        self.has_failed: bool = False
         self._done: list[tuple[int, str]] = []
 
     @contextmanager
@@ -60,6 +65,7 @@ class Steps:
         try:
             yield
         except Exception as error:
+            self.has_failed = True
             error.add_note(self._report(str(error)))
             raise
         if is_read:

@@ -96,17 +96,21 @@ class DatabasesAgree(ChangingSteps, ImportingSteps, MeetingSteps, ReadingSteps):
     """Runs use cases on two databases and compares the answers."""
 
     def teardown(self) -> None:
-        """Compare all lists, histories and feeds at the end."""
+        """Compare all lists, histories and feeds at the end, unless a step has failed."""
         try:
-            self._pair.compare_feeds()
-            self._pair.compare_deliveries()
-            self._pair.compare("read the agenda", partial(whole_agenda, params={}))
-            for resource in RESOURCES.values():
-                self._pair.compare(f"list {resource.name}", partial(whole_list, resource=resource, params={}))
-                for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
-                    self._compare_history(resource, id_)
+            if not self._pair.has_failed:
+                self._compare_all()
         finally:
             self._pair.close()
+
+    def _compare_all(self) -> None:
+        self._pair.compare_feeds()
+        self._pair.compare_deliveries()
+        self._pair.compare("read the agenda", partial(whole_agenda, params={}))
+        for resource in RESOURCES.values():
+            self._pair.compare(f"list {resource.name}", partial(whole_list, resource=resource, params={}))
+            for id_ in (*self._ids[resource.name], *self._gone[resource.name]):
+                self._compare_history(resource, id_)
 
     def _compare_history(self, resource: Resource, id_: UUID) -> None:
         changed = partial(changed_fields, key=Key(resource.name, id_), since=0)

@@ -21,7 +21,7 @@ def objects(entity: type, context: PayloadContext, *, require_all: bool) -> Sear
     """Return a strategy for objects with the fields of an entity that can be sent: all required ones, or any."""
     fields = {name: field for name, field in fields_of(entity).items() if not field.output_only}
     values = {name: _values(entity, name, field, context) for name, field in fields.items()}
-    needed = {name for name in values if require_all and _is_needed(name, fields[name], context)}
+    needed = [name for name in values if require_all and _is_needed(name, fields[name], context)]
     good = st.fixed_dictionaries(
         {name: values[name] for name in needed},
         optional={name: value for name, value in values.items() if name not in needed},
