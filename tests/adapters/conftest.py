@@ -8,14 +8,6 @@ import pytest
 from crm_core.testing.machine import DISABLED_USER, USERS
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the facts that share a database of their module run in one process of pytest-xdist."""
-    for item in items:
-        if "url" in getattr(item, "fixturenames", ()) and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(scope="module")
 def url(migrated_database: Callable[[], str]) -> str:
     """A migrated database with the users that the contract asks for."""

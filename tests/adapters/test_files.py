@@ -24,7 +24,6 @@ from tests.seaweedfs import S3
 from tests.stubs import Stub, stub
 
 FULL = pathlib.Path("/dev/full")
-on_s3 = pytest.mark.xdist_group("s3")  # so that it is started once
 
 
 class TestMemoryFileStore(FileStoreContract):
@@ -88,7 +87,6 @@ def test_a_full_disk_is_an_unavailable_store() -> None:
             asyncio.run(writing)
 
 
-@on_s3
 class TestS3FileStore(FileStoreContract):
     @pytest.fixture(autouse=True)
     def _on(self, s3: S3) -> None:

@@ -42,9 +42,6 @@ class Logs(NamedTuple):
     metrics: str
 
 
-pytestmark = pytest.mark.xdist_group("canary")  # so that all is logged once
-
-
 @pytest.fixture(scope="module")
 def logs() -> Iterator[Logs]:
     """All that was logged while everything a client can send had a canary in it."""

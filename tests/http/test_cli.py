@@ -23,8 +23,6 @@ from crm_http.cli import main
 from tests.http.commands import Crm, Finished, environment, is_one_line
 from tests.pictures import png
 
-pytestmark = pytest.mark.xdist_group("cli")  # so that the data directory is made once
-
 CRM = Path(sys.executable).with_name("crm")
 SECONDS = 120.0
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

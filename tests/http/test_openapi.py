@@ -285,7 +285,6 @@ with AuthenticatedClient(base_url=sys.argv[2], token=sys.argv[3], raise_on_unexp
 """
 
 
-@pytest.mark.xdist_group("schemathesis")
 def test_a_generated_client_works(server: Server, tmp_path: pathlib.Path) -> None:
     api = server.api()
     description = tmp_path / "openapi.json"

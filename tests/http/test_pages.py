@@ -109,7 +109,6 @@ def follow_spreadsheets(newcomer: Shell, block: Callable[[str], str]) -> None:
     assert newcomer.paste("head -c 2 clients.xlsx; head -c 5 leads.csv | tail -c 2").startswith("PKid")
 
 
-@pytest.mark.xdist_group("readme")
 def test_readme_tutorial_and_guides_can_be_followed_in_their_order(newcomer: Shell) -> None:
     address = f"127.0.0.1:{newcomer.paste('echo $CRM_PORT').strip()}"
 

@@ -11,7 +11,6 @@ from tests.schemathesis_runs import define_attributes, run
 #: Some cases of operations without bodies: who may not is refused before a body is read (``test_routes.py``), and
 #: to draw one takes most of the time.
 SOME = ("--phases", "examples,fuzzing", "-n", "1", "--include-method", "GET", "--include-method", "DELETE")
-pytestmark = pytest.mark.xdist_group("schemathesis")
 
 
 @pytest.fixture(scope="module")

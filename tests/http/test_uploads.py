@@ -456,7 +456,6 @@ def stored(request: pytest.FixtureRequest, server: Server) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.xdist_group("s3")
 @pytest.mark.usefixtures("postgres_api")  # for the empty database
 def test_of_uploads_and_changes_at_once_none_is_lost(stored: Server) -> None:
     api = stored.api()
@@ -483,7 +482,6 @@ def test_of_uploads_and_changes_at_once_none_is_lost(stored: Server) -> None:
     assert [stored.client.get(url).content for url in urls] == pictures
 
 
-@pytest.mark.xdist_group("s3")
 def test_private_images_on_s3_are_reached_by_way_of_the_app(s3: S3) -> None:
     store = S3FileStore(s3.bucket("private"), endpoint_url=s3.url, is_private=True)
     with on_memory(files=store, is_private=True) as api:
