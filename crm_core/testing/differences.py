@@ -7,13 +7,14 @@ import attrs
 
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import parse_json
+from crm_core.testing.steps import in_words
 
 _MAX_LINES: Final = 20
 _MAX_LENGTH: Final = 200
 
 
 def difference(model: object, tested: object) -> str:
-    """Return how an answer differs from the model's, in at most some twenty lines.
+    """Return how an answer differs from the model's, in at most some twenty lines; ids are those of steps.
 
     Args:
         model: what the model answered.
@@ -21,15 +22,15 @@ def difference(model: object, tested: object) -> str:
     """
     lines = list(_differing("the answer", _shown(model), _shown(tested)))
     left_out = [f"… and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
-    return "\n".join(["the databases differ:", *lines[:_MAX_LINES], *left_out])
+    return in_words("\n".join(["the databases differ:", *lines[:_MAX_LINES], *left_out]))
 
 
 def _shown(answer: object) -> Any:
     """Return an answer with documents as what they hold, records of lists by id, and objects as their fields."""
     if isinstance(answer, Document):
-        return {"version": answer.version, "document": _parsed(answer.body), "replayed": answer.is_replayed}
+        return {"version": answer.version, "document": parse_json(answer.body), "replayed": answer.is_replayed}
     if isinstance(answer, bytes):
-        return _parsed(answer)
+        return _records(answer)
     if isinstance(answer, Mapping):
         return {str(name): _shown(value) for name, value in answer.items()}
     if attrs.has(kind := type(answer)):
@@ -39,11 +40,11 @@ def _shown(answer: object) -> Any:
     return answer
 
 
-def _parsed(body: bytes) -> Any:
-    """Return a document, or the records of a list by id and their order."""
+def _records(body: bytes) -> Any:
+    """Return the records of a list by id, and their order; other JSON as it is."""
     found = parse_json(b"[%b]" % body)
-    if len(found) == 1 or not all(isinstance(each, Mapping) and "id" in each for each in found):
-        return found[0] if len(found) == 1 else found
+    if not all(isinstance(each, Mapping) and "id" in each for each in found):
+        return found
     ids = [str(record["id"]) for record in found]
     return {"order": ids, **dict(zip(ids, found, strict=True))}
 
@@ -67,5 +68,5 @@ def _is_list(value: object) -> bool:
 
 
 def _brief(value: object) -> str:
-    text = repr(value)
+    text = in_words(repr(value))
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"

@@ -309,3 +309,15 @@ class FollowingFacts(FeedFacts):
         await follower.delete(LEADS, ids["lead"])
 
         await assert_replayed(follower.db, await follower.after(start))
+
+    @fact
+    async def test_after_a_user_was_erased_the_feed_replayed_gives_the_documents_of_today(
+        self, follower: Follower
+    ) -> None:
+        """The records have no event of it; their earlier events have the new name, too."""
+        start = await follower.feed.newest()
+        lead = await follower.create(LEADS, name="a", list_of_tasks=[{"task": "t"}], list_of_notes=[{"note": "n"}])
+        await follower.patch(LEADS, lead, list_of_notes=[{"note": "m"}])
+        assert await follower.db.rename_author(1, "erased-1") == 1
+
+        await assert_replayed(follower.db, await follower.after(start))

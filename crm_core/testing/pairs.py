@@ -24,7 +24,7 @@ from crm_core.rules.needs import Known, Needs
 from crm_core.testing.differences import difference
 from crm_core.testing.readings import logged_deliveries
 from crm_core.testing.replay import all_events, assert_replayed
-from crm_core.testing.steps import Steps, in_words, made_id
+from crm_core.testing.steps import Steps, made_id
 
 #: Opens two empty databases with the users ``USERS``. The first is the model, which must support ``copy.deepcopy``, to
 #: try operations in another order: the memory database, whose lists are ``matches`` and ``sort_key`` in plain Python.
@@ -169,9 +169,7 @@ class Pair:
                     self._model = model
                     return outcomes
             nearest = min((difference(each, (outcomes, result)) for each in serial), key=len)
-            raise AssertionError(
-                in_words(f"not what one after the other gives, in any order; to one of them {nearest}")
-            )
+            raise AssertionError(f"not what one after the other gives, in any order; to one of them {nearest}")
 
     def known(self, needs: Needs) -> Known:
         """Return what both databases know, which must be the same."""
@@ -183,7 +181,7 @@ class Pair:
 
 def _assert_same(model: object, tested: object) -> None:
     if model != tested:
-        raise AssertionError(in_words(difference(model, tested)))
+        raise AssertionError(difference(model, tested))
 
 
 def _words(needs: Needs) -> Sequence[str]:

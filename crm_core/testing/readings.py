@@ -1,5 +1,6 @@
 """What is read from two databases to compare them: records, lists, pages, the texts in them, deliveries."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import WEBHOOKS, Resource
 from crm_core.testing.differences import difference
 from crm_core.use_cases import records
-from crm_core.webhooks.delivery_log import LoggedDelivery, LogQuery
+from crm_core.webhooks.delivery_log import LogQuery
 
 
 async def look_at(db: Database, _: Caller, *, keys: Sequence[Key]) -> object:
@@ -83,13 +84,15 @@ async def all_pages(  # as the use case
 
 
 async def logged_deliveries(db: Database, who: Caller, log: DeliveryLog) -> object:
-    """Return the deliveries of all webhooks, by webhook; without their times, which are those of the store."""
-    ids = [UUID(each["id"]) for each in parse_json(b"[%b]" % await whole_list(db, who, WEBHOOKS, {}))]
-    return {str(id_): sorted(map(_delivery, await log.find(id_, LogQuery(1_000)))) for id_ in ids}
+    """Return the states and errors of the deliveries by webhook, record and type.
 
-
-def _delivery(each: LoggedDelivery) -> tuple[str, str, str, str]:
-    return str(each.record), each.type, each.state, each.error
+    Their times and ids are left out: the times are those of the store.
+    """
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for webhook in parse_json(b"[%b]" % await whole_list(db, who, WEBHOOKS, {})):
+        for each in await log.find(UUID(webhook["id"]), LogQuery(1_000)):
+            found[f"{each.type} of {each.record} for webhook {webhook['id']}"].append((each.state, each.error))
+    return {name: sorted(states) for name, states in found.items()}
 
 
 def texts_of(resource: Resource, record: Any) -> Sequence[tuple[str, str]]:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
-_MAX_STEPS: Final = 20
+_MAX_STEPS: Final = 15
+_STEP: Final = re.compile(r"#(\d+)")
 _MAX_LENGTH: Final = 160
 _ID: Final = re.compile(r"UUID\('([0-9a-f-]{36})'\)|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: What stands in the ids that steps make, besides the number of the step and of the id.
@@ -38,7 +39,7 @@ class Steps:
     """A log of steps. What only reads leaves the log when it is over."""
 
     def __init__(self) -> None:
-        self._done: list[str] = []
+        self._done: list[tuple[int, str]] = []
 
     @contextmanager
     def step(self, number: int, words: str, *, is_read: bool = False) -> Iterator[None]:
@@ -50,17 +51,22 @@ class Steps:
             is_read: whether it changes nothing.
         """
         line = in_words(f"{number}. {words}")
-        self._done.append(line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}…")
+        self._done.append((number, line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}…"))
         try:
             yield
         except Exception as error:
-            error.add_note(self._report())
+            error.add_note(self._report(str(error)))
             raise
         if is_read:
             self._done.pop()
 
-    def _report(self) -> str:
-        *before, last = self._done
-        left_out = [f"({len(before) - _MAX_STEPS} earlier steps)"] if len(before) > _MAX_STEPS else []
+    def _report(self, message: str) -> str:
+        """Return the last steps, and those that made an id of the message, in their order."""
+        *before, (_, last) = self._done
+        named = {int(number) for number in _STEP.findall(f"{message} {last}")}
+        concerned = [line for number, line in before[:-_MAX_STEPS] if number in named][:_MAX_STEPS]
+        left_out = len(before[:-_MAX_STEPS]) - len(concerned)
         after = ["after these steps, where #12 is the id that step 12 made:"] if before else []
-        return "\n".join([f"in step {last}", *after, *left_out, *before[-_MAX_STEPS:]])
+        others = [f"({left_out} other steps)"] if left_out else []
+        recent = [line for _, line in before[-_MAX_STEPS:]]
+        return "\n".join([f"in step {last}", *after, *concerned, *others, *recent])

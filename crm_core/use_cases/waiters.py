@@ -62,7 +62,7 @@ class Waiters:
         self._timeouts: set[asyncio.Timeout] = set()
         self._checks: dict[Renew, set[Check]] = {}
         self._checking: asyncio.Task[None] | None = None
-        self.is_stopping = False
+        self.is_stopping: bool = False
 
     @contextmanager
     def admit(self) -> Iterator[bool]:

@@ -11,7 +11,7 @@ from crm_core.input.readers import iso
 from crm_core.model.events import Event, differences
 from crm_core.webhooks.conditions import field_of, holds, values_of
 from crm_core.webhooks.entity import Webhook
-from crm_core.webhooks.requests import filled, placeholders_of
+from crm_core.webhooks.requests import ERASED, filled, placeholders_of
 
 #: The priority of deliveries that follow from runs over many records: those with 0 to the same endpoint go first.
 PRIORITY_OF_RUNS: Final = 1
@@ -110,7 +110,7 @@ def body_of(event: Event, before: object | None, after: object | None) -> Mappin
 def compose(webhook: Webhook, event: Event, record: object, body: Mapping[str, object], priority: int = 0) -> Delivery:
     """Return the delivery of an event to a webhook; ``body`` is what ``body_of`` returned."""
     value_of = partial(field_of, values_of(record, placeholders_of(webhook)))
-    request, error = filled(webhook, value_of)
+    request, error = filled(webhook, value_of, is_erased=event.kind == ERASED)
     return Delivery(
         id=uuid5(webhook.id, f"{event.record}/{event.version}"),
         webhook=webhook.id,

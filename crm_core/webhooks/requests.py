@@ -14,7 +14,13 @@ from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import parse_json
 from crm_core.webhooks.attempts import Attempt
 from crm_core.webhooks.conditions import field_of
-from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholders
+from crm_core.webhooks.templates import (
+    UnfillableError,
+    fill_header,
+    fill_url,
+    placeholders,
+    without_empty_segments,
+)
 
 #: The former names of attributes, the latest first, by their names.
 FormerNames: TypeAlias = Mapping[str, Sequence[str]]
@@ -40,6 +46,10 @@ class Templates(Protocol):
         ...
 
 
+#: The kind of the event of an erased record, and what stands in its URLs where a segment has no value.
+ERASED: Final = "erased"
+
+
 @attrs.frozen
 class WebhookRequest:
     """A request without its body; as ``Templates`` with placeholders, else filled.
@@ -60,16 +70,21 @@ def placeholders_of(templates: Templates) -> list[str]:
     return [name for template in (templates.url, *templates.headers.values()) for name in placeholders(template)]
 
 
-def filled(templates: Templates, value_of: Callable[[str], Any]) -> tuple[WebhookRequest, str]:
+def filled(
+    templates: Templates, value_of: Callable[[str], Any], *, is_erased: bool = False
+) -> tuple[WebhookRequest, str]:
     """Return the request of a webhook for one record, and why it cannot be sent; an empty text if it can.
 
     Args:
         templates: the webhook.
         value_of: returns the plain value of a field by its name.
+        is_erased: whether the record was erased. Then it has only an id, and ``erased`` takes the place of segments of
+            the URL that would be empty, so that the receiver is told in any case.
     """
+    url = without_empty_segments(templates.url, value_of, ERASED) if is_erased else templates.url
     headers = {name: fill_header(template, value_of) for name, template in templates.headers.items()}
     try:
-        return WebhookRequest(templates.method, fill_url(templates.url, value_of), headers), ""
+        return WebhookRequest(templates.method, fill_url(url, value_of), headers), ""
     except UnfillableError as error:
         return WebhookRequest(templates.method, "", headers), str(error)
 
@@ -88,8 +103,9 @@ def filled_from_body(
     names = placeholders_of(templates)
     if not body and (names or templates.method != "GET"):
         return earlier, "" if earlier.url else "The record as it was in the change was not kept."
-    record = parse_json(body)["data"] if names else {}
-    return filled(templates, partial(_field_of, record, former_names))
+    parsed: Mapping[str, Any] = parse_json(body) if names else {"data": {}, "type": ""}
+    value_of = partial(_field_of, parsed["data"], former_names)
+    return filled(templates, value_of, is_erased=parsed["type"].endswith(f".{ERASED}"))
 
 
 def _field_of(record: Mapping[str, Any], former_names: FormerNames, name: str) -> Any:

@@ -95,6 +95,20 @@ def fill_url(template: str, value_of: Callable[[str], Any]) -> str:
     return filled
 
 
+def without_empty_segments(template: str, value_of: Callable[[str], Any], instead: str) -> str:
+    """Return a URL's template with a text in place of the segments of its path that would be empty.
+
+    >>> without_empty_segments("https://example.com/{name}/{id}?name={name}", {"id": 7}.get, "erased")
+    'https://example.com/erased/{id}?name={name}'
+    """
+    path, *rest = re.split(r"(?=[?#])", template, maxsplit=1)
+    segments = (
+        instead if segment and not PLACEHOLDER.sub(lambda found: _as_text(value_of(found[1])), segment) else segment
+        for segment in path.split("/")
+    )
+    return "".join(("/".join(segments), *rest))
+
+
 def _dot_segments(url: str) -> int:
     """Count the segments ``.`` and ``..`` of a URL's path (RFC 3986, 3.3), which clients and servers remove."""
     return sum(segment in {".", ".."} for segment in _segments(url))

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from crm_adapters.memory import MemoryDatabase
-from crm_core import Page, Query, cursor_of
+from crm_core import AgendaPage, AgendaQuery, Page, Query, cursor_of
 
 
 class SortsByCodePoint(MemoryDatabase):
@@ -81,3 +81,11 @@ class IgnoresTies(MemoryDatabase):
         if query.after is None or not query.order_by:
             return rows
         return [row for row in rows if cursor_of(query, row.value).value != query.after.value]
+
+
+class ForgetsTasksOfLeads(MemoryDatabase):
+    """Leaves the tasks of leads out of the agenda; no usual step shows it, only what is drawn."""
+
+    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
+        others = attrs.evolve(query, resources=query.resources - {"lead"})
+        return await super().agenda(others, reader=reader)

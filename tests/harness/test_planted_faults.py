@@ -1,6 +1,6 @@
 """Databases with one fault each, and what finds it: a fact of the contract, the machine, or both.
 
-``docs/how-to/write-an-adapter.md`` has the same table. With ``-s`` each has the seconds and the lines of its report.
+``docs/reference/planted-faults.md`` has the same table. With ``-s`` each has the seconds and the lines of its report.
 """
 
 import asyncio
@@ -20,9 +20,11 @@ from crm_core import CrmError, Database, DeliveryLog
 from crm_core.testing import DatabaseContract, Opened, OutboxContract, Scene, UnavailableContract, assert_agreement
 from crm_core.testing.outboxes import Post
 from tests.harness import faulty_commits, faulty_drivers, faulty_lists, faulty_texts, faulty_values
+from tests.markdown import ROOT
 from tests.sqlite.database import SqliteDatabase
 from tests.sqlite.test_sqlite import users
 
+PAGE: Final = ROOT / "docs/reference/planted-faults.md"
 MAX_SECONDS: Final = 60
 MAX_LINES: Final = 60
 
@@ -57,6 +59,7 @@ DATABASE_FACTS: Final[Sequence[Planted]] = [
     Planted(faulty_lists.SkipsBetweenPages, "lists_equal_filtering_and_sorting_in_python"),
     Planted(faulty_lists.RepeatsBetweenPages, "lists_equal_filtering_and_sorting_in_python"),
     Planted(faulty_lists.IgnoresTies, "lists_equal_filtering_and_sorting_in_python"),
+    Planted(faulty_lists.ForgetsTasksOfLeads, "the_agenda_is_a_scan_of_all_records_after_every_change"),
     Planted(faulty_lists.LosesItsPlace, "pages_neither_repeat_nor_skip_while_others_write", arguments=("",)),
     Planted(faulty_values.CutsTimes, "times_come_back_as_they_were"),
     Planted(faulty_values.CutsTexts, "long_texts_come_back_whole"),
@@ -125,3 +128,15 @@ def test_the_machine_finds_it_and_says_in_which_step_and_field(planted: Planted,
     assert len(report.splitlines()) < MAX_LINES
     assert re.search(r"in step \d+\. [a-z]", report), report
     assert "b'{\"" not in report
+
+
+def test_the_page_has_every_fault_and_what_finds_it() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (\w+) \| (.+) \| .+ \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+
+    assert [(name, words, fact, found != "not found") for name, words, fact, found in rows] == [
+        (each.database.__name__, _sentence(each.database), each.fact, each.is_found_by_machine) for each in PLANTED
+    ]
+
+
+def _sentence(database: type[Any]) -> str:
+    return " ".join(str(database.__doc__).replace("``", "`").split()).removesuffix(".")

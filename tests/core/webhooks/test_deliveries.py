@@ -10,12 +10,13 @@ from attrs import evolve
 
 from crm_core.model.entities import Lead, Task
 from crm_core.model.events import Event, EventKind, differences
-from crm_core.model.plain_values import plain
+from crm_core.model.plain_values import json_text, plain
 from crm_core.resources import LEADS
 from crm_core.webhooks.conditions import OperatorName
 from crm_core.webhooks.deliveries import Delivery, compose, fires, plan, plan_erasure
 from crm_core.webhooks.deliveries import body_of as all_are_told
 from crm_core.webhooks.entity import Condition, Webhook
+from crm_core.webhooks.requests import WebhookRequest, filled_from_body
 from tests.core.knowledge import NOW, Knowledge, made, uid, written
 
 CALL = made(Task, 7, task="Call", date_created=NOW, user_id=1, user_name="Ann Lee")
@@ -259,6 +260,15 @@ def test_the_url_and_headers_of_an_erasure_have_no_value_but_the_id() -> None:
     assert found.url == f"https://a.example/{uid(9)}?stage=&size="
     assert found.headers == {"Authorization": "Bearer token", "X-Stage": "", "X-Name": ""}
     assert found.error == ""
+
+
+def test_an_erasure_is_told_although_a_segment_of_the_url_has_no_value() -> None:
+    hook = evolve(HOOK, url="https://a.example/{stage}/of/{id}?stage={stage}")
+    [found] = plan_erasure([hook], event(WAS, None, kind="erased"))
+
+    assert (found.url, found.error) == (f"https://a.example/erased/of/{uid(9)}?stage=", "")
+    again, error = filled_from_body(hook, json_text(plain(found.body)).encode(), WebhookRequest("POST", "", {}))
+    assert (again.url, error) == (found.url, "")
 
 
 def test_nobody_is_told_of_an_erasure_without_webhooks() -> None:
