@@ -346,7 +346,7 @@ class RegistrationError(CrmError):
 
     def __init__(self, resource: str, reasons: Sequence[str]) -> None:
         super().__init__(f"The resource {resource} cannot be registered: {'; '.join(reasons)}.")
-        self.reasons: tuple[str, ...] = tuple(reasons)
+        self.reasons: Sequence[str] = tuple(reasons)
 
 
 def flatten(problems: Problems, path: str = "") -> Iterable[str]:

@@ -65,9 +65,15 @@ class FirstSteps:
         return spare.task
 
     def close(self) -> None:
-        """Forget the task that waits for a call."""
-        if self._spare is not None:
+        """End the tasks that calls have left, and close the loop, which has stopped."""
+        tasks = asyncio.all_tasks(self._loop)
+        if tasks and _get_running_loop() is None:
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        elif self._spare is not None:
             self._spare.forget()
+        self._loop.close()
 
     def _step(self, call: Coroutine[Any, Any, Any], context: Context, task: "asyncio.Task[Any]") -> object:
         """Make a step in which the loop and the task are found as in the loop itself."""
@@ -99,7 +105,7 @@ class _Spare:
         self.task = loop.create_task(self._body)
 
     def forget(self) -> None:
-        """Drop the task: to cancel it would take a turn of the loop, which has stopped for good."""
+        """Drop the task: to cancel it would take a turn of its loop, where another loop runs."""
         self.task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio.gather does
         self._body.close()
 

@@ -106,7 +106,6 @@ class Portal:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._steps.close()
-            self._loop.close()
 
     def __enter__(self) -> Self:
         return self

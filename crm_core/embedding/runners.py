@@ -39,17 +39,12 @@ class _OwnLoop:
         self._loop = asyncio.new_event_loop()
         self._steps = FirstSteps(self._loop)
         # The loop warns if it is not closed; a __del__ of this object may come after its own.
-        weakref.finalize(self, _close, self._loop, self._steps)
+        weakref.finalize(self, self._steps.close)
 
     def run(self, call: Coroutine[Any, Any, T], /) -> T:
         """Return the result of a call."""
         begun = self._steps.begin(call)
         return begun.result if isinstance(begun, Ended) else self._loop.run_until_complete(begun)
-
-
-def _close(loop: asyncio.AbstractEventLoop, steps: FirstSteps) -> None:
-    steps.close()
-    loop.close()
 
 
 class _Loops(threading.local):

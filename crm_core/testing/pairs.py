@@ -19,12 +19,12 @@ from crm_core.model.entities import BUILDING, ENTITIES
 from crm_core.model.events import Event
 from crm_core.model.feed import FeedEvent, Position
 from crm_core.model.permissions import PERMISSIONS
-from crm_core.ports import Database, DeliveryLog, Feed
+from crm_core.ports import Database, DeliveryLog, Feed, ImportRuns
 from crm_core.rules.needs import Known, Needs
 from crm_core.testing.differences import difference
 from crm_core.testing.readings import logged_deliveries
 from crm_core.testing.replay import all_events, assert_replayed
-from crm_core.testing.steps import Steps, made_id
+from crm_core.testing.steps import Steps, is_made, made_id
 
 #: Opens two empty databases with the users ``USERS``. The first is the model, which must support ``copy.deepcopy``, to
 #: try operations in another order: the memory database, whose lists are ``matches`` and ``sort_key`` in plain Python.
@@ -33,6 +33,8 @@ OpenPair: TypeAlias = Callable[[], AbstractAsyncContextManager[tuple[Database, D
 FeedOf: TypeAlias = Callable[[Database], Feed]
 #: Returns the log of the deliveries of a database.
 DeliveriesOf: TypeAlias = Callable[[Database], DeliveryLog]
+#: Returns the runs of imports of a database.
+ImportsOf: TypeAlias = Callable[[Database], ImportRuns]
 #: An operation of a caller on a database.
 Operation: TypeAlias = Callable[[Database, Caller], Awaitable[object]]
 
@@ -51,6 +53,7 @@ class Pair:
 
     Attributes:
         operations: how many operations were run; each has a number, from 1.
+        imports_of: returns the runs of imports of a database; None if they are not compared.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class Pair:
         open_pair: OpenPair,
         feed_of: FeedOf | None = None,
         deliveries_of: DeliveriesOf | None = None,
+        imports_of: ImportsOf | None = None,
     ) -> None:
         self.operations: int = 0
+        self.imports_of: ImportsOf | None = imports_of
         self._runner = runner
         self._open = AsyncExitStack()
         self._model, self._tested = runner.run(self._open.enter_async_context(open_pair()))
@@ -204,7 +209,7 @@ async def _all_events(feed: Feed, start: Position) -> Sequence[FeedEvent]:
 
 def _by_record(events: Sequence[FeedEvent]) -> Mapping[UUID, list[Event]]:
     found: dict[UUID, list[Event]] = {}
-    for each in events:
+    for each in (each for each in events if is_made(each.event.record)):
         found.setdefault(each.event.record, []).append(each.event)
     return found
 

@@ -16,6 +16,7 @@ from crm_core.model.records import Key
 from crm_core.ports import Database, DeliveryLog
 from crm_core.resources import WEBHOOKS, Resource
 from crm_core.testing.differences import difference
+from crm_core.testing.steps import is_made
 from crm_core.use_cases import records
 from crm_core.webhooks.delivery_log import LogQuery
 
@@ -90,7 +91,7 @@ async def logged_deliveries(db: Database, who: Caller, log: DeliveryLog) -> obje
     """
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for webhook in parse_json(b"[%b]" % await whole_list(db, who, WEBHOOKS, {})):
-        for each in await log.find(UUID(webhook["id"]), LogQuery(1_000)):
+        for each in filter(lambda each: is_made(each.record), await log.find(UUID(webhook["id"]), LogQuery(1_000))):
             found[f"{each.type} of {each.record} for webhook {webhook['id']}"].append((each.state, each.error))
     return {name: sorted(states) for name, states in found.items()}
 

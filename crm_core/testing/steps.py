@@ -19,6 +19,11 @@ def made_id(step: int, count: int) -> UUID:
     return UUID(int=step << 80 | _MARK | count)
 
 
+def is_made(id_: UUID) -> bool:
+    """Return whether a step made an id; runs of imports make others, which differ from store to store."""
+    return bool(_name(str(id_)))
+
+
 def in_words(text: str) -> str:
     """Return a text with the steps that made ids in place of these ids: ``#12.1`` is the second id of step 12.
 

@@ -189,17 +189,34 @@ def test_the_interrupt_of_a_thread_that_waits_cancels_its_call(monkeypatch: pyte
 
 
 def test_runners_leave_nothing_behind() -> None:
+    ended: list[str] = []
+
     async def nothing() -> None:
         pass
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("ended")
+
+    async def leave_a_task() -> None:
+        _left.add(asyncio.create_task(endless()))
+        await asyncio.sleep(0)
+
+    _left: set[object] = set()
 
     def run_and_forget() -> None:
         runner = CallingThread()
         runner.run(nothing())
         runner.run(asyncio.sleep(0))
+        runner.run(leave_a_task())
 
     thread = threading.Thread(target=run_and_forget)
     thread.start()
     thread.join()
     with Portal() as portal:
         portal.run(nothing())
+        portal.run(leave_a_task())
+    assert ended == ["ended"] * 2
     gc.collect()  # a loop that is not closed, or a task that was dropped, would warn, which is an error here

@@ -24,10 +24,10 @@ EVENTS_OF_EACH = 10
 WHO = Actor(user=User(id=1, username="bench"), is_superuser=True)
 #: The versions of other records: the first like a record's first, the others like its second.
 _COPY = """
+with made as materialized (select gen_random_uuid() as id from generate_series(1, %(records)s))
 insert into event (resource, record, version, kind, actor, actor_name, request_id, at, changes)
 select resource, id, number, kind, actor, actor_name, request_id, at - interval '1 day', changes
-from (select gen_random_uuid() as id from generate_series(1, %(records)s) offset 0) as made,
-    generate_series(1, %(versions)s) as number join event on event.version = least(number, 2)
+from made cross join generate_series(1, %(versions)s) as number join event on event.version = least(number, 2)
 where event.record = %(record)s
 """
 

@@ -8,7 +8,7 @@ import itertools
 import re
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,8 +16,18 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from crm_adapters.memory import MemoryDatabase
-from crm_core import CrmError, Database, DeliveryLog
-from crm_core.testing import DatabaseContract, Opened, OutboxContract, Scene, UnavailableContract, assert_agreement
+from crm_core import CrmError, Database, DeliveryLog, ImportRuns
+from crm_core.testing import (
+    DatabaseContract,
+    ImportRunsContract,
+    Opened,
+    OpenedImports,
+    OutboxContract,
+    Scene,
+    UnavailableContract,
+    assert_agreement,
+)
+from crm_core.testing.imports import Importer
 from crm_core.testing.outboxes import Post
 from tests.harness import faulty_commits, faulty_drivers, faulty_lists, faulty_texts, faulty_values
 from tests.markdown import ROOT
@@ -27,8 +37,6 @@ from tests.sqlite.test_sqlite import users
 PAGE: Final = ROOT / "docs/reference/planted-faults.md"
 MAX_SECONDS: Final = 60
 MAX_LINES: Final = 60
-
-Opening = Callable[[type[Any], Path], MemoryDatabase | SqliteDatabase]
 
 
 class Planted(NamedTuple):
@@ -73,10 +81,11 @@ DATABASE_FACTS: Final[Sequence[Planted]] = [
 ]
 #: Of other contracts.
 DELIVERIES: Final = Planted(faulty_commits.KeepsRefusedDeliveries, "a_refused_commit_leaves_no_delivery")
+IMPORTS: Final = Planted(faulty_commits.ForgetsEventsOfRuns, "what_nobody_touched_since_goes_back_exactly")
 DRIVER: Final = Planted(
     faulty_drivers.LeaksDriverErrors, "a_change_raises_unavailable_error", is_found_by_machine=False
 )
-PLANTED: Final = (*DATABASE_FACTS, DELIVERIES, DRIVER)
+PLANTED: Final = (*DATABASE_FACTS, DELIVERIES, IMPORTS, DRIVER)
 
 
 async def opened(kind: type[Any], path: Path) -> Any:
@@ -88,7 +97,14 @@ def report_of(error: BaseException) -> str:
 
 
 def contract_of(planted: Planted) -> type[Any]:
-    return {DELIVERIES: OutboxContract, DRIVER: UnavailableContract}.get(planted, DatabaseContract)
+    others = {DELIVERIES: OutboxContract, IMPORTS: ImportRunsContract, DRIVER: UnavailableContract}
+    return others.get(planted, DatabaseContract)
+
+
+def scene_of(planted: Planted, database: Any) -> Scene:
+    if planted is IMPORTS:
+        return Importer(OpenedImports(database, database.imports))
+    return Post(Opened(database, database.outbox)) if planted is DELIVERIES else Scene(database)
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.database.__name__)
@@ -96,7 +112,7 @@ def test_a_fact_of_the_contract_is_false(planted: Planted, tmp_path: Path) -> No
     contract = contract_of(planted)()
     with asyncio.Runner() as contract.runner:
         database = contract.runner.run(opened(planted.database, tmp_path / "crm.sqlite"))
-        scene = Post(Opened(database, database.outbox)) if planted is DELIVERIES else Scene(database)
+        scene = scene_of(planted, database)
         if planted is DRIVER:
             with sqlite3.connect(tmp_path / "crm.sqlite") as connection:
                 connection.execute("drop table record")
@@ -118,9 +134,13 @@ def test_the_machine_finds_it_and_says_in_which_step_and_field(planted: Planted,
         assert isinstance(database, MemoryDatabase | SqliteDatabase)
         return database.outbox
 
+    def imports_of(database: Database) -> ImportRuns:
+        assert isinstance(database, MemoryDatabase | SqliteDatabase)
+        return database.imports
+
     began = time.process_time()
     with pytest.raises(AssertionError) as failure:
-        assert_agreement(pair, deliveries_of=deliveries_of)
+        assert_agreement(pair, deliveries_of=deliveries_of, imports_of=imports_of)
     report = report_of(failure.value)
     print(f"{planted.database.__name__:24}{time.process_time() - began:6.1f} s {len(report.splitlines()):3} lines")
 

@@ -25,6 +25,7 @@ from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.passwords import Argon2Passwords
 from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_core.ports import FileStore
+from crm_core.use_cases.accounts import PREFIX_LENGTH, hash_token
 from crm_core.use_cases.import_requests import MAX_IMPORT_BYTES, Imports
 from crm_core.use_cases.import_worker import ImportStores
 from crm_core.use_cases.uploads import Images
@@ -32,7 +33,7 @@ from crm_core.use_cases.users import disable_user
 from crm_http.app import create_app
 from crm_http.middleware import RequestMiddleware
 from tests.near_tables import NearTableReader
-from tests.postgresql import empty as empty_records
+from tests.postgresql import empty_on
 
 PASSWORD = "an-admin-password"
 _CRM = pathlib.Path(sys.executable).parent / "crm"
@@ -225,21 +226,36 @@ def password_hash() -> str:
         return asyncio.run(passwords.hash(PASSWORD))
 
 
+@pytest.fixture(scope="session")
+def emptied(server: Server, database_url: str) -> Iterator[Callable[[], str]]:
+    """Takes all away from the server's database but the administrator, and gives the only token.
+
+    Its connection stays open, as a new one must read about all tables first; nor does the administrator log in: both
+    took longer than most tests.
+    """
+    assert server.port
+    token = "0123456789" * 4
+    with psycopg.connect(database_url, autocommit=True) as connection:
+
+        def empty() -> str:
+            empty_on(connection)
+            connection.execute(_EMPTY_USERS)
+            values = (hash_token(token), token[:PREFIX_LENGTH])
+            connection.execute("insert into token (hash, user_id, prefix) values (%s, 1, %s)", values)
+            return token
+
+        yield empty
+
+
+_EMPTY_USERS = b"""
+    delete from failed_login; delete from token; delete from app_user where username <> 'admin';
+    alter table app_user alter column id restart with 2"""
+
+
 @pytest.fixture
-def postgres_api(server: Server, database_url: str, password_hash: str) -> Api:
+def postgres_api(server: Server, database_url: str, password_hash: str, emptied: Callable[[], str]) -> Api:
     """The administrator of ``crm serve`` on an empty database."""
-    empty(database_url)
-    return server.api(PostgresPeople(database_url, password_hash))
-
-
-def empty(database_url: str) -> None:
-    """Take all records away; users beside the administrator too."""
-    empty_records(database_url)
-    with psycopg.connect(database_url) as connection:
-        connection.execute("delete from failed_login")
-        connection.execute("delete from token")
-        connection.execute("delete from app_user where username <> 'admin'")
-        connection.execute("alter table app_user alter column id restart with 2")
+    return Api(server.client.request, emptied(), PostgresPeople(database_url, password_hash))
 
 
 class Stores(NamedTuple):

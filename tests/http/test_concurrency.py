@@ -23,7 +23,7 @@ from crm_core.model.entities import Lead
 from crm_core.testing.scene import put, writing
 from crm_core.use_cases.accounts import hash_token
 from crm_core.use_cases.callers import caller, new_id
-from tests.http.conftest import Api, PostgresPeople, Server, empty, serving
+from tests.http.conftest import Api, Server, serving
 
 T = TypeVar("T")
 #: Method, path and body.
@@ -41,12 +41,9 @@ def second_server(server: Server, database_url: str, place: pathlib.Path) -> Ite
 
 
 @pytest.fixture
-def apis(server: Server, second_server: Server, database_url: str, password_hash: str) -> tuple[Api, Api]:
+def apis(second_server: Server, postgres_api: Api) -> tuple[Api, Api]:
     """The administrator at each of two servers on one empty database."""
-    empty(database_url)
-    people = PostgresPeople(database_url, password_hash)
-    here = server.api(people)
-    return here, Api(second_server.client.request, here.token, people)
+    return postgres_api, Api(second_server.client.request, postgres_api.token, postgres_api.people)
 
 
 class Crowd:

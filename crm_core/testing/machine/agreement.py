@@ -32,9 +32,10 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.testing.machine.changes import ChangingSteps
+from crm_core.testing.machine.imports import ImportingSteps
 from crm_core.testing.machine.lists import ReadingSteps, whole_agenda
 from crm_core.testing.machine.meetings import MeetingSteps
-from crm_core.testing.pairs import DeliveriesOf, FeedOf, OpenPair, Pair
+from crm_core.testing.pairs import DeliveriesOf, FeedOf, ImportsOf, OpenPair, Pair
 from crm_core.testing.readings import changed_fields, whole_list
 from crm_core.testing.usual_faults import compare_usual_faults
 from crm_core.testing.versions import versions_of
@@ -56,6 +57,7 @@ def assert_agreement(
     *,
     feed_of: FeedOf | None = None,
     deliveries_of: DeliveriesOf | None = None,
+    imports_of: ImportsOf | None = None,
     settings: hypothesis_settings | None = None,
     runner: asyncio.Runner | None = None,
 ) -> None:
@@ -65,6 +67,7 @@ def assert_agreement(
         open_pair: opens the two databases, the model first.
         feed_of: returns the feed of each of them; without it feeds are not compared.
         deliveries_of: returns the log of the deliveries of each of them; without it these are not compared.
+        imports_of: returns the runs of imports of each of them; without it nothing is imported.
         settings: how many examples of how many steps, and whether a failure is shrunk; by default 20 of 30 steps, the
             same each time, without shrinking, which takes minutes. Deadlines and health checks are always off. A
             failure names its last steps; with ``verbosity=Verbosity.verbose`` also what Hypothesis drew.
@@ -74,7 +77,7 @@ def assert_agreement(
     with nullcontext(runner) if runner else asyncio.Runner() as running:
 
         def machine() -> DatabasesAgree:
-            return DatabasesAgree(Pair(running, open_pair, feed_of, deliveries_of))
+            return DatabasesAgree(Pair(running, open_pair, feed_of, deliveries_of, imports_of))
 
         machine().compare_usual_faults()
         run_state_machine_as_test(
@@ -89,7 +92,7 @@ def assert_agreement(
         )
 
 
-class DatabasesAgree(ChangingSteps, MeetingSteps, ReadingSteps):
+class DatabasesAgree(ChangingSteps, ImportingSteps, MeetingSteps, ReadingSteps):
     """Runs use cases on two databases and compares the answers."""
 
     def teardown(self) -> None:

@@ -12,7 +12,7 @@ from crm_adapters.memory import MemoryDatabase
 from crm_core.engine.changes import Changes
 from crm_core.engine.queries import Query
 from crm_core.model.accounts import UserChange
-from crm_core.ports import Database
+from crm_core.ports import Database, ImportRuns
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
 from crm_core.rules.needs import Known, Needs, Steps
 from crm_core.testing.accounts import add_token
@@ -40,6 +40,11 @@ class TestMemoryDatabase(DatabaseContract):
 @asynccontextmanager
 async def two_memories() -> AsyncIterator[tuple[Database, Database]]:
     yield await memory(), await memory()
+
+
+def imports_of(database: Database) -> ImportRuns:
+    assert isinstance(database, MemoryDatabase)
+    return database.imports
 
 
 def test_two_memories_agree() -> None:
