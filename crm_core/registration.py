@@ -40,7 +40,7 @@ _BESIDE_TASKS: Final = ("name", "attributes", "list_of_notes")
 def register(resource: Resource[E], *, sample: Mapping[str, Any]) -> Resource[E]:
     """Add a resource to those of the CRM, and return it.
 
-    Register before anything is made that has the resources: a database, an app, a client. A resource that is registered
+    Register before anything is made that has the resources, such as a database or an app. A resource that is registered
     already may be registered again.
 
     Args:

@@ -47,7 +47,7 @@ class RangeFacts(Facts):
 
                 for sign, expected in (("", ascending), ("-", ascending[::-1])):
                     params = {"ordering": sign + name}
-                    pages = await all_pages(scene.db, scene.who, resource, {**params, "limit": "4"})
+                    pages = await all_pages(scene.db, scene.who, resource, params, limit=4)
                     assert await scene.found(resource, **params) == expected, params
                     assert [id_ for page in pages for id_ in ids_of(page)] == expected, params
 

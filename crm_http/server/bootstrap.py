@@ -9,7 +9,7 @@ from crm_core.use_cases import users as use_cases
 from crm_http.server.maintenance import foreign_resources, manage_users, migrate, open_passwords
 from crm_http.settings import Settings
 
-logger = logging.getLogger("crm.serving")
+logger: Final = logging.getLogger("crm.serving")
 
 #: The name of the first user.
 ADMIN: Final = "admin"

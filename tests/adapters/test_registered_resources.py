@@ -30,6 +30,7 @@ from crm_core.testing.histories import HistoryFacts
 from crm_core.testing.lists import ListFacts
 from crm_core.testing.machine import DatabasesAgree
 from crm_core.testing.pairs import Pair
+from crm_core.testing.ranges import RangeFacts
 from crm_core.testing.records import RecordFacts
 from tests.adapters.postgres.on_postgres import OnPostgres, emptied
 from tests.examples.invoices.crm_invoices import register_invoices
@@ -85,7 +86,7 @@ class TestArchivesOfMemory(ArchivesContract):
         yield OpenedArchives(database, MemoryArchives(database), empty, MemoryArchives(empty), empty.accounts)
 
 
-class TestInPostgres(OnPostgres, RecordFacts, ListFacts, HistoryFacts, ErasureFacts, BulkFacts):
+class TestInPostgres(OnPostgres, RecordFacts, ListFacts, RangeFacts, HistoryFacts, ErasureFacts, BulkFacts):
     """The facts that are stated of every resource; the others are tried on memory."""
 
 

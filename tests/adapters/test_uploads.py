@@ -112,7 +112,8 @@ def test_what_an_interrupted_write_left_is_an_orphan_and_what_is_none_of_ours_is
     async def find() -> tuple[str, list[Finding]]:
         scene, files = Scene(await memory()), MemoryFileStore()
         left = f"{any_key()}.partial"
-        for key in (left, "backup/of-somebody.tar", "clients/x.png"):
+        of_missing_package = any_key().replace("clients/", "invoices/")
+        for key in (left, "backup/of-somebody.tar", "clients/x.png", of_missing_package):
             await files.put(key, pieces(b"x"), name="n")
         return left, await found(scene, files)
 
