@@ -12,7 +12,7 @@ from attrs import evolve
 
 from crm_core.engine.changes import Changes
 from crm_core.engine.unchanged import settled
-from crm_core.engine.validation import catalog_needs, divided, validated
+from crm_core.engine.validation import catalog_versions, divided, validated
 from crm_core.engine.writing import NO_CAUSE, RecordChange, changes_of, receipt_of
 from crm_core.errors import (
     InUseError,
@@ -23,8 +23,7 @@ from crm_core.input.drafts import Draft, Edit, with_defaults
 from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.accounts import SYSTEM, Caller
 from crm_core.model.entities import BUILDING
-from crm_core.model.events import differences
-from crm_core.model.recorded_changes import with_unchanged
+from crm_core.model.recorded_changes import with_unchanged, with_values
 from crm_core.model.records import Key, Record, Versions
 from crm_core.resources import Resource, referring
 from crm_core.rules.needs import Known, Needs, Proposal, Search, Steps
@@ -87,7 +86,7 @@ def change(
     proposal = Proposal(who=who, before=record.value, sent=draft.values)
     values = yield from validated(resource, proposal, draft)
     shown, hidden = divided(resource, values)
-    after = with_unchanged(record.value, evolve(record.value, **shown))
+    after = with_values(record.value, shown)
     return (yield from _put(resource, who, RecordChange(key, record, after, hidden, cause), always=always))
 
 
@@ -174,7 +173,7 @@ def owner_needs(resource: Resource, parent: object) -> Needs:
 
 def expected_record(resource: Resource, who: Caller, key: Key, parent: object, expected: Versions) -> Steps[Record]:
     """Return a record that is to be changed. Raises NotFoundError, VersionConflictError."""
-    known = yield Needs(records=frozenset({key}), ahead=who.ahead) | catalog_needs(resource, who)
+    known = yield Needs(records=frozenset({key}), ahead=who.ahead, catalogs=catalog_versions(resource, who))
     record = existing_record(resource, key, parent, known)
     if expected is not None and record.version not in expected:
         raise VersionConflictError(record.version)
@@ -183,7 +182,7 @@ def expected_record(resource: Resource, who: Caller, key: Key, parent: object, e
 
 def _put(resource: Resource, who: Caller, change: RecordChange, *, always: bool = False) -> Steps[Changes]:
     old = None if change.before is None else change.before.value
-    if old is not None and not always and not differences(old, change.after):
+    if old is not None and not always and change.after is old:
         return Changes(answer=change.key, receipt=receipt_of(who))
     cascade = yield from resource.cascade(old, change.after)
     followers = [RecordChange(record.key, record, with_unchanged(record.value, value)) for record, value in cascade]

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from crm_core.errors import Problems
-from crm_core.input.drafts import Draft, ItemDraft, with_defaults
+from crm_core.input.drafts import Draft, ItemDraft
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.events import same
 from crm_core.model.plain_values import plain
@@ -90,7 +90,7 @@ def _items(drafts: Sequence[ItemDraft], entity: type, item_name: str, old: Seque
         if left:
             problems[str(index)] = left
         elif item is None:
-            values.append(entity(**with_defaults(entity, draft.values)))
+            values.append(entity(**draft.values))
         else:
             values.append(_changed(item, draft.values))
     return tuple(values), problems

@@ -11,13 +11,18 @@ from crm_core.model.records import Key
 from crm_core.resources import Resource
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import ACTIVE_USER, Needs, Proposal, Steps, catalog_of, without_needs
+from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Proposal, Steps
 from crm_core.rules.uniqueness import unique_problems
 
 
 def catalog_needs(resource: Resource, who: Caller) -> Needs:
     """Return the need for the attributes and webhooks that users define for a resource, if they can."""
-    return catalog_of(resource.name, who) if resource.has_catalog else Needs()
+    return Needs(catalogs=catalog_versions(resource, who))
+
+
+def catalog_versions(resource: Resource, who: Caller) -> Mapping[str, int | None]:
+    """Return which catalogs a resource needs (``Needs.catalogs``)."""
+    return {resource.name: who.catalogs.get(resource.name)} if resource.has_catalog else {}
 
 
 def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dict[str, Any]]:
@@ -25,13 +30,14 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
     if ACROSS_FIELDS in draft.problems:  # the input is not an object, so it has no fields
         raise InvalidError(draft.problems)
     keys = _referenced(resource, proposal, draft)
-    known = yield Needs(references=frozenset(keys.values())) | catalog_needs(resource, proposal.who)
+    known = yield Needs(references=frozenset(keys.values()), catalogs=catalog_versions(resource, proposal.who))
     missing = {name: does_not_exist(key) for name, key in keys.items() if not known.exists(key)}
     problems = dict(draft.problems) | missing
     values = dict(proposal.sent) | _merged(resource, proposal, draft)
+    seen = Proposal(who=proposal.who, before=proposal.before, sent=values)  # each rule sees what those before it set
     for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
         try:
-            values |= yield from rule(resource, Proposal(who=proposal.who, before=proposal.before, sent=values), draft)
+            values |= yield from rule(resource, seen, draft, known)
         except InvalidError as error:
             problems |= {name: more for name, more in error.problems.items() if name not in problems}
     if problems:
@@ -62,11 +68,12 @@ def _referenced(resource: Resource, proposal: Proposal, draft: Draft) -> Mapping
     return {name: key for name, key in keys.items() if key not in (draft.restored_with or ())}
 
 
-def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[Mapping[str, object]]:
+def _validate_attributes(
+    resource: Resource, proposal: Proposal, draft: Draft, known: Known
+) -> Steps[Mapping[str, object]]:
     # A new record's attributes are checked even if none were sent: some may be required.
     if "attributes" not in resource.fields or not proposal.touches("attributes"):
         return {}
-    known = yield catalog_needs(resource, proposal.who)
     definitions = known.catalogs[resource.name].definitions
     values, problems = validate_values(
         definitions,
@@ -81,8 +88,10 @@ def _validate_attributes(resource: Resource, proposal: Proposal, draft: Draft) -
     return {"attributes": values}
 
 
-@without_needs
-def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, draft: Draft) -> Mapping[str, object]:
+def _validate_tasks_and_notes(
+    resource: Resource, proposal: Proposal, draft: Draft, _: Known
+) -> Steps[Mapping[str, object]]:
+    yield from ()
     if draft.restored_with is not None:  # entries that come back have their authors
         return {}
     values: dict[str, object] = {}
@@ -100,7 +109,7 @@ def _validate_tasks_and_notes(resource: Resource, proposal: Proposal, draft: Dra
     return values
 
 
-def _validate_own(resource: Resource, proposal: Proposal, _: Draft) -> Steps[Mapping[str, object]]:
+def _validate_own(resource: Resource, proposal: Proposal, _: Draft, __: Known) -> Steps[Mapping[str, object]]:
     return resource.validate(proposal)
 
 

@@ -123,7 +123,7 @@ def _items_of(entity: type, drafts: Sequence[ItemDraft]) -> tuple[Any, ...]:
     """Return new items; raise RefusedError with the problems of all bad ones by index."""
     if problems := {str(index): draft.problems for index, draft in enumerate(drafts) if draft.problems}:
         raise RefusedError(problems)
-    return tuple(entity(**with_defaults(entity, draft.values)) for draft in drafts)
+    return tuple(entity(**draft.values) for draft in drafts)
 
 
 def read_payload(entity: type, data: object, context: ReadContext) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import attrs
 
@@ -47,21 +48,22 @@ def record_changes(
 
 
 def with_unchanged(before: Any, after: Any) -> Any:
-    """Return the new value of a record with what it held already in place of equal values.
+    """Return the new value of a record with what it held already in place of equal values (``with_values``)."""
+    return with_values(before, {name: getattr(after, name) for name in fields_of(type(after))})
+
+
+def with_values(before: Any, values: Mapping[str, Any]) -> Any:
+    """Return a record with new values of some fields; the record itself if each is what the field holds already.
 
     Numbers keep their digits, and objects the order of their members, until they change; new members come last. So
-    nothing changes that ``record_changes`` does not record.
+    nothing changes that ``record_changes`` does not record. Times and users of changes stay (``with_stamps``).
     """
-    values: dict[str, object] = {}
-    for name, field in fields_of(type(after)).items():
-        old, new = getattr(before, name), getattr(after, name)
-        if old is new:
-            continue
-        if same(old, new):
-            values[name] = old
-        elif field.kind == "attributes":
-            values[name] = _with_unchanged_members(old, new)
-    return attrs.evolve(after, **values) if values else after
+    fields, changed = fields_of(type(before)), {}
+    for name, new in values.items():
+        old = getattr(before, name)
+        if not fields[name].is_stamp and not same(old, new):
+            changed[name] = _with_unchanged_members(old, new) if fields[name].kind == "attributes" else new
+    return attrs.evolve(before, **changed) if changed else before
 
 
 def with_stamps(value: Any, event: Event) -> Any:
@@ -88,9 +90,14 @@ def _attribute_changes(
 
 
 def _item_changes(change: Mapping[str, Any], before: Sequence[Any], after: Sequence[Any]) -> Mapping[str, object]:
-    old, new = [item.id for item in before], [item.id for item in after]
+    old, new = _ids(before), _ids(after)
     if len(set(old)) < len(old) or len(set(new)) < len(new):
         return {"from": before, "to": after}
-    removed = {item.id for item in change["removed"]}
-    expected = [id_ for id_ in old if id_ not in removed] + [item.id for item in change["added"]]
-    return change if new == expected else {**change, "order": new}
+    removed = set(_ids(change["removed"]))
+    expected = [id_ for id_ in old if id_ not in removed] + _ids(change["added"])
+    return change if new == expected else {**change, "order": [item.id for item in after]}
+
+
+def _ids(items: Sequence[Any]) -> list[object]:
+    """Return the ids of items; of UUIDs the integers, whose hashes C computes, not Python."""
+    return [item.id.int if isinstance(item.id, UUID) else item.id for item in items]

@@ -214,14 +214,15 @@ class Known:
 
     def suffices(self, needs: Needs) -> bool:
         """Return whether all of ``needs`` is known: what ``lacks`` finds out, without saying what is lacking."""
+        # Most needs are of one or two kinds, and this is found out several times in every decision.
         return (
-            needs.catalogs.keys() <= self.catalogs.keys()
-            and needs.holders <= self.holders.keys()
+            (not needs.catalogs or needs.catalogs.keys() <= self.catalogs.keys())
+            and (not needs.holders or needs.holders <= self.holders.keys())
             and all(key in self.references or key in self.records for key in needs.references)
-            and needs.records <= self.records.keys()
-            and needs.children <= self.children.keys()
-            and needs.counts <= self.counts.keys()
-            and needs.duplicates <= self.duplicates.keys()
+            and (not needs.records or needs.records <= self.records.keys())
+            and (not needs.children or needs.children <= self.children.keys())
+            and (not needs.counts or needs.counts <= self.counts.keys())
+            and (not needs.duplicates or needs.duplicates <= self.duplicates.keys())
         )
 
     def exists(self, key: Key) -> bool:

@@ -24,21 +24,22 @@ def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) 
 
     Raises InvalidError, keyed by index, when an id comes twice.
     """
-    known = {entry.id: entry for entry in before}
-    problems: dict[str, Problems] = {}
-    seen: set[UUID] = set()
-    for index, entry in enumerate(sent):
-        if entry.id in seen:
-            problems[str(index)] = {"id": (NOT_UNIQUE,)}
-        seen.add(entry.id)
-    if problems:
-        raise InvalidError(problems)
-    return tuple(_file(known.get(entry.id), entry, who) for entry in sent)
+    numbers = [entry.id.int for entry in sent]  # Python computes the hash of a UUID, and C that of an integer
+    if len(set(numbers)) < len(numbers):
+        raise InvalidError(_repeated(numbers))
+    known = {entry.id.int: entry for entry in before}
+    return tuple(
+        entry if (old := known.get(number)) is entry else _filed(old, entry, who)
+        for number, entry in zip(numbers, sent, strict=True)
+    )
 
 
-def _file(known: Entry | None, entry: Entry, who: Caller) -> Entry:
-    if known is entry:
-        return entry
+def _repeated(numbers: Sequence[int]) -> Mapping[str, Problems]:
+    places = {number: index for index, number in reversed(list(enumerate(numbers)))}
+    return {str(index): {"id": (NOT_UNIQUE,)} for index, number in enumerate(numbers) if places[number] < index}
+
+
+def _filed(known: Entry | None, entry: Entry, who: Caller) -> Entry:
     if known is not None:
         origin: dict[str, Any] = {"user_id": known.user_id, "user_name": known.user_name}
         if isinstance(known, Task):
@@ -86,7 +87,8 @@ class EntryId:
 def update_task(data: object, context: ReadContext) -> Edit:
     """Return the edit that changes one task. Raises InvalidError when ``data`` does not say which, or what."""
     draft = read_draft(TaskUpdate, data, context, require_all=False)
-    values, problems = dict(draft.values), dict(draft.problems)
+    values: dict[str, Any] = dict(draft.values)
+    problems = dict(draft.problems)
     sent = values.keys() | problems.keys()
     if isinstance(data, Mapping):
         required = ("task_id",) if sent & {"completed", "task", "date"} else ("task_id", "completed")
@@ -160,8 +162,8 @@ def _add(field: str, entity: type[Task] | type[Note], data: object, context: Rea
     return edit
 
 
-def _position(entries: Sequence[Task | Note], entry_id: object, missing: str) -> int:
-    for index, entry in enumerate(entries):
-        if entry.id == entry_id:
-            return index
-    raise NotFoundError(missing)
+def _position(entries: Sequence[Task | Note], entry_id: UUID, missing: str) -> int:
+    try:
+        return [entry.id.int for entry in entries].index(entry_id.int)
+    except ValueError:
+        raise NotFoundError(missing) from None

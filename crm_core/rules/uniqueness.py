@@ -99,6 +99,8 @@ def unique_problems(
             asked[name] = unique_value(definition, value)
         elif isinstance(value, str) and is_too_long(value):
             problems[name] = (_TOO_LONG,)
+    if not asked:
+        return problems
     known = yield Needs(holders=frozenset(asked.values()))
     taken = (name for name, each in asked.items() if _is_another(known.holders[each], before))
     return problems | dict.fromkeys(taken, (NOT_UNIQUE,))

@@ -24,7 +24,8 @@ class _AscendingIds:
         self._last = 0
 
     def __call__(self) -> UUID:
-        now = (time.time_ns() // 1_000_000 << _COUNTER_BITS) | secrets.randbits(_COUNTER_BITS - 1)
+        chance = secrets.randbits(_COUNTER_BITS - 1 + _RANDOM_BITS)
+        now = (time.time_ns() // 1_000_000 << _COUNTER_BITS) | chance >> _RANDOM_BITS
         with self._lock:
             self._last = count = max(now, self._last + 1)
         milliseconds, counter = count >> _COUNTER_BITS, count & ((1 << _COUNTER_BITS) - 1)
@@ -35,7 +36,7 @@ class _AscendingIds:
             | high << 64
             | 0b10 << 62
             | low << _RANDOM_BITS
-            | secrets.randbits(_RANDOM_BITS)
+            | chance & ((1 << _RANDOM_BITS) - 1)
         )
 
 

@@ -95,7 +95,8 @@ def possible_caller(connection: Connection) -> Caller | None:
 
 async def idempotent_caller(request: AnyRequest) -> Caller:
     """Return the caller, with the ``Idempotency-Key`` of the request, whose body must have been read."""
-    return attrs.evolve(caller(request), idempotency=await read_idempotency(request))
+    idempotency = await read_idempotency(request)
+    return caller(request) if idempotency is None else attrs.evolve(caller(request), idempotency=idempotency)
 
 
 def token_of(connection: Connection) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import codecs
 import hashlib
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -51,7 +52,7 @@ _decoder: Final = msgspec.json.Decoder(float_hook=parse_decimal)
 
 def header(request: AnyRequest, name: bytes) -> str:
     """Return the value of a header by its lower-case name; several are joined by commas, none is empty."""
-    return ",".join([value.decode("latin-1") for key, value in request.scope["headers"] if key == name])
+    return b",".join([value for key, value in request.scope["headers"] if key == name]).decode("latin-1")
 
 
 def media_type(request: AnyRequest) -> str:
@@ -63,6 +64,28 @@ def accepts_json(request: AnyRequest) -> bool:
     """Return whether the client accepts JSON."""
     accept = header(request, b"accept")
     return not accept or any(part.partition(";")[0].strip().lower() in _ACCEPTED for part in accept.split(","))
+
+
+async def whole_body(request: AnyRequest) -> bytes:
+    """Return the body, which is read once. The framework's own way takes a tenth of the time of a write."""
+    state: dict[str, Any] = request.scope["state"]
+    if "body" not in state:
+        state["body"] = await _receive_all(request)
+    return bytes(state["body"])
+
+
+async def _receive_all(request: AnyRequest) -> bytes:
+    limit = request.route_handler.resolve_request_max_body_size() or math.inf
+    announced, body = header(request, b"content-length"), bytearray()
+    size = int(announced[:20]) if announced.isdecimal() else 0  # Python converts no more than some thousand digits
+    while max(size, len(body)) <= limit:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise HTTPException(status_code=HTTPStatus.BAD_REQUEST)  # the client went away
+        body += message.get("body", b"")
+        if not message.get("more_body") and len(body) <= limit:
+            return bytes(body)
+    raise HTTPException(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 async def read_json(request: AnyRequest, *accepted: str) -> object:
@@ -77,17 +100,18 @@ async def read_json(request: AnyRequest, *accepted: str) -> object:
 
 async def read_login(request: AnyRequest, lists: Container[str] = ()) -> object:
     """Return the body of a login, which is JSON or a form; ``lists`` are the members that a form may repeat."""
-    body = await _read_bytes(request)
     if media_type(request) not in (FORM, MULTIPART):
         return await read_json(request)
+    is_form = media_type(request) == FORM
+    body = await _read_bytes(request, by_framework=not is_form)
     try:
-        if media_type(request) == FORM:
+        if is_form:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
         else:
             sent = (await request.form()).multi_items()
             pairs = [(name, value) for name, value in sent if isinstance(value, str)]
     except (ValueError, LookupError, HTTPException) as error:
-        kind = "Multipart form" if media_type(request) == MULTIPART else "Form"
+        kind = "Form" if is_form else "Multipart form"
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{kind} parse error - The form cannot be read.") from error
     repeated = {name: [value for other, value in pairs if other == name] for name, _ in pairs if name in lists}
     return {**dict(pairs), **repeated}
@@ -185,7 +209,7 @@ async def read_idempotency(request: AnyRequest) -> Idempotency | None:
     if not (match := _IDEMPOTENCY_KEY.fullmatch(text)):
         raise RequestError(HTTPStatus.BAD_REQUEST, "Idempotency-Key takes 1 to 255 visible ASCII characters.")
     path, query = request.scope["path"].rstrip("/").encode(), request.scope["query_string"]
-    parts = (request.method.encode(), path, *([query] if query else []), await request.body())
+    parts = (request.method.encode(), path, *([query] if query else []), await whole_body(request))
     is_large = len(parts[-1]) > MAX_BODY
     return Idempotency(match[1] or match[2], await asyncio.to_thread(_hash, parts) if is_large else _hash(parts))
 
@@ -197,10 +221,10 @@ def _hash(parts: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
-async def _read_bytes(request: AnyRequest) -> bytes:
+async def _read_bytes(request: AnyRequest, *, by_framework: bool = False) -> bytes:
     with _reading():
         async with asyncio.timeout(_limits(request).body_seconds):
-            body = await request.body()
+            body = await (request.body() if by_framework else whole_body(request))
     check_encoding(request)
     return body
 

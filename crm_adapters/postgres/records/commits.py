@@ -60,6 +60,9 @@ _STATEMENTS = {
 
 def groups_of(changes: Changes) -> list[Group]:
     """Return the groups of writes that changes consist of, in order."""
+    if len(changes.writes) == 1:  # most changes
+        [write] = changes.writes
+        return [Group(write.key.resource, _statement(write), [Write(write)], changes.deliveries)]
     deliveries: defaultdict[tuple[UUID, int], list[Delivery]] = defaultdict(list)
     for delivery in changes.deliveries:
         deliveries[delivery.record, delivery.version].append(delivery)

@@ -7,8 +7,8 @@ changes of different processes.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 
 from crm_adapters.postgres.connection.errors import is_from_waiting
 from crm_adapters.postgres.connection.timeouts import MAX_TURN_WAIT, MAX_TURN_WITHOUT_END
@@ -23,7 +23,7 @@ class KeyedLocks:
         self._queues: dict[Key, _Queue] = {}
 
     @asynccontextmanager
-    async def acquire(self, keys: Iterable[Key]) -> AsyncIterator[bool]:
+    async def acquire(self, keys: Collection[Key]) -> AsyncIterator[bool]:
         """Hold the locks of all records named; always taken in one order, so that no two changes block each other.
 
         Yields whether another change held one of them: then what was read before is out of date.
@@ -32,21 +32,34 @@ class KeyedLocks:
         changes behind it would wait for the same.
         """
         has_waited = False
-        async with AsyncExitStack() as stack:
-            for key in sorted(keys, key=str):
+        held: list[tuple[Key, _Queue]] = []
+        try:
+            for key in sorted(keys, key=str) if len(keys) > 1 else keys:
                 has_waited |= key in self._queues
-                await stack.enter_async_context(self._hold(key))
+                held.append((key, await self._hold(key)))
             yield has_waited
+        except UnavailableError as error:
+            if is_from_waiting(error):
+                for _, queue in held:
+                    queue.refuse()
+            raise
+        finally:
+            for key, queue in reversed(held):
+                queue.release()
+                self._drop_if_free(key, queue)
 
-    @asynccontextmanager
-    async def _hold(self, key: Key) -> AsyncIterator[None]:
+    async def _hold(self, key: Key) -> "_Queue":
         queue = self._queues.setdefault(key, _Queue())
         try:
-            async with queue.turn():
-                yield
-        finally:
-            if not queue.is_held and self._queues.get(key) is queue:
-                del self._queues[key]
+            await queue.acquire()
+        except BaseException:
+            self._drop_if_free(key, queue)
+            raise
+        return queue
+
+    def _drop_if_free(self, key: Key, queue: "_Queue") -> None:
+        if not queue.is_held and self._queues.get(key) is queue:
+            del self._queues[key]
 
 
 class _Queue:
@@ -57,20 +70,8 @@ class _Queue:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold the lock. Raises UnavailableError when that takes too long."""
-        await self._acquire()
-        try:
-            yield
-        except UnavailableError as error:
-            if is_from_waiting(error):
-                self._refuse()
-            raise
-        finally:
-            self._release()
-
-    async def _acquire(self) -> None:
+    async def acquire(self) -> None:
+        """Wait for the lock. Raises UnavailableError when that takes too long."""
         if not self.is_held:
             self.is_held = True
             return
@@ -88,7 +89,7 @@ class _Queue:
             self._leave(turn)
             raise
 
-    def _release(self) -> None:
+    def release(self) -> None:
         """Hand the lock to the next change that still waits."""
         self._stop_timer()
         while self._waiting:
@@ -100,7 +101,7 @@ class _Queue:
                 return
         self.is_held = False
 
-    def _refuse(self) -> None:
+    def refuse(self) -> None:
         """Refuse all changes that wait."""
         self._stop_timer()
         while self._waiting:
@@ -111,12 +112,12 @@ class _Queue:
     def _leave(self, turn: "asyncio.Future[None]") -> None:
         """Stop waiting; a lock that was handed over at this moment goes to the next."""
         if turn.done() and not turn.cancelled() and turn.exception() is None:
-            self._release()
+            self.release()
         with suppress(ValueError):
             self._waiting.remove(turn)
 
     def _start_timer(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(MAX_TURN_WITHOUT_END, self._refuse)
+        self._timer = asyncio.get_running_loop().call_later(MAX_TURN_WITHOUT_END, self.refuse)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -17,7 +17,7 @@ from crm_core.model.entities import (
     TeachingAssistant,
     TransferRequest,
 )
-from crm_core.model.recorded_changes import record_changes, with_unchanged
+from crm_core.model.recorded_changes import record_changes, with_unchanged, with_values
 from crm_core.resources import CLIENTS, PIPELINES, SERVICES
 from tests.core.knowledge import Knowledge, made, uid
 
@@ -106,3 +106,10 @@ def test_the_event_of_an_attribute_names_the_definition_of_its_entity() -> None:
     (put,) = Knowledge(size, made(Client, 1, name="a")).patch(CLIENTS, 1, {"attributes": {"size": 5}}).writes
 
     assert put.event.changes == {"attributes.size": {"from": None, "to": 5, "attribute": size.id}}
+
+
+def test_values_that_a_record_holds_already_leave_it_as_it_is() -> None:
+    held = {"name": LEAD.name, "attributes": dict(LEAD.attributes), "list_of_tasks": tuple(LEAD.list_of_tasks)}
+
+    assert with_values(LEAD, held) is LEAD
+    assert with_values(LEAD, {**held, "updated_by": 7}) is LEAD
