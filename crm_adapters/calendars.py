@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from crm_core.extras import require
+from crm_adapters.extras import require
 from crm_core.model.calendars import CalendarItem
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Registers resources of packages beside those of the CRM (decisions 200 and 201)."""
+"""Registers resources of packages beside those of the CRM (decisions 169 and 170)."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -110,7 +110,7 @@ def _problems_of_entity(resource: Resource) -> Iterator[str]:
 
 
 def _problems_of_annotations(entity: type) -> Iterator[str]:
-    """Yield the decimals that would be numbers in JSON once they are read back (decision 210)."""
+    """Yield the decimals that would be numbers in JSON once they are read back (decision 175)."""
     hints = get_type_hints(entity)
     for name, field in fields_of(entity).items():
         if field.kind == "decimal" and FixedPoint not in (hints[name], *get_args(hints[name])):

@@ -8,9 +8,9 @@ from typing import Final
 
 import attrs
 
+from crm_adapters.extras import require
 from crm_adapters.tables.children import running
 from crm_core.errors import InvalidError, Problem, UnavailableError
-from crm_core.extras import require
 from crm_core.tables.columns import Column
 
 _CHILD: Final = "crm_adapters.tables.writing_child"

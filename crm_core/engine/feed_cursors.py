@@ -12,7 +12,7 @@ from crm_core.model.feed import Position
 from crm_core.resources import RESOURCES
 
 #: The CRM's own resources by the bit that stands for them in a cursor. Cursors outlive releases, so names are only ever
-#: appended. A registered resource has no bit, as others may come before it: a hash of its name does (decision 203).
+#: appended. A registered resource has no bit, as others may come before it: a hash of its name does (decision 172).
 BITS: Final = (
     *("attribute", "webhook", "client", "cohort", "service", "pipeline", "lead", "follow_up"),
     *("enrollment", "enrollment_detail", "transfer_request"),

@@ -362,7 +362,7 @@ def decimal(
     maximum: Decimal | str | int | None = None,
     default: Decimal | str | int | Literal[_Required.REQUIRED] | None = REQUIRED,
 ) -> Any:
-    """Declare an exact decimal, which is a text in JSON and a ``FixedPoint`` in Python (decision 210).
+    """Declare an exact decimal, which is a text in JSON and a ``FixedPoint`` in Python (decision 175).
 
     Args:
         max_digits: the most digits, before and after the point together; at most ``readers.MAX_DIGITS``.

@@ -1,4 +1,4 @@
-"""Tests of the lists of registered resources by the values of their own fields (decision 212)."""
+"""Tests of the lists of registered resources by the values of their own fields (decision 177)."""
 
 # ruff: noqa: D102  # a test's name is the fact that it states
 

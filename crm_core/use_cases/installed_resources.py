@@ -1,4 +1,4 @@
-"""Registers the resources of the packages that are installed beside this one (decision 202)."""
+"""Registers the resources of the packages that are installed beside this one (decision 171)."""
 
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final

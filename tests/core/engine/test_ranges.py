@@ -1,4 +1,4 @@
-"""Ranges and orders of a resource's own fields are those of Python's values (decision 212)."""
+"""Ranges and orders of a resource's own fields are those of Python's values (decision 177)."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime

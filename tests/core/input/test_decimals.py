@@ -1,4 +1,4 @@
-"""Decimals with a fixed number of places: as Django REST Framework reads them, and texts in JSON (decision 210)."""
+"""Decimals with a fixed number of places: as Django REST Framework reads them, and texts in JSON (decision 175)."""
 
 import copy
 import pickle

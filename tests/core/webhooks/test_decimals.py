@@ -1,4 +1,4 @@
-"""Conditions and placeholders on decimals compare numbers, and are filled with their texts (decision 213)."""
+"""Conditions and placeholders on decimals compare numbers, and are filled with their texts (decision 178)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date

@@ -1,4 +1,4 @@
--- Resources that packages register (decision 200). The catalog names the models that webhooks can watch, so that a
+-- Resources that packages register (decision 169). The catalog names the models that webhooks can watch, so that a
 -- registered resource is one more row of it; its table is made from its row (sql/resource_tables.py).
 alter table catalog add column model text unique;
 update catalog set model = case entity when 'follow_up' then 'FollowUp' else initcap(entity) end;
