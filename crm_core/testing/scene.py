@@ -228,11 +228,11 @@ def delivery(webhook: UUID, key: Key) -> Delivery:
         webhook=webhook,
         record=key.id,
         version=1,
-        type=f"{key.resource}.created",
+        type=(kind := f"{key.resource}.created"),
         method="POST",
         url="https://example.com/",
         headers={},
-        body={"data": {"id": key.id}},
+        body={"type": kind, "timestamp": "2026-01-01T00:00:00Z", "data": {"id": key.id}, "changes": {}},
     )
 
 
