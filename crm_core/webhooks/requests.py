@@ -103,9 +103,9 @@ def filled_from_body(
     names = placeholders_of(templates)
     if not body and (names or templates.method != "GET"):
         return earlier, "" if earlier.url else "The record as it was in the change was not kept."
-    parsed: Mapping[str, Any] = parse_json(body) if names else {"data": {}, "type": ""}
+    parsed: Mapping[str, Any] = parse_json(body) if names else {"data": {}}
     value_of = partial(_field_of, parsed["data"], former_names)
-    return filled(templates, value_of, is_erased=parsed["type"].endswith(f".{ERASED}"))
+    return filled(templates, value_of, is_erased=parsed.get("type", "").endswith(f".{ERASED}"))
 
 
 def _field_of(record: Mapping[str, Any], former_names: FormerNames, name: str) -> Any:
