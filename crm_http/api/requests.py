@@ -5,25 +5,22 @@ The framework's own decoding answers some bad input with 500, so bodies are deco
 """
 
 import asyncio
-import codecs
 import hashlib
-import json
 import math
 import re
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
-import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 
 from crm_core.engine.parameters import gather
-from crm_core.input.readers import MAX_DEPTH, parse_decimal
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
+from crm_http.api.json_bodies import MAX_BODY, decode_json, decode_operations
 from crm_http.middleware import Limits
 
 AnyRequest = Request[Any, Any, Any]
@@ -36,18 +33,10 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: The most bytes of a JSON body, of a bulk request, and of the body of a login, which needs no credentials.
-MAX_BODY: Final = 1_000_000
+#: The most bytes of a bulk request, and of the body of a login, which needs no credentials.
 MAX_BULK_BODY: Final = 16_000_000
 MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
-
-#: The most values in a bulk request, which take more memory than its bytes.
-_MAX_VALUES: Final = 1_000_000
-
-_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_decoder: Final = msgspec.json.Decoder(float_hook=parse_decimal)
 
 
 def header(request: AnyRequest, name: bytes) -> str:
@@ -117,40 +106,12 @@ async def read_login(request: AnyRequest, lists: Container[str] = ()) -> object:
     return {**dict(pairs), **repeated}
 
 
-def decode_json(body: bytes) -> object:
-    """Return JSON as plain values. Raises RequestError if it is nested deeper than ``MAX_DEPTH``."""
-    try:
-        value = _decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise _parse_error(_reason(body)) from None
-    # Few brackets cannot nest deeply, so only other bodies are walked.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(value):
-        raise _parse_error("Too deeply nested")
-    return value
-
-
 async def read_operations(request: AnyRequest) -> object:
     """Return the JSON of a bulk request as plain values. It is decoded in a thread."""
     body = await _read_bytes(request)
     if media_type(request) not in ("", JSON):
         raise unsupported(request)
-    return await asyncio.to_thread(_decode_operations, body) if body else {}
-
-
-def _decode_operations(body: bytes) -> object:
-    """Return JSON whose operations are decoded one by one: decoding it whole would stop all other threads."""
-    if body.count(b",") > _MAX_VALUES:
-        raise _parse_error("Too many values")
-    try:
-        members = _members_decoder.decode(body)
-        return {
-            name: [decode_json(bytes(each)) for each in _list_decoder.decode(value)]
-            if name == "operations"
-            else decode_json(bytes(value))
-            for name, value in members.items()
-        }
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return decode_json(body)
+    return await asyncio.to_thread(decode_operations, body) if body else {}
 
 
 def read_query(request: AnyRequest) -> Mapping[str, str]:
@@ -260,44 +221,3 @@ def unsupported(request: AnyRequest) -> RequestError:
     """Return the error for a content type that is not accepted."""
     sent = header(request, b"content-type")[:100]
     return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'Unsupported media type "{sent}" in request.')
-
-
-def _parse_error(reason: str) -> RequestError:
-    return RequestError(HTTPStatus.BAD_REQUEST, f"JSON parse error - {reason}")
-
-
-def _reason(body: bytes) -> str:
-    """Return why a body is not JSON, in the words of Python's parser, as in the documented API."""
-    if body.startswith(codecs.BOM_UTF8):  # Python's words explain how to read it in Python
-        return "The body begins with a byte order mark, which JSON must not have (RFC 8259, 8.1)"
-    if len(body) > MAX_BODY:  # that parser would stop all other threads
-        return "The body cannot be read"
-    try:
-        json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_decimal)
-    except RecursionError:
-        return "Too deeply nested"
-    except UnicodeDecodeError:
-        return "The body is not UTF-8"
-    except ValueError as reason:
-        # For a number with too many digits Python's text explains how to allow more, which does not concern clients.
-        return "Number out of range" if "digits" in str(reason) else str(reason)
-    return "The body cannot be read"
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
-
-
-def _is_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _within(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _within(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return [inner for inner in value.values() if isinstance(inner, dict | list)]
-    return [inner for inner in value if isinstance(inner, dict | list)] if isinstance(value, list) else []

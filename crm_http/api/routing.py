@@ -17,7 +17,8 @@ from crm_core.model.permissions import permission
 from crm_http.api.auth import PERMISSION, READ_AHEAD, Access
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.errors import RequestError, method_not_allowed
-from crm_http.api.requests import MAX_BODY, AnyRequest, accepts_json, is_strict, read_query
+from crm_http.api.json_bodies import MAX_BODY
+from crm_http.api.requests import AnyRequest, accepts_json, is_strict, read_query
 
 METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: The key under which a route has its endpoints.

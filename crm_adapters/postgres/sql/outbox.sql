@@ -49,7 +49,7 @@ with endpoints as (
         order by next_at limit case when slots = 0 then 0 when is_failing then 32 else slots * 2 end
     ) as due
 ), chosen as (
-    select id from candidates where is_first and place <= slots order by place, next_at limit %(limit)s
+    select id, place, next_at from candidates where is_first and place <= slots order by place, next_at limit %(limit)s
 ), locked as (
     select due.id
     from chosen cross join lateral (
@@ -72,7 +72,9 @@ select
         from attribute where entity = crm_model_entity(webhook.model)) end
 from (select) as always
 left join claimed on true
+left join chosen on chosen.id = claimed.id
 left join webhook on webhook.id = claimed.webhook
+order by chosen.place, chosen.next_at
 
 -- name: put_off
 -- Put off due deliveries that wait behind an earlier one of their record until that one is due again, so that they
