@@ -6,6 +6,7 @@ This does not replace a firewall: the process should also run where it cannot re
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
@@ -25,6 +26,9 @@ _MAX_CONCURRENCY: Final = 256
 _MAX_IDLE_SECONDS: Final = 5.0
 # A name may have several addresses to try within the caller's deadline.
 _CONNECT_TIMEOUT: Final = 5.0
+#: The socket option SO_LINGER: a close drops what was not sent yet and resets the connection, or sends it.
+_RESET: Final = struct.pack("ii", 1, 0)
+_SEND: Final = struct.pack("ii", 0, 0)
 
 
 class Egress:
@@ -94,7 +98,7 @@ class Egress:
                 return kept, await kept.handle_async_request(request)
         tls = self._tls if origin.scheme == b"https" else None
         network = _Network(self._network)
-        new = httpcore.AsyncHTTPConnection(origin, tls, keepalive_expiry=_MAX_IDLE_SECONDS, network_backend=network)
+        new = _Connection(origin, tls, network)
         try:
             return new, await new.handle_async_request(request)
         except BaseException:
@@ -112,14 +116,41 @@ class _Network(httpcore.AsyncNetworkBackend):
     def __init__(self, guarded: AsyncSafeBackend) -> None:
         self._guarded = guarded
         self._stream: httpcore.AsyncNetworkStream | None = None
+        self._at_close = _RESET
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         self._stream = await self._guarded.connect_tcp(*args, **kwargs)
+        self.set_close(self._at_close)
         return self._stream
+
+    def set_close(self, option: bytes) -> None:
+        """Set what a close of the socket does."""
+        self._at_close = option
+        if self._stream:
+            with suppress(OSError):  # it is closed already
+                self._stream.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
 
     async def close(self) -> None:
         if self._stream:
             await self._stream.aclose()
+
+
+class _Connection(httpcore.AsyncHTTPConnection):
+    """A connection that is reset if it is closed before a request is answered.
+
+    Else the system would go on sending a request that was given up. After an interruption of the network it could reach
+    the receiver when later versions of the record have.
+    """
+
+    def __init__(self, origin: httpcore.Origin, tls: ssl.SSLContext | None, network: _Network) -> None:
+        super().__init__(origin, tls, keepalive_expiry=_MAX_IDLE_SECONDS, network_backend=network)
+        self._own_network = network
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        self._own_network.set_close(_RESET)
+        response = await super().handle_async_request(request)
+        self._own_network.set_close(_SEND)
+        return response
 
 
 def _refuse_disguised_address(url: httpx.URL) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pathlib
+import queue
 import socket
 import ssl
 import subprocess
@@ -400,6 +401,25 @@ def test_a_receiver_that_does_not_answer_in_time_is_left(behaviour: Behaviour) -
 
     assert outcome == Outcome(error="The receiver did not answer in time.", timed_out=True)
     assert DEADLINE <= took < DEADLINE + 1
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_a_request_that_is_given_up_resets_its_connection(earlier: int) -> None:
+    """So the system sends nothing of it later, when the receiver may have later versions of the record."""
+    ends = queue.SimpleQueue[type[Exception] | None]()
+
+    async def behave(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read()
+        except ConnectionError as error:
+            ends.put(type(error))
+        else:
+            ends.put(None)
+
+    with Receiver(*[answers()] * earlier, behave) as receiver:
+        send_all([attempt(receiver)] * (earlier + 1), deadline=0.3)
+        assert ends.get(timeout=10) is ConnectionResetError
+        assert len({each.connection for each in receiver.requests}) == 1
 
 
 @pytest.mark.parametrize(
