@@ -83,6 +83,9 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
+#: psycopg prepares no statement by itself: after a DROP or ALTER it would deallocate all, also those of `Session`.
+_NEVER: Final = 2**31 - 1
+
 _SET: Final = b"""
 select set_config(name, setting, false) from unnest(%(names)s::text[], %(settings)s::text[]) as own (name, setting)"""
 
@@ -106,6 +109,7 @@ async def begin_session(connection: Connection) -> None:
     if await is_behind_pooler(connection):
         connection.prepare_threshold = None
         return
+    connection.prepare_threshold = _NEVER
     options = connection.info.get_parameters().get("options", "")
     settings = {name: setting for name, setting in SETTINGS.items() if f"{name}=" not in options}
     params = {"names": list(settings), "settings": list(settings.values())}
