@@ -25,6 +25,8 @@ _MODEL_NAME: Final = re.compile("[a-z][a-z0-9]{0,39}")
 #: Names that stand for something else in keys and commands.
 _TAKEN: Final = frozenset({"user", "all"})
 _OPERATORS: Final = ("exact", "contains")
+#: Stands for the ids of records that do not exist yet.
+_NO_ID: Final = UUID(int=0)
 #: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them.
 _KINDS: Final[Mapping[str, tuple[FieldKind, ...]]] = {
     "exact": ("text", "choice", "boolean", "integer", "decimal", "date", "datetime", "uuid"),
@@ -146,6 +148,3 @@ def _problems_of_sample(resource: Resource, sample: Mapping[str, Any]) -> Iterat
     sent = completed_sample(resource, sample, ids)
     draft = read_draft(resource.entity, sent, ReadContext(lambda: _NO_ID, strict=True), require_all=True)
     yield from (f"its sample is refused: {text}" for text in flatten(draft.problems))
-
-
-_NO_ID: Final = UUID(int=0)

@@ -15,8 +15,9 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in _PACKAGES:
             raise
-        needed = "pip install 'crm-core[embedded,http,postgres,webhooks]' brings what this command needs"
-        sys.stderr.write(f"crm: {error.name} is missing: {needed}.\n")
+        needed = "pip install 'crm-core[embedded,http,postgres,webhooks]' brings what this command needs."
+        names_extra = error.msg.endswith("brings it.")  # as ``crm_core.extras`` does
+        sys.stderr.write(f"crm: {error.msg if names_extra else f'{error.name} is missing: {needed}'}\n")
         return 1
 
 

@@ -89,7 +89,7 @@ class MemoryOutbox:
     # Called by its database
 
     def append(self, deliveries: Iterable[Delivery]) -> None:
-        """Keep the deliveries of a commit, but those of webhooks that it deletes."""
+        """Keep the deliveries of a commit, except those of webhooks that it deletes."""
         now = self._clock()
         for delivery in (each for each in deliveries if each.webhook in self._secrets):
             self._rows[delivery.id] = _Row(

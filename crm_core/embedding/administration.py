@@ -10,7 +10,6 @@ import attrs
 
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
 from crm_core.model.accounts import Account, IssuedToken, UserChange
-from crm_core.rules.accounts import read_group_names
 from crm_core.use_cases import users
 from crm_core.use_cases.users import PasswordReset
 from crm_core.use_cases.webhooks import CreatedWebhook
@@ -98,8 +97,6 @@ class UserCalls(CallGroup[R_co]):
             values: what to change.
         """
         fields: dict[str, Any] = dict(values)
-        if "groups" in fields:
-            fields["groups"] = frozenset(read_group_names(fields["groups"]))
         await users.change_user(self.context.accounts, username, UserChange(**fields))
         return await users.find_user(self.context.accounts, username)
 

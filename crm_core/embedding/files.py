@@ -28,10 +28,13 @@ async def pieces_of(content: object, argument: str) -> AsyncIterator[bytes]:
     if isinstance(content, bytes | bytearray | memoryview):
         yield bytes(content)
         return
+    refusal = invalid(argument, "invalid", "This takes a file that is open for reading bytes.")
     read = getattr(content, "read", None)
-    while piece := read(_PIECE) if callable(read) else ...:
+    if not callable(read):
+        raise refusal
+    while piece := read(_PIECE):
         if not isinstance(piece, bytes):
-            raise invalid(argument, "invalid", "This takes a file that is open for reading bytes.")
+            raise refusal
         yield piece
 
 

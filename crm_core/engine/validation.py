@@ -34,7 +34,8 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
     missing = {name: does_not_exist(key) for name, key in keys.items() if not known.exists(key)}
     problems = dict(draft.problems) | missing
     values = dict(proposal.sent) | _merged(resource, proposal, draft)
-    seen = Proposal(who=proposal.who, before=proposal.before, sent=values)  # each rule sees what those before it set
+    # It has ``values`` itself, which grow below: each rule sees what those before it set.
+    seen = Proposal(who=proposal.who, before=proposal.before, sent=values)
     for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
         try:
             values |= yield from rule(resource, seen, draft, known)

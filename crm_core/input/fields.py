@@ -110,10 +110,12 @@ class _Options(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "enum":
             return list(self.options)
-        return len(self.options) if self.of_list and name == "maxItems" else self.of_list[name]
+        if name == "maxItems" and self.of_list:
+            return self.of_list.get(name, len(self.options))
+        return self.of_list[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("maxItems", *self.of_list, "enum") if self.of_list else ("enum",))
+        return iter(dict.fromkeys(("maxItems", *self.of_list, "enum") if self.of_list else ("enum",)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -426,12 +428,16 @@ def texts(
 
     Args:
         min_items: 1 if a list that is sent must not be empty.
-        max_items: the most texts; with options, as many as there are.
+        max_items: the most texts; with options, as many as there are unless it is given.
         max_length: the most characters of each.
         options: the only texts allowed, if any are given, which can grow; duplicates are dropped.
         all_by_default: whether all options are the default; None if not.
         read_one: checks and converts each text; raises RefusedError.
+
+    Raises ValueError without options and without the most texts.
     """
+    if not options and not max_items:
+        raise ValueError("a list of texts needs options or max_items")
 
     def read(value: object, _: ReadContext) -> tuple[str, ...]:
         sent = readers.read_list(value, max_items or len(options))

@@ -4,7 +4,7 @@ Lower modules cannot import the table of resources; they take from here what reg
 derived table is derived again when a resource is registered, so that whoever holds it sees all of them.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
@@ -149,6 +149,10 @@ class DerivedNames(_Derived[str], AbstractSet[str]):
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name)  # what clients send may be anything
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> frozenset[Any]:  # for the operations that are not below
+        return frozenset(it)
 
     def __and__(self, other: AbstractSet[Any]) -> frozenset[str]:
         return frozenset(self) & other

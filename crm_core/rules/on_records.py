@@ -18,7 +18,7 @@ from crm_core.model.plain_values import plain
 from crm_core.rules.attributes import validate_values
 from crm_core.rules.tasks_and_notes import update_task
 from crm_core.webhooks import templates
-from crm_core.webhooks.conditions import Logic, Rule, field_of, holds, values_of
+from crm_core.webhooks.conditions import Logic, Rule, comparable, field_of, holds, values_of
 from crm_core.webhooks.templates import UnfillableError
 
 E = TypeVar("E")
@@ -81,7 +81,7 @@ def conditions_hold(
 
     Args:
         conditions: the conditions.
-        now: the record.
+        now: the record. Of plain values, texts compare as texts: a decimal must be a ``FixedPoint``.
         before: the record before its change; None for a new one.
         logic: ``AND`` if all must be met, ``OR`` if one is enough.
 
@@ -93,7 +93,9 @@ def conditions_hold(
 
 
 def _compared(record: Subject, names: Sequence[str]) -> Mapping[str, Any]:
-    return plain(record) if isinstance(record, Mapping) else values_of(record, names)
+    if isinstance(record, Mapping):
+        return {name: comparable(value) for name, value in record.items()}
+    return values_of(record, names)
 
 
 def fill_url(template: str, record: Subject) -> str:

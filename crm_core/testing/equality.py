@@ -19,7 +19,7 @@ from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
 
 #: Texts that collations take for one another: by case, accents, blanks at the end, Unicode form, or above U+FFFF.
-NEAR_EQUAL: Final = (*near_equal("Zo\u00e9 \u00df"), "ss", "\u00df", "\U0001f600", "\U0001f601")
+_TEXTS: Final = (*near_equal("Zo\u00e9 \u00df"), "ss", "\u00df", "\U0001f600", "\U0001f601")
 
 
 class EqualityFacts(Facts):
@@ -49,11 +49,11 @@ class EqualityFacts(Facts):
 
     @fact
     async def test_a_search_and_a_look_for_names_tell_almost_equal_texts_apart(self, scene: Scene) -> None:
-        ids = {text: new_id() for text in NEAR_EQUAL}
+        ids = {text: new_id() for text in _TEXTS}
         clients = [Client(id=id_, name=text, created_at=scene.who.now, created_by=None) for text, id_ in ids.items()]
         await scene.db.change(writing(*(put(scene.who, None, client) for client in clients)))
         searches = {text: Search("client", (("name", text),)) for text in ids}
-        either = Search("client", (("name", NEAR_EQUAL[:2]), ("name", NEAR_EQUAL[2])), any_field=True)
+        either = Search("client", (("name", _TEXTS[:2]), ("name", _TEXTS[2])), any_field=True)
 
         known = await scene.db.known(
             Needs(children=frozenset({*searches.values(), either}), counts=frozenset(searches.values()))
@@ -61,8 +61,8 @@ class EqualityFacts(Facts):
         for text, search in searches.items():
             assert [record.key.id for record in known.children[search]] == [ids[text]], text
             assert known.counts[search] == 1, text
-        assert [record.key.id for record in known.children[either]] == sorted(ids[text] for text in NEAR_EQUAL[:3])
-        named = await scene.db.named(CLIENTS, "name", NEAR_EQUAL)
+        assert [record.key.id for record in known.children[either]] == sorted(ids[text] for text in _TEXTS[:3])
+        named = await scene.db.named(CLIENTS, "name", _TEXTS)
         assert {text: list(found) for text, found in named.items()} == {text: [id_] for text, id_ in ids.items()}
 
     @fact
@@ -71,10 +71,10 @@ class EqualityFacts(Facts):
             await records.create(
                 scene.db, attrs.evolve(scene.who, idempotency=Idempotency(key, b"asked")), CLIENTS, {"name": "a"}
             )
-            for key in NEAR_EQUAL
+            for key in _TEXTS
         ]
 
-        assert len({id_ for id_, _ in made}) == len(NEAR_EQUAL)
+        assert len({id_ for id_, _ in made}) == len(_TEXTS)
 
     @fact
     async def test_a_text_is_mentioned_only_where_it_stands_letter_by_letter(self, scene: Scene) -> None:
@@ -86,7 +86,7 @@ class EqualityFacts(Facts):
     async def test_a_filter_tells_almost_equal_values_of_attributes_apart(self, scene: Scene) -> None:
         """But one that is sent with blanks at its ends finds the value with and without them (decision 9)."""
         await scene.create(ATTRIBUTES, "client", name="text", label="l", type="text")
-        texts = dict.fromkeys(map(normal, NEAR_EQUAL))
+        texts = dict.fromkeys(map(normal, _TEXTS))
         ids = {text: await scene.create(CLIENTS, name="a", attributes={"text": text}) for text in texts}
 
         for text, id_ in ids.items():

@@ -117,13 +117,17 @@ async def _fill(scene: Scene, resource: Resource, made: UUID) -> Sequence[Any]:
 
 
 def _values_of(field: Field) -> Sequence[object]:
-    """Return some values of a field; of those that are tried, some are outside its bounds."""
+    """Return some values of a field, among them its bounds; of those that are tried, some are outside of them."""
     values: list[object] = [None] if field.nullable else []
-    for tried in _VALUES[field.kind]:
+    bounds = (field.limits.get("minimum"), field.limits.get("maximum"))
+    if field.precision is not None:
+        bounds = (field.precision.minimum, field.precision.maximum)
+    for tried in (*_VALUES[field.kind], *(bound for bound in bounds if bound is not None)):
         try:
             values.append(field.read(tried, ReadContext(no_id)))
         except RefusedError:
             continue
+    assert values, f"no value of {field} is known to try"
     return values
 
 

@@ -94,9 +94,8 @@ class ImportRunner:
             return None
         except _StoppedError:
             raise
-        except (
-            Exception
-        ):  # whatever it is, it may come again each time: the other runs come first until the claim is over
+        except Exception:
+            # It may happen again each time: until the claim is over, the other runs come first.
             with suppress(CrmError):
                 await self._stores.runs.claim(run.id, claim, LEASE_SECONDS)
             raise

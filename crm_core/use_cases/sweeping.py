@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -58,10 +58,11 @@ async def sweep(
     named = {match[0].decode() async for _, body in _documents(db) for match in _KEY_IN_DOCUMENT.finditer(body)}
     missing = set(named)
     named |= await _named_by_deletions(db, now - restorable)
+    paths = {resource.path for resource in RESOURCES.values()}
     async for file in files.stored():
         if file.key in named:
             missing.discard(file.key)
-        elif _is_ours(file.key) and now - file.modified > _GRACE:
+        elif _is_below(paths, file.key) and now - file.modified > _GRACE:
             yield Orphan(file.key)
     async for resource, body in _documents(db):
         if missing and resource.has_images:
@@ -71,10 +72,10 @@ async def sweep(
                         yield Missing(resource, UUID(record["id"]), url)
 
 
-def _is_ours(key: str) -> bool:
+def _is_below(paths: Collection[str], key: str) -> bool:
     """Return whether a file is of a resource that is known; those of a package that is missing here are left alone."""
     found = KEY.match(key)
-    return found is not None and found[1] in {resource.path for resource in RESOURCES.values()}
+    return found is not None and found[1] in paths
 
 
 async def _named_by_deletions(db: Database, since: dt.datetime) -> set[str]:

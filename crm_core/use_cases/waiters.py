@@ -31,6 +31,11 @@ class Check:
         self._problem: Exception | None = None
         self.wait: asyncio.Timeout | None = None
 
+    @property
+    def has_problem(self) -> bool:
+        """Return whether the caller may no longer go on."""
+        return self._problem is not None
+
     def raise_problem(self) -> None:
         """Raise the problem that was found, if there is one."""
         if self._problem:
@@ -90,11 +95,15 @@ class Waiters:
             self._checks[renew].discard(check)
             if not self._checks[renew]:
                 del self._checks[renew]
+            if not self._checks and self._checking is not None:
+                self._checking.cancel()
+                self._checking = None
 
     async def wait(self, news: Awaitable[None], until: float, check: Check | None = None) -> bool:
         """Wait for news until a time of the event loop, `stop` or a check that fails; return whether they came."""
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(0 if self.is_stopping else until) as timeout:
+            is_over = self.is_stopping or (check is not None and check.has_problem)
+            async with asyncio.timeout_at(0 if is_over else until) as timeout:
                 with self._ending(timeout, check or Check(_pass)):
                     await news
                 return True

@@ -112,10 +112,11 @@ def values_of(record: object, names: Iterable[str]) -> Mapping[str, Any]:
     Only the named fields are there, as a record may hold thousands of notes.
     """
     fields = {name.partition(".")[0] for name in names}
-    return {name: _comparable(getattr(record, name)) for name in fields if hasattr(record, name)}
+    return {name: comparable(getattr(record, name)) for name in fields if hasattr(record, name)}
 
 
-def _comparable(value: object) -> object:
+def comparable(value: object) -> object:
+    """Return a value as conditions compare it: plain, but decimals are numbers."""
     return value if isinstance(value, FixedPoint) else plain(value)
 
 

@@ -64,7 +64,8 @@ async def whole_body(request: AnyRequest) -> bytes:
 
 
 async def _receive_all(request: AnyRequest) -> bytes:
-    limit = request.route_handler.resolve_request_max_body_size() or math.inf
+    most = request.route_handler.resolve_request_max_body_size()
+    limit = math.inf if most is None else most
     announced, body = header(request, b"content-length"), bytearray()
     size = int(announced[:20]) if announced.isdecimal() else 0  # Python converts no more than some thousand digits
     while max(size, len(body)) <= limit:

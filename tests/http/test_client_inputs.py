@@ -66,7 +66,7 @@ def test_help_shows_what_an_operation_takes() -> None:
 #: statuses, and entries of the agenda and calendars have no paths.
 ELSEWHERE = {
     f"{name}{part}"
-    for name in (*(".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke"),)
+    for name in (".me", ".users", ".log_out", ".tokens.list", ".tokens.revoke")
     for part in ("", ".return")
 } | {".*.bulk.return", ".tasks.list.return", ".calendars.create.return"}
 EVERYWHERE = re.compile(r"^\.[^.]+\.(?=bulk)")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
-from crm_core import Database, Feed, ImportRuns
+from crm_core import Database, DeliveryLog, Feed, ImportRuns
 from crm_core.model.accounts import UserChange
 from crm_core.testing import (
     DISABLED_USER,
@@ -87,9 +87,14 @@ def test_memory_and_sqlite_agree(tmp_path: pathlib.Path) -> None:
         assert isinstance(database, MemoryDatabase | SqliteDatabase)
         return database.imports
 
+    def deliveries_of(database: Database) -> DeliveryLog:
+        assert isinstance(database, MemoryDatabase | SqliteDatabase)
+        return database.outbox
+
     assert_agreement(
         pair,
         feed_of=feed_of,
+        deliveries_of=deliveries_of,
         imports_of=imports_of,
         settings=settings(max_examples=5, stateful_step_count=30, derandomize=True, database=None),
     )

@@ -71,7 +71,8 @@ with here as (
         select
             one.seq as last, own.seq, own.resource,
             pg_column_size(own.changes) + coalesce(pg_column_size(own.cause), 0) as stored_bytes,
-            pg_column_compression(own.changes) is not null as is_compressed
+            pg_column_compression(own.changes) is not null or pg_column_compression(own.cause) is not null
+                as is_compressed
         from event as one, lateral (
             (select event.* from event
              where not span.is_closing and event.xid = one.xid and event.seq between span.first_seq and one.seq

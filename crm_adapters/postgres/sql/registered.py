@@ -71,8 +71,10 @@ async def make_tables(connection: Connection, done: Collection[object]) -> Seque
     missing = lacking(done)
     for name, resource in missing.items():
         prefix = f"{_PREFIX}{resource.name} "
-        is_there = any(str(each).startswith(prefix) for each in done)
-        present = await _columns(connection, resource) if is_there else {}
+        present = await _columns(connection, resource)
+        if present and not any(str(each).startswith(prefix) for each in done):
+            advice = "Give the CRM its own schema, or the resource another name."
+            raise ClashingTableError(f'The table "{resource.name}" already exists. {advice}')
         if found := clashes(resource, present):
             raise ClashingTableError(" ".join(found))
         if present:

@@ -5,6 +5,7 @@ that was run before changes nothing, so that a table grows with its row; nothing
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, LiteralString
 
@@ -59,9 +60,11 @@ def columns_of(resource: Resource) -> Sequence[Column]:
 
 def _own_columns(resource: Resource) -> Iterator[Column]:
     named = {*resource.references, *resource.filters, *resource.ranges, *resource.ordering, *resource.once}
+    if resource.has_tasks_and_notes:  # the agenda and the search for duplicates read it
+        named.add("name")
     for name, field in resource.fields.items():
         if name in named or field.kind in (*_DATES, "attributes"):
-            refers_to = {"user": "app_user"}.get(field.refers_to or "", field.refers_to or "")
+            refers_to = "app_user" if field.refers_to == "user" else field.refers_to or ""
             is_there = not field.output_only or name in resource.defaults_to_now
             yield Column(name, _TYPES[field.kind], _member(name), is_there and not field.nullable, refers_to)
     for name in resource.hidden:
@@ -82,11 +85,8 @@ def _derived_columns(resource: Resource) -> Iterator[Column]:
 
 
 def _folded_fields(resource: Resource) -> Sequence[str]:
-    return [
-        name
-        for name, field in resource.fields.items()
-        if field.kind == "text" and (name in resource.ordering or resource.filters.get(name) == "contains")
-    ]
+    folded = {*resource.ordering, *resource.name_fields, *(["name"] if resource.has_tasks_and_notes else ())}
+    return [name for name, field in resource.fields.items() if field.kind == "text" and name in folded]
 
 
 def _member(name: str) -> sql.Composable:
@@ -106,10 +106,18 @@ def clashes(resource: Resource, present: Mapping[str, str]) -> Sequence[str]:
         resource: the resource.
         present: the types of the columns that are there.
     """
+    counts = Counter([*(each.name for each in columns_of(resource)), *_COMMON])
     return [
-        f"The column {resource.name}.{each.name} is {present[each.name]}, and the resource needs {each.type}."
-        for each in columns_of(resource)
-        if present.get(each.name, each.type) != each.type
+        *(
+            f"{resource.name} cannot have a field {name}: its table has another column of this name."
+            for name in resource.fields
+            if counts[name] > 1 and name != "id"
+        ),
+        *(
+            f"The column {resource.name}.{each.name} is {present[each.name]}, and the resource needs {each.type}."
+            for each in columns_of(resource)
+            if present.get(each.name, each.type) != each.type
+        ),
     ]
 
 

@@ -12,7 +12,7 @@ from crm_adapters.memory import MemoryDatabase
 from crm_core.engine.changes import Changes
 from crm_core.engine.queries import Query
 from crm_core.model.accounts import UserChange
-from crm_core.ports import Database, ImportRuns
+from crm_core.ports import Database, DeliveryLog, ImportRuns
 from crm_core.resources import ATTRIBUTES, CLIENTS, SERVICES
 from crm_core.rules.needs import Known, Needs, Steps
 from crm_core.testing.accounts import add_token
@@ -47,9 +47,16 @@ def imports_of(database: Database) -> ImportRuns:
     return database.imports
 
 
+def deliveries_of(database: Database) -> DeliveryLog:
+    assert isinstance(database, MemoryDatabase)
+    return database.outbox
+
+
 def test_two_memories_agree() -> None:
     assert_agreement(
         two_memories,
+        deliveries_of=deliveries_of,
+        imports_of=imports_of,
         settings=settings(
             max_examples=5, stateful_step_count=30, phases=[Phase.generate], derandomize=True, database=None
         ),

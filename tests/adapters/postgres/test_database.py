@@ -10,11 +10,13 @@ from hypothesis import Phase, settings
 from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
+from crm_adapters.postgres.imports import PostgresImportRuns
+from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.list_queries import MAX_PAGE_BYTES
 from crm_core.engine.queries import Page
 from crm_core.errors import InvalidError
-from crm_core.ports import Database, Feed
+from crm_core.ports import Database, DeliveryLog, Feed, ImportRuns
 from crm_core.resources import CLIENTS
 from crm_core.testing.contract import DatabaseContract
 from crm_core.testing.machine import USERS, assert_agreement
@@ -36,17 +38,27 @@ def test_memory_and_postgres_agree(url: str) -> None:
             await memory.accounts.add_user(f"user {number}", "!")
         async with emptied(url) as postgres, Pool(url) as pool:
             feeds[:] = [PostgresFeed(pool)]
+            pools[:] = [pool]
             yield memory, postgres
             await feeds[0].close()
 
     feeds: list[PostgresFeed] = []
+    pools: list[Pool] = []
 
     def feed_of(database: Database) -> Feed:
         return database.feed if isinstance(database, MemoryDatabase) else feeds[0]
 
+    def deliveries_of(database: Database) -> DeliveryLog:
+        return database.outbox if isinstance(database, MemoryDatabase) else PostgresOutbox(pools[0])
+
+    def imports_of(database: Database) -> ImportRuns:
+        return database.imports if isinstance(database, MemoryDatabase) else PostgresImportRuns(pools[0])
+
     assert_agreement(
         pair,
         feed_of=feed_of,
+        deliveries_of=deliveries_of,
+        imports_of=imports_of,
         settings=settings(
             max_examples=10, stateful_step_count=30, phases=[Phase.generate], derandomize=True, database=None
         ),
