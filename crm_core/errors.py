@@ -178,6 +178,17 @@ class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
 
 
+class UnregisteredError(CrmError, KeyError):
+    """Something is of a resource that no package registers here (decision 174); the message names it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name: str = name
+
+    def __str__(self) -> str:
+        return f"This belongs to {self.name}, which no package registers here."
+
+
 class AttributeInUseError(CrmError):
     """Records or webhooks keep an attribute from being changed in this way; the message counts them."""
 

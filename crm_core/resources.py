@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, cast
 
 import attrs
 
+from crm_core.errors import UnregisteredError
 from crm_core.input.fields import Field, fields_of
 from crm_core.model import permissions
 from crm_core.model.entities import (
@@ -277,7 +278,7 @@ def _all() -> Mapping[str, Resource]:
 
 
 #: All resources by name, with those that are registered; referenced resources come first.
-RESOURCES: Final[Mapping[str, Resource]] = DerivedTable(_all)
+RESOURCES: Final[Mapping[str, Resource]] = DerivedTable(_all, UnregisteredError)
 
 
 def referring(resource: Resource, *, owned: bool) -> tuple[tuple[Resource, str], ...]:

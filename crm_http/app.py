@@ -1,12 +1,14 @@
 """The app: all endpoints on the ports. It is independent of the adapters."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from uuid import UUID
 
 import crm_http.needed  # first, so that what is missing is named
-from crm_core.model.registered import use_resources
+from crm_core.errors import RegistrationError
+from crm_core.model.registered import registered, use_resources
 from crm_core.ports import Accounts, CalendarWriter, Database, DeliveryLog, Feed, Passwords, WorkbookWriter
 from crm_core.resources import (
     ATTRIBUTES,
@@ -86,6 +88,8 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
 ) -> RequestMiddleware:
     """Return the ASGI app of the whole API.
 
+    Raises RegistrationError for a registered resource whose path is that of another endpoint.
+
     Args:
         database: where records are stored.
         accounts: where users and tokens are stored.
@@ -118,6 +122,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         *page_endpoints(),
     ]
     endpoints += root_endpoints(endpoints)
+    _refuse_doubles(endpoints)
     app = Litestar(
         route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),
@@ -128,6 +133,14 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
         debug=False,
     )
     return RequestMiddleware(app, limits, observers, site=site)
+
+
+def _refuse_doubles(endpoints: Sequence[Endpoint]) -> None:
+    counts = Counter((endpoint.method, endpoint.path) for endpoint in endpoints)
+    for row in registered():
+        place = f"/api/{RESOURCES[row.name].path}"
+        if doubled := [path for (_, path), count in counts.items() if count > 1 and path.startswith(place)]:
+            raise RegistrationError(row.name, (f"another endpoint has the path {doubled[0]}",))
 
 
 def _resource_endpoints(row: Resource, db: Database, log: DeliveryLog, images: Images) -> Iterator[Endpoint]:

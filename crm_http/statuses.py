@@ -26,6 +26,7 @@ from crm_core.errors import (
     TransferDecidedError,
     UnavailableError,
     UndoRefusedError,
+    UnregisteredError,
     VersionConflictError,
 )
 
@@ -35,6 +36,7 @@ STATUSES: Final[Mapping[type[CrmError], HTTPStatus]] = {
     PermissionDeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     InUseError: HTTPStatus.CONFLICT,
+    UnregisteredError: HTTPStatus.CONFLICT,
     AttributeInUseError: HTTPStatus.CONFLICT,
     DeliveryFinishedError: HTTPStatus.CONFLICT,
     ImportFinishedError: HTTPStatus.CONFLICT,

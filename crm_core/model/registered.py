@@ -127,14 +127,19 @@ class DerivedTable(_Derived[K], Mapping[K, V_co]):
 
     Args:
         derive: returns the mapping as it is now.
+        missing: returns the error for a key that is not there, from the key.
     """
 
-    def __init__(self, derive: Callable[[], Mapping[K, V_co]]) -> None:
+    def __init__(self, derive: Callable[[], Mapping[K, V_co]], missing: Callable[[K], KeyError] = KeyError) -> None:
         super().__init__(derive)
+        self._missing = missing
 
     def __getitem__(self, key: K) -> V_co:
-        value: V_co = self._table()[key]
-        return value
+        table: Mapping[K, V_co] = self._table()
+        try:
+            return table[key]
+        except KeyError:
+            raise self._missing(key) from None
 
 
 class DerivedNames(_Derived[str], AbstractSet[str]):

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import attrs
 
-from crm_core.errors import AttributeInUseError
+from crm_core.errors import AttributeInUseError, UnregisteredError
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import RefusedError
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
@@ -24,8 +24,11 @@ _MAX_URL_LENGTH = fields_of(Webhook)["url"].limits["maxLength"]
 
 
 def model_of(entity: str) -> str:
-    """Return the model whose webhooks watch an entity."""
-    return next(model for model, (name, _) in MODELS.items() if name == entity)
+    """Return the model whose webhooks watch an entity. Raises UnregisteredError."""
+    found = next((model for model, (name, _) in MODELS.items() if name == entity), None)
+    if found is None:
+        raise UnregisteredError(entity)
+    return found
 
 
 def names_attribute(webhook: Webhook, name: str) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.errors import UnregisteredError
 from crm_core.input.fields import (
     boolean,
     choice,
@@ -41,7 +42,8 @@ MODELS: Final[Mapping[str, tuple[str, type]]] = DerivedTable(
         "Service": ("service", Service),
         "FollowUp": ("follow_up", FollowUp),
         **{each.entity.__name__: (each.name, each.entity) for each in registered() if each.has_catalog},
-    }
+    },
+    UnregisteredError,
 )
 
 _EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)

@@ -33,6 +33,7 @@ from crm_core.errors import (
     TransferDecidedError,
     UnavailableError,
     UndoRefusedError,
+    UnregisteredError,
     VersionConflictError,
 )
 from crm_http.api.preconditions import expected_versions, version_tag
@@ -79,6 +80,7 @@ REFUSALS: Final[Mapping[type[CrmError], Refusal]] = {
     PermissionDeniedError: Refusal("The caller does not have the permission."),
     NotFoundError: Refusal("The path, or an id in it, does not exist."),
     InUseError: Refusal("Other records refer to this record, so it cannot be deleted."),
+    UnregisteredError: Refusal("It belongs to a resource that no package registers here."),
     AttributeInUseError: Refusal("Records or webhooks keep the attribute from being changed. The body counts them."),
     DeliveryFinishedError: Refusal("The delivery is finished, so it cannot be cancelled."),
     ImportFinishedError: Refusal("The import is finished, so it cannot be cancelled."),

@@ -11,6 +11,7 @@ from crm_core.use_cases import archives
 from crm_http.cli.connecting import on_database
 from crm_http.cli.terminal import count, say
 from crm_http.server.composition import archive, new_archive
+from crm_http.server.errors import FailedError
 from crm_http.server.maintenance import archived_stores, foreign_resources
 from crm_http.settings import Settings
 
@@ -24,7 +25,9 @@ def export_everything(directory: Path, *, history: bool, secrets: bool) -> None:
 
     async def work(url: str) -> Manifest:
         if foreign := await foreign_resources(url):
-            say(f"Not exported: {foreign}, which no package registers here.")
+            raise FailedError(
+                f"No package registers {foreign} here, and the database has records of it: install it first."
+            )
         async with archived_stores(url, settings) as stores, new_archive(directory) as out:
             return await archives.export_all(stores, out, history=history, secrets=secrets, on_part=_show)
 

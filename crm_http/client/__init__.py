@@ -53,6 +53,7 @@ from crm_core.errors import (
     TransferDecidedError,
     UnavailableError,
     UndoRefusedError,
+    UnregisteredError,
     VersionConflictError,
 )
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
@@ -238,6 +239,7 @@ __all__ = [
     "UndoRefusedError",
     "UnexpectedResponseError",
     "UnreadableEventError",
+    "UnregisteredError",
     "UploadedImage",
     "User",
     "VersionConflictError",

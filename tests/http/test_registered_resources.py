@@ -1,17 +1,20 @@
 """A resource of a package of its own over HTTP, on the typed clients, and in the document."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import attrs
 import httpx
 import pytest
 
 from crm_adapters.memory import MemoryDatabase
-from crm_core import Actor, User
+from crm_core import Actor, RegistrationError, Resource, User, register
 from crm_core.embedding import SyncCrm
+from crm_core.fields import identity, last_change, text
 from crm_core.testing import own_registration
 from crm_http.client import Client
 from tests.examples.invoices.crm_invoices import INVOICES, Invoice, register_invoices
@@ -146,3 +149,25 @@ def test_calls_in_process_take_its_row() -> None:
     assert invoices.change(made.id, state="sent").state == "sent"
     assert [each.number for each in invoices.list(number="7")] == ["7"]
     assert crm.attributes(INVOICES).create(name="size", label="Size", type="number").entity == "invoice"
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Change:
+    """A record of a resource that has the path of the change feed."""
+
+    id: UUID = identity()
+    name: str = text()
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+def test_a_path_of_another_endpoint_is_refused() -> None:
+    names: dict[str, Any] = {"name": "own_change", "path": "changes", "model_name": "ownchange"}
+    row = Resource(entity=Change, label=("change", "changes"), **names)
+    with own_registration():
+        register(row, sample={"name": "x"})
+        with (
+            pytest.raises(RegistrationError, match="another endpoint has the path /api/changes"),
+            on_memory(of_app={"calendars": None}),
+        ):
+            pass

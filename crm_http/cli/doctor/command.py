@@ -74,4 +74,4 @@ def _show_json(checks: Sequence[Check]) -> None:
 def _show_lines(checks: Sequence[Check]) -> None:
     for check in checks:
         text = " ".join(f"{check.found} {check.advice}".split())
-        out.print(f"[{_COLOURS[check.state]}]{check.state:<9}[/]{check.name:<13}{escape(text)}")
+        out.print(f"[{_COLOURS[check.state]}]{check.state:<9}[/]{check.name:<12} {escape(text)}")

@@ -17,12 +17,26 @@ from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, foreign_resources, migrate, pending
 from crm_adapters.postgres.sql.resource_tables import columns_of
-from crm_core import CLIENTS, RESOURCES, Actor, InUseError, Record, Resource, User, register
+from crm_core import (
+    ATTRIBUTES,
+    CLIENTS,
+    RESOURCES,
+    WEBHOOKS,
+    Actor,
+    InUseError,
+    Record,
+    Resource,
+    User,
+    register,
+)
+from crm_core.errors import UnregisteredError
 from crm_core.fields import attribute_values as attributes
 from crm_core.fields import choice, date_value, identity, integer, items, last_change, reference, text, texts, user
 from crm_core.model.entities import Note, Task
 from crm_core.testing import Scene, own_registration
 from crm_core.use_cases import agendas, caller, changes, duplicates, merges, records
+from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolutions import evolve
 from crm_core.use_cases.retention import fold_histories
 
 T = TypeVar("T")
@@ -213,6 +227,67 @@ def test_a_table_of_somebody_else_is_left_alone(url: str) -> None:
 
     with pytest.raises(UnfitDatabaseError, match=r'"job" already exists\. Give the CRM its own schema'):
         migrated(url, jobs())
+
+
+def test_a_table_of_the_crm_itself_is_no_table_of_a_resource(url: str) -> None:
+    with pytest.raises(UnfitDatabaseError, match=r'"event" already exists\. .* or the resource another name\.'):
+        migrated(url, attrs.evolve(jobs(), name="event", path="events"))
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Sized:
+    """A record with fields that its table has columns of its own for."""
+
+    id: UUID = identity()
+    name: str = text()
+    size: int = integer(default=0)
+    name_folded: int = integer(default=0)
+    updated_at: dt.datetime | None = last_change("datetime")
+    updated_by: int | None = last_change("integer")
+
+
+def test_fields_that_clash_with_other_columns_are_named(url: str) -> None:
+    named: dict[str, Any] = {"name": "sized", "path": "sized", "model_name": "sized", "label": ("sized", "sized")}
+    filters = {"name": "contains", "size": "exact", "name_folded": "exact"}
+
+    with pytest.raises(UnfitDatabaseError, match=r"cannot have a field size: .* cannot have a field name_folded:"):
+        migrated(url, Resource(entity=Sized, filters=filters, **named))
+
+
+def test_records_with_tasks_need_no_filter_by_name(url: str) -> None:
+    row = jobs(filters={}, ordering=(), search=())
+    migrated(url, row)
+    add_user(url)
+
+    async def work(scene: Scene) -> tuple[list[str], int]:
+        client = await scene.create(CLIENTS, name="Acme")
+        await scene.create(row, name="Paint", client=client, list_of_tasks=[{"task": "Buy paint"}])
+        await scene.create(row, name="paint", client=client)
+        agenda = await agendas.find(scene.db, scene.who, {"resource": "job"})
+        alike = await duplicates.find(scene.db, scene.who, row, {})
+        return [task.name for task in agenda.tasks], len(alike.groups)
+
+    assert on(url, row, work) == (["Paint"], 1)
+
+
+def test_what_needs_a_resource_whose_package_is_missing_says_so(url: str) -> None:
+    row = jobs()
+    migrated(url, row)
+    add_user(url)
+
+    async def before(scene: Scene) -> tuple[UUID, UUID]:
+        hook = await scene.create(WEBHOOKS, name="w", model="Job", url="https://example.com/")
+        return hook, await scene.create(ATTRIBUTES, "job", name="x", label="x", type="text")
+
+    async def after(scene: Scene) -> None:
+        with pytest.raises(UnregisteredError, match="Job, which no package registers here"):
+            await scene.patch(WEBHOOKS, hook, conditions=[{"field": "name", "operator": "=", "value": "x"}])
+        target = Target(attribute)
+        with pytest.raises(UnregisteredError, match="job, which no package registers here"):
+            await evolve(scene.db, scene.who, "rename", target, {"name": "y"})
+
+    hook, attribute = on(url, row, before)
+    on(url, None, after)
 
 
 def test_a_column_that_has_another_type_by_now_is_named(url: str) -> None:
