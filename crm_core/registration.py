@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import RegistrationError, flatten
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft
@@ -29,7 +30,7 @@ _OPERATORS: Final = ("exact", "contains")
 _NO_ID: Final = UUID(int=0)
 #: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them.
 _KINDS: Final[Mapping[str, tuple[FieldKind, ...]]] = {
-    "exact": ("text", "choice", "boolean", "integer", "decimal", "date", "datetime", "uuid"),
+    "exact": tuple(FIELD_READERS),
     "contains": ("text",),
     "search": ("text",),
     "ranges": ("integer", "decimal", "date", "datetime"),

@@ -172,7 +172,7 @@ def _read_operand(definition: Attribute, operator: str, value: str) -> tuple[str
 
 
 def _read_value(field: Field, value: str) -> object:
-    read = _FIELD_READERS.get(field.kind)
+    read = FIELD_READERS.get(field.kind)
     if read is None:
         raise AssertionError("no list is filtered by such a field")
     return read(field, value)
@@ -208,7 +208,8 @@ def _read_number(value: str) -> int | Decimal:
     return parsed
 
 
-_FIELD_READERS: Final[Mapping[FieldKind, Callable[[Field, str], object]]] = {
+#: Reads the value of a filter, by the kind of the field; lists are filtered by fields of these kinds.
+FIELD_READERS: Final[Mapping[FieldKind, Callable[[Field, str], object]]] = {
     "uuid": lambda _, value: _read_id(value),
     "integer": lambda _, value: _read_integer(value),
     "decimal": lambda _, value: _read_number(value),

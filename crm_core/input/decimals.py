@@ -10,10 +10,8 @@ from typing import Final
 import attrs
 
 from crm_core.errors import Problem
-from crm_core.input.readers import MAX_DIGITS, RefusedError, exact_number, refuse
+from crm_core.input.readers import MAX_DIGITS, RefusedError, check_numeral, exact_number
 
-#: Characters of a text that is read as a number.
-_MAX_LENGTH: Final = 1_000
 _NUMERAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 #: Rounds nothing that can be read.
 _EXACT: Final = Context(prec=2 * MAX_DIGITS)
@@ -143,8 +141,7 @@ def _read_number(value: object) -> Decimal:
 
 
 def _numeral(text: str) -> Decimal | None:
-    if len(text) > _MAX_LENGTH:
-        raise refuse("max_string_length", "String value too large.")
+    check_numeral(text)
     try:
         return Decimal(text) if _NUMERAL.fullmatch(text := text.strip()) else None
     except InvalidOperation:  # the exponent is beyond what Decimal counts

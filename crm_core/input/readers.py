@@ -45,6 +45,7 @@ _TRAILING_ZEROS = re.compile(r"\.0*\s*$")
 #: The words that forms send for booleans, in any case.
 TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
 FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
+#: Characters of a text that is read as a number.
 _MAX_NUMERAL_LENGTH: Final = 1_000
 
 
@@ -220,6 +221,12 @@ def read_boolean(value: object) -> bool:
     raise RefusedError((NOT_A_BOOLEAN,))
 
 
+def check_numeral(value: object) -> None:
+    """Refuse a text that is too long to be read as a number. Raises RefusedError."""
+    if isinstance(value, str) and len(value) > _MAX_NUMERAL_LENGTH:
+        raise refuse("max_string_length", "String value too large.")
+
+
 def read_integer(value: object, *, minimum: int = MIN_BIGINT, maximum: int = MAX_BIGINT) -> int:
     """Read an integer of 64 bits, also as text and with a fraction of zero.
 
@@ -231,8 +238,7 @@ def read_integer(value: object, *, minimum: int = MIN_BIGINT, maximum: int = MAX
         minimum: the least value.
         maximum: the greatest value.
     """
-    if isinstance(value, str) and len(value) > _MAX_NUMERAL_LENGTH:
-        raise refuse("max_string_length", "String value too large.")
+    check_numeral(value)
     number = _as_integer(value)
     if number is None:
         raise refuse("invalid", "A valid integer is required.")

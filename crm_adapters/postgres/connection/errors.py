@@ -33,8 +33,8 @@ _STALE: Final = (
     errors.LockNotAvailable,
 )
 
-#: Foreign keys that are violated by an actor without an account; another run would not help.
-_ACTOR_KEYS: Final = frozenset({"event_actor_fkey", "client_created_by_fkey"})
+#: The ends of foreign keys that an actor without an account violates; another run would not help.
+_ACTOR_KEYS: Final = ("event_actor_fkey", "_created_by_fkey")
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
@@ -73,7 +73,7 @@ def staleness() -> Iterator[None]:
     try:
         yield
     except errors.ForeignKeyViolation as error:
-        if error.diag.constraint_name in _ACTOR_KEYS:
+        if (error.diag.constraint_name or "").endswith(_ACTOR_KEYS):
             raise NotAuthenticatedError("User inactive or deleted.") from None
         if (table := error.diag.table_name) and table not in RESOURCES:  # no decision can know of its rows
             text = f"This record is referred to by the table {table}, which is of no resource here."
