@@ -7,7 +7,6 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import RegistrationError, flatten
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft
@@ -28,9 +27,10 @@ _TAKEN: Final = frozenset({"user", "all"})
 _OPERATORS: Final = ("exact", "contains")
 #: Stands for the ids of records that do not exist yet.
 _NO_ID: Final = UUID(int=0)
-#: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them.
-_KINDS: Final[Mapping[str, tuple[FieldKind, ...]]] = {
-    "exact": tuple(FIELD_READERS),
+#: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them. The filters
+#: read the same kinds (``engine.query_strings.FIELD_READERS``), which a test holds.
+KINDS_BY_USE: Final[Mapping[str, tuple[FieldKind, ...]]] = {
+    "exact": ("text", "choice", "boolean", "integer", "decimal", "date", "datetime", "uuid"),
     "contains": ("text",),
     "search": ("text",),
     "ranges": ("integer", "decimal", "date", "datetime"),
@@ -141,7 +141,7 @@ def _problems_of_names(resource: Resource) -> Iterator[str]:
 
 def _suits(field: Field, use: str) -> bool:
     is_sorted_text = use == "ordering" and field.kind == "text"
-    return field.kind in _KINDS[use] and not (is_sorted_text and field.nullable)
+    return field.kind in KINDS_BY_USE[use] and not (is_sorted_text and field.nullable)
 
 
 def _problems_of_sample(resource: Resource, sample: Mapping[str, Any]) -> Iterator[str]:

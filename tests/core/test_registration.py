@@ -12,6 +12,7 @@ from crm_core.archives.parts import Manifest, Part, manifest_text, names_of, rea
 from crm_core.bulk.operations import BULK_RESOURCES
 from crm_core.engine.agendas import TASK_RESOURCES
 from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
+from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import ArchiveError, CursorGoneError, RegistrationError
 from crm_core.fields import attribute_values, date_value, identity, integer, items, last_change, reference, text
 from crm_core.input.fields import fields_of
@@ -19,7 +20,7 @@ from crm_core.model.entities import ENTITIES, Task
 from crm_core.model.feed import Position
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.registered import own_registration, registered, use_resources
-from crm_core.registration import completed_sample, register
+from crm_core.registration import KINDS_BY_USE, completed_sample, register
 from crm_core.resources import CLIENTS, RESOURCES, Resource
 from crm_core.webhooks.entity import MODELS, Webhook
 
@@ -164,6 +165,10 @@ def test_a_row_that_cannot_work_is_refused(differing: dict[str, Any], reason: st
 )
 def test_a_sample_that_cannot_be_created_is_refused(sample: dict[str, Any], reason: str) -> None:
     assert reason in reasons(row(), sample)
+
+
+def test_every_kind_that_a_list_can_be_filtered_by_is_read() -> None:
+    assert set(KINDS_BY_USE["exact"]) == FIELD_READERS.keys()
 
 
 def test_a_sample_gets_the_references_that_it_lacks() -> None:
