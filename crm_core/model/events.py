@@ -1,7 +1,8 @@
 """Events: the changes of records and their authors. They are stored in the transaction of the change."""
 
+import itertools
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -143,9 +144,27 @@ def _ends(before: object | None, after: object | None, old: object, new: object)
     return ends
 
 
-def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, Any]:
+def common_ends(old: Sequence[object], new: Sequence[object]) -> tuple[int, int]:
+    """Return how many items are the same objects at the beginning of two lists, and how many at the end of the rest.
+
+    Most changes of a long list touch one item, so the others need no look.
+
+    >>> common_ends("abcd", "abxcd"), common_ends("aa", "aaa")
+    ((2, 2), (2, 0))
+    """
+    start = _count_same(old, new)
+    rest = min(len(old), len(new)) - start
+    return start, min(rest, _count_same(reversed(old), reversed(new)))
+
+
+def _count_same(old: Iterable[object], new: Iterable[object]) -> int:
+    return sum(itertools.takewhile(bool, map(operator.is_, old, new)))
+
+
+def _item_differences(old: Sequence[object], new: Sequence[object]) -> Mapping[str, Any]:
     """Compare items by id; an item that only moved within the list has not changed."""
-    before, after = list(old), list(new)
+    start, end = common_ends(old, new)
+    before, after = old[start : len(old) - end], new[start : len(new) - end]
     # Unchanged items are the same objects before and after: identity saves comparing them.
     kept = {id(item) for item in before} & {id(item) for item in after}
     olds = {getattr(item, "id", None): item for item in before if id(item) not in kept}

@@ -94,10 +94,13 @@ def _item_changes(change: Mapping[str, Any], before: Sequence[Any], after: Seque
     if len(set(old)) < len(old) or len(set(new)) < len(new):
         return {"from": before, "to": after}
     removed = set(_ids(change["removed"]))
-    expected = [id_ for id_ in old if id_ not in removed] + _ids(change["added"])
+    kept = [id_ for id_ in old if id_ not in removed] if removed else old
+    expected = kept + _ids(change["added"])
     return change if new == expected else {**change, "order": [item.id for item in after]}
 
 
 def _ids(items: Sequence[Any]) -> list[object]:
     """Return the ids of items; of UUIDs the integers, whose hashes C computes, not Python."""
-    return [item.id.int if isinstance(item.id, UUID) else item.id for item in items]
+    if items and isinstance(items[0].id, UUID):
+        return [item.id.int for item in items]
+    return [item.id for item in items]
