@@ -99,8 +99,8 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
             problems[name] = error.problems
             if error.parts is not None:
                 parts[name] = error.parts
-    objects = (name for name in (values | parts) if merge and isinstance(data[name], Mapping))
-    return Draft(values, problems, frozenset(objects), data, items, parts)
+    merges = frozenset(name for name in (values | parts) if isinstance(data[name], Mapping)) if merge else frozenset()
+    return Draft(values, problems, merges, data, items, parts)
 
 
 def _are_given_ids(item: type) -> bool:
@@ -204,11 +204,13 @@ def _not_a_mapping(data: object) -> Problem:
 def _unexpected(entity: type, data: Mapping[str, object]) -> dict[str, Problems]:
     """Return a problem for every key that would be ignored (``Prefer: handling=strict``, RFC 7240)."""
     fields = fields_of(entity)
+    ignored = [name for name in data if name not in fields or fields[name].output_only]
+    if not ignored:
+        return {}
     writable = ", ".join(name for name, field in fields.items() if not field.output_only)
     return {
         name: (Problem("output_only" if name in fields else "unknown", _why_ignored(name in fields, writable)),)
-        for name in data
-        if name not in fields or fields[name].output_only
+        for name in ignored
     }
 
 

@@ -188,6 +188,8 @@ class Known:
 
     def __or__(self, other: "Known") -> "Known":
         """Return the answers of both as one."""
+        if self is NOTHING_KNOWN:
+            return other
         return Known(
             records={**self.records, **other.records},
             references={**self.references, **other.references},
@@ -200,6 +202,8 @@ class Known:
 
     def lacks(self, needs: Needs) -> Needs:
         """Return the part of ``needs`` that is not known yet."""
+        if self is NOTHING_KNOWN:
+            return needs
         # Not by ``-``, which would go through all that is known for each of the many decisions of a bulk.
         return Needs(
             records=frozenset(key for key in needs.records if key not in self.records),
@@ -235,6 +239,11 @@ class Known:
         """Return the entity of a needed record; None if it does not exist."""
         record = self.records[key]
         return record.value if record else None
+
+
+#: What a decision needs in the end, and what it knows at first; neither changes, so that all decisions share them.
+NO_NEEDS: Final = Needs()
+NOTHING_KNOWN: Final = Known()
 
 
 @attrs.frozen(kw_only=True)
