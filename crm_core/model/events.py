@@ -77,18 +77,19 @@ def differences(before: object | None, after: object | None) -> Mapping[str, Map
         before: the record before the change; None for a new record.
         after: the record after the change; None for a deleted record.
     """
-    entity = type(after if after is not None else before)
+    if before is None:
+        return {name: {"to": value} for name, value in _shown(after)}
+    if after is None:
+        return {name: {"from": value} for name, value in _shown(before)}
     changes: dict[str, Mapping[str, Any]] = {}
-    for name, field in fields_of(entity).items():
-        old, new = getattr(before, name, None), getattr(after, name, None)
-        if before is not None and after is not None and (field.is_stamp or same(old, new)):
+    for name, field in fields_of(type(after)).items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old is new or field.is_stamp or same(old, new):
             continue
-        if field.redact is not None:
-            changes[name] = _ends(before, after, _without_secrets(field, old), _without_secrets(field, new))
-        elif field.item is not None and before is not None and after is not None and "id" in fields_of(field.item):
+        if field.item is not None and "id" in fields_of(field.item):
             changes[name] = _item_differences(old or (), new or ())
         else:
-            changes[name] = _ends(before, after, old, new)
+            changes[name] = {"from": _without_secrets(field, old), "to": _without_secrets(field, new)}
     return changes
 
 
@@ -127,20 +128,17 @@ def _booleans(value: object) -> object:
     return isinstance(value, bool)
 
 
+def _shown(record: object) -> Iterable[tuple[str, object]]:
+    return [(name, _without_secrets(field, getattr(record, name))) for name, field in fields_of(type(record)).items()]
+
+
 def _without_secrets(field: Field, value: Any) -> object:
-    """Return a value of a field without its secrets; of an object the names."""
+    """Return a value of a field without its secrets; of an object with secrets the names."""
+    if field.redact is None:
+        return value
     if field.kind == "mapping":
         return sorted(value or ())
-    return value if value is None or field.redact is None else field.redact(value)
-
-
-def _ends(before: object | None, after: object | None, old: object, new: object) -> Mapping[str, Any]:
-    ends = {}
-    if before is not None:
-        ends["from"] = old
-    if after is not None:
-        ends["to"] = new
-    return ends
+    return None if value is None else field.redact(value)
 
 
 def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, Any]:
