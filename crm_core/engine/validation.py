@@ -32,8 +32,8 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
     keys = _referenced(resource, proposal, draft)
     known = yield Needs(references=frozenset(keys.values()), catalogs=catalog_versions(resource, proposal.who))
     missing = {name: does_not_exist(key) for name, key in keys.items() if not known.exists(key)}
-    problems = dict(draft.problems) | missing
-    values = dict(proposal.sent) | _merged(resource, proposal, draft)
+    problems = {**draft.problems, **missing}
+    values = {**proposal.sent, **_merged(resource, proposal, draft)}
     # It has ``values`` itself, which grow below: each rule sees what those before it set.
     seen = Proposal(who=proposal.who, before=proposal.before, sent=values)
     for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):

@@ -53,6 +53,8 @@ class ItemDraft:
     is_new: bool = False
 
 
+_NULL_ITEM: Final = ItemDraft({}, (_NOT_NULL,))
+
 #: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
 Edit: TypeAlias = Callable[[Any], Draft]
 
@@ -115,8 +117,7 @@ def _read_item_drafts(field: Field, entity: type, sent: object, context: ReadCon
         values = {**draft.values, "id": context.new_id()} if is_new else draft.values
         return ItemDraft(values, draft.problems, draft.sent, is_new)
 
-    is_null = ItemDraft({}, (_NOT_NULL,))
-    return [is_null if item is None else read_one(item) for item in read_list(sent, field.limits["maxItems"])]
+    return [_NULL_ITEM if item is None else read_one(item) for item in read_list(sent, field.limits["maxItems"])]
 
 
 def _items_of(entity: type, drafts: Sequence[ItemDraft]) -> tuple[Any, ...]:
@@ -156,7 +157,7 @@ def read_item(entity: type, value: object, context: ReadContext) -> Any:
 def with_defaults(entity: type, values: Mapping[str, object]) -> dict[str, Any]:
     """Return the values of a new record: those sent, and the default of every other field that has one."""
     initial = {name: field.initial() for name, field in fields_of(entity).items() if field.default is not REQUIRED}
-    return initial | dict(values)
+    return {**initial, **values}
 
 
 def _read(field: Field, value: object, context: ReadContext) -> object:

@@ -266,7 +266,7 @@ class Proposal:
 
     def touches(self, *names: str) -> bool:
         """Return whether any of the fields is set."""
-        return any(name in self.sent for name in names)
+        return not self.sent.keys().isdisjoint(names)
 
 
 #: The steps of a rule or a decision: it yields the data that it needs, is sent what is known, and returns a T.

@@ -25,6 +25,8 @@ def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) 
 
     Raises InvalidError, keyed by index, when an id comes twice.
     """
+    if not sent:
+        return ()
     numbers = [entry.id.int for entry in sent]  # Python computes the hash of a UUID, and C that of an integer
     if len(set(numbers)) < len(numbers):
         raise InvalidError(_repeated(numbers))
