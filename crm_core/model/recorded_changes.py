@@ -12,11 +12,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
-from crm_core.model.events import Event, differences, same
+from crm_core.model.events import Event, differences, ids_of, same
 from crm_core.model.members import with_members
 
 _NO_VALUES: Final[Mapping[str, object]] = {}
@@ -95,14 +94,9 @@ def _attribute_changes(
 
 
 def _item_changes(change: Mapping[str, Any], before: Sequence[Any], after: Sequence[Any]) -> Mapping[str, object]:
-    old, new = _ids(before), _ids(after)
+    old, new = ids_of(before), ids_of(after)
     if len(set(old)) < len(old) or len(set(new)) < len(new):
         return {"from": before, "to": after}
-    removed = set(_ids(change["removed"]))
-    expected = [id_ for id_ in old if id_ not in removed] + _ids(change["added"])
+    removed = set(ids_of(change["removed"]))
+    expected = [id_ for id_ in old if id_ not in removed] + ids_of(change["added"])
     return change if new == expected else {**change, "order": [item.id for item in after]}
-
-
-def _ids(items: Sequence[Any]) -> list[object]:
-    """Return the ids of items; of UUIDs the integers, whose hashes C computes, not Python."""
-    return [item.id.int if isinstance(item.id, UUID) else item.id for item in items]

@@ -222,7 +222,7 @@ class Known:
         return (
             (not needs.catalogs or needs.catalogs.keys() <= self.catalogs.keys())
             and (not needs.holders or needs.holders <= self.holders.keys())
-            and all(key in self.references or key in self.records for key in needs.references)
+            and (not needs.references or all(k in self.references or k in self.records for k in needs.references))
             and (not needs.records or needs.records <= self.records.keys())
             and (not needs.children or needs.children <= self.children.keys())
             and (not needs.counts or needs.counts <= self.counts.keys())

@@ -88,7 +88,7 @@ async def read(reader: Reader, needs: Needs) -> Known:
         counts=await reader.counts(needs.counts) if needs.counts else {},
         catalogs={entity: await reader.catalog(entity, least) for entity, least in needs.catalogs.items()},
         holders=await reader.holders(needs.holders) if needs.holders else {},
-        duplicates={each: await reader.duplicates(each) for each in needs.duplicates},
+        duplicates={each: await reader.duplicates(each) for each in needs.duplicates} if needs.duplicates else {},
     )
 
 
