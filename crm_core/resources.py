@@ -90,7 +90,7 @@ class Resource(Generic[E_co]):
     once: tuple[str, ...] = ()
     depends_on: Mapping[str, str] = attrs.field(factory=dict)
 
-    @property
+    @cached_property
     def fields(self) -> Mapping[str, Field]:
         """Return its fields by name, in the documented order."""
         return fields_of(self.entity)
@@ -100,12 +100,12 @@ class Resource(Generic[E_co]):
         """Return the name of the resource that each reference refers to, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
 
-    @property
+    @cached_property
     def has_catalog(self) -> bool:
         """Return whether users define attributes and webhooks for it."""
         return "attributes" in self.fields
 
-    @property
+    @cached_property
     def has_tasks_and_notes(self) -> bool:
         """Return whether its records have tasks and notes."""
         return "list_of_tasks" in self.fields

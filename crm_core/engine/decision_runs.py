@@ -4,7 +4,7 @@ from collections.abc import Callable, Sized
 from typing import TypeAlias
 
 from crm_core.engine.changes import Changes
-from crm_core.rules.needs import Known, Needs, Steps
+from crm_core.rules.needs import NO_NEEDS, NOTHING_KNOWN, Known, Needs, Steps
 
 #: Starts a decision. It is pure: a store may start it several times before it commits the changes of one run.
 Decide: TypeAlias = Callable[[], Steps[Changes]]
@@ -33,8 +33,8 @@ class Decision:
     """
 
     def __init__(self, decide: Decide) -> None:
-        self.needs: Needs = Needs()
-        self.known: Known = Known()
+        self.needs: Needs = NO_NEEDS
+        self.known: Known = NOTHING_KNOWN
         self._changes: Changes | None = None
         self._steps = decide()
         self._advance(next)
@@ -60,6 +60,6 @@ class Decision:
             while self.known.suffices(needs):
                 needs = self._steps.send(self.known)
         except StopIteration as end:
-            self.needs, self._changes = Needs(), end.value
+            self.needs, self._changes = NO_NEEDS, end.value
         else:
             self.needs = self.known.lacks(needs)

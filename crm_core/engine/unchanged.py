@@ -9,6 +9,7 @@ from crm_core.errors import Problems
 from crm_core.input.drafts import Draft, ItemDraft
 from crm_core.input.fields import Field, fields_of
 from crm_core.model.events import same
+from crm_core.model.members import with_members
 from crm_core.model.plain_values import plain
 
 #: A value, and the problems for which it is refused.
@@ -100,7 +101,7 @@ def _changed(item: Any, values: Mapping[str, object]) -> object:
     """Return an item with other values; the item itself where they are the same, so that nobody compares it again."""
     members = vars(item)
     changes = {name: value for name, value in values.items() if name != "id" and members[name] != value}
-    return attrs.evolve(item, **changes) if changes else item
+    return with_members(item, changes) if changes else item
 
 
 def _known(drafts: Sequence[ItemDraft], item_name: str, old: Sequence[Any]) -> Sequence[Any]:

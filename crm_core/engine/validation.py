@@ -32,8 +32,8 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
     keys = _referenced(resource, proposal, draft)
     known = yield Needs(references=frozenset(keys.values()), catalogs=catalog_versions(resource, proposal.who))
     missing = {name: does_not_exist(key) for name, key in keys.items() if not known.exists(key)}
-    problems = dict(draft.problems) | missing
-    values = dict(proposal.sent) | _merged(resource, proposal, draft)
+    problems = {**draft.problems, **missing}
+    values = {**proposal.sent, **_merged(resource, proposal, draft)}
     # It has ``values`` itself, which grow below: each rule sees what those before it set.
     seen = Proposal(who=proposal.who, before=proposal.before, sent=values)
     for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
@@ -58,15 +58,14 @@ def _referenced(resource: Resource, proposal: Proposal, draft: Draft) -> Mapping
     What comes back from the history may refer to a disabled user, as the record did, and to what comes back with it.
     """
     is_restored = draft.restored_with is not None
-    named = ((name, to, proposal.sent.get(name)) for name, to in resource.references.items())
     keys = {
         name: Key(ACTIVE_USER if to == "user" and not is_restored else to, id_)
-        for name, to, id_ in named
-        if id_ is not None
+        for name, to in resource.references.items()
+        if (id_ := proposal.sent.get(name)) is not None
         and (is_restored or not resource.fields[name].output_only)
         and id_ != getattr(proposal.before, name, None)
     }
-    return {name: key for name, key in keys.items() if key not in (draft.restored_with or ())}
+    return {name: key for name, key in keys.items() if key not in draft.restored_with} if draft.restored_with else keys
 
 
 def _validate_attributes(
@@ -116,8 +115,9 @@ def _validate_own(resource: Resource, proposal: Proposal, _: Draft, __: Known) -
 
 def divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the values of the record's fields, and those that are stored beside it."""
-    shown = {name: value for name, value in values.items() if name in resource.fields}
-    return shown, {name: value for name, value in values.items() if name in resource.hidden}
+    fields = resource.fields
+    shown = {name: value for name, value in values.items() if name in fields}
+    return shown, {name: values[name] for name in resource.hidden if name in values}
 
 
 def does_not_exist(key: Key) -> Problems:

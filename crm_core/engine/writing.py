@@ -67,13 +67,11 @@ def changes_of(
     changes = (*before, main, *after)
     catalogs = {each.key.resource for each in changes if RESOURCES[each.key.resource].has_catalog}
     known = yield Needs(catalogs={name: who.catalogs.get(name) for name in catalogs})
-    followed = {"resource": main.key.resource, "record": main.key.id, "version": main.version}
     writes: list[Put | Remove] = []
     deliveries: list[Delivery] = []
     for change in changes:
         catalog = known.catalogs.get(change.key.resource, _NO_CATALOG)
-        told = change if change is main else change._replace(cause={**followed, **change.cause})
-        event = event_of(who, told, catalog.definitions)
+        event = event_of(who, change if change is main else _following(main, change), catalog.definitions)
         old = change.before.value if change.before else None
         new = None if change.after is None else with_stamps(change.after, event)
         writes.append(Remove(change.key, event) if new is None else Put(change.key, new, event, change.hidden))
@@ -82,6 +80,12 @@ def changes_of(
             deliveries += plan(candidates, event, old, new, who.priority)
     receipt = receipt_of(who) if answer else None
     return Changes(writes=tuple(writes), deliveries=tuple(deliveries), answer=answer, receipt=receipt)
+
+
+def _following(main: RecordChange, change: RecordChange) -> RecordChange:
+    """Return a change with the one from which it follows as its cause."""
+    followed = {"resource": main.key.resource, "record": main.key.id, "version": main.version}
+    return change._replace(cause={**followed, **change.cause})
 
 
 def event_of(who: Caller, change: RecordChange, definitions: Mapping[str, Attribute] = _NO_DEFINITIONS) -> Event:

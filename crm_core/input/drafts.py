@@ -53,6 +53,8 @@ class ItemDraft:
     is_new: bool = False
 
 
+_NULL_ITEM: Final = ItemDraft({}, (_NOT_NULL,))
+
 #: An edit of a record: returns new values of some fields of the record. Pure; raises NotFoundError, InvalidError.
 Edit: TypeAlias = Callable[[Any], Draft]
 
@@ -99,8 +101,8 @@ def read_draft(entity: type, data: object, context: ReadContext, *, require_all:
             problems[name] = error.problems
             if error.parts is not None:
                 parts[name] = error.parts
-    objects = (name for name in (values | parts) if merge and isinstance(data[name], Mapping))
-    return Draft(values, problems, frozenset(objects), data, items, parts)
+    merges = frozenset(name for name in (values | parts) if isinstance(data[name], Mapping)) if merge else frozenset()
+    return Draft(values, problems, merges, data, items, parts)
 
 
 def _are_given_ids(item: type) -> bool:
@@ -115,8 +117,7 @@ def _read_item_drafts(field: Field, entity: type, sent: object, context: ReadCon
         values = {**draft.values, "id": context.new_id()} if is_new else draft.values
         return ItemDraft(values, draft.problems, draft.sent, is_new)
 
-    is_null = ItemDraft({}, (_NOT_NULL,))
-    return [is_null if item is None else read_one(item) for item in read_list(sent, field.limits["maxItems"])]
+    return [_NULL_ITEM if item is None else read_one(item) for item in read_list(sent, field.limits["maxItems"])]
 
 
 def _items_of(entity: type, drafts: Sequence[ItemDraft]) -> tuple[Any, ...]:
@@ -156,7 +157,7 @@ def read_item(entity: type, value: object, context: ReadContext) -> Any:
 def with_defaults(entity: type, values: Mapping[str, object]) -> dict[str, Any]:
     """Return the values of a new record: those sent, and the default of every other field that has one."""
     initial = {name: field.initial() for name, field in fields_of(entity).items() if field.default is not REQUIRED}
-    return initial | dict(values)
+    return {**initial, **values}
 
 
 def _read(field: Field, value: object, context: ReadContext) -> object:
@@ -204,11 +205,13 @@ def _not_a_mapping(data: object) -> Problem:
 def _unexpected(entity: type, data: Mapping[str, object]) -> dict[str, Problems]:
     """Return a problem for every key that would be ignored (``Prefer: handling=strict``, RFC 7240)."""
     fields = fields_of(entity)
+    ignored = [name for name in data if name not in fields or fields[name].output_only]
+    if not ignored:
+        return {}
     writable = ", ".join(name for name, field in fields.items() if not field.output_only)
     return {
         name: (Problem("output_only" if name in fields else "unknown", _why_ignored(name in fields, writable)),)
-        for name in data
-        if name not in fields or fields[name].output_only
+        for name in ignored
     }
 
 

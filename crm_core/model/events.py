@@ -1,7 +1,7 @@
 """Events: the changes of records and their authors. They are stored in the transaction of the change."""
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -77,18 +77,19 @@ def differences(before: object | None, after: object | None) -> Mapping[str, Map
         before: the record before the change; None for a new record.
         after: the record after the change; None for a deleted record.
     """
-    entity = type(after if after is not None else before)
+    if before is None:
+        return _whole("to", after)
+    if after is None:
+        return _whole("from", before)
     changes: dict[str, Mapping[str, Any]] = {}
-    for name, field in fields_of(entity).items():
-        old, new = getattr(before, name, None), getattr(after, name, None)
-        if before is not None and after is not None and (field.is_stamp or same(old, new)):
+    for name, field in fields_of(type(after)).items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old is new or field.is_stamp or same(old, new):
             continue
-        if field.redact is not None:
-            changes[name] = _ends(before, after, _without_secrets(field, old), _without_secrets(field, new))
-        elif field.item is not None and before is not None and after is not None and "id" in fields_of(field.item):
+        if field.item is not None and "id" in fields_of(field.item):
             changes[name] = _item_differences(old or (), new or ())
         else:
-            changes[name] = _ends(before, after, old, new)
+            changes[name] = {"from": _without_secrets(field, old), "to": _without_secrets(field, new)}
     return changes
 
 
@@ -127,31 +128,40 @@ def _booleans(value: object) -> object:
     return isinstance(value, bool)
 
 
+def _whole(end: str, record: object) -> Mapping[str, Mapping[str, Any]]:
+    fields, members = fields_of(type(record)), vars(record)
+    return {
+        name: {end: members[name] if field.redact is None else _without_secrets(field, members[name])}
+        for name, field in fields.items()
+    }
+
+
 def _without_secrets(field: Field, value: Any) -> object:
-    """Return a value of a field without its secrets; of an object the names."""
+    """Return a value of a field without its secrets; of an object with secrets the names."""
+    if field.redact is None:
+        return value
     if field.kind == "mapping":
         return sorted(value or ())
-    return value if value is None or field.redact is None else field.redact(value)
+    return None if value is None else field.redact(value)
 
 
-def _ends(before: object | None, after: object | None, old: object, new: object) -> Mapping[str, Any]:
-    ends = {}
-    if before is not None:
-        ends["from"] = old
-    if after is not None:
-        ends["to"] = new
-    return ends
-
-
-def _item_differences(old: Iterable[object], new: Iterable[object]) -> Mapping[str, Any]:
+def _item_differences(before: Sequence[Any], after: Sequence[Any]) -> Mapping[str, Any]:
     """Compare items by id; an item that only moved within the list has not changed."""
-    before, after = list(old), list(new)
     # Unchanged items are the same objects before and after: identity saves comparing them.
     kept = {id(item) for item in before} & {id(item) for item in after}
-    olds = {getattr(item, "id", None): item for item in before if id(item) not in kept}
-    news = {getattr(item, "id", None): item for item in after if id(item) not in kept}
+    olds = _by_id([item for item in before if id(item) not in kept])
+    news = _by_id([item for item in after if id(item) not in kept])
     return {
         "added": [item for key, item in news.items() if key not in olds],
         "removed": [item for key, item in olds.items() if key not in news],
         "changed": [{"from": olds[k], "to": item} for k, item in news.items() if k in olds and olds[k] != item],
     }
+
+
+def _by_id(items: Sequence[Any]) -> Mapping[object, Any]:
+    return dict(zip(ids_of(items), items, strict=True))
+
+
+def ids_of(items: Sequence[Any]) -> list[object]:
+    """Return the ids of items; of UUIDs the integers, whose hashes C computes, not Python."""
+    return [item.id.int if isinstance(item.id, UUID) else item.id for item in items]

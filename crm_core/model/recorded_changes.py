@@ -12,13 +12,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
-
-import attrs
 
 from crm_core.input.fields import fields_of
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
-from crm_core.model.events import Event, differences, same
+from crm_core.model.events import Event, differences, ids_of, same
+from crm_core.model.members import with_members
 
 _NO_VALUES: Final[Mapping[str, object]] = {}
 
@@ -36,9 +34,10 @@ def record_changes(
     fields = fields_of(type(before if after is None else after))
     changes: dict[str, object] = {}
     for name, change in differences(before, after).items():
-        if fields[name].is_stamp:
+        field = fields[name]
+        if field.is_stamp:
             continue
-        if fields[name].kind == "attributes":
+        if field.kind == "attributes":
             changes |= _attribute_changes(getattr(before, name, None), getattr(after, name, None), definitions)
         elif "added" in change:
             changes[name] = _item_changes(change, getattr(before, name), getattr(after, name))
@@ -63,12 +62,12 @@ def with_values(before: Any, values: Mapping[str, Any]) -> Any:
         old = getattr(before, name)
         if not fields[name].is_stamp and not same(old, new):
             changed[name] = _with_unchanged_members(old, new) if fields[name].kind == "attributes" else new
-    return attrs.evolve(before, **changed) if changed else before
+    return with_members(before, changed) if changed else before
 
 
 def with_stamps(value: Any, event: Event) -> Any:
     """Return the new value of a record with the time and the user of the event."""
-    return attrs.evolve(value, updated_at=event.at, updated_by=event.actor)
+    return with_members(value, {"updated_at": event.at, "updated_by": event.actor})
 
 
 def _with_unchanged_members(old: Mapping[str, object], new: Mapping[str, object]) -> Mapping[str, object]:
@@ -84,20 +83,20 @@ def _attribute_changes(
         old, new = olds.get(name), news.get(name)
         if before is not None and after is not None and same(old, new):
             continue
-        ends = ({} if before is None else {"from": old}) | ({} if after is None else {"to": new})
-        own = {"attribute": definitions[name].id} if name in definitions else {}
-        yield f"{ATTRIBUTE_PREFIX}{name}", ends | own
+        change: dict[str, object] = {}
+        if before is not None:
+            change["from"] = old
+        if after is not None:
+            change["to"] = new
+        if name in definitions:
+            change["attribute"] = definitions[name].id
+        yield f"{ATTRIBUTE_PREFIX}{name}", change
 
 
 def _item_changes(change: Mapping[str, Any], before: Sequence[Any], after: Sequence[Any]) -> Mapping[str, object]:
-    old, new = _ids(before), _ids(after)
+    old, new = ids_of(before), ids_of(after)
     if len(set(old)) < len(old) or len(set(new)) < len(new):
         return {"from": before, "to": after}
-    removed = set(_ids(change["removed"]))
-    expected = [id_ for id_ in old if id_ not in removed] + _ids(change["added"])
+    removed = set(ids_of(change["removed"]))
+    expected = [id_ for id_ in old if id_ not in removed] + ids_of(change["added"])
     return change if new == expected else {**change, "order": [item.id for item in after]}
-
-
-def _ids(items: Sequence[Any]) -> list[object]:
-    """Return the ids of items; of UUIDs the integers, whose hashes C computes, not Python."""
-    return [item.id.int if isinstance(item.id, UUID) else item.id for item in items]

@@ -102,12 +102,10 @@ def validate_values(
         merge: ``sent`` changes only the names that it mentions, as a merge patch does; the others stay untouched.
     """
     named = {normal(name): _as_kept(value) for name, value in sent.items()}
-    kept = dict(before) if merge else {}
-    values = {name: value for name, value in (kept | named).items() if value is not None}
-    written = named.keys() if merge else values.keys()
+    values = {name: value for name, value in ({**before, **named} if merge else named).items() if value is not None}
     problems: dict[str, Problems] = {}
-    for name in written & values.keys():
-        if value_problems := _problems(definitions.get(name), values[name], before.get(name)):
+    for name, value in named.items():
+        if value is not None and (value_problems := _problems(definitions.get(name), value, before.get(name))):
             problems[name] = value_problems if name in definitions else (not_defined(name, definitions),)
     for name, definition in definitions.items():
         if definition.is_required and name not in values:

@@ -188,6 +188,8 @@ class Known:
 
     def __or__(self, other: "Known") -> "Known":
         """Return the answers of both as one."""
+        if self is NOTHING_KNOWN:
+            return other
         return Known(
             records={**self.records, **other.records},
             references={**self.references, **other.references},
@@ -200,6 +202,8 @@ class Known:
 
     def lacks(self, needs: Needs) -> Needs:
         """Return the part of ``needs`` that is not known yet."""
+        if self is NOTHING_KNOWN:
+            return needs
         # Not by ``-``, which would go through all that is known for each of the many decisions of a bulk.
         return Needs(
             records=frozenset(key for key in needs.records if key not in self.records),
@@ -218,7 +222,7 @@ class Known:
         return (
             (not needs.catalogs or needs.catalogs.keys() <= self.catalogs.keys())
             and (not needs.holders or needs.holders <= self.holders.keys())
-            and all(key in self.references or key in self.records for key in needs.references)
+            and (not needs.references or all(k in self.references or k in self.records for k in needs.references))
             and (not needs.records or needs.records <= self.records.keys())
             and (not needs.children or needs.children <= self.children.keys())
             and (not needs.counts or needs.counts <= self.counts.keys())
@@ -235,6 +239,11 @@ class Known:
         """Return the entity of a needed record; None if it does not exist."""
         record = self.records[key]
         return record.value if record else None
+
+
+#: What a decision needs in the end, and what it knows at first; neither changes, so that all decisions share them.
+NO_NEEDS: Final = Needs()
+NOTHING_KNOWN: Final = Known()
 
 
 @attrs.frozen(kw_only=True)
@@ -257,7 +266,7 @@ class Proposal:
 
     def touches(self, *names: str) -> bool:
         """Return whether any of the fields is set."""
-        return any(name in self.sent for name in names)
+        return not self.sent.keys().isdisjoint(names)
 
 
 #: The steps of a rule or a decision: it yields the data that it needs, is sent what is known, and returns a T.

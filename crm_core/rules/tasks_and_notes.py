@@ -15,6 +15,7 @@ from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
+from crm_core.model.members import with_members
 
 Entry = TypeVar("Entry", Task, Note)
 
@@ -24,6 +25,8 @@ def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) 
 
     Raises InvalidError, keyed by index, when an id comes twice.
     """
+    if not sent:
+        return ()
     numbers = [entry.id.int for entry in sent]  # Python computes the hash of a UUID, and C that of an integer
     if len(set(numbers)) < len(numbers):
         raise InvalidError(_repeated(numbers))
@@ -53,7 +56,7 @@ def _filed(known: Entry | None, entry: Entry, who: Caller) -> Entry:
             origin["date_created"] = entry.date_created or who.now
         else:
             origin["date"] = iso(who.now) if entry.date is None else entry.date
-    return attrs.evolve(entry, **origin)
+    return entry if vars(entry).items() >= origin.items() else with_members(entry, origin)
 
 
 @attrs.frozen
@@ -100,7 +103,7 @@ def update_task(data: object, context: ReadContext) -> Edit:
     def edit(record: Any) -> Draft:
         tasks = record.list_of_tasks
         index = _position(tasks, task_id, "Task not found.")
-        return Draft({"list_of_tasks": (*tasks[:index], attrs.evolve(tasks[index], **values), *tasks[index + 1 :])})
+        return Draft({"list_of_tasks": (*tasks[:index], with_members(tasks[index], values), *tasks[index + 1 :])})
 
     return edit
 

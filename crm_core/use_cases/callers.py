@@ -1,6 +1,7 @@
 """Makes callers with the current time and new ids, and secrets: the clock and the randomness of the core."""
 
 import base64
+import os
 import secrets
 import threading
 import time
@@ -12,8 +13,14 @@ from uuid import UUID
 from crm_core.model.accounts import Actor, Caller, Idempotency
 from crm_core.model.records import NOTHING_AHEAD, ReadAhead
 
-_COUNTER_BITS = 42
-_RANDOM_BITS = 32
+#: The counter is in two parts: its low bits are below the variant, the others below the version.
+_COUNTER_BITS: Final = 42
+_LOW_BITS: Final = 30
+_RANDOM_BITS: Final = 32
+#: Bytes of chance for an id: its random bits, and where its counter begins, with one more bit to count on.
+_CHANCE_BYTES: Final = 10
+_COUNTER_SHIFT: Final = 8 * _CHANCE_BYTES - (_COUNTER_BITS - 1)
+_VERSION_AND_VARIANT: Final = 0x7 << 76 | 0b10 << 62
 
 
 class _AscendingIds:
@@ -24,20 +31,13 @@ class _AscendingIds:
         self._last = 0
 
     def __call__(self) -> UUID:
-        chance = secrets.randbits(_COUNTER_BITS - 1 + _RANDOM_BITS)
-        now = (time.time_ns() // 1_000_000 << _COUNTER_BITS) | chance >> _RANDOM_BITS
+        chance = int.from_bytes(os.urandom(_CHANCE_BYTES))
+        now = time.time_ns() // 1_000_000 << _COUNTER_BITS | chance >> _COUNTER_SHIFT
         with self._lock:
             self._last = count = max(now, self._last + 1)
-        milliseconds, counter = count >> _COUNTER_BITS, count & ((1 << _COUNTER_BITS) - 1)
-        high, low = counter >> 30, counter & ((1 << 30) - 1)
-        return UUID(
-            int=milliseconds << 80
-            | 0x7 << 76
-            | high << 64
-            | 0b10 << 62
-            | low << _RANDOM_BITS
-            | chance & ((1 << _RANDOM_BITS) - 1)
-        )
+        milliseconds, high, low = count >> _COUNTER_BITS, count >> _LOW_BITS & 0xFFF, count & 0x3FFFFFFF
+        random = chance & 0xFFFFFFFF
+        return UUID(int=milliseconds << 80 | high << 64 | low << _RANDOM_BITS | random | _VERSION_AND_VARIANT)
 
 
 new_id: Final[Callable[[], UUID]] = _AscendingIds()

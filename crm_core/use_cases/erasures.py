@@ -21,7 +21,7 @@ from crm_core.resources import Resource, referring
 from crm_core.rules.needs import Needs, Steps
 from crm_core.use_cases.history import latest_event
 from crm_core.use_cases.merged_records import winner_in, winner_of
-from crm_core.use_cases.records import naming_changed_fields
+from crm_core.use_cases.records import NamingChangedFields
 from crm_core.use_cases.restorations import decided
 
 #: The most records that a dry run names because they mention a name.
@@ -97,7 +97,7 @@ async def _erased(
             return _NOTHING
         erasure = await _read_erasure(db, target, latest)
         try:
-            async with naming_changed_fields(db, target.key, target.expected):
+            async with NamingChangedFields(db, target.key, target.expected):
                 return await carry_out(partial(decide_erasure, who, erasure, target.expected))
         except ReappearedError:
             continue

@@ -21,7 +21,7 @@ from crm_core.resources import ATTRIBUTES, WEBHOOKS
 from crm_core.rules.named_attributes import names_attribute
 from crm_core.rules.needs import Needs
 from crm_core.use_cases.evolution_plans import EvolutionKind, Target, definition_of, plan_of, report_of
-from crm_core.use_cases.records import answered_once, naming_changed_fields
+from crm_core.use_cases.records import NamingChangedFields, answered_once
 from crm_core.use_cases.restorations import decided
 from crm_core.webhooks.entity import Webhook
 
@@ -50,7 +50,7 @@ async def evolve(
             raise AttributeInUseError(" ".join(plan.report.refusals))
         return await db.change(plan.decide)
 
-    async with naming_changed_fields(db, target.key, target.expected):
+    async with NamingChangedFields(db, target.key, target.expected):
         _, document = await answered_once(db, who, target.id, change)
     return document
 
@@ -60,7 +60,7 @@ async def dry_run(
 ) -> EvolutionReport:
     """Return what ``evolve`` would do, and why it would be refused; it raises the other errors of ``evolve``."""
     require(who.actor, ATTRIBUTES.permission("change"))
-    async with naming_changed_fields(db, target.key, target.expected):
+    async with NamingChangedFields(db, target.key, target.expected):
         plan = await plan_of(db, who, kind, target, data, strict=strict)
         try:
             changes = await decided(db, plan.decide)
@@ -76,7 +76,7 @@ async def delete_dry_run(db: Database, who: Caller, target: Target) -> Evolution
     Raises PermissionDeniedError without the permission to delete attributes, NotFoundError, VersionConflictError.
     """
     require(who.actor, ATTRIBUTES.permission("delete"))
-    async with naming_changed_fields(db, target.key, target.expected):
+    async with NamingChangedFields(db, target.key, target.expected):
         await decided(db, partial(decisions.delete, ATTRIBUTES, who, target.key, None, target.expected))
     definition = await definition_of(db, target)
     records = await db.count_holders(definition.entity, definition.name)

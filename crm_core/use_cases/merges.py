@@ -20,7 +20,7 @@ from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
-from crm_core.use_cases.records import answered_once, look_up, naming_changed_fields
+from crm_core.use_cases.records import NamingChangedFields, answered_once, look_up
 from crm_core.use_cases.restorations import decided, entries_of, restorable_fields
 
 #: The most records that are merged into another one by one request.
@@ -67,7 +67,7 @@ async def merge(
     problem, VersionConflictError.
     """
     decide = await _decision(db, who, resource, id_, data, expected, strict=strict)
-    async with naming_changed_fields(db, key_of(resource, id_), expected):
+    async with NamingChangedFields(db, key_of(resource, id_), expected):
         _, document = await answered_once(db, who, id_, lambda: db.change(decide))
     return document
 
@@ -84,7 +84,7 @@ async def merge_dry_run(
 ) -> Sequence[Mapping[str, object]]:
     """Return the entries that ``merge`` would add to histories, that of the record first. Raises what it does."""
     decide = await _decision(db, who, resource, id_, data, expected, strict=strict)
-    async with naming_changed_fields(db, key := key_of(resource, id_), expected):
+    async with NamingChangedFields(db, key := key_of(resource, id_), expected):
         return entries_of(await decided(db, decide), key, who.actor)
 
 

@@ -5,7 +5,6 @@ the entity of an attribute.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -188,7 +187,7 @@ async def apply(
     require(who.actor, resource.permission("change"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.change, resource, who, key, edit, parent, expected)
-    async with naming_changed_fields(db, key, expected):
+    async with NamingChangedFields(db, key, expected):
         _, document = await answered_once(db, who, id_, lambda: db.change(decide))
     return document
 
@@ -203,7 +202,7 @@ async def delete(
     require(who.actor, resource.permission("delete"))
     key = decisions.key_of(resource, id_)
     decide = partial(decisions.delete, resource, who, key, parent, expected)
-    async with naming_changed_fields(db, key, expected):
+    async with NamingChangedFields(db, key, expected):
         await db.change(decide)
 
 
@@ -250,16 +249,24 @@ async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tupl
     return receipt.record, receipt.answer._replace(is_replayed=True)
 
 
-@asynccontextmanager
-async def naming_changed_fields(db: Database, key: Key, expected: Versions) -> AsyncIterator[None]:
-    """Add to a VersionConflictError the fields that changed since the latest expected version.
+class NamingChangedFields:
+    """Adds to a VersionConflictError of a block the fields that changed since the latest expected version.
 
     Where no expected version is an earlier one, nothing has changed, and the error says so.
     """
-    try:
-        yield
-    except VersionConflictError as error:
-        raise await with_changed_fields(db, key, expected, error) from None
+
+    def __init__(self, db: Database, key: Key, expected: Versions) -> None:
+        self._db = db
+        self._key = key
+        self._expected = expected
+
+    async def __aenter__(self) -> None:
+        """Do nothing."""
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Raise the error with the names of the fields."""
+        if isinstance(error, VersionConflictError):
+            raise await with_changed_fields(self._db, self._key, self._expected, error) from None
 
 
 async def with_changed_fields(

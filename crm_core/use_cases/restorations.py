@@ -39,7 +39,7 @@ from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_names, up_to_date
 from crm_core.use_cases.history import entry_of, latest_event, version_of
 from crm_core.use_cases.merged_records import read_merged, winner_in
-from crm_core.use_cases.records import answered_once, naming_changed_fields
+from crm_core.use_cases.records import NamingChangedFields, answered_once
 from crm_core.webhooks.entity import Webhook
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ async def _restore(
             if latest.kind == "deleted":
                 return await change(await _bringing_back(db, who, target, found, wanted, latest, expected))
             decide = partial(_change_back, who, target, found, wanted.fields, expected)
-            async with naming_changed_fields(db, key, expected):
+            async with NamingChangedFields(db, key, expected):
                 return await change(decide)
         except InvalidError as error:
             raise RestoreRefusedError(error.problems) from None

@@ -18,7 +18,7 @@ from crm_core.model.accounts import Caller, require
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import ENROLLMENT_DETAILS, SERVICES, TRANSFER_REQUESTS
-from crm_core.use_cases.records import answered_once, look_up, naming_changed_fields
+from crm_core.use_cases.records import NamingChangedFields, answered_once, look_up
 
 #: The resources whose records an accepted request changes.
 CHANGED: Final = (TRANSFER_REQUESTS, SERVICES, ENROLLMENT_DETAILS)
@@ -79,6 +79,6 @@ async def decline(db: Database, who: Caller, id_: UUID, *, expected: Versions = 
 
 
 async def _decide(db: Database, who: Caller, id_: UUID, decide: Decide, expected: Versions) -> Document:
-    async with naming_changed_fields(db, key_of(TRANSFER_REQUESTS, id_), expected):
+    async with NamingChangedFields(db, key_of(TRANSFER_REQUESTS, id_), expected):
         _, document = await answered_once(db, who, id_, lambda: db.change(decide))
     return document

@@ -62,6 +62,8 @@ def _texts(record: object, name: str, required: Iterable[str]) -> Iterable[str]:
     value = getattr(record, top, None)
     if attribute:
         value = value.get(attribute) if isinstance(value, Mapping) else None
+    if isinstance(value, str):
+        return (value,)
     if isinstance(value, FixedPoint):
         return [text for text in required if as_number(text) == value]
-    return [str(plain(value))] if isinstance(value, str | UUID | date) else []
+    return (plain(value),) if isinstance(value, UUID | date) else ()

@@ -7,8 +7,8 @@ changes of different processes.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 
 from crm_adapters.postgres.connection.errors import is_from_waiting
 from crm_adapters.postgres.connection.timeouts import MAX_TURN_WAIT, MAX_TURN_WITHOUT_END
@@ -22,33 +22,48 @@ class KeyedLocks:
     def __init__(self) -> None:
         self._queues: dict[Key, _Queue] = {}
 
-    @asynccontextmanager
-    async def acquire(self, keys: Collection[Key]) -> AsyncIterator[bool]:
+    def acquire(self, keys: Collection[Key]) -> "_Hold":
         """Hold the locks of all records named; always taken in one order, so that no two changes block each other.
 
-        Yields whether another change held one of them: then what was read before is out of date.
+        The block gets whether another change held one of them: then what was read before is out of date.
 
         Raises UnavailableError if it takes too long, or if the previous change waited too long for the database: the
         changes behind it would wait for the same.
         """
-        has_waited = False
-        held: list[tuple[Key, _Queue]] = []
-        try:
-            for key in sorted(keys, key=str) if len(keys) > 1 else keys:
-                has_waited |= key in self._queues
-                held.append((key, await self._hold(key)))
-            yield has_waited
-        except UnavailableError as error:
-            if is_from_waiting(error):
-                for _, queue in held:
-                    queue.refuse()
-            raise
-        finally:
-            for key, queue in reversed(held):
-                queue.release()
-                self._drop_if_free(key, queue)
+        return _Hold(self._queues, keys)
 
-    async def _hold(self, key: Key) -> "_Queue":
+
+class _Hold:
+    """The locks of some records, held while a block runs. A class, as a generator would cost each change more."""
+
+    def __init__(self, queues: "dict[Key, _Queue]", keys: Collection[Key]) -> None:
+        self._queues = queues
+        self._keys = keys
+        self._held: list[tuple[Key, _Queue]] = []
+
+    async def __aenter__(self) -> bool:
+        has_waited = False
+        try:
+            for key in sorted(self._keys, key=str) if len(self._keys) > 1 else self._keys:
+                has_waited |= key in self._queues
+                self._held.append((key, await self._take(key)))
+        except BaseException as error:
+            self._release(error)
+            raise
+        return has_waited
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._release(error)
+
+    def _release(self, error: BaseException | None) -> None:
+        if isinstance(error, UnavailableError) and is_from_waiting(error):
+            for _, queue in self._held:
+                queue.refuse()
+        for key, queue in reversed(self._held):
+            queue.release()
+            self._drop_if_free(key, queue)
+
+    async def _take(self, key: Key) -> "_Queue":
         queue = self._queues.setdefault(key, _Queue())
         try:
             await queue.acquire()

@@ -88,16 +88,20 @@ async def read(reader: Reader, needs: Needs) -> Known:
         counts=await reader.counts(needs.counts) if needs.counts else {},
         catalogs={entity: await reader.catalog(entity, least) for entity, least in needs.catalogs.items()},
         holders=await reader.holders(needs.holders) if needs.holders else {},
-        duplicates={each: await reader.duplicates(each) for each in needs.duplicates},
+        duplicates={each: await reader.duplicates(each) for each in needs.duplicates} if needs.duplicates else {},
     )
 
 
 async def _records(reader: Reader, needs: Needs) -> Mapping[Key, Record | None]:
     """Return the records: those that were read ahead, and the others, or all of them if they must be locked."""
-    ahead = {} if reader.is_holding else {key: needs.ahead[key] for key in needs.records & needs.ahead.keys()}
-    missing = needs.records - ahead.keys()
-    read_ = await reader.records(missing) if missing else {}
-    return {**read_, **{key: document and _record(key, *document[:2]) for key, document in ahead.items()}}
+    ahead = NOTHING_AHEAD if reader.is_holding else needs.ahead
+    found = {key: _record_of(key, ahead[key]) for key in needs.records if key in ahead}
+    missing = [key for key in needs.records if key not in found]
+    return {**found, **await reader.records(missing)} if missing else found
+
+
+def _record_of(key: Key, document: Document | None) -> Record | None:
+    return None if document is None else _record(key, document.version, document.body)
 
 
 def must_be_held(needs: Needs) -> bool:
