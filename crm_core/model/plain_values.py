@@ -16,9 +16,17 @@ from crm_core.input.readers import iso, parse_decimal, read_datetime
 #: Replaces every secret (decision 27).
 REDACTED: Final = "********"
 
+#: Types of values that are plain already.
+_PLAIN: Final = frozenset({str, int, float, bool, Decimal, type(None)})
+_WITHOUT_DECIMALS: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def plain(value: Any) -> Any:
     """Return a value as dictionaries, lists, texts, numbers, booleans and None."""
+    return value if type(value) in _PLAIN else _made_plain(value)
+
+
+def _made_plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, date | UUID | FixedPoint):
@@ -98,6 +106,13 @@ def json_text(value: object) -> str:
     >>> json_text({"a": [Decimal("1.10"), None, "é"]})
     '{"a":[1.10,null,"é"]}'
     """
+    try:
+        return _WITHOUT_DECIMALS.encode(value)
+    except TypeError:
+        return _text_with_decimals(value)
+
+
+def _text_with_decimals(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):

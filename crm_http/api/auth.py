@@ -18,7 +18,7 @@ from crm_core.model.records import Key
 from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.errors import RequestError
-from crm_http.api.requests import AnyRequest, read_idempotency
+from crm_http.api.requests import AnyRequest, headers, read_idempotency
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -53,7 +53,7 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
         needed = connection.route_handler.opt.get(PERMISSION, {}).get(connection.scope.get("method"))
         if needed is Access.OPEN:
             return
-        if any(name == b"webhook-signature" for name, _ in connection.scope["headers"]):
+        if b"webhook-signature" in headers(connection):
             raise RequestError(HTTPStatus.BAD_REQUEST, "Webhooks cannot call this API: each call could make the next.")
         header = _authorization(connection)
         if needed is Access.PUBLIC and not carries_token(header):

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 
 from crm_core.engine.parameters import gather
@@ -41,7 +42,18 @@ _MAX_PARAMETERS: Final = 200
 
 def header(request: AnyRequest, name: bytes) -> str:
     """Return the value of a header by its lower-case name; several are joined by commas, none is empty."""
-    return b",".join([value for key, value in request.scope["headers"] if key == name]).decode("latin-1")
+    return headers(request).get(name, b"").decode("latin-1")
+
+
+def headers(request: ASGIConnection[Any, Any, Any, Any]) -> Mapping[bytes, bytes]:
+    """Return the headers by their lower-case names, put together once for a request, which is asked for ten of them."""
+    state = request.scope["state"]
+    found: dict[bytes, bytes] | None = state.get("headers")
+    if found is None:
+        found = state["headers"] = {}
+        for name, value in request.scope["headers"]:
+            found[name] = b"%b,%b" % (found[name], value) if name in found else value
+    return found
 
 
 def media_type(request: AnyRequest) -> str:

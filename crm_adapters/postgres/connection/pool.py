@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import psycopg
@@ -11,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import parameters
+from crm_adapters.postgres.connection.recent_connections import RecentConnections
 from crm_adapters.postgres.connection.session import Connection, Params, Row, Session, begin_session, fetch, transaction
 from crm_adapters.postgres.connection.timeouts import (
     ANSWER_TIMEOUT,
@@ -51,6 +53,7 @@ class Pool:
             configure=begin_session,
             open=False,
         )
+        self._recent = RecentConnections(self._pool)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -67,16 +70,16 @@ class Pool:
         """Close all connections."""
         if self._checking is not None:
             await asyncio.gather(self._checking, return_exceptions=True)
+        await self._recent.close()
         await self._pool.close()
 
     def figures(self) -> Mapping[str, int]:
         """Return how many connections are used and idle, and how many requests wait for one."""
         now = self._pool.get_stats()
-        idle = now["pool_available"]
+        idle = now["pool_available"] + self._recent.idle
         return {"used": now["pool_size"] - idle, "idle": idle, "awaited": now["requests_waiting"]}
 
-    @asynccontextmanager
-    async def connect(self, answer_timeout: float = ANSWER_TIMEOUT) -> AsyncIterator[Connection]:
+    def connect(self, answer_timeout: float = ANSWER_TIMEOUT) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection. If it breaks, the pool checks the others, which a restart of the server breaks too.
 
         If its server has become read-only, as after a failover, all connections are replaced.
@@ -84,9 +87,7 @@ class Pool:
         Args:
             answer_timeout: seconds that each answer may take.
         """
-        with translated():
-            async with self._lend(answer_timeout) as connection:
-                yield connection
+        return _Loan(self, answer_timeout)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -95,31 +96,33 @@ class Pool:
         ``PostgresDatabase.on(connection)`` changes records in it. Errors of your own statements stay psycopg's; JSON
         comes as bytes, and a statement may take STATEMENT_TIMEOUT. Raises UnavailableError if there is no connection.
         """
-        async with self._lend(ANSWER_TIMEOUT) as connection, transaction(connection):
+        async with _Loan(self, ANSWER_TIMEOUT, translates=False) as connection, transaction(connection):
             yield connection
 
-    @asynccontextmanager
-    async def _lend(self, answer_timeout: float) -> AsyncIterator[Session]:
-        # The pool's own context would end a transaction, too. In autocommit mode there is none, and to ask for that
-        # takes a quarter of the time of a statement.
+    async def lend(self, answer_timeout: float) -> Session:
+        """Return a connection, which the caller gives back by ``take_back``. Raises UnavailableError."""
         with translated():
-            connection = await self._pool.getconn()
+            connection = await self._recent.take()
         connection.answer_timeout = answer_timeout
-        try:
-            yield connection
-        except psycopg.errors.ReadOnlySqlTransaction:
+        return connection
+
+    async def take_back(self, connection: Session, error: BaseException | None) -> None:
+        """Take a connection back, with the error that ended its use."""
+        connection.answer_timeout = ANSWER_TIMEOUT
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
             await connection.close()
             self._repair(self._pool.drain)
-            raise
-        finally:
-            connection.answer_timeout = ANSWER_TIMEOUT
-            if connection.broken:
-                self._repair(self._pool.check)
-            await self._pool.putconn(connection)
+        elif connection.broken:
+            self._repair(self._pool.check)
+        await self._recent.give_back(connection)
 
     def _repair(self, connections: Callable[[], Awaitable[None]]) -> None:
         if self._checking is None or self._checking.done():
-            self._checking = asyncio.ensure_future(connections())
+            self._checking = asyncio.ensure_future(self._replace(connections))
+
+    async def _replace(self, connections: Callable[[], Awaitable[None]]) -> None:
+        await self._recent.release()
+        await connections()
 
     async def fetch(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
         """Run one statement on any connection and return its rows."""
@@ -143,6 +146,31 @@ class Pool:
     async def fetch_again(self, statement: bytes | sql.Composed, params: Params) -> Sequence[Row]:
         """Run a statement that only reads, and once more if the connection was lost."""
         return await self.reading(lambda connection: fetch(connection, statement, params))
+
+
+class _Loan:
+    """A connection that is lent for a block.
+
+    psycopg's own context would end a transaction, too. In autocommit mode there is none, and to ask for that takes a
+    quarter of the time of a statement.
+    """
+
+    def __init__(self, pool: Pool, answer_timeout: float, *, translates: bool = True) -> None:
+        self._pool = pool
+        self._answer_timeout = answer_timeout
+        self._translates = translates
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._pool.lend(self._answer_timeout)
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._pool.take_back(self._connection, error)
+        if self._translates and isinstance(error, psycopg.Error):
+            with translated():
+                raise error
 
 
 def _lost_connection(error: BaseException | None) -> bool:

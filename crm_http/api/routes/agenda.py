@@ -13,8 +13,8 @@ from crm_core.resources import RESOURCES
 from crm_core.use_cases import agendas
 from crm_http.api.auth import Access, caller
 from crm_http.api.endpoints import Endpoint, Reply
-from crm_http.api.requests import JSON, AnyRequest, is_strict, read_query
-from crm_http.api.responses import link_to_next
+from crm_http.api.requests import AnyRequest, is_strict, read_query
+from crm_http.api.responses import JsonResponse, link_to_next
 from crm_http.api.routing import everybody
 from crm_http.payloads.agenda import AgendaEntry
 from crm_http.payloads.shapes import array
@@ -30,7 +30,7 @@ def agenda_endpoints(db: Database) -> Iterator[Endpoint]:
         params = read_query(request)
         page = await agendas.find(db, caller(request), params, strict=is_strict(request))
         body = b"[%b]" % b",".join(_entry(each, root_path(request)) for each in page.tasks)
-        return ASGIResponse(body=body, media_type=JSON, headers=link_to_next(request, _PATH, params, page.next))
+        return JsonResponse(body, headers=link_to_next(request, _PATH, params, page.next))
 
     yield Endpoint(
         *("GET", _PATH, find),

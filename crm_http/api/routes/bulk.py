@@ -18,6 +18,7 @@ from crm_http.api.auth import Access, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import body_of
 from crm_http.api.requests import JSON, MAX_BULK_BODY, AnyRequest, preferences, read_operations
+from crm_http.api.responses import JsonResponse
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody
 from crm_http.middleware.fairness import Share
@@ -85,7 +86,7 @@ def _response(answer: BulkAnswer, applied: str) -> ASGIResponse:
     if answer.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     status = HTTPStatus.MULTI_STATUS if failed else HTTPStatus.OK
-    return ASGIResponse(body=msgspec.json.encode(body), status_code=status, media_type=JSON, headers=headers)
+    return JsonResponse(msgspec.json.encode(body), status, headers)
 
 
 def _result(outcome: Outcome, record: Document | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from crm_http.api.auth import Access, caller, token_of
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.requests import JSON, AnyRequest, accepts_json, header, is_strict, read_query
+from crm_http.api.responses import JsonResponse
 from crm_http.api.routing import everybody
 from crm_http.middleware.fairness import Share
 from crm_http.payloads.bodies import ChangesPage as ChangesBody
@@ -124,7 +125,7 @@ def _json(page: ChangesPage) -> ASGIResponse:
         page.next.encode(),
         more,
     )
-    return ASGIResponse(body=body, media_type=JSON)
+    return JsonResponse(body)
 
 
 def _events(page: ChangesPage, *, is_caught_up: bool) -> bytes:

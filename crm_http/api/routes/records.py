@@ -25,7 +25,7 @@ from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
 from crm_http.api.preconditions import REVALIDATED, expected_versions, is_known, version_tag
 from crm_http.api.requests import JSON, MERGE_PATCH, AnyRequest, header, is_strict, media_type, read_json, read_query
-from crm_http.api.responses import created_response, link_to_next, record_response
+from crm_http.api.responses import JsonResponse, created_response, link_to_next, record_response
 from crm_http.api.routing import path_id, rights
 from crm_http.middleware.fairness import Share
 from crm_http.payloads.record_examples import REQUEST_EXAMPLES, RESPONSE_EXAMPLES, working_example
@@ -86,7 +86,7 @@ class RecordRoutes:
             path = self._below(self.list_path or self.place, parent)
             cursor = None if listed.next is None else write_cursor(query, listed.next)
             headers = link_to_next(request, path, params, cursor)
-            return ASGIResponse(body=b"[%b]" % listed.body, media_type=JSON, headers=headers)
+            return JsonResponse(b"[%b]" % listed.body, headers=headers)
         return ASGIStreamingResponse(iterator=await _array(Share.of(request.scope).pieces(listed)), media_type=JSON)
 
     async def create(self, request: AnyRequest) -> ASGIResponse:
@@ -99,7 +99,7 @@ class RecordRoutes:
             db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
         if db is not self.db:
-            return ASGIResponse(body=document.body, media_type=JSON)
+            return JsonResponse(document.body)
         document = await self.shown_once(id_, document)
         return created_response(request, document, self.path_of(parent, id_))
 
@@ -131,7 +131,7 @@ class RecordRoutes:
             strict=is_strict(request),
             expected=expected_versions(header(request, b"if-match")),
         )
-        return record_response(document) if db is self.db else ASGIResponse(body=document.body, media_type=JSON)
+        return record_response(document) if db is self.db else JsonResponse(document.body)
 
     async def remove(self, request: AnyRequest) -> ASGIResponse:
         """Delete a record."""
