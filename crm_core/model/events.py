@@ -1,7 +1,8 @@
 """Events: the changes of records and their authors. They are stored in the transaction of the change."""
 
+import itertools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -145,8 +146,27 @@ def _without_secrets(field: Field, value: Any) -> object:
     return None if value is None else field.redact(value)
 
 
-def _item_differences(before: Sequence[Any], after: Sequence[Any]) -> Mapping[str, Any]:
+def common_ends(old: Sequence[object], new: Sequence[object]) -> tuple[int, int]:
+    """Return how many items are the same objects at the beginning of two lists, and how many at the end of the rest.
+
+    Most changes of a long list touch one item, so the others need no look.
+
+    >>> common_ends("abcd", "abxcd"), common_ends("aa", "aaa")
+    ((2, 2), (2, 0))
+    """
+    start = _count_same(old, new)
+    rest = min(len(old), len(new)) - start
+    return start, min(rest, _count_same(reversed(old), reversed(new)))
+
+
+def _count_same(old: Iterable[object], new: Iterable[object]) -> int:
+    return sum(itertools.takewhile(bool, map(operator.is_, old, new)))
+
+
+def _item_differences(old: Sequence[Any], new: Sequence[Any]) -> Mapping[str, Any]:
     """Compare items by id; an item that only moved within the list has not changed."""
+    start, end = common_ends(old, new)
+    before, after = old[start : len(old) - end], new[start : len(new) - end]
     # Unchanged items are the same objects before and after: identity saves comparing them.
     kept = {id(item) for item in before} & {id(item) for item in after}
     olds = _by_id([item for item in before if id(item) not in kept])
@@ -164,4 +184,6 @@ def _by_id(items: Sequence[Any]) -> Mapping[object, Any]:
 
 def ids_of(items: Sequence[Any]) -> list[object]:
     """Return the ids of items; of UUIDs the integers, whose hashes C computes, not Python."""
-    return [item.id.int if isinstance(item.id, UUID) else item.id for item in items]
+    if items and isinstance(items[0].id, UUID):
+        return [item.id.int for item in items]
+    return [item.id for item in items]

@@ -98,5 +98,6 @@ def _item_changes(change: Mapping[str, Any], before: Sequence[Any], after: Seque
     if len(set(old)) < len(old) or len(set(new)) < len(new):
         return {"from": before, "to": after}
     removed = set(ids_of(change["removed"]))
-    expected = [id_ for id_ in old if id_ not in removed] + ids_of(change["added"])
+    kept = [id_ for id_ in old if id_ not in removed] if removed else old
+    expected = kept + ids_of(change["added"])
     return change if new == expected else {**change, "order": [item.id for item in after]}

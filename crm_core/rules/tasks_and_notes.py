@@ -15,6 +15,7 @@ from crm_core.input.fields import boolean, date_value, text, uuid
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
+from crm_core.model.events import common_ends
 from crm_core.model.members import with_members
 
 Entry = TypeVar("Entry", Task, Note)
@@ -30,11 +31,15 @@ def assign_authors(before: Sequence[Entry], sent: Sequence[Entry], who: Caller) 
     numbers = [entry.id.int for entry in sent]  # Python computes the hash of a UUID, and C that of an integer
     if len(set(numbers)) < len(numbers):
         raise InvalidError(_repeated(numbers))
-    known = {entry.id.int: entry for entry in before}
-    return tuple(
+    start, end = common_ends(before, sent)
+    known = {entry.id.int: entry for entry in before[start : len(before) - end]}
+    middle = slice(start, len(sent) - end)
+    filed = list(sent)
+    filed[middle] = [
         entry if (old := known.get(number)) is entry else _filed(old, entry, who)
-        for number, entry in zip(numbers, sent, strict=True)
-    )
+        for number, entry in zip(numbers[middle], sent[middle], strict=True)
+    ]
+    return tuple(filed)
 
 
 def _repeated(numbers: Sequence[int]) -> Mapping[str, Problems]:

@@ -34,10 +34,15 @@ class Write:
 
     change: Put | Remove
 
+    @property
+    def value(self) -> object:
+        """Return the entity; None for a record that is removed."""
+        return self.change.value if isinstance(self.change, Put) else None
+
     @cached_property
     def document(self) -> bytes:
         """Return the record as JSON, encoded once for the database and the answer; empty for one that is removed."""
-        return json_documents.encode(self.change.value) if isinstance(self.change, Put) else b""
+        return json_documents.encode(self.value) if isinstance(self.change, Put) else b""
 
 
 class Group(NamedTuple):

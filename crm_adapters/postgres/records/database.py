@@ -279,6 +279,9 @@ class PostgresDatabase:
                 await self._commit_many(decision, groups, unchanged)
         except StaleError:
             return False
+        if len(changes.writes) == 1:
+            [write] = groups[0].writes
+            self._reader.last_written.keep(write.change.key, write.document, write.value)
         self._after(changes)
         return True
 

@@ -12,6 +12,7 @@ from crm_adapters import json_documents
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Row, fetch
 from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
+from crm_adapters.postgres.records.last_written import LastWritten
 from crm_adapters.postgres.records.loader import Loader
 from crm_adapters.postgres.records.searches import children as search_children
 from crm_adapters.postgres.records.searches import counts as search_counts
@@ -52,6 +53,10 @@ class Reader(Protocol):
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records; None for those that do not exist."""
+        ...
+
+    def record(self, key: Key, version: int, document: bytes) -> Record:
+        """Return the record of a stored document."""
         ...
 
     async def existing(self, keys: Iterable[Key]) -> Mapping[Key, bool]:
@@ -95,13 +100,13 @@ async def read(reader: Reader, needs: Needs) -> Known:
 async def _records(reader: Reader, needs: Needs) -> Mapping[Key, Record | None]:
     """Return the records: those that were read ahead, and the others, or all of them if they must be locked."""
     ahead = NOTHING_AHEAD if reader.is_holding else needs.ahead
-    found = {key: _record_of(key, ahead[key]) for key in needs.records if key in ahead}
+    found = {
+        key: (document := ahead[key]) and reader.record(key, document.version, document.body)
+        for key in needs.records
+        if key in ahead
+    }
     missing = [key for key in needs.records if key not in found]
     return {**found, **await reader.records(missing)} if missing else found
-
-
-def _record_of(key: Key, document: Document | None) -> Record | None:
-    return None if document is None else _record(key, document.version, document.body)
 
 
 def must_be_held(needs: Needs) -> bool:
@@ -188,6 +193,7 @@ class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
     is_holding: ClassVar[bool] = True
+    record = staticmethod(_record)
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records, locked in the order of resource and id."""
@@ -262,7 +268,11 @@ LoadMany: TypeAlias = Callable[[list[UUID | int]], Awaitable[Mapping[UUID | int,
 
 
 class SharedReader:
-    """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known."""
+    """Reads that concurrent requests share, and a cache of catalogs, each replaced when a newer version is known.
+
+    Attributes:
+        last_written: the values of large records that need not be decoded.
+    """
 
     is_holding: ClassVar[bool] = False
 
@@ -274,6 +284,7 @@ class SharedReader:
         }
         self._holders = Loader(self._load_holders, window=BATCH_WINDOW)
         self._catalogs: dict[str, Catalog] = {}
+        self.last_written = LastWritten()
 
     async def _load_holders(self, values: list[UniqueValue]) -> Mapping[UniqueValue, Holder]:
         found = await self._pool.reading(lambda connection: _holders(connection, values))
@@ -303,7 +314,11 @@ class SharedReader:
         if len(keys) > MAX_SHARED:
             return await self._many_records(keys)
         rows = await asyncio.gather(*map(self.row, keys)) if len(keys) > 1 else [await self.row(keys[0])]
-        return {key: record_of(key.resource, row) if row else None for key, row in zip(keys, rows, strict=True)}
+        return {key: self.record(key, *row[1:]) if row else None for key, row in zip(keys, rows, strict=True)}
+
+    def record(self, key: Key, version: int, document: bytes) -> Record:
+        """Return the record of a stored document, with the value that is kept of it."""
+        return Record(key, version, self.last_written.value_of(key, document))
 
     async def _many_records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         found: dict[Key, Record | None] = {}

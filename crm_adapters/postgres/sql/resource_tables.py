@@ -131,6 +131,7 @@ def statements_of(resource: Resource, present: Mapping[str, str]) -> Iterator[sq
     table, columns = sql.Identifier(resource.name), columns_of(resource)
     if not present:
         yield _TABLE.format(table=table)
+    yield _PLAIN.format(table=table)
     for column in columns:
         yield _COLUMN.format(table=table, column=sql.Identifier(column.name), type=sql.SQL(column.type))
     unused = sorted(present.keys() - {column.name for column in columns} - _COMMON)
@@ -160,6 +161,8 @@ create table {table} (
     document json not null,
     size integer not null generated always as (octet_length(document::text)) stored
 )""")
+#: Documents are not compressed (0028).
+_PLAIN: Final = sql.SQL("alter table {table} alter column document set storage external")
 _COLUMN: Final = sql.SQL("alter table {table} add column if not exists {column} {type}")
 _OPTIONAL: Final = sql.SQL("alter table {table} alter column {column} drop not null")
 _REFERENCE: Final = sql.SQL("""

@@ -135,6 +135,17 @@ def migrated_url(new_database: Callable[[], str]) -> str:
     return url
 
 
+def test_no_table_compresses_its_documents(url: str) -> None:
+    migrated(url, jobs())
+    with psycopg.connect(url) as connection:
+        compressing = connection.execute(
+            "select attrelid::regclass::text from pg_attribute"
+            " where attrelid = any(%s::regclass[]) and attname = 'document' and attstorage <> 'e'",
+            ([*RESOURCES, "job"],),
+        ).fetchall()
+    assert compressing == []
+
+
 def test_a_table_is_made_once_and_grows_with_its_row(url: str) -> None:
     small, large = jobs(), jobs(ordering=("name", "due"), filters={"name": "contains", "hours": "exact"})
     [made] = migrated(url, small)
