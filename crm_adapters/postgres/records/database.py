@@ -279,10 +279,10 @@ class PostgresDatabase:
                 await self._commit_many(decision, groups, unchanged)
         except StaleError:
             return False
+        self._after(changes)
         if len(changes.writes) == 1:
             [write] = groups[0].writes
             self._reader.last_written.keep(write.change.key, write.document, write.value)
-        self._after(changes)
         return True
 
     async def _commit_many(self, decision: Decision, groups: Sequence[Group], unchanged: Sequence[Record]) -> None:
@@ -331,6 +331,7 @@ class PostgresDatabase:
         return await _receipt(self._pool.reading, user, key)
 
     def _after(self, changes: Changes, rewritten: Sequence[Event] = ()) -> None:
+        self._reader.last_written.forget(write.key for write in changes.writes)
         if changes.deliveries:
             self._wake()
         definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]

@@ -3,6 +3,7 @@
 To decode a thousand tasks takes longer than to change one of them.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from crm_adapters import json_documents
@@ -21,12 +22,17 @@ class LastWritten:
         self._kept: dict[Key, tuple[bytes, Any]] = {}  # the oldest first
 
     def keep(self, key: Key, document: bytes, value: object) -> None:
-        """Keep the value of a document that was written, in place of the record's earlier one."""
-        self._kept.pop(key, None)
+        """Keep the value of a document that was written. The record's earlier one was forgotten."""
         if len(document) >= MIN_KEPT:
             self._kept[key] = document, value
             while sum(len(kept) for kept, _ in self._kept.values()) > MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Keep the values of records no longer that were written or removed, maybe because they were erased."""
+        if self._kept:
+            for key in keys:
+                self._kept.pop(key, None)
 
     def value_of(self, key: Key, document: bytes) -> Any:
         """Return the value of a stored document, decoded unless it is the one that is kept."""

@@ -19,6 +19,7 @@ _LONG = [{"task": f"task {number}"} for number in range(100)]
 def _written(kept: LastWritten, number: int, size: int) -> tuple[Key, Cohort, bytes]:
     value = Cohort(id=UUID(int=number), name_cohort="x" * size)
     key, document = Key("cohort", value.id), json_documents.encode(value)
+    kept.forget([key])
     kept.keep(key, document, value)
     return key, value, document
 
@@ -39,7 +40,7 @@ def test_the_oldest_go_first() -> None:
 
 def test_what_is_removed_is_kept_no_longer() -> None:
     key, value, document = _written(kept := LastWritten(), 1, MIN_KEPT)
-    kept.keep(key, b"", None)
+    kept.forget([key])
     assert kept.value_of(key, document) is not value
 
 
