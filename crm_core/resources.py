@@ -100,7 +100,7 @@ class Resource(Generic[E_co]):
         """Return the name of the resource that each reference refers to, by field."""
         return {name: field.refers_to for name, field in self.fields.items() if field.refers_to is not None}
 
-    @cached_property
+    @property
     def has_catalog(self) -> bool:
         """Return whether users define attributes and webhooks for it."""
         return "attributes" in self.fields
