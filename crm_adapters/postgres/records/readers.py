@@ -193,7 +193,10 @@ class LockingReader(Lookups):
     """Reads on one connection and holds the records that it read until the transaction ends."""
 
     is_holding: ClassVar[bool] = True
-    record = staticmethod(_record)
+
+    def record(self, key: Key, version: int, document: bytes) -> Record:
+        """Return the record of a stored document."""
+        return _record(key, version, document)
 
     async def records(self, keys: Iterable[Key]) -> Mapping[Key, Record | None]:
         """Return the records, locked in the order of resource and id."""
@@ -284,7 +287,7 @@ class SharedReader:
         }
         self._holders = Loader(self._load_holders, window=BATCH_WINDOW)
         self._catalogs: dict[str, Catalog] = {}
-        self.last_written = LastWritten()
+        self.last_written: LastWritten = LastWritten()
 
     async def _load_holders(self, values: list[UniqueValue]) -> Mapping[UniqueValue, Holder]:
         found = await self._pool.reading(lambda connection: _holders(connection, values))
