@@ -46,7 +46,7 @@ def header(request: AnyRequest, name: bytes) -> str:
 
 
 def headers(request: ASGIConnection[Any, Any, Any, Any]) -> Mapping[bytes, bytes]:
-    """Return the headers by their lower-case names, put together once for a request, which is asked for ten of them."""
+    """Return the headers by their lower-case names, kept for the request; values of a repeated one are joined."""
     state = request.scope["state"]
     found: dict[bytes, bytes] | None = state.get("headers")
     if found is None:

@@ -127,11 +127,8 @@ class RequestScope:
             return await self._receive()
         places, guest = self._shared.places, self.share.guest
         self.ends()
-        places.leave(guest)
-        try:
+        with places.away(guest):
             message = await self._receive()
-        finally:
-            places.enter(guest)
         if not self._is_begun and guest is not None and (places.is_beyond(guest) or not await self.begins()):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")

@@ -22,7 +22,7 @@ class LastWritten:
         self._kept: dict[Key, tuple[bytes, Any]] = {}  # the oldest first
 
     def keep(self, key: Key, document: bytes, value: object) -> None:
-        """Keep the value of a document that was written. The record's earlier one was forgotten."""
+        """Keep the value of a document that was written, after `forget` was called for the record."""
         if len(document) >= MIN_KEPT:
             self._kept[key] = document, value
             while sum(len(kept) for kept, _ in self._kept.values()) > MAX_KEPT:
