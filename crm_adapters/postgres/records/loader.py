@@ -74,12 +74,17 @@ class Loader(Generic[K, V]):
     def _send(self) -> None:
         self._stop_timer()
         while self._waiting and len(self._running) < self._max_concurrency:
-            keys = list(self._waiting)[:_MAX_BATCH]
-            task = asyncio.create_task(self._answer({key: self._waiting.pop(key) for key in keys}))
+            task = asyncio.create_task(self._answer(self._next_batch()))
             self._running.add(task)
             task.add_done_callback(self._end)
         if self._waiting:
             self._set_timer()
+
+    def _next_batch(self) -> dict[K, list[asyncio.Future[V | None]]]:
+        batch, self._waiting = self._waiting, {}
+        if len(batch) > _MAX_BATCH:
+            self._waiting = {key: batch.pop(key) for key in list(batch)[_MAX_BATCH:]}
+        return batch
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
