@@ -19,7 +19,7 @@ from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.errors import RequestError
 from crm_http.api.requests import AnyRequest, read_idempotency
-from crm_http.headers.request_headers import headers_of
+from crm_http.headers.request_headers import first_of, headers_of
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -126,5 +126,4 @@ def carries_token(header: str | None) -> bool:
 
 
 def _authorization(connection: Connection) -> str | None:
-    sent = headers_of(connection.scope).get(b"authorization")
-    return None if sent is None else sent.decode("latin-1")
+    return first_of(connection.scope, b"authorization").decode("latin-1") or None
