@@ -209,6 +209,13 @@ class Job(Change):
 
 
 @attrs.frozen(kw_only=True, slots=False)
+class Optional(Change):
+    """A record without required fields, whose annotations are texts."""
+
+    name: "str" = text(default="")
+
+
+@attrs.frozen(kw_only=True, slots=False)
 class Odd(Change):
     """A record with an annotation that has no schema."""
 
@@ -249,3 +256,16 @@ def test_an_annotation_that_the_document_cannot_describe_is_refused() -> None:
         register(thing(Odd), sample={"name": "x"})
         with pytest.raises(RegistrationError, match="cannot describe words"), on_memory(of_app={"calendars": None}):
             pass
+
+
+def test_a_sample_without_fields_is_enough_where_none_is_required() -> None:
+    with own_registration():
+        register(thing(Optional), sample={})
+        with on_memory(of_app={"calendars": None}) as api:
+            assert api.post("/api/things/", {}).status_code == 201
+            [example] = (
+                api.get("/schema/openapi.json")
+                .json()["paths"]["/api/things/"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+                .values()
+            )
+            assert example["value"] == {}
