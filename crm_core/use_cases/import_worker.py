@@ -13,7 +13,7 @@ import attrs
 from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.together import Look, Result, Together
-from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
+from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError, UnregisteredError
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.references import Named, name_field
@@ -99,7 +99,7 @@ class ImportWorker:
             if run.state == "checking":
                 run = await self._checked(run)
             return await self._written(run) if run.state == "writing" else run
-        except (PermissionDeniedError, InvalidError) as error:
+        except (PermissionDeniedError, UnregisteredError, InvalidError) as error:
             run = await self._stores.runs.get(run.id) or run
             return await self._save(ended(run, error))
 
@@ -322,7 +322,7 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
+def ended(run: ImportRun, error: PermissionDeniedError | UnregisteredError | InvalidError) -> ImportRun:
     """Return a run that ends early, with the reason in its report."""
     report = run.report.counting((), (RefusedRow(_row_of(error), tuple(_reasons(error)), ()),))
     return attrs.evolve(run, state="stopped" if run.row else "refused", report=report)
@@ -332,9 +332,11 @@ def _row_of(error: CrmError) -> int:
     return error.row if isinstance(error, UnreadableTableError) else 0
 
 
-def _reasons(error: PermissionDeniedError | InvalidError) -> Iterator[RowProblem]:
+def _reasons(error: PermissionDeniedError | UnregisteredError | InvalidError) -> Iterator[RowProblem]:
     if isinstance(error, PermissionDeniedError):
         yield RowProblem("", "permission_denied", _DENIED)
+    elif isinstance(error, UnregisteredError):
+        yield RowProblem("", "unregistered", str(error))
     else:
         lists = (each for each in error.problems.values() if not isinstance(each, Mapping))
         yield from (RowProblem("", problem.code, problem.message) for each in lists for problem in each)
