@@ -9,13 +9,12 @@ from typing import Final
 
 import attrs
 
-from crm_core.errors import Problem
+from crm_core.errors import NOT_A_NUMBER, Problem
 from crm_core.input.readers import MAX_DIGITS, RefusedError, check_numeral, exact_number
 
 _NUMERAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 #: Rounds nothing that can be read.
 _EXACT: Final = Context(prec=2 * MAX_DIGITS)
-_NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
 
 
 class FixedPoint(Decimal):
@@ -136,7 +135,7 @@ class Precision:
 def _read_number(value: object) -> Decimal:
     number = exact_number(_numeral(value) if isinstance(value, str) else value)
     if number is None:
-        raise RefusedError((_NOT_A_NUMBER,))
+        raise RefusedError((NOT_A_NUMBER,))
     return Decimal(number)
 
 
