@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from litestar.types import HTTPScope, Message, Receive, Send
@@ -62,6 +62,7 @@ class RequestScope:
         "_is_read",
         "_is_running",
         "_receive",
+        "_received",
         "_scope",
         "_send",
         "_shared",
@@ -85,6 +86,7 @@ class RequestScope:
         self._send = send
         self._is_head = is_head
         self._has_place = self._is_begun = self._is_read = self._is_running = False
+        self._received = 0
         self.share: Share = scope["state"]["share"]
         self.is_stalled: bool = False
         self.status: int = _CLIENT_CLOSED
@@ -128,10 +130,22 @@ class RequestScope:
         places, guest = self._shared.places, self.share.guest
         self.ends()
         with places.away(guest):
-            message = await self._receive()
+            message = await self._receive_piece()
         if not self._is_begun and guest is not None and (places.is_beyond(guest) or not await self.begins()):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")
+        return message
+
+    async def _receive_piece(self) -> Any:
+        """Return what the server receives, with ``more_body`` false as soon as the announced length is there.
+
+        The server waits for the end of the body in a message of its own, whose way through its threads takes a tenth
+        of the time of a write.
+        """
+        message: Any = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received == _announced_length(self._scope):
+            message["more_body"] = False
         return message
 
     async def send(self, message: Message) -> None:
@@ -161,7 +175,7 @@ class RequestScope:
             async with asyncio.timeout(self._shared.limits.body_seconds):
                 while left > 0 and not self._is_read:
                     async with asyncio.timeout(_DRAIN_SECONDS):
-                        message = await self._receive()
+                        message = await self._receive_piece()
                     if message["type"] != "http.request":
                         return
                     left -= len(message["body"])
@@ -191,6 +205,13 @@ def _sends_body(scope: HTTPScope) -> bool:
     return scope["state"]["method"] not in _WITHOUT_BODY and any(
         name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
     )
+
+
+def _announced_length(scope: HTTPScope) -> int | None:
+    """Return the length of the body in bytes; None for a chunked one, whose length is not known (RFC 9112, 6.3)."""
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"")
+    return int(length[:20]) if length.isdigit() and b"transfer-encoding" not in headers else None
 
 
 def _waits_to_send(scope: HTTPScope) -> bool:
