@@ -10,7 +10,9 @@ import pytest
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryImportRuns
 from crm_adapters.memory.accounts import utc_now
-from crm_core.errors import NotFoundError, UnavailableError
+from crm_core.engine.decision_runs import Decide
+from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError, NotFoundError, UnavailableError
 from crm_core.imports.options import read_options
 from crm_core.imports.runs import BATCH_ROWS, ImportRun, State
 from crm_core.model.accounts import SYSTEM, Actor, User
@@ -217,6 +219,32 @@ def test_an_undo_ends_if_the_package_of_its_resource_is_missing() -> None:
         assert ended
         assert ended.state == "refused"
         assert [attrs.astuple(each) for each in ended.report.problems] == [MISSING]
+
+    asyncio.run(main())
+
+
+def test_an_undo_ends_if_records_of_a_package_that_is_missing_refer_to_its_records() -> None:
+    reason = "This record is referred to by the table invoice, which is of no resource here."
+
+    class Referred(MemoryDatabase):
+        async def change(self, _: Decide) -> Document | None:  # as PostgreSQL's foreign keys do
+            raise InUseError(reason)
+
+    async def main() -> None:
+        work = Work()
+        await work.send(rows(1))
+        run = await ImportRunner(work.stores, work.accounts).run_next()
+        assert run
+        actor = await work.accounts.actor_of(run.user)
+        assert actor
+        await imports.start_undo(work.stores.runs, caller(actor), run.id, queue=True)
+        database = Referred(work.accounts)
+        database.events += work.database.events
+        stores = ImportStores(database, work.stores.runs, work.tables)
+        ended = await ImportRunner(stores, work.accounts).run_next()
+        assert ended
+        assert ended.state == "refused"
+        assert [attrs.astuple(each) for each in ended.report.problems] == [("", "in_use", 1, ((0, reason),))]
 
     asyncio.run(main())
 
