@@ -33,6 +33,8 @@ class Site:
         because clients may know that app, too, by another path.
         """
         mounted = scope.get("root_path", "").rstrip("/")
+        if not (self.root_path or mounted):
+            return "", scope["path"]
         path = _below(self.root_path, _below(mounted, scope["path"]))
         return self.root_path or quote(mounted), path
 

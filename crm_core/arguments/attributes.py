@@ -18,8 +18,8 @@ class AttributeCreate(TypedDict, total=False):
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
-        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
-            Default: ``False``.
+        is_unique: whether no two records have the same value, of a text, number or date; ``building`` until all records
+            are known to differ. Default: ``False``.
     """
 
     name: Required[str]
@@ -42,7 +42,8 @@ class AttributeUpdate(TypedDict, total=False):
         is_required: whether records must have a value when their attributes are written.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
-        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
+        is_unique: whether no two records have the same value, of a text, number or date; ``building`` until all records
+            are known to differ.
     """
 
     name: str
@@ -65,8 +66,8 @@ class AttributeMerge(TypedDict, total=False):
         is_required: whether records must have a value when their attributes are written. Default: ``False``.
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast. Default: ``False``.
-        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
-            Default: ``False``.
+        is_unique: whether no two records have the same value, of a text, number or date; ``building`` until all records
+            are known to differ. Default: ``False``.
     """
 
     name: str

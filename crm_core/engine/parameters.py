@@ -11,6 +11,7 @@ from crm_core.engine.queries import RANGES
 from crm_core.errors import NOT_A_NUMBER, InvalidError, Problem, Problems
 from crm_core.input.fields import Field
 from crm_core.input.readers import RefusedError, exact_number, read_text, refuse
+from crm_core.input.texts import is_blank
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain
 from crm_core.resources import Resource
@@ -101,10 +102,10 @@ def _example(name: str) -> str:
 
 def counting_problems(params: Mapping[str, str]) -> Mapping[str, Sequence[Problem]]:
     """Return the problems of ``offset`` and ``page`` beside ``limit``: pages have cursors instead of numbers."""
-    if not params.get("limit", "").strip():
+    if is_blank(params.get("limit", "")):
         return {}
     text = "Pages are not numbered. Follow the Link header of each page to the next, or send its cursor."
-    return {name: (Problem("unknown", text),) for name in _COUNTED if params.get(name, "").strip()}
+    return {name: (Problem("unknown", text),) for name in _COUNTED if not is_blank(params.get(name, ""))}
 
 
 # Several values
@@ -168,7 +169,7 @@ def _single_text(value: object) -> str:
 
 
 def _compared(text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         raise refuse("blank", "This parameter takes a value to compare with; leave it out for no such filter.")
     return text
 

@@ -19,7 +19,7 @@ from crm_core.engine.parameters import (
 from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.decimals import read_numeral
-from crm_core.input.fields import Field, FieldKind
+from crm_core.input.fields import Field, FieldKind, integer
 from crm_core.input.readers import (
     MAX_BIGINT,
     MIN_BIGINT,
@@ -27,6 +27,7 @@ from crm_core.input.readers import (
     read_boolean,
     read_datetime,
     read_full_date,
+    read_integer,
     read_uuid,
     refuse,
     text_problems,
@@ -38,6 +39,7 @@ from crm_core.resources import Resource
 from crm_core.rules.attributes import not_defined
 
 MAX_PAGE_SIZE: Final = 1_000
+_PAGE_SIZES: Final = {"minimum": 1, "maximum": MAX_PAGE_SIZE}
 _MAX_TERMS: Final = 20
 _MAX_VALUES: Final = 200
 
@@ -94,20 +96,12 @@ def read_limit(value: str) -> int:
     """Return how many records a page may have. Raises RefusedError."""
     if not re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
         raise refuse("invalid", "A valid integer is required.")
-    limit = int(value)
-    if limit < 1:
-        raise refuse("min_value", "Ensure this value is greater than or equal to 1.")
-    if limit > MAX_PAGE_SIZE:
-        raise refuse("max_value", f"Ensure this value is less than or equal to {MAX_PAGE_SIZE}.")
-    return limit
+    return read_integer(value, **_PAGE_SIZES)
 
 
-def page_limit(value: int) -> int:
-    """Return how many items a page may have, of the number that was sent. Raises InvalidError."""
-    try:
-        return read_limit(str(value))
-    except RefusedError as error:
-        raise InvalidError({"limit": error.problems}) from None
+def page_limit(default: int) -> Any:
+    """Declare the query parameter ``limit``: how many items a page may have, and ``default`` without it."""
+    return integer(default=default, **_PAGE_SIZES)
 
 
 def _read_search(_: Resource, value: str) -> Mapping[str, object]:

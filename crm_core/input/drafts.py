@@ -8,6 +8,7 @@ import attrs
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem, Problems
 from crm_core.input.fields import REQUIRED, Field, fields_of
 from crm_core.input.readers import ReadContext, RefusedError, json_type, read_items, read_list
+from crm_core.input.texts import is_blank
 
 _NOT_NULL: Final = Problem("null", "This field may not be null.")
 
@@ -136,8 +137,8 @@ def read_payload(entity: type, data: object, context: ReadContext) -> Mapping[st
 
 
 def read_parameters(entity: type, params: Mapping[str, str], context: ReadContext) -> Mapping[str, Any]:
-    """Return the values of query parameters as ``read_payload`` does; one without a value is as if it was not sent."""
-    return read_payload(entity, {name: value for name, value in params.items() if value}, context)
+    """Return the values of query parameters as ``read_payload`` does; a blank one is as if it was not sent."""
+    return read_payload(entity, {name: value for name, value in params.items() if not is_blank(value)}, context)
 
 
 def read_entities(entity: type, value: object, max_items: int, context: ReadContext) -> tuple[Any, ...]:

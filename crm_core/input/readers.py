@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -306,12 +307,16 @@ def read_uuid(value: object) -> UUID:
         return value
     # uuid.UUID alone would also accept signs, white space and digits of other scripts.
     if isinstance(value, str) and _UUID.fullmatch(value):
-        return UUID(value)
+        return _uuid_of(value)
     # JSON has one kind of number: 5.0 is 5.
     number = _as_integer(value) if isinstance(value, int | float | Decimal) else None
     if number is not None and 0 <= number < 1 << 128:
         return UUID(int=number)
     raise refuse("invalid", "Must be a valid UUID.")
+
+
+#: The guard, the handler and its decision each read the id in a path.
+_uuid_of: Final = lru_cache(1_024)(UUID)
 
 
 def read_key(value: object) -> UUID | None:

@@ -389,7 +389,8 @@ class Attribute:
         list_values: the values that a ``list`` may have; for other types, suggestions for a form.
         is_indexed: whether range filters on the attribute are fast.
         entity: the kind of record that has the attribute.
-        is_unique: whether no two records have the same value; ``building`` until all records are known to differ.
+        is_unique: whether no two records have the same value, of a text, number or date; ``building`` until all
+            records are known to differ.
         former_names: the names that the attribute had before, the oldest first.
         renaming_to: the name that the attribute is given in the background; null if it is not.
         updated_at: when the record was last changed, also together with another record.

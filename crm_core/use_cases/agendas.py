@@ -43,7 +43,7 @@ class Listing:
     due_before: dt.date | None = date_value()
     due_after: dt.date | None = date_value()
     resource: str | None = choice_of(TASK_RESOURCES, default=None)
-    limit: int = integer(default=_PER_PAGE)
+    limit: int = page_limit(_PER_PAGE)
     cursor: str = text(default="")
 
 
@@ -92,7 +92,7 @@ def _query(actor: Actor, values: Mapping[str, Any]) -> AgendaQuery:
         **asked,
         resources=visible_resources(actor) if resource is None else frozenset({resource}),
         after=read_place(cursor) if cursor else None,
-        limit=page_limit(values["limit"]),
+        limit=values["limit"],
     )
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import attrs
 
 from crm_core.engine.feed_cursors import Hidden, hidden_from, read_feed_cursor, write_feed_cursor
-from crm_core.engine.query_strings import read_limit
-from crm_core.errors import CrmError, CursorGoneError, InvalidError, invalid, not_a_choice
+from crm_core.engine.query_strings import page_limit
+from crm_core.errors import CrmError, CursorGoneError, InvalidError, not_a_choice
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import integer, text
-from crm_core.input.readers import ReadContext, RefusedError
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.feed import FeedEvent, FeedPage, Position
 from crm_core.ports import Feed
@@ -50,8 +50,8 @@ class Following:
 
     after: str = text(default="")
     resource: str = text(default="")
-    limit: int = integer(default=_PER_PAGE)
-    wait: int = integer(default=0)
+    limit: int = page_limit(_PER_PAGE)
+    wait: int = integer(minimum=0, maximum=MAX_WAIT, default=0)
 
 
 class Change(NamedTuple):
@@ -265,8 +265,8 @@ def _read_query(who: Caller, params: Mapping[str, str], *, strict: bool) -> _Que
         after=values["after"],
         named=named,
         visible=visible_resources(who.actor),
-        limit=_read_limit(values["limit"]),
-        wait=_read_wait(values["wait"]),
+        limit=values["limit"],
+        wait=values["wait"],
     )
 
 
@@ -275,21 +275,6 @@ def _read_resources(text_: str) -> frozenset[str]:
     if unknown := [name for name in names if name not in RESOURCES]:
         raise InvalidError({"resource": (not_a_choice(unknown[0]),)})
     return frozenset(names)
-
-
-def _read_limit(limit: int) -> int:
-    try:
-        return read_limit(str(limit))
-    except RefusedError as error:
-        raise InvalidError({"limit": error.problems}) from None
-
-
-def _read_wait(wait: int) -> int:
-    if wait < 0:
-        raise invalid("wait", "min_value", "Ensure this value is greater than or equal to 0.")
-    if wait > MAX_WAIT:
-        raise invalid("wait", "max_value", f"Ensure this value is less than or equal to {MAX_WAIT}.")
-    return wait
 
 
 def _require_all(actor: Actor, names: Collection[str]) -> None:

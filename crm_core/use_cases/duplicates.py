@@ -9,7 +9,7 @@ from crm_core.engine.cursors import pack, unpack
 from crm_core.engine.query_strings import page_limit
 from crm_core.errors import invalid
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import integer, text
+from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.duplicates import DuplicateGroup
@@ -32,7 +32,7 @@ class DuplicatesListing:
         cursor: the beginning of a page, as the ``Link`` header of another page has it.
     """
 
-    limit: int = integer(default=_PER_PAGE)
+    limit: int = page_limit(_PER_PAGE)
     cursor: str = text(default="", blank=True, max_length=_MAX_CURSOR_LENGTH)
 
 
@@ -59,7 +59,7 @@ async def find(
     """
     require(who.actor, resource.permission("view"))
     values = read_parameters(DuplicatesListing, params, ReadContext(who.new_id, strict))
-    limit = page_limit(values["limit"])
+    limit = values["limit"]
     page = await db.alike(resource.name, after=_read_cursor(values["cursor"]), limit=limit)
     groups: list[DuplicateGroup] = []
     for key, records in page.alike:

@@ -10,6 +10,7 @@ from crm_core.errors import InvalidError, Problem, Problems, invalid
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import boolean, choice, fields_of
 from crm_core.input.readers import ReadContext, RefusedError, read_uuid
+from crm_core.input.texts import is_blank
 from crm_core.model.accounts import Caller
 from crm_core.model.plain_values import redacted
 from crm_core.ports import Database
@@ -72,10 +73,10 @@ async def export(
 
     Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError for bad parameters.
     """
-    problems: dict[str, Problems] = {name: _ALL for name in ("limit", "cursor") if params.get(name, "").strip()}
+    problems: dict[str, Problems] = {name: _ALL for name in ("limit", "cursor") if not is_blank(params.get(name, ""))}
     if problems:
         raise InvalidError(problems)
-    parent = _parent(resource, params.get(resource.parent or "", "").strip())
+    parent = _parent(resource, params.get(resource.parent or "", ""))
     filters = {name: value for name, value in params.items() if name != resource.parent}
     query = await query_of(db, who, resource, filters, parent=parent, strict=strict)
     pieces = db.stream(query, reader=who.actor.user.id, separator=_LINE_FEED)
@@ -122,8 +123,9 @@ def count_records(piece: bytes) -> int:
 
 
 def _parent(resource: Resource, value: str) -> object:
-    if not value or resource.parent is None:
+    if is_blank(value) or resource.parent is None:
         return None
+    value = value.strip()
     field = resource.fields[resource.parent]
     options = field.limits.get("enum", ())
     try:

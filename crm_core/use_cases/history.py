@@ -17,7 +17,7 @@ from crm_core.errors import (
     invalid,
 )
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import integer, text
+from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext, iso
 from crm_core.model.accounts import Caller, require
 from crm_core.model.events import GONE_KINDS, Event
@@ -39,7 +39,7 @@ class Listing:
         cursor: the beginning of a page, as the ``Link`` header of another page has it.
     """
 
-    limit: int = integer(default=_PER_PAGE)
+    limit: int = page_limit(_PER_PAGE)
     cursor: str = text(default="")
 
 
@@ -140,7 +140,7 @@ async def _highest(db: Database, key: Key, version_: int, number: int) -> int:
 def _read_listing(params: Mapping[str, str], context: ReadContext) -> tuple[int, int | None]:
     """Return how many versions a page has, and the version before which it begins. Raises InvalidError."""
     values = read_parameters(Listing, params, context)
-    return page_limit(values["limit"]), _read_cursor(values["cursor"])
+    return values["limit"], _read_cursor(values["cursor"])
 
 
 def _read_cursor(cursor: str) -> int | None:

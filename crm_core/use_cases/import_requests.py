@@ -15,7 +15,7 @@ from crm_core.imports.refused_files import refused_header, refused_lines
 from crm_core.imports.runs import BATCH_ROWS, ImportRun
 from crm_core.imports.status import ImportStatus, status_of
 from crm_core.input.drafts import read_parameters, read_payload
-from crm_core.input.fields import boolean, integer, text
+from crm_core.input.fields import boolean, text
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller
@@ -40,7 +40,7 @@ class Listing:
         cursor: the beginning of a page, as the ``Link`` header of another page has it.
     """
 
-    limit: int = integer(default=MAX_PAGE_SIZE)
+    limit: int = page_limit(MAX_PAGE_SIZE)
     cursor: str = text(default="")
 
 
@@ -143,7 +143,7 @@ async def find(runs: ImportRuns, who: Caller, params: Mapping[str, str], *, stri
     Raises InvalidError.
     """
     parameters = read_parameters(Listing, params, ReadContext(who.new_id, strict))
-    limit = page_limit(parameters["limit"])
+    limit = parameters["limit"]
     _, before = read_place(parameters["cursor"]) if parameters["cursor"] else (None, None)
     user = None if who.actor.is_superuser else who.actor.user.id
     found = await runs.latest(limit + 1, user=user, before=before)

@@ -290,7 +290,7 @@ async def _needed_definitions(
 
 def hides_secrets(who: Caller, resource: Resource) -> bool:
     """Return whether secret values are hidden from the caller, who may view but not change (decision 27)."""
-    return has_secrets(resource.entity) and not who.actor.may(resource.permission("change"))
+    return not who.actor.may(resource.permission("change")) and has_secrets(resource.entity)
 
 
 async def _redacted_pieces(resource: Resource, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from crm_core.engine.cursors import read_place, write_place
 from crm_core.engine.query_strings import MAX_PAGE_SIZE, page_limit
 from crm_core.errors import NotAuthenticatedError, NotFoundError
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import integer, text
+from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, IssuedToken, OwnToken
 from crm_core.ports import Accounts
@@ -29,7 +29,7 @@ class Listing:
         cursor: the beginning of a page, as the ``Link`` header of another page has it.
     """
 
-    limit: int = integer(default=MAX_PAGE_SIZE)
+    limit: int = page_limit(MAX_PAGE_SIZE)
     cursor: str = text(default="")
 
 
@@ -55,7 +55,7 @@ async def find(
     Raises InvalidError, and NotAuthenticatedError if the token was revoked during the request.
     """
     parameters = read_parameters(Listing, params, ReadContext(who.new_id, strict))
-    limit = page_limit(parameters["limit"])
+    limit = parameters["limit"]
     before = read_place(parameters["cursor"]) if parameters["cursor"] else None
     current = await _current(accounts, token)
     if current.permissions is not None:

@@ -17,7 +17,7 @@ from crm_core.engine.validation import does_not_exist
 from crm_core.engine.writing import RecordChange, event_of
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
 from crm_core.input.drafts import read_parameters, read_payload
-from crm_core.input.fields import choice, datetime_value, integer, text, uuid
+from crm_core.input.fields import choice, datetime_value, text, uuid
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Caller, require
 from crm_core.model.events import EventKind
@@ -63,7 +63,7 @@ class Listing:
     """
 
     state: str | None = choice(*get_args(DeliveryState), default=None)
-    limit: int = integer(default=_PER_PAGE)
+    limit: int = page_limit(_PER_PAGE)
     cursor: str = text(default="")
 
 
@@ -253,8 +253,8 @@ async def _look_up_delivery(
 
 def _read_query(params: Mapping[str, str], context: ReadContext) -> LogQuery:
     parameters = read_parameters(Listing, params, context)
-    limit = page_limit(parameters["limit"])
-    return LogQuery(limit, parameters["state"], read_place(parameters["cursor"]) if parameters["cursor"] else None)
+    after = read_place(parameters["cursor"]) if parameters["cursor"] else None
+    return LogQuery(parameters["limit"], parameters["state"], after)
 
 
 _SUMMARY: Final = (

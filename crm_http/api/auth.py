@@ -18,7 +18,8 @@ from crm_core.model.records import Key
 from crm_core.ports import Accounts
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.errors import RequestError
-from crm_http.api.requests import AnyRequest, headers, read_idempotency
+from crm_http.api.requests import AnyRequest, read_idempotency
+from crm_http.headers.request_headers import headers_of
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -53,7 +54,7 @@ def guard(accounts: Accounts) -> Callable[[Connection], Awaitable[None]]:
         needed = connection.route_handler.opt.get(PERMISSION, {}).get(connection.scope.get("method"))
         if needed is Access.OPEN:
             return
-        if b"webhook-signature" in headers(connection):
+        if b"webhook-signature" in headers_of(connection.scope):
             raise RequestError(HTTPStatus.BAD_REQUEST, "Webhooks cannot call this API: each call could make the next.")
         header = _authorization(connection)
         if needed is Access.PUBLIC and not carries_token(header):
@@ -125,7 +126,5 @@ def carries_token(header: str | None) -> bool:
 
 
 def _authorization(connection: Connection) -> str | None:
-    for name, value in connection.scope["headers"]:
-        if name == b"authorization":
-            return value.decode("latin-1")
-    return None
+    sent = headers_of(connection.scope).get(b"authorization")
+    return None if sent is None else sent.decode("latin-1")

@@ -15,13 +15,13 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 
 from crm_core.engine.parameters import gather
 from crm_core.model.accounts import Idempotency
 from crm_http.api.errors import RequestError
 from crm_http.api.json_bodies import MAX_BODY, decode_json, decode_operations
+from crm_http.headers.request_headers import headers_of
 from crm_http.middleware import Limits
 
 AnyRequest = Request[Any, Any, Any]
@@ -42,18 +42,7 @@ _MAX_PARAMETERS: Final = 200
 
 def header(request: AnyRequest, name: bytes) -> str:
     """Return the value of a header by its lower-case name; several are joined by commas, none is empty."""
-    return headers(request).get(name, b"").decode("latin-1")
-
-
-def headers(request: ASGIConnection[Any, Any, Any, Any]) -> Mapping[bytes, bytes]:
-    """Return the headers by their lower-case names, kept for the request; values of a repeated one are joined."""
-    state = request.scope["state"]
-    found: dict[bytes, bytes] | None = state.get("headers")
-    if found is None:
-        found = state["headers"] = {}
-        for name, value in request.scope["headers"]:
-            found[name] = b"%b,%b" % (found[name], value) if name in found else value
-    return found
+    return headers_of(request.scope).get(name, b"").decode("latin-1")
 
 
 def media_type(request: AnyRequest) -> str:
@@ -143,8 +132,8 @@ def is_strict(request: AnyRequest) -> bool:
 
 def preferences(request: AnyRequest) -> Mapping[str, str]:
     """Return what the client prefers, in lower case (``Prefer``, RFC 7240); of a repeated name the first value."""
-    found: dict[str, str] = {}
-    for preference in header(request, b"prefer").split(","):
+    sent, found = header(request, b"prefer"), dict[str, str]()
+    for preference in sent.split(",") if sent else ():
         name, _, value = preference.partition(";")[0].replace('"', "").replace(" ", "").lower().partition("=")
         found.setdefault(name, value)
     return found

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from litestar.datastructures import MutableScopeHeaders
 from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
 
 from crm_core.engine.receipts import Document
 from crm_core.model.plain_values import json_text, plain
@@ -39,6 +40,11 @@ class JsonResponse(ASGIResponse):
         self.encoding: str = "utf-8"
         self.is_head_response: bool = False
         self._encoded_cookies = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # as every ASGI app
+        """Send the response, which has no cookies, and nothing to do afterwards."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.headers.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
 def json_response(

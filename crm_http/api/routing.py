@@ -55,7 +55,6 @@ def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         endpoint.method: (endpoint.handler, endpoint.serves_json, endpoint.query is not None) for endpoint in endpoints
     }
     ahead = {endpoint.method: endpoint.reads_first.name for endpoint in endpoints if endpoint.reads_first}
-    allowed = ", ".join([*(m for m in METHODS if m in methods), *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
     @route(
         re.sub(r"{(\w+)}", r"{\1:str}", path),
@@ -70,7 +69,7 @@ def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
     )
     async def handler(request: AnyRequest) -> ASGIResponse:
         if request.method not in methods:
-            return _without_handler(request, allowed)
+            return _without_handler(request, _allowed(endpoints, request.path_params))
         handle, serves_json, takes_query = methods[request.method]
         if serves_json and not accepts_json(request):
             raise RequestError(HTTPStatus.NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")
@@ -79,6 +78,19 @@ def _route(path: str, endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         return await handle(request)
 
     return handler
+
+
+def _allowed(endpoints: Iterable[Endpoint], values: Mapping[str, str]) -> str:
+    """Return the methods of a path with these parameters: of the endpoints for these values, or else for all others."""
+    named, others = set[str](), set[str]()
+    for endpoint in endpoints:
+        few = {name: schema["enum"] for name, schema in endpoint.path_parameters.items() if "enum" in schema}
+        if not few:
+            others.add(endpoint.method)
+        elif all(values[name] in few[name] for name in few):
+            named.add(endpoint.method)
+    methods = named or others
+    return ", ".join([*(m for m in METHODS if m in methods), *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
 
 def path_id(request: AnyRequest, name: str = "id") -> UUID:

@@ -7,13 +7,14 @@ left may be the client's invention.
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, TypeAlias
 
 from litestar.types import HTTPScope
 
+from crm_http.headers.request_headers import headers_of
 from crm_http.settings import Network
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -48,7 +49,8 @@ class ClientAddresses:
         peer = client[0] if client else ""
         if not self._trusted:
             return self._find(peer, b"", b"")
-        return self._find(peer, _joined(scope, b"forwarded"), _joined(scope, b"x-forwarded-for"))
+        headers = headers_of(scope)
+        return self._find(peer, headers.get(b"forwarded", b""), headers.get(b"x-forwarded-for", b""))
 
     def scheme(self, scope: HTTPScope) -> str:
         """Return the scheme by which the client asks; a trusted proxy may tell that by ``X-Forwarded-Proto``."""
@@ -56,7 +58,8 @@ class ClientAddresses:
         client = scope.get("client")
         if not (self._trusted and client and self._believes(client[0])):
             return own
-        nearest = _joined(scope, b"x-forwarded-proto").decode("latin-1").rpartition(",")[2].strip().lower()
+        told = headers_of(scope).get(b"x-forwarded-proto", b"")
+        nearest = told.decode("latin-1").rpartition(",")[2].strip().lower()
         return nearest if nearest in _SCHEMES else own
 
     def _believes_uncached(self, peer: str) -> bool:
@@ -134,8 +137,3 @@ def _unmapped(network: Network) -> Network:
 def _unquoted(value: bytes) -> str:
     text = value.decode("latin-1")
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
-
-
-def _joined(scope: HTTPScope, name: bytes) -> bytes:
-    values: Iterable[bytes] = (value for key, value in scope["headers"] if key == name)
-    return b",".join(values)

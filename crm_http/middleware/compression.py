@@ -16,6 +16,7 @@ from litestar.types import HTTPScope, Message, Send
 from litestar.types.asgi_types import HTTPResponseStartEvent
 
 from crm_http.headers.entity_tags import in_coding
+from crm_http.headers.request_headers import headers_of
 from crm_http.headers.response_headers import Headers, varying
 
 if sys.version_info >= (3, 14):
@@ -118,9 +119,9 @@ def is_compressible(status: int, headers: Headers) -> bool:
     found = dict(headers)
     length = found.get(b"content-length")
     return (
-        b"content-encoding" not in found
+        (length is None or int(length) >= MIN_BYTES)
+        and b"content-encoding" not in found
         and _MEDIA_TYPES.fullmatch(found.get(b"content-type", b"")) is not None
-        and (length is None or int(length) >= MIN_BYTES)
     )
 
 
@@ -190,9 +191,9 @@ def _coded(headers: Headers, coding: str, length: int | None) -> list[tuple[byte
 
 def compressing(scope: HTTPScope, send: Send) -> Send:
     """Return a ``send`` that compresses the answer if the client accepts that."""
-    asked = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    asked = headers_of(scope).get(b"accept-encoding")
     coding = accepted_coding(asked) if asked else ""
     if not coding:
         return send
-    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+    known = headers_of(scope).get(b"if-none-match", b"")
     return CompressingSend(send, coding, known.decode("latin-1"))

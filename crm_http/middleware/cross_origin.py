@@ -8,6 +8,7 @@ from typing import Final
 
 from litestar.types import HTTPScope
 
+from crm_http.headers.request_headers import headers_of
 from crm_http.headers.response_headers import Headers, varying
 
 #: The methods of the API.
@@ -72,7 +73,7 @@ class CrossOrigin:
 
         Such a request has no credentials, so it is answered before they are asked for.
         """
-        headers = dict(scope["headers"])
+        headers = headers_of(scope)
         return b"access-control-request-method" in headers and self._may_read(headers.get(b"origin", b""))
 
     def preflight_headers(self) -> list[tuple[bytes, bytes]]:
@@ -84,7 +85,7 @@ class CrossOrigin:
 
         All answers vary by the origin, those to requests without one too: a cache must not give them to pages.
         """
-        origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+        origin = headers_of(scope).get(b"origin", b"")
         answered = list(headers) if self._is_public else varying(headers, b"Origin")
         if not self._may_read(origin):
             return answered

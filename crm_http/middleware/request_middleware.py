@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec.json import encode
 
 from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
+from crm_http.headers.request_headers import headers_of
 from crm_http.headers.response_headers import Headers
 from crm_http.middleware.client_address import ClientAddresses
 from crm_http.middleware.compression import compressing
@@ -121,7 +122,7 @@ class RequestMiddleware:
                     observe(name, route, request.status, seconds, scope)
 
     def _share(self, scope: HTTPScope, address: str) -> Share:
-        token = hash_in(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
+        token = hash_in(headers_of(scope).get(b"authorization", b""))
         guest = None if scope["path"] in _NEVER_REFUSED else self._guests.welcome(token, address)
         return Share(token, guest, self._guests, self._turns)
 
@@ -184,7 +185,5 @@ def _is_canonical(scope: HTTPScope) -> bool:
 
 def _request_id(scope: HTTPScope) -> bytes:
     """Return the client's own id of the request where it has a safe form, or else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value
-    return os.urandom(16).hex().encode()
+    sent = headers_of(scope).get(b"x-request-id")
+    return sent if sent and _REQUEST_ID.fullmatch(sent) else os.urandom(16).hex().encode()

@@ -9,6 +9,7 @@ from litestar.types import HTTPScope, Message, Receive, Send
 from litestar.types.asgi_types import ReceiveMessage
 
 from crm_core.errors import UnavailableError
+from crm_http.headers.request_headers import headers_of
 from crm_http.headers.response_headers import Headers, varying
 from crm_http.middleware.compression import is_compressible
 from crm_http.middleware.cross_origin import CrossOrigin
@@ -130,7 +131,7 @@ class RequestScope:
         places, guest = self._shared.places, self.share.guest
         self.ends()
         with places.away(guest):
-            message = await self._receive_piece()
+            message: ReceiveMessage = await self._receive_piece()
         if not self._is_begun and guest is not None and (places.is_beyond(guest) or not await self.begins()):
             raise UnavailableError
         self._is_begun, self._is_read = True, not message.get("more_body")
@@ -202,18 +203,19 @@ class RequestScope:
 
 def _sends_body(scope: HTTPScope) -> bool:
     """Return whether the request has a body."""
-    return scope["state"]["method"] not in _WITHOUT_BODY and any(
-        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
+    headers = headers_of(scope)
+    return scope["state"]["method"] not in _WITHOUT_BODY and (
+        b"content-length" in headers or b"transfer-encoding" in headers
     )
 
 
 def _announced_length(scope: HTTPScope) -> int | None:
     """Return the length of the body in bytes; None for a chunked one, whose length is not known (RFC 9112, 6.3)."""
-    headers = dict(scope["headers"])
+    headers = headers_of(scope)
     length = headers.get(b"content-length", b"")
     return int(length[:20]) if length.isdigit() and b"transfer-encoding" not in headers else None
 
 
 def _waits_to_send(scope: HTTPScope) -> bool:
     """Return whether the client sends the body only if it is asked for (RFC 9110, 10.1.1)."""
-    return any(name == b"expect" for name, _ in scope["headers"])
+    return b"expect" in headers_of(scope)

@@ -27,15 +27,15 @@ class Form:
         member: returns the schema of a field's value, given the class and the name of the field.
         body: returns the schema of the body that an ``Input`` declares, given that of its class.
         attribute: returns the schema of an attribute's value.
+        parameter: returns the schema of an optional query parameter, given that of its values.
         leaves_room: attributes that are not defined yet may be sent and filtered by.
-        takes_empty_parameters: an empty value of a query parameter counts as none.
     """
 
     member: Callable[[type, str, Field], Schema]
     body: Callable[[Input, Schema], Schema]
     attribute: Callable[[Attribute], Schema]
+    parameter: Callable[[Schema], Schema]
     leaves_room: bool
-    takes_empty_parameters: bool
 
 
 def body_schema(shape: Shape) -> Schema:
@@ -170,8 +170,8 @@ PLAIN: Final = Form(
     member=lambda _, __, field: _BY_KIND[field.kind](field),
     body=_plain_body,
     attribute=_plain_attribute,
+    parameter=lambda schema: schema,
     leaves_room=True,
-    takes_empty_parameters=False,
 )
 
 

@@ -21,6 +21,8 @@ from crm_http.openapi.schemas import Schema
 #: Marks the lists, creations and changes of an entity with attributes.
 ATTRIBUTES_OF: Final = "x-attributes-of"
 _PARAMETER = re.compile(r"{(\w+)}")
+#: The keywords of schemas that an empty object does not fit. A missing body counts as one.
+_ASKING_FOR_MEMBERS: Final = frozenset({"required", "anyOf", "minProperties"})
 _BODIES: Final[Mapping[str, str]] = DerivedTable(
     lambda: {
         f"{resource.entity.__name__}{kind}": resource.name
@@ -92,7 +94,7 @@ def _request_body(endpoint: Endpoint, schemas: Mapping[str, Schema]) -> Schema:
     shown = _shown(request_examples(endpoint))
     return {
         "content": {media_type: {"schema": schema, **shown} for media_type, schema in bodies.items()},
-        "required": any("required" in schema for schema in named),
+        "required": any(_ASKING_FOR_MEMBERS & schema.keys() for schema in named),
     }
 
 

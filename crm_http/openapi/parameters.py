@@ -35,8 +35,7 @@ def path_parameter(name: str, path: str, schema: Mapping[str, object] | None) ->
 
 def query_parameter(name: str, schema: Schema, description: str, form: Form = PLAIN) -> Schema:
     """Return an optional query parameter."""
-    empty = {"allowEmptyValue": True} if form.takes_empty_parameters else {}
-    return {"name": name, "in": "query", "description": description, "schema": schema} | empty
+    return {"name": name, "in": "query", "description": description, "schema": form.parameter(schema)}
 
 
 def _header(name: str, description: str, **schema: object) -> Schema:
@@ -102,7 +101,7 @@ def _named(of: Resource | Exported | type) -> Iterator[tuple[str, tuple[Schema, 
 
 def _parameters_of_class(of: type) -> Iterator[tuple[str, tuple[Schema, str]]]:
     for name, field in fields_of(of).items():
-        yield name, _PAGING.get(name) or (_exact(field), field_sentences(of)[name])
+        yield name, (_exact(field) | dict(field.limits), field_sentences(of)[name])
 
 
 def _filters(resource: Resource) -> Iterator[tuple[str, tuple[Schema, str]]]:

@@ -100,6 +100,7 @@ def test_attributes_can_be_exported_of_one_entity(memory_api: Api) -> None:
 
     assert len(lines(memory_api.get("/api/attributes/export/").content)) == 3
     assert len(lines(memory_api.get("/api/attributes/export/?entity=lead").content)) == 2
+    assert len(lines(memory_api.get("/api/attributes/export/?entity=%E2%80%8B").content)) == 3
 
 
 @pytest.mark.parametrize(

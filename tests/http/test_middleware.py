@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -56,6 +56,7 @@ async def ask(
     method: str = "GET",
     body: Callable[[], Awaitable[Message]] | None = None,
     client: str = "",
+    headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> tuple[int, Mapping[bytes, bytes], bytes]:
     """Send a request straight to the middleware; gives the status, the headers and the body."""
     messages: list[Any] = []
@@ -66,7 +67,8 @@ async def ask(
     async def send(message: Message) -> None:
         messages.append(message)
 
-    scope: Any = {"type": "http", "method": method, "path": path, "query_string": CANARY.encode(), "headers": []}
+    scope: Any = {"type": "http", "method": method, "path": path, "query_string": CANARY.encode()}
+    scope["headers"] = list(headers)
     if client:
         scope["client"] = (client, 1)
     await middleware(scope, receive, send)
@@ -113,6 +115,29 @@ def test_requests_whose_body_is_waited_for_take_nobody_s_place() -> None:
         assert {each[0] for each in await asyncio.gather(*waiting)} == {200}
 
     asyncio.run(asyncio.wait_for(run(), 10))
+
+
+@pytest.mark.parametrize(
+    ("header", "read"),
+    [((b"content-length", b"4"), 2), ((b"content-length", b"5"), 3), ((b"transfer-encoding", b"chunked"), 3)],
+)
+def test_a_body_ends_where_its_announced_length_ends(header: tuple[bytes, bytes], read: int) -> None:
+    """The server says that a body has ended only with an empty piece after it."""
+    pieces = [b"ab", b"cd", b""]
+    received: list[Any] = []
+
+    async def body() -> Any:
+        piece = pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while not received or received[-1]["more_body"]:
+            received.append(await receive())
+        await answer(scope, receive, send)
+
+    status, _, _ = asyncio.run(ask(RequestMiddleware(app), method="POST", body=body, headers=[header]))
+
+    assert (status, len(received)) == (200, read)
 
 
 def test_bodies_that_come_when_too_much_is_worked_on_are_refused() -> None:

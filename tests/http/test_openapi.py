@@ -13,6 +13,8 @@ from openapi_spec_validator import validate
 
 import crm_http.api
 from crm_core.rules.tasks_and_notes import OPERATIONS
+from crm_core.use_cases.changes import Following
+from crm_core.use_cases.history import Listing
 from crm_http.api.endpoints import Endpoint
 from crm_http.openapi.examples import DOCUMENTED
 from crm_http.openapi.inputs import PLAIN, input_schema
@@ -209,6 +211,20 @@ def test_decimals_are_texts_with_a_pattern_and_their_bounds_are_told() -> None:
     assert re.fullmatch(parameters["rate__lt"]["schema"]["pattern"], "-0.00000000000000000001")
     assert parameters["due__gt"]["schema"] == {"type": "string", "format": "date"}
     assert "-amount" in parameters["ordering"]["schema"]["enum"]
+
+
+def test_options_are_told_with_their_bounds() -> None:
+    changes, history = ({each["name"]: each for each in query_parameters(of, PLAIN)} for of in (Following, Listing))
+
+    assert changes["wait"]["schema"] == {"type": "integer", "minimum": 0, "maximum": 30}
+    assert (
+        changes["limit"]["schema"] == history["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 1_000}
+    )
+    assert history["cursor"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 255}
+    assert (changes["limit"]["description"], history["limit"]["description"]) == (
+        "The most changes in the answer.",
+        "The number of versions on a page.",
+    )
 
 
 def test_attributes_are_told_as_they_are_defined_now(api: Api) -> None:

@@ -688,7 +688,8 @@ def test_options_says_which_methods_there_are(api: Api, ids: dict[str, str]) -> 
     for path, allowed in {
         "/api/clients/": "GET, POST, HEAD, OPTIONS",
         f"/api/clients/{ids['client']}/": "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
-        "/api/attributes/lead/": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
+        "/api/attributes/lead/": "GET, POST, HEAD, OPTIONS",
+        f"/api/attributes/{ids['attribute']}/": "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
         f"/api/leads/{ids['lead']}/update-task/": "POST, OPTIONS",
         "/api/sales/": "GET, HEAD, OPTIONS",
         "/api-token-auth/": "POST, DELETE, OPTIONS",

@@ -15,7 +15,7 @@ from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
-from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.records.loader import Loader, Loaders
 from crm_adapters.postgres.records.readers import BATCH, MAX_ON_LOOP
 from crm_adapters.postgres.sql.statements import write
 from crm_core.engine.changes import Changes, Put, Remove, Reply
@@ -201,7 +201,6 @@ def unchanged_records(changes: Changes, known: Known) -> list[Record]:
 #: The statement that writes records of several requests at once, by the statement for one record: a single update,
 #: which shares its statement with others, runs ``update_free_records``. Other statements write one record alone.
 _SHARED: Final = {"insert_records": "insert_records", "update_records": "update_free_records"}
-_MAX_BATCHERS: Final = 100
 
 
 @attrs.frozen(eq=False)
@@ -229,7 +228,7 @@ class Commits:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._batchers: dict[tuple[object, ...], Loader[_Job, bool]] = {}
+        self._batchers: Loaders[tuple[object, ...], _Job, bool] = Loaders(lambda _: Loader(self._commit_together))
 
     async def commit(self, group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Catalog]) -> None:
         """Write a group of one record. Raises StaleError if what the decision was based on has changed."""
@@ -237,15 +236,8 @@ class Commits:
         if group.statement not in _SHARED:
             await self._commit_alone(job)
             return
-        if not await self._batcher_for(job.kind).load(job):
+        if not await self._batchers.load(job.kind, job):
             await self._commit_alone(job)
-
-    def _batcher_for(self, kind: tuple[object, ...]) -> Loader[_Job, bool]:
-        if kind not in self._batchers:
-            if len(self._batchers) >= _MAX_BATCHERS:
-                self._batchers = {kind: batcher for kind, batcher in self._batchers.items() if not batcher.is_idle}
-            self._batchers[kind] = Loader(self._commit_together)
-        return self._batchers[kind]
 
     async def _commit_together(self, jobs: list[_Job]) -> Mapping[_Job, bool]:
         groups = [job.group for job in sorted(jobs, key=lambda job: job.group.writes[0].change.event.record)]

@@ -6,11 +6,10 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import psycopg
-from attrs import evolve
 from psycopg import AsyncConnection
 
 from crm_adapters.after_commit import call_after_commit, no_hook
@@ -41,6 +40,7 @@ from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.likeness import read_alike
+from crm_adapters.postgres.records.pages import Reading, SharedPages, read_page, stream_pages
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
@@ -54,12 +54,11 @@ from crm_adapters.postgres.records.rewrites import (
 from crm_adapters.postgres.records.searches import read_named
 from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
-from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_adapters.postgres.sql.statements import query as statement_of
 from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
-from crm_core.engine.queries import Cursor, Page, Query
+from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
 from crm_core.engine.retention import Folded
 from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
@@ -80,12 +79,8 @@ logger: Final = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
 
-#: Runs a read function on a connection supplied by the pool or the replica.
-Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
-
 _ROUNDS_WITHOUT_LOCKS: Final = 3
 _ROUNDS_WITH_LOCKS: Final = 10
-_STREAM_PIECE: Final = 500
 #: Seconds that background tasks have to end at the close.
 _GRACE: Final = 1.0
 
@@ -122,6 +117,7 @@ class PostgresDatabase:
         self._after_commit = after_commit
         self._reader = SharedReader(pool)
         self._commits = Commits(pool)
+        self._pages = SharedPages(self._reading)
         self._locks = KeyedLocks()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -151,7 +147,7 @@ class PostgresDatabase:
 
     async def page(self, query: Query, *, reader: int | None = None) -> Page:
         """Return one page of a list."""
-        return await _page(self._reading(reader), query, query.limit)
+        return await self._pages.page(query, None if self._replica is None else reader)
 
     async def stream(self, query: Query, *, reader: int | None = None, separator: str = ",") -> AsyncIterator[bytes]:
         """Yield a whole list, read page by page so that no statement or transaction is long."""
@@ -161,7 +157,7 @@ class PostgresDatabase:
             # A client may disconnect. Then the query still runs to its end: cancelling it would lose its connection.
             return await asyncio.shield(asyncio.ensure_future(reading(read_)))
 
-        async for piece in _stream(undisturbed, query, separator):
+        async for piece in stream_pages(undisturbed, query, separator):
             yield piece
 
     async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:
@@ -394,7 +390,7 @@ class ConnectedDatabase:
 
     async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
         """Return one page of a list."""
-        return await _page(self._reading, query, query.limit)
+        return await read_page(self._reading, query, query.limit)
 
     async def stream(
         self,
@@ -404,7 +400,7 @@ class ConnectedDatabase:
         separator: str = ",",
     ) -> AsyncIterator[bytes]:
         """Yield a whole list in pieces."""
-        async for piece in _stream(self._reading, query, separator):
+        async for piece in stream_pages(self._reading, query, separator):
             yield piece
 
     async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # the connection is the caller's choice
@@ -573,20 +569,3 @@ async def _deletions_since(reading: Reading, since: datetime) -> AsyncIterator[b
 
 async def _read_deletions(connection: Connection, *, since: datetime, after: int) -> tuple[bytes, int | None]:
     return await History(connection).deletions_since(since, after)
-
-
-async def _page(reading: Reading, query: Query, limit: int | None, separator: str = ",") -> Page:
-    assert limit is not None  # noqa: S101  # a page has a limit; lists without one are streamed
-    statement, params = page_statement(query, limit, separator)
-    [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
-    return Page(body or b"", Cursor(value, last) if more else None)
-
-
-async def _stream(reading: Reading, query: Query, separator: str) -> AsyncIterator[bytes]:
-    page = await _page(reading, query, _STREAM_PIECE, separator)
-    yield page.body
-    while page.next is not None:
-        query = evolve(query, after=page.next)
-        page = await _page(reading, query, _STREAM_PIECE, separator)
-        if page.body:
-            yield separator.encode() + page.body

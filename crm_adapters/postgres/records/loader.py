@@ -5,7 +5,7 @@ all that wait by then. It never joins a query that was already sent, so no calle
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Final, Generic, TypeVar
 
 from psycopg_pool import PoolTimeout, TooManyRequests
@@ -15,9 +15,12 @@ from crm_core.errors import UnavailableError
 
 K = TypeVar("K")
 V = TypeVar("V")
+G = TypeVar("G", bound=Hashable)
 
 #: Keys in one query.
 _MAX_BATCH: Final = 200
+#: Loaders of different groups that are kept while they are idle.
+_MAX_IDLE: Final = 100
 
 
 class Loader(Generic[K, V]):
@@ -74,12 +77,17 @@ class Loader(Generic[K, V]):
     def _send(self) -> None:
         self._stop_timer()
         while self._waiting and len(self._running) < self._max_concurrency:
-            keys = list(self._waiting)[:_MAX_BATCH]
-            task = asyncio.create_task(self._answer({key: self._waiting.pop(key) for key in keys}))
+            task = asyncio.create_task(self._answer(self._next_batch()))
             self._running.add(task)
             task.add_done_callback(self._end)
         if self._waiting:
             self._set_timer()
+
+    def _next_batch(self) -> dict[K, list[asyncio.Future[V | None]]]:
+        batch, self._waiting = self._waiting, {}
+        if len(batch) > _MAX_BATCH:
+            self._waiting = {key: batch.pop(key) for key in list(batch)[_MAX_BATCH:]}
+        return batch
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -108,6 +116,26 @@ class Loader(Generic[K, V]):
                 for future in futures:
                     if not future.done():
                         future.set_result(found.get(key))
+
+
+class Loaders(Generic[G, K, V]):
+    """A loader for each group of look-ups that one query can answer.
+
+    Args:
+        loader_for: returns a new loader for a group.
+    """
+
+    def __init__(self, loader_for: Callable[[G], Loader[K, V]]) -> None:
+        self._loader_for = loader_for
+        self._loaders: dict[G, Loader[K, V]] = {}
+
+    async def load(self, group: G, key: K) -> V | None:
+        """Return the key's value, or None, together with other keys of the group. Raises as `Loader.load`."""
+        if group not in self._loaders:
+            if len(self._loaders) >= _MAX_IDLE:
+                self._loaders = {group: loader for group, loader in self._loaders.items() if not loader.is_idle}
+            self._loaders[group] = self._loader_for(group)
+        return await self._loaders[group].load(key)
 
 
 def _refuse(batch: dict[K, list[asyncio.Future[V | None]]], error: Exception) -> None:

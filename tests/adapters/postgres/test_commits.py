@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -123,14 +122,3 @@ class TestCommits(Facts):
         assert {lead.stage for lead in kept if lead.pipeline == pipelines[0]} <= {"B"}
         assert len([lead for lead in kept if lead.pipeline == pipelines[1]]) == 5
         assert not [each for each in results if isinstance(each, AssertionError)]
-
-    @fact
-    async def test_batchers_that_nothing_uses_are_forgotten(self, scene: Scene) -> None:
-        stages = [{"name": "A", "order": 1}]
-        for _ in range(5):
-            await scene.create(LEADS, name="n", pipeline=await scene.create(PIPELINES, name=uuid4().hex, stages=stages))
-        database = scene.db
-        assert isinstance(database, PostgresDatabase)
-        for number in range(200):
-            database._commits._batcher_for((number,))
-        assert len(database._commits._batchers) <= 100

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crm_adapters.postgres.records.loader import Loader
+from crm_adapters.postgres.records.loader import Loader, Loaders
 from crm_core.errors import UnavailableError
 
 
@@ -314,3 +314,27 @@ async def test_nobody_piles_up_behind_a_query_that_hangs() -> None:
     assert [type(each) for each in refused] == [UnavailableError] * 3
     assert await asyncio.gather(*hanging, *late) == [1, 16]
     assert store.asked == [[1], [4]]
+
+
+@on_a_loop
+async def test_loaders_that_nothing_uses_are_forgotten_and_others_are_not() -> None:
+    store = Store()
+    made: list[str] = []
+
+    def loader_for(group: str) -> Loader[int, int]:
+        made.append(group)
+        return Loader(store.load_many if group == "used" else at_once)
+
+    loaders: Loaders[str, int, int] = Loaders(loader_for)
+    used = asyncio.create_task(loaders.load("used", 3))
+    await store.sent(1)
+    for number in range(200):
+        assert await loaders.load(f"idle {number}", number) == number * number
+    used_again = asyncio.create_task(loaders.load("used", 4))
+    await store.sent(2)
+    store.answer(0)
+    store.answer(1)
+
+    assert list(await asyncio.gather(used, used_again, loaders.load("idle 0", 2))) == [9, 16, 4]
+    assert made.count("idle 0") == 2
+    assert made.count("used") == 1

@@ -1,13 +1,17 @@
 """Places in lists that are in the order of times and ids, as deliveries and tokens are; and the size of their pages."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
+import attrs
 import pytest
 
 from crm_core.engine.cursors import pack, read_place, write_place
 from crm_core.engine.query_strings import MAX_PAGE_SIZE, page_limit
 from crm_core.errors import InvalidError, flatten
+from crm_core.input.drafts import read_parameters
+from crm_core.input.readers import ReadContext, no_id
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 ID = UUID("01890000-0000-7000-8000-000000000001")
@@ -39,13 +43,28 @@ def test_what_is_no_place_is_refused(cursor: str) -> None:
     assert list(flatten(refused.value.problems)) == ["cursor: Invalid cursor"]
 
 
+@attrs.frozen
+class _Listing:
+    limit: int = page_limit(50)
+
+
+def _read_limit(params: Mapping[str, str]) -> int:
+    limit: int = read_parameters(_Listing, params, ReadContext(no_id))["limit"]
+    return limit
+
+
 def test_a_page_has_between_one_and_a_thousand_items() -> None:
-    assert [page_limit(number) for number in (1, 2, MAX_PAGE_SIZE)] == [1, 2, 1_000]
+    assert [_read_limit({"limit": str(number)}) for number in (1, 2, MAX_PAGE_SIZE)] == [1, 2, 1_000]
     for number, problem in (
         (0, "limit: Ensure this value is greater than or equal to 1."),
         (-1, "limit: Ensure this value is greater than or equal to 1."),
         (1_001, "limit: Ensure this value is less than or equal to 1000."),
     ):
         with pytest.raises(InvalidError) as refused:
-            page_limit(number)
+            _read_limit({"limit": str(number)})
         assert list(flatten(refused.value.problems)) == [problem]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\x17", "\u3000\u200b"])
+def test_a_blank_parameter_is_none(blank: str) -> None:
+    assert _read_limit({"limit": blank}) == 50
