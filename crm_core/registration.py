@@ -12,6 +12,7 @@ from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft
 from crm_core.input.fields import Field, FieldKind, fields_of
 from crm_core.input.readers import ReadContext
+from crm_core.model.entities import Client
 from crm_core.model.permissions import MODEL_NAMES
 from crm_core.model.registered import add, registered
 from crm_core.resources import RESOURCES, Resource
@@ -22,6 +23,20 @@ E = TypeVar("E")
 _NAME: Final = re.compile("[a-z][a-z0-9_]{0,29}")
 _PATH: Final = re.compile("[a-z][a-z-]{0,39}")
 _MODEL_NAME: Final = re.compile("[a-z][a-z0-9]{0,39}")
+_ENTITY_NAME: Final = re.compile("[A-Za-z0-9_]+")
+#: Two underscores part a field from an operator, and attrs takes one away from the beginning. A name that Python
+#: reserves needs one at its end, which the name in JSON has not.
+_FIELD_NAME: Final = re.compile(r"[^\W_]+(_[^\W_]+)*")
+#: Columns are named after fields, with a suffix, and PostgreSQL cuts names off after 63 bytes.
+_MAX_FIELD_BYTES: Final = 50
+#: The parameters of calls that set fields, and of lists: no field, and no filter, of such a name could be sent.
+_CALL_PARAMETERS: Final = frozenset({"idempotency_key", "if_match"})
+_UPSERT_PARAMETERS: Final = frozenset({"by", "value", "only"})
+_LIST_PARAMETERS: Final = frozenset(
+    {"search", "ordering", "limit", "cursor", "offset", "page", "page_size", "format", "bom"}
+)
+#: Fields that the use cases know by their names.
+_KNOWN_FIELDS: Final = ("created_by", "attributes", "list_of_tasks", "list_of_notes", "list_of_images")
 #: Names that stand for something else in keys and commands.
 _TAKEN: Final = frozenset({"user", "all"})
 _OPERATORS: Final = ("exact", "contains")
@@ -87,8 +102,10 @@ def _problems_of_row(resource: Resource) -> Iterator[str]:
         yield f"there is another resource with the path {resource.path}"
     if resource.model_name in {*MODEL_NAMES, *(each.model_name for each in registered())}:
         yield f"there is another resource with the model_name {resource.model_name}"
-    if resource.entity.__name__ in {other.entity.__name__ for other in others}:
-        yield f"there is another entity with the name {resource.entity.__name__}"
+    if not _ENTITY_NAME.fullmatch(name := resource.entity.__name__):
+        yield f"the name of its entity {name!r} is not of the form {_ENTITY_NAME.pattern}"
+    if name in {other.entity.__name__ for other in others}:
+        yield f"there is another entity with the name {name}"
 
 
 def _problems_of_entity(resource: Resource) -> Iterator[str]:
@@ -108,8 +125,34 @@ def _problems_of_entity(resource: Resource) -> Iterator[str]:
     if "list_of_tasks" in fields and (lacking := [name for name in _BESIDE_TASKS if name not in fields]):
         yield f"a record with tasks needs {', '.join(lacking)}, too"
     yield from _problems_of_names(resource)
+    yield from _problems_of_meanings(resource)
     for entity in (resource.entity, *(field.item for field in fields.values() if field.item)):
+        yield from _problems_of_field_names(entity)
         yield from _problems_of_annotations(entity)
+
+
+def _problems_of_field_names(entity: type) -> Iterator[str]:
+    for name in (each.name for each in attrs.fields(entity)):
+        if name.removesuffix("_") not in fields_of(entity):
+            yield f"{entity.__name__}.{name} is not declared by a function of crm_core.fields"
+        if not _FIELD_NAME.fullmatch(name):
+            yield f"{entity.__name__}.{name} has an underscore at an end, or two in a row"
+        if len(name.encode()) > _MAX_FIELD_BYTES:
+            yield f"{entity.__name__}.{name} has a name of more than {_MAX_FIELD_BYTES} bytes"
+
+
+def _problems_of_meanings(resource: Resource) -> Iterator[str]:
+    """Yield the fields and filters whose names mean something else."""
+    own, fields = fields_of(Client), resource.fields
+    for name in _KNOWN_FIELDS:
+        if name in fields and (fields[name].kind, fields[name].item) != (own[name].kind, own[name].item):
+            yield f"{name} is not declared like the {name} of clients"
+    if others := [name for name, field in fields.items() if field.kind == "attributes" and name != "attributes"]:
+        yield f"{others[0]} has attributes: only a field of the name attributes has them"
+    taken = _CALL_PARAMETERS | (_UPSERT_PARAMETERS if resource.has_catalog else frozenset())
+    yield from (f"{name} cannot be a field: calls have a parameter of this name" for name in fields if name in taken)
+    filters = dict.fromkeys((*resource.filters, *resource.references))
+    yield from (f"lists have another parameter of the name {name}" for name in filters if name in _LIST_PARAMETERS)
 
 
 def _problems_of_annotations(entity: type) -> Iterator[str]:

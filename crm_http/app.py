@@ -53,6 +53,7 @@ from crm_http.api.routes.uploads import upload_endpoint
 from crm_http.api.routes.webhooks import webhook_endpoints
 from crm_http.api.routing import mount, path_id
 from crm_http.middleware import Limits, RequestMiddleware, RequestObserver
+from crm_http.openapi.components import refuse_clashes
 from crm_http.openapi.description_route import description_endpoint
 from crm_http.openapi.docs_page import page_endpoints
 from crm_http.site import Site
@@ -88,7 +89,8 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
 ) -> RequestMiddleware:
     """Return the ASGI app of the whole API.
 
-    Raises RegistrationError for a registered resource whose path is that of another endpoint.
+    Raises RegistrationError for a registered resource whose path is that of another endpoint, one of whose schemas has
+    the name of another schema, or which the document cannot describe.
 
     Args:
         database: where records are stored.
@@ -123,6 +125,7 @@ def create_app(  # noqa: PLR0913  # the ports of the core, and how the app is se
     ]
     endpoints += root_endpoints(endpoints)
     _refuse_doubles(endpoints)
+    refuse_clashes(endpoints)
     app = Litestar(
         route_handlers=mount([*endpoints, description_endpoint(database, endpoints)]),
         before_request=guard(accounts),

@@ -8,8 +8,9 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from crm_core.errors import NOT_A_NUMBER, Problems
 from crm_core.input.fields import fields_of
-from crm_core.input.readers import MAX_DEPTH
+from crm_core.input.readers import MAX_DEPTH, exact_number
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain
 
@@ -43,6 +44,19 @@ def sendable(value: object, *, depth: int = MAX_DEPTH + 8) -> Any:
     if isinstance(value, str):
         return str.__str__(value)  # also of an enum whose members are texts
     return plain(value)
+
+
+def number_problems(value: object) -> Problems:
+    """Return the problems of the numbers in a plain value that are none in JSON (decision 62), by their places.
+
+    >>> number_problems({"size": [1, float("nan")]})
+    {'size': {'1': (Problem(code='invalid', message='A valid number is required.'),)}}
+    """
+    if not isinstance(value, Mapping | list):
+        is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        return (NOT_A_NUMBER,) if is_number and exact_number(value) is None else ()
+    members = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return {str(name): problems for name, member in members if (problems := number_problems(member))}
 
 
 def by_parameter(filters: Mapping[str, Any]) -> Mapping[str, object]:

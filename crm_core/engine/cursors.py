@@ -4,17 +4,16 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem, invalid
+from crm_core.input.decimals import written_decimal
 from crm_core.input.fields import FieldKind
 from crm_core.input.readers import (
-    MAX_DIGITS,
     RefusedError,
     iso,
     read_datetime,
@@ -29,8 +28,7 @@ from crm_core.resources import Resource
 
 V = TypeVar("V")
 
-#: Numbers as documents have them.
-_DECIMAL: Final = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}(?:\.\d{{1,{MAX_DIGITS}}})?", re.ASCII)
+#: Whole numbers as documents have them.
 _WHOLE: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 #: What stands after a field whose texts are ordered folded.
 _FOLDED: Final = "~"
@@ -116,13 +114,13 @@ def ordering_value(kind: FieldKind, value: str) -> Any:
     if kind == "date":
         return read_full_date(value)
     if kind == "decimal":
-        return _read_shape(_DECIMAL, Decimal, value)
+        return _written(written_decimal(value))
     if kind == "integer":
-        return read_integer(_read_shape(_WHOLE, int, value))
+        return read_integer(_written(_WHOLE.fullmatch(value) and value))
     return sorting_key(value)
 
 
-def _read_shape(shape: re.Pattern[str], convert: Callable[[str], V], value: str) -> V:
-    if not shape.fullmatch(value):
+def _written(value: V | None) -> V:
+    if value is None:
         raise refuse("invalid", "Invalid cursor")
-    return convert(value)
+    return value

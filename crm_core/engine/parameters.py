@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_core.engine.queries import RANGES
-from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.errors import NOT_A_NUMBER, InvalidError, Problem, Problems
 from crm_core.input.fields import Field
 from crm_core.input.readers import RefusedError, exact_number, read_text, refuse
 from crm_core.input.texts import is_blank
@@ -164,7 +164,7 @@ def _single_text(value: object) -> str:
         return str(value).lower()
     sent = plain(value) if isinstance(value, date | UUID) else value
     if isinstance(sent, int | float | Decimal) and exact_number(sent) is None:
-        raise refuse("invalid", "A valid number is required.")
+        raise RefusedError((NOT_A_NUMBER,))
     return _compared(read_text(sent) if isinstance(sent, str | int | float | Decimal) else "")
 
 

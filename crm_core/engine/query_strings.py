@@ -18,12 +18,12 @@ from crm_core.engine.parameters import (
 )
 from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.input.decimals import read_numeral
 from crm_core.input.fields import Field, FieldKind, integer
 from crm_core.input.readers import (
     MAX_BIGINT,
     MIN_BIGINT,
     RefusedError,
-    exact_number,
     read_boolean,
     read_datetime,
     read_full_date,
@@ -43,7 +43,6 @@ _PAGE_SIZES: Final = {"minimum": 1, "maximum": MAX_PAGE_SIZE}
 _MAX_TERMS: Final = 20
 _MAX_VALUES: Final = 200
 
-_NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?", re.ASCII)
 _TERM = re.compile(r""""([^"]*)"(?=[\s,]|$)|'([^']*)'(?=[\s,]|$)|([^\s,]+)""")
 NOT_A_CHOICE: Final = Problem(
     "invalid_choice", "Select a valid choice. That choice is not one of the available choices."
@@ -180,9 +179,10 @@ def _read_id(value: str) -> UUID:
 
 
 def _read_integer(value: str) -> int:
-    if not re.fullmatch(r"\s*-?\d{1,19}\s*", value, re.ASCII) or not MIN_BIGINT <= int(value) <= MAX_BIGINT:
+    number = _read_number(value)
+    if number != int(number) or not MIN_BIGINT <= number <= MAX_BIGINT:
         raise refuse("invalid", "Enter a number.")
-    return int(value)
+    return int(number)
 
 
 def _read_choice(field: Field, value: str) -> str:
@@ -192,14 +192,10 @@ def _read_choice(field: Field, value: str) -> str:
 
 
 def _read_number(value: str) -> int | Decimal:
-    parsed = (
-        exact_number(int(value) if value.lstrip("-").isdigit() else Decimal(value))
-        if _NUMBER.fullmatch(value)
-        else None
-    )
-    if parsed is None:
+    number = read_numeral(value)
+    if number is None:
         raise refuse("invalid", "Enter a number.")
-    return parsed
+    return number
 
 
 #: Reads the value of a filter, by the kind of the field; lists are filtered by fields of these kinds.

@@ -1,19 +1,25 @@
 """What an import is asked for (decisions 93 to 98)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
 from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import boolean, choice, text, texts
+from crm_core.input.fields import boolean, choice, fields_of, text, texts
 from crm_core.input.readers import ReadContext, no_id
 from crm_core.tables.formats import DECIMALS, ISO_DATES, THOUSANDS, Formats
 from crm_core.tables.rows import MAX_COLUMNS
 
 #: The formats of files that can be imported.
 FORMATS: Final = ("csv", "xlsx", "jsonl")
+#: The options that say how a file is written, with the formats of files in which they mean something.
+_FORMATS_OF: Final[Mapping[str, Sequence[str]]] = {
+    "sheet": ("xlsx",),
+    "encoding": ("csv", "jsonl"),
+    **dict.fromkeys(("decimal", "thousands", "dates"), ("csv", "xlsx")),
+}
 #: What an empty cell does to a record that is changed.
 BLANKS: Final = ("keep", "clear")
 #: The column by which rows are records that exist.
@@ -91,6 +97,19 @@ def read_options(sent: Mapping[str, object]) -> ImportOptions:
     if problems:
         raise InvalidError(problems)
     return options
+
+
+def refuse_other_formats(options: ImportOptions) -> None:
+    """Raise InvalidError for options that mean nothing in the format of the file; a stored run may have some."""
+    fields = fields_of(ImportOptions)
+    text = f"It means nothing in the format {options.format}: leave out {{}}."
+    problems = {
+        name: (Problem("invalid", text.format(name)),)
+        for name, formats in _FORMATS_OF.items()
+        if options.format not in formats and getattr(options, name) != fields[name].default
+    }
+    if problems:
+        raise InvalidError(problems)
 
 
 def format_of(name: str) -> str:

@@ -9,13 +9,14 @@ from typing import Final
 
 import attrs
 
-from crm_core.errors import Problem
-from crm_core.input.readers import MAX_DIGITS, RefusedError, check_numeral, exact_number
+from crm_core.errors import NOT_A_NUMBER, Problem
+from crm_core.input.readers import MAX_DIGITS, MAX_NUMERAL_LENGTH, RefusedError, check_numeral, exact_number
 
 _NUMERAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+#: How decimals are written in JSON.
+_WRITTEN: Final = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}(?:\.\d{{1,{MAX_DIGITS}}})?", re.ASCII)
 #: Rounds nothing that can be read.
 _EXACT: Final = Context(prec=2 * MAX_DIGITS)
-_NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
 
 
 class FixedPoint(Decimal):
@@ -55,6 +56,22 @@ def fixed_point(kind: type, value: object) -> object:
     if not isinstance(value, str) or not _NUMERAL.fullmatch(value):
         raise ValueError("Expected a decimal as a text")
     return FixedPoint(value)
+
+
+def written_decimal(value: object) -> Decimal | None:
+    """Return the number that a text is, as decimals are written in JSON; None for anything else."""
+    return Decimal(value) if isinstance(value, str) and _WRITTEN.fullmatch(value) else None
+
+
+def read_numeral(text: str) -> int | Decimal | None:
+    """Return the number that somebody has written as a text; None for what is no number that can be kept.
+
+    >>> read_numeral("+5"), read_numeral(" .50"), read_numeral("1e3"), read_numeral("5,0")
+    (5, Decimal('0.50'), Decimal('1E+3'), None)
+    """
+    number = exact_number(_numeral(text)) if len(text) <= MAX_NUMERAL_LENGTH else None
+    is_whole = isinstance(number, Decimal) and number.as_tuple().exponent == 0
+    return int(number) if number is not None and is_whole else number
 
 
 def _bound(value: Decimal | str | int | None) -> Decimal | None:
@@ -134,14 +151,14 @@ class Precision:
 
 
 def _read_number(value: object) -> Decimal:
-    number = exact_number(_numeral(value) if isinstance(value, str) else value)
+    check_numeral(value)
+    number = read_numeral(value) if isinstance(value, str) else exact_number(value)
     if number is None:
-        raise RefusedError((_NOT_A_NUMBER,))
+        raise RefusedError((NOT_A_NUMBER,))
     return Decimal(number)
 
 
 def _numeral(text: str) -> Decimal | None:
-    check_numeral(text)
     try:
         return Decimal(text) if _NUMERAL.fullmatch(text := text.strip()) else None
     except InvalidOperation:  # the exponent is beyond what Decimal counts

@@ -47,7 +47,7 @@ _TRAILING_ZEROS = re.compile(r"\.0*\s*$")
 TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
 FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
 #: Characters of a text that is read as a number.
-_MAX_NUMERAL_LENGTH: Final = 1_000
+MAX_NUMERAL_LENGTH: Final = 1_000
 
 
 class RefusedError(Exception):
@@ -224,7 +224,7 @@ def read_boolean(value: object) -> bool:
 
 def check_numeral(value: object) -> None:
     """Refuse a text that is too long to be read as a number. Raises RefusedError."""
-    if isinstance(value, str) and len(value) > _MAX_NUMERAL_LENGTH:
+    if isinstance(value, str) and len(value) > MAX_NUMERAL_LENGTH:
         raise refuse("max_string_length", "String value too large.")
 
 
@@ -427,7 +427,7 @@ def _as_integer(value: object) -> int | None:
     if isinstance(value, float | Decimal):
         number = exact_number(value)
         return int(number) if number is not None and number == int(number) else None
-    if isinstance(value, str) and len(value) <= _MAX_NUMERAL_LENGTH:
+    if isinstance(value, str) and len(value) <= MAX_NUMERAL_LENGTH:
         try:
             return int(_TRAILING_ZEROS.sub("", value))
         except ValueError:

@@ -13,6 +13,7 @@ from crm_core.errors import (
     IS_REQUIRED,
     NOT_A_BOOLEAN,
     NOT_A_DATE,
+    NOT_A_NUMBER,
     NOT_A_STRING,
     NOT_A_URL,
     NOT_UNIQUE,
@@ -149,7 +150,7 @@ def _check_text(definition: Attribute, value: object) -> Problems:
 
 
 def _check_number(_: Attribute, value: object) -> Problems:
-    return (_NOT_A_NUMBER,) if exact_number(value) is None else ()
+    return (NOT_A_NUMBER,) if exact_number(value) is None else ()
 
 
 def _check_date(_: Attribute, value: object) -> Problems:
@@ -193,7 +194,6 @@ def _check_file(_: Attribute, value: object) -> Problems:
     return text_problems(value, MAX_URL_LENGTH) or (() if is_web_url(value) else (NOT_A_URL,))
 
 
-_NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
 _CHECKS: Final[Mapping[str, Callable[[Attribute, object], Problems]]] = {
     "text": _check_text,
     "number": _check_number,

@@ -211,5 +211,7 @@ def _may_see(actor: Actor, run: ImportRun) -> bool:
     """Return whether an actor may see a run; a narrow token reaches no more than it could import or list itself."""
     if actor.is_superuser:
         return True
-    resource = RESOURCES[run.resource]
-    return run.user == actor.user.id and any(actor.may(resource.permission(action)) for action in ("add", "view"))
+    resource = RESOURCES.get(run.resource)
+    if resource is None or run.user != actor.user.id:  # nobody has permissions for what no package registers
+        return False
+    return any(actor.may(resource.permission(action)) for action in ("add", "view"))

@@ -13,7 +13,14 @@ import attrs
 from crm_core.bulk.operations import Read, read_row_operations
 from crm_core.engine.decision_runs import Decision
 from crm_core.engine.together import Look, Result, Together
-from crm_core.errors import CrmError, InvalidError, PermissionDeniedError, UnreadableTableError
+from crm_core.errors import (
+    CrmError,
+    InUseError,
+    InvalidError,
+    PermissionDeniedError,
+    UnreadableTableError,
+    UnregisteredError,
+)
 from crm_core.imports.mapping import ColumnMapping, known_headers, map_columns
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.references import Named, name_field
@@ -38,6 +45,8 @@ _MAX_KEPT_NAMES: Final = 100_000
 _DENIED: Final = "The user who began this import may not do it any longer."
 _TOO_MANY: Final = f"One commit takes at most {MAX_ATOMIC_ROWS:,} rows: leave out atomic, or cut the file into parts."
 
+#: The errors that end a run. The store alone finds that records of a package that is missing refer to others.
+_Ending: TypeAlias = PermissionDeniedError | UnregisteredError | InUseError | InvalidError
 #: Is called with the run after each batch.
 OnProgress: TypeAlias = Callable[[ImportRun], None]
 #: Returns who carries out a run, as they are at the moment. Raises PermissionDeniedError if they may not.
@@ -99,7 +108,7 @@ class ImportWorker:
             if run.state == "checking":
                 run = await self._checked(run)
             return await self._written(run) if run.state == "writing" else run
-        except (PermissionDeniedError, InvalidError) as error:
+        except (PermissionDeniedError, UnregisteredError, InvalidError) as error:
             run = await self._stores.runs.get(run.id) or run
             return await self._save(ended(run, error))
 
@@ -322,7 +331,7 @@ def _limit(run: ImportRun) -> None:
         raise UnreadableTableError(_TOO_MANY)
 
 
-def ended(run: ImportRun, error: PermissionDeniedError | InvalidError) -> ImportRun:
+def ended(run: ImportRun, error: _Ending) -> ImportRun:
     """Return a run that ends early, with the reason in its report."""
     report = run.report.counting((), (RefusedRow(_row_of(error), tuple(_reasons(error)), ()),))
     return attrs.evolve(run, state="stopped" if run.row else "refused", report=report)
@@ -332,9 +341,13 @@ def _row_of(error: CrmError) -> int:
     return error.row if isinstance(error, UnreadableTableError) else 0
 
 
-def _reasons(error: PermissionDeniedError | InvalidError) -> Iterator[RowProblem]:
+def _reasons(error: _Ending) -> Iterator[RowProblem]:
     if isinstance(error, PermissionDeniedError):
         yield RowProblem("", "permission_denied", _DENIED)
+    elif isinstance(error, UnregisteredError):
+        yield RowProblem("", "unregistered", str(error))
+    elif isinstance(error, InUseError):
+        yield RowProblem("", "in_use", str(error))
     else:
         lists = (each for each in error.problems.values() if not isinstance(each, Mapping))
         yield from (RowProblem("", problem.code, problem.message) for each in lists for problem in each)

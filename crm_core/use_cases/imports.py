@@ -24,7 +24,7 @@ from crm_core.errors import (
     UndoRefusedError,
     UnreadableTableError,
 )
-from crm_core.imports.options import ImportOptions, plain_options
+from crm_core.imports.options import ImportOptions, plain_options, refuse_other_formats
 from crm_core.imports.runs import BATCH_ROWS, LEASE_SECONDS, REFUSED_ROWS_KEPT, ImportRun, RefusedRow, Undo
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.plain_values import json_text
@@ -66,10 +66,11 @@ async def start(
         name: what the run calls the file; its path if it is empty.
         keep: whether the file is stored with the run until that ends.
 
-    Raises PermissionDeniedError; InvalidError, with every column that belongs to no field; UnreadableTableError;
-    SameFileError.
+    Raises PermissionDeniedError; InvalidError, with every column that belongs to no field, or every option that means
+    nothing in the format of the file; UnreadableTableError; SameFileError.
     """
     require_all(who.actor, resource, options.actions, options)
+    refuse_other_formats(options)
     digest = await stores.tables.digest(path)
     async with opened_table(stores, who, resource, path, options) as (table, _):
         header = table.header.names

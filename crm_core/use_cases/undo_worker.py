@@ -11,7 +11,7 @@ import attrs
 from crm_core.engine.restorations import Returning
 from crm_core.engine.together import Look, Result, Together
 from crm_core.engine.undo import PastChange, Undone, ends_of, undo
-from crm_core.errors import CrmError, PermissionDeniedError
+from crm_core.errors import CrmError, InUseError, PermissionDeniedError, UnregisteredError
 from crm_core.imports.rows import row_problems
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, RowProblem, Undo
 from crm_core.model.accounts import Caller
@@ -53,7 +53,7 @@ class UndoWorker:
         try:
             while (undo_ := run.undo) and (events := await self._events(undo_)):
                 run = await self._step(run, undo_, events)
-        except PermissionDeniedError as error:
+        except (PermissionDeniedError, UnregisteredError, InUseError) as error:
             run = ended(await self._stores.runs.get(run.id) or run, error)
         else:
             run = attrs.evolve(run, state="done", report=run.report.noting(await self._gone(run)))

@@ -1,7 +1,6 @@
 """The conditions under which a webhook fires (``api.md`` 13, decision 28)."""
 
 import operator
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_arg
 import attrs
 
 from crm_core.errors import Problem, Problems
-from crm_core.input.decimals import FixedPoint
+from crm_core.input.decimals import FixedPoint, written_decimal
 from crm_core.input.readers import FULL_DATE
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
@@ -23,7 +22,6 @@ OperatorName: TypeAlias = Literal["=", "!=", ">", "<", ">=", "<=", "in", "contai
 
 #: Characters of a condition's value as JSON.
 _MAX_VALUE_LENGTH: Final = 10_000
-_DECIMAL: Final = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 
 
 class Rule(Protocol):
@@ -138,7 +136,7 @@ def _is_met(rule: Rule, before: Mapping[str, Any] | None, now: Mapping[str, Any]
 
 def _equal(now: object, value: object) -> bool:
     if isinstance(now, FixedPoint):
-        return now == as_number(value)
+        return now == written_decimal(value)
     times = _as_datetime(now), _as_datetime(value)
     return times[0] == times[1] if None not in times else same(now, value)
 
@@ -151,7 +149,7 @@ def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object,
 
     def compare(_: object, now: object, value: object) -> bool:
         if isinstance(now, FixedPoint):
-            value = as_number(value)
+            value = written_decimal(value)
         times = _as_datetime(now), _as_datetime(value)
         if None not in times:
             return holds_for(*times)
@@ -164,11 +162,6 @@ def _compare(holds_for: Callable[[Any, Any], bool]) -> Callable[[object, object,
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def as_number(value: object) -> Decimal | None:
-    """Return the number that a text is, as decimals are written in JSON; None for anything else."""
-    return FixedPoint(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
 
 
 def _as_datetime(value: object) -> datetime | None:

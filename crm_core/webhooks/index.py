@@ -12,9 +12,9 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.input.decimals import FixedPoint
+from crm_core.input.decimals import FixedPoint, written_decimal
 from crm_core.model.plain_values import plain
-from crm_core.webhooks.conditions import as_number, required_value
+from crm_core.webhooks.conditions import required_value
 from crm_core.webhooks.entity import Webhook
 
 
@@ -65,5 +65,5 @@ def _texts(record: object, name: str, required: Iterable[str]) -> Iterable[str]:
     if isinstance(value, str):
         return (value,)
     if isinstance(value, FixedPoint):
-        return [text for text in required if as_number(text) == value]
+        return [text for text in required if written_decimal(text) == value]
     return (plain(value),) if isinstance(value, UUID | date) else ()

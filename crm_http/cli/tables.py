@@ -72,6 +72,8 @@ def export(
     if file is not None and file.is_dir():
         raise click.UsageError(f"{file} is a directory.")
     asked = _Asked(resource, format_ or _format_of(file), _read_filters(filters), bom)
+    if bom and asked.format != "csv":
+        raise click.UsageError("--bom is for CSV files.")
     if file is None:
         if asked.format == "xlsx" and sys.stdout.isatty():
             raise click.UsageError("A workbook is not for a terminal: give FILE.")

@@ -9,8 +9,9 @@ import attrs
 
 from crm_core.arguments.bulk import BulkOperation
 from crm_core.arguments.items import ImportInput, NoteInput, TaskChange, TaskInput
-from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
+from crm_core.arguments.values import UniqueParameter, by_parameter, number_problems, sendable
 from crm_core.embedding.files import ImportedFile
+from crm_core.errors import InvalidError
 from crm_core.imports.status import ImportStatus
 from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.erasures import ErasureReport
@@ -439,8 +440,15 @@ def below(place: str, *names: UUID | str) -> str:
 
 
 def body_of(values: Mapping[str, object]) -> Mapping[str, Any]:
-    """Return a JSON body for httpx, which keeps the digits of Decimals; output-only fields of entities are left out."""
-    return {"content": json_text(sendable(values))}
+    """Return a JSON body for httpx, which keeps the digits of Decimals; output-only fields of entities are left out.
+
+    Raises InvalidError for numbers that are none in JSON.
+    """
+    sent = sendable(values)
+    problems = number_problems(sent)
+    if isinstance(problems, Mapping) and problems:
+        raise InvalidError(problems)
+    return {"content": json_text(sent)}
 
 
 def _version_path(place: str, id_: UUID | str, number: int) -> str:

@@ -1,11 +1,13 @@
 """The named schemas of the document: records, the items of their lists, users, deliveries, errors, events."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
 
 from crm_core.bulk.operations import BulkRequest
+from crm_core.errors import RegistrationError
 from crm_core.imports.status import ImportExample, ImportProblem, ImportStatus
 from crm_core.model.accounts import OwnToken, User
 from crm_core.model.calendars import Calendar
@@ -13,6 +15,7 @@ from crm_core.model.duplicates import DuplicateGroup, DuplicateReason, Duplicate
 from crm_core.model.erasures import ErasedRecord, ErasureReport, MentioningRecord
 from crm_core.model.evolutions import ConcernedWebhook, EvolutionReport, FailingValue
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
+from crm_core.model.registered import registered
 from crm_core.model.rosters import Roster, RosterEnrollment, RosterStudent
 from crm_core.model.summaries import PipelineSummary, StageSummary, StageTime
 from crm_core.resources import RESOURCES, Resource
@@ -23,9 +26,18 @@ from crm_http.openapi.attributes import attribute_schemas
 from crm_http.openapi.bulk import bulk_schemas
 from crm_http.openapi.events import EVENT_TYPES, event_schemas
 from crm_http.openapi.imports import import_schemas
-from crm_http.openapi.inputs import Form, input_name, input_schema, named_body
+from crm_http.openapi.inputs import PLAIN, Form, input_name, input_schema, named_body
 from crm_http.openapi.responses import ERROR_SCHEMAS
-from crm_http.openapi.schemas import ITEMS, Schema, nullable, output_schema, reference, schema_name, schema_of
+from crm_http.openapi.schemas import (
+    ITEMS,
+    Schema,
+    items_of,
+    nullable,
+    output_schema,
+    reference,
+    schema_name,
+    schema_of,
+)
 from crm_http.payloads import bodies
 from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 from crm_http.payloads.shapes import Input
@@ -40,7 +52,7 @@ _SHOWN: Final[tuple[type, ...]] = (
     *(EvolutionReport, ConcernedWebhook, FailingValue),
     *(Roster, RosterEnrollment, RosterStudent),
     *(DuplicateGroup, DuplicateRecord, DuplicateReason),
-    *(Roster, RosterEnrollment, RosterStudent, PipelineSummary, StageSummary, StageTime),
+    *(PipelineSummary, StageSummary, StageTime),
     *_BODIES,
 )
 _ROOT: Final[Schema] = {
@@ -57,21 +69,38 @@ def component_schemas(endpoints: Iterable[Endpoint], form: Form) -> Mapping[str,
         endpoints: the endpoints, whose bodies have names.
         form: how requests are described.
     """
+    return dict(_named_schemas(endpoints, form))
+
+
+def refuse_clashes(endpoints: Iterable[Endpoint]) -> None:
+    """Raise RegistrationError for a registered resource one of whose schemas has the name of another schema."""
+    counts = Counter(name for name, _ in _named_schemas(endpoints, PLAIN))
+    for resource in (RESOURCES[row.name] for row in registered()):
+        of_items = (pair for item in items_of(resource.entity) for pair in _of_item(item, PLAIN))
+        if clashing := [name for name, _ in (*_of_resource(resource, PLAIN), *of_items) if counts[name] > 1]:
+            raise RegistrationError(resource.name, (f"another schema has the name {clashing[0]}",))
+
+
+def _named_schemas(endpoints: Iterable[Endpoint], form: Form) -> Iterator[tuple[str, Schema]]:
+    yield from ERROR_SCHEMAS.items()
+    yield from ((schema_name(of), output_schema(of)) for of in _SHOWN)
+    yield from _deliveries()
+    yield "WebhookCreated", {"allOf": [schema_of(Webhook), schema_of(bodies.FirstSecret)]}
+    yield from bulk_schemas(form).items()
+    yield from import_schemas(form).items()
+    for item in ITEMS:
+        yield from _of_item(item, form)
+    for resource in RESOURCES.values():
+        yield from _of_resource(resource, form)
     inputs = (shape for endpoint in endpoints for shape in endpoint.body.values() if isinstance(shape, Input))
-    return {
-        **ERROR_SCHEMAS,
-        **{schema_name(of): output_schema(of) for of in _SHOWN},
-        **dict(_deliveries()),
-        "WebhookCreated": {"allOf": [schema_of(Webhook), schema_of(bodies.FirstSecret)]},
-        **{schema_name(item): output_schema(item) for item in ITEMS},
-        **{input_name(item): input_schema(item, form, require_all=True) for item in ITEMS},
-        **bulk_schemas(form),
-        **import_schemas(form),
-        **{name: schema for resource in RESOURCES.values() for name, schema in _of_resource(resource, form)},
-        **{declared.name: named_body(declared, form) for declared in inputs if declared.of is not BulkRequest},
-        **event_schemas(),
-        "Root": _ROOT,
-    }
+    yield from ((each.name, named_body(each, form)) for each in inputs if each.of is not BulkRequest)
+    yield from event_schemas().items()
+    yield "Root", _ROOT
+
+
+def _of_item(item: type, form: Form) -> Iterator[tuple[str, Schema]]:
+    yield schema_name(item), output_schema(item)
+    yield input_name(item), input_schema(item, form, require_all=True)
 
 
 def _deliveries() -> Iterator[tuple[str, Schema]]:

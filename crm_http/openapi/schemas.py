@@ -2,24 +2,32 @@
 
 import datetime as dt
 import types
-from collections.abc import Mapping
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import attrs
 
+from crm_core.errors import RegistrationError
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, fields_of
-from crm_core.model.entities import Note, Stage, Task, TeachingAssistant
 from crm_core.model.registered import DerivedTable
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import RESOURCES
-from crm_core.webhooks.entity import Condition
 
 Schema = dict[str, Any]
 
-#: The classes of the items that lists in records hold.
-ITEMS: Final = (Task, Note, Stage, Condition, TeachingAssistant)
+
+def items_of(entity: type) -> Iterator[type]:
+    """Yield the classes of the items that the lists of an entity hold, and those in these."""
+    for item in (field.item for field in fields_of(entity).values() if field.item is not None):
+        yield from (item, *items_of(item))
+
+
+#: The classes of the items that lists in records hold, with their names in the document.
+ITEMS: Final[Mapping[type, str]] = DerivedTable(
+    lambda: {item: f"{item.__name__}Item" for row in RESOURCES.values() for item in items_of(row.entity)}
+)
 _RECORDS: Final = DerivedTable(lambda: {resource.entity: resource for resource in RESOURCES.values()})
 
 _SIMPLE: Final[Mapping[object, Schema]] = {
@@ -44,7 +52,7 @@ def schema_name(of: type) -> str:
     Records and items have more than the name of their class: generated clients have a ``Client`` of their own, and
     languages a ``Task`` and an ``Attribute``.
     """
-    return f"{of.__name__}{'Record' if of in _RECORDS else 'Item' if of in ITEMS else ''}"
+    return ITEMS.get(of) or f"{of.__name__}{'Record' if of in _RECORDS else ''}"
 
 
 def attributes_name(entity: type) -> str:
@@ -77,24 +85,28 @@ def schema_of(shape: object) -> Schema:
 
 def output_schema(entity: type) -> Schema:
     """Return the schema of a class in answers, which always have all of its fields."""
-    fields, sentences = fields_of(entity), field_sentences(entity)
+    fields, sentences, types_of = fields_of(entity), field_sentences(entity), get_type_hints(entity)
     members = {
-        member.name: described(
-            _output_member(entity, member, fields.get(member.name)),
-            sentences.get(member.name, "").replace("None", "null"),  # docstrings speak Python
+        name: described(
+            _output_member(entity, name, types_of.get(name), fields.get(name)),
+            sentences.get(name, "").replace("None", "null"),  # docstrings speak Python
         )
-        for member in attrs.fields(entity)
+        for name in (member.name for member in attrs.fields(entity))
     }
     summary = (entity.__doc__ or "").partition("\n")[0].partition(" (``")[0].rstrip(".")
     return {"type": "object", "description": f"{summary}.", "properties": members, "required": list(members)}
 
 
-def _output_member(entity: type, member: "attrs.Attribute[Any]", field: Field | None) -> Schema:
+def _output_member(entity: type, name: str, annotation: object, field: Field | None) -> Schema:
     if field is not None and field.kind == "attributes":
         return reference(attributes_name(entity))
     if field is not None and field.word:  # either of two types, which generated clients of some languages cannot have
         return {}
-    schema = _of_type(member.type)
+    try:
+        schema = _of_type(annotation)
+    except KeyError:
+        reason = f"its document cannot describe {name}, which is annotated as {annotation}"
+        raise RegistrationError(entity.__name__, (reason,)) from None
     if field is not None and field.precision is not None:
         return schema | {"pattern": field.precision.pattern}
     if field is None or not field.limits.get("enum"):

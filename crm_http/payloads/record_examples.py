@@ -180,7 +180,9 @@ def working_example(resource: Resource, operation: str) -> object:
 
 def bulk_example(resource: Resource) -> object:
     """Return a bulk request that creates the record of the resource's example."""
-    example = working_example(resource, "create") or REQUEST_EXAMPLES[resource.name, "create"].value
+    example = working_example(resource, "create")
+    if example is None:
+        example = REQUEST_EXAMPLES[resource.name, "create"].value
     parents = {"service": example_id("services"), "entity": "client"}
     parent = {resource.parent: parents[resource.parent]} if resource.parent else {}
     assert isinstance(example, dict)  # noqa: S101  # the body of a create is an object

@@ -5,17 +5,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import attrs
 import pytest
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryImportRuns
 from crm_adapters.memory.accounts import utc_now
-from crm_core.errors import UnavailableError
+from crm_core.engine.decision_runs import Decide
+from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError, NotFoundError, UnavailableError
 from crm_core.imports.options import read_options
 from crm_core.imports.runs import BATCH_ROWS, ImportRun, State
+from crm_core.model.accounts import SYSTEM, Actor, User
+from crm_core.model.permissions import PERMISSIONS
 from crm_core.ports import AfterCommit
-from crm_core.resources import CLIENTS
+from crm_core.resources import CLIENTS, Resource
+from crm_core.testing import own_registration
 from crm_core.testing.imports import Table, Tables, rows
-from crm_core.use_cases import ImportRunner, ImportStores, caller, imports
+from crm_core.use_cases import ImportRunner, ImportStores, caller, import_requests, imports
+from crm_core.use_cases.records import create
+from tests.examples.invoices.crm_invoices import INVOICES, register_invoices
 
 ROWS = BATCH_ROWS + 1
 
@@ -29,14 +37,14 @@ class Work:
         self.tables = Tables()
         self.stores = ImportStores(self.database, self.database.imports, self.tables)
 
-    async def send(self, table: Table) -> ImportRun:
+    async def send(self, table: Table, resource: Resource = CLIENTS) -> ImportRun:
         id_ = await self.accounts.add_user(f"user {len(table)}", "!", is_superuser=True)
         assert id_
         actor = await self.accounts.actor_of(id_)
         assert actor
         self.tables.files["a"] = table
         options = read_options({"format": "csv"})
-        return await imports.start(self.stores, caller(actor), CLIENTS, "a", options, keep=True)
+        return await imports.start(self.stores, caller(actor), resource, "a", options, keep=True)
 
     async def state(self, run: ImportRun) -> State:
         return (await imports.get(self.stores.runs, run.id)).state
@@ -164,5 +172,92 @@ def test_a_batch_that_does_not_end_in_time_is_given_up_and_its_run_is_free() -> 
         ended = await ImportRunner(work.stores, work.accounts).run_next()
         assert ended
         assert ended.state == "done"
+
+    asyncio.run(main())
+
+
+INVOICE: Table = [["number", "amount", "client"], ["7", "1.00", "Acme"]]
+MISSING = ("", "unregistered", 1, ((0, "This belongs to invoice, which no package registers here."),))
+
+
+def without_package(work: Work) -> ImportRunner:
+    """Return a runner of a process in which a package is missing that was there when runs were begun."""
+    database = MemoryDatabase(work.accounts)
+    database.events += work.database.events
+    return ImportRunner(ImportStores(database, work.stores.runs, work.tables), work.accounts)
+
+
+def test_a_run_ends_if_the_package_of_its_resource_is_missing() -> None:
+    async def main() -> None:
+        with own_registration():
+            register_invoices()
+            work = Work()
+            await work.send(INVOICE, INVOICES)
+        ended = await without_package(work).run_next()
+        assert ended
+        assert ended.state == "refused"
+        assert [attrs.astuple(each) for each in ended.report.problems] == [MISSING]
+        assert await without_package(work).run_next() is None
+
+    asyncio.run(main())
+
+
+def test_an_undo_ends_if_the_package_of_its_resource_is_missing() -> None:
+    async def main() -> None:
+        with own_registration():
+            register_invoices()
+            work = Work()
+            await create(work.database, caller(SYSTEM), CLIENTS, {"name": "Acme"})
+            await work.send(INVOICE, INVOICES)
+            run = await ImportRunner(work.stores, work.accounts).run_next()
+            assert run
+            assert run.state == "done"
+            actor = await work.accounts.actor_of(run.user)
+            assert actor
+            await imports.start_undo(work.stores.runs, caller(actor), run.id, queue=True)
+        ended = await without_package(work).run_next()
+        assert ended
+        assert ended.state == "refused"
+        assert [attrs.astuple(each) for each in ended.report.problems] == [MISSING]
+
+    asyncio.run(main())
+
+
+def test_an_undo_ends_if_records_of_a_package_that_is_missing_refer_to_its_records() -> None:
+    reason = "This record is referred to by the table invoice, which is of no resource here."
+
+    class Referred(MemoryDatabase):
+        async def change(self, _: Decide) -> Document | None:  # as PostgreSQL's foreign keys do
+            raise InUseError(reason)
+
+    async def main() -> None:
+        work = Work()
+        await work.send(rows(1))
+        run = await ImportRunner(work.stores, work.accounts).run_next()
+        assert run
+        actor = await work.accounts.actor_of(run.user)
+        assert actor
+        await imports.start_undo(work.stores.runs, caller(actor), run.id, queue=True)
+        database = Referred(work.accounts)
+        database.events += work.database.events
+        stores = ImportStores(database, work.stores.runs, work.tables)
+        ended = await ImportRunner(stores, work.accounts).run_next()
+        assert ended
+        assert ended.state == "refused"
+        assert [attrs.astuple(each) for each in ended.report.problems] == [("", "in_use", 1, ((0, reason),))]
+
+    asyncio.run(main())
+
+
+def test_the_list_of_imports_leaves_out_those_of_a_package_that_is_missing() -> None:
+    async def main() -> None:
+        with own_registration():
+            register_invoices()
+            work = Work()
+            run = await work.send(INVOICE, INVOICES)
+        who = caller(Actor(user=User(id=run.user, username="ann"), permissions=frozenset(PERMISSIONS)))
+        assert (await import_requests.find(work.stores.runs, who, {})).imports == []
+        with pytest.raises(NotFoundError):
+            await import_requests.status(work.stores.runs, who, run.id)
 
     asyncio.run(main())

@@ -1,6 +1,7 @@
 """Registering resources of one's own: what is refused, and what grows with them."""
 
 import datetime as dt
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,10 @@ import pytest
 
 from crm_core.archives.parts import Manifest, Part, manifest_text, names_of, read_manifest
 from crm_core.bulk.operations import BULK_RESOURCES
+from crm_core.embedding.any_records import AnyRecordCalls
 from crm_core.engine.agendas import TASK_RESOURCES
 from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
+from crm_core.engine.parameters import CONTROLS
 from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import ArchiveError, CursorGoneError, RegistrationError
 from crm_core.fields import attribute_values, date_value, identity, integer, items, last_change, reference, text
@@ -22,6 +25,7 @@ from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.registered import own_registration, registered, use_resources
 from crm_core.registration import KINDS_BY_USE, completed_sample, register
 from crm_core.resources import CLIENTS, RESOURCES, Resource
+from crm_core.use_cases.exports import ExportOptions
 from crm_core.webhooks.entity import MODELS, Webhook
 
 
@@ -73,7 +77,19 @@ class Bare:
     name: str = text()
 
 
+@attrs.frozen(kw_only=True, slots=False)
+class Entry:
+    """An entry of a list, with a name that Python reserves."""
+
+    from_: str = text()
+
+
 SAMPLE = {"number": "1"}
+
+
+def with_field(name: str, field: Any, bases: tuple[type, ...] = (Invoice,)) -> type:
+    """Return the class of invoices with one more field."""
+    return attrs.make_class(bases[0].__name__, {name: field}, bases=bases, frozen=True, kw_only=True)
 
 
 def row(entity: type = Invoice, **differing: Any) -> Resource:
@@ -85,6 +101,12 @@ def row(entity: type = Invoice, **differing: Any) -> Resource:
 def _own() -> Iterator[None]:
     with own_registration():
         yield
+
+
+def parameters_of(call: Any) -> list[str]:
+    """Return the names of the parameters of a call that are beside the fields or filters."""
+    named = inspect.signature(call).parameters.values()
+    return [each.name for each in named if each.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def reasons(resource: Resource, sample: Mapping[str, Any] = SAMPLE) -> str:
@@ -139,6 +161,7 @@ def test_another_resource_of_the_same_name_is_refused() -> None:
         ({"path": "leads"}, "another resource with the path leads"),
         ({"model_name": "lead"}, "another resource with the model_name lead"),
         ({"entity": CLIENTS.entity}, "another entity with the name Client"),
+        ({"entity": attrs.make_class("Größe", {})}, "the name of its entity 'Größe' is not of the form"),
         ({"entity": Slotted}, "Slotted is not made by attrs.frozen(kw_only=True, slots=False)"),
         ({"entity": Bare}, "its first field is not `id: UUID = identity()`"),
         ({"entity": Bare}, 'it lacks updated_at = last_change("datetime")'),
@@ -154,6 +177,67 @@ def test_another_resource_of_the_same_name_is_refused() -> None:
 )
 def test_a_row_that_cannot_work_is_refused(differing: dict[str, Any], reason: str) -> None:
     assert reason in reasons(row(**differing))
+
+
+@pytest.mark.parametrize("name", ["class_", "note_", "_note", "__note__", "due__gt"])
+def test_a_field_whose_name_is_another_one_in_json_or_in_filters_is_refused(name: str) -> None:
+    refused = reasons(row(with_field(name, text(default=""))))
+
+    assert refused == f"Invoice.{name} has an underscore at an end, or two in a row"
+
+
+def test_a_name_that_a_database_would_cut_off_is_refused() -> None:
+    assert "has a name of more than 50 bytes" in reasons(row(with_field("ä" * 26, text(default=""))))
+    register(row(with_field("ä" * 25, text(default=""))), sample=SAMPLE)
+
+
+def test_the_names_of_fields_in_lists_are_checked_too() -> None:
+    entity = with_field("entries", items(Entry, max_items=3))
+
+    assert reasons(row(entity)) == "Entry.from_ has an underscore at an end, or two in a row"
+
+
+def test_a_member_that_is_no_field_is_refused() -> None:
+    refused = reasons(row(with_field("note", attrs.field(default=""))))
+
+    assert refused == "Invoice.note is not declared by a function of crm_core.fields"
+
+
+@pytest.mark.parametrize("call", ["create", "change", "merge", "upsert"])
+def test_a_field_that_calls_would_take_for_a_parameter_is_refused(call: str) -> None:
+    for name in parameters_of(getattr(AnyRecordCalls, call)):
+        assert f"{name} cannot be a field" in reasons(row(with_field(name, text(default=""))))
+
+
+def test_a_field_can_have_the_name_of_a_parameter_that_only_upserts_have() -> None:
+    register(row(), sample=SAMPLE)
+    line = with_field("value", text(default=""), bases=(Line,))
+    register(row(line, name="line", path="lines", model_name="line"), sample={})
+
+
+@pytest.mark.parametrize("name", [*CONTROLS, *parameters_of(AnyRecordCalls.list), *fields_of(ExportOptions)])
+def test_a_filter_that_lists_would_take_for_a_parameter_is_refused(name: str) -> None:
+    entity = with_field(name, text(default=""))
+
+    assert f"lists have another parameter of the name {name}" in reasons(row(entity, filters={name: "exact"}))
+    register(row(entity), sample=SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("created_by", text(default="")),
+        ("list_of_notes", text(default="")),
+        ("list_of_tasks", items(Entry, max_items=3)),
+        ("list_of_images", items(Task, max_items=3)),
+    ],
+)
+def test_a_field_that_the_core_knows_by_its_name_is_what_it_is_elsewhere(name: str, field: Any) -> None:
+    assert f"{name} is not declared like the {name} of clients" in reasons(row(with_field(name, field)))
+
+
+def test_attributes_are_in_the_field_of_this_name() -> None:
+    assert "others has attributes" in reasons(row(with_field("others", attribute_values())))
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def test_everything_goes_to_a_directory_and_into_an_empty_database_which_gives_t
         ("export all", 2, "An export of all takes a new directory"),
         ("export all here --bom", 2, "An export of all takes a new directory"),
         ("export clients --history", 2, "--history and --secrets are for an export of all."),
+        ("export clients --bom --format jsonl", 2, "--bom is for CSV files."),
         ("export clients .", 2, ". is a directory."),
         ("import all", 2, "An import of all takes a directory, and no options."),
         ("import all here --lenient", 2, "An import of all takes a directory, and no options."),

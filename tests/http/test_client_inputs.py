@@ -3,16 +3,19 @@
 import inspect
 import pydoc
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any, get_type_hints
 from uuid import UUID
 
+import httpx
 import pytest
 
 from crm_adapters.memory import MemoryDatabase
 from crm_core.embedding import Crm, SyncCrm
 from crm_core.embedding.calls import CallGroup
 from crm_core.engine.parameters import is_known, known_parameters
+from crm_core.errors import InvalidError
 from crm_core.model.accounts import SYSTEM
 from crm_core.resources import RESOURCES, Resource
 from crm_http.client import AsyncClient, AsyncListing, Client, Lead, Listing, resources, version_of
@@ -138,3 +141,23 @@ def test_a_connection_and_its_parts_say_where_they_lead_without_the_token() -> N
 
 def test_what_was_never_read_has_no_version() -> None:
     assert version_of(1) is None
+
+
+NOT_SENT = httpx.MockTransport(lambda request: pytest.fail(f"{request.url} was asked for"))
+OPERATIONS: Mapping[str, tuple[Callable[[Client, Any], object], str]] = {
+    "create": (lambda crm, size: crm.clients.create(name="x", attributes={"size": size}), "attributes.size"),
+    "change": (lambda crm, size: crm.clients.change(UUID(int=1), name=size), "name"),
+    "bulk": (
+        lambda crm, size: crm.clients.bulk([{"op": "create", "data": {"attributes": {"size": [size]}}}]),
+        "operations.0.data.attributes.size.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("call", OPERATIONS)
+@pytest.mark.parametrize("number", [float("nan"), -float("inf"), *map(Decimal, ("NaN", "sNaN", "Infinity", "1E400"))])
+def test_a_number_that_is_none_in_json_is_refused_before_it_is_sent(call: str, number: object) -> None:
+    make, place = OPERATIONS[call]
+    with Client("http://crm.example", transport=NOT_SENT) as crm, pytest.raises(InvalidError) as refused:
+        make(crm, number)
+    assert str(refused.value) == f"{place}: A valid number is required."

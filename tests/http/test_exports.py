@@ -108,6 +108,7 @@ def test_attributes_can_be_exported_of_one_entity(memory_api: Api) -> None:
     [
         ("format=ods", "format"),
         ("bom=perhaps", "bom"),
+        ("bom=1&format=jsonl", "bom"),
         ("limit=5", "limit"),
         ("cursor=abc", "cursor"),
         ("attributes.none=1", "attributes.none"),

@@ -154,6 +154,7 @@ def test_jsonl_and_a_stated_format_are_read(importer: Importer) -> None:
         ("name\nAnn\n", "a.csv", {"upsert_by": "email"}, 400, "neither id nor a unique attribute"),
         ("name\nAnn\n", "a.csv", {"lenient": "1", "atomic": "1"}, 400, "cannot be lenient"),
         ("name\nAnn\n", "a.csv", {"blank": "maybe"}, 400, "is not a valid choice"),
+        ("name\nAnn\n", "a.csv", {"sheet": "Two"}, 400, '"sheet":["It means nothing in the format csv'),
         ("x\nAnn\n", "a.csv", {}, 400, 'The column \\"x\\" is no field of clients'),
         (b"name\nAndr\xe9\n", "a.csv", {}, 400, "The file is not UTF-8"),
         (b"PK\x03\x04", "a.xlsx", {}, 400, "file"),

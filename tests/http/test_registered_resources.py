@@ -10,11 +10,12 @@ from uuid import UUID
 import attrs
 import httpx
 import pytest
+from openapi_spec_validator import validate
 
 from crm_adapters.memory import MemoryDatabase
 from crm_core import Actor, RegistrationError, Resource, User, register
 from crm_core.embedding import SyncCrm
-from crm_core.fields import identity, last_change, text
+from crm_core.fields import identity, items, last_change, text, texts
 from crm_core.testing import own_registration
 from crm_http.client import Client
 from tests.examples.invoices.crm_invoices import INVOICES, Invoice, register_invoices
@@ -171,3 +172,100 @@ def test_a_path_of_another_endpoint_is_refused() -> None:
             on_memory(of_app={"calendars": None}),
         ):
             pass
+
+
+def thing(entity: type) -> Resource:
+    return Resource(name="thing", path="things", model_name="thing", label=("thing", "things"), entity=entity)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Line:
+    """A line of a list.
+
+    Attributes:
+        article: what it is about.
+    """
+
+    article: str = text()
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Task(Line):
+    """An item that is named like another one."""
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Order(Change):
+    """A record with a list."""
+
+    lines: tuple[Line, ...] = items(Line, max_items=9)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Job(Change):
+    """A record whose items are named like those of others."""
+
+    tasks: tuple[Task, ...] = items(Task, max_items=9)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Optional(Change):
+    """A record without required fields, whose annotations are texts."""
+
+    name: "str" = text(default="")
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Odd(Change):
+    """A record with an annotation that has no schema."""
+
+    words: list[str] = texts(max_items=9, max_length=9)
+
+
+@pytest.mark.parametrize(
+    ("entity", "schema"),
+    [
+        (attrs.make_class("Bulk", {}, bases=(Change,), frozen=True), "BulkCreate"),
+        (attrs.make_class("ClientAttributes", {}, bases=(Change,), frozen=True), "ClientAttributesMerge"),
+        (Job, "TaskItem"),
+    ],
+)
+def test_a_schema_of_the_name_of_another_one_is_refused(entity: type, schema: str) -> None:
+    with own_registration():
+        register(thing(entity), sample={"name": "x"})
+        with (
+            pytest.raises(RegistrationError, match=f"another schema has the name {schema}"),
+            on_memory(of_app={"calendars": None}),
+        ):
+            pass
+
+
+def test_the_document_has_the_items_of_its_lists() -> None:
+    with own_registration():
+        register(thing(Order), sample={"name": "x", "lines": [{"article": "y"}]})
+        with on_memory(of_app={"calendars": None}) as api:
+            document = api.get("/schema/openapi.json").json()
+
+    assert document["components"]["schemas"]["LineItem"]["required"] == ["article"]
+    assert document["components"]["schemas"]["LineInput"]["required"] == ["article"]
+    validate(document)
+
+
+def test_an_annotation_that_the_document_cannot_describe_is_refused() -> None:
+    with own_registration():
+        register(thing(Odd), sample={"name": "x"})
+        with pytest.raises(RegistrationError, match="cannot describe words"), on_memory(of_app={"calendars": None}):
+            pass
+
+
+def test_a_sample_without_fields_is_enough_where_none_is_required() -> None:
+    with own_registration():
+        register(thing(Optional), sample={})
+        with on_memory(of_app={"calendars": None}) as api:
+            assert api.post("/api/things/", {}).status_code == 201
+            [example] = (
+                api.get("/schema/openapi.json")
+                .json()["paths"]["/api/things/"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+                .values()
+            )
+            assert example["value"] == {}

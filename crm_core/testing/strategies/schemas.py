@@ -12,6 +12,7 @@ from crm_core.errors import (
     IS_REQUIRED,
     NOT_A_BOOLEAN,
     NOT_A_DATE,
+    NOT_A_NUMBER,
     NOT_A_STRING,
     NOT_A_URL,
     Problem,
@@ -27,7 +28,6 @@ from crm_core.testing.strategies.texts import texts
 Schema = Mapping[str, Attribute]
 
 _MAX_ATTRIBUTES: Final = 4
-_NOT_A_NUMBER: Final = Problem("invalid", "A valid number is required.")
 _NOT_DEFINED: Final = Problem("unknown", "This attribute is not defined.")
 _NOT_A_LIST: Final = Problem("not_a_list", 'Expected a list of items but got type "int".')
 _REPEATED: Final = Problem("duplicate", "The items of this list must be distinct.")
@@ -130,7 +130,7 @@ def _wrong_values(definition: Attribute) -> list[tuple[Any, Any]]:
 #: Values that attributes of a type cannot have, whatever their definition says.
 _WRONG: Final[Mapping[str, Sequence[tuple[object, Problem | Mapping[str, Problems]]]]] = {
     "text": [(1, NOT_A_STRING), (["a"], NOT_A_STRING), (True, NOT_A_STRING)],
-    "number": [("1", _NOT_A_NUMBER), (True, _NOT_A_NUMBER), ([], _NOT_A_NUMBER)],
+    "number": [("1", NOT_A_NUMBER), (True, NOT_A_NUMBER), ([], NOT_A_NUMBER)],
     "date": [("2026-02-30", NOT_A_DATE), ("20260101", NOT_A_DATE), ("", NOT_A_DATE), (2026, NOT_A_DATE)],
     "boolean": [("true", NOT_A_BOOLEAN), (1, NOT_A_BOOLEAN), (0, NOT_A_BOOLEAN)],
     "list": [(1, _NOT_A_LIST), ([1], {"0": (NOT_A_STRING,)})],

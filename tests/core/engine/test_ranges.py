@@ -15,10 +15,13 @@ from crm_core.engine.parameters import filter_parameters, known_parameters, para
 from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.engine.query_strings import parse_query
 from crm_core.input.decimals import FixedPoint
+from crm_core.input.fields import fields_of
+from crm_core.input.readers import ReadContext, RefusedError, no_id
 from crm_core.testing.strategies import entities, list_parameters
 from tests.core.invoices import INVOICES, RANGES, Invoice
 from tests.core.knowledge import made, refused, uid
 
+CONTEXT = ReadContext(no_id)
 NOT_A_NUMBER = ["Enter a number."]
 SIGNS: Mapping[str, Callable[[Any, Any], bool]] = {
     "gt": lambda a, b: a > b,
@@ -41,6 +44,11 @@ def invoice(number: int, **values: object) -> Any:
     [
         ("amount__gte", " -1.50 ", "decimal", Decimal("-1.50")),
         ("amount", "1e3", "decimal", Decimal(1000)),
+        ("amount__gt", "+5", "decimal", 5),
+        ("amount__gt", "+.5", "decimal", Decimal("0.5")),
+        ("amount__gt", "5.", "decimal", 5),
+        ("pages__gt", "+7", "integer", 7),
+        ("pages__gt", "7.0", "integer", 7),
         ("rate__lt", "0.1000000000000000000000000000001", "decimal", Decimal("0.1000000000000000000000000000001")),
         ("pages__gt", "-7", "integer", -7),
         ("due__lte", "2026-01-31", "date", date(2026, 1, 31)),
@@ -59,7 +67,7 @@ def test_a_field_is_compared_with_a_value_of_its_kind(name: str, value: str, kin
     [
         *(("amount__gte", value, NOT_A_NUMBER) for value in ("x", "1,5", "nan", "Infinity", "1e999", "٣", "1_0")),
         ("amount", "x", NOT_A_NUMBER),
-        ("pages__lt", "1.5", NOT_A_NUMBER),
+        *(("pages__lt", value, NOT_A_NUMBER) for value in ("1.5", "9" * 19, "9" * 2_000, "1e400", "1_0", "٣")),
         ("due__gt", "2026-02-30", ["Enter a valid date."]),
         ("due__gt", "31.1.2026", ["Enter a valid date."]),
         ("rate__isnull", "maybe", ["Must be a valid boolean."]),
@@ -131,3 +139,17 @@ def test_a_cursor_s_value_is_of_the_ordering_field(ordering: str, value: str | N
     text = write_cursor(parse(ordering=ordering), Cursor(value, uid(1)))
 
     assert refused(parse, ordering=ordering, cursor=text) == {"cursor": ["Invalid cursor"]}
+
+
+@pytest.mark.parametrize("text", ["+5", "-5", "5.", ".5", "5e0", "05", " 5 "])
+def test_a_filter_reads_the_texts_that_a_body_reads(text: str) -> None:
+    [filter_] = parse(rate__lt=text).filters
+
+    assert fields_of(Invoice)["rate"].read(text, CONTEXT) == filter_.value
+
+
+@pytest.mark.parametrize("text", ["5,0", "\N{ARABIC-INDIC DIGIT FIVE}", "nan", "1_0", "+", "5 0", "9" * 2_000])
+def test_a_filter_refuses_the_texts_that_a_body_refuses(text: str) -> None:
+    assert refused(parse_query, INVOICES, {"rate__lt": text}, {}) == {"rate__lt": NOT_A_NUMBER}
+    with pytest.raises(RefusedError):
+        fields_of(Invoice)["rate"].read(text, CONTEXT)

@@ -1,7 +1,7 @@
 import pytest
 
 from crm_core.errors import InvalidError
-from crm_core.imports.options import plain_options, read_options
+from crm_core.imports.options import plain_options, read_options, refuse_other_formats
 
 
 def test_options_are_read_with_defaults_and_written_back() -> None:
@@ -33,3 +33,33 @@ def test_options_that_cannot_be_are_refused_by_name(sent: dict[str, object], fie
     with pytest.raises(InvalidError) as error:
         read_options(sent)
     assert set(error.value.problems) == {field}
+
+
+@pytest.mark.parametrize(
+    ("sent", "fields"),
+    [
+        ({"format": "csv", "sheet": "Clients"}, {"sheet"}),
+        ({"format": "xlsx", "encoding": "cp1252"}, {"encoding"}),
+        (
+            {"format": "jsonl", "decimal": ",", "thousands": ".", "dates": "DD.MM.YYYY"},
+            {"decimal", "thousands", "dates"},
+        ),
+    ],
+)
+def test_options_that_mean_nothing_in_a_format_are_refused_by_name(sent: dict[str, object], fields: set[str]) -> None:
+    options = read_options(sent)
+    with pytest.raises(InvalidError, match=f"It means nothing in the format {options.format}: leave out") as error:
+        refuse_other_formats(options)
+    assert set(error.value.problems) == fields
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"format": "xlsx", "sheet": "Clients", "decimal": ","},
+        {"format": "csv", "encoding": "cp1252", "dates": "DD.MM.YYYY"},
+        {"format": "jsonl", "encoding": "cp1252", "sheet": "", "decimal": ".", "dates": "YYYY-MM-DD"},
+    ],
+)
+def test_options_that_mean_something_or_are_as_usual_are_taken(sent: dict[str, object]) -> None:
+    refuse_other_formats(read_options(sent))
