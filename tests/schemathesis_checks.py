@@ -50,6 +50,7 @@ BEYOND_SCHEMAS = re.compile(
     | detail:\ Multipart\ form\ parse\ error\ -\ The\ form\ has\ too\ many\ parts\.
     | format:\ The\ name\ of\ the\ file\ does\ not\ tell\ its\ format\..*
     | (dates|thousands|map):\ .*
+    | (sheet|encoding|decimal|bom):\ It\ means\ nothing\ in\ the\ format\ .*
     | atomic:\ All\ rows\ or\ none\ cannot\ be\ lenient:\ leave\ out\ one\ of\ both\.
     | upsert_by:\ ".*"\ is\ neither\ id\ nor\ a\ unique\ attribute\.
     # In bulk requests: the fields of data, which schemas leave open, and what depends on other operations.

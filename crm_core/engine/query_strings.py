@@ -126,7 +126,12 @@ def _read_filter(resource: Resource, name: str, value: str, definitions: Mapping
         return _read_attribute_filter(name.removeprefix(ATTRIBUTE_PREFIX), value, definitions)
     field_name, operator = filter_parameters(resource)[name]
     field, trimmed = resource.fields[field_name], value.strip()
-    operand = read_boolean(trimmed) if operator == "isnull" else _read_value(field, trimmed)
+    if operator == "isnull":
+        operand: object = read_boolean(trimmed)
+    elif field.kind == "integer" and field_name in resource.references:
+        operand = _read_user(trimmed)
+    else:
+        operand = _read_value(field, trimmed)
     return Filter(field_name, operator, operand, field.kind)
 
 
@@ -176,6 +181,13 @@ def _read_id(value: str) -> UUID:
         return read_uuid(value)
     except RefusedError:
         raise refuse("invalid", "Enter a valid UUID.") from None
+
+
+def _read_user(value: str) -> int:
+    """Return the id of a user, which is written in one way, unlike a number to compare with."""
+    if not re.fullmatch(r"-?\d+", value, re.ASCII):
+        raise refuse("invalid", "Enter a number.")
+    return _read_integer(value)
 
 
 def _read_integer(value: str) -> int:

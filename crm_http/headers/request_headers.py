@@ -18,7 +18,7 @@ def headers_of(scope: HTTPScope | WebSocketScope) -> Mapping[bytes, bytes]:
 
 
 def first_of(scope: HTTPScope | WebSocketScope, name: bytes) -> bytes:
-    """Return the first value of a header that is no list, so that a repeated one has no values to join; or nothing."""
+    """Return the first value of a header of which a request has one; empty without any."""
     return next((value for other, value in scope["headers"] if other == name), b"")
 
 
