@@ -379,6 +379,11 @@ def not_a_choice(value: str) -> Problem:
     return Problem("invalid_choice", f'"{value}" is not a valid choice.')
 
 
+def means_nothing_in(file_format: str, option: str) -> Problem:
+    """Return the problem of an option that has no meaning for files of a format."""
+    return Problem("invalid", f"It means nothing in the format {file_format}: leave out {option}.")
+
+
 def too_many_elements(limit: int) -> Problem:
     """Return the problem of a list or object with more than ``limit`` elements."""
     return Problem("max_length", f"Ensure this field has no more than {limit} elements.")

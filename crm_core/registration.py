@@ -30,6 +30,7 @@ _FIELD_NAME: Final = re.compile(r"[^\W_]+(_[^\W_]+)*")
 #: Columns are named after fields, with a suffix, and PostgreSQL cuts names off after 63 bytes.
 _MAX_FIELD_BYTES: Final = 50
 #: The parameters of calls that set fields, and of lists: no field, and no filter, of such a name could be sent.
+#: They are declared in layers above this one; tests compare them.
 _CALL_PARAMETERS: Final = frozenset({"idempotency_key", "if_match"})
 _UPSERT_PARAMETERS: Final = frozenset({"by", "value", "only"})
 _LIST_PARAMETERS: Final = frozenset(

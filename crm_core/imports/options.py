@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import attrs
 
-from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.errors import InvalidError, Problem, Problems, means_nothing_in
 from crm_core.input.drafts import read_payload
 from crm_core.input.fields import boolean, choice, fields_of, text, texts
 from crm_core.input.readers import ReadContext, no_id
@@ -102,9 +102,8 @@ def read_options(sent: Mapping[str, object]) -> ImportOptions:
 def refuse_other_formats(options: ImportOptions) -> None:
     """Raise InvalidError for options that mean nothing in the format of the file; a stored run may have some."""
     fields = fields_of(ImportOptions)
-    text = f"It means nothing in the format {options.format}: leave out {{}}."
     problems = {
-        name: (Problem("invalid", text.format(name)),)
+        name: (means_nothing_in(options.format, name),)
         for name, formats in _FORMATS_OF.items()
         if options.format not in formats and getattr(options, name) != fields[name].default
     }

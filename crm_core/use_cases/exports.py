@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from crm_core.errors import InvalidError, Problem, Problems, invalid
+from crm_core.errors import InvalidError, Problem, Problems, means_nothing_in
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import boolean, choice, fields_of
 from crm_core.input.readers import ReadContext, RefusedError, read_uuid
@@ -60,7 +60,7 @@ def read_options(params: Mapping[str, str]) -> tuple[ExportOptions, Mapping[str,
     own = {name: value.strip() for name, value in params.items() if name in fields_of(ExportOptions)}
     values = read_parameters(ExportOptions, own, ReadContext(new_id))
     if values["bom"] and values["format"] != "csv":
-        raise invalid("bom", "invalid", f"It means nothing in the format {values['format']}: leave out bom.")
+        raise InvalidError({"bom": (means_nothing_in(values["format"], "bom"),)})
     return ExportOptions(**values), {name: value for name, value in params.items() if name not in own}
 
 

@@ -58,8 +58,8 @@ class ClientAddresses:
         client = scope.get("client")
         if not (self._trusted and client and self._believes(client[0])):
             return own
-        told = headers_of(scope).get(b"x-forwarded-proto", b"")
-        nearest = told.decode("latin-1").rpartition(",")[2].strip().lower()
+        sent = headers_of(scope).get(b"x-forwarded-proto", b"")
+        nearest = sent.decode("latin-1").rpartition(",")[2].strip().lower()
         return nearest if nearest in _SCHEMES else own
 
     def _believes_uncached(self, peer: str) -> bool:
