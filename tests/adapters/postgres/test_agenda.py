@@ -5,6 +5,7 @@ from uuid import UUID
 
 import psycopg
 
+from crm_adapters.json_documents import encode
 from crm_adapters.postgres.records.database import ConnectedDatabase
 from crm_core.resources import CLIENTS, LEADS
 from crm_core.testing.machine import USERS, whole_agenda
@@ -52,6 +53,25 @@ class TestTheTableOfTasks(OnPostgres):
             CLIENTS, client, list_of_tasks=[*sent, *({"id": str(each.id), "task": each.task} for each in tasks[1:])]
         )
         assert set(before) - set(await self._rows()) == {row for row in before if row[0] == first.id}
+
+    @fact
+    async def test_a_change_writes_the_tasks_that_its_event_names_and_looks_at_no_others(self, scene: Scene) -> None:
+        lead = await scene.create(LEADS, name="x", list_of_tasks=[{"task": str(number)} for number in range(4)])
+        first, second, third, _ = [str(each.id) for each in (await scene.value(LEADS, lead)).list_of_tasks]
+        await self._run("update task set task = 'left' where task like '%\"0\"%'")
+        kept = [{"id": third, "task": "2"}, {"id": second, "task": "b"}, {"id": first, "task": "0"}]
+        await scene.patch(LEADS, lead, list_of_tasks=[*kept, {"task": "d"}])
+
+        tasks = (await scene.value(LEADS, lead)).list_of_tasks
+        found = {each.place.task: each.task for each in await whole_agenda(scene.db, scene.who, {})}
+        assert found == {each.id: b"left" if str(each.id) == first else encode(each) for each in tasks}
+
+    @fact
+    async def test_a_version_that_has_no_event_is_compared_as_a_whole(self, scene: Scene) -> None:
+        await scene.create(CLIENTS, name="x", list_of_tasks=[{"task": "a"}, {"task": "b"}])
+        await self._run(_RENAMED.replace("set ", "set version = version + 1, "))
+
+        assert [b'"other"' in each.task for each in await whole_agenda(scene.db, scene.who, {})].count(True) == 1
 
     @fact
     async def test_a_record_of_an_earlier_release_is_compared_as_a_whole(self, scene: Scene) -> None:
