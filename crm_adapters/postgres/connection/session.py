@@ -16,9 +16,10 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.abc import AdaptContext, PQGen
 from psycopg.adapt import Buffer, Loader
-from psycopg.pq import Format, TransactionStatus
+from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.rows import AsyncRowFactory, tuple_row
+from psycopg.types.string import ByteaBinaryLoader
 
 from crm_adapters.postgres.connection.prepared_statements import Params, PreparedStatements, Row
 from crm_adapters.postgres.connection.timeouts import (
@@ -131,15 +132,11 @@ async def transaction(connection: Connection) -> AsyncIterator[None]:
 
 
 class _JsonBytes(Loader):
-    """Loads JSON as the bytes that are stored."""
+    """Loads JSON in text format as the bytes that are stored."""
 
     def load(self, data: Buffer) -> bytes:
         """Return the bytes as they came."""
         return bytes(data)
-
-
-class _JsonBytesBinary(_JsonBytes):
-    format = Format.BINARY
 
 
 class Session(TimeoutConnection):
@@ -154,7 +151,7 @@ class Session(TimeoutConnection):
 def load_json_as_bytes(context: AdaptContext) -> None:
     """Have JSON loaded as the bytes that are stored."""
     context.adapters.register_loader("json", _JsonBytes)
-    context.adapters.register_loader("json", _JsonBytesBinary)
+    context.adapters.register_loader("json", ByteaBinaryLoader)
 
 
 class Runs(Protocol):

@@ -48,9 +48,11 @@ class SharedPages:
 async def read_page(reading: Reading, query: Query, limit: int | None, separator: str = ",") -> Page:
     """Return one page of a list, of at most ``limit`` records, which are joined by the separator."""
     assert limit is not None  # noqa: S101  # a page has a limit; lists without one are streamed
-    statement, params = page_statement(query, limit, separator)
-    [(body, last, value, more)] = await reading(lambda connection: fetch(connection, statement, params))
-    return Page(body or b"", Cursor(value, last) if more else None)
+    statement, params = page_statement(query, limit)
+    rows = await reading(lambda connection: fetch(connection, statement, params))
+    documents = [document for document, _, _ in rows if document is not None]
+    more = len(documents) < len(rows)
+    return Page(separator.encode().join(documents), Cursor(rows[-1][2], rows[-1][1]) if more else None)
 
 
 async def stream_pages(reading: Reading, query: Query, separator: str) -> AsyncIterator[bytes]:

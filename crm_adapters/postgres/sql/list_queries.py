@@ -40,14 +40,13 @@ _MIN_INDEXED_LENGTH: Final = 3
 _NO_ID: Final = UUID(int=0)
 
 
-def page_statement(query: Query, limit: int, separator: str = ",") -> Statement:
+def page_statement(query: Query, limit: int) -> Statement:
     """Return the statement, with its parameters, that reads one page.
 
-    Its one row has the documents joined by the separator, the id and the ordering value of the last record, and whether
-    more records follow. A page has at most ``limit`` records and ``MAX_PAGE_BYTES`` bytes, but at least one record.
+    Its rows have the documents. If more records follow, one more row has null, and the id and the ordering value of the
+    last record. A page has at most ``limit`` records and ``MAX_PAGE_BYTES`` bytes, but at least one record.
     """
     params: dict[str, object] = {"limit": limit, "one_more": limit + 1, "most_bytes": MAX_PAGE_BYTES}
-    params |= {"separator": separator}
     if query.after is not None:
         params |= {"after_id": query.after.id, "after_value": query.after.value}
     conditions = list(_conditions(query, params))

@@ -275,24 +275,24 @@ select id from app_user where id = any((select %(ids)b::bigint[])::bigint[])
 select id from app_user where id = any((select %(ids)b::bigint[])::bigint[]) and is_active
 
 -- name: page
--- A page of a list: its documents joined by a separator, the id and value of the last record, and whether more follow.
--- A page ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record. {estimate}
--- is a number of at least %(one_more)s that the planner can see, so that it plans for a page and not for a tenth of all.
-with page as (
-    select * from (
-        select id, document, {value} as value,
-            row_number() over (order by {order}) as place, sum(size) over (order by {order}) as bytes
-        from {table} where {conditions} order by {order} limit {estimate}
-    ) as ordered limit %(one_more)s
-), taken as (
-    select count(*) as taken from page where place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s)
-)
+-- The documents of a page of a list. If more records follow, one more row has the id and value of the last record. A page
+-- ends at %(limit)s records or before it exceeds %(most_bytes)s bytes, but has at least one record. {estimate} is a number
+-- of at least %(one_more)s that the planner can see, so that it plans for a page and not for a tenth of all. The documents
+-- are not joined here: the server would copy them five times, into memory that it has to ask the system for each time.
 select
-    convert_to(string_agg(document::text, %(separator)s order by place) filter (where place <= taken), 'UTF8'),
-    (array_agg(id) filter (where place = taken))[1],
-    (array_agg(value) filter (where place = taken))[1],
-    count(*) > max(taken)
-from page, taken
+    case when fits then document end,
+    case when not fits then last_id end,
+    case when not fits then last_value end
+from (
+    select *, place <= %(limit)s and (place = 1 or bytes <= %(most_bytes)s) as fits from (
+        select
+            document, size, row_number() over places as place, sum(size) over places as bytes,
+            lag(id) over places as last_id, lag({value}) over places as last_value
+        from {table} where {conditions}
+        window places as (order by {order} rows unbounded preceding) order by {order} limit {estimate}
+    ) as ordered
+    where place <= 2 or bytes - size <= %(most_bytes)s limit %(one_more)s
+) as page
 
 -- name: agenda
 -- A page of the agenda, with the {names} of the records, and how many tasks were found. It ends as `page` does.

@@ -1,7 +1,6 @@
 """Ranges and orders of a resource's own fields are those of memory, and PostgreSQL finds them by indexes."""
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -64,10 +63,11 @@ def connection(new_database: Callable[[], str]) -> Iterator[Any]:
         yield connection
 
 
-def page(connection: Any, query: Query, limit: int) -> tuple[list[UUID], Cursor | None]:
+def page(connection: Any, query: Query, limit: int, **others: object) -> tuple[list[UUID], Cursor | None]:
     statement, params = page_statement(query, limit)
-    [(body, id_, value, more)] = connection.execute(statement, params).fetchall()
-    return [UUID(each["id"]) for each in json.loads(b"[%b]" % (body or b""))], Cursor(value, id_) if more else None
+    rows = connection.execute(statement, {**params, **others}).fetchall()
+    ids = [UUID(document["id"]) for document, _, _ in rows if document]
+    return ids, Cursor(rows[-1][2], rows[-1][1]) if len(ids) < len(rows) else None
 
 
 def expected(query: Query) -> list[UUID]:
@@ -99,6 +99,23 @@ def test_a_list_is_that_of_memory_whole_and_by_pages(connection: Any, params: Ma
         ids += some
 
     assert ids == expected(query) == page(connection, query, 100)[0]
+
+
+@pytest.mark.parametrize("records", [0, 1, 2, 2.5, 6.5])
+def test_a_page_ends_before_too_many_bytes_but_not_before_its_first_record(connection: Any, records: float) -> None:
+    query = parse_query(INVOICES, {"ordering": "rate"}, {})
+    sizes = {each.id: len(json_documents.encode(each)) for each in INVOICE_LIST}
+    most = int(records * max(sizes.values()))
+    ids: list[UUID] = []
+    after = None
+    while not ids or after is not None:
+        some, after = page(connection, evolve(query, after=after), 7, most_bytes=most)
+        assert len(some) == 1 or sum(sizes[each] for each in some) <= most
+        following = expected(query)[len(ids) + len(some) :][:1]
+        assert len(some) == 7 or sum(sizes[each] for each in [*some, *following]) > most or not following
+        ids += some
+
+    assert ids == expected(query)
 
 
 @pytest.mark.parametrize("name", RANGES)
