@@ -5,9 +5,10 @@ from typing import cast
 
 import attrs
 
-from crm_core.engine.changes import Changes, Put, Reply
-from crm_core.engine.decision_runs import Decide
+from crm_core.engine.changes import Changes, Put, Remove, Reply
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
+from crm_core.errors import InUseError
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import boolean
 from crm_core.input.readers import ReadContext
@@ -31,6 +32,23 @@ class DryRun:
 def is_dry_run(params: Mapping[str, str], who: Caller, *, strict: bool) -> bool:
     """Return whether query parameters ask for a rehearsal. Raises InvalidError."""
     return bool(read_parameters(DryRun, params, ReadContext(who.new_id, strict))["dry_run"])
+
+
+async def decided(db: Database, decide: Decide) -> Changes:
+    """Return what a decision changes; nothing is committed. Raises what the decision does, and InUseError."""
+    decision = Decision(decide)
+    while decision.needs:
+        decision.send(await db.known(decision.needs))
+    await refuse_referred(db, decision.changes)
+    return decision.changes
+
+
+async def refuse_referred(db: Database, changes: Changes) -> None:
+    """Raise InUseError if the commit of some changes would, as foreign tables refer to what they delete."""
+    removed = [write.key for write in changes.writes if isinstance(write, Remove) and write.is_stored]
+    table = await db.foreign_referrer(removed) if removed else None
+    if table is not None:
+        raise InUseError.by_table(table)
 
 
 def rehearsal(db: Database) -> Database:
