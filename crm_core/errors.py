@@ -178,6 +178,11 @@ class MergedError(CrmError):
 class InUseError(CrmError):
     """The record cannot be deleted because other records refer to it; the message counts them."""
 
+    @classmethod
+    def by_table(cls, table: str) -> "InUseError":
+        """Return the error for a table of no registered resource that refers to the record (decision 174)."""
+        return cls(f"This record is referred to by the table {table}, which is of no resource here.")
+
 
 class UnregisteredError(CrmError, KeyError):
     """Something is of a resource that no package registers here (decision 174); the message names it."""

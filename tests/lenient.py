@@ -78,6 +78,10 @@ def lenient_document(definitions: Mapping[str, Sequence[Attribute]] | None) -> M
     document = describe(mounted_endpoints(), LENIENT)
     for kind in ("Create", "Update", "Merge"):
         document["components"]["schemas"][f"Attribute{kind}"] |= _UNLESS_UNIQUE
+    operations = (each for item in document["paths"].values() for each in item.values())
+    for parameter in (each for operation in operations for each in operation.get("parameters", ())):
+        if parameter.get("name") == "dry_run":  # alone of all it is not blank (decision 9)
+            parameter["schema"] = {"type": "boolean"}
     return document if definitions is None else with_attributes(document, definitions, LENIENT)
 
 

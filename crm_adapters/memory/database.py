@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -182,6 +182,10 @@ class MemoryDatabase:
         events = (_as_read(event) for event in self.events if event.resource == resource)
         found = [event.record for event in events if str(key.id) in _ends(event.changes.get(field))]
         return list(dict.fromkeys(found))
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:  # noqa: ARG002  # no table refers to another
+        """Return None: there are no tables but those of the resources."""
+        return None
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""

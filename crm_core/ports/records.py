@@ -1,6 +1,6 @@
 """Keeps records and what follows from them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -109,6 +109,13 @@ class Database(Protocol):
             field: a field of that resource that refers to the owner of its records, or that ``Resource.copies`` names.
         """
         ...
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:
+        """Return the name of a table that keeps records from being deleted, and that no decision can know of.
+
+        It is of no registered resource and refers to one of the records (decision 174): ``change`` raises InUseError
+        for such a deletion. None if there is none, as in every store that has no references of its own.
+        """
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""

@@ -133,6 +133,11 @@ class ErasureFacts(Facts):
         assert await scene.version(CLIENTS, client) == 2
 
     @fact
+    async def test_what_registered_resources_refer_to_has_no_foreign_referrer(self, scene: Scene) -> None:
+        made = await scene.one_of_each()
+        assert await scene.db.foreign_referrer([Key(name, id_) for name, id_ in made.items()]) is None
+
+    @fact
     async def test_of_erasures_and_changes_at_once_the_erasure_stays(self, scene: Scene) -> None:
         client = await scene.create(CLIENTS, name=_NAME)
         await at_once(

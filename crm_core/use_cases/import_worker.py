@@ -36,6 +36,7 @@ from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
+from crm_core.use_cases.rehearsal import refuse_referred
 from crm_core.use_cases.running_ahead import ahead
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
@@ -318,10 +319,11 @@ def _advance(
 
 
 async def decided_step(db: Database, group: Together) -> Advance:
-    """Return the step that a commit of decisions would make."""
+    """Return the step that a commit of decisions would make. Raises InUseError where the commit would."""
     decision = await asyncio.to_thread(Decision, group)
     while decision.needs:
         await asyncio.to_thread(decision.send, await db.known(decision.needs))
+    await refuse_referred(db, decision.changes)
     assert decision.changes.advance is not None  # noqa: S101  # these decisions make one
     return decision.changes.advance
 

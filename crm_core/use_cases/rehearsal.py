@@ -1,20 +1,24 @@
 """Rehearsals: requests that are decided and answered, and change nothing (``?dry_run=1``, decision 85)."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 import attrs
 
-from crm_core.engine.changes import Changes, Put, Reply
-from crm_core.engine.decision_runs import Decide
+from crm_core.engine.changes import Changes, Put, Remove, Reply
+from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
-from crm_core.input.drafts import read_parameters
+from crm_core.errors import InUseError
+from crm_core.input.drafts import read_payload
 from crm_core.input.fields import boolean
 from crm_core.input.readers import ReadContext
+from crm_core.input.texts import is_blank
 from crm_core.model.accounts import Caller
 from crm_core.model.plain_values import json_text, plain
 from crm_core.ports import Database
 from crm_core.rules.needs import Steps
+
+_NAME: Final = "dry_run"
 
 
 @attrs.frozen
@@ -22,15 +26,34 @@ class DryRun:
     """The query parameters of a request that can be rehearsed.
 
     Attributes:
-        dry_run: answer what would be the answer, or why it is refused, and change nothing.
+        dry_run: answer what would be the answer, or why it is refused, and change nothing. A blank value is refused.
     """
 
     dry_run: bool = boolean(default=False)
 
 
 def is_dry_run(params: Mapping[str, str], who: Caller, *, strict: bool) -> bool:
-    """Return whether query parameters ask for a rehearsal. Raises InvalidError."""
-    return bool(read_parameters(DryRun, params, ReadContext(who.new_id, strict))["dry_run"])
+    """Return whether query parameters ask for a rehearsal. Raises InvalidError, also for a blank ``dry_run``."""
+    # Other blank parameters count as not sent; with this one the request would be carried out.
+    sent = {name: value for name, value in params.items() if name == _NAME or not is_blank(value)}
+    return bool(read_payload(DryRun, sent, ReadContext(who.new_id, strict))[_NAME])
+
+
+async def decided(db: Database, decide: Decide) -> Changes:
+    """Return what a decision changes; nothing is committed. Raises what the decision does, and InUseError."""
+    decision = Decision(decide)
+    while decision.needs:
+        decision.send(await db.known(decision.needs))
+    await refuse_referred(db, decision.changes)
+    return decision.changes
+
+
+async def refuse_referred(db: Database, changes: Changes) -> None:
+    """Raise InUseError if the commit of some changes would, as foreign tables refer to what they delete."""
+    removed = [write.key for write in changes.writes if isinstance(write, Remove) and write.is_stored]
+    table = await db.foreign_referrer(removed) if removed else None
+    if table is not None:
+        raise InUseError.by_table(table)
 
 
 def rehearsal(db: Database) -> Database:

@@ -9,7 +9,7 @@ import attrs
 
 from crm_core.engine import decisions
 from crm_core.engine.changes import Changes
-from crm_core.engine.decision_runs import Decide, Decision
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.receipts import Document
 from crm_core.engine.restorations import ReappearedError, Returning, bring_back
 from crm_core.engine.unmerging import Unmerger, unmerge
@@ -40,6 +40,7 @@ from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_na
 from crm_core.use_cases.history import entry_of, latest_event, version_of
 from crm_core.use_cases.merged_records import read_merged, winner_in
 from crm_core.use_cases.records import NamingChangedFields, answered_once
+from crm_core.use_cases.rehearsal import decided
 from crm_core.webhooks.entity import Webhook
 
 T = TypeVar("T")
@@ -248,14 +249,6 @@ async def _in_its_stage(db: Database, found: Version) -> Version:
     at = read_datetime(document["updated_at"])
     later = [each for each in await db.history(Key("pipeline", UUID(document["pipeline"]))) if each.at > at]
     return found._replace(document={**document, "stage": name_of_stage_now(document["stage"], reversed(later))})
-
-
-async def decided(db: Database, decide: Decide) -> Changes:
-    """Return what a decision changes; nothing is committed."""
-    decision = Decision(decide)
-    while decision.needs:
-        decision.send(await db.known(decision.needs))
-    return decision.changes
 
 
 def _read_restoration(resource: Resource, data: object, context: ReadContext, latest: Event) -> _Wanted:

@@ -1,6 +1,6 @@
 """Units of work: several use cases together or not at all, on any store."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -110,6 +110,10 @@ class UnitOfWork:
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records whose committed events say that they referred to a record."""
         return await self._db.once_referring(key, resource, field)
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:
+        """Return the name of a table of no resource that refers to one of some committed records."""
+        return await self._db.foreign_referrer(keys)
 
     async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:
         """Return where the committed leads of a pipeline are, and what their stays were."""

@@ -76,8 +76,13 @@ class ImportForm:
                 yield event
 
     def _options(self) -> Mapping[str, object]:
-        """Return the options as plain values; an empty one counts as not sent, as of a form that was not filled in."""
+        """Return the options as plain values; an empty one counts as not sent, as of a form that was not filled in.
+
+        An empty ``dry_run`` is kept, and refused by those who read it: without it the file would be imported.
+        """
         fields = fields_of(ImportOptions)
-        filled = {name: [value for value in values if value] for name, values in self._sent.items()}
+        filled = {
+            name: [value for value in values if value or name == "dry_run"] for name, values in self._sent.items()
+        }
         lists = {name for name, field in fields.items() if field.kind == "texts"}
         return {name: values if name in lists else values[-1] for name, values in filled.items() if values}

@@ -241,6 +241,7 @@ _WORDS_OF_UNDO: Final = ("Field", "The record", "change")
 _OF_UNDO: Final = frozenset({"dry_run", "even_edited"})
 _ENDS_OF_UNDO: Final = {
     "done": "Undo {0} is done.",
+    "refused": "Undo {0} was refused: nothing is undone.",
     "stopped": "Undo {0} stopped.",
     "cancelled": "Undo {0} was cancelled.",
 }

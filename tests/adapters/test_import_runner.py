@@ -1,7 +1,7 @@
 """ImportRunner: it carries out runs until it is stopped, and nothing that fails ends it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from crm_core.imports.options import read_options
 from crm_core.imports.runs import BATCH_ROWS, ImportRun, State
 from crm_core.model.accounts import SYSTEM, Actor, User
 from crm_core.model.permissions import PERMISSIONS
+from crm_core.model.records import Key
 from crm_core.ports import AfterCommit
 from crm_core.resources import CLIENTS, Resource
 from crm_core.testing import own_registration
@@ -28,12 +29,26 @@ from tests.examples.invoices.crm_invoices import INVOICES, register_invoices
 ROWS = BATCH_ROWS + 1
 
 
+class Referred(MemoryDatabase):
+    """Records to which a table of no resource refers, once it has a name, as foreign keys of PostgreSQL can."""
+
+    table: str | None = None
+
+    async def change(self, decide: Decide) -> Document | None:
+        if self.table is not None:
+            raise InUseError.by_table(self.table)
+        return await super().change(decide)
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:
+        return self.table if keys else None
+
+
 class Work:
     """A database in memory with a user, and files that are sent."""
 
     def __init__(self, after_commit: AfterCommit = lambda _: None) -> None:
         self.accounts = MemoryAccounts()
-        self.database = MemoryDatabase(self.accounts, after_commit=after_commit)
+        self.database = Referred(self.accounts, after_commit=after_commit)
         self.tables = Tables()
         self.stores = ImportStores(self.database, self.database.imports, self.tables)
 
@@ -223,13 +238,8 @@ def test_an_undo_ends_if_the_package_of_its_resource_is_missing() -> None:
     asyncio.run(main())
 
 
-def test_an_undo_ends_if_records_of_a_package_that_is_missing_refer_to_its_records() -> None:
-    reason = "This record is referred to by the table invoice, which is of no resource here."
-
-    class Referred(MemoryDatabase):
-        async def change(self, _: Decide) -> Document | None:  # as PostgreSQL's foreign keys do
-            raise InUseError(reason)
-
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_undo_ends_if_records_of_a_package_that_is_missing_refer_to_its_records(dry_run: bool) -> None:  # noqa: FBT001  # a parameter
     async def main() -> None:
         work = Work()
         await work.send(rows(1))
@@ -237,13 +247,12 @@ def test_an_undo_ends_if_records_of_a_package_that_is_missing_refer_to_its_recor
         assert run
         actor = await work.accounts.actor_of(run.user)
         assert actor
-        await imports.start_undo(work.stores.runs, caller(actor), run.id, queue=True)
-        database = Referred(work.accounts)
-        database.events += work.database.events
-        stores = ImportStores(database, work.stores.runs, work.tables)
-        ended = await ImportRunner(stores, work.accounts).run_next()
+        await imports.start_undo(work.stores.runs, caller(actor), run.id, dry_run=dry_run, queue=True)
+        work.database.table = "invoice"
+        ended = await ImportRunner(work.stores, work.accounts).run_next()
         assert ended
         assert ended.state == "refused"
+        reason = "This record is referred to by the table invoice, which is of no resource here."
         assert [attrs.astuple(each) for each in ended.report.problems] == [("", "in_use", 1, ((0, reason),))]
 
     asyncio.run(main())

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -202,3 +202,46 @@ def test_a_run_of_a_file_that_has_changed_does_not_go_on(command: Command) -> No
     code, _, err = command("--resume", id_)
 
     assert (code, err) == (1, "crm: The file is not what it was when the import began: import it as a new one.\n")
+
+
+@pytest.mark.parametrize("option", ["--resume", "--undo"])
+def test_a_run_whose_package_is_missing_is_one_line_and_stays_as_it_is(command: Command, option: str) -> None:
+    command.write("a.csv", [["name"], ["Ann"]])
+    assert command("clients", "a.csv")[0] == 0
+    state = "writing" if option == "--resume" else "done"
+    with psycopg.connect(command.url) as connection:
+        statement = "update import_run set resource = 'invoice', state = %s returning id::text"
+        [id_] = connection.execute(statement, (state,)).fetchone() or ()
+
+    code, out, err = command(option, id_)
+
+    assert (code, out, err) == (1, "", "crm: This belongs to invoice, which no package registers here.\n")
+    assert command.count(f"select count(*) from import_run where state = '{state}' and claim is null") == 1
+
+
+@pytest.fixture
+def visits(command: Command) -> Iterator[None]:
+    """A table of somebody else that can refer to clients."""
+    with psycopg.connect(command.url) as connection:
+        connection.execute("create table visit (client uuid references client)")
+    yield
+    with psycopg.connect(command.url) as connection:
+        connection.execute("drop table visit")
+
+
+@pytest.mark.usefixtures("visits")
+def test_an_undo_is_refused_while_a_table_of_somebody_else_refers_to_its_records(command: Command) -> None:
+    command.write("a.csv", [["name"], ["Ann"]])
+    _, _, err = command("clients", "a.csv")
+    [run] = re.findall(r"Import (\S+) begins", err)
+    with psycopg.connect(command.url) as connection:
+        connection.execute("insert into visit select id from client")
+
+    for words in (["--dry-run"], []):
+        code, out, err = command("--undo", run, *words)
+        reason, counts, end = out.splitlines()
+        assert (code, err.count("\n")) == (1, 1), err
+        assert reason.endswith(": This record is referred to by the table visit, which is of no resource here.")
+        assert counts.endswith("undone, 0 kept, 0 refused.")
+        assert end.endswith(" was refused: nothing is undone.")
+    assert command.count("select count(*) from client") == 1

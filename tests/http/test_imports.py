@@ -115,6 +115,16 @@ def test_what_is_refused_is_summed_up_by_column_and_comes_back_as_a_file_to_corr
     assert (again["state"], importer.names()) == ("done", ["Xi", "Yo"])
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_dry_run_is_refused_and_nothing_is_imported_or_undone(blank: str, importer: Importer) -> None:
+    refused = 400, {"dry_run": ["Must be a valid boolean."]}
+    sent = importer.send("name\nAnn\n", dry_run=blank)
+    assert (sent.status_code, sent.json()) == refused
+    place = importer.begin("name\nBob\n")
+    undone = importer.api.post(f"{place}undo/", params={"dry_run": blank})
+    assert (undone.status_code, undone.json()) == refused
+
+
 def test_a_dry_run_and_a_refused_run_are_not_the_same_file(importer: Importer) -> None:
     assert importer.load("name\nAnn\n", dry_run="true")["created"] == 1
     assert importer.names() == []

@@ -465,6 +465,21 @@ def test_of_several_reasons_the_first_in_order_refuses(api: Api, ids: dict[str, 
     assert differing == [], "\n".join(differing)
 
 
+@pytest.mark.parametrize("blank", ["", "%20"])
+def test_a_blank_dry_run_is_refused_and_nothing_is_carried_out(blank: str, api: Api, ids: dict[str, str]) -> None:
+    requests = [
+        "POST /api/attributes/lead/",
+        *(f"{method} /api/attributes/{ids['attribute']}/" for method in ("PUT", "PATCH", "DELETE")),
+        *(f"POST /api/attributes/{ids['attribute']}/{change}/" for change in ("rename", "values/remove", "convert")),
+        *(f"POST /api/leads/{ids['lead']}/{action}/" for action in ("merge", "history/1/restore", "erase")),
+    ]
+    for request in requests:
+        answer = send(api, f"{request}?dry_run={blank}", {})
+        assert (answer.status_code, answer.json()) == (400, {"dry_run": ["Must be a valid boolean."]}), request
+    for place in (f"/api/attributes/{ids['attribute']}/", f"/api/leads/{ids['lead']}/"):
+        assert len(api.get(f"{place}history/").json()) == 1
+
+
 def test_credentials_are_refused_with_the_texts_of_the_documented_api(api: Api) -> None:
     api.people.add("leaver", "Sales")
     leaver = api.as_user("leaver")

@@ -7,7 +7,7 @@ Python: right at any size, quick at a few thousand records.
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -220,6 +220,10 @@ class MariadbDatabase:
         ends = f"%s in (json_value(event, '$.changes.{field}.from'), json_value(event, '$.changes.{field}.to'))"
         statement = f"select distinct record from event where resource = %s and {ends}"
         return [UUID(id_) for (id_,) in await self._rows(statement, resource, key.id)]
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:  # noqa: ARG002  # no table refers to another
+        """None: no table refers to another one."""
+        return None
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of all records after one."""

@@ -10,7 +10,7 @@ import json
 import operator
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -215,6 +215,10 @@ class SqliteDatabase:
         statement = f"select distinct record from event where event ->> 'resource' = ? and ({end} or {end})"
         params = (resource, field, "from", str(key.id), field, "to", str(key.id))
         return [UUID(id_) for (id_,) in await self._run("deferred", self._rows, statement, *params)]
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:  # noqa: ARG002  # no table refers to another
+        """None: no table refers to another one."""
+        return None
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """The keys of some records in which a text occurs."""

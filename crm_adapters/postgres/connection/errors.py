@@ -72,12 +72,11 @@ def staleness() -> Iterator[None]:
     """Raise StaleError for errors of a commit after which the decision is run again."""
     try:
         yield
-    except errors.ForeignKeyViolation as error:
+    except (errors.ForeignKeyViolation, errors.RestrictViolation) as error:  # the latter of PostgreSQL 18 on
         if (error.diag.constraint_name or "").endswith(_ACTOR_KEYS):
             raise NotAuthenticatedError("User inactive or deleted.") from None
         if (table := error.diag.table_name) and table not in RESOURCES:  # no decision can know of its rows
-            text = f"This record is referred to by the table {table}, which is of no resource here."
-            raise InUseError(text) from None
+            raise InUseError.by_table(table) from None
         raise StaleError from None
     except _STALE as error:
         raise StaleError(is_taken=(error.diag.constraint_name or "").startswith(UNIQUE_PREFIX)) from None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -36,6 +36,7 @@ from crm_adapters.postgres.records.commits import (
     unchanged_records,
 )
 from crm_adapters.postgres.records.erasures import forget_erased, read_mentions, read_once_referring
+from crm_adapters.postgres.records.foreign_referrers import read_foreign_referrer
 from crm_adapters.postgres.records.history import History
 from crm_adapters.postgres.records.holds import hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
@@ -202,6 +203,10 @@ class PostgresDatabase:
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records of a resource that ever referred to a record."""
         return await self._pool.reading(lambda connection: read_once_referring(connection, key, resource, field))
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:
+        """Return the name of a table of no resource that refers to one of some records."""
+        return await self._pool.reading(lambda connection: read_foreign_referrer(connection, keys))
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
@@ -439,6 +444,10 @@ class ConnectedDatabase:
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records of a resource that ever referred to a record."""
         return await self._reading(lambda connection: read_once_referring(connection, key, resource, field))
+
+    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:
+        """Return the name of a table of no resource that refers to one of some records."""
+        return await self._reading(lambda connection: read_foreign_referrer(connection, keys))
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""

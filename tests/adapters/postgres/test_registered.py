@@ -34,12 +34,15 @@ from crm_core.fields import attribute_values as attributes
 from crm_core.fields import choice, date_value, identity, integer, items, last_change, reference, text, texts, user
 from crm_core.model.entities import Note, Task
 from crm_core.testing import Scene, own_registration
-from crm_core.use_cases import agendas, caller, changes, duplicates, merges, records
+from crm_core.use_cases import agendas, caller, changes, duplicates, erasures, merges, records
+from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.evolution_plans import Target
 from crm_core.use_cases.evolutions import evolve
 from crm_core.use_cases.retention import fold_histories
 
 T = TypeVar("T")
+
+BY_JOB = "referred to by the table job, which is of no resource here"
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -323,7 +326,7 @@ def test_records_of_a_package_that_is_missing_harm_nobody(url: str) -> None:
         return client
 
     async def work(scene: Scene) -> None:
-        with pytest.raises(InUseError, match="referred to by the table job, which is of no resource here"):
+        with pytest.raises(InUseError, match=BY_JOB):
             await scene.delete(CLIENTS, client)
         async with Pool(url) as pool:
             feed = PostgresFeed(pool)
@@ -338,3 +341,70 @@ def test_records_of_a_package_that_is_missing_harm_nobody(url: str) -> None:
     assert asked(url, pending) == []
     on(url, None, work)
     assert migrated(url, row) == []
+
+
+def test_dry_runs_are_refused_as_commits_are_where_records_of_a_missing_package_refer(url: str) -> None:
+    row = jobs()
+    migrated(url, row)
+    add_user(url)
+
+    async def write(scene: Scene) -> UUID:
+        client = await scene.create(CLIENTS, name="Acme")
+        await scene.create(row, name="Paint", client=client)
+        return client
+
+    async def work(scene: Scene) -> None:
+        other = await scene.create(CLIENTS, name="Twin")
+        for merge in (merges.merge_dry_run, merges.merge):
+            with pytest.raises(InUseError, match=BY_JOB):
+                await merge(scene.db, scene.who, CLIENTS, other, {"from": [str(client)]})
+        for erase in (erasures.erase_dry_run, erasures.erase):
+            with pytest.raises(InUseError, match=BY_JOB):
+                await erase(scene.db, None, scene.who, ErasureTarget(CLIENTS, client))
+        assert (await erasures.erase_dry_run(scene.db, None, scene.who, ErasureTarget(CLIENTS, other))).records
+
+    client = on(url, row, write)
+    on(url, None, work)
+
+    async def on_a_connection(connection: Any) -> None:
+        scene = Scene(PostgresDatabase.on(connection))
+        with pytest.raises(InUseError, match=BY_JOB):
+            await erasures.erase_dry_run(scene.db, None, scene.who, ErasureTarget(CLIENTS, client))
+
+    asked(url, on_a_connection)
+
+
+@pytest.mark.parametrize(
+    ("column", "refers"),
+    [
+        ("client uuid references client", True),
+        ("client uuid references client on delete restrict", True),
+        ("client uuid references client on delete cascade", False),
+        ("client uuid references client on delete set null", False),
+        ("client uuid", False),
+    ],
+)
+def test_a_dry_run_heeds_foreign_keys_of_tables_of_others_as_the_commit_does(
+    column: str,
+    refers: bool,  # noqa: FBT001  # a parameter
+    url: str,
+) -> None:
+    migrated(url)
+    add_user(url)
+
+    async def work(scene: Scene) -> list[str]:
+        client = await scene.create(CLIENTS, name="Acme")
+        with psycopg.connect(url) as connection:
+            connection.execute("create schema shop")
+            connection.execute(f'create table shop."Order" ({column})'.encode())
+            connection.execute('insert into shop."Order" values (%s)', (client,))
+        refusals = []
+        for erase in (erasures.erase_dry_run, erasures.erase):
+            try:
+                await erase(scene.db, None, scene.who, ErasureTarget(CLIENTS, client))
+            except InUseError as error:
+                refusals.append(str(error))
+        return refusals
+
+    text = "This record is referred to by the table Order, which is of no resource here."
+    assert on(url, None, work) == ([text, text] if refers else [])

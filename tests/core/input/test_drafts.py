@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.errors import InvalidError
+from crm_core.errors import InvalidError, Problem
 from crm_core.input.drafts import merged, read_draft, read_parameters, read_payload
 from crm_core.input.fields import fields_of
+from crm_core.model.accounts import SYSTEM
 from crm_core.model.entities import (
     Attribute,
     Client,
@@ -26,7 +27,9 @@ from crm_core.model.entities import (
     TransferRequest,
 )
 from crm_core.resources import RESOURCES
-from crm_core.use_cases.rehearsal import DryRun
+from crm_core.use_cases.callers import caller
+from crm_core.use_cases.import_requests import Listing
+from crm_core.use_cases.rehearsal import is_dry_run
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import HOSTILE, JSON_LIKE, context, refused, texts, uid
 
@@ -252,5 +255,16 @@ def test_what_python_cannot_walk_or_print_is_refused_like_any_other_value(
 
 
 def test_a_query_parameter_without_a_value_is_as_if_it_was_not_sent() -> None:
-    assert read_parameters(DryRun, {"dry_run": ""}, context()) == read_parameters(DryRun, {}, context())
-    assert read_parameters(DryRun, {"dry_run": "1"}, context()) == {"dry_run": True}
+    assert read_parameters(Listing, {"limit": "", "cursor": " "}, context()) == read_parameters(Listing, {}, context())
+    assert read_parameters(Listing, {"cursor": "x"}, context())["cursor"] == "x"
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b"])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_blank_dry_run_is_refused_as_the_request_would_be_carried_out(blank: str, strict: bool) -> None:  # noqa: FBT001  # a parameter
+    who = caller(SYSTEM)
+    with pytest.raises(InvalidError) as caught:
+        is_dry_run({"dry_run": blank}, who, strict=strict)
+    assert caught.value.problems == {"dry_run": (Problem("invalid", "Must be a valid boolean."),)}
+    assert is_dry_run({"dry_run": "1", "x": blank}, who, strict=strict)
+    assert not is_dry_run({}, who, strict=strict)
