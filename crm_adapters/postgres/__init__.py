@@ -9,7 +9,8 @@ with needs("postgres"):
     from crm_adapters.postgres.feed import PostgresFeed
     from crm_adapters.postgres.imports import PostgresImportRuns
     from crm_adapters.postgres.outbox import PostgresOutbox
-    from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
+    from crm_adapters.postgres.records.connected_database import ConnectedDatabase
+    from crm_adapters.postgres.records.database import PostgresDatabase
     from crm_adapters.postgres.sql.migrations import UnfitDatabaseError, migrate
 
 __all__ = [

@@ -14,7 +14,8 @@ from crm_adapters.postgres.connection.errors import translated
 from crm_adapters.postgres.connection.options import connect
 from crm_adapters.postgres.connection.session import Connection
 from crm_adapters.postgres.copying import analyze, line
-from crm_adapters.postgres.records.database import ConnectedDatabase, PostgresDatabase
+from crm_adapters.postgres.records.connected_database import ConnectedDatabase
+from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_core.engine.writing import RecordChange, event_of
 from crm_core.model.accounts import Actor, Caller, User

@@ -127,9 +127,10 @@ async def forget_texts(connection: Connection, texts: Sequence[str]) -> None:
         await fetch(connection, query("rewrite_import"), rewritten)
 
 
-async def make_step(connection: Connection, step: Advance) -> None:
-    """Make the step of an import inside the transaction of a commit. Raises RunLostError."""
-    await _keep(connection, step.run, step.claim, step.refused, step.after)
+async def make_step(connection: Connection, step: Advance | None) -> None:
+    """Make the step of an import, if there is one, inside the transaction of a commit. Raises RunLostError."""
+    if step is not None:
+        await _keep(connection, step.run, step.claim, step.refused, step.after)
 
 
 async def _keep_file(connection: Connection, id_: UUID, content: AsyncIterator[bytes]) -> None:

@@ -116,6 +116,7 @@ class Database(Protocol):
         It is of no registered resource and refers to one of the records (decision 174): ``change`` raises InUseError
         for such a deletion. None if there is none, as in every store that has no references of its own.
         """
+        ...
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which one of some texts occurs anywhere. It reads all records."""

@@ -8,7 +8,7 @@ alone would wait for a quarter of an hour, and a Unix socket forever.
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -34,6 +34,7 @@ __all__ = [
     "SET_LOCAL",
     "Connection",
     "Params",
+    "Reading",
     "Row",
     "Session",
     "TimeoutConnection",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 Connection: TypeAlias = AsyncConnection[Row]
+#: Runs a read function on a connection that the pool or the replica lends.
+Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
 
 
 T = TypeVar("T")

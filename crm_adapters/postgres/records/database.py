@@ -1,4 +1,4 @@
-"""PostgresDatabase: the Database port on a pool of connections, or on one connection of the caller."""
+"""PostgresDatabase: the Database port on a pool of connections."""
 
 import asyncio
 import logging
@@ -13,57 +13,38 @@ import psycopg
 from psycopg import AsyncConnection
 
 from crm_adapters.after_commit import call_after_commit, no_hook
-from crm_adapters.postgres.actors import read_actor
-from crm_adapters.postgres.connection.errors import StaleError, staleness, translated
-from crm_adapters.postgres.connection.lent import LentConnection
+from crm_adapters.postgres.connection.errors import StaleError, staleness
 from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.connection.session import Connection, fetch, transaction
-from crm_adapters.postgres.connection.timeouts import (
-    ANSWER_TIMEOUT,
-    MAX_CONTENTION,
-    WIDE_ANSWER_TIMEOUT,
-    WIDE_STATEMENT_TIMEOUT,
-)
+from crm_adapters.postgres.connection.session import Connection, Reading, transaction
+from crm_adapters.postgres.connection.timeouts import ANSWER_TIMEOUT, MAX_CONTENTION, WIDE_ANSWER_TIMEOUT
 from crm_adapters.postgres.imports import make_step
 from crm_adapters.postgres.records.agendas import read_agenda
 from crm_adapters.postgres.records.authors import rename_author
-from crm_adapters.postgres.records.commits import (
-    Commits,
-    Group,
-    answer_of,
-    commit_groups,
-    groups_of,
-    unchanged_records,
-)
-from crm_adapters.postgres.records.erasures import forget_erased, read_mentions, read_once_referring
+from crm_adapters.postgres.records.changes_under_locks import change_under_locks
+from crm_adapters.postgres.records.commits import Commits, Group, answer_of, commit_groups, groups_of, unchanged_records
+from crm_adapters.postgres.records.connected_database import ConnectedDatabase
+from crm_adapters.postgres.records.erasures import read_mentions, read_once_referring
 from crm_adapters.postgres.records.foreign_referrers import read_foreign_referrer
-from crm_adapters.postgres.records.history import History
-from crm_adapters.postgres.records.holds import hold_all, hold_known
+from crm_adapters.postgres.records.history import History, stream_deletions
+from crm_adapters.postgres.records.holds import allow_time, hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.likeness import read_alike
-from crm_adapters.postgres.records.pages import Reading, SharedPages, read_page, stream_pages
+from crm_adapters.postgres.records.pages import SharedPages, stream_pages
 from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
+from crm_adapters.postgres.records.receipts import keep_receipt, read_receipt
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
-from crm_adapters.postgres.records.rewrites import (
-    count_holders,
-    first_holders,
-    held_values,
-    hold_entity,
-    rewrite_records,
-)
+from crm_adapters.postgres.records.rewrites import count_holders, first_holders, held_values
 from crm_adapters.postgres.records.searches import read_named
 from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
-from crm_adapters.postgres.sql.statements import query as statement_of
 from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes
 from crm_core.engine.decision_runs import Decide, Decision, size_of
 from crm_core.engine.queries import Page, Query
-from crm_core.engine.receipts import RECEIPTS_KEPT, Document, Receipt
+from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
-from crm_core.errors import NOT_UNIQUE, DuplicateRequestError, InvalidError, UnavailableError
-from crm_core.model.accounts import Actor
+from crm_core.errors import NOT_UNIQUE, InvalidError, UnavailableError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
@@ -173,7 +154,7 @@ class PostgresDatabase:
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the names of the fields that changed after a version of a record."""
-        return await _changed_fields(self._pool.reading, key, since)
+        return await self._pool.reading(lambda connection: History(connection).changed_fields(key, since))
 
     async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
         """Return events of a record, the newest first."""
@@ -197,7 +178,7 @@ class PostgresDatabase:
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
-        async for piece in _deletions_since(self._pool.reading, since):
+        async for piece in stream_deletions(self._pool.reading, since):
             yield piece
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
@@ -219,7 +200,7 @@ class PostgresDatabase:
     async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
         """Yield the different values that records hold under a name."""
         async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection, transaction(connection):
-            await _allow_time(connection)
+            await allow_time(connection)
             async for values in held_values(connection, entity, name):
                 yield values
 
@@ -293,11 +274,11 @@ class PostgresDatabase:
             with staleness():
                 async with transaction(connection):
                     if is_many:
-                        await _allow_time(connection)
+                        await allow_time(connection)
                         await hold_all(connection, changes, known, unchanged)
                     await commit_groups(connection, groups, () if is_many else unchanged, known.catalogs)
-                    await _keep_receipt(connection, changes, answer_of(decision, groups))
-                    await _make_step(connection, changes)
+                    await keep_receipt(connection, changes, answer_of(decision, groups))
+                    await make_step(connection, changes.advance)
 
     async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
         taken = False
@@ -306,12 +287,12 @@ class PostgresDatabase:
                 async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
                     with staleness():
                         async with transaction(connection):
-                            await _allow_time(connection)
+                            await allow_time(connection)
                             if size_of(decide) > 1:
                                 await hold_known(connection, seen)
                             rewritten: list[Event] = []
                             tell = (lambda _: None) if self._after_commit is no_hook else rewritten.extend
-                            changes, answer = await _decide_under_locks(connection, decide, tell)
+                            changes, answer = await change_under_locks(connection, decide, tell)
             except StaleError as error:
                 if error.is_taken and not taken:  # maybe by an index of an attribute that is not unique any more
                     self.follow_definitions()
@@ -329,7 +310,7 @@ class PostgresDatabase:
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
         """Return the receipt of a request with this idempotency key."""
-        return await _receipt(self._pool.reading, user, key)
+        return await self._pool.reading(lambda connection: read_receipt(connection, user, key))
 
     def _after(self, changes: Changes, rewritten: Sequence[Event] = ()) -> None:
         self._reader.last_written.forget(write.key for write in changes.writes)
@@ -370,211 +351,7 @@ class PostgresDatabase:
         await asyncio.gather(*self._background, return_exceptions=True)
 
 
-class ConnectedDatabase:
-    """The Database port on one connection: locks immediately, repeats nothing, and leaves the commit to the caller."""
-
-    def __init__(self, connection: AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
-        self._lent = LentConnection(connection)
-        self._connection = cast("Connection", self._lent)  # all statements are run by `fetch`
-
-    async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # the connection is the caller's choice
-        """Return the record as clients see it, or None."""
-        with translated():
-            rows = await fetch(self._connection, statement_of("read_records", key.resource), {"ids": [key.id]})
-        return Document(rows[0][1], rows[0][2]) if rows else None
-
-    async def actor_of(self, user: int | str) -> Actor | None:
-        """Return a user by id or name, with all that they may do (``crm_core.ports.Actors``)."""
-        with translated():
-            return await read_actor(lambda statement, params: fetch(self._connection, statement, params), user)
-
-    async def known(self, needs: Needs) -> Known:
-        """Read what is needed, locked until the caller's transaction ends."""
-        with translated():
-            return await read(LockingReader(self._connection), needs)
-
-    async def page(self, query: Query, *, reader: int | None = None) -> Page:  # noqa: ARG002  # the connection is the caller's choice
-        """Return one page of a list."""
-        return await read_page(self._reading, query, query.limit)
-
-    async def stream(
-        self,
-        query: Query,
-        *,
-        reader: int | None = None,  # noqa: ARG002  # the connection is the caller's choice
-        separator: str = ",",
-    ) -> AsyncIterator[bytes]:
-        """Yield a whole list in pieces."""
-        async for piece in stream_pages(self._reading, query, separator):
-            yield piece
-
-    async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # the connection is the caller's choice
-        """Return one page of the agenda."""
-        return await self._reading(lambda connection: read_agenda(connection, query))
-
-    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
-        """Return the names of the fields that changed after a version of a record."""
-        return await _changed_fields(self._reading, key, since)
-
-    async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
-        """Return events of a record, the newest first."""
-        return await self._reading(lambda connection: History(connection).history(key, before, limit))
-
-    async def lineage(self, key: Key, version: int) -> Sequence[Event]:
-        """Return the events from which a version of a record can be built."""
-        return await self._reading(lambda connection: History(connection).lineage(key, version))
-
-    async def followers(self, key: Key, version: int) -> Sequence[Event]:
-        """Return the events that followed from a change of a record."""
-        return await self._reading(lambda connection: History(connection).followers(key, version))
-
-    async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
-        """Return events of a run of an import."""
-        return await self._reading(lambda connection: History(connection).of_run(run, before, limit))
-
-    async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
-        """Return the ids of the records whose field is exactly one of some texts."""
-        return await self._reading(lambda connection: read_named(connection, resource, field, texts))
-
-    async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
-        """Yield what the deletions since a time recorded."""
-        async for piece in _deletions_since(self._reading, since):
-            yield piece
-
-    async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
-        """Return the ids of records of a resource that ever referred to a record."""
-        return await self._reading(lambda connection: read_once_referring(connection, key, resource, field))
-
-    async def foreign_referrer(self, keys: Collection[Key]) -> str | None:
-        """Return the name of a table of no resource that refers to one of some records."""
-        return await self._reading(lambda connection: read_foreign_referrer(connection, keys))
-
-    async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
-        """Return the keys of some records in which a text occurs."""
-        return await self._reading(lambda connection: read_mentions(connection, texts, limit))
-
-    async def count_holders(self, entity: str, name: str) -> int:
-        """Return how many records hold a value under a name."""
-        return await self._reading(lambda connection: count_holders(connection, entity, name))
-
-    async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
-        """Yield the different values that records hold under a name."""
-        with translated():
-            async for values in held_values(self._connection, entity, name):
-                yield values
-
-    async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
-        """Return the ids of the first records that hold a value under a name."""
-        return await self._reading(lambda connection: first_holders(connection, entity, name, which, limit))
-
-    async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
-        """Return the records of a resource that have keys in common."""
-        return await self._reading(lambda connection: read_alike(connection, resource, after, limit))
-
-    async def rename_author(self, user: int, name: str) -> int:
-        """Put a name in place of a user's in everything that is kept."""
-        return await rename_author(self._reading, user, name)
-
-    async def fold(self, before: datetime, after: UUID) -> Folded:
-        """Fold the older events of some records."""
-        return await self._reading(lambda connection: fold(connection, before, after))
-
-    async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # the connection is the caller's choice
-        """Return where the leads of a pipeline are, and what their stays were."""
-        return await self._reading(lambda connection: read_figures(connection, query))
-
-    async def change(self, decide: Decide) -> Document | None:
-        """Decide under locks, inside a savepoint. Raises UnavailableError where PostgresDatabase would repeat."""
-        with translated():
-            try:
-                with staleness():
-                    async with self._lent.transaction():
-                        _, answer = await _decide_under_locks(self._connection, decide)
-                        return answer
-            except StaleError:
-                raise UnavailableError from None
-
-    async def receipt(self, user: int, key: str) -> Receipt | None:
-        """Return the receipt of a request with this idempotency key."""
-        return await _receipt(self._reading, user, key)
-
-    async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
-        with translated():
-            return await read_(self._connection)
-
-
-async def _decide_under_locks(
-    connection: Connection, decide: Decide, tell: Callable[[Sequence[Event]], None] = lambda _: None
-) -> tuple[Changes, Document | None]:
-    """Read, decide and write inside the caller's transaction; return the changes and the answer.
-
-    ``tell`` is called with the events of records that change with an attribute.
-    """
-    await complete(LockingReader(connection), decision := await start(decide), size=size_of(decide))
-    rewrite = decision.changes.rewrite
-    if rewrite:
-        await hold_entity(connection, rewrite)
-    groups = groups_of(decision.changes)
-    await commit_groups(connection, groups, (), decision.known.catalogs)
-    if rewrite:
-        await rewrite_records(connection, rewrite, tell)
-    await forget_erased(connection, decision.changes)
-    answer = answer_of(decision, groups)
-    await _keep_receipt(connection, decision.changes, answer)
-    await _make_step(connection, decision.changes)
-    return decision.changes, answer
-
-
-async def _allow_time(connection: Connection) -> None:
-    await fetch(connection, statement_of("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
-
-
-async def _make_step(connection: Connection, changes: Changes) -> None:
-    if changes.advance is not None:
-        await make_step(connection, changes.advance)
-
-
-async def _keep_receipt(connection: Connection, changes: Changes, answer: Document | None) -> None:
-    if changes.receipt is None or changes.answer is None or answer is None:
-        return
-    user, (key, fingerprint) = changes.receipt
-    params = {
-        "user": user,
-        "key": key,
-        "fingerprint": fingerprint,
-        "record": changes.answer.id,
-        "version": answer.version,
-        "body": answer.body.decode(),
-        "kept": RECEIPTS_KEPT,
-    }
-    if not await fetch(connection, statement_of("keep_receipt"), params):
-        raise DuplicateRequestError
-
-
-async def _receipt(reading: Reading, user: int, key: str) -> Receipt | None:
-    params = {"user": user, "key": key, "kept": RECEIPTS_KEPT}
-    rows = await reading(lambda connection: fetch(connection, statement_of("receipt"), params))
-    return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
-
-
 def _check_deadline(last: float) -> None:
     """Raise UnavailableError if a change has conflicted with others for too long."""
     if asyncio.get_running_loop().time() > last:
         raise UnavailableError from TimeoutError("others changed it for too long")
-
-
-async def _changed_fields(reading: Reading, key: Key, since: int) -> Sequence[str]:
-    params = {"record": key.id, "since": since}
-    rows = await reading(lambda connection: fetch(connection, statement_of("changed_fields"), params))
-    return [name for (name,) in rows]
-
-
-async def _deletions_since(reading: Reading, since: datetime) -> AsyncIterator[bytes]:
-    after: int | None = 0
-    while after is not None:
-        piece, after = await reading(partial(_read_deletions, since=since, after=after))
-        yield piece
-
-
-async def _read_deletions(connection: Connection, *, since: datetime, after: int) -> tuple[bytes, int | None]:
-    return await History(connection).deletions_since(since, after)

@@ -1,11 +1,12 @@
 """Reads the events of records."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
-from crm_adapters.postgres.connection.session import Connection, Row, fetch
+from crm_adapters.postgres.connection.session import Connection, Reading, Row, fetch
 from crm_adapters.postgres.sql.statements import query
 from crm_core.imports.runs import run_request_id
 from crm_core.model.events import Event, EventPlace
@@ -33,6 +34,11 @@ class History:
         highest = MAX_VERSION if before is None else max(0, min(before, MAX_VERSION))
         return await self._events("history", key, before=highest, limit=limit)
 
+    async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
+        """Return the names of the fields that changed after a version of a record."""
+        rows = await fetch(self._connection, query("changed_fields"), {"record": key.id, "since": since})
+        return [name for (name,) in rows]
+
     async def lineage(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events from which a version of a record can be built."""
         return await self._events("lineage", key, version=version, whole=sorted(WHOLE_KINDS))
@@ -56,6 +62,18 @@ class History:
     async def _events(self, name: str, key: Key, **params: object) -> Sequence[Event]:
         about = {"record": str(key.id) if name == "followers" else key.id, "resource": key.resource}
         return [event_of_row(row) for row in await fetch(self._connection, query(name), about | params)]
+
+
+async def stream_deletions(reading: Reading, since: datetime) -> AsyncIterator[bytes]:
+    """Yield what the deletions since a time recorded."""
+    after: int | None = 0
+    while after is not None:
+        piece, after = await reading(partial(_read_deletions, since=since, after=after))
+        yield piece
+
+
+async def _read_deletions(connection: Connection, *, since: datetime, after: int) -> tuple[bytes, int | None]:
+    return await History(connection).deletions_since(since, after)
 
 
 def event_of_row(row: Row) -> Event:

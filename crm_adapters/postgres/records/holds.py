@@ -10,6 +10,7 @@ from uuid import UUID
 
 from crm_adapters.postgres.connection.errors import StaleError
 from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.connection.timeouts import WIDE_STATEMENT_TIMEOUT
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.changes import Changes, Remove
 from crm_core.model.records import Key, Record
@@ -18,6 +19,11 @@ from crm_core.rules.needs import Known
 
 #: The statement of each lock: for records that are removed, changed, and referred to.
 _Lock: TypeAlias = Literal["hold_to_remove", "hold_to_change", "hold_to_refer"]
+
+
+async def allow_time(connection: Connection) -> None:
+    """Let each statement of the transaction take the time of a change of many records."""
+    await fetch(connection, query("allow_time"), {"seconds": WIDE_STATEMENT_TIMEOUT})
 
 
 async def hold_all(connection: Connection, changes: Changes, known: Known, unchanged: Sequence[Record]) -> None:

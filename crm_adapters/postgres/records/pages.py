@@ -1,18 +1,15 @@
 """Reads lists page by page. Equal pages that are asked for at the same time, as by open dashboards, are read once."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final
 
 from attrs import evolve
 
-from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.connection.session import Reading, fetch
 from crm_adapters.postgres.connection.timeouts import BATCH_WINDOW
 from crm_adapters.postgres.records.loader import Loader, Loaders
 from crm_adapters.postgres.sql.list_queries import page_statement
 from crm_core.engine.queries import Cursor, Page, Query
-
-#: Runs a read function on a connection supplied by the pool or the replica.
-Reading: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
 
 _STREAM_PIECE: Final = 500
 #: Statements for equal pages that are under way at once, where one takes longer than others wait for it.

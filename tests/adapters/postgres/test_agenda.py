@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 
 from crm_adapters.json_documents import encode
-from crm_adapters.postgres.records.database import ConnectedDatabase
+from crm_adapters.postgres.records.connected_database import ConnectedDatabase
 from crm_core.resources import CLIENTS, LEADS
 from crm_core.testing.machine import USERS, whole_agenda
 from crm_core.testing.scene import Scene, fact

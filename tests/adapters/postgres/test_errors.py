@@ -29,7 +29,7 @@ BASES = [
 #: What a value that got past the core's checks runs into: the request is refused.
 REFUSED = ("22", "23502", "23514", "54000")
 #: What others did at the same moment: the decision is made again.
-STALE = ("23503", "23505", "40001", "40P01", "55P03")
+STALE = ("23001", "23503", "23505", "40001", "40P01", "55P03")
 #: What passes by itself, which safety.md names: overload, time-outs, restarts, a failover, a full disk.
 UNAVAILABLE = (
     "55P03",

@@ -25,7 +25,7 @@ class Readings:
             self.by.append(reader)
             body = b"%d" % len(self.by)
             await asyncio.sleep(0)
-            return [(body, None, None, False)]
+            return [(body, None, None)]
 
         return reading
 
