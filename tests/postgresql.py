@@ -17,7 +17,7 @@ from crm_adapters.embedded import cluster, server
 from crm_core.resources import RESOURCES
 
 #: What a power cut would destroy is not kept safe, and a hundred databases would have a vacuum begin each second.
-_SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum_naptime=3min")
+_SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum=off")
 
 
 @contextlib.contextmanager
