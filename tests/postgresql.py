@@ -30,7 +30,7 @@ def running(place: pathlib.Path) -> Iterator[str]:
     layout = cluster.lay_out(place.resolve())
     with tempfile.TemporaryDirectory(prefix="crm-", dir="/tmp") as sockets:
         layout.account.own(pathlib.Path(sockets))
-        settings = (*server._SETTINGS, *_SETTINGS, f"unix_socket_directories={sockets}")
+        settings = (*server.SETTINGS, *_SETTINGS, f"unix_socket_directories={sockets}")
         options = [part for setting in settings for part in ("-c", setting)]
         postgres = [str(layout.binaries / "postgres"), "-D", str(layout.cluster), "-p", cluster.PORT, *options]
         process = cluster.run(postgres, layout.account, layout.log)
