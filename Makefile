@@ -25,10 +25,11 @@ run: $(VENV)/.installed ## serve on 127.0.0.1:8000 with an embedded PostgreSQL i
 test coverage: export PYTHONDONTWRITEBYTECODE =
 
 # The tests of a file run in one process, so that its servers and databases are made once. In the order of their names
-# small files come last, and no process waits long for the other.
+# small files come last, and no process waits long for the other. Three keep two cores busy: each waits for a tenth of
+# its time, for limits of the product to pass.
 # The core's own tests run once, under coverage; T runs what it selects without.
 test: $(VENV)/.installed $(if $(T),,coverage) ## all tests; T=tests/core selects some
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(or $(T),--ignore tests/core)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(or $(T),--ignore tests/core)
 
 coverage: $(VENV)/.installed ## the core's tests, which must reach 98 % of its lines and branches
 	$(BIN)/coverage erase

@@ -5,6 +5,7 @@ A server's module is imported by the fixture that starts it: ``core/`` runs with
 
 import asyncio
 import functools
+import gc
 import pathlib
 import shutil
 import tempfile
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("crm", deadline=None, derandomize=True, max_examples=60)
 hypothesis.settings.load_profile("crm")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the tests are made of to itself: looking through it for garbage took a tenth of their time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,28 +4,51 @@ import contextlib
 import itertools
 import os
 import pathlib
+import signal
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 
-from crm_adapters.embedded.server import embedded_server
+from crm_adapters.embedded import cluster, server
 from crm_core.resources import RESOURCES
+
+#: What a power cut would destroy is not kept safe, and a hundred databases would have a vacuum begin each second.
+_SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum=off")
 
 
 @contextlib.contextmanager
 def running(place: pathlib.Path) -> Iterator[str]:
-    """Yield the URL of a running server: CRM_TEST_DATABASE_URL, or an embedded one with its data below a folder."""
+    """Yield the URL of a running server: CRM_TEST_DATABASE_URL, or one of the wheel with its data below a folder."""
     if url := os.environ.get("CRM_TEST_DATABASE_URL"):
         yield url
         return
-    with embedded_server(place) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            # No test pulls the plug on this server, and a hundred databases would have a vacuum begin each second.
-            for setting in ("full_page_writes = off", "autovacuum_naptime = '3min'"):
-                connection.execute(f"alter system set {setting}".encode())
-            connection.execute("select pg_reload_conf()")
-        yield url
+    place.mkdir(mode=0o700)
+    layout = cluster.lay_out(place.resolve())
+    with tempfile.TemporaryDirectory(prefix="crm-", dir="/tmp") as sockets:
+        layout.account.own(pathlib.Path(sockets))
+        settings = (*server.SETTINGS, *_SETTINGS, f"unix_socket_directories={sockets}")
+        options = [part for setting in settings for part in ("-c", setting)]
+        postgres = [str(layout.binaries / "postgres"), "-D", str(layout.cluster), "-p", cluster.PORT, *options]
+        process = cluster.run(postgres, layout.account, layout.log)
+        try:
+            yield _with_database(process, f"postgresql://postgres@/postgres?host={sockets}&port={cluster.PORT}")
+        finally:
+            process.send_signal(signal.SIGQUIT)  # at once: to write down all databases would take seconds
+            process.wait(20)
+
+
+def _with_database(process: "subprocess.Popen[bytes]", url: str) -> str:
+    for _ in range(1_500):
+        assert process.poll() is None, "postgres ended early"
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create database crm template template0 encoding 'UTF8'")
+            return url.replace("/postgres?", "/crm?")
+        time.sleep(0.02)  # another process has no event to wait for
+    raise AssertionError("postgres did not get ready")
 
 
 def maker_of_databases(server_url: str) -> Callable[..., str]:
@@ -50,6 +73,11 @@ def empty(url: str) -> None:
 
 
 def empty_on(connection: psycopg.Connection[Any]) -> None:
-    """Take all records away. Deleting is quicker than truncating, which makes new files for every index."""
+    """Take all records away."""
+    connection.execute(emptying())
+
+
+def emptying() -> bytes:
+    """The statements that take all records away. To truncate takes longer, as it makes new files for every index."""
     mutable = (*reversed(list(RESOURCES)), "event", "lead_stay", "delivery", "endpoint", "receipt", "import_run")
-    connection.execute("; ".join(f"delete from {table}" for table in mutable).encode())
+    return "; ".join(f"delete from {table}" for table in mutable).encode()

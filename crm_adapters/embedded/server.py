@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import psycopg
@@ -56,7 +57,8 @@ _MAX_FAILED_STARTS = 5
 _FIRST_PAUSE = 0.1
 _LOG_CHECK_INTERVAL = 60.0
 
-_SETTINGS = (
+#: What the server is started with.
+SETTINGS: Final = (
     *("listen_addresses=", "max_connections=200", "jit=off", "timezone=UTC", "log_timezone=UTC", "fsync=on"),
     # Statements, and what errors say in detail, have values of records in them.
     *("log_min_error_statement=panic", "log_error_verbosity=terse"),
@@ -241,7 +243,7 @@ class _Server:
         account, binaries, cluster, log = self._layout
         _stop_left_over(cluster)
         remove_stale_files(cluster, self._sockets)
-        settings = (*_SETTINGS, f"unix_socket_directories={self._sockets}")
+        settings = (*SETTINGS, f"unix_socket_directories={self._sockets}")
         command = [str(binaries / "postgres"), "-D", str(cluster), "-p", PORT]
         return run([*command, *(part for setting in settings for part in ("-c", setting))], account, log)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import click
 
 from crm_http.failures import CommandError
+from crm_http.server.garbage import importing
 
 
 class LazyCommand(NamedTuple):
@@ -42,8 +43,9 @@ class LazyGroup(click.Group):
         """Return a command; None if there is none of that name."""
         if (row := self._lazy.get(cmd_name)) is None:
             return None
-        _register_installed()
-        command: click.Command = getattr(import_module(row.module), row.name)
+        with importing():
+            _register_installed()
+            command: click.Command = getattr(import_module(row.module), row.name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

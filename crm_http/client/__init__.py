@@ -10,7 +10,7 @@ dependencies are not needed.
 
 Failed requests are retried with growing waits if a repetition cannot do anything twice: reads; creating and changing
 records, with an ``Idempotency-Key`` that the client makes; deletes, where a record that is already gone counts as
-deleted. Any request is retried that did not reach a server or was throttled (429).
+deleted. Any request is retried that did not reach a server or was throttled (429). A conflict (409) is final.
 """
 
 import crm_http.client.needed  # noqa: F401  # first, so that what is missing is named

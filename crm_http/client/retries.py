@@ -8,7 +8,7 @@ from uuid import uuid4
 import attrs
 import httpx
 
-from crm_core.errors import CrmError
+from crm_core.errors import CrmError, RequestInProgressError
 from crm_http.client.operations import Operation
 from crm_http.client.responses import NoResponseError, error_of, retry_after_of
 
@@ -80,8 +80,9 @@ class RetryState:
             return self._repeat != "none"
         if isinstance(outcome, httpx.RequestError):
             return isinstance(outcome, _NOT_SENT)
-        if outcome.status_code == HTTPStatus.CONFLICT:  # the previous attempt is still in progress
-            return self._repeat == "keyed"
+        if outcome.status_code == HTTPStatus.CONFLICT:
+            # The previous attempt is still in progress; what else conflicts stays as it is.
+            return self._repeat == "keyed" and isinstance(error_of(outcome), RequestInProgressError)
         return outcome.status_code == HTTPStatus.TOO_MANY_REQUESTS
 
 

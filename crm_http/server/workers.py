@@ -1,6 +1,5 @@
 """The workers of a server: processes of granian that answer requests, replaced when they end."""
 
-import gc
 import importlib.util
 import logging
 import multiprocessing
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crm_core.use_cases.installed_resources import register_installed
 from crm_http.server import composition
 from crm_http.server.errors import FailedError
+from crm_http.server.garbage import importing
 from crm_http.settings import Settings
 from crm_http.telemetry.logs import logging_config
 
@@ -110,12 +110,10 @@ def _serve_once(server: "AbstractServer[Any]") -> bool:
 def load() -> "RequestMiddleware":
     """Return the app of a worker. The worker ends when its parent process is killed."""
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-    register_installed()
-    app = composition.app()
-    # What is loaded by now stays. Searching it for garbage would stop all requests for some 50 ms now and then.
-    gc.collect()
-    gc.freeze()
-    return app
+    # What is loaded by then stays. Searching it for garbage would stop all requests for some 50 ms now and then.
+    with importing():
+        register_installed()
+        return composition.app()
 
 
 def _end_with_parent() -> None:

@@ -7,11 +7,11 @@ from typing import ClassVar
 import pytest
 
 from crm_adapters.memory import MemoryDatabase
-from crm_adapters.postgres import Pool, PostgresDatabase
+from crm_adapters.postgres import PostgresDatabase
 from crm_core import Changes, Database, Decide, Document, Steps
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, SERVICES
 from crm_core.testing.scene import Facts, Scene, fact
-from tests.postgresql import empty
+from tests.adapters.postgres.on_postgres import OnOnePool, empty
 
 
 class Runs:
@@ -107,22 +107,13 @@ class TestMemoryRuns(RunFacts):
         yield database
 
 
-class TestPostgresRuns(RunFacts):
+class TestPostgresRuns(OnOnePool, RunFacts):
     with_children = 2
-    url: str
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _database(cls, url: str) -> None:
-        cls.url = url
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Database]:
-        empty(self.url)
-        pool = Pool(self.url)
-        await pool.open()
-        database = CountingPostgresDatabase(pool)
+        await empty(self.pool)
+        database = CountingPostgresDatabase(self.pool)
         database.runs = Runs()
         yield database
         await database.close()
-        await pool.close()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from crm_adapters.memory import MemoryArchives, MemoryDatabase
+from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.model.accounts import UserChange
 from crm_core.ports import Database
@@ -103,7 +104,7 @@ def test_memory_and_postgres_agree(url: str) -> None:
 
     @asynccontextmanager
     async def pair() -> AsyncIterator[tuple[Database, Database]]:
-        async with emptied(url) as postgres:
+        async with Pool(url) as pool, emptied(pool) as postgres:
             yield await memory(), postgres
 
     with asyncio.Runner() as runner:

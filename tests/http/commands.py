@@ -71,7 +71,6 @@ def _as_before() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(variables)
-        gc.unfreeze()
         gc.set_threshold(*thresholds)
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -176,12 +176,12 @@ class Server:
         self._wait()
 
     def _wait(self) -> None:
-        for _ in range(300):
+        for _ in range(1_500):
             assert self.process.poll() is None, "crm serve ended early"
             with contextlib.suppress(httpx.TransportError):
                 if self.client.get("/readyz").status_code == 200:
                     return
-            time.sleep(0.1)  # another process has no event to wait for
+            time.sleep(0.02)  # another process has no event to wait for
         raise AssertionError("crm serve did not get ready")
 
     def api(self, people: PostgresPeople | None = None) -> Api:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,10 +159,11 @@ def wait_for_attempts(api: Api, webhook: Mapping[str, Any]) -> None:
 
 def fail_in_the_database(api: Api, url: str) -> None:
     """Have PostgreSQL itself give statements up, and refuse one, whose values are canaries."""
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url) as connection, ThreadPoolExecutor(2) as threads:
         connection.execute("lock table client in access exclusive mode")
-        assert api.get("/api/clients/", params={"name": CANARY, "search": CANARY}).status_code == 503
-        assert api.post("/api/clients/", {"name": CANARY}).status_code == 503
+        read = threads.submit(api.get, "/api/clients/", params={"name": CANARY, "search": CANARY})
+        written = threads.submit(api.post, "/api/clients/", {"name": CANARY})
+        assert [each.result().status_code for each in (read, written)] == [503, 503]
     twice = f"insert into app_user (username, password_hash) values ('{CANARY}', ''), ('{CANARY}', '')"
     with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute(twice.encode())

@@ -516,6 +516,20 @@ def test_a_deletion_whose_answer_is_lost_is_done(url: str, postgres_api: Api) ->
             crm.clients.delete(made.id)
 
 
+def test_a_change_that_a_conflict_refuses_is_not_sent_again(url: str, postgres_api: Api) -> None:
+    crm, transport = faulty(url, postgres_api)
+    with crm:
+        client = crm.clients.create(name="Acme")
+        service = crm.services.create(name="s", client=client.id)
+        crm.services.delete(service.id)
+        crm.clients.delete(client.id)
+        transport.asked.clear()
+        with pytest.raises(RestoreRefusedError):
+            crm.services.restore(service.id, 1)
+
+    assert len(transport.asked) == 1
+
+
 def test_what_could_be_done_twice_is_not_sent_again(url: str, postgres_api: Api) -> None:
     crm, transport = faulty(url, postgres_api)
     with crm:

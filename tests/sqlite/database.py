@@ -121,7 +121,7 @@ class SqliteDatabase:
         # All statements run in one thread, one transaction after the other; so the event loop waits for no disk.
         self._thread = ThreadPoolExecutor(1)
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        self._connection.executescript(_SCHEMA + feed.SCHEMA + imports.SCHEMA)
+        self._connection.executescript(f"begin; {_SCHEMA} {feed.SCHEMA} {imports.SCHEMA} commit;")
         self.feed = feed.SqliteFeed(self._run, self._rows)
         self.imports = imports.SqliteImportRuns(self._run, self._rows)
         self.archives = archives.SqliteArchives(self._run, self._rows, accounts, self.outbox, self._remember)

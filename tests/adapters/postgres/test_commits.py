@@ -1,42 +1,21 @@
 """Commits that concurrent requests share: fewer of them, and nobody suffers from another's record."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-import pytest
 from attrs import evolve
 
-from crm_adapters.postgres.connection.pool import Pool
-from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_core.engine.changes import Put
 from crm_core.errors import NotAuthenticatedError
-from crm_core.ports import Database
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, WEBHOOKS
-from crm_core.testing.scene import Facts, Scene, fact, new_clients, writing
-from tests.postgresql import empty
+from crm_core.testing.scene import Scene, fact, new_clients, writing
+from tests.adapters.postgres.on_postgres import OnPostgres
 
 SECONDS = 10
 
 
-class TestCommits(Facts):
-    url: str
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _database(cls, url: str) -> None:
-        cls.url = url
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Database]:
-        empty(self.url)
-        async with Pool(self.url) as pool:
-            database = PostgresDatabase(pool)
-            yield database
-            await database.close()
-
+class TestCommits(OnPostgres):
     async def _one(self, statement: str) -> object:
         async with await psycopg.AsyncConnection.connect(self.url) as connection:
             row = await (await connection.execute(statement.encode())).fetchone()

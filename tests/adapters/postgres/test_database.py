@@ -36,7 +36,7 @@ def test_memory_and_postgres_agree(url: str) -> None:
         memory = MemoryDatabase()
         for number in USERS:
             await memory.accounts.add_user(f"user {number}", "!")
-        async with emptied(url) as postgres, Pool(url) as pool:
+        async with Pool(url) as pool, emptied(pool) as postgres:
             feeds[:] = [PostgresFeed(pool)]
             pools[:] = [pool]
             yield memory, postgres

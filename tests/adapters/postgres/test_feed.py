@@ -18,32 +18,24 @@ from crm_core.resources import CLIENTS, SERVICES, TRANSFER_REQUESTS
 from crm_core.testing import FeedContract, OpenedFeed
 from crm_core.testing.feeds import Follower, versions
 from crm_core.testing.replay import all_names
-from crm_core.testing.scene import OnOneLoop, Scene, fact
-from tests.postgresql import empty
+from crm_core.testing.scene import Scene, fact
+from tests.adapters.postgres.on_postgres import OnOnePool, empty
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[OpenedFeed]:
-    empty(url)
-    async with Pool(url) as pool:
-        feed = PostgresFeed(pool)
-        database = PostgresDatabase(pool, wake_feed=feed.wake)
-        yield OpenedFeed(database, feed)
-        await database.close()
-        await feed.close()
+async def opened(pool: Pool) -> AsyncIterator[OpenedFeed]:
+    await empty(pool)
+    feed = PostgresFeed(pool)
+    database = PostgresDatabase(pool, wake_feed=feed.wake)
+    yield OpenedFeed(database, feed)
+    await database.close()
+    await feed.close()
 
 
-class TestPostgresFeed(FeedContract):
-    url: str
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _database(cls, url: str) -> None:
-        cls.url = url
-
+class TestPostgresFeed(OnOnePool, FeedContract):
     @asynccontextmanager
     async def open_feed(self) -> AsyncIterator[OpenedFeed]:
-        async with opened(self.url) as both:
+        async with opened(self.pool) as both:
             yield both
 
 
@@ -61,17 +53,10 @@ async def writer(url: str) -> AsyncIterator[Writer]:
         yield Writer(connection)
 
 
-class TestOnPostgres(OnOneLoop):
-    url: str
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _database(cls, url: str) -> None:
-        cls.url = url
-
+class TestOnPostgres(OnOnePool):
     @pytest.fixture
     def follower(self) -> Iterator[Follower]:
-        yield from map(Follower, self.opened(opened(self.url)))
+        yield from map(Follower, self.opened(opened(self.pool)))
 
     @fact
     async def test_an_earlier_transaction_that_writes_a_record_later_comes_later(self, follower: Follower) -> None:

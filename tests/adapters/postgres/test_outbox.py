@@ -9,7 +9,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.outbox import PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.statements import query
@@ -18,27 +17,18 @@ from crm_core.testing.outboxes import Opened, OutboxContract, Post
 from crm_core.testing.scene import fact
 from crm_core.webhooks.attempts import LEASE
 from crm_core.webhooks.delivery_log import RETENTION
-from tests.postgresql import empty
+from tests.adapters.postgres.on_postgres import OnOnePool, empty
 
 
-class TestPostgresOutbox(OutboxContract):
-    url: str
-
-    @pytest.fixture(autouse=True)
-    def _use(self, url: str) -> None:
-        self.url = url
-
+class TestPostgresOutbox(OnOnePool, OutboxContract):
     @asynccontextmanager
     async def open_both(self) -> AsyncIterator[Opened]:
-        empty(self.url)
-        pool = Pool(self.url)
-        await pool.open()
-        outbox = PostgresOutbox(pool)
-        database = PostgresDatabase(pool, outbox.wake)
+        await empty(self.pool)
+        outbox = PostgresOutbox(self.pool)
+        database = PostgresDatabase(self.pool, outbox.wake)
         yield Opened(database, outbox)
         await database.close()
         await outbox.close()
-        await pool.close()
 
     async def elapse(self, time: timedelta) -> None:
         """All that is kept becomes older."""
