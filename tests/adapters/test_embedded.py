@@ -173,7 +173,7 @@ def test_it_gives_up_when_it_ends_too_often_before_it_answers_and_says_so_once(
         failed.set()
 
     with embedded_server(data_dir, on_failure=on_failure):
-        monkeypatch.setattr(server, "_SETTINGS", ("no_such_setting=1",))
+        monkeypatch.setattr(server, "SETTINGS", ("no_such_setting=1",))
         os.kill(postmaster(data_dir), signal.SIGKILL)
         assert failed.wait(30)
     assert failures == [1]
@@ -282,7 +282,7 @@ def test_a_killed_initdb_leaves_nothing_that_hinders(data_dir: Path, monkeypatch
 
 
 def test_a_server_that_does_not_start_says_why(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_SETTINGS", ("no_such_setting=1",))
+    monkeypatch.setattr(server, "SETTINGS", ("no_such_setting=1",))
     with (
         pytest.raises(EmbeddedServerError, match=r"no_such_setting.*see .*postgres.log") as raised,
         embedded_server(data_dir),
