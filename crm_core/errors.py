@@ -176,7 +176,7 @@ class MergedError(CrmError):
 
 
 class InUseError(CrmError):
-    """The record cannot be deleted because other records refer to it; the message counts them."""
+    """The record cannot be deleted because others refer to it; the message counts the records, or names the table."""
 
     @classmethod
     def by_table(cls, table: str) -> "InUseError":

@@ -1,8 +1,8 @@
--- The tasks of an updated record by its event, which says which of them changed. To find that out from the record and the
--- table took a third of what PostgreSQL did for a change of one task of a thousand.
+-- The event of a change says which tasks of the record changed. To compare the list of the record with the table instead
+-- took a third of what PostgreSQL did for a change of one task of a thousand.
 
--- As crm_keep_tasks, if the event of the same version tells what changed, which the statement that wrote the record has
--- inserted by the time that its triggers run. Writes of others have no event, so their tasks are compared.
+-- Writes the tasks that the event of this version names. The statement that writes a record inserts its event, too, and
+-- the triggers run after both. A version without an event was written by somebody else, and its list is compared.
 create function crm_update_tasks(
     record uuid, resource text, responsible bigint, version integer, is_next boolean, document json
 ) returns void language plpgsql as $$
