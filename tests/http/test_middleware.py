@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -138,6 +139,40 @@ def test_a_body_ends_where_its_announced_length_ends(header: tuple[bytes, bytes]
     status, _, _ = asyncio.run(ask(RequestMiddleware(app), method="POST", body=body, headers=[header]))
 
     assert (status, len(received)) == (200, read)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "is_early"),
+    [
+        ("POST", {b"content-length": b"65536"}, True),
+        ("POST", {b"content-length": b"65537"}, False),
+        ("POST", {b"content-length": b"0"}, False),
+        ("POST", {b"content-length": b"4", b"expect": b"100-continue"}, False),
+        ("POST", {b"content-length": b"4", b"transfer-encoding": b"chunked"}, False),
+        ("GET", {b"content-length": b"4"}, False),
+    ],
+)
+def test_a_short_body_arrives_while_the_caller_is_looked_up(
+    method: str, headers: Mapping[bytes, bytes], *, is_early: bool
+) -> None:
+    async def run() -> None:
+        arriving: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        arriving.set_result({"type": "http.request", "body": b"abcd", "more_body": False})
+        not_received, seen = deque([arriving]), list[object]()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            seen.extend((not not_received, await receive()))
+            await answer(scope, receive, send)
+
+        async def send(_: Message) -> None:
+            """Take a piece of the answer."""
+
+        scope: Any = {"type": "http", "method": method, "path": "/", "query_string": b"", "headers": [*headers.items()]}
+        await RequestMiddleware(app)(scope, not_received.popleft, send)
+
+        assert seen == [is_early, arriving.result()]
+
+    asyncio.run(run())
 
 
 def test_bodies_that_come_when_too_much_is_worked_on_are_refused() -> None:
