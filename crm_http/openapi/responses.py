@@ -139,7 +139,7 @@ def _response(
 
 
 def _schema_as(media_type: str, schema: Schema) -> Schema:
-    """Return a schema for a media type: text has no bytes to be described, and no members."""
+    """Return a schema for a media type: text is one string, also a stream of events, whose ``data`` are events."""
     return _TEXT if _TEXT_TYPE.fullmatch(media_type) else schema
 
 

@@ -195,6 +195,6 @@ def bulk_example(resource: Resource) -> Mapping[str, Any]:
         unique = {"name": EXAMPLE_UNIQUE, "label": "E-mail", "type": "text", "is_unique": True}
         return {"operations": [{"op": "create", "data": {"entity": entity, **unique}} for entity in ENTITIES]}
     example = first_example(resource, "create")
-    parent = {resource.parent: example_id("services")} if resource.parent else {}
+    parent = {"service": example_id("services")} if resource.parent == "service" else {}
     assert isinstance(example, dict)  # noqa: S101  # the body of a create is an object
     return {"operations": [{"op": "create", "data": {**example, **parent}}]}

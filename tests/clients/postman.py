@@ -1,8 +1,8 @@
 """Postman: the description as a collection, and how many of its requests succeed with their own examples.
 
-The converter is Postman's own, and newman sends the requests. Two things are added, which people add by hand: the
-address with a token, and the ids. Examples have an id that stands for the record that was made last, so each of these
-becomes a variable that a script of the collection sets, as the page at ``/docs/`` does it.
+The converter is Postman's own, and newman sends the requests. Three things are added, which people add by hand: the
+address with a token, the files to send, and the ids. Examples have an id that stands for the record that was made last,
+so each of these becomes a variable that a script of the collection sets, as the page at ``/docs/`` does it.
 """
 
 import json
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from crm_core.resources import RESOURCES, Resource
-from crm_http.payloads.record_examples import EXAMPLE_IDS, bulk_example
-from tests.clients.postman_requests import KEEP_IDS, Item, creates, in_order, requests_of, with_variables
+from crm_http.payloads.record_examples import EXAMPLE_IDS
+from tests.clients.postman_requests import KEEP_IDS, Item, creates, requests_of, sorted_requests, with_variables
+from tests.example_requests import table_of
 
 _OPTIONS: Final = (
     "folderStrategy=Tags,parametersResolution=Example,enableOptionalParameters=false,includeDeprecated=false"
@@ -61,27 +61,25 @@ class Postman:
 
     def with_ids(self) -> Count:
         """Send all requests with ids, in an order in which each finds what it needs."""
-        return self._send(in_order([with_variables(request) for request in self._requests()]), EXAMPLE_IDS)
+        return self._send(sorted_requests([with_variables(request) for request in self._requests()]), EXAMPLE_IDS)
 
     def _requests(self) -> Iterator[Item]:
         return requests_of(self._collection["item"])
 
     def _send(self, requests: Iterator[Item], variables: Mapping[str, str]) -> Count:
         values = {"baseUrl": self._url, "bearerToken": self._token, **variables}
+        items = [self._filled(request) for request in requests]
         collection = self._collection | {
-            "item": [self._filled(request) for request in requests],
+            "item": items,
             "variable": [{"key": key, "value": value} for key, value in values.items()],
             "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": KEEP_IDS}}],
         }
         sent, report = self._place / "postman_sent.json", self._place / "postman_report.json"
         sent.write_text(json.dumps(collection))
         newman = (self._bin / "newman", "run", sent, "-r", "json", "--reporter-json-export", report)
-        subprocess.run(
-            (*newman, "--ignore-redirects", "--timeout-request", "20000", "--timeout", "300000"),
-            capture_output=True,
-            check=False,
-        )
-        return _count(json.loads(report.read_text())["run"]["executions"])
+        limits = ("--ignore-redirects", "--timeout-request", "20000", "--timeout", "300000")
+        subprocess.run((*newman, *limits), capture_output=True, check=False)
+        return _count(items, json.loads(report.read_text())["run"]["executions"])
 
     def _filled(self, request: Item) -> Item:
         """Return a request with what no description can hold: credentials, a file, and an address that is ours."""
@@ -98,29 +96,17 @@ class Postman:
 
     def _table(self, path: str) -> Path:
         """Return a file of records to import, given the segment of their resource in URLs."""
-        resource = next(each for each in RESOURCES.values() if each.path == path)
-        columns, file = _columns(resource), self._place / f"postman_{path}.csv"
-        file.write_text(f"{','.join(columns)}\n{','.join(columns.values())}\n")
+        file = self._place / f"postman_{path}.csv"
+        file.write_text(table_of(path))
         return file
 
 
-def _columns(resource: Resource) -> Mapping[str, str]:
-    """Return the columns of a file of records, each with the value of the example, as far as cells can hold it."""
-    (first, *_) = bulk_example(resource)["operations"]
-    return {name: str(value) for name, value in first["data"].items() if not isinstance(value, list)}
-
-
-def _count(executions: Sequence[Mapping[str, Any]]) -> Count:
-    """Count what was sent; of a request that was sent until there was what it waits for, the last time counts."""
-    last = {each["cursor"]["position"]: each for each in executions}
+def _count(items: Sequence[Item], executions: Sequence[Mapping[str, Any]]) -> Count:
+    """Count the requests that succeeded; of one that waited for something the last answer counts."""
+    codes = {each["cursor"]["position"]: each.get("response", {}).get("code", 0) for each in executions}
     failures = [
-        f"{each.get('response', {}).get('code', 'no answer')} {each['item']['name']}"
-        for each in last.values()
-        if not _succeeded(each)
+        f"{code or 'no answer'} {item['name']}"
+        for code, item in ((codes.get(position, 0), item) for position, item in enumerate(items))
+        if not 0 < code < 400
     ]
-    return Count(len(last) - len(failures), len(last), failures)
-
-
-def _succeeded(execution: Mapping[str, Any]) -> bool:
-    code: int = execution.get("response", {}).get("code", 500)
-    return code < 400
+    return Count(len(items) - len(failures), len(items), failures)

@@ -1,30 +1,15 @@
-"""The requests of Postman's collection: their order, and variables in place of the ids in their examples.
-
-Each request comes when there is what it needs. One that ends a record has a record of its own: the creation of its
-resource is sent again before it, as one would do it by hand.
-"""
+"""The requests of Postman's collection: their order, and variables in place of the ids in their examples."""
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
+from tests.example_requests import in_order
 
 Item = dict[str, Any]
 
-#: Makes the unique attributes by which other requests find records.
-_UNIQUE_ATTRIBUTES: Final = "POST api/attributes/bulk/"
-#: Is refused when the attribute has got another name or type.
-_ATTRIBUTE_RESTORED: Final = "POST api/attributes/:id/history/:version/restore/"
-#: What needs a new record of another resource each time: a student is in an enrollment once.
-_NEW_EACH_TIME: Final[Mapping[str, str]] = {
-    "POST api/enrollment-details/": "POST api/enrollments/",
-    "POST api/enrollment-details/bulk/": "POST api/enrollments/",
-}
-#: What ends the record of its path, or another one. Erasures are sent after deletions: they take what is deleted.
-_END = re.compile("DELETE .*|POST .*/(merge|accept|decline|undo)/")
-_ERASURE: Final = "erase/"
 #: What stands in addresses where no record's id does, and the variable that takes its place.
 _OTHER_VARIABLES: Final[Mapping[str, str]] = {"ical/:secret": "{{secret}}.ics"}
 #: After each answer: keep the id of a new record under the name of its path, with the id of the one before; of a list
@@ -64,26 +49,11 @@ def creates(request: Item) -> bool:
     return any(reply["code"] == 201 for reply in request["response"])
 
 
-def in_order(requests: Sequence[Item]) -> Iterator[Item]:
-    """Yield what makes records, then what reads and changes them, then what ends them, from the last to the first."""
+def sorted_requests(requests: Sequence[Item]) -> Iterator[Item]:
+    """Yield requests in an order in which each finds what it needs, some of them more than once."""
     at = {_place(request): request for request in requests}
-    places = list(_places_in_order(at, list(map(_place, filter(creates, requests)))))
-    assert set(places) == at.keys()
-    for place in places:
-        if place in _NEW_EACH_TIME:
-            yield at[_NEW_EACH_TIME[place]]
+    for place in in_order(list(at), {_place(request) for request in filter(creates, requests)}):
         yield at[place]
-
-
-def _places_in_order(places: Collection[str], creations: Sequence[str]) -> Iterator[str]:
-    early = [_UNIQUE_ATTRIBUTES, *creations, _ATTRIBUTE_RESTORED]
-    ends = [place for place in places if _END.fullmatch(place)]
-    yield from early
-    yield from (place for place in places if place not in {*early, *ends} and not place.endswith(_ERASURE))
-    for end in reversed(ends):
-        path = end.partition(" ")[2]
-        creation, erasure = f"POST {path.rpartition(':')[0]}", f"POST {path}{_ERASURE}"
-        yield from (place for place in (creation, end, erasure) if place in places)
 
 
 def with_variables(request: Item) -> Item:
@@ -106,4 +76,6 @@ def with_variables(request: Item) -> Item:
 
 
 def _place(request: Item) -> str:
-    return f"{request['request']['method']} {'/'.join(request['request']['url']['path'])}"
+    """Return the method and the path of a request, as the description writes them."""
+    path = re.sub(r":(\w+)", r"{\1}", "/".join(request["request"]["url"]["path"]))
+    return f"{request['request']['method']} /{path}"

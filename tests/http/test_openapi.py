@@ -310,11 +310,12 @@ _USE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from crm_api_client import AuthenticatedClient
-from crm_api_client.api.clients import clients_create, clients_list
+from crm_api_client.api.clients import clients_create, clients_export, clients_list
 from crm_api_client.models import ClientCreate
 with AuthenticatedClient(base_url=sys.argv[2], token=sys.argv[3], raise_on_unexpected_status=True) as client:
     made = clients_create.sync(client=client, body=ClientCreate(name="Made by a generated client"))
     print([each.name for each in clients_list.sync(client=client) if each.id == made.id])
+    print(made.name in clients_export.sync(client=client))
 """
 
 
@@ -345,4 +346,4 @@ def test_a_generated_client_works(server: Server, tmp_path: pathlib.Path) -> Non
     used = subprocess.run(
         [sys.executable, "-c", _USE, tmp_path, address, api.token], capture_output=True, text=True, check=False
     )
-    assert used.stdout == "['Made by a generated client']\n", used.stderr
+    assert used.stdout == "['Made by a generated client']\nTrue\n", used.stderr
