@@ -12,4 +12,6 @@ def import_schemas(form: Form) -> Mapping[str, Schema]:
     schema = input_schema(ImportOptions, form)
     file: Schema = {"description": "The file; its name says the format.", "type": "string", "format": "binary"}
     schema["properties"] = {"file": file, **schema["properties"]}
-    return {"ImportUpload": schema | {"required": ["file"], "additionalProperties": False}}
+    # Tools that invent a value of every option fill in the file alone by this.
+    example = {"file": "name\nAcme Corp\n"}
+    return {"ImportUpload": schema | {"required": ["file"], "additionalProperties": False, "examples": [example]}}

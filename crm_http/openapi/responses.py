@@ -12,6 +12,8 @@ from crm_http.openapi.schemas import Schema, reference, schema_of
 from crm_http.statuses import STATUSES
 
 _TEXT: Final[Schema] = {"type": "string"}
+#: The media types of bodies that are text, whatever an endpoint declares. JSON Lines is UTF-8, as JSON is.
+_TEXT_TYPE = re.compile("text/.+|application/jsonl")
 _PARAMETER = re.compile(r"{(\w+)}")
 
 #: The headers of responses.
@@ -137,8 +139,8 @@ def _response(
 
 
 def _schema_as(media_type: str, schema: Schema) -> Schema:
-    """Return a schema for a media type: a stream of events is text, whose ``data`` have the schema of an event."""
-    return _TEXT if media_type == "text/event-stream" else schema
+    """Return a schema for a media type: text is one string, also a stream of events, whose ``data`` are events."""
+    return _TEXT if _TEXT_TYPE.fullmatch(media_type) else schema
 
 
 def _name(status: int) -> str:

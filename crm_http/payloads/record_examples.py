@@ -6,8 +6,9 @@ example beside it works on a fresh database. The ids in it stand for the records
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from crm_core.model.entities import ENTITIES
 from crm_core.model.registered import DerivedTable, registered, sample_of
 from crm_core.registration import completed_sample
 from crm_core.resources import RESOURCES, Resource
@@ -32,6 +33,8 @@ def example_id(path: str) -> str:
 
 #: Stands where a request of the documentation has the id of a record.
 EXAMPLE_ID: Final = "01890000-0000-7000-8000-000000000000"
+#: The name of the unique attributes that an example makes, and others use.
+EXAMPLE_UNIQUE: Final = "email"
 #: The ids of the task and the note that the example of a new record brings along.
 EXAMPLE_TASK: Final = "01890000-0000-7000-8000-00000000aaaa"
 EXAMPLE_NOTE: Final = "01890000-0000-7000-8000-00000000bbbb"
@@ -132,8 +135,8 @@ _ENTRIES: Final = {
 #: Bodies of requests that succeed as they stand, where the documentation's need not.
 WORKING_EXAMPLES: Final[Mapping[tuple[str, str], object]] = {
     ("attribute", "create"): {
-        "name": "industry", "label": "Industry Sector", "type": "text", "is_required": False,
-        "list_values": ["Tech", "Health"],
+        "name": "industry", "label": "Industry Sector", "type": "list", "is_required": False,
+        "list_values": ["Tech", "Health", "Retail"],
     },
     ("client", "create"): {"name": "Acme Corp", **_ENTRIES},
     ("client", "update"): {"name": "Acme Inc"},
@@ -178,12 +181,20 @@ def working_example(resource: Resource, operation: str) -> object:
     return WORKING_EXAMPLES.get((resource.name, operation))
 
 
-def bulk_example(resource: Resource) -> object:
-    """Return a bulk request that creates the record of the resource's example."""
-    example = working_example(resource, "create")
-    if example is None:
-        example = REQUEST_EXAMPLES[resource.name, "create"].value
-    parents = {"service": example_id("services"), "entity": "client"}
-    parent = {resource.parent: parents[resource.parent]} if resource.parent else {}
+def first_example(resource: Resource, operation: str) -> object:
+    """Return the example of the body of an operation that the document has first; None where there is none."""
+    if (working := working_example(resource, operation)) is not None:
+        return working
+    documented = REQUEST_EXAMPLES.get((resource.name, operation))
+    return None if documented is None else documented.value
+
+
+def bulk_example(resource: Resource) -> Mapping[str, Any]:
+    """Return a bulk request that creates the record of the resource's example, or a unique attribute of each entity."""
+    if resource.parent == "entity":
+        unique = {"name": EXAMPLE_UNIQUE, "label": "E-mail", "type": "text", "is_unique": True}
+        return {"operations": [{"op": "create", "data": {"entity": entity, **unique}} for entity in ENTITIES]}
+    example = first_example(resource, "create")
+    parent = {"service": example_id("services")} if resource.parent == "service" else {}
     assert isinstance(example, dict)  # noqa: S101  # the body of a create is an object
     return {"operations": [{"op": "create", "data": {**example, **parent}}]}

@@ -44,6 +44,7 @@ while True:
         break
     cursor = found[1]
 assert names == ["Epsilon Two", "Epsilon"]
+assert b"Epsilon Two" in clients.clients_export(format="csv")
 
 upload = clients.clients_upload(acme.id, file=("image.jpg", base64.b64decode(os.environ["CRM_IMAGE"])))
 assert len(upload.list_of_images) == 1

@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api_client import AuthenticatedClient, Client
 from crm_api_client.api.attributes import client_attributes_create
 from crm_api_client.api.authentication import log_in
-from crm_api_client.api.clients import clients_create, clients_list, clients_upload
+from crm_api_client.api.clients import clients_create, clients_export, clients_list, clients_upload
 from crm_api_client.api.leads import leads_create, leads_partial_update, leads_update_task
 from crm_api_client.api.services import services_create
 from crm_api_client.api.webhooks import webhooks_create
@@ -57,6 +57,7 @@ while True:
         break
     cursor = found[1]
 assert names == ["Delta Two", "Delta"]
+assert "Delta Two" in clients_export.sync(client=crm, format_="csv")
 
 image = File(io.BytesIO(base64.b64decode(os.environ["CRM_IMAGE"])), "image.jpg", "image/jpeg")
 upload = clients_upload.sync_detailed(client=crm, id=acme.parsed.id, body=ImageUpload(file=image))

@@ -30,6 +30,8 @@ do {
   cursor = new URLSearchParams(/<[^>]*\?([^>]*)>/.exec(page.response.headers.get("Link") ?? "")?.[1]).get("cursor") ?? undefined;
 } while (cursor);
 assert.deepEqual(names, ["Acme Two", "Acme"]);
+const exported = await crm.GET("/api/clients/export/", { params: { query: { format: "csv" } }, parseAs: "text" });
+assert.match(exported.data!, /Acme Two/);
 
 const image = new Blob([Buffer.from(process.env.CRM_IMAGE!, "base64")]);
 const upload = await crm.POST("/api/clients/{id}/files/", {

@@ -193,6 +193,23 @@ def test_the_statuses_of_errors_are_those_that_requests_get(document: Any) -> No
     assert {status for status, _ in used} >= {*STATUSES.values()}
 
 
+def test_files_of_text_are_described_as_text_and_others_as_bytes(document: Any) -> None:
+    """Generated clients read a text as text, and cannot make bytes of it."""
+    bodies = [
+        (media_type, content["schema"])
+        for operation in _described(document).values()
+        for response in operation["responses"].values()
+        for media_type, content in response.get("content", {}).items()
+        if media_type != "application/json"
+    ]
+    texts = {media_type for media_type, schema in bodies if schema == {"type": "string"}}
+    others = {media_type for media_type, schema in bodies if schema == {"type": "string", "format": "binary"}}
+    assert texts | others == {media_type for media_type, _ in bodies}
+    assert texts >= {"text/csv", "text/calendar", "text/event-stream", "application/jsonl"}
+    assert {media_type.partition("/")[0] for media_type in others} == {"image", "application"}
+    assert texts.isdisjoint(others)
+
+
 def test_decimals_are_texts_with_a_pattern_and_their_bounds_are_told() -> None:
     sent, shown = input_schema(Invoice, PLAIN)["properties"], output_schema(Invoice)["properties"]
     parameters = {each["name"]: each for each in query_parameters(INVOICES, PLAIN)}
@@ -293,11 +310,12 @@ _USE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from crm_api_client import AuthenticatedClient
-from crm_api_client.api.clients import clients_create, clients_list
+from crm_api_client.api.clients import clients_create, clients_export, clients_list
 from crm_api_client.models import ClientCreate
 with AuthenticatedClient(base_url=sys.argv[2], token=sys.argv[3], raise_on_unexpected_status=True) as client:
     made = clients_create.sync(client=client, body=ClientCreate(name="Made by a generated client"))
     print([each.name for each in clients_list.sync(client=client) if each.id == made.id])
+    print(made.name in clients_export.sync(client=client))
 """
 
 
@@ -328,4 +346,4 @@ def test_a_generated_client_works(server: Server, tmp_path: pathlib.Path) -> Non
     used = subprocess.run(
         [sys.executable, "-c", _USE, tmp_path, address, api.token], capture_output=True, text=True, check=False
     )
-    assert used.stdout == "['Made by a generated client']\n", used.stderr
+    assert used.stdout == "['Made by a generated client']\nTrue\n", used.stderr

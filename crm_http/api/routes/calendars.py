@@ -134,7 +134,7 @@ def calendar_endpoints(accounts: Accounts, db: Database, writer: CalendarWriter 
         query=calendars.Reading,
         headers=("If-None-Match",),
         replies={
-            200: Reply("The calendar.", bytes, ("ETag",), (ICALENDAR,)),
+            200: Reply("The calendar.", str, ("ETag",), (ICALENDAR,)),
             304: Reply("The client has the calendar already as it is.", headers=("ETag",)),
         },
     )

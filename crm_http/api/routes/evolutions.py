@@ -59,13 +59,13 @@ _WORDS: Final[Mapping[EvolutionKind, _Words]] = {
     "values/remove": _Words(
         "Remove a value of a list",
         "A value that records hold is removed only with another one in its place.",
-        {"value": "Tech", "replace_with": "Health"},
+        {"value": "Retail", "replace_with": "Health"},
     ),
     "convert": _Words(
         "Convert an attribute into another type",
         "Values that cannot be converted refuse it, unless `failing` is `clear`: then the records lose them, and the "
         "history keeps them. The dry run lists them.",
-        {"type": "date", "format": "DD.MM.YYYY"},
+        {"type": "text"},
     ),
 }
 

@@ -24,10 +24,11 @@ from crm_http.middleware.fairness import Share
 
 logger: Final = logging.getLogger("crm.exports")
 
-#: The media type of each format.
+#: The media type of each format. Generators of clients that know one type of an answer take the first: bytes, which
+#: hold every format.
 MEDIA_TYPES: Final = {
-    "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv",
     "jsonl": "application/jsonl",
 }
 

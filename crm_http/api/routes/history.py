@@ -27,7 +27,13 @@ from crm_http.statuses import STATUSES
 
 _NUMBER: Final = re.compile("[1-9][0-9]{0,9}")
 _VERSION: Final = {
-    "version": {"type": "integer", "minimum": 1, "maximum": MAX_VERSION, "description": "The number of a version."}
+    "version": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_VERSION,
+        "description": "The number of a version.",
+        "example": 1,
+    }
 }
 
 

@@ -140,7 +140,7 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         summary="Return the rows of an import that are refused, as a CSV file",
         description="The columns `row`, `column` and `message`, then the cells as they were: correct the file, and "
         "import it again. It is kept for seven days.",
-        replies={200: Reply("The rows.", bytes, ("Content-Disposition",), ("text/csv",))},
+        replies={200: Reply("The rows.", str, ("Content-Disposition",), ("text/csv",))},
     )
     yield Endpoint(
         *("POST", f"{_PATH}/{{id}}/undo", undo),

@@ -17,6 +17,7 @@ from crm_http.api.responses import json_response, record_response
 from crm_http.api.routes.history import entries_or
 from crm_http.api.routes.records import RecordRoutes, asks_for_dry_run, body_or, tag_of
 from crm_http.api.routing import path_id, rights
+from crm_http.payloads.record_examples import EXAMPLE_ID
 from crm_http.payloads.shapes import Input
 from crm_http.statuses import STATUSES
 
@@ -57,6 +58,7 @@ def merge_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
             headers=("If-Match", "Idempotency-Key"),
             query=DryRun,
             body={JSON: Input(merges.Merge, "MergeRequest", required=("from",))},
+            working_example={"from": [EXAMPLE_ID]},
             replies={
                 200: Reply(
                     f"The {one} as it is now; or what would change.",

@@ -16,6 +16,7 @@ from crm_http.api.requests import JSON, AnyRequest, header, is_strict
 from crm_http.api.responses import record_response
 from crm_http.api.routes.records import body_or, tag_of
 from crm_http.api.routing import path_id, rights
+from crm_http.payloads.record_examples import example_id
 from crm_http.payloads.shapes import Input
 from crm_http.statuses import STATUSES
 
@@ -55,6 +56,7 @@ def transfer_endpoints(db: Database) -> Iterator[Endpoint]:
         "the cohort is named by its id, each enrollment detail that has an enrollment of the same pathway there. Needs "
         "the permissions to change services and enrollment details, too.",
         body={JSON: Input(transfers.Acceptance, "TransferAcceptance")},
+        working_example={"cohort": example_id("cohorts")},
         replies={200: reply},
     )
     yield declare(

@@ -16,9 +16,10 @@ from crm_http.api.requests import JSON, AnyRequest, header, is_strict, read_quer
 from crm_http.api.responses import created_response, record_response
 from crm_http.api.routes.records import RecordRoutes, body_or, tag_of
 from crm_http.api.routing import rights
+from crm_http.payloads.record_examples import EXAMPLE_UNIQUE, first_example
 from crm_http.statuses import STATUSES
 
-_ATTRIBUTE: Final = {"type": "string", "description": "The name of a unique attribute.", "example": "email"}
+_ATTRIBUTE: Final = {"type": "string", "description": "The name of a unique attribute.", "example": EXAMPLE_UNIQUE}
 _VALUE: Final = {"type": "string", "description": "The value, percent-encoded.", "example": "ann@example.com"}
 _RIGHTS: Final = "Needs the permission to add records where it creates one, and to change them where it changes one."
 
@@ -95,6 +96,7 @@ def unique_value_endpoints(records: RecordRoutes) -> Iterator[Endpoint]:
             description="Sets the fields that are sent and keeps the others, as PUT does. `If-None-Match: *` only "
             f"creates, `If-Match` only changes. {_RIGHTS}",
             body={JSON: f"{entity.__name__}Update"},
+            working_example=first_example(resource, "update"),
             headers=("If-Match", "Idempotency-Key"),
             replies={
                 200: Reply(f"The {one} as it is now.", entity, headers=("ETag", "Idempotent-Replayed")),
