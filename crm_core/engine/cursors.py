@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from crm_core.engine.queries import Cursor, Query
-from crm_core.errors import InvalidError, Problem, invalid
+from crm_core.errors import InvalidError, Problem
 from crm_core.input.decimals import written_decimal
 from crm_core.input.fields import FieldKind
 from crm_core.input.readers import (
@@ -20,7 +20,6 @@ from crm_core.input.readers import (
     read_full_date,
     read_integer,
     read_uuid,
-    refuse,
     text_problems,
 )
 from crm_core.input.texts import sorting_key
@@ -28,6 +27,7 @@ from crm_core.resources import Resource
 
 V = TypeVar("V")
 
+_INVALID: Final = (Problem("invalid", "Invalid cursor"),)
 #: Whole numbers as documents have them.
 _WHOLE: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 #: What stands after a field whose texts are ordered folded.
@@ -67,7 +67,7 @@ def read_place(cursor: str) -> tuple[datetime, UUID]:
         at, id_ = unpack(cursor)
         return read_datetime(at), read_uuid(id_)
     except (ValueError, TypeError, RecursionError, RefusedError):
-        raise invalid("cursor", "invalid", "Invalid cursor") from None
+        raise InvalidError({"cursor": _INVALID}) from None
 
 
 def read_cursor(_: Resource, value: str) -> Mapping[str, object]:
@@ -84,7 +84,7 @@ def read_cursor(_: Resource, value: str) -> Mapping[str, object]:
             return {"cursor": (order, Cursor(last, read_uuid(id_)))}
     except (ValueError, TypeError, RecursionError, RefusedError, binascii.Error):
         pass
-    raise refuse("invalid", "Invalid cursor")
+    raise RefusedError(_INVALID)
 
 
 def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Cursor:
@@ -101,7 +101,7 @@ def check_cursor(ordered: tuple[str, Cursor], query: Mapping[str, Any]) -> Curso
                 return cursor
         except RefusedError:
             pass
-    raise InvalidError({"cursor": (Problem("invalid", "Invalid cursor"),)})
+    raise InvalidError({"cursor": _INVALID})
 
 
 def ordering_value(kind: FieldKind, value: str) -> Any:
@@ -109,7 +109,7 @@ def ordering_value(kind: FieldKind, value: str) -> Any:
     if kind == "datetime":
         time = read_datetime(value)
         if iso(time) != value:  # documents never have this form
-            raise refuse("invalid", "Invalid cursor")
+            raise RefusedError(_INVALID)
         return time
     if kind == "date":
         return read_full_date(value)
@@ -122,5 +122,5 @@ def ordering_value(kind: FieldKind, value: str) -> Any:
 
 def _written(value: V | None) -> V:
     if value is None:
-        raise refuse("invalid", "Invalid cursor")
+        raise RefusedError(_INVALID)
     return value

@@ -56,7 +56,7 @@ def name_by_now(name: str, definitions: Mapping[str, Attribute]) -> str | None:
     """Return the name that an attribute has which had another name; None if no attribute had it, or one has it now."""
     renamed = [each for each in definitions.values() if name in each.former_names and name not in definitions]
     # Of several, the last that gave the name up.
-    latest = max(renamed, key=lambda each: (each.updated_at is not None and each.updated_at, each.name), default=None)
+    latest = max(renamed, key=lambda each: (each.updated_at is not None, each.updated_at, each.name), default=None)
     return None if latest is None else latest.name
 
 
@@ -106,8 +106,8 @@ def validate_values(
     values = {name: value for name, value in ({**before, **named} if merge else named).items() if value is not None}
     problems: dict[str, Problems] = {}
     for name, value in named.items():
-        if value is not None and (value_problems := _problems(definitions.get(name), value, before.get(name))):
-            problems[name] = value_problems if name in definitions else (not_defined(name, definitions),)
+        if value is not None and (value_problems := _problems(name, value, before.get(name), definitions)):
+            problems[name] = value_problems
     for name, definition in definitions.items():
         if definition.is_required and name not in values:
             problems[name] = (IS_REQUIRED,)
@@ -125,17 +125,18 @@ def _as_kept(value: object) -> object:
         return normal(value)
     if isinstance(value, list | tuple):
         return [normal(item) if isinstance(item, str) else item for item in value]
-    exact = exact_number(value) if isinstance(value, float) else None
+    exact = exact_number(value)
     return value if exact is None else exact
 
 
-def _problems(definition: Attribute | None, value: object, before: object) -> Problems:
+def _problems(name: str, value: object, before: object, definitions: Mapping[str, Attribute]) -> Problems:
     # What a definition no longer allows, or whose definition was deleted, may be sent back as it is (decisions 20, 22).
     if before is not None and same(before, value):
         return ()
+    definition = definitions.get(name)
     if definition is None:
-        return (not_defined("", {}),)
-    if definition.type == "list" and definition.list_values:
+        return (not_defined(name, definitions),)
+    if definition.list_values:
         items = (before,) if isinstance(before, str) else before if isinstance(before, list | tuple) else ()
         definition = attrs.evolve(definition, list_values=(*definition.list_values, *items))
     return _CHECKS[definition.type](definition, value)

@@ -154,6 +154,10 @@ def test_a_required_attribute_must_be_there_in_a_new_record_even_when_no_attribu
     assert refused(known.create, CLIENTS, {"name": "Acme"} | sent) == {"attributes": {"it": REQUIRED}}
 
 
+def test_attributes_that_are_replaced_must_have_the_required_ones_among_them() -> None:
+    assert texts(validate_values({"it": attribute("text", is_required=True)}, {"it": "x"}, {})[1]) == {"it": REQUIRED}
+
+
 def test_a_required_attribute_may_be_false_or_zero() -> None:
     for type_, value in (("boolean", False), ("number", 0)):
         assert not problems_of(attribute(type_, is_required=True), value)
@@ -289,6 +293,13 @@ def test_values_that_narrowed_list_values_no_longer_allow_stay_until_they_are_ch
     assert refused(known.patch, CLIENTS, 9, {"attributes": {"size": "XL"}}) == {
         "attributes": {"size": ['"XL" is not a valid choice.']}
     }
+    assert answered(known.patch(CLIENTS, 9, {"attributes": {"size": ["L", "S"]}})).attributes["size"] == ["L", "S"]
+
+
+def test_a_long_value_is_named_by_its_first_100_characters() -> None:
+    assert problems_of(attribute("list", list_values=("S",)), "x" * 200) == [
+        '"' + "x" * 100 + '" is not a valid choice.'
+    ]
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -360,6 +371,13 @@ def test_an_unsound_or_taken_name_is_refused(name: str, problems: object) -> Non
     existing = attribute("text", "it", number=1), attribute("text", COMPOSED, number=2)
 
     assert refused(define, name, *existing) == {"name": problems}
+
+
+def test_the_name_that_records_still_have_is_taken_while_an_attribute_is_renamed() -> None:
+    renamed = attribute("text", "town", former_names=("place", "city"), renaming_to="town")
+
+    assert refused(define, "city", renamed) == {"name": ["This field must be unique."]}
+    assert define("place", renamed).name == "place"
 
 
 def test_the_same_name_may_be_used_for_another_entity() -> None:

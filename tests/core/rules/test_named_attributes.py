@@ -1,14 +1,20 @@
 """Former names of attributes are refused with the new ones, and webhooks that name an attribute are found."""
 
+from datetime import timedelta
+
+from attrs import evolve
+
+from crm_core.engine.query_strings import parse_query
 from crm_core.errors import InvalidError
 from crm_core.model.entities import Attribute
+from crm_core.resources import CLIENTS
 from crm_core.rules.attributes import former_names, name_by_now, not_defined, refused_field, validate_values
 from crm_core.rules.named_attributes import names_attribute
 from crm_core.webhooks.entity import Condition, Webhook
 from crm_core.webhooks.requests import WebhookRequest, filled_from_body
 from crm_core.webhooks.templates import placeholder_problems
 from crm_core.webhooks.urls import url_problems
-from tests.core.knowledge import made, texts
+from tests.core.knowledge import NOW, made, refused, texts
 
 TOWN = made(Attribute, 1, name="town", label="l", type="text", entity="client", former_names=("place", "city"))
 PLACE = made(Attribute, 2, name="place", label="l", type="text", entity="client")
@@ -23,17 +29,29 @@ def test_a_former_name_is_that_of_the_attribute_until_another_has_it() -> None:
 
 
 def test_fields_are_refused_by_former_names_of_attributes_alone() -> None:
-    assert [refused_field(field, DEFINITIONS) is None for field in ("attributes.city", "city", "attributes.x")] == [
-        False,
-        True,
-        True,
-    ]
+    fields = ("attributes.city", "city", "attributes.x")
+    problems = [refused_field(field, DEFINITIONS) for field in fields]
+
+    assert [problem and problem.message for problem in problems] == [RENAMED, None, None]
+
+
+def test_of_attributes_that_had_a_name_the_last_that_gave_it_up_is_meant() -> None:
+    times = {"a": NOW, "b": NOW + timedelta(days=1), "c": NOW, "d": None, "e": None}
+    had = {name: evolve(TOWN, name=name, former_names=("city",), updated_at=at) for name, at in times.items()}
+
+    assert name_by_now("city", had) == "b"
+    assert name_by_now("city", {name: had[name] for name in "dac"}) == "c"
+    assert name_by_now("city", {name: had[name] for name in "ed"}) == "e"
 
 
 def test_values_under_a_former_name_are_refused_with_the_new_one() -> None:
     _, problems = validate_values(DEFINITIONS, {}, {"city": "Ulm"})
 
     assert texts(problems) == {"city": [RENAMED]}
+
+
+def test_filters_by_a_former_name_are_refused_with_the_new_one() -> None:
+    assert refused(parse_query, CLIENTS, {"attributes.city": "Ulm"}, DEFINITIONS) == {"attributes.city": [RENAMED]}
 
 
 def test_placeholders_of_a_former_name_are_refused_with_the_new_one() -> None:

@@ -127,6 +127,8 @@ def test_a_pipeline_that_does_not_exist_is_the_only_problem() -> None:
     ("before", "sent", "stage"),
     [
         (lead("Open"), {"stage": "Won"}, "Won"),
+        (lead("Won"), {"stage": ""}, "Open"),
+        (lead("Open"), {"pipeline": str(EMPTY.id)}, None),
         (lead("Gone"), {"name": "New"}, "Gone"),
         (lead("Gone"), {"name": "New", "stage": "Gone"}, "Gone"),
         (lead("Gone"), {"name": "New", "pipeline": str(SALES.id)}, "Gone"),
@@ -142,8 +144,12 @@ def test_a_pipeline_that_does_not_exist_is_the_only_problem() -> None:
         (lead("Won", pipeline=None), {"pipeline": str(SALES.id)}, "Won"),
     ],
 )
-def test_a_lead_keeps_its_stage_where_it_can(before: Lead, sent: Any, stage: str) -> None:
+def test_a_lead_keeps_its_stage_where_it_can(before: Lead, sent: Any, stage: str | None) -> None:
     assert answered(Knowledge(before, *PIPELINES_KNOWN).patch(LEADS, 20, sent)).stage == stage
+
+
+def test_a_blank_stage_is_the_same_as_none() -> None:
+    assert not written(Knowledge(lead(None), *PIPELINES_KNOWN).patch(LEADS, 20, {"stage": ""}))
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def test_a_known_entry_keeps_its_author_and_date_created_whatever_is_sent() -> N
 
 
 def test_a_known_note_keeps_its_date_unless_one_is_sent() -> None:
-    assert patched(list_of_notes=[{"id": str(uid(1)), "note": "Met again"}]).list_of_notes[0].date == "2024-12-24"
+    for sent in ({"note": "Met again"}, {"note": "Met again", "date": None}):
+        assert patched(list_of_notes=[{"id": str(uid(1)), **sent}]).list_of_notes[0].date == "2024-12-24"
     assert patched(list_of_notes=[{"id": str(uid(1)), "note": "Met", "date": "2025-01-01"}]).list_of_notes == (
         evolve(MET, date="2025-01-01"),
     )

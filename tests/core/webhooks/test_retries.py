@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.webhooks.attempts import Attempt, Outcome
+from crm_core.webhooks.requests import WebhookRequest
 from crm_core.webhooks.retries import DELAYS, Result, Retries
 from tests.core.knowledge import uid
 
@@ -22,8 +23,8 @@ def attempt(number: int) -> Attempt:
         number=number,
         claim=number,
         method="GET",
-        url="",
-        headers={},
+        url="https://a.example/1",
+        headers={"X": "1"},
         body=b"",
         secrets=(),
     )
@@ -107,3 +108,4 @@ def test_what_is_over_waits_for_nothing_and_belongs_to_its_attempt(outcome: dict
     result = after(3, **outcome)
 
     assert (result.delivery, result.claim, result.wait, result.outcome) == (uid(1), 3, 0.0, Outcome(**outcome))
+    assert result.request == WebhookRequest("GET", "https://a.example/1", {"X": "1"})

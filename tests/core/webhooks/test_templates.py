@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from crm_core.input.readers import RefusedError
 from crm_core.webhooks.headers import read_headers
-from crm_core.webhooks.templates import UnfillableError, fill_header, fill_url, placeholder_problems, placeholders
+from crm_core.webhooks.templates import (
+    UnfillableError,
+    fill_header,
+    fill_url,
+    placeholder_problems,
+    placeholders,
+    without_empty_segments,
+)
 from crm_core.webhooks.urls import url_problems
 from tests.core.knowledge import JSON_LIKE, texts
 
@@ -284,6 +291,12 @@ def test_a_path_segment_that_a_value_would_leave_empty_cannot_be_filled(
         filled(template, a=value, b="b")
 
     assert str(caught.value) == f"A segment of the URL's path would be empty: {segment}."
+
+
+def test_segments_of_the_path_alone_are_replaced_where_they_would_be_empty() -> None:
+    template = "https://a.example/{a}/{b}?q=/{a}/#/{a}?{a}"
+
+    assert without_empty_segments(template, {"b": 7}.get, "erased") == template.replace("{a}", "erased", 1)
 
 
 @pytest.mark.parametrize("value", EMPTY_VALUES)
