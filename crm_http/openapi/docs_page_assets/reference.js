@@ -10,6 +10,22 @@ const login = document.getElementById("login");
 const logout = document.getElementById("logout");
 const status = document.getElementById("status");
 
+// Swagger UI keeps only the rows in view where it lists 150 or more, so that the browser's own search and printing miss
+// the others. Each tag is listed by itself, and has fewer rows.
+const listTagByTag = ({ React }) => ({
+  wrapComponents: {
+    operations: (Operations) => (props) => {
+      const tags = props.specSelectors.taggedOperations();
+      if (tags.isEmpty()) return React.createElement(Operations, props);
+      const list = (name) => {
+        const specSelectors = { ...props.specSelectors, taggedOperations: () => tags.filter((_, tag) => tag === name) };
+        return React.createElement(Operations, { ...props, key: name, specSelectors });
+      };
+      return tags.keySeq().map(list).toArray();
+    },
+  },
+});
+
 let ui = null;
 
 ui = SwaggerUIBundle({
@@ -18,6 +34,7 @@ ui = SwaggerUIBundle({
   deepLinking: true,
   docExpansion: "list",
   filter: true,
+  plugins: [listTagByTag],
   tryItOutEnabled: true,
   validatorUrl: null,
   defaultModelsExpandDepth: -1,
