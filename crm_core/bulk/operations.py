@@ -11,7 +11,7 @@ from crm_core.bulk.refs import Refs, parted, refuse
 from crm_core.bulk.upserts import GivenValues, Place, Stored, place_of, without_value
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem
 from crm_core.input.drafts import Draft, read_draft
-from crm_core.input.fields import choice, choice_of, integer, items, json_value, text, uuid
+from crm_core.input.fields import as_sent, choice, choice_of, integer, items, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, no_id, read_list
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Versions
@@ -68,7 +68,7 @@ class BulkOperation:
     resource: str = choice_of(BULK_RESOURCES)
     id: UUID = uuid()
     by: str = text(max_length=100)
-    data: Any = json_value()
+    data: Any = as_sent()
     if_match: int = integer()
     ref: str = text(max_length=100)
 
@@ -258,7 +258,7 @@ _NOT_TAKEN: Final = "This field is not known. Fields that can be sent: {}."
 class _Envelope:
     """The body, whose operations are read one by one."""
 
-    operations: object = attrs.field(metadata=attrs.fields(BulkOperation).data.metadata)
+    operations: object = as_sent()
 
 
 def _members(sent: object) -> Mapping[str, Any]:

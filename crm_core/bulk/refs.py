@@ -5,6 +5,7 @@ from typing import Final, NoReturn
 
 from crm_core.errors import IS_REQUIRED, InvalidError, Problem, Problems, not_a_choice
 from crm_core.input.readers import RefusedError, abbreviated, read_uuid
+from crm_core.input.texts import normal
 from crm_core.model.entities import ENTITIES
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, RESOURCES, Resource
@@ -53,9 +54,9 @@ class Refs:
         ref = value.get("ref")
         if value.keys() != {"ref"} or not isinstance(ref, str):
             refuse("ref", _NOT_A_REF)
-        if ref not in self._refs:
+        if (name := normal(ref)) not in self._refs:
             refuse("ref", Problem("unknown", f'No earlier operation has the ref "{abbreviated(ref)}".'))
-        index, key = self._refs[ref]
+        index, key = self._refs[name]
         if key is not None and key.resource != to:
             have, want = (RESOURCES[name].label[0] if name in RESOURCES else name for name in (key.resource, to))
             refuse("ref", Problem("incorrect_type", f"Expected the ref of a {want}, but this is of a {have}."))

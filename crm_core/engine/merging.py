@@ -136,8 +136,8 @@ def _steps(who: Caller, merger: Merger, winner: Record, known: Known, combined: 
 
 
 def pointing(field: str, id_: object) -> Any:
-    """Return the edit that lets a field refer to a record."""
-    return lambda _: Draft({field: id_})
+    """Return the edit that lets a field refer to a record, which is looked up also where only the server sets it."""
+    return lambda _: Draft({field: id_}, restored_with=frozenset())
 
 
 def _moved(merger: Merger, known: Known) -> Iterator[tuple[Resource, str, Record]]:

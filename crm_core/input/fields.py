@@ -483,6 +483,16 @@ def json_value() -> Any:
     return _declare(Field(kind="json", read=lambda value, _: readers.read_plain(value), default=None, nullable=True))
 
 
+def as_sent() -> Any:
+    """Declare any value of at most ``MAX_DEPTH`` levels, kept as it was sent and read elsewhere; optional."""
+
+    def read(value: object, _: object) -> object:
+        readers.check_depth(value)
+        return value
+
+    return _declare(Field(kind="json", read=read, default=None, nullable=True))
+
+
 def output_only(kind: FieldKind, *, options: Collection[str] = (), default: object = None) -> Any:
     """Declare a value of the given kind that only the server sets.
 

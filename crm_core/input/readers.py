@@ -4,7 +4,7 @@ Conversions and messages are those of Django REST Framework, for which ``api.md`
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -445,13 +445,26 @@ def abbreviated(value: object) -> str:
 
 def read_plain(value: object) -> object:
     """Return any JSON value that has at most ``MAX_DEPTH`` levels, numbers and texts that can be kept; texts in NFC."""
-    level: Sequence[object] = [value]
-    for _ in range(MAX_DEPTH):
+    for level in _levels(value):
         for part in level:
             _check_plain(part)
+    return _as_kept(value)
+
+
+def check_depth(value: object) -> None:
+    """Refuse a value of more than ``MAX_DEPTH`` levels. Raises RefusedError."""
+    for _ in _levels(value):
+        pass
+
+
+def _levels(value: object) -> Iterator[Sequence[object]]:
+    """Yield the parts of a value, level by level. Raises RefusedError after ``MAX_DEPTH`` levels."""
+    level: Sequence[object] = [value]
+    for _ in range(MAX_DEPTH):
+        yield level
         level = [inner for part in level for inner in _parts_of(part)]
         if not level:
-            return _as_kept(value)
+            return
     raise refuse("invalid", "Value must be valid JSON.")
 
 

@@ -101,6 +101,20 @@ class BulkFacts(Facts):
         assert await scene.version(LEADS, made["lead"]) == 1
 
     @fact
+    async def test_a_text_that_cannot_be_stored_refuses_its_own_operation_alone(self, scene: Scene) -> None:
+        refused, made = await _bulk(
+            scene,
+            CLIENTS,
+            {"op": "create", "data": {"name": "a\x00"}},
+            {"op": "create", "data": {"name": "b"}},
+            lenient=True,
+        )
+
+        assert isinstance(refused.error, InvalidError)
+        assert str(refused.error) == "name: Null characters are not allowed."
+        assert await scene.found(CLIENTS) == [made.id]
+
+    @fact
     async def test_operations_see_what_earlier_ones_of_the_same_bulk_did(self, scene: Scene) -> None:
         made = await scene.one_of_each()
         pair = {"enrollment": str(made["enrollment"]), "student": str(made["service"])}

@@ -85,6 +85,15 @@ class ConversionFacts(Facts):
                 await evolve(scene, "convert", number, **body)
 
     @fact
+    async def test_a_dry_run_counts_only_records_whose_value_becomes_another(self, scene: Scene) -> None:
+        city, ids = await cities(scene, "Ulm", "Bonn; Ulm")
+        report = await dry_run(scene, "convert", city, type="list")
+        await evolve(scene, "convert", city, type="list")
+
+        assert report.records == 1
+        assert [await scene.version(CLIENTS, each) for each in ids] == [1, 2]
+
+    @fact
     async def test_a_list_gets_the_values_that_records_hold(self, scene: Scene) -> None:
         city, _ = await cities(scene, "Ulm", "Bonn; Ulm", "Bonn")
         await evolve(scene, "convert", city, type="list")

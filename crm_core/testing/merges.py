@@ -28,6 +28,7 @@ from crm_core.resources import (
     Resource,
 )
 from crm_core.testing.scene import Facts, Scene, at_once, fact
+from crm_core.testing.uniqueness import unique_state
 from crm_core.use_cases import erasures, history, merges, records, restorations
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.restorations import Target
@@ -119,6 +120,22 @@ class MergeFacts(Facts):
         assert set(_member(caught.value.reasons, "winner")) == {"attributes"}
         with pytest.raises(RestoreRefusedError):  # the winner keeps the value, so the loser cannot have it
             await _restore(scene, CLIENTS, loser, partly=True)
+
+    @fact
+    async def test_a_loser_comes_back_with_a_unique_value_before_what_refers_to_it(self, scene: Scene) -> None:
+        unique = await scene.create(ATTRIBUTES, "service", name="key", label="K", type="text", is_unique=True)
+        await unique_state(scene, unique)
+        client = await scene.create(CLIENTS, name="c")
+        winner, loser = [
+            await scene.create(SERVICES, name=name, client=client, attributes={"key": name}) for name in "ab"
+        ]
+        visit = await scene.create(FOLLOW_UPS, loser, comment="v")
+        await _merge(scene, SERVICES, winner, loser, take={"attributes.key": loser})
+        await _restore(scene, SERVICES, loser)
+
+        keys = [(await scene.value(SERVICES, each)).attributes["key"] for each in (winner, loser)]
+        assert keys == ["a", "b"]
+        assert (await scene.value(FOLLOW_UPS, visit)).service == loser
 
     @fact
     async def test_a_student_is_once_in_an_enrollment_after_a_merge(self, scene: Scene) -> None:

@@ -12,6 +12,7 @@ from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.testing.uniqueness import unique_state
 from crm_core.use_cases import evolutions, restorations
 from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.online_evolutions import rename_online
 
 
 class RenameFacts(Facts):
@@ -95,6 +96,17 @@ class RenameFacts(Facts):
         with pytest.raises(VersionConflictError):
             await evolutions.evolve(scene.db, scene.who, "rename", Target(city, frozenset({7})), {"name": "town"})
         assert await attributes_of(scene, ulm) == {"city": "Ulm", "old": "kept"}
+
+    @fact
+    async def test_a_name_of_another_attribute_is_refused_as_such_though_records_hold_it(self, scene: Scene) -> None:
+        city, [ulm] = await cities(scene, "Ulm")
+        await scene.create(ATTRIBUTES, "client", name="town", label="Town", type="text")
+        await scene.patch(CLIENTS, ulm, attributes={"city": "Ulm", "town": "Ulm"})
+        for rename in (dry_run, evolve):
+            with pytest.raises(InvalidError, match="name: This field must be unique"):
+                await rename(scene, "rename", city, name="town")
+        with pytest.raises(InvalidError, match="name: This field must be unique"):
+            await anext(rename_online(scene.db, lambda: scene.who, Target(city), "town"))
 
     @fact
     async def test_a_renamed_unique_attribute_stays_unique(self, scene: Scene) -> None:

@@ -18,6 +18,7 @@ from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext, exact_number
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
+from crm_core.model.events import same
 from crm_core.model.evolutions import EvolutionReport, FailingValue, HeldValue, Holding
 from crm_core.model.plain_values import json_text
 from crm_core.model.records import Key, Versions
@@ -209,9 +210,11 @@ async def _convert(asked: _Asked) -> Plan:
     results = [(each, _result(definition, conversion, each.value)) for each in held]
     failing = [each for each, (is_sound, _) in results if not is_sound]
     list_values = _list_values(definition, [new for _, (is_sound, new) in results if is_sound], conversion)
-    records = sum(each.records for each in held)
+    holders = sum(each.records for each in held)
+    # A date stays the same when it becomes a text, and so does a list that is one text.
+    records = sum(each.records for each, (is_sound, new) in results if not (is_sound and same(new, each.value)))
     refusals = [
-        *_too_many(asked, records, f"convert {definition.id} {conversion.type}"),
+        *_too_many(asked, holders, f"convert {definition.id} {conversion.type}"),
         *_failing_refusals(definition, conversion, sum(each.records for each in failing)),
         *_collisions(definition, conversion, results),
     ]

@@ -4,6 +4,7 @@ Each use case has a dry run, which counts the records, webhooks and indexes conc
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,8 @@ async def evolve(
     async def change() -> Document | None:
         plan = await plan_of(db, who, kind, target, data, strict=strict)
         if plan.report.refusals:
+            with suppress(AttributeInUseError):
+                await decided(db, plan.decide)  # other errors come first, as in a dry run
             raise AttributeInUseError(" ".join(plan.report.refusals))
         return await db.change(plan.decide)
 

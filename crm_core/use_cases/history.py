@@ -93,16 +93,21 @@ async def version(
 
 
 async def latest_event(db: Database, resource: Resource, id_: UUID, parent: object) -> Event:
-    """Return the latest event of a record. Raises NotFoundError if it has none, or never was inside its parent."""
+    """Return the latest event of a record. Raises NotFoundError if it has none, or is not inside its parent."""
     events = await db.history(key_of(resource, id_), limit=1)
     if not events:
         raise NotFoundError
     if parent is not None and resource.parent is not None:
-        [whole, *_] = await db.lineage(key_of(resource, id_), events[0].version)
-        change: Any = whole.changes.get(resource.parent, {})
-        if change.get("to") != plain(parent):
+        lineage = await db.lineage(key_of(resource, id_), events[0].version)
+        if _latest_value(lineage, resource.parent) != plain(parent):
             raise NotFoundError
     return events[0]
+
+
+def _latest_value(events: Sequence[Event], name: str) -> object:
+    """Return the last value that a field got in some events; a merge gives records another parent."""
+    changes: list[Any] = [event.changes.get(name, {}) for event in events]
+    return next((change["to"] for change in reversed(changes) if "to" in change), None)
 
 
 async def _require_visible(db: Database, who: Caller, resource: Resource, id_: UUID, parent: object) -> Event:

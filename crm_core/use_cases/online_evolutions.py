@@ -95,9 +95,11 @@ async def convert_online(
 
 async def _begin(db: Database, who: Caller, target: Target, before: Attribute, name: str) -> None:
     """Reserve the new name. Raises AttributeInUseError if records hold values of a deleted attribute under it."""
+    decide = partial(evolutions.note_rename, who, target.key, name)
     if before.renaming_to is None and (taken := await db.count_holders(before.entity, name)):
+        await decided(db, decide)  # the name of another attribute is refused as such
         raise AttributeInUseError(f"{taken:,} records hold a value under `{name}` already, of a deleted attribute.")
-    await db.change(partial(evolutions.note_rename, who, target.key, name))
+    await db.change(decide)
 
 
 async def _conversion(db: Database, who: Caller, target: Target, data: object) -> Decide:

@@ -26,7 +26,7 @@ _DEFAULT_HEADERS: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
-#: Methods of requests that have no body, as a rule; the rest of a body is not waited for.
+#: Methods of requests whose body, if there is one, no handler asks for.
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What is read of a body that no handler has read to its end, before the answer: at most so many bytes, as long as
 #: pieces follow each other within so many seconds. A server that closes a connection on which bytes wait resets it,
@@ -93,7 +93,7 @@ class RequestScope:
         self._is_head = is_head
         self._has_place = self._is_begun = self._is_read = self._is_running = False
         self._received = 0
-        self._announced = _announced_length(scope) if _sends_body(scope) else None
+        self._announced = _announced_length(scope)
         self._arriving: Any = receive() if self._arrives_early() else None
         self.share: Share = scope["state"]["share"]
         self.is_stalled: bool = False
@@ -108,6 +108,7 @@ class RequestScope:
         return (
             self._announced is not None
             and 0 < self._announced <= _MAX_EARLY
+            and self._scope["state"]["method"] not in _WITHOUT_BODY
             and isinstance(self._receive, BuiltinMethodType)
             and not _waits_to_send(self._scope)
         )
@@ -225,9 +226,7 @@ class RequestScope:
 def _sends_body(scope: HTTPScope) -> bool:
     """Return whether the request has a body."""
     headers = headers_of(scope)
-    return scope["state"]["method"] not in _WITHOUT_BODY and (
-        b"content-length" in headers or b"transfer-encoding" in headers
-    )
+    return b"content-length" in headers or b"transfer-encoding" in headers
 
 
 def _announced_length(scope: HTTPScope) -> int | None:

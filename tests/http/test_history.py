@@ -108,6 +108,20 @@ def test_the_history_of_a_follow_up_is_below_both_its_paths_and_inside_its_servi
     assert api.post(f"/services/{other}/follow-ups/{made['id']}/history/1/restore/", {}).status_code == 404
 
 
+def test_the_history_of_a_follow_up_goes_with_it_to_the_service_into_which_its_own_is_merged(world: World) -> None:
+    api, made = world.api, world.make("follow_up", comment="a")
+    before, winner = world.place("follow_up", made["id"]), world.make("service")["id"]
+    api.patch(before, {"comment": "b"})
+    api.post(f"/api/services/{winner}/merge/", {"from": [made["service"]]})
+    after = f"/services/{winner}/follow-ups/{made['id']}/"
+
+    assert api.get(f"{after}history/1/").json()["service"] == made["service"]
+    assert api.post(f"{after}history/1/restore/").json()["comment"] == "a"
+    assert api.get(f"{before}history/").status_code == 404
+    assert api.post(f"{before}history/1/restore/").status_code == 404
+    assert api.post(f"{after}erase/").status_code == 200
+
+
 def test_single_fields_and_attributes_are_restored(api: Api) -> None:
     for name in ("city", "size"):
         api.make("/api/attributes/client/", name=name, label=name, type="text")

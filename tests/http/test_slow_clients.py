@@ -135,6 +135,8 @@ REFUSED = [
     (404, "POST", "/api/nothing/"),
     (404, "POST", "/api//clients/"),
     (401, "DELETE", "/api-token-auth/"),
+    (401, "GET", "/api/clients/"),
+    (401, "OPTIONS", "/api/clients/"),
 ]
 
 
