@@ -36,7 +36,7 @@ from crm_core.rules.needs import Needs, catalog_of
 from crm_core.tables.rows import Row, TableOptions
 from crm_core.use_cases.bulk import decision_of, outcomes_of
 from crm_core.use_cases.callers import caller, new_id
-from crm_core.use_cases.rehearsal import refuse_referred
+from crm_core.use_cases.dry_runs import refuse_referred
 from crm_core.use_cases.running_ahead import ahead
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 

@@ -20,8 +20,8 @@ from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
+from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.records import NamingChangedFields, answered_once, look_up
-from crm_core.use_cases.rehearsal import decided
 from crm_core.use_cases.restorations import entries_of, restorable_fields
 
 #: The most records that are merged into another one by one request.

@@ -134,7 +134,7 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             partly: as in ``restore``.
         """
         values = _restoration(fields, with_children=with_children, partly=partly)
-        return self._rehearse(f"{_version_path(self.place, id_, number)}restore/", values)
+        return self._dry_run(f"{_version_path(self.place, id_, number)}restore/", values)
 
     @operation
     def erase(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> Operation[ErasureReport]:
@@ -222,7 +222,7 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
     ) -> Operation[E]:
         return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
 
-    def _rehearse(self, path: str, values: Mapping[str, object]) -> Operation[tuple[RestorationEntry, ...]]:
+    def _dry_run(self, path: str, values: Mapping[str, object]) -> Operation[tuple[RestorationEntry, ...]]:
         return Operation(
             method="POST",
             path=path,
@@ -390,7 +390,7 @@ class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
             others: as in ``merge_records``.
             take: as in ``merge_records``.
         """
-        return self._rehearse(below(self.place, id_, "merge"), {"from": others, "take": take or {}})
+        return self._dry_run(below(self.place, id_, "merge"), {"from": others, "take": take or {}})
 
     @operation
     def delete_note(self, id_: UUID | str, note_id: UUID | str, /, *, if_match: E | int | None = None) -> Operation[E]:

@@ -12,9 +12,9 @@ from crm_core.errors import CrmError, ImportFinishedError, PermissionDeniedError
 from crm_core.imports.status import ImportStatus
 from crm_core.resources import Resource
 from crm_core.use_cases import import_requests
+from crm_core.use_cases.dry_runs import DryRun
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
-from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import Access, caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
