@@ -22,7 +22,7 @@ from crm_core.model.accounts import Actor, Caller
 from crm_core.ports import ImportRuns
 from crm_core.resources import RESOURCES, Resource
 from crm_core.use_cases import imports
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 
 #: The most bytes of a file, unless a setting says otherwise.
 MAX_IMPORT_BYTES: Final = 100 * 2**20

@@ -36,7 +36,7 @@ from crm_core.use_cases.changes import forgetting
 from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_runner import ImportRunner
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.waiters import Waiters
