@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from crm_adapters.postgres.connection.session import Connection
 from crm_adapters.postgres.imports import make_step
 from crm_adapters.postgres.records.commits import answer_of, commit_groups, groups_of
+from crm_adapters.postgres.records.decision_runs import complete, start
 from crm_adapters.postgres.records.erasures import forget_erased
-from crm_adapters.postgres.records.readers import LockingReader, complete, start
+from crm_adapters.postgres.records.locking_reader import LockingReader
 from crm_adapters.postgres.records.receipts import keep_receipt
 from crm_adapters.postgres.records.rewrites import hold_entity, rewrite_records
 from crm_core.engine.changes import Changes

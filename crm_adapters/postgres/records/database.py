@@ -23,19 +23,21 @@ from crm_adapters.postgres.records.authors import rename_author
 from crm_adapters.postgres.records.changes_under_locks import change_under_locks
 from crm_adapters.postgres.records.commits import Commits, Group, answer_of, commit_groups, groups_of, unchanged_records
 from crm_adapters.postgres.records.connected_database import ConnectedDatabase
+from crm_adapters.postgres.records.decision_runs import complete, must_be_held, read, start
 from crm_adapters.postgres.records.erasures import read_mentions, read_once_referring
 from crm_adapters.postgres.records.foreign_referrers import read_foreign_referrer
 from crm_adapters.postgres.records.history import History, stream_deletions
 from crm_adapters.postgres.records.holds import allow_time, hold_all, hold_known
 from crm_adapters.postgres.records.keyed_locks import KeyedLocks
 from crm_adapters.postgres.records.likeness import read_alike
+from crm_adapters.postgres.records.locking_reader import LockingReader
 from crm_adapters.postgres.records.pages import SharedPages, stream_pages
-from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
 from crm_adapters.postgres.records.receipts import keep_receipt, read_receipt
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.records.rewrites import count_holders, first_holders, held_values
 from crm_adapters.postgres.records.searches import read_named
+from crm_adapters.postgres.records.shared_reader import SharedReader
 from crm_adapters.postgres.records.stays import read_figures
 from crm_adapters.postgres.sql import indexes
 from crm_core.engine.agendas import AgendaQuery

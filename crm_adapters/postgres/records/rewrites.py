@@ -13,7 +13,7 @@ from uuid import UUID
 from crm_adapters.postgres.connection.lent import LentConnection
 from crm_adapters.postgres.connection.session import Connection, Params, Row, fetch
 from crm_adapters.postgres.records.commits import Group, Write, commit_whole_group
-from crm_adapters.postgres.records.readers import record_of
+from crm_adapters.postgres.records.point_reads import record_of
 from crm_adapters.postgres.sql.indexes import replace_indexes
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.changes import Rewrite
