@@ -30,8 +30,9 @@ from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
-from crm_http.server.composition import delivering, file_store
+from crm_http.server.background import delivering
 from crm_http.server.errors import FailedError, command_errors
+from crm_http.server.file_stores import file_store
 from crm_http.settings import Settings
 
 
