@@ -20,11 +20,12 @@ from crm_core.resources import Resource
 OPERATOR_MARK: Final = "__"
 #: The parameters that are no filters.
 CONTROLS: Final = ("search", "ordering", "limit", "cursor")
+#: The parameters by which other APIs number pages; pages have cursors here.
+PAGE_NUMBERS: Final = ("offset", "page")
 
 _BRACKETS: Final = re.compile(r"attributes\[([^\[\]]*)\](?:\[([^\[\]]*)\])?")
 _AFTER_FIELD: Final = re.compile(r"__|\[|\.")
 _DATES: Final = frozenset({"date", "datetime", "date_or_datetime"})
-_COUNTED: Final = ("offset", "page")
 #: A part between quotes, in which quotes are doubled; or one without. Each ends with a comma.
 _PART: Final = re.compile(r"""\s*"((?:[^"]|"")*)"\s*,|\s*'((?:[^']|'')*)'\s*,|([^,]*),""")
 
@@ -105,7 +106,7 @@ def counting_problems(params: Mapping[str, str]) -> Mapping[str, Sequence[Proble
     if is_blank(params.get("limit", "")):
         return {}
     text = "Pages are not numbered. Follow the Link header of each page to the next, or send its cursor."
-    return {name: (Problem("unknown", text),) for name in _COUNTED if not is_blank(params.get(name, ""))}
+    return {name: (Problem("unknown", text),) for name in PAGE_NUMBERS if not is_blank(params.get(name, ""))}
 
 
 # Several values
