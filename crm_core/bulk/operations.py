@@ -10,8 +10,16 @@ import attrs
 from crm_core.bulk.refs import Refs, parted, refuse
 from crm_core.bulk.upserts import GivenValues, Place, Stored, place_of, without_value
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem
+from crm_core.input.declarations import (
+    choice,
+    choice_of,
+    integer,
+    items,
+    json_value,
+    text,
+    uuid,
+)
 from crm_core.input.drafts import Draft, read_draft
-from crm_core.input.fields import choice, choice_of, integer, items, json_value, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, no_id, read_list
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Versions

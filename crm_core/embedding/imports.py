@@ -15,7 +15,7 @@ from crm_core.engine.decisions import id_of
 from crm_core.errors import invalid
 from crm_core.imports.runs import ACTIVE_STATES
 from crm_core.imports.status import ImportStatus
-from crm_core.input.readers import exact_number
+from crm_core.input.numbers import exact_number
 from crm_core.model.list_pages import ListPage
 from crm_core.use_cases import import_requests
 from crm_core.use_cases.import_requests import Imports

@@ -20,7 +20,8 @@ from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import InvalidError, invalid, not_a_choice
 from crm_core.imports.status import ImportStatus
-from crm_core.input.readers import abbreviated, read_datetime
+from crm_core.input.dates import read_datetime
+from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import Caller
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry

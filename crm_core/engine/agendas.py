@@ -9,7 +9,8 @@ import attrs
 
 from crm_core.engine.cursors import pack, unpack
 from crm_core.errors import invalid
-from crm_core.input.readers import RefusedError, read_full_date, read_uuid
+from crm_core.input.dates import read_full_date
+from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.agenda import AgendaPage, AgendaTask, Place
 from crm_core.model.entities import Task
 from crm_core.model.registered import DerivedNames, DerivedTable

@@ -10,7 +10,8 @@ from uuid import UUID
 from crm_core.engine.queries import RANGES
 from crm_core.errors import NOT_A_NUMBER, InvalidError, Problem, Problems
 from crm_core.input.fields import Field
-from crm_core.input.readers import RefusedError, exact_number, read_text, refuse
+from crm_core.input.numbers import exact_number
+from crm_core.input.readers import RefusedError, read_text, refuse
 from crm_core.input.texts import is_blank
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain

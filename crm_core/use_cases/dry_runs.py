@@ -9,8 +9,8 @@ from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
 from crm_core.errors import InUseError
+from crm_core.input.declarations import boolean
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import boolean
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import is_blank
 from crm_core.model.accounts import Caller

@@ -13,9 +13,10 @@ from crm_core.engine import decisions, evolutions
 from crm_core.engine.conversions import Conversion, FailingValueError, check_conversion, converted
 from crm_core.engine.decision_runs import Decide
 from crm_core.errors import InvalidError, NotFoundError, Problem, not_a_choice
+from crm_core.input.declarations import text
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import text
-from crm_core.input.readers import ReadContext, exact_number
+from crm_core.input.numbers import exact_number
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
 from crm_core.model.evolutions import EvolutionReport, FailingValue, HeldValue, Holding

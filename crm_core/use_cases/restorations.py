@@ -23,9 +23,10 @@ from crm_core.errors import (
     invalid,
     not_a_choice,
 )
+from crm_core.input.dates import read_datetime
+from crm_core.input.declarations import boolean, choice, texts
 from crm_core.input.drafts import Draft, read_payload
-from crm_core.input.fields import boolean, choice, texts
-from crm_core.input.readers import ReadContext, read_datetime
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event

@@ -7,7 +7,8 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from crm_core.input.readers import MAX_DEPTH, parse_decimal
+from crm_core.input.json_values import MAX_DEPTH
+from crm_core.input.numbers import parse_decimal
 from crm_http.api.errors import RequestError
 
 #: The most bytes of a JSON body.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from crm_core.bulk.operations import BULK_RESOURCES, MAX_OPERATIONS, MEMBERS, Read, Task, read_operations
 from crm_core.bulk.upserts import Stored
 from crm_core.errors import IS_REQUIRED, InvalidError
-from crm_core.input.readers import MAX_DEPTH
+from crm_core.input.json_values import MAX_DEPTH
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, COHORTS, FOLLOW_UPS, SERVICES, Resource
