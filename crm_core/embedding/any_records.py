@@ -1,4 +1,4 @@
-"""The calls of any resource, in the main of registered ones: the fields are those of its entity, untyped."""
+"""The calls of any resource, such as a registered one. The fields are those of its entity, and have no types."""
 
 from typing import Any, BinaryIO, Literal, TypeVar
 from uuid import UUID

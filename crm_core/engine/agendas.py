@@ -1,4 +1,4 @@
-"""What is asked of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 136)."""
+"""The query of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 136)."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ TASK_RESOURCES: Final = DerivedNames(
 
 @attrs.frozen(kw_only=True)
 class AgendaQuery:
-    """What is asked of the agenda; None asks for nothing.
+    """The query of the agenda; None is no condition.
 
     Attributes:
         resources: the names of the resources whose tasks are meant.
@@ -51,7 +51,7 @@ def agenda_page(query: AgendaQuery, records: Iterable[Any], encode: Callable[[Ta
     """Return a page of the agenda of all records. The pages of every adapter must be the same.
 
     Args:
-        query: what is asked.
+        query: the query.
         records: the values of all records with tasks.
         encode: returns a task as compact JSON.
     """

@@ -24,7 +24,7 @@ from crm_core.use_cases.callers import caller
 from crm_core.use_cases.dry_runs import refuse_referred
 from crm_core.use_cases.import_batches import Batch, Batches
 from crm_core.use_cases.import_stores import ImportStores, opened_table
-from crm_core.use_cases.running_ahead import ahead
+from crm_core.use_cases.prefetching import prefetched
 from crm_core.webhooks.deliveries import PRIORITY_OF_RUNS
 
 #: Rows of an import that is written in one commit.
@@ -79,7 +79,7 @@ class ImportWorker:
         run = attrs.evolve(run, report=Report())
         await self._save(run, restarts=True)
         async with self._batches(run) as batches:
-            async with ahead(batches.after(0, BATCH_ROWS)) as each:
+            async with prefetched(batches.after(0, BATCH_ROWS)) as each:
                 async for batch in each:
                     step = await decided_step(self._stores.db, await self._group(run, batch, batches.reader))
                     run = attrs.evolve(run, report=step.run.report)
@@ -100,7 +100,7 @@ class ImportWorker:
         try:
             async with self._batches(run) as batches:
                 size = MAX_ATOMIC_ROWS if run.options.atomic else BATCH_ROWS
-                async with ahead(batches.after(run.row, size)) as each:
+                async with prefetched(batches.after(run.row, size)) as each:
                     async for batch in each:
                         await self._stores.db.change(await self._group(run, batch, batches.reader))
                         run = await self._stores.runs.get(run.id) or run
