@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.bulk.operations import Read, read_row_operations
+from crm_core.bulk.operations import ReadOperation, read_row_operations
 from crm_core.imports.mapping import ColumnMapping
 from crm_core.imports.options import ImportOptions
 from crm_core.imports.references import Named, name_field
@@ -29,12 +29,12 @@ class Batch:
     """Some rows, each as an operation, or as it is refused."""
 
     rows: Sequence[Row]
-    operations: Sequence[Read | RefusedRow]
+    operations: Sequence[ReadOperation | RefusedRow]
 
     @property
-    def reads(self) -> Sequence[Read]:
+    def reads(self) -> Sequence[ReadOperation]:
         """Return the operations."""
-        return [each for each in self.operations if isinstance(each, Read)]
+        return [each for each in self.operations if isinstance(each, ReadOperation)]
 
 
 class Batches:
