@@ -12,7 +12,7 @@ from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
 from crm_core.embedding.files import ImportedFile, opened, pieces_of, sent_file, written
-from crm_core.embedding.listings import ListQuery, listing
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
@@ -44,8 +44,6 @@ from crm_core.use_cases import (
 
 E = TypeVar("E")
 
-#: Items in a page of a list, unless another number is given.
-PAGE_SIZE: Final = 100
 #: What an upsert may do, by the argument `only`.
 _EXISTS: Final[Mapping[str | None, bool | None]] = {None: None, "create": False, "change": True}
 

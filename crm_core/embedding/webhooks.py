@@ -10,8 +10,8 @@ import attrs
 from crm_core.arguments.deliveries import DeliveryFilters
 from crm_core.arguments.values import sendable
 from crm_core.embedding.calls import R_co, call, needed
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, page_parameters
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import page_parameters
 from crm_core.embedding.resources.webhooks import WebhookRecordCalls
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
