@@ -10,7 +10,7 @@ from typing import Any
 from crm_core.extras import needs
 from crm_core.input.decimals import FixedPoint, fixed_point
 from crm_core.input.fields import fields_of
-from crm_core.input.readers import Number, parse_decimal
+from crm_core.input.numbers import Number, parse_decimal
 from crm_core.model.events import Event
 from crm_core.resources import RESOURCES, Resource
 from crm_core.webhooks.deliveries import Delivery

@@ -1,8 +1,7 @@
 """The functions with which entities of your own declare their fields (``docs/how-to/add-a-resource.md``)."""
 
 from crm_core.input.decimals import FixedPoint
-from crm_core.input.fields import (
-    REQUIRED,
+from crm_core.input.declarations import (
     attribute_values,
     boolean,
     choice,
@@ -21,6 +20,7 @@ from crm_core.input.fields import (
     texts,
     user,
 )
+from crm_core.input.fields import REQUIRED
 
 __all__ = [
     "REQUIRED",

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.engine.parameters import CONTROLS, PAGE_NUMBERS
+from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import RegistrationError, flatten
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft
@@ -29,13 +31,12 @@ _ENTITY_NAME: Final = re.compile("[A-Za-z0-9_]+")
 _FIELD_NAME: Final = re.compile(r"[^\W_]+(_[^\W_]+)*")
 #: Columns are named after fields, with a suffix, and PostgreSQL cuts names off after 63 bytes.
 _MAX_FIELD_BYTES: Final = 50
-#: The parameters of calls that set fields, and of lists: no field, and no filter, of such a name could be sent.
-#: They are declared in layers above this one; tests compare them.
+#: The parameters of calls that set fields: no field of such a name could be sent. The calls are declared in a layer
+#: above this one (``embedding``), and so are the parameters of lists that are named here; tests compare them.
 _CALL_PARAMETERS: Final = frozenset({"idempotency_key", "if_match"})
 _UPSERT_PARAMETERS: Final = frozenset({"by", "value", "only"})
-_LIST_PARAMETERS: Final = frozenset(
-    {"search", "ordering", "limit", "cursor", "offset", "page", "page_size", "format", "bom"}
-)
+#: The parameters of lists: no filter of such a name could be sent.
+_LIST_PARAMETERS: Final = frozenset({*CONTROLS, *PAGE_NUMBERS, "page_size", "format", "bom"})
 #: Fields that the use cases know by their names.
 _KNOWN_FIELDS: Final = ("created_by", "attributes", "list_of_tasks", "list_of_notes", "list_of_images")
 #: Names that stand for something else in keys and commands.
@@ -43,10 +44,9 @@ _TAKEN: Final = frozenset({"user", "all"})
 _OPERATORS: Final = ("exact", "contains")
 #: Stands for the ids of records that do not exist yet.
 _NO_ID: Final = UUID(int=0)
-#: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them. The filters
-#: read the same kinds (``engine.query_strings.FIELD_READERS``), which a test holds.
-KINDS_BY_USE: Final[Mapping[str, tuple[FieldKind, ...]]] = {
-    "exact": ("text", "choice", "boolean", "integer", "decimal", "date", "datetime", "uuid"),
+#: The kinds of fields that lists can be filtered by and ordered by, by the part of the row that names them.
+_KINDS_BY_USE: Final[Mapping[str, tuple[FieldKind, ...]]] = {
+    "exact": tuple(FIELD_READERS),
     "contains": ("text",),
     "search": ("text",),
     "ranges": ("integer", "decimal", "date", "datetime"),
@@ -185,7 +185,7 @@ def _problems_of_names(resource: Resource) -> Iterator[str]:
 
 def _suits(field: Field, use: str) -> bool:
     is_sorted_text = use == "ordering" and field.kind == "text"
-    return field.kind in KINDS_BY_USE[use] and not (is_sorted_text and field.nullable)
+    return field.kind in _KINDS_BY_USE[use] and not (is_sorted_text and field.nullable)
 
 
 def _problems_of_sample(resource: Resource, sample: Mapping[str, Any]) -> Iterator[str]:

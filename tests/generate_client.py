@@ -112,8 +112,11 @@ HTTP: Final = Flavour(
         **dict.fromkeys(("ListQuery", "listing"), "from crm_http.client.listings import {}"),
         **dict.fromkeys(("D_co", "Operation", "operation"), "from crm_http.client.operations import {}"),
         "EvolvingOperations": "from crm_http.client.evolutions import {}",
+        "PAGE_SIZE": "from crm_core.embedding.listings import {}",
+        **dict.fromkeys(("RecordOperations", "RecordOperationsWithBulk"), "from crm_http.client.records import {}"),
         **dict.fromkeys(
-            ("PAGE_SIZE", *(f"RecordOperations{end}" for end in _BASES)), "from crm_http.client.records import {}"
+            ("RecordOperationsWithTasks", "RecordOperationsWithImages"),
+            "from crm_http.client.item_operations import {}",
         ),
     },
     of_lists="they are requested page by page while they are read",
@@ -134,12 +137,10 @@ IN_PROCESS: Final = Flavour(
     returns="return await",
     imports={
         "WebhookWithSecret": "from crm_core.webhooks.reports import {}",
-        **dict.fromkeys(("ListQuery", "listing"), "from crm_core.embedding.listings import {}"),
+        **dict.fromkeys(("PAGE_SIZE", "ListQuery", "listing"), "from crm_core.embedding.listings import {}"),
         **dict.fromkeys(("R_co", "call"), "from crm_core.embedding.calls import {}"),
         "EvolvingCalls": "from crm_core.embedding.evolutions import {}",
-        **dict.fromkeys(
-            ("PAGE_SIZE", "RecordCalls", "RecordCallsWithBulk"), "from crm_core.embedding.records import {}"
-        ),
+        **dict.fromkeys(("RecordCalls", "RecordCallsWithBulk"), "from crm_core.embedding.records import {}"),
         **dict.fromkeys(("RecordCallsWithTasks", "RecordCallsWithImages"), "from crm_core.embedding.items import {}"),
     },
     of_lists="they are read page by page",

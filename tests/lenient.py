@@ -27,7 +27,7 @@ from crm_core.model.files import ROOT_PATH, SITE_FILES
 from crm_core.rules.attributes import MAX_TEXT_LENGTH, MAX_URL_LENGTH
 from crm_core.rules.uniqueness import UNIQUE_TYPES
 from crm_core.use_cases.import_requests import Imports
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_core.webhooks import entity as webhook_entity
 from crm_core.webhooks import headers

@@ -19,7 +19,7 @@ from crm_core.webhooks import attempts, circuit_breaker, retries
 from crm_core.webhooks.delivery_log import RETENTION
 from crm_core.webhooks.entity import SECRET_OVERLAP
 from crm_http.middleware import Limits, fairness
-from crm_http.server import composition, workers
+from crm_http.server import readiness, workers
 from crm_http.settings import Settings
 from tests.markdown import ROOT
 
@@ -44,7 +44,7 @@ SECONDS: Final = {
     "receiving a whole upload": Limits().pieces_seconds,
     "sending one piece of a long answer": Limits().send_seconds,
     "waiting for one's turn beside others": fairness.MAX_TURN_WAIT,
-    "waiting for the database in `/readyz`": composition._READY_SECONDS,
+    "waiting for the database in `/readyz`": readiness._READY_SECONDS,
     "waiting for a free connection of the pool": pool.Pool("")._pool.timeout,
     "opening a connection, for each host": of_libpq("connect_timeout"),
     "repeating a connection that cannot be opened": timeouts.MAX_RECONNECT,

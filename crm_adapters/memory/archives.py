@@ -12,7 +12,7 @@ from crm_adapters import json_documents
 from crm_adapters.memory.database import MemoryDatabase
 from crm_core.archives.lines import ArchivedRecord, Group
 from crm_core.errors import ArchiveError
-from crm_core.input.readers import iso
+from crm_core.input.dates import iso
 from crm_core.model.accounts import Account
 from crm_core.model.events import Event
 from crm_core.resources import RESOURCES, WEBHOOKS

@@ -2,9 +2,9 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -13,20 +13,22 @@ from crm_adapters import json_documents
 from crm_adapters.after_commit import call_after_commit, no_hook
 from crm_adapters.memory.accounts import MemoryAccounts, utc_now
 from crm_adapters.memory.feed import MemoryFeed
+from crm_adapters.memory.history import MemoryHistory
 from crm_adapters.memory.imports import MemoryImportRuns
 from crm_adapters.memory.outbox import MemoryOutbox
+from crm_adapters.memory.receipts import MemoryReceipts
+from crm_adapters.memory.rows import MemoryRows, Row, written_row
 from crm_core.archives.lines import ArchivedRecord
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, agenda_page
-from crm_core.engine.changes import Changes, Put, Remove, Reply, Rewrite
+from crm_core.engine.changes import Changes, Put, Reply, Rewrite
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.erased_events import erased_changes, without_copies
-from crm_core.engine.matching import cursor_of, matches, sort_key
+from crm_core.engine.matching import cursor_of
 from crm_core.engine.queries import Page, Query
-from crm_core.engine.receipts import ERASED_ANSWER, RECEIPTS_KEPT, Document, Receipt
-from crm_core.engine.retention import Folded, Past, baseline, folds
+from crm_core.engine.receipts import Document, Receipt
+from crm_core.engine.retention import Folded
 from crm_core.engine.rewrites import held_values_among, holders_among, rewritten
 from crm_core.errors import DuplicateRequestError
-from crm_core.imports.runs import run_request_id
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.authors import with_author
 from crm_core.model.entities import Attribute
@@ -35,7 +37,6 @@ from crm_core.model.evolutions import HeldValue, Holding
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key, Record
 from crm_core.model.registered import use_resources
-from crm_core.model.replay import WHOLE_KINDS
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
 from crm_core.resources import RESOURCES, Resource
@@ -51,18 +52,6 @@ from crm_core.webhooks.requests import FormerNames
 _RECORDS_PER_PIECE: Final = 500
 
 
-@attrs.frozen
-class _Row:
-    version: int
-    body: bytes
-    value: Any
-    hidden: Mapping[str, object]
-
-    def get(self, name: str) -> object:
-        """Return a field, or what is kept beside the document."""
-        return getattr(self.value, name) if hasattr(self.value, name) else self.hidden.get(name)
-
-
 class MemoryDatabase:
     """Records in memory (``crm_core.ports.Database``).
 
@@ -73,7 +62,6 @@ class MemoryDatabase:
 
     Attributes:
         accounts: whose users records may refer to.
-        events: all events, in order.
         feed: the change feed.
         outbox: the deliveries to webhooks.
         imports: the runs of imports.
@@ -88,20 +76,28 @@ class MemoryDatabase:
     ) -> None:
         use_resources("a MemoryDatabase")
         self.accounts: MemoryAccounts = MemoryAccounts() if accounts is None else accounts
-        self.events: list[Event] = []
+        self._history = MemoryHistory()
         self.feed: MemoryFeed = MemoryFeed(clock)
         self.outbox: MemoryOutbox = MemoryOutbox(self._webhook, clock, self._former_names)
         self.imports: MemoryImportRuns = MemoryImportRuns(clock)
         self._after_commit = after_commit
-        self._rows: defaultdict[str, dict[UUID | int, _Row]] = defaultdict(dict)
+        self._rows = MemoryRows()
         self._catalogs: dict[str, Catalog] = {}
-        self._receipts: dict[tuple[int, str], tuple[datetime, Receipt]] = {}
-        self._clock = clock
+        self._receipts = MemoryReceipts(clock)
         self._stays: defaultdict[UUID, Sequence[Stay]] = defaultdict(tuple)
+
+    @property
+    def events(self) -> list[Event]:
+        """Return all events, in order."""
+        return self._history.events
+
+    @events.setter
+    def events(self, events: list[Event]) -> None:
+        self._history.events = events
 
     async def get(self, key: Key, *, reader: int | None = None) -> Document | None:  # noqa: ARG002  # there are no replicas
         """Return the record as clients see it, or None."""
-        return self._document(key)
+        return self._rows.document(key)
 
     async def known(self, needs: Needs) -> Known:
         """Read what is needed."""
@@ -131,57 +127,41 @@ class MemoryDatabase:
 
     async def agenda(self, query: AgendaQuery, *, reader: int | None = None) -> AgendaPage:  # noqa: ARG002  # there are no replicas
         """Return one page of the agenda, from a scan of all records."""
-        records = itertools.chain.from_iterable(self._values(resource) for resource in TASK_RESOURCES)
+        records = itertools.chain.from_iterable(self._rows.values(resource) for resource in TASK_RESOURCES)
         return agenda_page(query, records, json_documents.encode)
 
     async def changed_fields(self, key: Key, since: int) -> Sequence[str]:
         """Return the fields that the changes of a record after a version touched."""
-        later = (event for event in self.events if event.record == key.id and event.version > since)
-        return sorted({name.partition(".")[0] for event in later for name in event.changes})
+        return self._history.changed_fields(key, since)
 
     async def history(self, key: Key, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
         """Return events of a record, the newest first."""
-        found = [event for event in self._events_of(key) if before is None or event.version < before]
-        return [_as_read(event) for event in found[::-1][:limit]]
+        return self._history.latest(key, before, limit)
 
     async def lineage(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events from which a version of a record can be built."""
-        found = [event for event in self._events_of(key) if event.version <= version]
-        whole = [place for place, event in enumerate(found) if event.kind in WHOLE_KINDS]
-        return [_as_read(event) for event in found[whole[-1] :]] if whole else []
+        return self._history.lineage(key, version)
 
     async def deletions_since(self, since: datetime) -> AsyncIterator[bytes]:
         """Yield what the deletions since a time recorded."""
-        for event in [event for event in self.events if event.kind == "deleted" and event.at >= since]:
+        for event in self._history.deletions_since(since):
             yield json_documents.encode(event.changes)
 
     async def followers(self, key: Key, version: int) -> Sequence[Event]:
         """Return the events that followed from a change of a record."""
-        cause = {"resource": key.resource, "record": key.id, "version": version}
-        return [_as_read(event) for event in self.events if cause.items() <= event.cause.items()]
+        return self._history.followers(key, version)
 
     async def named(self, resource: Resource, field: str, texts: Sequence[str]) -> Mapping[str, Sequence[UUID]]:
         """Return the ids of the records whose field is exactly one of some texts."""
-        found: dict[str, list[UUID]] = {text: [] for text in texts}
-        for _, row in sorted(self._rows[resource.name].items()):
-            if (text := row.get(field)) in found:
-                found[str(text)].append(row.value.id)
-        return {text: ids[:2] for text, ids in found.items()}
+        return self._rows.named(resource.name, field, texts)
 
     async def events_of_run(self, run: UUID, *, before: EventPlace | None, limit: int) -> Sequence[Event]:
         """Return events of a run of an import, by record and version in descending order."""
-        found = [event for event in self.events if event.request_id == run_request_id(run)]
-        after = [event for event in found if before is None or _place(event) < before]
-        return [_as_read(event) for event in sorted(after, key=_place, reverse=True)[:limit]]
-
-    def _events_of(self, key: Key) -> Sequence[Event]:
-        return [event for event in self.events if (event.resource, event.record) == key]
+        return self._history.of_run(run, before, limit)
 
     async def once_referring(self, key: Key, resource: str, field: str) -> Sequence[UUID]:
         """Return the ids of records of a resource that ever referred to a record."""
-        events = (_as_read(event) for event in self.events if event.resource == resource)
-        found = [event.record for event in events if str(key.id) in _ends(event.changes.get(field))]
-        return list(dict.fromkeys(found))
+        return self._history.once_referring(key, resource, field)
 
     async def foreign_referrer(self, keys: Collection[Key]) -> str | None:  # noqa: ARG002  # no table refers to another
         """Return None: there are no tables but those of the resources."""
@@ -189,27 +169,23 @@ class MemoryDatabase:
 
     async def mentions(self, texts: Sequence[str], limit: int) -> Sequence[Key]:
         """Return the keys of some records in which a text occurs."""
-        sought = [json_documents.encode(text)[1:-1] for text in texts]
-        rows = (
-            (Key(resource, id_), row.body) for resource, rows in self._rows.items() for id_, row in sorted(rows.items())
-        )
-        return [key for key, body in rows if any(text in body for text in sought)][:limit]
+        return self._rows.mentions(texts, limit)
 
     async def count_holders(self, entity: str, name: str) -> int:
         """Return how many records hold a value under a name."""
-        return sum(name in value.attributes for value in self._values(entity))
+        return sum(name in value.attributes for value in self._rows.values(entity))
 
     async def held_values(self, entity: str, name: str) -> AsyncIterator[Sequence[HeldValue]]:
         """Yield the different values that records hold under a name."""
-        yield held_values_among(name, self._values(entity))
+        yield held_values_among(name, self._rows.values(entity))
 
     async def holders(self, entity: str, name: str, which: Holding, limit: int) -> Sequence[UUID]:
         """Return the ids of the first records that hold a value under a name."""
-        return holders_among(name, which, self._values(entity))[:limit]
+        return holders_among(name, which, self._rows.values(entity))[:limit]
 
     async def alike(self, resource: str, *, after: str, limit: int) -> LookalikePage:
         """Return the records of a resource that have keys in common."""
-        return page_alike(self._values(resource), after, limit)
+        return page_alike(self._rows.values(resource), after, limit)
 
     async def rename_author(self, user: int, name: str) -> int:
         """Put a name in place of a user's in everything that is kept."""
@@ -218,48 +194,21 @@ class MemoryDatabase:
             changes = parse_json(with_author(json_documents.encode(event.changes).decode(), user, name))
             return attrs.evolve(event, changes=changes, actor_name=name if event.actor == user else event.actor_name)
 
-        self.events = [renamed(event) for event in self.events]
+        self._history.rewrite(renamed)
         self.feed.rewrite(renamed)
         self.outbox.rename_author(user, name)
-        for key, (at, receipt) in self._receipts.items():
-            body = with_author(receipt.answer.body.decode(), user, name).encode()
-            self._receipts[key] = at, receipt._replace(answer=Document(receipt.answer.version, body))
-        return sum(self._rename_author(resource, user, name) for resource in self._rows)
-
-    def _rename_author(self, resource: str, user: int, name: str) -> int:
-        changed = {
-            id_: attrs.evolve(row, version=row.version + 1, body=body, value=json_documents.decode(resource, body))
-            for id_, row in self._rows[resource].items()
-            if (body := with_author(row.body.decode(), user, name).encode()) != row.body
-        }
-        self._rows[resource] |= changed
-        return len(changed)
+        self._receipts.rename_author(user, name)
+        return self._rows.rename_author(user, name)
 
     async def fold(self, before: datetime, after: UUID) -> Folded:
         """Fold the older events of all records after one. The feed keeps its own."""
-        by_record = sorted((event for event in self.events if event.record > after), key=_place)
-        past = [Past(Key(each.resource, each.record), each.version, each.kind, each.at) for each in by_record]
-        count = len(self.events)
-        for key, version, is_gone in folds(past, before):
-            made = None if is_gone else baseline(await self.lineage(key, version))
-            if is_gone or made:
-                self._fold(key, version, made)
-        return Folded(count - len(self.events), None)
-
-    def _fold(self, key: Key, version: int, made: Event | None) -> None:
-        """Put a baseline in place of the events of a record up to a version."""
-
-        def is_folded(event: Event) -> bool:
-            return (event.resource, event.record) == key and event.version <= version
-
-        kept = (made if is_folded(event) and event.version == version else event for event in self.events)
-        self.events = [event for event in kept if event is not None and (event is made or not is_folded(event))]
+        return Folded(self._history.fold(before, after), None)
 
     async def stage_figures(self, query: StageQuery, *, reader: int | None = None) -> StageFigures:  # noqa: ARG002  # there are no replicas
         """Return where the leads of a pipeline are, and what their stays were."""
         leads = (
             Present(row.value.id, row.value.pipeline, _lead_place(row), row.value.responsible)
-            for row in self._rows["lead"].values()
+            for row in self._rows.of("lead").values()
         )
         return figures(query, leads, [stay for stays in self._stays.values() for stay in stays])
 
@@ -275,17 +224,15 @@ class MemoryDatabase:
         if step:
             self.imports.advance(step)
         document = self._answer(changes.answer)
-        if receipt and document and changes.answer and isinstance(changes.answer.id, UUID):
-            kept = Receipt(receipt.idempotency.fingerprint, changes.answer.id, document)
-            self._receipts[receipt.user, receipt.idempotency.key] = self._clock(), kept
+        if receipt and document and changes.answer:
+            self._receipts.keep(receipt, changes.answer, document)
         for decide_more in finishing(changes):  # no index has to be built: all records are looked through
             self._commit(self._decide(decide_more))
         return document
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
         """Return the receipt of a request with this idempotency key."""
-        kept_at, receipt = self._receipts.get((user, key)) or (None, None)
-        return receipt if kept_at and self._clock() - kept_at < RECEIPTS_KEPT else None
+        return self._receipts.get(user, key)
 
     def archived(self, resource: str) -> Sequence[ArchivedRecord]:
         """Return the records of a resource as they are kept, by id."""
@@ -296,7 +243,7 @@ class MemoryDatabase:
                 row.body,
                 {name: str(value) for name, value in row.hidden.items() if value},
             )
-            for id_, row in sorted(self._rows[resource].items())
+            for id_, row in self._rows.by_id(resource)
         ]
 
     def stays(self) -> Sequence[Stay]:
@@ -306,7 +253,7 @@ class MemoryDatabase:
     def fill(self, records: Sequence[ArchivedRecord], events: Sequence[Event], stays: Sequence[Stay]) -> None:
         """Keep records, events and stays as they are, in one commit."""
         rows = {
-            each.key: _Row(
+            each.key: Row(
                 each.version,
                 each.document,
                 json_documents.decode(each.key.resource, each.document),
@@ -318,7 +265,7 @@ class MemoryDatabase:
             self._keep(key, row)
         for stay in stays:
             self._stays[stay.lead] = (*self._stays[stay.lead], stay)
-        self.events += events
+        self._history.events += events
         self.feed.append(events)
 
     def _decide(self, decide: Decide) -> Changes:
@@ -329,52 +276,37 @@ class MemoryDatabase:
 
     def _read(self, needs: Needs) -> Known:
         return Known(
-            records={key: self._record(key) for key in needs.records},
+            records={key: self._rows.record(key) for key in needs.records},
             references={key: self._exists(key) for key in needs.references},
             children={search: self._search(search) for search in needs.children},
             counts={search: len(self._search(search)) for search in needs.counts},
             catalogs={entity: self._catalog(entity) for entity in needs.catalogs},
-            holders={each: holder_among(each, self._values(each.attribute.entity)) for each in needs.holders},
-            duplicates={each: duplicates_among(each, self._values(each.entity)) for each in needs.duplicates},
+            holders={each: holder_among(each, self._rows.values(each.attribute.entity)) for each in needs.holders},
+            duplicates={each: duplicates_among(each, self._rows.values(each.entity)) for each in needs.duplicates},
         )
 
-    def _values(self, resource: str) -> Iterator[Any]:
-        return (row.value for row in self._rows[resource].values())
+    def _select(self, query: Query) -> Sequence[Row]:
+        return self._rows.select(query)
+
+    def _search(self, search: Search) -> tuple[Record, ...]:
+        return self._rows.search(search)
 
     def _answer(self, answer: Key | Reply | None) -> Document | None:
         if isinstance(answer, Reply):
             return answer.document
-        return self._document(answer) if answer else None
-
-    def _document(self, key: Key) -> Document | None:
-        row = self._rows[key.resource].get(key.id)
-        return Document(row.version, row.body) if row else None
-
-    def _record(self, key: Key) -> Record | None:
-        row = self._rows[key.resource].get(key.id)
-        return Record(key, row.version, row.value) if row else None
+        return self._rows.document(answer) if answer else None
 
     def _exists(self, key: Key) -> bool:
         if key.resource == "user":
             return self.accounts.has_user(key.id)
         if key.resource == ACTIVE_USER:
             return self.accounts.has_active_user(key.id)
-        return key.id in self._rows[key.resource]
-
-    def _search(self, search: Search) -> tuple[Record, ...]:
-        """Return the records that a search finds, by id."""
-        combine = any if search.any_field else all
-        conditions = [(name, value if isinstance(value, tuple) else (value,)) for name, value in search.where]
-        return tuple(
-            Record(Key(search.resource, id_), row.version, row.value)
-            for id_, row in sorted(self._rows[search.resource].items())
-            if combine(row.get(name) in values for name, values in conditions)
-        )
+        return self._rows.get(key) is not None
 
     def _catalog(self, entity: str) -> Catalog:
         if entity not in self._catalogs:
-            definitions = [row.value for row in self._rows["attribute"].values() if row.value.entity == entity]
-            webhooks = [row.value for _, row in sorted(self._rows["webhook"].items())]
+            definitions = [each for each in self._rows.values("attribute") if each.entity == entity]
+            webhooks = [row.value for _, row in self._rows.by_id("webhook")]
             self._catalogs[entity] = Catalog(
                 self.accounts.catalog_versions[entity],
                 {definition.name: definition for definition in definitions},
@@ -382,24 +314,14 @@ class MemoryDatabase:
             )
         return self._catalogs[entity]
 
-    def _select(self, query: Query) -> Sequence[_Row]:
-        """Return the rows of a list in its order, those after its cursor if it has one."""
-        rows = (row for row in self._rows[query.resource.name].values() if matches(query, row.value))
-        # A place ends with the record's id, so that no two are the same and rows are never compared.
-        placed = [(sort_key(query, cursor_of(query, row.value)), row) for row in rows]
-        if query.after is not None:
-            after = sort_key(query, query.after)
-            placed = [(at, row) for at, row in placed if (at < after if query.descending else at > after)]
-        return [row for _, row in sorted(placed, reverse=query.descending)]
-
     def _commit(self, changes: Changes) -> None:
         # All documents are encoded before the first is stored, so that an error leaves everything unchanged.
-        rows: dict[Key, _Row | None] = {}
+        rows: dict[Key, Row | None] = {}
         writes = [*changes.writes, *self._rewritten(changes.rewrite)]
         places: list[tuple[Event, Place | None]] = []
         for write in writes:
-            stored = self._rows[write.key.resource].get(write.key.id)
-            rows[write.key] = row = _row(write, rows.get(write.key, stored))
+            stored = self._rows.get(write.key)
+            rows[write.key] = row = written_row(write, rows.get(write.key, stored))
             if write.key.resource == "lead":
                 places.append((write.event, _lead_place(row) if row else None))
         for key, row in rows.items():
@@ -407,7 +329,7 @@ class MemoryDatabase:
         for event, place in places:
             self._stays[event.record] = moved(self._stays[event.record], event, place)
         events = [write.event for write in writes]
-        self.events += events
+        self._history.events += events
         self.feed.append(events)
         self.outbox.append(changes.deliveries)
         self._forget(changes)
@@ -417,8 +339,7 @@ class MemoryDatabase:
         """Return the writes of the records that hold an attribute whose values change, by id."""
         if rewrite is None:
             return ()
-        entity = rewrite.before.entity
-        records = [Record(Key(entity, id_), row.version, row.value) for id_, row in sorted(self._rows[entity].items())]
+        records = self._rows.records(rewrite.before.entity)
         return [put for record in records if (put := rewritten(rewrite, record))]
 
     def _forget(self, changes: Changes) -> None:
@@ -427,7 +348,7 @@ class MemoryDatabase:
             return
         erased = {event.record: event.version for event in changes.erasures}
         latest = {
-            copy: max(event.version for event in self._events_of(copy.key) if copy.field in event.changes)
+            copy: max(event.version for event in self._history.of_record(copy.key) if copy.field in event.changes)
             for copy in changes.copies
         }
 
@@ -440,22 +361,14 @@ class MemoryDatabase:
                     event = attrs.evolve(event, changes=without_copies(event.changes, copy.field, is_latest=is_latest))
             return event
 
-        self.events = [rewritten(event) for event in self.events]
+        self._history.rewrite(rewritten)
         self.feed.rewrite(rewritten)
         self.outbox.forget(erased)
         self.imports.forget_texts(changes.erased_texts)
-        concerned = erased.keys() | {copy.key.id for copy in changes.copies}
-        for place, (at, receipt) in self._receipts.items():
-            is_part = not receipt.answer.version and any(str(id_).encode() in receipt.answer.body for id_ in concerned)
-            if receipt.record in concerned or is_part:
-                answer = Document(receipt.answer.version, ERASED_ANSWER)
-                self._receipts[place] = at, receipt._replace(answer=answer)
+        self._receipts.forget(erased.keys() | {copy.key.id for copy in changes.copies})
 
-    def _keep(self, key: Key, row: _Row | None) -> None:
-        rows = self._rows[key.resource]
-        before = rows.pop(key.id, None)
-        if row is not None:
-            rows[key.id] = row
+    def _keep(self, key: Key, row: Row | None) -> None:
+        before = self._rows.keep(key, row)
         for entity in {entity for version in (before, row) if version for entity in _watched(version.value)}:
             self.accounts.catalog_versions[entity] += 1
             self._catalogs.pop(entity, None)
@@ -467,35 +380,12 @@ class MemoryDatabase:
         return former_names({name: each.former_names for name, each in definitions.items()})
 
     def _webhook(self, id_: UUID) -> Webhook | None:
-        row = self._rows["webhook"].get(id_)
+        row = self._rows.get(Key("webhook", id_))
         return row.value if row else None
 
 
-def _ends(change: Any) -> Sequence[str]:
-    return [str(change[end]) for end in ("from", "to") if end in change] if change else ()
-
-
-def _row(write: Put | Remove, before: _Row | None) -> _Row | None:
-    if isinstance(write, Remove):
-        return None
-    body = json_documents.encode(write.value)
-    value = json_documents.decode(write.key.resource, body)
-    hidden = {**before.hidden, **write.hidden} if before else write.hidden
-    return _Row(write.event.version, body, value, hidden)
-
-
-def _lead_place(row: _Row) -> Place | None:
+def _lead_place(row: Row) -> Place | None:
     return place_of(row.value, row.hidden.get("stage_id"))
-
-
-def _place(event: Event) -> tuple[UUID, int]:
-    return event.record, event.version
-
-
-def _as_read(event: Event) -> Event:
-    """Return an event as it is read from a store that keeps JSON."""
-    changes, cause = (parse_json(json_documents.encode(each)) for each in (event.changes, event.cause))
-    return attrs.evolve(event, changes=changes, cause=cause)
 
 
 def _watched(value: object) -> tuple[str, ...]:

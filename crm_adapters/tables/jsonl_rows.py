@@ -7,7 +7,8 @@ from typing import Final
 
 from crm_adapters.tables.csv_rows import ReadRow
 from crm_adapters.tables.text_files import open_text, read_line, undecodable
-from crm_core.input.readers import MAX_DEPTH, RefusedError, read_plain
+from crm_core.input.json_values import MAX_DEPTH, read_plain
+from crm_core.input.readers import RefusedError
 from crm_core.model.plain_values import json_text, parse_json
 from crm_core.tables.rows import Header, TableOptions
 

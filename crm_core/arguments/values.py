@@ -10,7 +10,8 @@ import attrs
 
 from crm_core.errors import NOT_A_NUMBER, Problems
 from crm_core.input.fields import fields_of
-from crm_core.input.readers import MAX_DEPTH, exact_number
+from crm_core.input.json_values import MAX_DEPTH
+from crm_core.input.numbers import exact_number
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain
 

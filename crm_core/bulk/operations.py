@@ -10,8 +10,8 @@ import attrs
 from crm_core.bulk.refs import Refs, parted, refuse
 from crm_core.bulk.upserts import GivenValues, Place, Stored, place_of, without_value
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, InvalidError, Problem
+from crm_core.input.declarations import as_sent, choice, choice_of, integer, items, text, uuid
 from crm_core.input.drafts import Draft, read_draft
-from crm_core.input.fields import as_sent, choice, choice_of, integer, items, text, uuid
 from crm_core.input.readers import ReadContext, RefusedError, no_id, read_list
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key, Versions
@@ -85,7 +85,7 @@ class BulkRequest:
 
 
 @attrs.frozen(kw_only=True)
-class Task:
+class BulkTask:
     """One operation that could be read.
 
     Attributes:
@@ -110,7 +110,7 @@ class Task:
 
 
 @attrs.frozen
-class Read:
+class ReadOperation:
     """An operation as far as it could be read.
 
     Attributes:
@@ -120,13 +120,13 @@ class Read:
     """
 
     verbs: tuple[str, ...]
-    task: Task | InvalidError
+    task: BulkTask | InvalidError
     one_of: tuple[str, ...] = ()
 
 
 def read_operations(
     resource: Resource, sent: object, context: ReadContext, stored: Stored | None = None
-) -> Sequence[Read]:
+) -> Sequence[ReadOperation]:
     """Return the operations of the body of a bulk request; each is read or refused on its own.
 
     Args:
@@ -145,7 +145,7 @@ def read_operations(
 
 def read_row_operations(
     resource: Resource, rows: Iterable[tuple[Mapping[str, Any], bool]], context: ReadContext
-) -> Sequence[Read]:
+) -> Sequence[ReadOperation]:
     """Return the operations that a program makes of rows; each is read or refused on its own.
 
     Args:
@@ -181,7 +181,7 @@ class _Reading:
         self._given = GivenValues()
         self._refs = Refs()
 
-    def read(self, index: int, sent: Any, *, is_sound: bool = False) -> Read:
+    def read(self, index: int, sent: Any, *, is_sound: bool = False) -> ReadOperation:
         """Read one operation; of one that is sound, only the data."""
         verbs, one_of = tuple[str, ...](), tuple[str, ...]()
         key, ref = None, None
@@ -194,14 +194,14 @@ class _Reading:
             task = self._task(resource, values)
             key = task.key
         except InvalidError as error:
-            return Read(verbs, error, one_of)
+            return ReadOperation(verbs, error, one_of)
         else:
-            return Read(_permissions(resource, task.op) if task.place else verbs, task, one_of)
+            return ReadOperation(_permissions(resource, task.op) if task.place else verbs, task, one_of)
         finally:
             if ref is not None:
                 self._refs.add(ref, index, key)
 
-    def _task(self, resource: Resource, values: Mapping[str, Any]) -> Task:
+    def _task(self, resource: Resource, values: Mapping[str, Any]) -> BulkTask:
         self._refs.check_new(values.get("ref"))
         op, data = values["op"], values.get("data")
         place, key = None, Key(resource.name, values["id"]) if "id" in values else None
@@ -214,7 +214,7 @@ class _Reading:
         if op != "delete":
             draft, parent, refs = self._draft(resource, op, data, place)
             self._given.add(self._definitions(resource), draft, key)
-        return Task(
+        return BulkTask(
             op=op, resource=resource, key=key, draft=draft, parent=parent, place=place, expected=expected, refs=refs
         )
 
@@ -287,23 +287,23 @@ def _bare(version: object) -> object:
     return version.strip().removeprefix('"').removesuffix('"') if isinstance(version, str) else version
 
 
-def _without_repeated(operations: Sequence[Read]) -> Sequence[Read]:
+def _without_repeated(operations: Sequence[ReadOperation]) -> Sequence[ReadOperation]:
     """Return the operations, those refused that are about the same record as another."""
     times = Counter(_keys(operations))
     return [
-        Read(each.verbs, InvalidError({_naming(each.task): (_REPEATED,)}), each.one_of)
-        if isinstance(each.task, Task) and times[each.task.key] > 1
+        ReadOperation(each.verbs, InvalidError({_naming(each.task): (_REPEATED,)}), each.one_of)
+        if isinstance(each.task, BulkTask) and times[each.task.key] > 1
         else each
         for each in operations
     ]
 
 
-def _naming(task: Task) -> str:
+def _naming(task: BulkTask) -> str:
     """Return the member of an operation that says which record it is about."""
     if task.place:
         return "by"
     return ACROSS_FIELDS if task.op == "create" else "id"
 
 
-def _keys(operations: Iterable[Read]) -> Iterable[Key]:
-    return (each.task.key for each in operations if isinstance(each.task, Task))
+def _keys(operations: Iterable[ReadOperation]) -> Iterable[Key]:
+    return (each.task.key for each in operations if isinstance(each.task, BulkTask))

@@ -6,8 +6,8 @@ from typing import Literal
 import attrs
 
 from crm_core.embedding.calls import CallGroup, R_co
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, page_parameters
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import page_parameters
 from crm_core.engine.parameters import parameter_texts
 from crm_core.model.agenda import AgendaEntry, AgendaTask
 from crm_core.model.entities import Task

@@ -1,4 +1,4 @@
-"""The calls of any resource, in the main of registered ones: the fields are those of its entity, untyped."""
+"""The calls of any resource, such as a registered one. The fields are those of its entity, and have no types."""
 
 from typing import Any, BinaryIO, Literal, TypeVar
 from uuid import UUID
@@ -7,8 +7,8 @@ import attrs
 
 from crm_core.arguments.values import UniqueParameter
 from crm_core.embedding.calls import R_co, call
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, RecordCallsWithBulk
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import RecordCallsWithBulk
 
 E = TypeVar("E")
 

@@ -1,7 +1,9 @@
 """Crm and SyncCrm: where embedders begin."""
 
 from collections.abc import Collection
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Generic, Literal, TypeAlias
+
+import attrs
 
 from crm_core.embedding.administration import GroupCalls, TokenCalls, UserCalls
 from crm_core.embedding.calls import Awaiting, Context, R_co, Runner, needed
@@ -20,65 +22,56 @@ from crm_core.use_cases.uploads import Images
 CalendarKind: TypeAlias = Literal["event", "todo"]
 
 
-class _Stores(Generic[R_co]):
-    """The stores and services that calls need, with the runner that runs them."""
+class _Calls(Generic[R_co]):
+    """What ``Crm`` and ``SyncCrm`` have in common: the calls of administrators, and the sessions of actors.
 
-    def __init__(
-        self,
-        db: Database,
-        runner: R_co,
-        *,
-        users: Actors | None,
-        passwords: Passwords | None,
-        feed: Feed | None,
-        deliveries: DeliveryLog | None,
-        images: Images | None,
-        workbooks: WorkbookWriter | None,
-        imports: Imports | None,
-    ) -> None:
+    Args:
+        context: the stores, in the name of the system.
+        runner: runs the calls.
+    """
+
+    def __init__(self, context: Context, runner: R_co) -> None:
+        self._context = context
         self._runner = runner
-        self._users = users
-        self._stores: dict[str, Any] = {
-            "db": db,
-            "users": users,
-            "passwords": passwords,
-            "feed": feed,
-            "deliveries": deliveries,
-            "images": images,
-            "workbooks": workbooks,
-            "imports": imports,
-        }
 
     @property
     def users(self) -> UserCalls[R_co]:
         """Return the calls that manage who can log in. They check no permission."""
-        return UserCalls(self._context(SYSTEM, ""), self._runner)
+        return UserCalls(self._context, self._runner)
 
     @property
     def groups(self) -> GroupCalls[R_co]:
         """Return the calls that manage what the users of a group may do. They check no permission."""
-        return GroupCalls(self._context(SYSTEM, ""), self._runner)
+        return GroupCalls(self._context, self._runner)
 
     @property
     def tokens(self) -> TokenCalls[R_co]:
         """Return the calls that manage tokens for HTTP. They check no permission."""
-        return TokenCalls(self._context(SYSTEM, ""), self._runner)
+        return TokenCalls(self._context, self._runner)
 
-    def _context(self, actor: Actor, request_id: str) -> Context:
-        return Context(actor=actor, request_id=request_id, **self._stores)
+    def as_(self, actor: Actor, *, request_id: str = "") -> Session[R_co]:
+        """Return the calls of an actor.
 
-    async def _context_of(self, user: int | str, permissions: Collection[str] | None, request_id: str) -> Context:
-        actor = await user_use_cases.actor_of(needed(self._users, "users"), user)
+        Args:
+            actor: in whose name calls are made.
+            request_id: the id of the request that makes them, in logs and events.
+        """
+        return Session(self._context_for(actor, request_id), self._runner)
+
+    def _context_for(self, actor: Actor, request_id: str) -> Context:
+        return attrs.evolve(self._context, actor=actor, request_id=request_id)
+
+    async def _context_of_user(self, user: int | str, permissions: Collection[str] | None, request_id: str) -> Context:
+        actor = await user_use_cases.actor_of(needed(self._context.users, "users"), user)
         narrowed = None if permissions is None else frozenset(read_permissions(permissions))
-        return self._context(actor.narrowed(narrowed), request_id)
+        return self._context_for(actor.narrowed(narrowed), request_id)
 
     async def _calendar(self, secret: str, kind: CalendarKind, request_id: str) -> calendars.Contents:
-        context = self._context(SYSTEM, request_id)
         params = parameter_texts({"as": kind})
-        return await calendars.read(context.accounts, context.db, secret, params, request_id=request_id)
+        return await calendars.read(self._context.accounts, self._context.db, secret, params, request_id=request_id)
 
 
-class Crm(_Stores[Awaiting]):
+class Crm(_Calls[Awaiting]):
     """The CRM in your own process, with typed calls that are awaited.
 
     .. code-block:: python
@@ -110,9 +103,9 @@ class Crm(_Stores[Awaiting]):
         workbooks: WorkbookWriter | None = None,
         imports: Imports | None = None,
     ) -> None:
-        super().__init__(
-            db,
-            Awaiting(),
+        context = Context(
+            actor=SYSTEM,
+            db=db,
             users=users,
             passwords=passwords,
             feed=feed,
@@ -121,15 +114,7 @@ class Crm(_Stores[Awaiting]):
             workbooks=workbooks,
             imports=imports,
         )
-
-    def as_(self, actor: Actor, *, request_id: str = "") -> Session[Awaiting]:
-        """Return the calls of an actor.
-
-        Args:
-            actor: in whose name calls are made.
-            request_id: the id of the request that makes them, in logs and events.
-        """
-        return Session(self._context(actor, request_id), self._runner)
+        super().__init__(context, Awaiting())
 
     async def as_user(
         self, user: int | str, *, permissions: Collection[str] | None = None, request_id: str = ""
@@ -143,7 +128,7 @@ class Crm(_Stores[Awaiting]):
 
         Raises UnknownUserError, NotAuthenticatedError for a disabled user.
         """
-        return Session(await self._context_of(user, permissions, request_id), self._runner)
+        return Session(await self._context_of_user(user, permissions, request_id), self._runner)
 
     async def read_calendar(
         self, secret: str, /, *, kind: CalendarKind = "event", request_id: str = ""
@@ -158,7 +143,7 @@ class Crm(_Stores[Awaiting]):
         return await self._calendar(secret, kind, request_id)
 
 
-class SyncCrm(_Stores[Runner]):
+class SyncCrm(_Calls[Runner]):
     """The CRM in your own process, for programs without an event loop: calls return their results.
 
     .. code-block:: python
@@ -193,9 +178,9 @@ class SyncCrm(_Stores[Runner]):
         workbooks: WorkbookWriter | None = None,
         imports: Imports | None = None,
     ) -> None:
-        super().__init__(
-            db,
-            runner or CallingThread(),
+        context = Context(
+            actor=SYSTEM,
+            db=db,
             users=users,
             passwords=passwords,
             feed=feed,
@@ -204,16 +189,13 @@ class SyncCrm(_Stores[Runner]):
             workbooks=workbooks,
             imports=imports,
         )
-
-    def as_(self, actor: Actor, *, request_id: str = "") -> Session[Runner]:
-        """Return the calls of an actor; the arguments are those of ``Crm.as_``."""
-        return Session(self._context(actor, request_id), self._runner)
+        super().__init__(context, runner or CallingThread())
 
     def as_user(
         self, user: int | str, *, permissions: Collection[str] | None = None, request_id: str = ""
     ) -> Session[Runner]:
         """Return the calls of a user; arguments and errors are those of ``Crm.as_user``."""
-        return Session(self._runner.run(self._context_of(user, permissions, request_id)), self._runner)
+        return Session(self._runner.run(self._context_of_user(user, permissions, request_id)), self._runner)
 
     def read_calendar(
         self, secret: str, /, *, kind: CalendarKind = "event", request_id: str = ""

@@ -1,4 +1,4 @@
-"""Following the change feed: one change after another, for as long as one likes.
+"""Follows the change feed: yields one change after another, until the caller stops.
 
 The typed client of HTTP uses the same classes.
 """

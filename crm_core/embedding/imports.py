@@ -9,13 +9,13 @@ import attrs
 
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
 from crm_core.embedding.files import written
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, page_parameters
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import page_parameters
 from crm_core.engine.decisions import id_of
 from crm_core.errors import invalid
 from crm_core.imports.runs import ACTIVE_STATES
 from crm_core.imports.status import ImportStatus
-from crm_core.input.readers import exact_number
+from crm_core.input.numbers import exact_number
 from crm_core.model.list_pages import ListPage
 from crm_core.use_cases import import_requests
 from crm_core.use_cases.import_requests import Imports

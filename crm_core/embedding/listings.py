@@ -6,7 +6,7 @@ The typed client of HTTP uses the same classes.
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from itertools import islice
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import attrs
 
@@ -19,6 +19,9 @@ from crm_core.model.list_pages import ListPage
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+#: Items in a page of a list, unless another number is given.
+PAGE_SIZE: Final = 100
 
 
 class Runs(Protocol):

@@ -8,14 +8,8 @@ import attrs
 
 from crm_core.arguments.values import sendable
 from crm_core.embedding.calls import R_co, call
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import (
-    PAGE_SIZE,
-    RecordCallsWithBulk,
-    expected_versions,
-    page_parameters,
-    restoration_entry,
-)
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import RecordCallsWithBulk, expected_versions, page_parameters, restoration_entry
 from crm_core.engine.decisions import id_of
 from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.history_entries import RestorationEntry

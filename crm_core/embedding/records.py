@@ -12,7 +12,7 @@ from crm_core.arguments.values import UniqueParameter, by_parameter, sendable
 from crm_core.bulk.outcomes import Outcome
 from crm_core.embedding.calls import CallGroup, R_co, call, needed
 from crm_core.embedding.files import ImportedFile, opened, pieces_of, sent_file, written
-from crm_core.embedding.listings import ListQuery, listing
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
 from crm_core.engine.cursors import write_cursor
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
@@ -20,7 +20,8 @@ from crm_core.engine.queries import Page
 from crm_core.engine.receipts import Document
 from crm_core.errors import InvalidError, invalid, not_a_choice
 from crm_core.imports.status import ImportStatus
-from crm_core.input.readers import abbreviated, read_datetime
+from crm_core.input.dates import read_datetime
+from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import Caller
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
@@ -43,8 +44,6 @@ from crm_core.use_cases import (
 
 E = TypeVar("E")
 
-#: Items in a page of a list, unless another number is given.
-PAGE_SIZE: Final = 100
 #: What an upsert may do, by the argument `only`.
 _EXISTS: Final[Mapping[str | None, bool | None]] = {None: None, "create": False, "change": True}
 

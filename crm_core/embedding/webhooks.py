@@ -10,13 +10,13 @@ import attrs
 from crm_core.arguments.deliveries import DeliveryFilters
 from crm_core.arguments.values import sendable
 from crm_core.embedding.calls import R_co, call, needed
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, page_parameters
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import page_parameters
 from crm_core.embedding.resources.webhooks import WebhookRecordCalls
 from crm_core.engine.decisions import id_of
 from crm_core.engine.parameters import parameter_texts
 from crm_core.engine.receipts import Document
-from crm_core.input.readers import read_datetime
+from crm_core.input.dates import read_datetime
 from crm_core.model.events import EventKind
 from crm_core.model.list_pages import ListPage
 from crm_core.model.plain_values import entity_of, parse_json

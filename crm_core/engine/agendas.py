@@ -1,4 +1,4 @@
-"""What is asked of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 136)."""
+"""The query of the agenda, its order and its cursors, and the agenda of records in plain Python (decision 136)."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +9,8 @@ import attrs
 
 from crm_core.engine.cursors import pack, unpack
 from crm_core.errors import invalid
-from crm_core.input.readers import RefusedError, read_full_date, read_uuid
+from crm_core.input.dates import read_full_date
+from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.agenda import AgendaPage, AgendaTask, Place
 from crm_core.model.entities import Task
 from crm_core.model.registered import DerivedNames, DerivedTable
@@ -23,7 +24,7 @@ TASK_RESOURCES: Final = DerivedNames(
 
 @attrs.frozen(kw_only=True)
 class AgendaQuery:
-    """What is asked of the agenda; None asks for nothing.
+    """The query of the agenda; None is no condition.
 
     Attributes:
         resources: the names of the resources whose tasks are meant.
@@ -50,7 +51,7 @@ def agenda_page(query: AgendaQuery, records: Iterable[Any], encode: Callable[[Ta
     """Return a page of the agenda of all records. The pages of every adapter must be the same.
 
     Args:
-        query: what is asked.
+        query: the query.
         records: the values of all records with tasks.
         encode: returns a task as compact JSON.
     """

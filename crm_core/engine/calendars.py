@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_core.engine.agendas import AgendaQuery, in_order
-from crm_core.input.readers import read_datetime
+from crm_core.input.dates import read_datetime
 from crm_core.model.agenda import AgendaTask
 from crm_core.model.calendars import CalendarItem
 from crm_core.model.plain_values import parse_json

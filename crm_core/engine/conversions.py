@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from crm_core.errors import InvalidError, Problem
-from crm_core.input.fields import choice, text, texts
+from crm_core.input.declarations import choice, text, texts
 from crm_core.input.readers import RefusedError, abbreviated
 from crm_core.input.texts import fold, is_blank
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute

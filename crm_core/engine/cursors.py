@@ -11,17 +11,10 @@ from uuid import UUID
 
 from crm_core.engine.queries import Cursor, Query
 from crm_core.errors import InvalidError, Problem
+from crm_core.input.dates import iso, read_datetime, read_full_date
 from crm_core.input.decimals import written_decimal
 from crm_core.input.fields import FieldKind
-from crm_core.input.readers import (
-    RefusedError,
-    iso,
-    read_datetime,
-    read_full_date,
-    read_integer,
-    read_uuid,
-    text_problems,
-)
+from crm_core.input.readers import RefusedError, read_integer, read_uuid, text_problems
 from crm_core.input.texts import sorting_key
 from crm_core.resources import Resource
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from attrs import evolve
 
 from crm_core.engine.changes import Changes
-from crm_core.engine.unchanged import settled
+from crm_core.engine.unchanged import completed_draft
 from crm_core.engine.validation import catalog_versions, divided, validated
 from crm_core.engine.writing import NO_CAUSE, RecordChange, changes_of, receipt_of
 from crm_core.errors import (
@@ -82,7 +82,7 @@ def change(
     Raises InvalidError with every problem, NotFoundError, VersionConflictError, and the errors of ``edit``.
     """
     record = yield from expected_record(resource, who, key, parent, expected)
-    draft = settled(edit(record.value), record.value)
+    draft = completed_draft(edit(record.value), record.value)
     proposal = Proposal(who=who, before=record.value, sent=draft.values)
     values = yield from validated(resource, proposal, draft)
     shown, hidden = divided(resource, values)

@@ -10,7 +10,8 @@ from uuid import UUID
 from crm_core.engine.queries import RANGES
 from crm_core.errors import NOT_A_NUMBER, InvalidError, Problem, Problems
 from crm_core.input.fields import Field
-from crm_core.input.readers import RefusedError, exact_number, read_text, refuse
+from crm_core.input.numbers import exact_number
+from crm_core.input.readers import RefusedError, read_text, refuse
 from crm_core.input.texts import is_blank
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.plain_values import plain
@@ -20,11 +21,12 @@ from crm_core.resources import Resource
 OPERATOR_MARK: Final = "__"
 #: The parameters that are no filters.
 CONTROLS: Final = ("search", "ordering", "limit", "cursor")
+#: The parameters by which other APIs number pages; pages have cursors here.
+PAGE_NUMBERS: Final = ("offset", "page")
 
 _BRACKETS: Final = re.compile(r"attributes\[([^\[\]]*)\](?:\[([^\[\]]*)\])?")
 _AFTER_FIELD: Final = re.compile(r"__|\[|\.")
 _DATES: Final = frozenset({"date", "datetime", "date_or_datetime"})
-_COUNTED: Final = ("offset", "page")
 #: A part between quotes, in which quotes are doubled; or one without. Each ends with a comma.
 _PART: Final = re.compile(r"""\s*"((?:[^"]|"")*)"\s*,|\s*'((?:[^']|'')*)'\s*,|([^,]*),""")
 
@@ -105,7 +107,7 @@ def counting_problems(params: Mapping[str, str]) -> Mapping[str, Sequence[Proble
     if is_blank(params.get("limit", "")):
         return {}
     text = "Pages are not numbered. Follow the Link header of each page to the next, or send its cursor."
-    return {name: (Problem("unknown", text),) for name in _COUNTED if not is_blank(params.get(name, ""))}
+    return {name: (Problem("unknown", text),) for name in PAGE_NUMBERS if not is_blank(params.get(name, ""))}
 
 
 # Several values

@@ -18,15 +18,14 @@ from crm_core.engine.parameters import (
 )
 from crm_core.engine.queries import OPERATORS_OF_TYPE, Filter, Query
 from crm_core.errors import InvalidError, Problem, Problems
+from crm_core.input.dates import read_datetime, read_full_date
 from crm_core.input.decimals import read_numeral
-from crm_core.input.fields import Field, FieldKind, integer
+from crm_core.input.declarations import integer
+from crm_core.input.fields import Field, FieldKind
+from crm_core.input.numbers import MAX_BIGINT, MIN_BIGINT
 from crm_core.input.readers import (
-    MAX_BIGINT,
-    MIN_BIGINT,
     RefusedError,
     read_boolean,
-    read_datetime,
-    read_full_date,
     read_integer,
     read_uuid,
     refuse,

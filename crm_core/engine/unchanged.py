@@ -1,4 +1,4 @@
-"""Drafts in the light of the record that they change: what is sent back unchanged is no problem, and is kept."""
+"""Completes the draft of a change by the record: values that are sent back unchanged are kept, and are no problem."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -16,8 +16,8 @@ from crm_core.model.plain_values import plain
 _Read: TypeAlias = tuple[object, Problems]
 
 
-def settled(draft: Draft, before: object) -> Draft:
-    """Return the draft of a change of a record, with the values of its lists of items.
+def completed_draft(draft: Draft, before: object) -> Draft:
+    """Return the draft of a change of a record, without problems of unchanged values, and with its lists of items.
 
     - What a field holds already is no problem when it is sent back, whatever the field takes today. This also goes for
       single items of a list and single members of an object.

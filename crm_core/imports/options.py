@@ -6,8 +6,9 @@ from typing import Any, Final
 import attrs
 
 from crm_core.errors import InvalidError, Problem, Problems, means_nothing_in
+from crm_core.input.declarations import boolean, choice, text, texts
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import boolean, choice, fields_of, text, texts
+from crm_core.input.fields import fields_of
 from crm_core.input.readers import ReadContext, no_id
 from crm_core.tables.formats import DECIMALS, ISO_DATES, THOUSANDS, Formats
 from crm_core.tables.rows import MAX_COLUMNS

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from crm_core.errors import Problem
-from crm_core.input.readers import parse_decimal
+from crm_core.input.numbers import parse_decimal
 from crm_core.input.texts import normal
 from crm_core.model.entities import Attribute
 from crm_core.resources import RESOURCES

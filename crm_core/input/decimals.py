@@ -10,7 +10,8 @@ from typing import Final
 import attrs
 
 from crm_core.errors import NOT_A_NUMBER, Problem
-from crm_core.input.readers import MAX_DIGITS, MAX_NUMERAL_LENGTH, RefusedError, check_numeral, exact_number
+from crm_core.input.numbers import MAX_DIGITS, MAX_NUMERAL_LENGTH, exact_number
+from crm_core.input.readers import RefusedError, check_numeral
 
 _NUMERAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 #: How decimals are written in JSON.

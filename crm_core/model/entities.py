@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from crm_core.input.fields import (
+from crm_core.input.declarations import (
     attribute_values,
     boolean,
     choice,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from crm_core.input.readers import read_datetime
+from crm_core.input.dates import read_datetime
 from crm_core.model.events import Event
 from crm_core.model.plain_values import parse_json
 

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.input.dates import iso, read_datetime
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field, FieldKind, fields_of
-from crm_core.input.readers import iso, parse_decimal, read_datetime
+from crm_core.input.numbers import parse_decimal
 
 #: Replaces every secret (decision 27).
 REDACTED: Final = "********"

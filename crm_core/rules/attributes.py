@@ -23,7 +23,9 @@ from crm_core.errors import (
     Problems,
     not_a_choice,
 )
-from crm_core.input.readers import RefusedError, exact_number, json_type, read_full_date, text_problems
+from crm_core.input.dates import read_full_date
+from crm_core.input.numbers import exact_number
+from crm_core.input.readers import RefusedError, json_type, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.input.urls import is_web_url
 from crm_core.model.entities import ATTRIBUTE_PREFIX, ENTITIES, MAX_ATTRIBUTE_NAME_LENGTH, Attribute

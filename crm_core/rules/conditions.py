@@ -8,12 +8,12 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import NOT_A_STRING, Problem, Problems, not_a_choice
+from crm_core.input.dates import read_datetime
 from crm_core.input.fields import Field, fields_of
 from crm_core.input.readers import (
     ReadContext,
     RefusedError,
     abbreviated,
-    read_datetime,
     read_key,
     read_list,
     read_mapping,

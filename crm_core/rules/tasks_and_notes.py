@@ -10,9 +10,10 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import IS_REQUIRED, NOT_UNIQUE, InvalidError, NotFoundError, Problems, too_many_elements
+from crm_core.input.dates import iso
+from crm_core.input.declarations import boolean, date_value, text, uuid
 from crm_core.input.drafts import Draft, Edit, read_draft, read_item, read_payload
-from crm_core.input.fields import boolean, date_value, text, uuid
-from crm_core.input.readers import ReadContext, iso
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ENTRIES, MAX_ENTRY_LENGTH, Note, Task
 from crm_core.model.events import common_ends

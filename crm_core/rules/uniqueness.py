@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from crm_core.errors import NOT_UNIQUE, Problem, Problems
-from crm_core.input.readers import exact_number
+from crm_core.input.numbers import exact_number
 from crm_core.input.texts import unique_form
 from crm_core.model.entities import BUILDING, Attribute
 from crm_core.rules.needs import (

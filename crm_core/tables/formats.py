@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from crm_core.input.readers import RefusedError, exact_number, parse_decimal, refuse
+from crm_core.input.numbers import exact_number, parse_decimal
+from crm_core.input.readers import RefusedError, refuse
 
 #: The signs that part thousands; a blank may be any of those that spreadsheets write.
 THOUSANDS: Final = ("", ",", ".", "'", " ")

@@ -30,7 +30,8 @@ from crm_core.testing.scene import OnOneLoop, Scene, at_once, fact
 from crm_core.use_cases import erasures, imports
 from crm_core.use_cases.callers import new_id
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.import_worker import ImportStores, OnProgress
+from crm_core.use_cases.import_stores import ImportStores
+from crm_core.use_cases.import_worker import OnProgress
 
 
 class OpenedImports(NamedTuple):

@@ -12,7 +12,8 @@ import attrs
 
 from crm_core.engine.parameters import OPERATOR_MARK, parameter_text
 from crm_core.input.fields import Field, FieldKind
-from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT, ReadContext, RefusedError, no_id
+from crm_core.input.numbers import MAX_BIGINT, MIN_BIGINT
+from crm_core.input.readers import ReadContext, RefusedError, no_id
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Key
 from crm_core.model.registered import registered

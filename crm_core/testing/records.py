@@ -14,8 +14,9 @@ import attrs
 import pytest
 
 from crm_core.errors import NotFoundError
+from crm_core.input.dates import iso
 from crm_core.input.decimals import FixedPoint
-from crm_core.input.readers import iso, parse_decimal
+from crm_core.input.numbers import parse_decimal
 from crm_core.input.texts import normal
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Document, Key

@@ -45,7 +45,7 @@ from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.hooks import Hooks
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_runner import ImportRunner
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.installed_resources import register_installed
 from crm_core.use_cases.units_of_work import UnitOfWork, unit_of_work
 from crm_core.use_cases.uploads import Images, Upload

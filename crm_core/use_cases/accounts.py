@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from crm_core.errors import NotAuthenticatedError, ThrottledError, WrongCredentialsError
+from crm_core.input.declarations import text, texts
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import text, texts
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller, NewToken, User, require

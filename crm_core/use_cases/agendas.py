@@ -8,8 +8,8 @@ import attrs
 
 from crm_core.engine.agendas import TASK_RESOURCES, AgendaQuery, read_place, write_place
 from crm_core.engine.query_strings import page_limit, refuse_missing
+from crm_core.input.declarations import boolean, choice_of, date_value, integer, text
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import boolean, choice_of, date_value, integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.agenda import AgendaPage, AgendaTask

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from crm_core.bulk.lookups import Wanted, upserts_of, values_of
-from crm_core.bulk.operations import Read, Task, read_operations
+from crm_core.bulk.operations import BulkTask, ReadOperation, read_operations
 from crm_core.bulk.outcomes import Outcome, read_outcomes, write_outcomes
 from crm_core.bulk.upserts import Stored, edited, is_taken
 from crm_core.engine import decisions
@@ -92,11 +92,13 @@ async def bulk(
     return BulkAnswer(named, records, document.is_replayed)
 
 
-async def _records(db: Database, operations: Sequence[Read], outcomes: Sequence[Outcome]) -> Sequence[Document | None]:
+async def _records(
+    db: Database, operations: Sequence[ReadOperation], outcomes: Sequence[Outcome]
+) -> Sequence[Document | None]:
     """Return the records of operations as they are now; None for those that are refused or deleted."""
 
-    async def look(operation: Read, outcome: Outcome) -> Document | None:
-        if outcome.kind in {"refused", "deleted"} or outcome.id is None or not isinstance(operation.task, Task):
+    async def look(operation: ReadOperation, outcome: Outcome) -> Document | None:
+        if outcome.kind in {"refused", "deleted"} or outcome.id is None or not isinstance(operation.task, BulkTask):
             return None
         return await db.get(decisions.key_of(operation.task.resource, outcome.id))
 
@@ -114,7 +116,7 @@ class _Request:
         self, db: Database, who: Caller, resource: Resource, sent: object, context: ReadContext, *, lenient: bool
     ) -> None:
         self.id = who.new_id()
-        self.operations: Sequence[Read] = ()
+        self.operations: Sequence[ReadOperation] = ()
         self._db = db
         self._who = who
         self._resource = resource
@@ -182,17 +184,17 @@ async def _look_up(db: Database, who: Caller, upserts: Sequence[Wanted]) -> Stor
     return Stored(definitions, {value: holder.id if holder else None for value, holder in holders.items()})
 
 
-def _is_moved(operation: Read, result: Result) -> bool:
+def _is_moved(operation: ReadOperation, result: Result) -> bool:
     """Return whether an upsert failed because another record has the value now, or none has."""
     task = operation.task
-    if not isinstance(task, Task) or not task.place:
+    if not isinstance(task, BulkTask) or not task.place:
         return False
     if task.op == "update":
         return isinstance(result, NotFoundError)
     return isinstance(result, InvalidError) and is_taken(task.place, result)
 
 
-def decision_of(who: Caller, operation: Read) -> Decide:
+def decision_of(who: Caller, operation: ReadOperation) -> Decide:
     """Return the decision to carry out one operation, or to refuse one that could not be read."""
     task = operation.task
     if isinstance(task, InvalidError):
@@ -205,7 +207,7 @@ def decision_of(who: Caller, operation: Read) -> Decide:
     return partial(decisions.change, task.resource, who, task.key, edit, None, task.expected)
 
 
-def _edited(task: Task, draft: Draft, record: Any) -> Draft:
+def _edited(task: BulkTask, draft: Draft, record: Any) -> Draft:
     return edited(task.place, task.resource, task.parent, draft, record) if task.place else draft
 
 
@@ -215,7 +217,7 @@ def _refuse(error: CrmError) -> Changes:
 
 
 def outcomes_of(
-    operations: Sequence[Read], results: Sequence[Result], look: Look, *, lenient: bool
+    operations: Sequence[ReadOperation], results: Sequence[Result], look: Look, *, lenient: bool
 ) -> tuple[Outcome, ...]:
     """Return the outcomes. Raises BulkRefusedError if an operation is refused, unless lenient."""
     failed = {index for index, result in enumerate(results) if isinstance(result, CrmError)}
@@ -226,7 +228,7 @@ def outcomes_of(
     return outcomes
 
 
-def _outcome(operation: Read, result: Result, look: Look, failed: set[int]) -> Outcome:
+def _outcome(operation: ReadOperation, result: Result, look: Look, failed: set[int]) -> Outcome:
     task = operation.task
     if isinstance(task, InvalidError):
         return Outcome("refused", None, None, task)
@@ -244,7 +246,7 @@ def _outcome(operation: Read, result: Result, look: Look, failed: set[int]) -> O
 _OF_REFUSED: Final = (Problem("refused", "The operation that this ref names is refused."),)
 
 
-def _blamed(task: Task, error: CrmError, failed: set[int]) -> CrmError:
+def _blamed(task: BulkTask, error: CrmError, failed: set[int]) -> CrmError:
     """Return the error of an operation, which may come from another one to which its fields refer."""
     blamed = {name: _OF_REFUSED for name, index in task.refs.items() if index in failed}
     if isinstance(error, InvalidError):
@@ -257,11 +259,13 @@ def _blamed(task: Task, error: CrmError, failed: set[int]) -> CrmError:
     return error
 
 
-async def _explained(db: Database, operations: Sequence[Read], errors: Mapping[int, CrmError]) -> dict[int, CrmError]:
+async def _explained(
+    db: Database, operations: Sequence[ReadOperation], errors: Mapping[int, CrmError]
+) -> dict[int, CrmError]:
     """Return the errors, those of version conflicts with the fields that changed."""
 
-    async def explain(operation: Read, error: CrmError) -> CrmError:
-        if isinstance(error, VersionConflictError) and isinstance(operation.task, Task):
+    async def explain(operation: ReadOperation, error: CrmError) -> CrmError:
+        if isinstance(error, VersionConflictError) and isinstance(operation.task, BulkTask):
             return await with_changed_fields(db, operation.task.key, operation.task.expected, error)
         return error
 

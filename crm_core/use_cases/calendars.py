@@ -9,8 +9,8 @@ import attrs
 
 from crm_core.engine.calendars import digest, item_of, own_tasks, together
 from crm_core.errors import NotFoundError, PermissionDeniedError
+from crm_core.input.declarations import choice, text
 from crm_core.input.drafts import read_parameters, read_payload
-from crm_core.input.fields import choice, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
 from crm_core.model.agenda import AgendaTask

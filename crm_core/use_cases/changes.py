@@ -12,8 +12,8 @@ import attrs
 from crm_core.engine.feed_cursors import Hidden, hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.query_strings import page_limit
 from crm_core.errors import CrmError, CursorGoneError, InvalidError, not_a_choice
+from crm_core.input.declarations import integer, text
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import integer, text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.feed import FeedEvent, FeedPage, Position

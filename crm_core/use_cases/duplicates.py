@@ -8,8 +8,8 @@ import attrs
 from crm_core.engine.cursors import pack, unpack
 from crm_core.engine.query_strings import page_limit
 from crm_core.errors import invalid
+from crm_core.input.declarations import text
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.duplicates import DuplicateGroup

@@ -19,10 +19,10 @@ from crm_core.model.records import Key, Versions
 from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource, referring
 from crm_core.rules.needs import Needs, Steps
+from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.history import latest_event
 from crm_core.use_cases.merged_records import winner_in, winner_of
 from crm_core.use_cases.records import NamingChangedFields
-from crm_core.use_cases.rehearsal import decided
 
 #: The most records that a dry run names because they mention a name.
 MAX_MENTIONS: Final = 100

@@ -13,9 +13,10 @@ from crm_core.engine import decisions, evolutions
 from crm_core.engine.conversions import Conversion, FailingValueError, check_conversion, converted
 from crm_core.engine.decision_runs import Decide
 from crm_core.errors import InvalidError, NotFoundError, Problem, not_a_choice
+from crm_core.input.declarations import text
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import text
-from crm_core.input.readers import ReadContext, exact_number
+from crm_core.input.numbers import exact_number
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
 from crm_core.model.events import same
@@ -27,7 +28,7 @@ from crm_core.resources import ATTRIBUTES, RESOURCES
 from crm_core.rules.needs import Needs
 from crm_core.rules.uniqueness import unique_key
 
-#: The most records that change in one commit, which holds the writers of all records of the entity meanwhile.
+#: The most records that change in one commit, for which all writers of the entity's records wait.
 MAX_HOLDERS: Final = 100_000
 #: The most failing values and records that a dry run lists.
 MAX_FAILING_VALUES: Final = 100
@@ -92,12 +93,12 @@ class Target(NamedTuple):
         return decisions.key_of(ATTRIBUTES, self.id)
 
 
-#: What can be asked for, as paths say it.
+#: What can be requested, as in paths.
 EvolutionKind: TypeAlias = Literal["rename", "values/rename", "values/remove", "convert"]
 
 
-class _Asked(NamedTuple):
-    """A change that was asked for."""
+class _Request(NamedTuple):
+    """A requested change of an attribute."""
 
     db: Database
     who: Caller
@@ -108,7 +109,7 @@ class _Asked(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A change that was asked for, and what it would do.
+    """A requested change of an attribute, and what it would do.
 
     Attributes:
         decide: the decision.
@@ -138,7 +139,7 @@ async def plan_of(
     strict: bool = True,
     limit: float | None = None,
 ) -> Plan:
-    """Return a change that was asked for, and what it would do; the arguments are those of ``evolve``.
+    """Return a requested change, and what it would do; the arguments are those of ``evolve``.
 
     ``limit`` is the most records that may change, MAX_HOLDERS unless another one is given.
 
@@ -146,67 +147,67 @@ async def plan_of(
     """
     definition = await definition_of(db, target)
     values = read_payload(BODIES[kind], data, ReadContext(who.new_id, strict))
-    return await _PLANS[kind](_Asked(db, who, target, definition, values, MAX_HOLDERS if limit is None else limit))
+    return await _PLANS[kind](_Request(db, who, target, definition, values, MAX_HOLDERS if limit is None else limit))
 
 
-async def _rename(asked: _Asked) -> Plan:
-    definition, name = asked.definition, asked.values["name"]
-    records = await asked.db.count_holders(definition.entity, definition.name)
-    refusals = [*_too_many(asked, records, f"rename {definition.id} {name}")]
-    taken = await asked.db.count_holders(definition.entity, name) if name != definition.name else 0
+async def _rename(request: _Request) -> Plan:
+    definition, name = request.definition, request.values["name"]
+    records = await request.db.count_holders(definition.entity, definition.name)
+    refusals = [*_too_many(request, records, f"rename {definition.id} {name}")]
+    taken = await request.db.count_holders(definition.entity, name) if name != definition.name else 0
     if definition.renaming_to is not None:
         command = f"crm attributes rename {definition.id} {definition.renaming_to} --online"
         refusals = [f"The attribute is being renamed in the background. Run: {command}"]
     elif taken:
         refusals.append(f"{_records(taken)} a value under `{name}` already, of an attribute that was deleted.")
     return Plan(
-        partial(evolutions.rename, asked.who, asked.target.key, name, asked.target.expected),
+        partial(evolutions.rename, request.who, request.target.key, name, request.target.expected),
         report_of(definition, records if name != definition.name else 0, refusals=tuple(refusals)),
     )
 
 
-async def _rename_value(asked: _Asked) -> Plan:
-    old, new = (asked.values[end].strip() for end in ("from", "to"))
-    held = await _of_list(asked, old, "from")
+async def _rename_value(request: _Request) -> Plan:
+    old, new = (request.values[end].strip() for end in ("from", "to"))
+    held = await _of_list(request, old, "from")
     records = sum(each.records for each in held) if old != new else 0
     merged = sum(each.records for each in held if isinstance(each.value, list) and new in each.value and old != new)
-    refusals = _too_many(asked, records)
+    refusals = _too_many(request, records)
     return Plan(
-        partial(evolutions.rename_value, asked.who, asked.target.key, old, new, asked.target.expected),
-        report_of(asked.definition, records, merged=merged, indexes=0, refusals=tuple(refusals)),
+        partial(evolutions.rename_value, request.who, request.target.key, old, new, request.target.expected),
+        report_of(request.definition, records, merged=merged, indexes=0, refusals=tuple(refusals)),
     )
 
 
-async def _remove_value(asked: _Asked) -> Plan:
-    value, other = asked.values["value"].strip(), asked.values["replace_with"]
+async def _remove_value(request: _Request) -> Plan:
+    value, other = request.values["value"].strip(), request.values["replace_with"]
     if other is not None:
-        if other == value or other not in asked.definition.list_values:
+        if other == value or other not in request.definition.list_values:
             raise InvalidError({"replace_with": (not_a_choice(other),)})
-        return await _rename_value(asked._replace(values={"from": value, "to": other}))
-    records = sum(each.records for each in await _of_list(asked, value, "value"))
+        return await _rename_value(request._replace(values={"from": value, "to": other}))
+    records = sum(each.records for each in await _of_list(request, value, "value"))
     refusals = [f"{_records(records)} this value: say by `replace_with` which they get instead."] if records else []
     return Plan(
-        partial(evolutions.remove_value, asked.who, asked.target.key, value, asked.target.expected),
-        report_of(asked.definition, 0, indexes=0, refusals=tuple(refusals)),
+        partial(evolutions.remove_value, request.who, request.target.key, value, request.target.expected),
+        report_of(request.definition, 0, indexes=0, refusals=tuple(refusals)),
     )
 
 
-async def _of_list(asked: _Asked, item: str, field: str) -> Sequence[HeldValue]:
+async def _of_list(request: _Request, item: str, field: str) -> Sequence[HeldValue]:
     """Return the values of records that are a text, or a list that has it. Raises InvalidError if it is no value."""
-    definition = asked.definition
+    definition = request.definition
     if definition.type != "list":
         raise InvalidError({field: (Problem("invalid", "Only attributes of type list have values to change."),)})
-    held = await _held(asked)
+    held = await _held(request)
     found = [each for each in held if item == each.value or (isinstance(each.value, list) and item in each.value)]
     if item not in definition.list_values and not found:
         raise InvalidError({field: (not_a_choice(item),)})
     return found
 
 
-async def _convert(asked: _Asked) -> Plan:
-    definition, conversion = asked.definition, Conversion(**asked.values)
+async def _convert(request: _Request) -> Plan:
+    definition, conversion = request.definition, Conversion(**request.values)
     check_conversion(definition, conversion)
-    held = await _held(asked)
+    held = await _held(request)
     results = [(each, _result(definition, conversion, each.value)) for each in held]
     failing = [each for each, (is_sound, _) in results if not is_sound]
     list_values = _list_values(definition, [new for _, (is_sound, new) in results if is_sound], conversion)
@@ -214,14 +215,14 @@ async def _convert(asked: _Asked) -> Plan:
     # A date stays the same when it becomes a text, and so does a list that is one text.
     records = sum(each.records for each, (is_sound, new) in results if not (is_sound and same(new, each.value)))
     refusals = [
-        *_too_many(asked, holders, f"convert {definition.id} {conversion.type}"),
+        *_too_many(request, holders, f"convert {definition.id} {conversion.type}"),
         *_failing_refusals(definition, conversion, sum(each.records for each in failing)),
         *_collisions(definition, conversion, results),
     ]
     report = report_of(definition, records, refusals=tuple(refusals))
     return Plan(
-        partial(evolutions.convert, asked.who, asked.target.key, conversion, list_values, asked.target.expected),
-        attrs.evolve(report, **await _failing(asked, failing)),
+        partial(evolutions.convert, request.who, request.target.key, conversion, list_values, request.target.expected),
+        attrs.evolve(report, **await _failing(request, failing)),
     )
 
 
@@ -269,14 +270,14 @@ def _collisions(
     )
 
 
-async def _failing(asked: _Asked, failing: Sequence[HeldValue]) -> Mapping[str, Any]:
+async def _failing(request: _Request, failing: Sequence[HeldValue]) -> Mapping[str, Any]:
     """Return the part of a report about values that cannot be converted; without them if the caller may not see."""
     counted = {"failing": sum(each.records for each in failing)}
-    if not failing or not asked.who.actor.may(RESOURCES[asked.definition.entity].permission("view")):
+    if not failing or not request.who.actor.may(RESOURCES[request.definition.entity].permission("view")):
         return counted
     first = sorted(failing, key=lambda each: (-each.records, json_text(each.value)))[:MAX_FAILING_VALUES]
     which = Holding(values=[each.value for each in first])
-    ids = await asked.db.holders(asked.definition.entity, asked.definition.name, which, MAX_FAILING_RECORDS)
+    ids = await request.db.holders(request.definition.entity, request.definition.name, which, MAX_FAILING_RECORDS)
     return {
         **counted,
         "failing_values": tuple(FailingValue(value=each.value, records=each.records) for each in first),
@@ -284,10 +285,10 @@ async def _failing(asked: _Asked, failing: Sequence[HeldValue]) -> Mapping[str, 
     }
 
 
-async def _held(asked: _Asked) -> Sequence[HeldValue]:
+async def _held(request: _Request) -> Sequence[HeldValue]:
     """Return the different values that records hold; equal numbers are one."""
     found: dict[object, HeldValue] = {}
-    async for values in asked.db.held_values(asked.definition.entity, asked.definition.name):
+    async for values in request.db.held_values(request.definition.entity, request.definition.name):
         for value, records in values:
             shown = value.normalize() if isinstance(value, Decimal) else value
             key = shown if exact_number(shown) is not None else json_text(shown)
@@ -302,10 +303,10 @@ def report_of(definition: Attribute, records: int, **more: Any) -> EvolutionRepo
     return EvolutionReport(records=records, seconds=seconds, **{**built, **more})
 
 
-def _too_many(asked: _Asked, records: int, command: str = "") -> Sequence[str]:
-    if records <= asked.limit:
+def _too_many(request: _Request, records: int, command: str = "") -> Sequence[str]:
+    if records <= request.limit:
         return []
-    refusal = f"{_records(records)} a value, and at most {asked.limit:,} are changed in one commit."
+    refusal = f"{_records(records)} a value, and at most {request.limit:,} are changed in one commit."
     return [f"{refusal} Run: crm attributes {command} --online" if command else refusal]
 
 
@@ -313,14 +314,14 @@ def _records(count: int) -> str:
     return "1 record holds" if count == 1 else f"{count:,} records hold"
 
 
-#: The bodies by what is asked for.
+#: The bodies of requests by their kinds.
 BODIES: Final[Mapping[EvolutionKind, type]] = {
     "rename": Rename,
     "values/rename": ValueRename,
     "values/remove": ValueRemoval,
     "convert": Conversion,
 }
-_PLANS: Final[Mapping[EvolutionKind, Callable[[_Asked], Awaitable[Plan]]]] = {
+_PLANS: Final[Mapping[EvolutionKind, Callable[[_Request], Awaitable[Plan]]]] = {
     "rename": _rename,
     "values/rename": _rename_value,
     "values/remove": _remove_value,

@@ -21,9 +21,9 @@ from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES, WEBHOOKS
 from crm_core.rules.named_attributes import names_attribute
 from crm_core.rules.needs import Needs
+from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.evolution_plans import EvolutionKind, Target, definition_of, plan_of, report_of
 from crm_core.use_cases.records import NamingChangedFields, answered_once
-from crm_core.use_cases.rehearsal import decided
 from crm_core.webhooks.entity import Webhook
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_core.engine import decisions
 from crm_core.engine.evolutions import evolved_value
 from crm_core.errors import InvalidError
-from crm_core.input.readers import read_datetime
+from crm_core.input.dates import read_datetime
 from crm_core.model.accounts import Caller
 from crm_core.model.entities import Attribute
 from crm_core.model.events import Event

@@ -7,8 +7,9 @@ from typing import Final
 import attrs
 
 from crm_core.errors import InvalidError, Problem, Problems, means_nothing_in
+from crm_core.input.declarations import boolean, choice
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import boolean, choice, fields_of
+from crm_core.input.fields import fields_of
 from crm_core.input.readers import ReadContext, RefusedError, read_uuid
 from crm_core.input.texts import is_blank
 from crm_core.model.accounts import Caller

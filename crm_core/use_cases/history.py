@@ -16,9 +16,10 @@ from crm_core.errors import (
     NotFoundError,
     invalid,
 )
+from crm_core.input.dates import iso
+from crm_core.input.declarations import text
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import text
-from crm_core.input.readers import ReadContext, iso
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.events import GONE_KINDS, Event
 from crm_core.model.plain_values import json_text, plain

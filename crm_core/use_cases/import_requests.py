@@ -14,15 +14,15 @@ from crm_core.imports.options import FORMATS, format_of, read_options
 from crm_core.imports.refused_files import refused_header, refused_lines
 from crm_core.imports.runs import BATCH_ROWS, ImportRun
 from crm_core.imports.status import ImportStatus, status_of
+from crm_core.input.declarations import boolean, text
 from crm_core.input.drafts import read_parameters, read_payload
-from crm_core.input.fields import boolean, text
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import normal
 from crm_core.model.accounts import Actor, Caller
 from crm_core.ports import ImportRuns
 from crm_core.resources import RESOURCES, Resource
 from crm_core.use_cases import imports
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 
 #: The most bytes of a file, unless a setting says otherwise.
 MAX_IMPORT_BYTES: Final = 100 * 2**20

@@ -16,7 +16,7 @@ from crm_core.errors import CrmError, RequestInProgressError
 from crm_core.imports.runs import LEASE_SECONDS, REFUSED_ROWS_KEPT, ImportRun
 from crm_core.ports import Accounts
 from crm_core.use_cases.callers import new_id
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed
 
 logger: Final = logging.getLogger("crm.imports")

@@ -31,7 +31,8 @@ from crm_core.model.plain_values import json_text
 from crm_core.ports import Accounts, ImportRuns
 from crm_core.resources import RESOURCES, WEBHOOKS, Resource
 from crm_core.use_cases.callers import new_id
-from crm_core.use_cases.import_worker import ImportStores, ImportWorker, OnProgress, opened_table
+from crm_core.use_cases.import_stores import ImportStores, opened_table
+from crm_core.use_cases.import_worker import ImportWorker, OnProgress
 from crm_core.use_cases.undo_worker import UNDO_HEADER, UndoWorker
 
 #: The resources that can be imported, by their segments in URLs.

@@ -12,16 +12,16 @@ from crm_core.engine.decision_runs import Decide
 from crm_core.engine.decisions import key_of
 from crm_core.engine.receipts import Document
 from crm_core.errors import NOT_UNIQUE, InvalidError, Problem, Problems, not_a_choice
+from crm_core.input.declarations import uuid_by_name, uuids
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import uuid_by_name, uuids
 from crm_core.input.readers import ReadContext, abbreviated
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
+from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.records import NamingChangedFields, answered_once, look_up
-from crm_core.use_cases.rehearsal import decided
 from crm_core.use_cases.restorations import entries_of, restorable_fields
 
 #: The most records that are merged into another one by one request.

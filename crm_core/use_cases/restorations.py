@@ -23,9 +23,10 @@ from crm_core.errors import (
     invalid,
     not_a_choice,
 )
+from crm_core.input.dates import read_datetime
+from crm_core.input.declarations import boolean, choice, texts
 from crm_core.input.drafts import Draft, read_payload
-from crm_core.input.fields import boolean, choice, texts
-from crm_core.input.readers import ReadContext, read_datetime
+from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Actor, Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import Event
@@ -36,11 +37,11 @@ from crm_core.ports import Database
 from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.needs import Steps
 from crm_core.rules.pipelines import name_of_stage_now
+from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_names, up_to_date
 from crm_core.use_cases.history import entry_of, latest_event, version_of
 from crm_core.use_cases.merged_records import read_merged, winner_in
 from crm_core.use_cases.records import NamingChangedFields, answered_once
-from crm_core.use_cases.rehearsal import decided
 from crm_core.webhooks.entity import Webhook
 
 T = TypeVar("T")

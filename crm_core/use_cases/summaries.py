@@ -9,8 +9,8 @@ import attrs
 
 from crm_core.engine.query_strings import NOT_A_CHOICE
 from crm_core.errors import InvalidError, invalid
+from crm_core.input.declarations import datetime_value, user
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import datetime_value, user
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import Pipeline, Stage

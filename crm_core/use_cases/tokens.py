@@ -12,8 +12,8 @@ import attrs
 from crm_core.engine.cursors import read_place, write_place
 from crm_core.engine.query_strings import MAX_PAGE_SIZE, page_limit
 from crm_core.errors import NotAuthenticatedError, NotFoundError
+from crm_core.input.declarations import text
 from crm_core.input.drafts import read_parameters
-from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, IssuedToken, OwnToken
 from crm_core.ports import Accounts

@@ -11,8 +11,8 @@ from crm_core.engine.decision_runs import Decide
 from crm_core.engine.decisions import key_of
 from crm_core.engine.receipts import Document
 from crm_core.errors import InvalidError
+from crm_core.input.declarations import reference
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import reference
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller, require
 from crm_core.model.records import Versions

@@ -12,6 +12,7 @@ from crm_core.engine.restorations import Returning
 from crm_core.engine.together import Look, Result, Together
 from crm_core.engine.undo import PastChange, Undone, ends_of, undo
 from crm_core.errors import CrmError, InUseError, PermissionDeniedError, UnregisteredError
+from crm_core.imports.endings import ended
 from crm_core.imports.rows import row_problems
 from crm_core.imports.runs import BATCH_ROWS, Advance, ImportRun, RefusedRow, RowProblem, Undo
 from crm_core.model.accounts import Caller
@@ -24,7 +25,8 @@ from crm_core.resources import LEADS, RESOURCES, Resource
 from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.tables.formula_guard import guard
 from crm_core.use_cases.evolved_versions import definitions_of, up_to_date
-from crm_core.use_cases.import_worker import ImportStores, OnProgress, Renew, caller_of, decided_step, ended
+from crm_core.use_cases.import_stores import ImportStores
+from crm_core.use_cases.import_worker import OnProgress, Renew, caller_of, decided_step
 from crm_core.use_cases.restorations import returning_value
 
 #: The columns that tell, after those of ``REFUSED_COLUMNS``, which change of a run was kept or refused.

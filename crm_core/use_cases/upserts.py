@@ -22,8 +22,8 @@ from crm_core.errors import (
     UnavailableError,
     VersionConflictError,
 )
+from crm_core.input.declarations import text
 from crm_core.input.drafts import Draft, read_draft, read_payload
-from crm_core.input.fields import text
 from crm_core.input.readers import ReadContext, RefusedError, abbreviated, text_problems
 from crm_core.input.texts import is_blank, normal
 from crm_core.model.accounts import Actor, Caller, Idempotency, require

@@ -16,8 +16,8 @@ from crm_core.engine.receipts import Document
 from crm_core.engine.validation import does_not_exist
 from crm_core.engine.writing import RecordChange, event_of
 from crm_core.errors import ACROSS_FIELDS, IS_REQUIRED, DeliveryFinishedError, InvalidError, NotFoundError, invalid
+from crm_core.input.declarations import choice, datetime_value, text, uuid
 from crm_core.input.drafts import read_parameters, read_payload
-from crm_core.input.fields import choice, datetime_value, text, uuid
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import SYSTEM, Caller, require
 from crm_core.model.events import EventKind

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_arg
 import attrs
 
 from crm_core.errors import Problem, Problems
+from crm_core.input.dates import FULL_DATE
 from crm_core.input.decimals import FixedPoint, written_decimal
-from crm_core.input.readers import FULL_DATE
 from crm_core.model.entities import ATTRIBUTE_PREFIX
 from crm_core.model.events import same
 from crm_core.model.plain_values import json_text, plain

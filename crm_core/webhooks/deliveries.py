@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import attrs
 
-from crm_core.input.readers import iso
+from crm_core.input.dates import iso
 from crm_core.model.events import Event, differences
 from crm_core.webhooks.conditions import field_of, holds, values_of
 from crm_core.webhooks.entity import Webhook

@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.errors import UnregisteredError
-from crm_core.input.fields import (
+from crm_core.input.declarations import (
     boolean,
     choice,
     choice_of,

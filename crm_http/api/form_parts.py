@@ -2,16 +2,13 @@
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from crm_http.api.errors import RequestError
 from crm_http.api.requests import MULTIPART, AnyRequest, check_encoding, header, media_type, unsupported
 from crm_http.multipart.base64 import decode_base64
 from crm_http.multipart.parser import MAX_PARTS, MalformedFormError, MultipartParser, PartEvent, PartHead
 from crm_http.multipart.part_headers import parameters
-
-#: Bytes of a form beside its file.
-FORM_BYTES: Final = 100_000
 
 FormEvents: TypeAlias = AsyncIterator[PartEvent]
 

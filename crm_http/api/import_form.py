@@ -10,13 +10,13 @@ from crm_core.input.fields import fields_of
 from crm_core.rules.images import FIELD, not_a_file
 from crm_core.tables.rows import MAX_COLUMNS
 from crm_core.use_cases.import_requests import SentFile
+from crm_http.api.body_limits import MAX_IMPORT_FIELDS
 from crm_http.api.form_parts import decoded, disposition, form_events, parse_error
 from crm_http.api.requests import AnyRequest
 from crm_http.multipart.parser import PartEnd, PartHead
 from crm_http.multipart.part_headers import file_name
 
-#: Bytes of a form beside its file, and its parts: each column of a file can be mapped or ignored.
-MAX_FIELDS_BYTES: Final = 1_000_000
+#: The parts of a form: each column of a file can be mapped or ignored.
 _MAX_PARTS: Final = MAX_COLUMNS + 100
 
 
@@ -32,7 +32,7 @@ class ImportForm:
         self._events = form_events(request, pieces, _MAX_PARTS)
         self._name = ""
         self._sent: defaultdict[str, list[str]] = defaultdict(list)
-        self._left = MAX_FIELDS_BYTES
+        self._left = MAX_IMPORT_FIELDS
 
     async def content(self) -> AsyncIterator[bytes]:
         """Yield the bytes of the file. Raises InvalidError if there is none."""

@@ -7,11 +7,11 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from crm_core.input.readers import MAX_DEPTH, parse_decimal
+from crm_core.input.json_values import MAX_DEPTH
+from crm_core.input.numbers import parse_decimal
+from crm_http.api.body_limits import MAX_BODY
 from crm_http.api.errors import RequestError
 
-#: The most bytes of a JSON body.
-MAX_BODY: Final = 1_000_000
 #: The most values in a bulk request, which take more memory than its bytes.
 _MAX_VALUES: Final = 1_000_000
 

@@ -19,8 +19,9 @@ from litestar.exceptions import HTTPException
 
 from crm_core.engine.parameters import gather
 from crm_core.model.accounts import Idempotency
+from crm_http.api.body_limits import MAX_BODY
 from crm_http.api.errors import RequestError
-from crm_http.api.json_bodies import MAX_BODY, decode_json, decode_operations
+from crm_http.api.json_bodies import decode_json, decode_operations
 from crm_http.headers.request_headers import headers_of
 from crm_http.middleware import Limits
 
@@ -34,9 +35,6 @@ MULTIPART: Final = "multipart/form-data"
 _IDEMPOTENCY_KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _ACCEPTED: Final = frozenset({"*/*", "application/*", JSON})
 
-#: The most bytes of a bulk request, and of the body of a login, which needs no credentials.
-MAX_BULK_BODY: Final = 16_000_000
-MAX_LOGIN_BODY: Final = 8_000
 _MAX_PARAMETERS: Final = 200
 
 

@@ -15,9 +15,9 @@ from crm_core.errors import InvalidError, NotFoundError, Problem
 from crm_core.input.readers import RefusedError, read_uuid
 from crm_core.model.permissions import permission
 from crm_http.api.auth import PERMISSION, READ_AHEAD, Access
+from crm_http.api.body_limits import MAX_BODY
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.errors import RequestError, method_not_allowed
-from crm_http.api.json_bodies import MAX_BODY
 from crm_http.api.requests import AnyRequest, accepts_json, is_strict, read_query
 
 METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -19,7 +19,7 @@ from crm_core.model.accounts import SYSTEM
 from crm_core.tables.formats import DECIMALS, ISO_DATES, THOUSANDS
 from crm_core.use_cases import imports
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
 from crm_http.cli.archives import ALL, import_everything
 from crm_http.cli.connecting import on_database

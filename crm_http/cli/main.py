@@ -23,7 +23,7 @@ COMMANDS: Final = {
         "Send the deliveries of webhooks, in addition to the servers, which send them too.",
     ),
     "demo": LazyCommand(
-        *("crm_http.cli.serve", "demo_command"),
+        *("crm_http.cli.database", "demo_command"),
         "Load made-up clients, students, leads and follow-ups, with their history, to try the API with.",
     ),
     "doctor": LazyCommand(
@@ -40,7 +40,7 @@ COMMANDS: Final = {
     "files": LazyCommand("crm_http.cli.files", "files", "Manage uploaded files."),
     "group": LazyCommand("crm_http.cli.accounts", "group", "Manage what the users of a group may do."),
     "import": LazyCommand("crm_http.cli.imports", "import_", "Make a record of each row of FILE."),
-    "migrate": LazyCommand("crm_http.cli.serve", "migrate_command", "Bring the database up to date."),
+    "migrate": LazyCommand("crm_http.cli.database", "migrate_command", "Bring the database up to date."),
     "serve": LazyCommand(
         *("crm_http.cli.serve", "serve_command"),
         "Serve the API, with an embedded PostgreSQL unless CRM_DATABASE_URL is set.",

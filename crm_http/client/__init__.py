@@ -97,13 +97,9 @@ from crm_http.client.changes import ChangeOperations
 from crm_http.client.clients import AsyncClient, Client, Me
 from crm_http.client.evolutions import EvolvingOperations
 from crm_http.client.import_operations import ImportOperations
+from crm_http.client.item_operations import RecordOperationsWithImages, RecordOperationsWithTasks
 from crm_http.client.operations import AsyncDriver, Driver
-from crm_http.client.records import (
-    RecordOperations,
-    RecordOperationsWithBulk,
-    RecordOperationsWithImages,
-    RecordOperationsWithTasks,
-)
+from crm_http.client.records import RecordOperations, RecordOperationsWithBulk
 from crm_http.client.responses import NoResponseError, UnexpectedResponseError
 from crm_http.client.retries import Retry
 from crm_http.client.roster_operations import CohortOperationsWithRoster

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.calendars import Calendar
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
-from crm_http.client.records import PAGE_SIZE, below, body_of
+from crm_http.client.request_parts import below, body_of
 from crm_http.client.responses import decode
 from crm_http.payloads.agenda import AgendaEntry, CalendarWithSecret
 

@@ -1,4 +1,4 @@
-"""The operations of any resource, in the main of registered ones: the fields are those of its entity, untyped."""
+"""The operations of any resource, such as a registered one. The fields are those of its entity, and have no types."""
 
 from typing import Any, BinaryIO, Literal, TypeVar
 from uuid import UUID
@@ -6,9 +6,10 @@ from uuid import UUID
 import attrs
 
 from crm_core.arguments.values import UniqueParameter
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
+from crm_http.client.records import RecordOperationsWithBulk
 
 E = TypeVar("E")
 

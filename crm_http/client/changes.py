@@ -1,4 +1,4 @@
-"""The change feed: read page by page, or followed for as long as one likes.
+"""The change feed: read page by page, or followed until the caller stops.
 
 >>> def mirror(crm: Client, cursor: str) -> None:
 ...     for event in crm.changes.follow(cursor):

@@ -19,7 +19,7 @@ from crm_http.client.changes import ChangeOperations
 from crm_http.client.drivers import AsyncHttpDriver, HttpDriver
 from crm_http.client.import_operations import ImportOperations
 from crm_http.client.operations import AsyncDriver, D_co, Driver, Operation, OperationGroup, operation
-from crm_http.client.records import below, body_of, name_of, path_of
+from crm_http.client.request_parts import below, body_of, name_of, path_of
 from crm_http.client.resources import (
     AttributeOperations,
     ClientOperations,

@@ -11,7 +11,8 @@ from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.use_cases.evolution_plans import EvolutionKind
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import RecordOperationsWithBulk, below, body_of, headers_of
+from crm_http.client.records import RecordOperationsWithBulk
+from crm_http.client.request_parts import below, body_of, headers_of
 from crm_http.client.responses import decode
 
 
@@ -47,7 +48,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             id_: the id of the attribute.
             name: as in ``rename``.
         """
-        return self._rehearse_evolution("rename", id_, {"name": name})
+        return self._evolve_dry_run("rename", id_, {"name": name})
 
     @operation
     def rename_value(
@@ -80,7 +81,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             old: as in ``rename_value``.
             new: as in ``rename_value``.
         """
-        return self._rehearse_evolution("values/rename", id_, {"from": old, "to": new})
+        return self._evolve_dry_run("values/rename", id_, {"from": old, "to": new})
 
     @operation
     def remove_value(
@@ -116,7 +117,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             value: as in ``remove_value``.
             replace_with: as in ``remove_value``.
         """
-        return self._rehearse_evolution("values/remove", id_, {"value": value, "replace_with": replace_with})
+        return self._evolve_dry_run("values/remove", id_, {"value": value, "replace_with": replace_with})
 
     @operation
     def convert(
@@ -151,7 +152,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
             type_: the new type.
             options: how values are converted.
         """
-        return self._rehearse_evolution("convert", id_, {"type": type_, **options})
+        return self._evolve_dry_run("convert", id_, {"type": type_, **options})
 
     @operation
     def delete_dry_run(self, id_: UUID | str, /) -> Operation[EvolutionReport]:
@@ -169,7 +170,7 @@ class EvolvingOperations(RecordOperationsWithBulk[D_co, Attribute]):
     ) -> Operation[Attribute]:
         return self._send("POST", f"{below(self.place, id_)}{kind}/", body, headers)
 
-    def _rehearse_evolution(
+    def _evolve_dry_run(
         self, kind: EvolutionKind, id_: UUID | str, body: Mapping[str, object]
     ) -> Operation[EvolutionReport]:
         return Operation(

@@ -8,12 +8,13 @@ from uuid import UUID
 import attrs
 import httpx
 
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.imports.runs import ACTIVE_STATES
 from crm_core.imports.status import ImportStatus
 from crm_http.client.import_files import read_status
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
-from crm_http.client.records import PAGE_SIZE, below, body_of
+from crm_http.client.request_parts import below, body_of
 
 _PATH: Final = "/api/imports"
 #: Seconds between two looks at an import.

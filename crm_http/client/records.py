@@ -2,38 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar, Unpack
-from urllib.parse import quote
 from uuid import UUID
 
 import attrs
 
 from crm_core.arguments.bulk import BulkOperation
-from crm_core.arguments.items import ImportInput, NoteInput, TaskChange, TaskInput
-from crm_core.arguments.values import UniqueParameter, by_parameter, number_problems, sendable
+from crm_core.arguments.items import ImportInput
+from crm_core.arguments.values import UniqueParameter, by_parameter
 from crm_core.embedding.files import ImportedFile
-from crm_core.errors import InvalidError
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.imports.status import ImportStatus
-from crm_core.model.duplicates import DuplicateGroup
 from crm_core.model.erasures import ErasureReport
-from crm_core.model.files import UploadedImage
 from crm_core.model.history_entries import HistoryEntry, RestorationEntry
-from crm_core.model.plain_values import json_text, plain
-from crm_core.model.read_versions import expected_version
-from crm_core.model.registered import DerivedTable
-from crm_core.resources import RESOURCES, Resource
+from crm_core.model.plain_values import plain
 from crm_http.client.bulk import LENIENT, BulkResults
 from crm_http.client.import_files import form_of, read_status
 from crm_http.client.listings import ListQuery, listing, parameters_of
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
+from crm_http.client.request_parts import below, body_of, condition_header, headers_of, key_header, path_of
 from crm_http.client.responses import decode, read_as
 
 E = TypeVar("E")
 
-_RESOURCES: Final = DerivedTable(lambda: {row.entity: row for row in RESOURCES.values()})
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _ONLY: Final = {"create": {"If-None-Match": "*"}, "change": {"If-Match": "*"}}
-#: Items in a page of a list, unless another number is given.
-PAGE_SIZE: Final = 100
 
 
 @attrs.define(slots=False, eq=False)
@@ -63,7 +55,7 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
     def delete(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> Operation[None]:
         """Delete a record. ``if_match`` is as in ``change``."""
         return Operation(
-            method="DELETE", path=below(self.place, id_), read=lambda _: None, headers=_condition(if_match)
+            method="DELETE", path=below(self.place, id_), read=lambda _: None, headers=condition_header(if_match)
         )
 
     @listing
@@ -110,7 +102,7 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             idempotency_key: as in ``create``.
         """
         values = _restoration(fields, with_children=with_children, partly=partly)
-        headers = _condition(if_match) | _key(idempotency_key)
+        headers = headers_of(if_match, idempotency_key)
         return self._send("POST", f"{_version_path(self.place, id_, number)}restore/", values, headers)
 
     @operation
@@ -134,12 +126,12 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
             partly: as in ``restore``.
         """
         values = _restoration(fields, with_children=with_children, partly=partly)
-        return self._rehearse(f"{_version_path(self.place, id_, number)}restore/", values)
+        return self._dry_run(f"{_version_path(self.place, id_, number)}restore/", values)
 
     @operation
     def erase(self, id_: UUID | str, /, *, if_match: E | int | None = None) -> Operation[ErasureReport]:
         """Erase a record for good, deleted or not; return what was erased. ``if_match`` is as in ``change``."""
-        return self._erasure(id_, {}, _condition(if_match))
+        return self._erasure(id_, {}, condition_header(if_match))
 
     @operation
     def erase_dry_run(self, id_: UUID | str, /) -> Operation[ErasureReport]:
@@ -179,17 +171,17 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         )
 
     def _create(self, values: Mapping[str, object], key: str | None) -> Operation[E]:
-        return self._send("POST", f"{self.collection}/", values, _key(key))
+        return self._send("POST", f"{self.collection}/", values, key_header(key))
 
     def _change(
         self, id_: UUID | str, values: Mapping[str, object], if_match: E | int | None, key: str | None
     ) -> Operation[E]:
-        return self._send("PATCH", below(self.place, id_), values, _condition(if_match) | _key(key))
+        return self._send("PATCH", below(self.place, id_), values, headers_of(if_match, key))
 
     def _merge(
         self, id_: UUID | str, values: Mapping[str, object], if_match: E | int | None, key: str | None
     ) -> Operation[E]:
-        return self._send("PATCH", below(self.place, id_), values, _MERGE_PATCH | _condition(if_match) | _key(key))
+        return self._send("PATCH", below(self.place, id_), values, _MERGE_PATCH | headers_of(if_match, key))
 
     def _upsert(
         self,
@@ -200,8 +192,8 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         if_match: E | int | None,
         key: str | None,
     ) -> Operation[E]:
-        headers = _condition(if_match) or (_ONLY[only] if only else {})
-        sent = self._send("PUT", below(self.place, "by", by), values, {**headers, **_key(key)})
+        headers = condition_header(if_match) or (_ONLY[only] if only else {})
+        sent = self._send("PUT", below(self.place, "by", by), values, {**headers, **key_header(key)})
         return attrs.evolve(sent, options={**sent.options, "params": {"value": str(plain(value))}})
 
     def _retrieve_by(self, by: str, value: UniqueParameter) -> Operation[E]:
@@ -220,9 +212,9 @@ class RecordOperations(OperationGroup[D_co], Generic[D_co, E]):
         if_match: E | int | None,
         key: str | None,
     ) -> Operation[E]:
-        return self._send("POST", below(self.place, id_, name), values, _condition(if_match) | _key(key))
+        return self._send("POST", below(self.place, id_, name), values, headers_of(if_match, key))
 
-    def _rehearse(self, path: str, values: Mapping[str, object]) -> Operation[tuple[RestorationEntry, ...]]:
+    def _dry_run(self, path: str, values: Mapping[str, object]) -> Operation[tuple[RestorationEntry, ...]]:
         return Operation(
             method="POST",
             path=path,
@@ -276,7 +268,7 @@ class RecordOperationsWithBulk(RecordOperations[D_co, E]):
             read=lambda response: decode(response, BulkResults),
             repeat="keyed",
             options=body_of({"operations": operations}),
-            headers=(LENIENT if lenient else {}) | _key(idempotency_key),
+            headers=(LENIENT if lenient else {}) | key_header(idempotency_key),
         )
 
     @operation
@@ -299,158 +291,6 @@ class RecordOperationsWithBulk(RecordOperations[D_co, E]):
         )
 
 
-@attrs.define(slots=False, eq=False)
-class RecordOperationsWithTasks(RecordOperationsWithBulk[D_co, E]):
-    """The operations of a resource with tasks and notes, each of which can be changed alone."""
-
-    @operation
-    def add_task(
-        self,
-        id_: UUID | str,
-        /,
-        *,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-        **values: Unpack[TaskInput],
-    ) -> Operation[E]:
-        """Append a task; return the record."""
-        return self._apply("add-task", id_, values, if_match, idempotency_key)
-
-    @operation
-    def add_note(
-        self,
-        id_: UUID | str,
-        /,
-        *,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-        **values: Unpack[NoteInput],
-    ) -> Operation[E]:
-        """Append a note; return the record."""
-        return self._apply("add-note", id_, values, if_match, idempotency_key)
-
-    @operation
-    def update_task(
-        self,
-        id_: UUID | str,
-        task_id: UUID | str,
-        /,
-        *,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-        **values: Unpack[TaskChange],
-    ) -> Operation[E]:
-        """Change ``completed``, ``task`` or ``date`` of a task; return the record."""
-        return self._apply("update-task", id_, {"task_id": task_id, **values}, if_match, idempotency_key)
-
-    @operation
-    def delete_task(self, id_: UUID | str, task_id: UUID | str, /, *, if_match: E | int | None = None) -> Operation[E]:
-        """Delete a task; return the record."""
-        return self._apply("delete-task", id_, {"id": task_id}, if_match, None)
-
-    @listing
-    def duplicates(self, *, limit: int | None = None, page_size: int = PAGE_SIZE) -> ListQuery[DuplicateGroup]:
-        """Return groups of records that may be duplicates, with reasons and scores."""
-        return ListQuery(
-            path=f"{self.collection}/duplicates/", item=DuplicateGroup, limit=limit, page_size=page_size, filters={}
-        )
-
-    @operation
-    def merge_records(
-        self,
-        id_: UUID | str,
-        others: Sequence[UUID | str],
-        /,
-        *,
-        take: Mapping[str, UUID | str] | None = None,
-        if_match: E | int | None = None,
-        idempotency_key: str | None = None,
-    ) -> Operation[E]:
-        """Merge other records into one, and return it: what belongs to them moves, and they are deleted.
-
-        Args:
-            id_: the id of the record that stays.
-            others: the ids of the others, at most 20.
-            take: whose value is kept, by field or ``attributes.`` and the name of one. Otherwise the record keeps its
-                own values, and gets those that it lacks.
-            if_match: as in ``change``.
-            idempotency_key: as in ``create``.
-        """
-        headers = _condition(if_match) | _key(idempotency_key)
-        return self._send("POST", below(self.place, id_, "merge"), {"from": others, "take": take or {}}, headers)
-
-    @operation
-    def merge_records_dry_run(
-        self, id_: UUID | str, others: Sequence[UUID | str], /, *, take: Mapping[str, UUID | str] | None = None
-    ) -> Operation[tuple[RestorationEntry, ...]]:
-        """Return the versions that ``merge_records`` would make, that of the record first; nothing is changed.
-
-        Args:
-            id_: the id of the record that stays.
-            others: as in ``merge_records``.
-            take: as in ``merge_records``.
-        """
-        return self._rehearse(below(self.place, id_, "merge"), {"from": others, "take": take or {}})
-
-    @operation
-    def delete_note(self, id_: UUID | str, note_id: UUID | str, /, *, if_match: E | int | None = None) -> Operation[E]:
-        """Delete a note; return the record."""
-        return self._apply("delete-note", id_, {"id": note_id}, if_match, None)
-
-
-@attrs.define(slots=False, eq=False)
-class RecordOperationsWithImages(RecordOperationsWithTasks[D_co, E]):
-    """The operations of a resource with tasks, notes and images."""
-
-    @operation
-    def upload(self, id_: UUID | str, content: bytes | BinaryIO, /) -> Operation[UploadedImage]:
-        """Add an image. It is not retried after a lost answer (NoResponseError), and may have been added then.
-
-        Args:
-            id_: the id of the record.
-            content: the image: JPEG, PNG, GIF or WebP, as bytes or as a file that is open for reading bytes.
-        """
-        return Operation(
-            method="POST",
-            path=below(self.place, id_, "files"),
-            read=lambda response: decode(response, UploadedImage),
-            options={"files": {"file": ("image", content)}},
-        )
-
-
-def path_of(entity: type) -> str:
-    """Return the path of the records of an entity class."""
-    return f"/api/{_resource_of(entity).path}"
-
-
-def name_of(entity: type) -> str:
-    """Return the name of the resource of an entity class."""
-    return _resource_of(entity).name
-
-
-def _resource_of(entity: type) -> Resource:
-    if entity not in _RESOURCES:
-        raise TypeError(f"{entity.__name__} is the entity of no resource: register its resource first")
-    return _RESOURCES[entity]
-
-
-def below(place: str, *names: UUID | str) -> str:
-    """Return a path below another, with percent-encoded segments."""
-    return "/".join([place, *(quote(str(name), safe="") for name in names), ""])
-
-
-def body_of(values: Mapping[str, object]) -> Mapping[str, Any]:
-    """Return a JSON body for httpx, which keeps the digits of Decimals; output-only fields of entities are left out.
-
-    Raises InvalidError for numbers that are none in JSON.
-    """
-    sent = sendable(values)
-    problems = number_problems(sent)
-    if isinstance(problems, Mapping) and problems:
-        raise InvalidError(problems)
-    return {"content": json_text(sent)}
-
-
 def _version_path(place: str, id_: UUID | str, number: int) -> str:
     return below(place, id_, "history", str(number))
 
@@ -458,22 +298,3 @@ def _version_path(place: str, id_: UUID | str, number: int) -> str:
 def _restoration(fields: Sequence[str], *, with_children: bool, partly: bool) -> Mapping[str, object]:
     named = {"fields": list(fields)} if fields else {}
     return named | ({"with": "children"} if with_children else {}) | ({"partly": True} if partly else {})
-
-
-def headers_of(if_match: object | None, idempotency_key: str | None) -> dict[str, str]:
-    """Return the headers of a change with a condition and a key."""
-    return _condition(if_match) | _key(idempotency_key)
-
-
-def _condition(if_match: object | None) -> dict[str, str]:
-    version = expected_version(if_match)
-    return {} if version is None else {"If-Match": f'"{version:d}"'}
-
-
-def _key(idempotency_key: str | None) -> dict[str, str]:
-    """Return the header. The server would ignore an empty key, and a repetition would then do things twice."""
-    if idempotency_key is None:
-        return {}
-    if not idempotency_key or not idempotency_key.isascii():
-        raise ValueError("idempotency_key takes 1 to 255 visible ASCII characters")
-    return {"Idempotency-Key": idempotency_key}

@@ -33,7 +33,7 @@ from crm_core.errors import (
     VersionConflictError,
 )
 from crm_core.input.decimals import fixed_point
-from crm_core.input.readers import parse_decimal
+from crm_core.input.numbers import parse_decimal
 from crm_core.model.read_versions import keep_version
 from crm_http.headers.entity_tags import versions_in
 from crm_http.statuses import STATUSES

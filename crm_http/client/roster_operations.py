@@ -6,7 +6,7 @@ import attrs
 
 from crm_core.model.rosters import Roster
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import below
+from crm_http.client.request_parts import below
 from crm_http.client.resources.cohorts import CohortOperations
 from crm_http.client.responses import decode
 

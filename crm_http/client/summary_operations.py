@@ -9,7 +9,7 @@ from crm_core.arguments.summaries import SummaryFilters
 from crm_core.model.summaries import PipelineSummary
 from crm_http.client.listings import parameters_of
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import below
+from crm_http.client.request_parts import below
 from crm_http.client.resources.pipelines import PipelineOperations
 from crm_http.client.responses import decode
 

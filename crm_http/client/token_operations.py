@@ -5,10 +5,11 @@ from uuid import UUID
 
 import attrs
 
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.accounts import OwnToken
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, OperationGroup, operation
-from crm_http.client.records import PAGE_SIZE, below
+from crm_http.client.request_parts import below
 
 _PATH: Final = "/api/tokens"
 

@@ -8,11 +8,12 @@ import attrs
 import httpx
 
 from crm_core.arguments.deliveries import DeliveryFilters
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.events import EventKind
 from crm_core.webhooks.reports import DeliveryReport, DryRunResult
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, below, body_of
+from crm_http.client.request_parts import below, body_of
 from crm_http.client.resources.webhooks import WebhookRecordOperations
 from crm_http.client.responses import decode
 

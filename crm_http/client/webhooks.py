@@ -22,7 +22,7 @@ import msgspec
 
 from crm_core.errors import CrmError
 from crm_core.input.decimals import fixed_point
-from crm_core.input.readers import parse_decimal
+from crm_core.input.numbers import parse_decimal
 from crm_core.model.entities import Client, FollowUp, Lead, Service
 from crm_core.model.events import EventKind
 from crm_core.model.registered import DerivedTable

@@ -6,7 +6,7 @@ from typing import Final
 from crm_core.engine.parameters import filter_parameters
 from crm_core.engine.query_strings import MAX_PAGE_SIZE
 from crm_core.input.fields import Field, fields_of
-from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT
+from crm_core.input.numbers import MAX_BIGINT, MIN_BIGINT
 from crm_core.model.sentences import field_sentences
 from crm_core.resources import Resource
 from crm_http.api.endpoints import Exported

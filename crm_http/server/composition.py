@@ -1,14 +1,12 @@
 """The composition root: settings to adapters to the app of a worker."""
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -21,40 +19,31 @@ from crm_adapters.postgres.accounts import PostgresAccounts
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.imports import PostgresImportRuns
-from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox, outbox_statistics
+from crm_adapters.postgres.outbox import OUTBOX_CONNECTIONS, PostgresOutbox
 from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.records.replica import Replica
-from crm_adapters.postgres.sql import migrations
 from crm_adapters.tables.reader import ChildTableReader
 from crm_adapters.tables.workbooks import ChildWorkbookWriter
-from crm_adapters.webhooks.policy import policy_of
-from crm_adapters.webhooks.sender import HttpWebhookSender
-from crm_core.errors import UnavailableError
-from crm_core.model.files import SITE_FILES
 from crm_core.ports import ArchiveDirectory, CalendarWriter, WorkbookWriter
 from crm_core.use_cases.changes import forgetting
-from crm_core.use_cases.delivery_worker import DeliveryWorker
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.import_runner import ImportRunner
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.retention import folding
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.waiters import Waiters
-from crm_core.webhooks.retries import Retries
-from crm_http.server.errors import FailedError
+from crm_http.server.background import delivering, importing
+from crm_http.server.file_stores import file_store
 from crm_http.server.garbage import SERVING, collect_less
 from crm_http.server.import_children import ImportChildren
+from crm_http.server.readiness import readiness
 from crm_http.server.signals import on_termination
 from crm_http.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from crm_adapters.s3 import S3FileStore
     from crm_http.middleware import RequestMiddleware
-    from crm_http.telemetry.metrics import Metrics
     from crm_http.telemetry.observers import Observers
-
-#: How long the answer to "is the database ready?" may take.
-_READY_SECONDS: Final = 1.0
 
 
 def app() -> "RequestMiddleware":
@@ -85,7 +74,7 @@ def app() -> "RequestMiddleware":
         workbooks=workbooks(),
         imports=Imports(adapters.import_stores, settings.import_mb * 2**20, adapters.runner.wake),
         calendars=calendar_writer(),
-        ready=_readiness(adapters.pool),
+        ready=readiness(adapters.pool),
         lifespan=[lambda _: adapters.running(settings, lambda: served.in_flight)],
         limits=Limits(rate=settings.rate_limit, trusted_proxies=settings.trusted_proxies),
         observers=adapters.observers.all,
@@ -192,115 +181,3 @@ def new_archive(directory: Path) -> AbstractAsyncContextManager[ArchiveDirectory
 def calendar_writer() -> CalendarWriter | None:
     """Return what writes calendars; None where icalendar is not installed (``crm-core[calendars]``)."""
     return IcsCalendarWriter() if find_spec("icalendar") else None
-
-
-def file_store(settings: Settings) -> "LocalFileStore | S3FileStore":
-    """Return the store of files. Raises SettingError if they cannot be kept as the settings say."""
-    files_path = settings.root_path + SITE_FILES
-    if settings.s3_bucket is None:
-        return LocalFileStore(settings.data_dir / "files", files_path)
-    try:
-        from crm_adapters.s3 import S3FileStore  # noqa: PLC0415 - it is large, and not all have it
-    except ModuleNotFoundError as error:
-        raise SettingError("CRM_S3_BUCKET needs boto3: install crm-core[s3].") from error
-    try:
-        return S3FileStore(
-            settings.s3_bucket,
-            endpoint_url=settings.s3_endpoint_url,
-            public_url=settings.s3_public_url,
-            is_private=settings.s3_private,
-            files_path=files_path,
-        )
-    except ValueError as error:
-        raise SettingError(f"CRM_S3_BUCKET cannot be used with CRM_S3_ENDPOINT_URL and AWS_…: {error}.") from error
-
-
-@asynccontextmanager
-async def delivering(
-    database: PostgresDatabase,
-    outbox: PostgresOutbox,
-    settings: Settings,
-    *,
-    allow_loopback: bool,
-    metrics: "Metrics | None" = None,
-) -> AsyncIterator[None]:
-    """Send the deliveries of webhooks inside the block.
-
-    Args:
-        database: where the webhooks are.
-        outbox: where the deliveries are.
-        settings: which networks may be reached, and when a delivery is tried again.
-        allow_loopback: whether this machine may be reached too.
-        metrics: what counts the deliveries.
-    """
-    sender = HttpWebhookSender(policy_of(settings.webhook_allow, allow_loopback=allow_loopback))
-    counted = metrics.counting(sender) if metrics else sender
-    worker = DeliveryWorker(database, outbox, counted, Retries(settings.webhook_retry_delays))
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(outbox.close)
-        stack.push_async_callback(sender.close)
-        running = asyncio.create_task(worker.run())
-        try:
-            yield
-        finally:
-            worker.stop()
-            await running
-
-
-@asynccontextmanager
-async def importing(runner: ImportRunner) -> AsyncIterator[None]:
-    """Carry out imports inside the block, or until the process is told to stop."""
-    running = asyncio.create_task(runner.run())
-    try:
-        with on_termination(runner.stop):
-            yield
-    finally:
-        runner.stop()
-        await running
-
-
-def _readiness(pool: Pool) -> Callable[[], Awaitable[bool]]:
-    check: asyncio.Task[bool] | None = None
-
-    async def is_migrated() -> bool:
-        try:
-            async with pool.connect() as connection:
-                return not await migrations.pending(connection)
-        except UnavailableError:
-            return False
-
-    async def ready() -> bool:
-        nonlocal check
-        if check is None or check.done():
-            check = asyncio.create_task(is_migrated())
-        # It is not cancelled: a cancellation waits for the server, which may be what does not answer.
-        await asyncio.wait({check}, timeout=_READY_SECONDS)
-        return check.done() and check.result()
-
-    return ready
-
-
-def check_files(settings: Settings) -> None:
-    """Raise SettingError if files cannot be kept as the settings say; the store itself is not asked."""
-    file_store(settings).close()
-
-
-@contextmanager
-def exposed_metrics(url: str, settings: Settings) -> Iterator[None]:
-    """Serve the metrics of the workers inside the block, if the settings ask for that. Raises FailedError."""
-    if settings.metrics_port is None:
-        yield
-        return
-    from crm_http.telemetry.metrics import metrics_server  # noqa: PLC0415 - most servers run without
-
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(
-                metrics_server(settings.metrics_host, settings.metrics_port, partial(outbox_statistics, url))
-            )
-        except OSError as error:
-            raise FailedError(
-                f"Cannot listen for Prometheus on port {settings.metrics_port}: {error.strerror or error}. "
-                "Choose by CRM_METRICS_HOST and CRM_METRICS_PORT."
-            ) from error
-        yield

@@ -16,7 +16,7 @@ from crm_adapters.tables.child_limits import end_with_parent
 from crm_adapters.tables.reader import ChildTableReader
 from crm_core.errors import CrmError, RequestInProgressError
 from crm_core.imports.runs import ImportRun
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.imports import carry_out_claimed, get
 from crm_core.use_cases.installed_resources import register_installed
 

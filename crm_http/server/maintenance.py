@@ -27,11 +27,12 @@ from crm_core.resources import Resource
 from crm_core.use_cases import caller, erasures
 from crm_core.use_cases.archives import ArchivedStores
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.sweeping import Finding, Orphan
 from crm_core.use_cases.sweeping import sweep as find_astray
-from crm_http.server.composition import delivering, file_store
+from crm_http.server.background import delivering
 from crm_http.server.errors import FailedError, command_errors
+from crm_http.server.file_stores import file_store
 from crm_http.settings import Settings
 
 

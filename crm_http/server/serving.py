@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from crm_http.server.bootstrap import ADMIN, bootstrap
-from crm_http.server.composition import check_files, exposed_metrics
 from crm_http.server.database import embedded_log, open_database
+from crm_http.server.exposed_metrics import exposed_metrics
+from crm_http.server.file_stores import check_files
 from crm_http.server.listening_socket import claim_port, host_and_port
 from crm_http.server.signals import Stop
 from crm_http.server.workers import run_workers

@@ -7,8 +7,7 @@ from uuid import UUID
 import attrs
 
 from crm_core.input.decimals import FixedPoint
-from crm_core.input.fields import (
-    REQUIRED,
+from crm_core.input.declarations import (
     choice,
     date_value,
     datetime_value,
@@ -19,6 +18,7 @@ from crm_core.input.fields import (
     money,
     text,
 )
+from crm_core.input.fields import REQUIRED
 from crm_core.resources import Resource
 
 

@@ -15,6 +15,8 @@ _MODULES = sorted(
 )
 _WITH_EXAMPLES = {
     "crm_core.input.drafts",
+    "crm_core.input.numbers",
+    "crm_core.input.dates",
     "crm_core.input.readers",
     "crm_core.model.events",
     "crm_core.model.sentences",

@@ -15,7 +15,6 @@ from crm_core.embedding.any_records import AnyRecordCalls
 from crm_core.engine.agendas import TASK_RESOURCES
 from crm_core.engine.feed_cursors import hidden_from, read_feed_cursor, write_feed_cursor
 from crm_core.engine.parameters import CONTROLS
-from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import ArchiveError, CursorGoneError, RegistrationError
 from crm_core.fields import attribute_values, date_value, identity, integer, items, last_change, reference, text
 from crm_core.input.fields import fields_of
@@ -23,7 +22,7 @@ from crm_core.model.entities import ENTITIES, Task
 from crm_core.model.feed import Position
 from crm_core.model.permissions import GROUPS, PERMISSIONS
 from crm_core.model.registered import own_registration, registered, use_resources
-from crm_core.registration import KINDS_BY_USE, completed_sample, register
+from crm_core.registration import completed_sample, register
 from crm_core.resources import CLIENTS, RESOURCES, Resource
 from crm_core.use_cases.exports import ExportOptions
 from crm_core.webhooks.entity import MODELS, Webhook
@@ -249,10 +248,6 @@ def test_attributes_are_in_the_field_of_this_name() -> None:
 )
 def test_a_sample_that_cannot_be_created_is_refused(sample: dict[str, Any], reason: str) -> None:
     assert reason in reasons(row(), sample)
-
-
-def test_every_kind_that_a_list_can_be_filtered_by_is_read() -> None:
-    assert set(KINDS_BY_USE["exact"]) == FIELD_READERS.keys()
 
 
 def test_a_sample_gets_the_references_that_it_lacks() -> None:

@@ -56,7 +56,7 @@ class SharesReceipts(MemoryDatabase):
     """Finds the receipt of a request by its key alone, also that of another user."""
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
-        owners = [owner for owner, name in self._receipts if name == key]
+        owners = [owner for owner, name in self._receipts._kept if name == key]
         return await super().receipt(owners[0] if owners else user, key)
 
 
@@ -64,7 +64,7 @@ class KeepsCatalogs(MemoryDatabase):
     """The catalog that a webhook leaves gets no new version, so that other processes go on calling it."""
 
     def _keep(self, key: Key, row: Any) -> None:
-        before = self._rows[key.resource].get(key.id)
+        before = self._rows.get(key)
         super()._keep(key, row)
         if row and before and isinstance(row.value, Webhook) and row.value.model != before.value.model:
             self.accounts.catalog_versions[MODELS[before.value.model][0]] -= 1

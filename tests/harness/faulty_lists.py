@@ -69,7 +69,7 @@ class LosesItsPlace(MemoryDatabase):
     """Looks up the record that a page ended with, and begins at the start if it is gone."""
 
     async def page(self, query: Query, *, reader: int | None = None) -> Page:
-        is_gone = query.after is not None and query.after.id not in self._rows[query.resource.name]
+        is_gone = query.after is not None and query.after.id not in self._rows.of(query.resource.name)
         return await super().page(attrs.evolve(query, after=None) if is_gone else query, reader=reader)
 
 

@@ -71,7 +71,7 @@ class IgnoresCaseInSearches(MemoryDatabase):
             record
             for record in super()._search(Search(search.resource, ()))
             if combine(
-                _caseless(self._rows[search.resource][record.key.id].get(name)) in map(_caseless, values)
+                _caseless(self._rows.of(search.resource)[record.key.id].get(name)) in map(_caseless, values)
                 for name, values in wanted
             )
         )

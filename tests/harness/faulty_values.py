@@ -92,7 +92,7 @@ class ForgetsHiddenValues(MemoryDatabase):
     """What is kept beside a document is lost when the document is written again."""
 
     def _keep(self, key: Key, row: Any) -> None:
-        is_known = row is not None and key.id in self._rows[key.resource]
+        is_known = row is not None and key.id in self._rows.of(key.resource)
         super()._keep(key, attrs.evolve(row, hidden={}) if is_known else row)
 
 

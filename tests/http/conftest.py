@@ -27,7 +27,7 @@ from crm_adapters.tables.workbooks import ChildWorkbookWriter
 from crm_core.ports import FileStore
 from crm_core.use_cases.accounts import PREFIX_LENGTH, hash_token
 from crm_core.use_cases.import_requests import MAX_IMPORT_BYTES, Imports
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_core.use_cases.users import disable_user
 from crm_http.app import create_app

@@ -10,7 +10,7 @@ import httpx
 
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_core.use_cases.import_runner import ImportRunner
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_http.openapi.tags import TAGS
 from crm_http.payloads.record_examples import EXAMPLE_ID, EXAMPLE_IDS
 from tests.example_requests import in_order, table_of

@@ -12,7 +12,7 @@ import pytest
 from crm_adapters.memory import MemoryAccounts, MemoryDatabase
 from crm_core.imports.runs import ImportRun
 from crm_core.use_cases.import_runner import ImportRunner
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from tests.http.conftest import Api, on_memory
 from tests.near_tables import NearTableReader
 

@@ -14,7 +14,7 @@ from crm_adapters.memory import MemoryAccounts, MemoryDatabase, MemoryFileStore
 from crm_adapters.tables.reader import ChildTableReader
 from crm_core.model.permissions import PERMISSIONS
 from crm_core.use_cases.import_requests import Imports
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import PERMISSION, Access
 from crm_http.app import create_app

@@ -14,7 +14,7 @@ from crm_adapters.memory import MemoryAccounts, MemoryOutbox
 from crm_adapters.memory.archives import MemoryFilling, MemorySnapshot
 from crm_core import ArchiveError, Key
 from crm_core.archives.lines import ArchivedRecord, Group, event_of
-from crm_core.input.readers import iso
+from crm_core.input.dates import iso
 from crm_core.model.entities import ENTITIES
 from crm_core.model.events import Event
 from crm_core.resources import RESOURCES

@@ -15,8 +15,9 @@ from crm_adapters import json_documents
 from crm_adapters.postgres.connection.errors import StaleError, staleness
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, fetch
+from crm_adapters.postgres.records.decision_runs import MAX_ON_LOOP
 from crm_adapters.postgres.records.loader import Loader, Loaders
-from crm_adapters.postgres.records.readers import BATCH, MAX_ON_LOOP
+from crm_adapters.postgres.records.point_reads import BATCH
 from crm_adapters.postgres.sql.statements import write
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decision

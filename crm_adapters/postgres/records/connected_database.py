@@ -15,12 +15,13 @@ from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.records.agendas import read_agenda
 from crm_adapters.postgres.records.authors import rename_author
 from crm_adapters.postgres.records.changes_under_locks import change_under_locks
+from crm_adapters.postgres.records.decision_runs import read
 from crm_adapters.postgres.records.erasures import read_mentions, read_once_referring
 from crm_adapters.postgres.records.foreign_referrers import read_foreign_referrer
 from crm_adapters.postgres.records.history import History, stream_deletions
 from crm_adapters.postgres.records.likeness import read_alike
+from crm_adapters.postgres.records.locking_reader import LockingReader
 from crm_adapters.postgres.records.pages import read_page, stream_pages
-from crm_adapters.postgres.records.readers import LockingReader, read
 from crm_adapters.postgres.records.receipts import read_receipt
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.records.rewrites import count_holders, first_holders, held_values

@@ -1,70 +1,57 @@
 """PostgresDatabase: the Database port on a pool of connections."""
 
 import asyncio
-import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
 
 from crm_adapters.after_commit import call_after_commit, no_hook
-from crm_adapters.postgres.connection.errors import StaleError, staleness
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.connection.session import Connection, Reading, transaction
-from crm_adapters.postgres.connection.timeouts import ANSWER_TIMEOUT, MAX_CONTENTION, WIDE_ANSWER_TIMEOUT
-from crm_adapters.postgres.imports import make_step
+from crm_adapters.postgres.connection.timeouts import WIDE_ANSWER_TIMEOUT
 from crm_adapters.postgres.records.agendas import read_agenda
+from crm_adapters.postgres.records.attribute_indexes import AttributeIndexes
 from crm_adapters.postgres.records.authors import rename_author
-from crm_adapters.postgres.records.changes_under_locks import change_under_locks
-from crm_adapters.postgres.records.commits import Commits, Group, answer_of, commit_groups, groups_of, unchanged_records
 from crm_adapters.postgres.records.connected_database import ConnectedDatabase
+from crm_adapters.postgres.records.decision_runs import must_be_held, read
 from crm_adapters.postgres.records.erasures import read_mentions, read_once_referring
 from crm_adapters.postgres.records.foreign_referrers import read_foreign_referrer
 from crm_adapters.postgres.records.history import History, stream_deletions
-from crm_adapters.postgres.records.holds import allow_time, hold_all, hold_known
-from crm_adapters.postgres.records.keyed_locks import KeyedLocks
+from crm_adapters.postgres.records.holds import allow_time
 from crm_adapters.postgres.records.likeness import read_alike
+from crm_adapters.postgres.records.locking_reader import LockingReader
+from crm_adapters.postgres.records.optimistic_changes import OptimisticChanges
 from crm_adapters.postgres.records.pages import SharedPages, stream_pages
-from crm_adapters.postgres.records.readers import LockingReader, SharedReader, complete, must_be_held, read, start
-from crm_adapters.postgres.records.receipts import keep_receipt, read_receipt
+from crm_adapters.postgres.records.receipts import read_receipt
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.records.rewrites import count_holders, first_holders, held_values
 from crm_adapters.postgres.records.searches import read_named
+from crm_adapters.postgres.records.shared_reader import SharedReader
 from crm_adapters.postgres.records.stays import read_figures
-from crm_adapters.postgres.sql import indexes
 from crm_core.engine.agendas import AgendaQuery
 from crm_core.engine.changes import Changes
-from crm_core.engine.decision_runs import Decide, Decision, size_of
+from crm_core.engine.decision_runs import Decide
 from crm_core.engine.queries import Page, Query
 from crm_core.engine.receipts import Document, Receipt
 from crm_core.engine.retention import Folded
-from crm_core.errors import NOT_UNIQUE, InvalidError, UnavailableError
 from crm_core.model.agenda import AgendaPage
 from crm_core.model.events import Event, EventPlace
 from crm_core.model.evolutions import HeldValue, Holding
-from crm_core.model.records import Key, Record
+from crm_core.model.records import Key
 from crm_core.model.registered import use_resources
 from crm_core.model.summaries import StageFigures, StageQuery
 from crm_core.ports import AfterCommit
-from crm_core.resources import ATTRIBUTES, Resource
+from crm_core.resources import Resource
 from crm_core.rules.likeness import LookalikePage
 from crm_core.rules.needs import Known, Needs
-from crm_core.use_cases.uniqueness import finish
-
-logger: Final = logging.getLogger("crm.postgres")
 
 T = TypeVar("T")
-
-_ROUNDS_WITHOUT_LOCKS: Final = 3
-_ROUNDS_WITH_LOCKS: Final = 10
-#: Seconds that background tasks have to end at the close.
-_GRACE: Final = 1.0
 
 
 class PostgresDatabase:
@@ -98,10 +85,11 @@ class PostgresDatabase:
         self._wake_feed = wake_feed
         self._after_commit = after_commit
         self._reader = SharedReader(pool)
-        self._commits = Commits(pool)
         self._pages = SharedPages(self._reading)
-        self._locks = KeyedLocks()
-        self._background: set[asyncio.Task[None]] = set()
+        self._indexes = AttributeIndexes(pool, self)
+        self._changes = OptimisticChanges(
+            pool, self._reader, self._after, self.follow_definitions, collects_rewritten=after_commit is not no_hook
+        )
 
     @staticmethod
     def on(connection: AsyncConnection[Any] | psycopg.Connection[Any]) -> "ConnectedDatabase":
@@ -227,131 +215,25 @@ class PostgresDatabase:
 
     async def change(self, decide: Decide) -> Document | None:
         """Read, decide and commit; repeat if the data has changed in between, the last time under locks."""
-        last = asyncio.get_running_loop().time() + MAX_CONTENTION
-        decision = await start(decide)
-        async with self._locks.acquire(decision.needs.records) as has_waited:
-            return await self._change(decide, decision, last, use_ahead=not has_waited)
-
-    async def _change(self, decide: Decide, decision: Decision, last: float, *, use_ahead: bool) -> Document | None:
-        seen, size = Known(), size_of(decide)
-        for round_ in range(_ROUNDS_WITHOUT_LOCKS):
-            is_again = round_ > 0
-            await complete(self._reader, decision, size=size, refresh=is_again, use_ahead=use_ahead and not is_again)
-            # What is read under locks only, and what may take long: an erasure, which rewrites all events of a record,
-            # and a change of all records with an attribute.
-            if decision.needs or decision.changes.erasures or decision.changes.rewrite:
-                break
-            groups = groups_of(decision.changes)
-            if await self._commit(decision, groups):
-                return answer_of(decision, groups)
-            _check_deadline(last)
-            self._reader.forget(decision.known)
-            seen, decision = decision.known, await start(decide)
-        return await self._change_under_locks(decide, seen | decision.known, last)
-
-    async def _commit(self, decision: Decision, groups: Sequence[Group]) -> bool:
-        """Commit, and return whether everything that was known was still true."""
-        changes, known = decision.changes, decision.known
-        unchanged = unchanged_records(changes, known)
-        try:
-            is_alone = not changes.receipt and not changes.advance
-            if len(changes.writes) == 1 and is_alone:  # one statement, which is its own transaction
-                await self._commits.commit(groups[0], unchanged, known.catalogs)
-            elif groups or changes.receipt or changes.advance:
-                await self._commit_many(decision, groups, unchanged)
-        except StaleError:
-            return False
-        self._after(changes)
-        if len(changes.writes) == 1:
-            [write] = groups[0].writes
-            self._reader.last_written.keep(write.change.key, write.document, write.value)
-        return True
-
-    async def _commit_many(self, decision: Decision, groups: Sequence[Group], unchanged: Sequence[Record]) -> None:
-        changes, known = decision.changes, decision.known
-        is_many = len(changes.writes) > 1
-        async with self._pool.connect(WIDE_ANSWER_TIMEOUT if is_many else ANSWER_TIMEOUT) as connection:
-            with staleness():
-                async with transaction(connection):
-                    if is_many:
-                        await allow_time(connection)
-                        await hold_all(connection, changes, known, unchanged)
-                    await commit_groups(connection, groups, () if is_many else unchanged, known.catalogs)
-                    await keep_receipt(connection, changes, answer_of(decision, groups))
-                    await make_step(connection, changes.advance)
-
-    async def _change_under_locks(self, decide: Decide, seen: Known, last: float) -> Document | None:
-        taken = False
-        for _ in range(_ROUNDS_WITH_LOCKS):
-            try:
-                async with self._pool.connect(WIDE_ANSWER_TIMEOUT) as connection:
-                    with staleness():
-                        async with transaction(connection):
-                            await allow_time(connection)
-                            if size_of(decide) > 1:
-                                await hold_known(connection, seen)
-                            rewritten: list[Event] = []
-                            tell = (lambda _: None) if self._after_commit is no_hook else rewritten.extend
-                            changes, answer = await change_under_locks(connection, decide, tell)
-            except StaleError as error:
-                if error.is_taken and not taken:  # maybe by an index of an attribute that is not unique any more
-                    self.follow_definitions()
-                taken = error.is_taken
-                _check_deadline(last)
-                longest = 0.2 if taken else 0.02
-                await asyncio.sleep(random.uniform(0.001, longest))  # noqa: S311  # so that two changes do not collide again
-            else:
-                self._after(changes, rewritten)
-                return answer
-        if taken:  # the index is still being dropped
-            raise InvalidError({"attributes": (NOT_UNIQUE,)})
-        logger.error("a change was stale %d times under locks", _ROUNDS_WITH_LOCKS)
-        raise UnavailableError
+        return await self._changes.make(decide)
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
         """Return the receipt of a request with this idempotency key."""
         return await self._pool.reading(lambda connection: read_receipt(connection, user, key))
 
-    def _after(self, changes: Changes, rewritten: Sequence[Event] = ()) -> None:
+    def _after(self, changes: Changes, rewritten: Sequence[Event]) -> None:
         self._reader.last_written.forget(write.key for write in changes.writes)
         if changes.deliveries:
             self._wake()
-        definitions = [write.event for write in changes.writes if write.key.resource == ATTRIBUTES.name]
-        rewrite = changes.rewrite
-        if (rewrite and indexes.are_replaced(rewrite.before, rewrite.after)) or any(map(indexes.concerns, definitions)):
-            self.follow_definitions()
+        self._indexes.follow_changes(changes)
         if changes.writes:
             self._wake_feed()
         call_after_commit(self._after_commit, [*(write.event for write in changes.writes), *rewritten])
 
     def follow_definitions(self) -> None:
         """Build and drop the indexes of attributes in the background."""
-        task = asyncio.create_task(self._follow_definitions())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-    async def _follow_definitions(self) -> None:
-        for id_, is_built in (await indexes.follow_definitions(self._pool.conninfo)).items():
-            if not is_built:
-                logger.warning("an attribute cannot be unique, as records have the same value: %s", id_)
-            try:
-                await finish(self, id_, is_built=is_built)
-            except UnavailableError:  # the next start finds it as it is now
-                logger.warning("it was not recorded whether an attribute is unique: %s", id_)
+        self._indexes.follow()
 
     async def close(self) -> None:
-        """Stop the background tasks. The owner of the pool closes the pool.
-
-        They have a moment to end by themselves: a task that is cancelled while it connects leaves the connection open.
-        """
-        if self._background:
-            await asyncio.wait(self._background, timeout=_GRACE)
-        for task in tuple(self._background):
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-
-
-def _check_deadline(last: float) -> None:
-    """Raise UnavailableError if a change has conflicted with others for too long."""
-    if asyncio.get_running_loop().time() > last:
-        raise UnavailableError from TimeoutError("others changed it for too long")
+        """Stop the background tasks. The owner of the pool closes the pool."""
+        await self._indexes.close()

@@ -13,7 +13,7 @@ from uuid import UUID
 from crm_adapters.postgres.connection.lent import LentConnection
 from crm_adapters.postgres.connection.session import Connection, Params, Row, fetch
 from crm_adapters.postgres.records.commits import Group, Write, commit_whole_group
-from crm_adapters.postgres.records.readers import record_of
+from crm_adapters.postgres.records.point_reads import record_of
 from crm_adapters.postgres.sql.indexes import replace_indexes
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.changes import Rewrite
@@ -32,13 +32,15 @@ async def hold_entity(connection: Connection, rewrite: Rewrite) -> None:
     await fetch(connection, query("hold_entity", rewrite.before.entity), {})
 
 
-async def rewrite_records(connection: Connection, rewrite: Rewrite, tell: Callable[[Sequence[Event]], None]) -> None:
+async def rewrite_records(
+    connection: Connection, rewrite: Rewrite, on_rewritten: Callable[[Sequence[Event]], None]
+) -> None:
     """Change the values in all records that hold them, and put the indexes of the new definition in place.
 
     Args:
         connection: a connection that holds the entity.
         rewrite: the change.
-        tell: is called with the events.
+        on_rewritten: is called with the events.
     """
     entity = rewrite.before.entity
     ids = await _concerned(connection, rewrite)
@@ -51,7 +53,7 @@ async def rewrite_records(connection: Connection, rewrite: Rewrite, tell: Callab
         writes = await ready if ready else ()
         if writes:
             await commit_whole_group(connection, Group(entity, "update_records", writes, ()), (), {})
-            tell([write.change.event for write in writes])
+            on_rewritten([write.change.event for write in writes])
     await replace_indexes(connection, rewrite.before, rewrite.after)
 
 

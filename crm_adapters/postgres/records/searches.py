@@ -19,7 +19,7 @@ _CHILDREN: Final = (
 )
 
 
-async def counts(connection: Connection, searches: Iterable[Search]) -> Mapping[Search, int]:
+async def read_counts(connection: Connection, searches: Iterable[Search]) -> Mapping[Search, int]:
     """Return how many records each search finds."""
     found: dict[Search, int] = {}
     for alike in _alike(searches):
@@ -28,7 +28,7 @@ async def counts(connection: Connection, searches: Iterable[Search]) -> Mapping[
     return found
 
 
-async def children(connection: Connection, searches: Iterable[Search]) -> Mapping[Search, Sequence[Row]]:
+async def lock_children(connection: Connection, searches: Iterable[Search]) -> Mapping[Search, Sequence[Row]]:
     """Return the rows of id, version and document that each search finds, by id, and lock them."""
     found: defaultdict[Search, list[Row]] = defaultdict(list)
     for alike in _alike(searches):

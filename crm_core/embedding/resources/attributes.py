@@ -9,8 +9,7 @@ from uuid import UUID
 from crm_core.arguments.attributes import AttributeCreate, AttributeFilters, AttributeMerge, AttributeUpdate
 from crm_core.embedding.calls import R_co, call
 from crm_core.embedding.evolutions import EvolvingCalls
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
 from crm_core.model.entities import Attribute
 
 

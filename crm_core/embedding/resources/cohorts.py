@@ -8,8 +8,8 @@ from uuid import UUID
 
 from crm_core.arguments.cohorts import CohortCreate, CohortFilters, CohortMerge, CohortUpdate
 from crm_core.embedding.calls import R_co, call
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, RecordCallsWithBulk
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import RecordCallsWithBulk
 from crm_core.model.entities import Cohort
 
 

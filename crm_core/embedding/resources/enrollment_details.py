@@ -13,8 +13,8 @@ from crm_core.arguments.enrollment_details import (
     EnrollmentDetailUpdate,
 )
 from crm_core.embedding.calls import R_co, call
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, RecordCallsWithBulk
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import RecordCallsWithBulk
 from crm_core.model.entities import EnrollmentDetail
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from crm_core.arguments.follow_ups import FollowUpCreate, FollowUpFilters, FollowUpMerge, FollowUpUpdate
 from crm_core.arguments.values import UniqueParameter
 from crm_core.embedding.calls import R_co, call
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, RecordCallsWithBulk
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import RecordCallsWithBulk
 from crm_core.model.entities import FollowUp
 
 

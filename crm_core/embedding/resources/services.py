@@ -10,8 +10,7 @@ from crm_core.arguments.services import ServiceCreate, ServiceFilters, ServiceMe
 from crm_core.arguments.values import UniqueParameter
 from crm_core.embedding.calls import R_co, call
 from crm_core.embedding.items import RecordCallsWithImages
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
 from crm_core.model.entities import Service
 
 

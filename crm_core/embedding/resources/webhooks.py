@@ -8,8 +8,8 @@ from uuid import UUID
 
 from crm_core.arguments.webhooks import WebhookCreate, WebhookFilters, WebhookMerge, WebhookUpdate
 from crm_core.embedding.calls import R_co, call
-from crm_core.embedding.listings import ListQuery, listing
-from crm_core.embedding.records import PAGE_SIZE, RecordCalls
+from crm_core.embedding.listings import PAGE_SIZE, ListQuery, listing
+from crm_core.embedding.records import RecordCalls
 from crm_core.webhooks.reports import WebhookWithSecret
 
 

@@ -19,7 +19,7 @@ from crm_core.testing.machine.state import MachineState
 from crm_core.testing.readings import whole_list
 from crm_core.testing.strategies import texts
 from crm_core.use_cases import imports
-from crm_core.use_cases.import_worker import ImportStores
+from crm_core.use_cases.import_stores import ImportStores
 
 _HEADER: Final = ("name", "text", "number")
 _ROWS: Final = st.lists(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from crm_core.input.fields import Field, FieldKind, fields_of
-from crm_core.input.readers import MAX_BIGINT
+from crm_core.input.numbers import MAX_BIGINT
 from crm_core.input.texts import normal
 from crm_core.testing.strategies.attributes import attribute_names
 from crm_core.testing.strategies.context import Payload, PayloadContext

@@ -11,7 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.fields import Field
-from crm_core.input.readers import MAX_BIGINT, MIN_BIGINT
+from crm_core.input.numbers import MAX_BIGINT, MIN_BIGINT
 
 
 def integers(field: Field) -> SearchStrategy[object]:

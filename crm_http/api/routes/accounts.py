@@ -11,8 +11,9 @@ from crm_core.model.accounts import User
 from crm_core.ports import Accounts, Passwords
 from crm_core.use_cases import accounts as use_cases
 from crm_http.api.auth import Access, caller, token_of
+from crm_http.api.body_limits import MAX_LOGIN_BODY
 from crm_http.api.endpoints import Endpoint, Handler, Reply
-from crm_http.api.requests import FORM, JSON, MAX_LOGIN_BODY, MULTIPART, AnyRequest, is_strict, read_login
+from crm_http.api.requests import FORM, JSON, MULTIPART, AnyRequest, is_strict, read_login
 from crm_http.api.responses import json_response
 from crm_http.api.routing import everybody, rights
 from crm_http.payloads.bodies import Me, Token

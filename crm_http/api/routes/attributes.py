@@ -13,7 +13,7 @@ from crm_core.resources import ATTRIBUTES
 from crm_http.api.endpoints import Endpoint
 from crm_http.api.requests import AnyRequest
 from crm_http.api.routes.erasures import erasure_endpoints
-from crm_http.api.routes.evolutions import evolution_endpoints, rehearsing_delete
+from crm_http.api.routes.evolutions import delete_with_dry_run, evolution_endpoints
 from crm_http.api.routes.history import history_endpoints
 from crm_http.api.routes.records import RecordRoutes, record_endpoints
 
@@ -25,8 +25,8 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
 
     GET is declared twice, as the two meanings that it has. Both have the handler that tells them apart.
     """
-    of_entity = RecordRoutes(ATTRIBUTES, db, _PATH, _read_entity, list_path=f"{_PATH}/{{entity}}", rehearses=True)
-    by_id = RecordRoutes(ATTRIBUTES, db, _PATH, rehearses=True)
+    of_entity = RecordRoutes(ATTRIBUTES, db, _PATH, _read_entity, list_path=f"{_PATH}/{{entity}}", has_dry_run=True)
+    by_id = RecordRoutes(ATTRIBUTES, db, _PATH, has_dry_run=True)
 
     async def find_or_retrieve(request: AnyRequest) -> ASGIResponse:
         is_entity = request.path_params["id"] in ENTITIES
@@ -45,7 +45,7 @@ def attribute_endpoints(db: Database) -> Iterator[Endpoint]:
     )
     yield attrs.evolve(created, path=retrieved.path, summary="Create an attribute of a {id}", path_parameters=named)
     yield from changes
-    yield rehearsing_delete(by_id, destroyed)
+    yield delete_with_dry_run(by_id, destroyed)
     yield from evolution_endpoints(by_id)
     yield from history_endpoints(by_id)
     yield from erasure_endpoints(by_id)

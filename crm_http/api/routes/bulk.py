@@ -15,9 +15,10 @@ from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases.bulk import BulkAnswer, bulk
 from crm_http.api.auth import Access, idempotent_caller
+from crm_http.api.body_limits import MAX_BULK_BODY
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import body_of
-from crm_http.api.requests import JSON, MAX_BULK_BODY, AnyRequest, preferences, read_operations
+from crm_http.api.requests import JSON, AnyRequest, preferences, read_operations
 from crm_http.api.responses import JsonResponse
 from crm_http.api.routes.records import tag_of
 from crm_http.api.routing import everybody

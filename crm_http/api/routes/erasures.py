@@ -9,8 +9,8 @@ from crm_core.errors import InUseError
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.plain_values import plain
 from crm_core.use_cases import erasures
+from crm_core.use_cases.dry_runs import DryRun
 from crm_core.use_cases.history import latest_event
-from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions

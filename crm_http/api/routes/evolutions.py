@@ -12,8 +12,8 @@ from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.model.plain_values import plain
 from crm_core.use_cases import evolutions
+from crm_core.use_cases.dry_runs import DryRun
 from crm_core.use_cases.evolution_plans import BODIES, EvolutionKind, Target, definition_of
-from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions
@@ -95,7 +95,7 @@ def evolution_endpoints(of: RecordRoutes) -> Iterator[Endpoint]:
         )
 
 
-def rehearsing_delete(of: RecordRoutes, destroy: Endpoint) -> Endpoint:
+def delete_with_dry_run(of: RecordRoutes, destroy: Endpoint) -> Endpoint:
     """Return the endpoint that deletes an attribute, or answers with what uses it."""
 
     async def remove(request: AnyRequest) -> ASGIResponse:

@@ -14,7 +14,7 @@ from crm_core.model.records import MAX_VERSION
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases import history, restorations
-from crm_core.use_cases.rehearsal import DryRun
+from crm_core.use_cases.dry_runs import DryRun
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions

@@ -1,24 +1,27 @@
 """Import files, and see, cancel and evaluate imports (decisions 99 to 102)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 from typing import Final
 
+import attrs
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from crm_core.errors import CrmError, ImportFinishedError, PermissionDeniedError, SameFileError, UndoRefusedError
 from crm_core.imports.status import ImportStatus
+from crm_core.ports import ImportRuns
 from crm_core.resources import Resource
 from crm_core.use_cases import import_requests
+from crm_core.use_cases.dry_runs import DryRun
 from crm_core.use_cases.import_requests import Imports
 from crm_core.use_cases.imports import IMPORTED_RESOURCES
-from crm_core.use_cases.rehearsal import DryRun
 from crm_http.api.auth import Access, caller
+from crm_http.api.body_limits import MAX_IMPORT_FIELDS
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
-from crm_http.api.import_form import MAX_FIELDS_BYTES, ImportForm
+from crm_http.api.import_form import ImportForm
 from crm_http.api.requests import JSON, MULTIPART, AnyRequest, is_strict, read_pieces, read_query, skip
 from crm_http.api.responses import json_response, link_to_next
 from crm_http.api.routes.records import asks_for_dry_run, body_or, tag_of
@@ -34,9 +37,10 @@ _TAG: Final = "Imports"
 
 def import_endpoints(imports: Imports) -> Iterator[Endpoint]:
     """Return the endpoint of each resource that takes files, and those of the imports."""
+    routes = _ImportRoutes(imports)
     for resource in IMPORTED_RESOURCES.values():
         yield Endpoint(
-            *("POST", f"/api/{resource.path}/import", _receiving(resource, imports)),
+            *("POST", f"/api/{resource.path}/import", routes.receiving(resource)),
             access=rights(resource.model_name, POST="add"),
             id=f"{resource.path.replace('-', '_')}_import",
             tag=tag_of(resource),
@@ -45,66 +49,85 @@ def import_endpoints(imports: Imports) -> Iterator[Endpoint]:
             "every row by the rules of single calls, and writes them, unless one is refused. With `upsert_by` the "
             "permission to change is needed, too.",
             body={MULTIPART: "ImportUpload"},
-            max_body=imports.max_bytes + 2 * MAX_FIELDS_BYTES,
+            max_body=imports.max_bytes + 2 * MAX_IMPORT_FIELDS,
             replies={202: Reply("The import has begun.", ImportStatus, headers=("Location",))},
             errors=frozenset({STATUSES[SameFileError]}),
         )
-    yield from _run_endpoints(imports)
+    yield from _run_endpoints(routes)
 
 
-def _receiving(resource: Resource, imports: Imports) -> Handler:
-    async def receive(request: AnyRequest) -> ASGIResponse:
-        pieces = read_pieces(request)
-        form = ImportForm(request, pieces)
-        try:
-            begun = await import_requests.receive(imports, caller(request), resource, form.content(), form.rest)
-        except (CrmError, RequestError):
-            await skip(pieces)
-            raise
-        return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
+@attrs.frozen
+class _ImportRoutes:
+    """The handlers of imports."""
 
-    return receive
+    imports: Imports
 
+    def receiving(self, resource: Resource) -> Handler:
+        """Return the handler that takes files with records of a resource."""
 
-def _location(request: AnyRequest, begun: ImportStatus) -> Mapping[str, str]:
-    return {"Location": f"{root_path(request)}{_PATH}/{begun.id}/"}
+        async def receive(request: AnyRequest) -> ASGIResponse:
+            pieces = read_pieces(request)
+            form = ImportForm(request, pieces)
+            try:
+                begun = await import_requests.receive(
+                    self.imports, caller(request), resource, form.content(), form.rest
+                )
+            except (CrmError, RequestError):
+                await skip(pieces)
+                raise
+            return _begun_response(request, begun)
 
+        return receive
 
-def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
-    runs = imports.stores.runs
-
-    async def find(request: AnyRequest) -> ASGIResponse:
+    async def find(self, request: AnyRequest) -> ASGIResponse:
+        """Answer with a page of imports."""
         params = read_query(request)
-        page = await import_requests.find(runs, caller(request), params, strict=is_strict(request))
+        page = await import_requests.find(self._runs, caller(request), params, strict=is_strict(request))
         return json_response(page.imports, headers=link_to_next(request, _PATH, params, page.next))
 
-    async def retrieve(request: AnyRequest) -> ASGIResponse:
-        return json_response(await import_requests.status(runs, caller(request), path_id(request)))
+    async def retrieve(self, request: AnyRequest) -> ASGIResponse:
+        """Answer with one import."""
+        return json_response(await import_requests.status(self._runs, caller(request), path_id(request)))
 
-    async def cancel(request: AnyRequest) -> ASGIResponse:
-        await import_requests.cancel(runs, caller(request), path_id(request))
+    async def cancel(self, request: AnyRequest) -> ASGIResponse:
+        """Cancel an import."""
+        await import_requests.cancel(self._runs, caller(request), path_id(request))
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT)
 
-    async def errors(request: AnyRequest) -> ASGIResponse:
+    async def errors(self, request: AnyRequest) -> ASGIResponse:
+        """Answer with the rows that were refused, as a CSV file."""
         id_ = path_id(request)
-        file = await import_requests.refused_file(runs, caller(request), id_)
+        file = await import_requests.refused_file(self._runs, caller(request), id_)
         return ASGIStreamingResponse(
             iterator=Share.of(request.scope).pieces(file),
             media_type="text/csv",
             headers={"Content-Disposition": f'attachment; filename="import-{id_}-errors.csv"'},
         )
 
-    async def undo(request: AnyRequest) -> ASGIResponse:
+    async def undo(self, request: AnyRequest) -> ASGIResponse:
+        """Begin to undo an import."""
         who, id_ = caller(request), path_id(request)
-        look_up = partial(import_requests.status, runs, who, id_)
+        look_up = partial(import_requests.status, self._runs, who, id_)
         data = await body_or(request, look_up)
         if await asks_for_dry_run(request, look_up) and isinstance(data, dict):
             data = {**data, "dry_run": True}
-        begun = await import_requests.undo(imports, who, id_, data, strict=is_strict(request))
-        return json_response(begun, HTTPStatus.ACCEPTED, _location(request, begun))
+        begun = await import_requests.undo(self.imports, who, id_, data, strict=is_strict(request))
+        return _begun_response(request, begun)
 
+    @property
+    def _runs(self) -> ImportRuns:
+        return self.imports.stores.runs
+
+
+def _begun_response(request: AnyRequest, begun: ImportStatus) -> ASGIResponse:
+    """Return the response to a request that has begun a run, with the path of the run."""
+    headers = {"Location": f"{root_path(request)}{_PATH}/{begun.id}/"}
+    return json_response(begun, HTTPStatus.ACCEPTED, headers)
+
+
+def _run_endpoints(routes: _ImportRoutes) -> Iterator[Endpoint]:
     yield Endpoint(
-        *("GET", _PATH, find),
+        *("GET", _PATH, routes.find),
         access=everybody(Access.AUTHENTICATED),
         id="imports_list",
         tag=_TAG,
@@ -114,7 +137,7 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         replies={200: Reply("The imports.", array(ImportStatus), headers=("Link",))},
     )
     yield Endpoint(
-        *("GET", f"{_PATH}/{{id}}", retrieve),
+        *("GET", f"{_PATH}/{{id}}", routes.retrieve),
         access=everybody(Access.AUTHENTICATED),
         id="imports_retrieve",
         tag=_TAG,
@@ -123,7 +146,7 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         replies={200: Reply("The import.", ImportStatus)},
     )
     yield Endpoint(
-        *("DELETE", f"{_PATH}/{{id}}", cancel),
+        *("DELETE", f"{_PATH}/{{id}}", routes.cancel),
         access=everybody(Access.AUTHENTICATED),
         id="imports_cancel",
         tag=_TAG,
@@ -133,7 +156,7 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         errors=frozenset({STATUSES[ImportFinishedError]}),
     )
     yield Endpoint(
-        *("GET", f"{_PATH}/{{id}}/errors", errors),
+        *("GET", f"{_PATH}/{{id}}/errors", routes.errors),
         access=everybody(Access.AUTHENTICATED),
         id="imports_errors",
         tag=_TAG,
@@ -143,7 +166,7 @@ def _run_endpoints(imports: Imports) -> Iterator[Endpoint]:
         replies={200: Reply("The rows.", str, ("Content-Disposition",), ("text/csv",))},
     )
     yield Endpoint(
-        *("POST", f"{_PATH}/{{id}}/undo", undo),
+        *("POST", f"{_PATH}/{{id}}/undo", routes.undo),
         access=everybody(Access.AUTHENTICATED),
         id="imports_undo",
         tag=_TAG,

@@ -8,7 +8,7 @@ from litestar.response.base import ASGIResponse
 
 from crm_core.errors import PermissionDeniedError
 from crm_core.use_cases import merges, records
-from crm_core.use_cases.rehearsal import DryRun
+from crm_core.use_cases.dry_runs import DryRun
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions

@@ -19,7 +19,7 @@ from crm_core.errors import InUseError, InvalidError, MergedError
 from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource
 from crm_core.use_cases import records
-from crm_core.use_cases.rehearsal import DryRun, is_dry_run, rehearsal
+from crm_core.use_cases.dry_runs import DryRun, dry_run_database, is_dry_run
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Handler, Reply
 from crm_http.api.errors import RequestError
@@ -60,7 +60,7 @@ class RecordRoutes:
         files: where the files of its records are, if they have any.
         name: the beginning of its operation ids; the resource's path if empty.
         is_deprecated: there is another path, which clients should take.
-        rehearses: whether creations and changes take ``?dry_run=1``.
+        has_dry_run: whether creations and changes take ``?dry_run=1``.
     """
 
     resource: Resource
@@ -74,7 +74,7 @@ class RecordRoutes:
     files: FileStore | None = None
     name: str = ""
     is_deprecated: bool = False
-    rehearses: bool = False
+    has_dry_run: bool = False
 
     async def find(self, request: AnyRequest) -> ASGIResponse:
         """Answer with a page of records and a link to the next, or with all records, streamed."""
@@ -94,7 +94,7 @@ class RecordRoutes:
         parent = self.read_parent(request)
         look_up = partial(records.look_up_parent, self.db, self.resource, parent)
         data = await body_or(request, look_up)
-        db = await self._stage(request, look_up)
+        db = await self._database_for(request, look_up)
         id_, document = await records.create(
             db, await idempotent_caller(request), self.resource, data, parent=parent, strict=is_strict(request)
         )
@@ -119,7 +119,7 @@ class RecordRoutes:
         accepted = (MERGE_PATCH,) if merges else ()
         look_up = partial(records.look_up, self.db, self.resource, id_, parent=parent)
         data = await body_or(request, look_up, *accepted)
-        db = await self._stage(request, look_up)
+        db = await self._database_for(request, look_up)
         document = await records.patch(
             db,
             await idempotent_caller(request),
@@ -141,10 +141,10 @@ class RecordRoutes:
         afterwards = BackgroundTask(self.after_delete, id_) if self.after_delete else None
         return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, background=afterwards)
 
-    async def _stage(self, request: AnyRequest, look_up: Callable[[], Awaitable[object]]) -> Database:
-        """Return the database on which a request is carried out or rehearsed; ``look_up`` is as in ``body_or``."""
-        is_dry = self.rehearses and await asks_for_dry_run(request, look_up)
-        return rehearsal(self.db) if is_dry else self.db
+    async def _database_for(self, request: AnyRequest, look_up: Callable[[], Awaitable[object]]) -> Database:
+        """Return the database for a request, or for its dry run; ``look_up`` is as in ``body_or``."""
+        is_dry = self.has_dry_run and await asks_for_dry_run(request, look_up)
+        return dry_run_database(self.db) if is_dry else self.db
 
     def path_of(self, parent: object, id_: UUID) -> str:
         """Return the path of a record, without its last slash."""
@@ -166,11 +166,11 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
         headers=("Location", "ETag", "Idempotent-Replayed"),
         links={operation: f"{name}_{operation}" for operation in ("retrieve", "update", "partial_update", "destroy")},
     )
-    rehearsed = DryRun if routes.rehearses else None
+    dry_run_query = DryRun if routes.has_dry_run else None
     changes: dict[str, Any] = {
         "headers": ("If-Match", "Idempotency-Key"),
         "replies": {200: updated},
-        "query": rehearsed,
+        "query": dry_run_query,
         "reads_first": resource,
     }
 
@@ -202,8 +202,8 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             description="Answers with the whole record, and with its path in the `Location` header.",
             headers=("Idempotency-Key",),
             body={JSON: f"{entity.__name__}Create"},
-            replies={201: created, **({200: updated} if routes.rehearses else {})},
-            query=rehearsed,
+            replies={201: created, **({200: updated} if routes.has_dry_run else {})},
+            query=dry_run_query,
         ),
         declare(
             *("retrieve", "GET", of_one, routes.retrieve),
@@ -255,7 +255,7 @@ async def body_or(request: AnyRequest, look_up: Callable[[], Awaitable[object]],
 
 
 async def asks_for_dry_run(request: AnyRequest, look_up: Callable[[], Awaitable[object]]) -> bool:
-    """Return whether a request is only rehearsed; ``look_up`` is as in ``body_or``. Raises InvalidError."""
+    """Return whether a request is a dry run; ``look_up`` is as in ``body_or``. Raises InvalidError."""
     try:
         return is_dry_run(read_query(request), caller(request), strict=is_strict(request))
     except InvalidError:

@@ -11,9 +11,9 @@ from crm_core.resources import Resource
 from crm_core.use_cases import uploads
 from crm_core.use_cases.uploads import Images
 from crm_http.api.auth import caller
+from crm_http.api.body_limits import MAX_UPLOAD_FORM
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.errors import RequestError
-from crm_http.api.form_parts import FORM_BYTES
 from crm_http.api.requests import MULTIPART, AnyRequest, read_pieces, skip
 from crm_http.api.responses import json_response
 from crm_http.api.routes.records import tag_of
@@ -46,7 +46,7 @@ def upload_endpoint(resource: Resource, db: Database, images: Images) -> Endpoin
         summary=f"Add an image to a {resource.label[0]}: JPEG, PNG, GIF or WebP",
         description="The file is stored, and its URL is appended to `list_of_images`.",
         body={MULTIPART: ImageUpload},
-        max_body=images.max_bytes + FORM_BYTES,
+        max_body=images.max_bytes + MAX_UPLOAD_FORM,
         replies={201: Reply("The URL of the new image, and the URLs of all images.", UploadedImage)},
         response_example=RESPONSE_EXAMPLES.get((resource.name, "upload")),
     )

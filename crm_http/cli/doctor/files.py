@@ -12,7 +12,7 @@ from uuid import uuid4
 from crm_core.model.files import OpenFile
 from crm_core.ports import FileStore
 from crm_http.cli.doctor.checks import Check, failed, ok, run_probe, warning
-from crm_http.server.composition import file_store
+from crm_http.server.file_stores import file_store
 from crm_http.settings import Settings
 
 _URL_SECONDS: Final = 5.0

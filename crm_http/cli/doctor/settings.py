@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from crm_http.cli.doctor.checks import Check, failed, ok, warning
-from crm_http.server.composition import check_files
 from crm_http.server.database import check_database
+from crm_http.server.file_stores import check_files
 from crm_http.settings import SettingError, Settings, unknown_names
 from crm_http.settings.environment import variables_of
 

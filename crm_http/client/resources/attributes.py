@@ -7,11 +7,11 @@ from typing import BinaryIO, Literal, Unpack
 from uuid import UUID
 
 from crm_core.arguments.attributes import AttributeCreate, AttributeFilters, AttributeMerge, AttributeUpdate
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.entities import Attribute
 from crm_http.client.evolutions import EvolvingOperations
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE
 
 
 class AttributeOperations(EvolvingOperations[D_co]):

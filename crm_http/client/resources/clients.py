@@ -8,10 +8,11 @@ from uuid import UUID
 
 from crm_core.arguments.clients import ClientCreate, ClientFilters, ClientMerge, ClientUpdate
 from crm_core.arguments.values import UniqueParameter
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.entities import Client
+from crm_http.client.item_operations import RecordOperationsWithImages
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithImages
 
 
 class ClientOperations(RecordOperationsWithImages[D_co, Client]):

@@ -7,10 +7,11 @@ from typing import BinaryIO, Literal, Unpack
 from uuid import UUID
 
 from crm_core.arguments.cohorts import CohortCreate, CohortFilters, CohortMerge, CohortUpdate
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.entities import Cohort
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
+from crm_http.client.records import RecordOperationsWithBulk
 
 
 class CohortOperations(RecordOperationsWithBulk[D_co, Cohort]):

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from crm_core.arguments.follow_ups import FollowUpCreate, FollowUpFilters, FollowUpMerge, FollowUpUpdate
 from crm_core.arguments.values import UniqueParameter
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.entities import FollowUp
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
+from crm_http.client.records import RecordOperationsWithBulk
 
 
 class FollowUpOperations(RecordOperationsWithBulk[D_co, FollowUp]):

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from crm_core.arguments.leads import LeadCreate, LeadFilters, LeadMerge, LeadUpdate
 from crm_core.arguments.values import UniqueParameter
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.entities import Lead
+from crm_http.client.item_operations import RecordOperationsWithTasks
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithTasks
 
 
 class LeadOperations(RecordOperationsWithTasks[D_co, Lead]):

@@ -12,10 +12,11 @@ from crm_core.arguments.transfer_requests import (
     TransferRequestMerge,
     TransferRequestUpdate,
 )
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.model.entities import TransferRequest
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperationsWithBulk
+from crm_http.client.records import RecordOperationsWithBulk
 
 
 class TransferRequestOperations(RecordOperationsWithBulk[D_co, TransferRequest]):

@@ -7,10 +7,11 @@ from typing import BinaryIO, Literal, Unpack
 from uuid import UUID
 
 from crm_core.arguments.webhooks import WebhookCreate, WebhookFilters, WebhookMerge, WebhookUpdate
+from crm_core.embedding.listings import PAGE_SIZE
 from crm_core.webhooks.reports import WebhookWithSecret
 from crm_http.client.listings import ListQuery, listing
 from crm_http.client.operations import D_co, Operation, operation
-from crm_http.client.records import PAGE_SIZE, RecordOperations
+from crm_http.client.records import RecordOperations
 
 
 class WebhookRecordOperations(RecordOperations[D_co, WebhookWithSecret]):

@@ -92,7 +92,7 @@ def state(database: MemoryDatabase) -> object:
     deliveries = defaultdict(list)
     for delivery in database.outbox._rows.values():
         deliveries[delivery.delivery.record].append((delivery.delivery.version, delivery.delivery.body))
-    rows = {(name, id_): row for name, rows in database._rows.items() for id_, row in rows.items()}
+    rows = {(name, id_): row for name in RESOURCES for id_, row in database._rows.of(name).items()}
     return rows, dict(events), {key: sorted(each, key=str) for key, each in deliveries.items()}
 
 
@@ -140,7 +140,7 @@ def drawn_steps(draw: st.DrawFn) -> list[Step]:
             id_ = UUID(int=(0xE << 80) + number)
             ids[resource.name].append(id_)
         elif resource is PIPELINES and op == "update" and draw(st.booleans()):
-            stages = WORLD[0]._rows["pipeline"][ids["pipeline"][0]].value.stages
+            stages = WORLD[0]._rows.of("pipeline")[ids["pipeline"][0]].value.stages
             names = draw(st.permutations(["A", "B"]))
             sent = {"stages": [{"id": str(s.id), "name": n} for s, n in zip(stages, names, strict=True)]}
         expected = draw(st.sampled_from([None, None, None, frozenset({1}), frozenset({2})]))
@@ -178,7 +178,7 @@ def test_a_later_decision_can_refer_to_what_an_earlier_one_creates() -> None:
 
     assert outcomes[:2] == [None, None]
     assert outcomes[2] is not None
-    assert database._rows["service"][service].value.client == client
+    assert database._rows.of("service")[service].value.client == client
 
 
 def test_a_record_that_is_changed_twice_has_two_events() -> None:
@@ -261,5 +261,5 @@ def test_a_rename_takes_along_what_the_same_group_creates() -> None:
         Step("update", SERVICES, service, {"name": "renamed"}),
     )
 
-    assert database._rows["transfer_request"][request].value.student_name == "renamed"
-    assert database._rows["transfer_request"][request].version == 2
+    assert database._rows.of("transfer_request")[request].value.student_name == "renamed"
+    assert database._rows.of("transfer_request")[request].version == 2

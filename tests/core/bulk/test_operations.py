@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.bulk.operations import BULK_RESOURCES, MAX_OPERATIONS, MEMBERS, Read, Task, read_operations
+from crm_core.bulk.operations import BULK_RESOURCES, MAX_OPERATIONS, MEMBERS, BulkTask, ReadOperation, read_operations
 from crm_core.bulk.upserts import Stored
 from crm_core.errors import IS_REQUIRED, InvalidError
-from crm_core.input.readers import MAX_DEPTH
+from crm_core.input.json_values import MAX_DEPTH
 from crm_core.model.entities import Attribute
 from crm_core.model.records import Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, COHORTS, FOLLOW_UPS, SERVICES, Resource
@@ -28,32 +28,32 @@ STORED = Stored(
 )
 
 
-def read(*operations: object, resource: Resource = CLIENTS, strict: bool = False) -> Sequence[Read]:
+def read(*operations: object, resource: Resource = CLIENTS, strict: bool = False) -> Sequence[ReadOperation]:
     """Operations as they are read; the ids of new records and of items in them are 1001, 1002 and so on."""
     return read_operations(resource, {"operations": operations}, context(strict=strict), STORED)
 
 
-def task_of(operation: Read) -> Task:
-    assert isinstance(operation.task, Task), operation.task
+def task_of(operation: ReadOperation) -> BulkTask:
+    assert isinstance(operation.task, BulkTask), operation.task
     return operation.task
 
 
-def one(operation: object, resource: Resource = CLIENTS) -> Task:
+def one(operation: object, resource: Resource = CLIENTS) -> BulkTask:
     return task_of(read(operation, resource=resource)[0])
 
 
-def values_of(task: Task) -> Mapping[str, object]:
+def values_of(task: BulkTask) -> Mapping[str, object]:
     assert task.draft is not None
     assert not task.draft.problems
     return task.draft.values
 
 
-def refusal(operation: Read) -> Mapping[str, Any]:
+def refusal(operation: ReadOperation) -> Mapping[str, Any]:
     assert isinstance(operation.task, InvalidError), operation.task
     return operation.task.problems
 
 
-def codes(operation: Read) -> Mapping[str, list[str]]:
+def codes(operation: ReadOperation) -> Mapping[str, list[str]]:
     return {name: [each.code for each in problems] for name, problems in refusal(operation).items()}
 
 
@@ -212,7 +212,7 @@ def test_a_ref_to_an_operation_that_is_refused_is_known_all_the_same() -> None:
 
 def test_a_ref_is_given_once() -> None:
     create = {"op": "create", "data": {"name": "Ann"}, "ref": "ann"}
-    assert [type(each.task) for each in read(create, create)] == [Task, InvalidError]
+    assert [type(each.task) for each in read(create, create)] == [BulkTask, InvalidError]
     assert codes(read(create, create)[1]) == {"ref": ["unique"]}
 
 
@@ -322,7 +322,7 @@ MEMBERS_LIKE = st.fixed_dictionaries(
 def test_every_operation_is_read_or_refused_on_its_own(operations: list[object]) -> None:
     found = read(*operations)
     assert len(found) == len(operations)
-    keys = [each.task.key for each in found if isinstance(each.task, Task)]
+    keys = [each.task.key for each in found if isinstance(each.task, BulkTask)]
     assert len(set(keys)) == len(keys)
     assert all(each.task.problems for each in found if isinstance(each.task, InvalidError))
 

@@ -18,7 +18,8 @@ from crm_core.engine.queries import Cursor, Filter, Query
 from crm_core.engine.query_strings import parse_query, read_attribute_value, refuse_missing
 from crm_core.errors import InvalidError, Problem
 from crm_core.input.fields import FieldKind
-from crm_core.input.readers import MAX_BIGINT, RefusedError
+from crm_core.input.numbers import MAX_BIGINT
+from crm_core.input.readers import RefusedError
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
 from crm_core.model.records import Key
 from crm_core.resources import (

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.input.decimals import FixedPoint, Precision, fixed_point
+from crm_core.input.declarations import money
 from crm_core.input.drafts import read_draft
-from crm_core.input.fields import money
-from crm_core.input.readers import MAX_DIGITS, RefusedError
+from crm_core.input.numbers import MAX_DIGITS
+from crm_core.input.readers import RefusedError
 from crm_core.model.events import differences, same
 from crm_core.model.plain_values import entity_of, json_text, parse_json, plain
 from crm_core.model.recorded_changes import record_changes

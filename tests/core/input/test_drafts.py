@@ -28,8 +28,8 @@ from crm_core.model.entities import (
 )
 from crm_core.resources import RESOURCES
 from crm_core.use_cases.callers import caller
+from crm_core.use_cases.dry_runs import is_dry_run
 from crm_core.use_cases.import_requests import Listing
-from crm_core.use_cases.rehearsal import is_dry_run
 from crm_core.webhooks.entity import Condition, Webhook
 from tests.core.knowledge import HOSTILE, JSON_LIKE, context, refused, texts, uid
 

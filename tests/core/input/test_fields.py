@@ -9,10 +9,12 @@ from uuid import UUID
 import attrs
 import pytest
 
+from crm_core.input.dates import iso
+from crm_core.input.declarations import texts as texts_field
+from crm_core.input.declarations import uuid_by_name, uuids
 from crm_core.input.drafts import read_draft, with_defaults
-from crm_core.input.fields import FieldKind, fields_of, uuid_by_name, uuids
-from crm_core.input.fields import texts as texts_field
-from crm_core.input.readers import iso, text_problems
+from crm_core.input.fields import FieldKind, fields_of
+from crm_core.input.readers import text_problems
 from crm_core.model.entities import (
     Attribute,
     Client,

@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 from crm_core.arguments.values import sendable
 from crm_core.engine.parameters import parameter_text
 from crm_core.errors import InvalidError
+from crm_core.input.json_values import read_plain
+from crm_core.input.numbers import MAX_DIGITS, Number, exact_number, parse_decimal
 from crm_core.input.readers import (
-    MAX_DIGITS,
-    Number,
     RefusedError,
-    exact_number,
-    parse_decimal,
     read_boolean,
     read_integer,
     read_list,
-    read_plain,
     read_several,
     read_text,
     read_uuid,

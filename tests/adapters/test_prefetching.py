@@ -1,11 +1,11 @@
-"""Facts about running ahead."""
+"""Facts about prefetching."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from crm_core.use_cases.running_ahead import ahead
+from crm_core.use_cases.prefetching import prefetched
 
 
 class Items:
@@ -30,7 +30,7 @@ def test_the_next_item_is_made_while_one_is_worked_on() -> None:
     items = Items(3)
 
     async def work() -> None:
-        async with ahead(items.make()) as each:
+        async with prefetched(items.make()) as each:
             async for number in each:
                 await asyncio.sleep(0)
                 items.done.append(f"worked on {number}")
@@ -46,7 +46,7 @@ def test_an_iterator_without_errors_ends() -> None:
         yield 2
 
     async def work() -> list[int]:
-        async with ahead(numbers()) as each:
+        async with prefetched(numbers()) as each:
             return [number async for number in each]
 
     assert asyncio.run(work()) == [1, 2]
@@ -63,7 +63,7 @@ def test_what_is_being_made_is_cancelled_when_the_consumer_stops() -> None:
             gone.append("ended")
 
     async def work() -> None:
-        async with ahead(slow()) as each:
+        async with prefetched(slow()) as each:
             async for _ in each:
                 await asyncio.sleep(0)
                 break

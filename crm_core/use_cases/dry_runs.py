@@ -1,4 +1,4 @@
-"""Rehearsals: requests that are decided and answered, and change nothing (``?dry_run=1``, decision 85)."""
+"""Dry runs: requests that are decided and answered, and change nothing (``?dry_run=1``, decision 85)."""
 
 from collections.abc import Mapping
 from typing import Final, cast
@@ -9,8 +9,8 @@ from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decide, Decision
 from crm_core.engine.receipts import Document
 from crm_core.errors import InUseError
+from crm_core.input.declarations import boolean
 from crm_core.input.drafts import read_payload
-from crm_core.input.fields import boolean
 from crm_core.input.readers import ReadContext
 from crm_core.input.texts import is_blank
 from crm_core.model.accounts import Caller
@@ -23,7 +23,7 @@ _NAME: Final = "dry_run"
 
 @attrs.frozen
 class DryRun:
-    """The query parameters of a request that can be rehearsed.
+    """The query parameters of a request that takes ``dry_run``.
 
     Attributes:
         dry_run: answer what would be the answer, or why it is refused, and change nothing. A blank value is refused.
@@ -33,7 +33,7 @@ class DryRun:
 
 
 def is_dry_run(params: Mapping[str, str], who: Caller, *, strict: bool) -> bool:
-    """Return whether query parameters ask for a rehearsal. Raises InvalidError, also for a blank ``dry_run``."""
+    """Return whether query parameters ask for a dry run. Raises InvalidError, also for a blank ``dry_run``."""
     # Other blank parameters count as not sent; with this one the request would be carried out.
     sent = {name: value for name, value in params.items() if name == _NAME or not is_blank(value)}
     return bool(read_payload(DryRun, sent, ReadContext(who.new_id, strict))[_NAME])
@@ -56,12 +56,12 @@ async def refuse_referred(db: Database, changes: Changes) -> None:
         raise InUseError.by_table(table)
 
 
-def rehearsal(db: Database) -> Database:
+def dry_run_database(db: Database) -> Database:
     """Return a database with the reads of another one, on which changes are decided and answered and not committed."""
-    return cast("Database", _Rehearsal(db))
+    return cast("Database", _DryRunDatabase(db))
 
 
-class _Rehearsal:
+class _DryRunDatabase:
     def __init__(self, db: Database) -> None:
         self._db = db
 

@@ -1,4 +1,4 @@
-"""Makes the next item of an iterator while its consumer works on one."""
+"""Prefetches: makes the next item of an iterator while its consumer works on one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ _T = TypeVar("_T")
 
 
 @asynccontextmanager
-async def ahead(items: AsyncIterator[_T]) -> AsyncIterator[AsyncIterator[_T]]:
-    """Yield an iterator of the same items, of which the next one is made already while the consumer works on one.
+async def prefetched(items: AsyncIterator[_T]) -> AsyncIterator[AsyncIterator[_T]]:
+    """Yield an iterator of the same items, which makes the next one while the consumer works on one.
 
     An error comes when the turn of its item comes. At the end of the block, what is being made is cancelled.
     """
