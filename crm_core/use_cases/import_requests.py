@@ -168,7 +168,9 @@ async def cancel(runs: ImportRuns, who: Caller, id_: UUID) -> None:
         raise ImportFinishedError(_FINISHED.format(state))
 
 
-async def undo(to: Imports, who: Caller, id_: UUID, data: object, *, strict: bool = True) -> ImportStatus:
+async def undo(
+    to: Imports, who: Caller, id_: UUID, data: object, *, dry_run: bool = False, strict: bool = True
+) -> ImportStatus:
     """Begin to undo an import of the caller; a worker carries it out (``ImportRunner``).
 
     Args:
@@ -176,13 +178,16 @@ async def undo(to: Imports, who: Caller, id_: UUID, data: object, *, strict: boo
         who: the caller.
         id_: the id of the import.
         data: plain values of ``UndoOptions``.
+        dry_run: only count, whatever ``data`` says about that.
         strict: whether unknown members are problems.
 
     Raises NotFoundError, PermissionDeniedError, InvalidError, UndoRefusedError.
     """
     await _seen(to.stores.runs, who, id_)
-    options = read_payload(UndoOptions, data, ReadContext(who.new_id, strict))
-    run = await imports.start_undo(to.stores.runs, who, id_, **options, queue=True)
+    options = UndoOptions(**read_payload(UndoOptions, data, ReadContext(who.new_id, strict)))
+    run = await imports.start_undo(
+        to.stores.runs, who, id_, dry_run=dry_run or options.dry_run, even_edited=options.even_edited, queue=True
+    )
     to.wake()
     return status_of(run)
 

@@ -109,9 +109,8 @@ class _ImportRoutes:
         who, id_ = caller(request), path_id(request)
         look_up = partial(import_requests.status, self._runs, who, id_)
         data = await body_or(request, look_up)
-        if await asks_for_dry_run(request, look_up) and isinstance(data, dict):
-            data = {**data, "dry_run": True}
-        begun = await import_requests.undo(self.imports, who, id_, data, strict=is_strict(request))
+        is_dry = await asks_for_dry_run(request, look_up)
+        begun = await import_requests.undo(self.imports, who, id_, data, dry_run=is_dry, strict=is_strict(request))
         return _begun_response(request, begun)
 
     @property
