@@ -246,7 +246,7 @@ def decimal(
     """Declare an exact decimal, which is a text in JSON and a ``FixedPoint`` in Python (decision 175).
 
     Args:
-        max_digits: the most digits, before and after the point together; at most ``readers.MAX_DIGITS``.
+        max_digits: the most digits, before and after the point together; at most ``numbers.MAX_DIGITS``.
         decimal_places: the digits after the point.
         minimum: the least value.
         maximum: the greatest value.

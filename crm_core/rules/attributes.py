@@ -138,7 +138,7 @@ def _problems(name: str, value: object, before: object, definitions: Mapping[str
     definition = definitions.get(name)
     if definition is None:
         return (not_defined(name, definitions),)
-    if definition.list_values:
+    if definition.type == "list" and definition.list_values:
         items = (before,) if isinstance(before, str) else before if isinstance(before, list | tuple) else ()
         definition = attrs.evolve(definition, list_values=(*definition.list_values, *items))
     return _CHECKS[definition.type](definition, value)

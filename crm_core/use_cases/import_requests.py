@@ -178,7 +178,7 @@ async def undo(
         who: the caller.
         id_: the id of the import.
         data: plain values of ``UndoOptions``.
-        dry_run: only count, whatever ``data`` says about that.
+        dry_run: only count, also where ``data`` does not say so.
         strict: whether unknown members are problems.
 
     Raises NotFoundError, PermissionDeniedError, InvalidError, UndoRefusedError.
