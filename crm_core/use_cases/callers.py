@@ -1,7 +1,6 @@
 """Makes callers with the current time and new ids, and secrets: the clock and the randomness of the core."""
 
 import base64
-import os
 import secrets
 import threading
 import time
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from crm_core.model.accounts import Actor, Caller, Idempotency
 from crm_core.model.records import NOTHING_AHEAD, ReadAhead
+from crm_core.use_cases.randomness import random_bytes
 
 #: The counter is in two parts: its low bits are below the variant, the others below the version.
 _COUNTER_BITS: Final = 42
@@ -31,7 +31,7 @@ class _AscendingIds:
         self._last = 0
 
     def __call__(self) -> UUID:
-        chance = int.from_bytes(os.urandom(_CHANCE_BYTES))
+        chance = int.from_bytes(random_bytes(_CHANCE_BYTES))
         now = time.time_ns() // 1_000_000 << _COUNTER_BITS | chance >> _COUNTER_SHIFT
         with self._lock:
             self._last = count = max(now, self._last + 1)

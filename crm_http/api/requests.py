@@ -63,8 +63,7 @@ async def whole_body(request: AnyRequest) -> bytes:
 
 
 async def _receive_all(request: AnyRequest) -> bytes:
-    most = request.route_handler.resolve_request_max_body_size()
-    limit = math.inf if most is None else most
+    limit = _most_bytes(request)
     announced, body = header(request, b"content-length"), bytearray()
     size = int(announced[:20]) if announced.isdecimal() else 0  # Python converts no more than some thousand digits
     while max(size, len(body)) <= limit:
@@ -75,6 +74,11 @@ async def _receive_all(request: AnyRequest) -> bytes:
         if not message.get("more_body") and len(body) <= limit:
             return bytes(body)
     raise HTTPException(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _most_bytes(request: AnyRequest) -> float:
+    most = request.route_handler.resolve_request_max_body_size()
+    return math.inf if most is None else most
 
 
 async def read_json(request: AnyRequest, *accepted: str) -> object:
@@ -183,10 +187,22 @@ def _hash(parts: Iterable[bytes]) -> bytes:
 
 
 async def _read_bytes(request: AnyRequest, *, by_framework: bool = False) -> bytes:
-    with _reading():
-        async with asyncio.timeout(_limits(request).body_seconds):
-            body = await (request.body() if by_framework else whole_body(request))
+    body = None if by_framework else _arrived_body(request)
+    if body is None:
+        with _reading():
+            async with asyncio.timeout(_limits(request).body_seconds):
+                body = await (request.body() if by_framework else whole_body(request))
     check_encoding(request)
+    return body
+
+
+def _arrived_body(request: AnyRequest) -> bytes | None:
+    """Return the body if all of it is there, and no more than the route allows: then there is no wait to limit."""
+    state: dict[str, Any] = request.scope["state"]
+    body: bytes | None = state["request"].arrived_body()
+    if body is None or len(body) > _most_bytes(request):
+        return None
+    state["body"] = body
     return body
 
 

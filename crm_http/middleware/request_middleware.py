@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec.json import encode
 
 from crm_core.errors import CrmError, NotFoundError, ThrottledError, UnavailableError
+from crm_core.use_cases.randomness import random_bytes
 from crm_http.headers.request_headers import first_of
 from crm_http.headers.response_headers import Headers
 from crm_http.middleware.client_address import ClientAddresses
@@ -107,14 +107,14 @@ class RequestMiddleware:
             # OPTIONS; it refuses them by their own name after it has checked the caller.
             scope = {**scope, "method": HttpMethod.GET if method == "HEAD" else HttpMethod.OPTIONS}
         request = RequestScope(self._shared, scope, receive, send, is_head=method == "HEAD")
-        state["step_out"], state["step_in"] = request.step_out, request.step_in
+        state["request"] = request
         request.step_in()
         try:
             await self._serve(scope, request)
         finally:
             request.step_out()  # there may have been no answer, as for a client who went away
-            # They hold the scope that holds them. Without this circle all of a request is freed at once, also its body.
-            del state["step_out"], state["step_in"]
+            # It holds the scope that holds it. Without this circle all of a request is freed at once, also its body.
+            del state["request"]
             if self._observers:
                 name = method if method in _KNOWN else "OTHER"
                 route, seconds = scope.get("path_template", "-"), time.perf_counter() - began
@@ -186,4 +186,4 @@ def _is_canonical(scope: HTTPScope) -> bool:
 def _request_id(scope: HTTPScope) -> bytes:
     """Return the client's own id of the request where it has a safe form, or else a new one."""
     sent = first_of(scope, b"x-request-id")
-    return sent if _REQUEST_ID.fullmatch(sent) else os.urandom(16).hex().encode()
+    return sent if _REQUEST_ID.fullmatch(sent) else random_bytes(16).hex().encode()

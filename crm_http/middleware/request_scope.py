@@ -158,6 +158,19 @@ class RequestScope:
         self._is_begun, self._is_read = True, not message.get("more_body")
         return message
 
+    def arrived_body(self) -> bytes | None:
+        """Return the body if all of it has arrived, None if it has not. The request keeps its turn: nothing is awaited.
+
+        A deadline and the way out of the turn and back take a twentieth of the time of a write.
+        """
+        if self._arriving is None or not self._arriving.done():
+            return None
+        body: bytes = self._arriving.result().get("body", b"")
+        if len(body) != self._announced:
+            return None
+        self._is_begun = self._is_read = True
+        return body
+
     async def _receive_piece(self) -> Any:
         """Return what the server receives, with ``more_body`` false as soon as the announced length is there.
 

@@ -175,6 +175,43 @@ def test_a_short_body_arrives_while_the_caller_is_looked_up(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("piece", "arrived"),
+    [
+        ({"type": "http.request", "body": b"abcd", "more_body": True}, b"abcd"),
+        ({"type": "http.request", "body": b"ab", "more_body": True}, None),
+        ({"type": "http.disconnect"}, None),
+        (None, None),
+    ],
+    ids=["whole", "part", "gone", "nothing"],
+)
+def test_a_body_that_has_arrived_is_there_without_a_wait(piece: Message | None, arrived: bytes | None) -> None:
+    async def run() -> None:
+        futures = [asyncio.get_running_loop().create_future() for _ in range(2)]
+        end = {"type": "http.request", "body": b"", "more_body": False}
+        for future, message in zip(futures, (piece, end), strict=True):
+            if message:
+                future.set_result(message)
+        not_received, seen = deque(futures), list[object]()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(scope["state"]["request"].arrived_body())
+            if not piece:
+                futures[0].set_result(end)
+            await answer(scope, receive, send)
+
+        async def send(_: Message) -> None:
+            """Take a piece of the answer."""
+
+        scope: Any = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
+        scope["headers"] = [(b"content-length", b"4")]
+        await RequestMiddleware(app)(scope, not_received.popleft, send)
+
+        assert seen == [arrived]
+
+    asyncio.run(run())
+
+
 def test_bodies_that_come_when_too_much_is_worked_on_are_refused() -> None:
     async def run() -> None:
         app, sent = Waiting(), asyncio.Event()

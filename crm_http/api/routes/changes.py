@@ -74,15 +74,15 @@ class ChangeRoutes:
         with self.waiters.admit() as is_admitted:
             if not is_admitted:
                 return page
-            request.scope["state"]["step_out"]()
+            request.scope["state"]["request"].step_out()
             try:
                 return await reading.page_within(page, self._renewal(request))
             finally:
-                request.scope["state"]["step_in"]()
+                request.scope["state"]["request"].step_in()
 
     async def _stream(self, request: AnyRequest, reading: Reading, page: ChangesPage) -> AsyncIterator[bytes]:
         """Yield server-sent events. It ends when the caller may no longer read, which the next connection is told."""
-        request.scope["state"]["step_out"]()
+        request.scope["state"]["request"].step_out()
         yield _RETRY
         with self.waiters.admit() as is_admitted:
             is_behind = True
