@@ -13,7 +13,8 @@ from typing import Final
 _CODINGS = re.compile(
     r"(?:[-;:+._]{1,2}(?:x-)?(?:gzip|br|brotli|zstd|deflate|compress|identity|dcb|dcz))+$", re.IGNORECASE
 )
-_TAG = re.compile(r'"([^"]*)"')
+#: A member of a list of tags; what is none is left out, so that nothing is made of what the client did not mean.
+_TAG = re.compile(r'(?:^|,)[ \t]*(?:W/)?"([^"]*)"[ \t]*(?=,|$)', re.IGNORECASE)
 _VERSION = re.compile("[1-9][0-9]{0,9}")
 #: Longer tags are none of ours, and searching them would take long.
 _MAX_TAG_LENGTH: Final = 100

@@ -37,7 +37,10 @@ def test_what_the_client_knows_is_not_sent_again(api: Api, record_place: str, me
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", '"1"')
 
 
-@pytest.mark.parametrize("known", ['"2"', '"01"', "1", "", '"', '"x"', "nonsense", '"99999999999999999999"'])
+@pytest.mark.parametrize(
+    "known",
+    ['"2"', '"01"', "1", "", '"', '"x"', "nonsense", '"99999999999999999999"', '"1"x', 'x"1"', '"1" "1"', '"""1"'],
+)
 def test_what_the_client_does_not_know_is_sent(api: Api, record_place: str, known: str) -> None:
     assert api.get(record_place, headers={"If-None-Match": known}).status_code == 200
 
@@ -99,7 +102,11 @@ def test_versions_survive_proxies_that_compress(memory_api: Api, tag: str) -> No
 
 
 @pytest.mark.parametrize(
-    "foreign", ["1", "nonsense", '"x"', '"01"', '"1-lz4"', '"1-"', '"-gzip"', '"1gzip"', "W/1", f'"1{"-br" * 90}"']
+    "foreign",
+    [
+        *("1", "nonsense", '"x"', '"01"', '"1-lz4"', '"1-"', '"-gzip"', '"1gzip"', "W/1", f'"1{"-br" * 90}"'),
+        *('"1"x', 'x"1"', '"1" "1"', '"1";"1"', '"""1"', 'W"1"'),
+    ],
 )
 def test_a_tag_that_is_none_of_ours_is_answered_with_what_versions_look_like(memory_api: Api, foreign: str) -> None:
     place = f"/api/clients/{memory_api.make('/api/clients/', name='a')['id']}/"
