@@ -14,7 +14,7 @@ from crm_core.engine.decisions import id_of
 from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
 from crm_core.use_cases import evolutions
-from crm_core.use_cases.evolution_plans import EvolutionKind, Target
+from crm_core.use_cases.evolution_requests import EvolutionKind, Target
 
 
 @attrs.define(slots=False, eq=False)

@@ -13,7 +13,7 @@ from crm_core.testing.evolving import HOOK, attributes_of, cities, dry_run, evol
 from crm_core.testing.scene import Facts, Scene, fact
 from crm_core.testing.uniqueness import unique_state
 from crm_core.use_cases import restorations
-from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolution_requests import Target
 from crm_core.use_cases.online_evolutions import convert_online, rename_online
 
 

@@ -9,7 +9,7 @@ from crm_core.model.evolutions import EvolutionReport
 from crm_core.resources import ATTRIBUTES, CLIENTS
 from crm_core.testing.scene import Scene
 from crm_core.use_cases import evolutions, records
-from crm_core.use_cases.evolution_plans import EvolutionKind, Target
+from crm_core.use_cases.evolution_requests import EvolutionKind, Target
 
 HOOK: Mapping[str, Any] = {
     "name": "hook",

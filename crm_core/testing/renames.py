@@ -11,7 +11,7 @@ from crm_core.testing.evolving import HOOK, attributes_of, cities, colors, dry_r
 from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.testing.uniqueness import unique_state
 from crm_core.use_cases import evolutions, restorations
-from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolution_requests import Target
 from crm_core.use_cases.online_evolutions import rename_online
 
 

@@ -4,29 +4,26 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
 import attrs
 
-from crm_core.engine import decisions, evolutions
+from crm_core.engine import evolutions
 from crm_core.engine.conversions import Conversion, FailingValueError, check_conversion, converted
 from crm_core.engine.decision_runs import Decide
-from crm_core.errors import InvalidError, NotFoundError, Problem, not_a_choice
-from crm_core.input.declarations import text
+from crm_core.errors import InvalidError, Problem, not_a_choice
 from crm_core.input.drafts import read_payload
 from crm_core.input.numbers import exact_number
 from crm_core.input.readers import ReadContext
 from crm_core.model.accounts import Caller
-from crm_core.model.entities import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ENTRIES, Attribute
+from crm_core.model.entities import MAX_ENTRIES, Attribute
 from crm_core.model.events import same
 from crm_core.model.evolutions import EvolutionReport, FailingValue, HeldValue, Holding
 from crm_core.model.plain_values import json_text
-from crm_core.model.records import Key, Versions
 from crm_core.ports import Database
-from crm_core.resources import ATTRIBUTES, RESOURCES
-from crm_core.rules.needs import Needs
+from crm_core.resources import RESOURCES
 from crm_core.rules.uniqueness import unique_key
+from crm_core.use_cases.evolution_requests import BODIES, EvolutionKind, Target, definition_of
 
 #: The most records that change in one commit, for which all writers of the entity's records wait.
 MAX_HOLDERS: Final = 100_000
@@ -35,66 +32,6 @@ MAX_FAILING_VALUES: Final = 100
 MAX_FAILING_RECORDS: Final = 20
 #: Records that change in a second, as a dry run estimates it.
 _RECORDS_PER_SECOND: Final = 4_000
-
-
-@attrs.frozen
-class Rename:
-    """The body of a rename.
-
-    Attributes:
-        name: the new name: letters, digits, ``_`` and ``-``, never two ``_`` in a row.
-    """
-
-    name: str = text(max_length=MAX_ATTRIBUTE_NAME_LENGTH)
-
-
-@attrs.frozen
-class ValueRename:
-    """The body of a rename of a value.
-
-    Attributes:
-        from: a value of the list.
-        to: its new name; one that the list has already merges the two.
-    """
-
-    from_: str = text()
-    to: str = text()
-
-
-@attrs.frozen
-class ValueRemoval:
-    """The body of a removal of a value.
-
-    Attributes:
-        value: a value of the list.
-        replace_with: another value of the list, which records get instead; without it no record may hold the value.
-    """
-
-    value: str = text()
-    replace_with: str | None = text(default=None, nullable=True)
-
-
-class Target(NamedTuple):
-    """The attribute that is to change.
-
-    Attributes:
-        id: its id.
-        expected: the versions that it may have; None for any.
-        entity: the name of the entity whose attribute it must be; None for any.
-    """
-
-    id: UUID
-    expected: Versions = None
-    entity: object = None
-
-    @property
-    def key(self) -> Key:
-        """Return its key."""
-        return decisions.key_of(ATTRIBUTES, self.id)
-
-
-#: What can be requested, as in paths.
-EvolutionKind: TypeAlias = Literal["rename", "values/rename", "values/remove", "convert"]
 
 
 class _Request(NamedTuple):
@@ -118,15 +55,6 @@ class Plan(NamedTuple):
 
     decide: Decide
     report: EvolutionReport
-
-
-async def definition_of(db: Database, target: Target) -> Attribute:
-    """Return an attribute. Raises NotFoundError."""
-    record = (await db.known(Needs(records=frozenset({target.key})))).records[target.key]
-    if record is None or target.entity not in (None, record.value.entity):
-        raise NotFoundError
-    definition: Attribute = record.value
-    return definition
 
 
 async def plan_of(
@@ -314,13 +242,6 @@ def _records(count: int) -> str:
     return "1 record holds" if count == 1 else f"{count:,} records hold"
 
 
-#: The bodies of requests by their kinds.
-BODIES: Final[Mapping[EvolutionKind, type]] = {
-    "rename": Rename,
-    "values/rename": ValueRename,
-    "values/remove": ValueRemoval,
-    "convert": Conversion,
-}
 _PLANS: Final[Mapping[EvolutionKind, Callable[[_Request], Awaitable[Plan]]]] = {
     "rename": _rename,
     "values/rename": _rename_value,

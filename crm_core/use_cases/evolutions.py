@@ -22,7 +22,8 @@ from crm_core.resources import ATTRIBUTES, WEBHOOKS
 from crm_core.rules.named_attributes import names_attribute
 from crm_core.rules.needs import Needs
 from crm_core.use_cases.dry_runs import decided
-from crm_core.use_cases.evolution_plans import EvolutionKind, Target, definition_of, plan_of, report_of
+from crm_core.use_cases.evolution_plans import plan_of, report_of
+from crm_core.use_cases.evolution_requests import EvolutionKind, Target, definition_of
 from crm_core.use_cases.records import NamingChangedFields, answered_once
 from crm_core.webhooks.entity import Webhook
 

@@ -25,7 +25,8 @@ from crm_core.model.records import Key
 from crm_core.ports import Database
 from crm_core.resources import ATTRIBUTES
 from crm_core.use_cases.dry_runs import decided
-from crm_core.use_cases.evolution_plans import Rename, Target, definition_of, plan_of
+from crm_core.use_cases.evolution_plans import plan_of
+from crm_core.use_cases.evolution_requests import Rename, Target, definition_of
 
 #: Records that change in one commit. Writers of these wait for it.
 _BATCH: Final = 500

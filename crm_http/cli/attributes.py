@@ -16,7 +16,7 @@ from crm_core.model.plain_values import json_text, plain
 from crm_core.ports import Database
 from crm_core.tables.formats import DECIMALS, ISO_DATES
 from crm_core.use_cases.callers import caller
-from crm_core.use_cases.evolution_plans import EvolutionKind, Target
+from crm_core.use_cases.evolution_requests import EvolutionKind, Target
 from crm_core.use_cases.evolutions import dry_run, evolve
 from crm_core.use_cases.online_evolutions import Progress, convert_online, rename_online
 from crm_http.cli.connecting import on_database

@@ -9,7 +9,7 @@ import attrs
 from crm_core.arguments.conversions import ConversionOptions
 from crm_core.model.entities import Attribute
 from crm_core.model.evolutions import EvolutionReport
-from crm_core.use_cases.evolution_plans import EvolutionKind
+from crm_core.use_cases.evolution_requests import EvolutionKind
 from crm_http.client.operations import D_co, Operation, operation
 from crm_http.client.records import RecordOperationsWithBulk
 from crm_http.client.request_parts import below, body_of, headers_of

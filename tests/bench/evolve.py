@@ -19,7 +19,7 @@ from crm_adapters.postgres import Pool, PostgresDatabase, migrate
 from crm_core.resources import ATTRIBUTES
 from crm_core.testing.scene import Scene
 from crm_core.use_cases import evolutions
-from crm_core.use_cases.evolution_plans import EvolutionKind, Target
+from crm_core.use_cases.evolution_requests import EvolutionKind, Target
 
 HOLDERS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 RECORDS = int(sys.argv[2]) if len(sys.argv) > 2 else HOLDERS

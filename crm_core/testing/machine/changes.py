@@ -31,7 +31,7 @@ from crm_core.testing.strategies import (
 from crm_core.use_cases import duplicates, erasures, evolutions, merges, records, restorations, transfers, upserts
 from crm_core.use_cases.bulk import bulk
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.evolution_plans import EvolutionKind, Target
+from crm_core.use_cases.evolution_requests import EvolutionKind, Target
 from crm_core.use_cases.upserts import Condition
 
 _MERGING: Final = DerivedNames(lambda: [name for name, resource in RESOURCES.items() if resource.merges])

@@ -14,7 +14,7 @@ from crm_core.resources import ATTRIBUTES, CLIENTS, LEADS, WEBHOOKS
 from crm_core.testing.outboxes.scene import OutboxFacts, Post, sent_body
 from crm_core.testing.scene import at_once, deciding, delivery, fact, new_clients
 from crm_core.use_cases import records
-from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolution_requests import Target
 from crm_core.use_cases.evolutions import evolve
 from crm_core.use_cases.units_of_work import unit_of_work
 from crm_core.webhooks.delivery_log import LogQuery

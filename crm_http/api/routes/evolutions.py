@@ -13,7 +13,7 @@ from crm_core.model.evolutions import EvolutionReport
 from crm_core.model.plain_values import plain
 from crm_core.use_cases import evolutions
 from crm_core.use_cases.dry_runs import DryRun
-from crm_core.use_cases.evolution_plans import BODIES, EvolutionKind, Target, definition_of
+from crm_core.use_cases.evolution_requests import BODIES, EvolutionKind, Target, definition_of
 from crm_http.api.auth import caller, idempotent_caller
 from crm_http.api.endpoints import Endpoint, Reply
 from crm_http.api.preconditions import expected_versions

@@ -13,7 +13,7 @@ from crm_adapters.postgres import Pool, PostgresAccounts, PostgresDatabase, Unfi
 from crm_core import Actor, InvalidError, NotAuthenticatedError, User
 from crm_core.embedding import CallingThread, Crm, Portal, Runner, Session, SyncCrm
 from crm_core.use_cases import evolutions, users
-from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolution_requests import Target
 
 ME = Actor(user=User(id=1, username="user 1"), is_superuser=True)
 NAMES = "select name from client order by name"

@@ -11,7 +11,7 @@ from crm_core.errors import UnavailableError
 from crm_core.resources import ATTRIBUTES, CLIENTS
 from crm_core.testing.scene import Scene, fact
 from crm_core.testing.uniqueness import unique_state
-from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolution_requests import Target
 from crm_core.use_cases.evolutions import evolve
 from tests.adapters.postgres.on_postgres import OnPostgres
 

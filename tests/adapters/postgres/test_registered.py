@@ -36,7 +36,7 @@ from crm_core.model.entities import Note, Task
 from crm_core.testing import Scene, own_registration
 from crm_core.use_cases import agendas, caller, changes, duplicates, erasures, merges, records
 from crm_core.use_cases.erasures import ErasureTarget
-from crm_core.use_cases.evolution_plans import Target
+from crm_core.use_cases.evolution_requests import Target
 from crm_core.use_cases.evolutions import evolve
 from crm_core.use_cases.retention import fold_histories
 
