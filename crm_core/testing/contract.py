@@ -27,6 +27,7 @@ from crm_core.testing.merges import MergeFacts
 from crm_core.testing.ranges import RangeFacts
 from crm_core.testing.records import RecordFacts
 from crm_core.testing.renames import RenameFacts, ValueFacts
+from crm_core.testing.repetitions import RepetitionFacts
 from crm_core.testing.rosters import RosterFacts
 from crm_core.testing.summaries import SummaryFacts
 from crm_core.testing.transfers import TransferFacts
@@ -38,6 +39,7 @@ class DatabaseContract(
     RecordFacts,
     KeptValueFacts,
     DecisionFacts,
+    RepetitionFacts,
     ContentionFacts,
     CatalogFacts,
     ListFacts,

@@ -12,16 +12,13 @@ import pytest
 
 from crm_core.engine import decisions
 from crm_core.engine.changes import Changes
-from crm_core.engine.receipts import Document, ReceiptKey
+from crm_core.engine.receipts import Document
 from crm_core.errors import (
-    DuplicateRequestError,
-    IdempotencyKeyReusedError,
     InUseError,
     InvalidError,
     VersionConflictError,
 )
 from crm_core.input.readers import ReadContext
-from crm_core.model.accounts import Idempotency, User
 from crm_core.model.entities import Client
 from crm_core.model.records import Key
 from crm_core.resources import (
@@ -317,49 +314,3 @@ class DecisionFacts(Facts):
 
         assert sum(isinstance(each, VersionConflictError) for each in results) == 9
         assert await scene.version(CLIENTS, id_) == 2
-
-    @fact
-    async def test_a_request_that_comes_again_has_its_effect_once(self, scene: Scene) -> None:
-        who = attrs.evolve(scene.who, idempotency=Idempotency("key", b"asked"))
-        first = await records.create(scene.db, who, CLIENTS, {"name": "a"})
-        await scene.patch(CLIENTS, first[0], name="b")
-        again = await records.create(scene.db, who, CLIENTS, {"name": "a"})
-
-        assert again == (first[0], first[1]._replace(is_replayed=True))
-        assert await scene.found(CLIENTS) == [first[0]]
-        other = attrs.evolve(who, idempotency=Idempotency("key", b"something else"))
-        with pytest.raises(IdempotencyKeyReusedError):
-            await records.create(scene.db, other, CLIENTS, {"name": "c"})
-        somebody = attrs.evolve(other, actor=attrs.evolve(who.actor, user=User(id=USERS[1], username="other")))
-        assert (await records.create(scene.db, somebody, CLIENTS, {"name": "c"}))[0] != first[0]
-
-    @fact
-    async def test_a_change_that_comes_again_undoes_nothing_that_came_between(self, scene: Scene) -> None:
-        id_ = await scene.create(CLIENTS, name="a")
-        for number, sent in enumerate(({"name": "a"}, {"name": "b"})):  # the first of which changes nothing
-            who = attrs.evolve(scene.who, idempotency=Idempotency(f"key {number}", b"asked"))
-            answer = await records.patch(scene.db, who, CLIENTS, id_, sent)
-            await scene.patch(CLIENTS, id_, name=f"between {number}")
-            assert await records.patch(scene.db, who, CLIENTS, id_, sent) == answer._replace(is_replayed=True)
-            assert (await scene.value(CLIENTS, id_)).name == f"between {number}"
-
-    @fact
-    async def test_a_refused_request_may_come_again_with_its_key(self, scene: Scene) -> None:
-        who = attrs.evolve(scene.who, idempotency=Idempotency("key", b"asked"))
-        with pytest.raises(InvalidError):
-            await records.create(scene.db, who, CLIENTS, {})
-        id_, _ = await records.create(scene.db, who, CLIENTS, {"name": "a"})
-
-        assert await scene.found(CLIENTS) == [id_]
-
-    @fact
-    async def test_a_decision_whose_receipt_is_there_by_now_leaves_nothing(self, scene: Scene) -> None:
-        who = attrs.evolve(scene.who, idempotency=Idempotency("key", b"asked"))
-        await records.create(scene.db, who, CLIENTS, {"name": "a"})
-        before = await scene.found(CLIENTS)
-        [new] = new_clients(1, scene.who)
-        receipt = ReceiptKey(who.actor.user.id, Idempotency("key", b"asked"))
-        with pytest.raises(DuplicateRequestError):
-            await scene.db.change(deciding(Changes(writes=(new,), answer=new.key, receipt=receipt)))
-
-        assert await scene.found(CLIENTS) == before

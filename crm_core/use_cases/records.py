@@ -15,14 +15,16 @@ from crm_core.engine import decisions
 from crm_core.engine.parameters import dotted, parameter_texts
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
-from crm_core.engine.receipts import ERASED_ANSWER, Document
+from crm_core.engine.receipts import ERASED_ANSWER, Document, Receipt
 from crm_core.errors import (
+    CrmError,
     DuplicateRequestError,
     ErasedError,
     IdempotencyKeyReusedError,
     InvalidError,
     NotFoundError,
     RequestInProgressError,
+    UnavailableError,
     VersionConflictError,
 )
 from crm_core.input.drafts import Edit, read_draft
@@ -228,25 +230,41 @@ async def answered_once(
     try:
         if replayed := await _replayed(db, who, who.idempotency):
             return replayed
-        return id_, _written(await change())
-    except DuplicateRequestError:  # by another process
-        replayed = await _replayed(db, who, who.idempotency)
-        if replayed is None:
-            raise RequestInProgressError from None
-        return replayed
+        try:
+            return id_, _written(await change())
+        except UnavailableError:
+            raise
+        except (CrmError, DuplicateRequestError) as error:
+            # Another process may have carried out the request since, so that its value is taken by its own record.
+            if replayed := await _replayed(db, who, who.idempotency):
+                return replayed
+            if isinstance(error, DuplicateRequestError):
+                raise RequestInProgressError from None
+            raise
     finally:
         _in_progress.discard(key)
 
 
 async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tuple[UUID, Document] | None:
-    receipt = await db.receipt(who.actor.user.id, idempotency.key)
+    receipt = await kept_receipt(db, who)
     if receipt is None:
         return None
     if receipt.fingerprint != idempotency.fingerprint:
         raise IdempotencyKeyReusedError
+    return receipt.record, receipt.answer
+
+
+async def kept_receipt(db: Database, who: Caller) -> Receipt | None:
+    """Return the receipt of an earlier request with the caller's idempotency key, its answer marked as replayed.
+
+    Raises ErasedError if the answer was erased.
+    """
+    receipt = await db.receipt(who.actor.user.id, who.idempotency.key) if who.idempotency else None
+    if receipt is None:
+        return None
     if receipt.answer.body == ERASED_ANSWER:
         raise ErasedError
-    return receipt.record, receipt.answer._replace(is_replayed=True)
+    return receipt._replace(answer=receipt.answer._replace(is_replayed=True))
 
 
 class NamingChangedFields:

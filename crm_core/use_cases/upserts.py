@@ -242,6 +242,8 @@ async def _change(
         found = await db.get(decisions.key_of(place.resource, id_))
         if found is None:
             raise _MovedError
+        if replayed := await _replayed(db, who):  # by another process, since the look for its receipt
+            return replayed
         raise VersionConflictError(found.version, detail="A record has this value.")
     context = ReadContext(who.new_id, strict)
 
@@ -289,13 +291,13 @@ def _of_creation(idempotency: Idempotency | None) -> Idempotency | None:
 
 async def _replayed(db: Database, who: Caller) -> Upserted | None:
     """Return the answer to a request that was repeated. Raises IdempotencyKeyReusedError."""
-    receipt = await db.receipt(who.actor.user.id, who.idempotency.key) if who.idempotency else None
+    receipt = await records.kept_receipt(db, who)
     if receipt is None:
         return None
     known = {each.fingerprint: is_new for each, is_new in _meanings(who.idempotency)}
     if receipt.fingerprint not in known:
         raise IdempotencyKeyReusedError
-    return Upserted(receipt.record, receipt.answer._replace(is_replayed=True), is_new=known[receipt.fingerprint])
+    return Upserted(receipt.record, receipt.answer, is_new=known[receipt.fingerprint])
 
 
 def _meanings(idempotency: Idempotency | None) -> list[tuple[Idempotency, bool]]:

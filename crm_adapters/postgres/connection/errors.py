@@ -34,7 +34,10 @@ _STALE: Final = (
 )
 
 #: The ends of foreign keys that an actor without an account violates; another run would not help.
-_ACTOR_KEYS: Final = ("event_actor_fkey", "_created_by_fkey")
+_ACTOR_KEYS: Final = ("event_actor_fkey", "_created_by_fkey", "receipt_user_id_fkey")
+
+#: The key of the table of receipts.
+_RECEIPT_KEY: Final = "receipt_pkey"
 
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
@@ -55,11 +58,13 @@ class StaleError(Exception):
 
     Attributes:
         is_taken: the value of a unique attribute is taken.
+        is_answered: there is a receipt of a request with the same idempotency key, maybe an expired one.
     """
 
-    def __init__(self, *, is_taken: bool = False) -> None:
+    def __init__(self, *, is_taken: bool = False, is_answered: bool = False) -> None:
         super().__init__()
         self.is_taken = is_taken
+        self.is_answered = is_answered
 
 
 def is_from_waiting(error: UnavailableError) -> bool:
@@ -79,7 +84,8 @@ def staleness() -> Iterator[None]:
             raise InUseError.by_table(table) from None
         raise StaleError from None
     except _STALE as error:
-        raise StaleError(is_taken=(error.diag.constraint_name or "").startswith(UNIQUE_PREFIX)) from None
+        violated = error.diag.constraint_name or ""
+        raise StaleError(is_taken=violated.startswith(UNIQUE_PREFIX), is_answered=violated == _RECEIPT_KEY) from None
 
 
 @contextmanager

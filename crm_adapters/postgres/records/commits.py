@@ -20,7 +20,7 @@ from crm_adapters.postgres.records.point_reads import BATCH
 from crm_adapters.postgres.sql.statements import write
 from crm_core.engine.changes import Changes, Put, Remove, Reply
 from crm_core.engine.decision_runs import Decision
-from crm_core.engine.receipts import Document
+from crm_core.engine.receipts import Document, ReceiptKey
 from crm_core.errors import CrmError, UnavailableError
 from crm_core.model.records import Record
 from crm_core.resources import RESOURCES
@@ -46,12 +46,21 @@ class Write:
 
 
 class Group(NamedTuple):
-    """Writes of one kind to one table, which one statement makes."""
+    """Writes of one kind to one table, which one statement makes.
+
+    Attributes:
+        table: the table.
+        statement: the name of the statement.
+        writes: the writes.
+        deliveries: the deliveries that follow.
+        receipts: of each write the receipt of the request that is answered with it; empty if there are none.
+    """
 
     table: str
     statement: str
     writes: Sequence[Write]
     deliveries: Sequence[Delivery]
+    receipts: Sequence[ReceiptKey] = ()
 
 
 #: Writes of a group that are encoded on the event loop, in about two milliseconds; more are encoded in a thread. That
@@ -136,7 +145,8 @@ async def commit_group(
     else:
         params = _params(group, unchanged, catalogs)
     tables = tuple(record.key.resource for record in unchanged)
-    statement = write(group.statement, group.table, tables, with_deliveries=bool(group.deliveries))
+    more = {"with_deliveries": bool(group.deliveries), "with_receipts": bool(group.receipts)}
+    statement = write(group.statement, group.table, tables, **more)
     return {id_ for (id_,) in await fetch(connection, statement, params)}
 
 
@@ -164,6 +174,12 @@ def _params(group: Group, unchanged: Sequence[Record], catalogs: Mapping[str, Ca
         params |= {f"unchanged_id_{index}": record.key.id, f"unchanged_version_{index}": record.version}
     if group.deliveries:
         params |= _delivery_params(group.deliveries)
+    if group.receipts:
+        params |= {
+            "receipt_users": [receipt.user for receipt in group.receipts],
+            "receipt_keys": [receipt.idempotency.key for receipt in group.receipts],
+            "receipt_fingerprints": [receipt.idempotency.fingerprint for receipt in group.receipts],
+        }
     return params
 
 
@@ -219,7 +235,7 @@ class _Job:
         """Return a key that is the same for jobs that one statement can write."""
         unchanged = tuple((record.key, record.version) for record in self.unchanged)
         catalogs = tuple((entity, catalog.version) for entity, catalog in self.catalogs.items())
-        return self.group.statement, self.group.table, unchanged, catalogs
+        return self.group.statement, self.group.table, bool(self.group.receipts), unchanged, catalogs
 
 
 class Commits:
@@ -250,6 +266,7 @@ class Commits:
             _SHARED[first.group.statement],
             [write for group in groups for write in group.writes],
             [delivery for group in groups for delivery in group.deliveries],
+            [receipt for group in groups for receipt in group.receipts],
         )
         try:
             async with self._pool.connect() as connection:

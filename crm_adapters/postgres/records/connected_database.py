@@ -22,7 +22,7 @@ from crm_adapters.postgres.records.history import History, stream_deletions
 from crm_adapters.postgres.records.likeness import read_alike
 from crm_adapters.postgres.records.locking_reader import LockingReader
 from crm_adapters.postgres.records.pages import read_page, stream_pages
-from crm_adapters.postgres.records.receipts import read_receipt
+from crm_adapters.postgres.records.receipts import read_receipts
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.records.rewrites import count_holders, first_holders, held_values
 from crm_adapters.postgres.records.searches import read_named
@@ -173,7 +173,8 @@ class ConnectedDatabase:
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
         """Return the receipt of a request with this idempotency key."""
-        return await self._reading(lambda connection: read_receipt(connection, user, key))
+        found = await self._reading(lambda connection: read_receipts(connection, [(user, key)]))
+        return found.get((user, key))
 
     async def _reading(self, read_: Callable[[Connection], Awaitable[T]]) -> T:
         with translated():

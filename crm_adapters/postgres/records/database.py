@@ -27,7 +27,6 @@ from crm_adapters.postgres.records.likeness import read_alike
 from crm_adapters.postgres.records.locking_reader import LockingReader
 from crm_adapters.postgres.records.optimistic_changes import OptimisticChanges
 from crm_adapters.postgres.records.pages import SharedPages, stream_pages
-from crm_adapters.postgres.records.receipts import read_receipt
 from crm_adapters.postgres.records.replica import Replica
 from crm_adapters.postgres.records.retention import fold
 from crm_adapters.postgres.records.rewrites import count_holders, first_holders, held_values
@@ -219,7 +218,7 @@ class PostgresDatabase:
 
     async def receipt(self, user: int, key: str) -> Receipt | None:
         """Return the receipt of a request with this idempotency key."""
-        return await self._pool.reading(lambda connection: read_receipt(connection, user, key))
+        return await self._reader.receipt(user, key)
 
     def _after(self, changes: Changes, rewritten: Sequence[Event]) -> None:
         self._reader.last_written.forget(write.key for write in changes.writes)

@@ -94,11 +94,12 @@ class OptimisticChanges:
         changes, known = decision.changes, decision.known
         unchanged = unchanged_records(changes, known)
         try:
-            is_alone = not changes.receipt and not changes.advance
-            if len(changes.writes) == 1 and is_alone:  # one statement, which is its own transaction
-                await self._commits.commit(groups[0], unchanged, known.catalogs)
-            elif groups or changes.receipt or changes.advance:
+            if len(changes.writes) == 1 and not changes.advance and _answers_with_write(changes):
+                await self._commit_one(decision, groups, unchanged)
+            elif groups or changes.advance:
                 await self._commit_many(decision, groups, unchanged)
+            elif changes.receipt:
+                await self._keep_receipt(decision)
         except StaleError:
             return False
         self._after(changes, ())
@@ -106,6 +107,22 @@ class OptimisticChanges:
             [write] = groups[0].writes
             self._reader.last_written.keep(write.change.key, write.document, write.value)
         return True
+
+    async def _commit_one(self, decision: Decision, groups: Sequence[Group], unchanged: Sequence[Record]) -> None:
+        """Commit one write, and its receipt, by one statement, which is its own transaction."""
+        receipt = decision.changes.receipt
+        group = groups[0]._replace(receipts=[receipt] if receipt else ())
+        try:
+            await self._commits.commit(group, unchanged, decision.known.catalogs)
+        except StaleError as error:
+            if not error.is_answered:
+                raise
+            await self._commit_many(decision, groups, unchanged)  # the earlier receipt may have expired
+
+    async def _keep_receipt(self, decision: Decision) -> None:
+        async with self._pool.connect() as connection:
+            with staleness():
+                await keep_receipt(connection, decision.changes, answer_of(decision, ()))
 
     async def _commit_many(self, decision: Decision, groups: Sequence[Group], unchanged: Sequence[Record]) -> None:
         changes, known = decision.changes, decision.known
@@ -154,6 +171,11 @@ class OptimisticChanges:
                         await hold_known(connection, seen)
                     changes, answer = await change_under_locks(connection, decide, on_rewritten)
         return changes, answer, rewritten
+
+
+def _answers_with_write(changes: Changes) -> bool:
+    """Return whether the answer that a receipt keeps, if there is one, is the record that is written."""
+    return changes.receipt is None or changes.answer == changes.writes[0].key
 
 
 def _check_deadline(deadline: float) -> None:

@@ -1,5 +1,7 @@
 """Receipts: what requests with an idempotency key were answered."""
 
+from collections.abc import Mapping, Sequence
+
 from crm_adapters.postgres.connection.session import Connection, fetch
 from crm_adapters.postgres.sql.statements import query
 from crm_core.engine.changes import Changes
@@ -25,8 +27,12 @@ async def keep_receipt(connection: Connection, changes: Changes, answer: Documen
         raise DuplicateRequestError
 
 
-async def read_receipt(connection: Connection, user: int, key: str) -> Receipt | None:
-    """Return the receipt of a request with this idempotency key, unless it has expired."""
-    params = {"user": user, "key": key, "kept": RECEIPTS_KEPT}
-    rows = await fetch(connection, query("receipt"), params)
-    return Receipt(rows[0][0], rows[0][1], Document(rows[0][2], rows[0][3])) if rows else None
+async def read_receipts(connection: Connection, wanted: Sequence[tuple[int, str]]) -> Mapping[tuple[int, str], Receipt]:
+    """Return those receipts of users and idempotency keys that are there and have not expired."""
+    users, keys = zip(*wanted, strict=True)
+    params = {"users": list(users), "keys": list(keys), "kept": RECEIPTS_KEPT}
+    rows = await fetch(connection, query("receipts"), params)
+    return {
+        (user, key): Receipt(fingerprint, record, Document(version, body))
+        for user, key, fingerprint, record, version, body in rows
+    }

@@ -17,8 +17,10 @@ from crm_adapters.postgres.records.point_reads import (
     read_holders,
     records_by_key,
 )
+from crm_adapters.postgres.records.receipts import read_receipts
 from crm_adapters.postgres.records.searches import read_counts
 from crm_adapters.postgres.sql.statements import query
+from crm_core.engine.receipts import Receipt
 from crm_core.model.records import Key, Record
 from crm_core.resources import RESOURCES
 from crm_core.rules.needs import (
@@ -57,12 +59,16 @@ class SharedReader:
             name: Loader(self._load_existing(name), window=BATCH_WINDOW) for name in (*RESOURCES, "user", ACTIVE_USER)
         }
         self._holders = Loader(self._load_holders, window=BATCH_WINDOW)
+        self._receipts = Loader(self._load_receipts, window=BATCH_WINDOW)
         self._catalogs: dict[str, Catalog] = {}
         self.last_written: LastWritten = LastWritten()
 
     async def _load_holders(self, values: list[UniqueValue]) -> Mapping[UniqueValue, Holder]:
         found = await self._pool.reading(lambda connection: read_holders(connection, values))
         return {value: holder for value, holder in found.items() if holder}
+
+    async def _load_receipts(self, wanted: list[tuple[int, str]]) -> Mapping[tuple[int, str], Receipt]:
+        return await self._pool.reading(lambda connection: read_receipts(connection, wanted))
 
     def _load_rows(self, resource: str) -> LoadMany[Row]:
         async def load(ids: list[UUID | int]) -> Mapping[UUID | int, Row]:
@@ -79,6 +85,10 @@ class SharedReader:
             return dict.fromkeys(found, True)
 
         return load
+
+    async def receipt(self, user: int, key: str) -> Receipt | None:
+        """Return the receipt of a request with this idempotency key; concurrent calls share one query."""
+        return await self._receipts.load((user, key))
 
     async def row(self, key: Key) -> Row | None:
         """Return a record's row, or None; concurrent calls share one query."""

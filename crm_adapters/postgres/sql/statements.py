@@ -33,7 +33,7 @@ def query(name: str, table: str | None = None) -> bytes:
 
 
 @cache
-def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries: bool) -> bytes:
+def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries: bool, with_receipts: bool) -> bytes:
     """Return a statement that writes records of a table only if other records have not changed.
 
     Args:
@@ -42,6 +42,7 @@ def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries:
         unchanged: the tables of the other records, whose ids and versions are the parameters ``unchanged_id_0``,
             ``unchanged_version_0`` and so on.
         with_deliveries: whether it also appends deliveries.
+        with_receipts: whether it also keeps the receipts of the requests.
     """
     guards: list[sql.Composable] = [sql.SQL(QUERIES["catalogs_unchanged"])]
     for index, other in enumerate(unchanged):
@@ -59,6 +60,7 @@ def write(name: str, table: str, unchanged: tuple[str, ...], *, with_deliveries:
             guards=sql.SQL(" and ").join(guards),
             append_events=sql.SQL(QUERIES["append_events"]),
             append_deliveries=sql.SQL(QUERIES["append_deliveries"] if with_deliveries else "select"),
+            append_receipts=sql.SQL(QUERIES["append_receipts"] if with_receipts else "select"),
         )
         .as_bytes()
     )

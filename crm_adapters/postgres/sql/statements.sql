@@ -328,7 +328,7 @@ select pg_advisory_xact_lock(hashtextextended(value, 0)) from (
     select value from unnest(%(values)b::text[]) as named (value) order by value) as ordered
 
 -- name: insert_records
--- Insert records, their events and their deliveries, if the {guards} hold; returns the ids that were written.
+-- Insert records, their events, deliveries and receipts, if the {guards} hold; returns the ids that were written.
 with put as (
     insert into {table} (id, version, document{hidden})
     select id, version, document::json{hidden}
@@ -336,7 +336,7 @@ with put as (
         as new (id, version, document{hidden})
     where {guards}
     returning id
-), appended as ({append_events}), deliveries as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries}), receipts as ({append_receipts})
 select id from put
 
 -- name: update_records
@@ -347,7 +347,7 @@ with put as (
         as new (id, version, document{hidden})
     where stored.id = new.id and stored.version = new.version - 1 and {guards}
     returning stored.id
-), appended as ({append_events}), deliveries as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries}), receipts as ({append_receipts})
 select id from put
 
 -- name: update_free_records
@@ -362,7 +362,7 @@ with free as (
     join free on free.id = new.id and free.version = new.version - 1
     where stored.id = new.id and {guards}
     returning stored.id
-), appended as ({append_events}), deliveries as ({append_deliveries})
+), appended as ({append_events}), deliveries as ({append_deliveries}), receipts as ({append_receipts})
 select id from put
 
 -- name: delete_records
@@ -392,6 +392,17 @@ from unnest(
 ) as new (id, version, actor, actor_name, request_id, at, changes, cause)
 join put using (id)
 
+-- name: append_receipts
+-- Part of the three statements that put records: the receipts of requests that were answered with the records. It fails
+-- if one has a receipt already, maybe an expired one (keep_receipt).
+insert into receipt (user_id, key, fingerprint, record, version, body)
+select user_id, key, fingerprint, new.id, new.version, document::json
+from unnest(
+    (select %(ids)b::uuid[]), %(versions)b::integer[], %(documents)b::text[], %(receipt_users)b::bigint[],
+    %(receipt_keys)b::text[], %(receipt_fingerprints)b::bytea[]
+) as new (id, version, document, user_id, key, fingerprint)
+join put using (id)
+
 -- name: catalogs_unchanged
 -- A guard of the four statements above: the catalogs still have the versions that the decision was based on.
 (select count(*)
@@ -403,10 +414,11 @@ join put using (id)
 (select count(*) from (
     select from {table} where id = {id} and version = {version} for share) as unchanged) = 1
 
--- name: receipt
--- The receipt of a request with this idempotency key.
-select fingerprint, record, version, body from receipt
-where user_id = %(user)s and key = %(key)s and created_at > now() - %(kept)s::interval
+-- name: receipts
+-- The receipts of requests with these idempotency keys.
+select user_id, key, fingerprint, record, version, body
+from receipt join unnest((select %(users)b::bigint[]), %(keys)b::text[]) as wanted (user_id, key) using (user_id, key)
+where created_at > now() - %(kept)s::interval
 
 -- name: keep_receipt
 -- Keep a receipt, in place of an expired one; returns no row if there is one that has not expired.

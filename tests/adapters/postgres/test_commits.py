@@ -7,9 +7,12 @@ import psycopg
 from attrs import evolve
 
 from crm_core.engine.changes import Put
+from crm_core.engine.receipts import Document
 from crm_core.errors import NotAuthenticatedError
+from crm_core.model.accounts import Idempotency
 from crm_core.resources import CLIENTS, LEADS, PIPELINES, WEBHOOKS
 from crm_core.testing.scene import Scene, fact, new_clients, writing
+from crm_core.use_cases import records
 from tests.adapters.postgres.on_postgres import OnPostgres
 
 SECONDS = 10
@@ -60,6 +63,39 @@ class TestCommits(OnPostgres):
         assert isinstance(results.pop(5), NotAuthenticatedError)
         assert results == [None] * 10
         assert await scene.found(CLIENTS) == [each.key.id for each in reversed(good)]
+
+    @fact
+    async def test_requests_with_keys_are_committed_together_and_one_that_comes_again_leaves_the_others_alone(
+        self, scene: Scene
+    ) -> None:
+        async def create(key: str, name: str) -> Document:
+            who = evolve(scene.who, idempotency=Idempotency(key, name.encode()))
+            _, document = await records.create(scene.db, who, CLIENTS, {"name": name})
+            return document
+
+        first = await create("0", "client 0")
+        answers = await asyncio.gather(*(create(str(number), f"client {number}") for number in range(30)))
+        again = await asyncio.gather(*(create(str(number), f"client {number}") for number in range(30)))
+
+        assert answers[0] == first._replace(is_replayed=True)
+        assert again == [first._replace(is_replayed=True), *(each._replace(is_replayed=True) for each in answers[1:])]
+        assert len(await scene.found(CLIENTS)) == 30
+        commits = await self._one("select count(distinct xid) from event")
+        assert isinstance(commits, int)
+        assert commits <= 10
+
+    @fact
+    async def test_a_key_whose_receipt_has_expired_and_is_still_there_is_taken_anew(self, scene: Scene) -> None:
+        who = evolve(scene.who, idempotency=Idempotency("key", b"asked"))
+        first = await records.create(scene.db, who, CLIENTS, {"name": "a"})
+        await self._one("update receipt set created_at = created_at - interval '25 hours' returning 1")
+        second = await records.create(scene.db, who, CLIENTS, {"name": "a"})
+
+        assert second[0] != first[0]
+        assert await records.create(scene.db, who, CLIENTS, {"name": "a"}) == (
+            second[0],
+            second[1]._replace(is_replayed=True),
+        )
 
     @fact
     async def test_records_that_somebody_holds_keep_no_other_waiting(self, scene: Scene) -> None:
