@@ -87,13 +87,15 @@ class RepetitionFacts(Facts):
     @fact
     async def test_what_was_erased_answers_no_repetition(self, scene: Scene) -> None:
         await _unique(scene)
-        for request in (_create, _upsert):
-            who = _asking(scene, new_id().hex)
+        for key, request in (("created", _create), ("upserted", _upsert)):
+            who = _asking(scene, key)
             made = await request(scene.db, who)
             erased = ErasureTarget(CLIENTS, UUID(json.loads(made.body)["id"]))
             await erasures.erase(scene.db, None, scene.who, erased)
             with pytest.raises(ErasedError):
                 await request(scene.db, who)
+            with pytest.raises(IdempotencyKeyReusedError):
+                await request(scene.db, attrs.evolve(who, idempotency=Idempotency(key, b"something else")))
 
 
 def _asking(scene: Scene, key: str) -> Caller:

@@ -4,7 +4,7 @@
 the entity of an attribute.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -246,22 +246,25 @@ async def answered_once(
 
 
 async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tuple[UUID, Document] | None:
-    receipt = await kept_receipt(db, who)
-    if receipt is None:
-        return None
-    if receipt.fingerprint != idempotency.fingerprint:
-        raise IdempotencyKeyReusedError
-    return receipt.record, receipt.answer
+    receipt = await kept_receipt(db, who, {idempotency.fingerprint})
+    return (receipt.record, receipt.answer) if receipt else None
 
 
-async def kept_receipt(db: Database, who: Caller) -> Receipt | None:
+async def kept_receipt(db: Database, who: Caller, fingerprints: Container[bytes]) -> Receipt | None:
     """Return the receipt of an earlier request with the caller's idempotency key, its answer marked as replayed.
 
-    Raises ErasedError if the answer was erased.
+    Args:
+        db: the store of records.
+        who: the caller.
+        fingerprints: those that the request can have had.
+
+    Raises IdempotencyKeyReusedError if it was another request, ErasedError if its answer was erased.
     """
     receipt = await db.receipt(who.actor.user.id, who.idempotency.key) if who.idempotency else None
     if receipt is None:
         return None
+    if receipt.fingerprint not in fingerprints:
+        raise IdempotencyKeyReusedError
     if receipt.answer.body == ERASED_ANSWER:
         raise ErasedError
     return receipt._replace(answer=receipt.answer._replace(is_replayed=True))

@@ -291,13 +291,9 @@ def _of_creation(idempotency: Idempotency | None) -> Idempotency | None:
 
 async def _replayed(db: Database, who: Caller) -> Upserted | None:
     """Return the answer to a request that was repeated. Raises IdempotencyKeyReusedError."""
-    receipt = await records.kept_receipt(db, who)
-    if receipt is None:
-        return None
     known = {each.fingerprint: is_new for each, is_new in _meanings(who.idempotency)}
-    if receipt.fingerprint not in known:
-        raise IdempotencyKeyReusedError
-    return Upserted(receipt.record, receipt.answer, is_new=known[receipt.fingerprint])
+    receipt = await records.kept_receipt(db, who, known)
+    return Upserted(receipt.record, receipt.answer, is_new=known[receipt.fingerprint]) if receipt else None
 
 
 def _meanings(idempotency: Idempotency | None) -> list[tuple[Idempotency, bool]]:

@@ -138,7 +138,8 @@ def _error_statuses(endpoint: Endpoint) -> frozenset[int]:
     if "If-Match" in endpoint.headers:
         statuses.add(HTTPStatus.PRECONDITION_FAILED)
     if "Idempotency-Key" in endpoint.headers:
-        statuses |= {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
+        # 410: the record of a request that comes again was erased.
+        statuses |= {HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY}
     return frozenset(statuses - endpoint.replies.keys())
 
 

@@ -234,6 +234,7 @@ def record_endpoints(routes: RecordRoutes) -> list[Endpoint]:
             summary=f"Delete {article} {one}",
             description="What belongs to the record goes with it. What others refer to cannot be deleted.",
             headers=("If-Match",),
+            reads_first=resource,
             replies={204: Reply(f"The {one} is deleted.")},
             errors=frozenset({STATUSES[InUseError]}),
         ),
