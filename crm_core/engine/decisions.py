@@ -50,7 +50,8 @@ def create(resource: Resource, who: Caller, key: Key, draft: Draft, parent: obje
         if not all(known.exists(reference) for reference in owner.references):
             raise NotFoundError
     values = with_defaults(resource.entity, {**given, **draft.values})
-    sent = {name: value for name, value in values.items() if name not in draft.problems}
+    refused = draft.problems.keys() - {resource.parent}  # the parent in the path is right, though a body may name it
+    sent = {name: value for name, value in values.items() if name not in refused}
     values = yield from validated(resource, Proposal(who=who, before=None, sent=sent), draft)
     shown, hidden = divided(resource, values)
     return (yield from _put(resource, who, RecordChange(key, None, resource.entity(**shown), hidden)))

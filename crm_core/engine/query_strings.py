@@ -141,7 +141,9 @@ def _read_attribute_filter(name: str, value: str, definitions: Mapping[str, Attr
     if definition is None:
         raise RefusedError((not_defined(normal(bare), definitions),))
     if operator != "isnull" and operator not in (allowed := OPERATORS_OF_TYPE[definition.type]):
-        raise refuse("invalid_choice", f"Attributes of this type can be compared by: {', '.join(allowed)}.")
+        raise refuse(
+            "invalid_choice", f"Attributes of this type can be compared by: {', '.join((*allowed, 'isnull'))}."
+        )
     operator, operand = _read_operand(definition, operator, value)
     return Filter(definition.name, operator, operand, definition.type, is_attribute=True)
 
@@ -186,7 +188,10 @@ def _read_user(value: str) -> int:
     """Return the id of a user, which is written in one way, unlike a number to compare with."""
     if not re.fullmatch(r"-?\d+", value, re.ASCII):
         raise refuse("invalid", "Enter a number.")
-    return _read_integer(value)
+    number = read_numeral(value)
+    if number is None or not MIN_BIGINT <= number <= MAX_BIGINT:
+        raise RefusedError((NOT_A_CHOICE,))  # a number that no user can have
+    return int(number)
 
 
 def _read_integer(value: str) -> int:

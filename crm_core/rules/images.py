@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import attrs
 
-from crm_core.errors import InvalidError, invalid
+from crm_core.errors import InvalidError, Problem, invalid
 from crm_core.input.drafts import Draft, Edit
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import RefusedError, read_list
@@ -57,12 +57,9 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def not_an_image() -> InvalidError:
-    """Return the error for a file that is not an image, or an incomplete one."""
-    return invalid(
-        FIELD,
-        "invalid_image",
-        f"Upload a valid image. The file you uploaded was either not an image or a corrupted image. {_TAKEN}",
-    )
+    """Return the error for a file that is not an image, or an incomplete one: the text of DRF, then what is taken."""
+    text = "Upload a valid image. The file you uploaded was either not an image or a corrupted image."
+    return InvalidError({FIELD: (Problem("invalid_image", text), Problem("formats", _TAKEN))})
 
 
 def not_a_file() -> InvalidError:

@@ -6,11 +6,12 @@ from typing import Final
 
 import attrs
 
-from crm_core.errors import InvalidError, Problem, Problems, means_nothing_in
+from crm_core.engine.query_strings import FIELD_READERS, NOT_A_CHOICE
+from crm_core.errors import InvalidError, NotFoundError, Problem, Problems, means_nothing_in
 from crm_core.input.declarations import boolean, choice
 from crm_core.input.drafts import read_parameters
 from crm_core.input.fields import fields_of
-from crm_core.input.readers import ReadContext, RefusedError, read_uuid
+from crm_core.input.readers import ReadContext, RefusedError
 from crm_core.input.texts import is_blank
 from crm_core.model.accounts import Caller
 from crm_core.model.plain_values import redacted
@@ -72,14 +73,17 @@ async def export(
 
     A resource that lives inside another one can be filtered by its parent, too, and is exported whole without.
 
-    Raises PermissionDeniedError, NotFoundError for a parent that does not exist, InvalidError for bad parameters.
+    Raises PermissionDeniedError, InvalidError for bad parameters.
     """
     problems: dict[str, Problems] = {name: _ALL for name in ("limit", "cursor") if not is_blank(params.get(name, ""))}
     if problems:
         raise InvalidError(problems)
     parent = _parent(resource, params.get(resource.parent or "", ""))
     filters = {name: value for name, value in params.items() if name != resource.parent}
-    query = await query_of(db, who, resource, filters, parent=parent, strict=strict)
+    try:
+        query = await query_of(db, who, resource, filters, parent=parent, strict=strict)
+    except NotFoundError:  # here the parent is a filter, and not in the path
+        raise InvalidError({resource.parent or "": (NOT_A_CHOICE,)}) from None
     pieces = db.stream(query, reader=who.actor.user.id, separator=_LINE_FEED)
     return Export(
         await table_columns(db, who, resource),
@@ -126,18 +130,12 @@ def count_records(piece: bytes) -> int:
 def _parent(resource: Resource, value: str) -> object:
     if is_blank(value) or resource.parent is None:
         return None
-    value = value.strip()
     field = resource.fields[resource.parent]
-    options = field.limits.get("enum", ())
+    kind = "choice" if "enum" in field.limits else field.kind
     try:
-        if not options:
-            return read_uuid(value)
+        return FIELD_READERS[kind](field, value.strip())
     except RefusedError as error:
         raise InvalidError({resource.parent: error.problems}) from None
-    if value not in options:
-        text = f"Select a valid choice. {value[:100]} is not one of the available choices."
-        raise InvalidError({resource.parent: (Problem("invalid_choice", text),)})
-    return value
 
 
 async def _redacted(entity: type, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

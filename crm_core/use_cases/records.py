@@ -81,7 +81,8 @@ async def query_of(
         definitions = await _needed_definitions(db, who, resource, texts)
         query = parse_query(resource, texts, definitions, strict=strict)
     except InvalidError:
-        await look_up_parent(db, resource, parent)  # a parent that does not exist comes first (decision 2)
+        if parent is not None:  # one that does not exist comes first (decision 2)
+            await look_up_parent(db, resource, parent)
         raise
     if parent is not None and resource.parent is not None:
         within = Filter(resource.parent, "exact", parent, resource.fields[resource.parent].kind)

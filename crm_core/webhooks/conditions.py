@@ -214,7 +214,7 @@ _EQUALITIES: Final = ("=", "changed_to")
 def value_problems(rule: Rule) -> Mapping[str, Problems]:
     """Return what is wrong with a condition's value, whatever its field is, under ``value``; empty if nothing is."""
     if len(json_text(rule.value)) > _MAX_VALUE_LENGTH:
-        message = f"Ensure this value has no more than {_MAX_VALUE_LENGTH} characters."
+        message = f"Ensure this field has no more than {_MAX_VALUE_LENGTH} characters."
         return {"value": (Problem("max_length", message),)}
     problem = OPERATORS[rule.operator].problem(rule.value)
     return {"value": (Problem("invalid", problem),)} if problem else {}

@@ -2,19 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from ipaddress import ip_address
-from typing import Final
-from urllib.parse import urlsplit
 
 from crm_core.errors import NOT_A_URL, Problem
+from crm_core.input.urls import is_web_url
 from crm_core.model.plain_values import REDACTED
 from crm_core.webhooks.templates import NOTHING_RENAMED, PLACEHOLDER, placeholder_problems
-
-_MAX_PORT: Final = 65_535
-_MAX_HOST_LENGTH: Final = 253
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 
 
 def redacted_url(url: str) -> str:
@@ -36,37 +28,9 @@ def url_problems(template: str, fields: frozenset[str], renamed: Mapping[str, st
         return [
             Problem("placeholder", "Placeholders may stand in the path and query only, not in scheme, host or port.")
         ]
-    if not _is_sound(template):
+    if re.search(r"\s", template) or not is_web_url(PLACEHOLDER.sub("x", template)):
         return [NOT_A_URL]
     return placeholder_problems(template, fields, renamed)
-
-
-def _is_sound(template: str) -> bool:
-    if re.search(r"[\x00-\x20\x7f\\]|\s", template):
-        return False
-    try:
-        parts = urlsplit(PLACEHOLDER.sub("x", template))
-        port = parts.port
-    except ValueError:
-        return False
-    return (
-        parts.scheme in {"http", "https"}
-        and _is_host(parts.hostname or "")
-        and not re.search(r"[@{}%]", parts.netloc)
-        and (port is None or 0 < port <= _MAX_PORT)
-    )
-
-
-def _is_host(host: str) -> bool:
-    """Return whether a host is a name or a usual IP address: ``0x7f.1`` looks like a name but means an address."""
-    with suppress(ValueError):
-        return bool(ip_address(host))
-    try:
-        name = host.encode("idna").decode().removesuffix(".")
-    except UnicodeError:
-        return False
-    last = name.rpartition(".")[2]
-    return len(name) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, name.split("."))) and not _NUMBER.fullmatch(last)
 
 
 def _origin(url: str) -> str:

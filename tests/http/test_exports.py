@@ -4,8 +4,10 @@ import datetime as dt
 import io
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -13,6 +15,7 @@ from crm_adapters.tables.reader import ChildTableReader
 from crm_core.resources import RESOURCES
 from crm_core.tables.rows import Row, TableOptions
 from tests.http.conftest import Api
+from tests.http.test_resources import NOWHERE
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -91,7 +94,30 @@ def test_follow_ups_are_those_of_all_services_or_of_one(api: Api) -> None:
     assert len(lines(api.get("/api/follow-ups/export/").content)) == 3
     [_, line] = lines(api.get(f"/api/follow-ups/export/?service={services[0]}").content)
     assert line[1] == services[0]
-    assert api.get(f"/api/follow-ups/export/?service={client}").status_code == 404
+
+
+NOT_AVAILABLE = ["Select a valid choice. That choice is not one of the available choices."]
+NOT_A_FILTER = ["Lists cannot be filtered by this field."]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "problems"),
+    [
+        ("follow-ups", f"service={NOWHERE}", {"service": NOT_AVAILABLE}),
+        ("follow-ups", "service=x", {"service": ["Enter a valid UUID."]}),
+        ("follow-ups", "service__in=x", {"service__in": NOT_A_FILTER}),
+        ("follow-ups", "attributes.ghost=1", {"attributes.ghost": ["This attribute is not defined."]}),
+        ("follow-ups", "updated_at__gt=x&comment=x", {"comment": NOT_A_FILTER, "updated_at__gt": [ANY]}),
+        ("attributes", "entity=x", {"entity": ["Select a valid choice. x is not one of the available choices."]}),
+        ("attributes", "is_required=x", {"is_required": ["Must be a valid boolean."]}),
+    ],
+)
+def test_an_export_over_all_parents_refuses_bad_filters_as_lists_do(
+    api: Api, path: str, query: str, problems: Mapping[str, Any]
+) -> None:
+    answer = api.get(f"/api/{path}/export/?{query}")
+
+    assert (answer.status_code, answer.json()) == (400, problems)
 
 
 def test_attributes_can_be_exported_of_one_entity(memory_api: Api) -> None:

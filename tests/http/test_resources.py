@@ -431,9 +431,9 @@ BAD_QUERIES = {
     "d=x": ["Enter a valid date."],
     "b=x": ["Must be a valid boolean."],
     "x=1": UNKNOWN,
-    "b__gt=1": ["Attributes of this type can be compared by: exact."],
+    "b__gt=1": ["Attributes of this type can be compared by: exact, isnull."],
     "t__near=1": [
-        "Attributes of this type can be compared by: exact, in, contains, gt, gte, lt, lte."
+        "Attributes of this type can be compared by: exact, in, contains, gt, gte, lt, lte, isnull."
     ],
 }  # fmt: skip
 

@@ -27,10 +27,8 @@ from tests.stubs import stub
 
 NOT_AN_IMAGE = {
     "file": [
-        (
-            "Upload a valid image. The file you uploaded was either not an image or a corrupted image. "
-            "JPEG, PNG, GIF and WEBP are taken."
-        )
+        "Upload a valid image. The file you uploaded was either not an image or a corrupted image.",
+        "JPEG, PNG, GIF and WEBP are taken.",
     ]
 }
 NO_FILE = {"file": ["No file was submitted."]}

@@ -805,6 +805,16 @@ def test_strict_handling_names_what_would_be_ignored_and_what_exists(api: Api, i
     assert send(api, "GET /api/clients/?limit=1&name=a", **strict).status_code == 200
 
 
+def test_strict_handling_names_what_the_path_says_already(api: Api, ids: dict[str, str]) -> None:
+    for path, sent in (
+        ("/api/attributes/lead/", {"name": "city", "label": "City", "type": "text", "entity": "lead"}),
+        (f"/services/{ids['service']}/follow-ups/", {"service": ids["service"]}),
+    ):
+        answer = api.post(path, sent, headers={"Prefer": "handling=strict"})
+        assert (answer.status_code, list(answer.json())) == (400, [list(sent)[-1]])
+        assert api.post(path, sent).status_code == 201
+
+
 def test_strict_handling_refuses_parameters_wherever_they_are(api: Api, ids: dict[str, str]) -> None:
     requests: dict[str, Any] = {
         "POST /api/clients/": {"name": "A"},

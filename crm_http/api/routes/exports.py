@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from http import HTTPStatus
 from typing import Final
 
 import attrs
@@ -116,6 +115,5 @@ def export_endpoint(resource: Resource, db: Database, workbooks: WorkbookWriter 
         description="All that match the filters of the list, streamed. In CSV and XLSX every attribute is a column "
         "`attributes.<name>`, and what no cell can hold is JSON; JSONL has each record on a line, as lists show it.",
         query=Exported(resource, ExportOptions),
-        errors=frozenset({HTTPStatus.NOT_FOUND} if resource.parent in resource.references else ()),
         replies={200: Reply(f"The {many}.", bytes, ("Content-Disposition",), tuple(MEDIA_TYPES.values()))},
     )

@@ -203,7 +203,7 @@ def test_a_problem_is_told_under_the_name_that_was_sent() -> None:
     assert refused(parse_query, LEADS, sent, DEFINITIONS) == {
         "attributes[number]": ["Enter a number."],
         "attributes[ghost]": ["This attribute is not defined."],
-        "attributes[boolean][gt]": ["Attributes of this type can be compared by: exact."],
+        "attributes[boolean][gt]": ["Attributes of this type can be compared by: exact, isnull."],
     }
 
 

@@ -45,6 +45,7 @@ DEFINITIONS: dict[str, Attribute] = {
 ORDERED_BY = "Lists can be ordered by: name, created_at, updated_at."
 NOT_A_UUID = ["Enter a valid UUID."]
 NOT_A_NUMBER = ["Enter a number."]
+NOT_AVAILABLE = ["Select a valid choice. That choice is not one of the available choices."]
 NOT_A_DAY = ["Enter a valid date."]
 NOT_A_CURSOR = {"cursor": ["Invalid cursor"]}
 UNDEFINED = ["This attribute is not defined."]
@@ -156,7 +157,8 @@ def test_an_attribute_is_matched_by_its_declared_type(name: str, value: str, ope
         (LEADS, "responsible", "ann", NOT_A_NUMBER),
         (LEADS, "responsible", "1.5", NOT_A_NUMBER),
         (LEADS, "responsible", "1.0", NOT_A_NUMBER),
-        (LEADS, "responsible", "9" * 30, NOT_A_NUMBER),
+        (LEADS, "responsible", "9" * 30, NOT_AVAILABLE),
+        (LEADS, "responsible", "-" + "9" * 500, NOT_AVAILABLE),
         (LEADS, "responsible", "\N{ARABIC-INDIC DIGIT TWO}", NOT_A_NUMBER),
         (LEADS, "stage", "a\x00", ["Null characters are not allowed."]),
         (LEADS, "stage", "a\ud800", ["Surrogate characters are not allowed: U+D800."]),
@@ -174,11 +176,11 @@ def test_an_attribute_is_matched_by_its_declared_type(name: str, value: str, ope
         (LEADS, "attributes.date", "2025-02-30", NOT_A_DAY),
         (LEADS, "attributes.date", "20250101", NOT_A_DAY),
         (LEADS, "attributes.boolean", "maybe", ["Must be a valid boolean."]),
-        (LEADS, "attributes.boolean__gt", "true", ["Attributes of this type can be compared by: exact."]),
+        (LEADS, "attributes.boolean__gt", "true", ["Attributes of this type can be compared by: exact, isnull."]),
         (LEADS, "attributes.list__gt", "a",
-         ["Attributes of this type can be compared by: exact, in, contains."]),
+         ["Attributes of this type can be compared by: exact, in, contains, isnull."]),
         (LEADS, "attributes.number__contains", "1",
-         ["Attributes of this type can be compared by: exact, in, gt, gte, lt, lte."]),
+         ["Attributes of this type can be compared by: exact, in, gt, gte, lt, lte, isnull."]),
         (LEADS, "attributes.number__in", ",".join(map(str, range(201))),
          ["Ensure this value has no more than 200 items."]),
         (LEADS, "limit", "0", ["Ensure this value is greater than or equal to 1."]),

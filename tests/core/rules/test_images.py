@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from crm_core.errors import InvalidError, Problem
+from crm_core.errors import InvalidError, Problem, flatten
 from crm_core.model.entities import Client
 from crm_core.model.files import KEY, clean_name, media_type, new_key
 from crm_core.rules.images import MAX_PIXELS, ImageHeader, adding, check_header, not_a_file, not_an_image
@@ -68,8 +68,11 @@ def test_the_largest_photos_of_telephones_have_no_more_pixels_than_are_taken() -
         check_header(ImageHeader("jpg", width, height))
 
 
-def test_a_refusal_says_what_is_taken() -> None:
-    assert "JPEG, PNG, GIF and WEBP are taken" in str(not_an_image())
+def test_a_refusal_says_what_is_taken_beside_the_text_of_django_rest_framework() -> None:
+    assert list(flatten(not_an_image().problems)) == [
+        "file: Upload a valid image. The file you uploaded was either not an image or a corrupted image.",
+        "file: JPEG, PNG, GIF and WEBP are taken.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,7 @@ def test_other_headers_are_refused(header: ImageHeader | None, code: str) -> Non
     with pytest.raises(InvalidError) as raised:
         check_header(header)
 
-    [problem] = raised.value.problems["file"]
+    problem, *_ = raised.value.problems["file"]
     assert isinstance(problem, Problem)
     assert problem.code == code
 

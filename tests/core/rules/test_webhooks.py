@@ -172,7 +172,7 @@ def test_a_conditions_value_is_of_bounded_size() -> None:
     condition = {"field": "name", "operator": "=", "value": "x" * 10_000}
 
     assert refused(created, conditions=[condition]) == {
-        "conditions": {"0": {"value": ["Ensure this value has no more than 10000 characters."]}}
+        "conditions": {"0": {"value": ["Ensure this field has no more than 10000 characters."]}}
     }
 
 

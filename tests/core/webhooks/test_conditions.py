@@ -44,7 +44,7 @@ def test_in_takes_nothing_else(value: object) -> None:
 
 def test_a_value_has_at_most_10_000_characters_as_json() -> None:
     assert not problems_of("stage", "=", "x" * 9_998)
-    assert problems_of("stage", "=", "x" * 9_999) == {"value": ["Ensure this value has no more than 10000 characters."]}
+    assert problems_of("stage", "=", "x" * 9_999) == {"value": ["Ensure this field has no more than 10000 characters."]}
 
 
 @pytest.mark.parametrize(
