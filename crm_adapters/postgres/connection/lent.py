@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from crm_adapters.postgres.connection.prepared_statements import Params, Row
-from crm_adapters.postgres.connection.session import load_json_as_bytes
+from crm_adapters.postgres.connection.session import Session, fetch, load_json_as_bytes
 
 #: How values are converted, whatever the connection's owner has changed: Django converts times and JSON itself.
 _ADAPTERS: Final = AdaptersMap(psycopg.adapters)
@@ -82,6 +82,8 @@ class LentConnection:
             cursor.format = psycopg.pq.Format.BINARY
             cursor.execute(statement, params, prepare=is_prepared)
             return cursor.fetchall() if cursor.description else ()
+        if is_prepared and isinstance(self._connection, Session) and not self._connection.is_pooled:
+            return await fetch(self._connection, statement, params)  # psycopg prepares nothing there
         waiting = _OwnAsyncCursor(self._connection, row_factory=tuple_row)
         waiting.format = psycopg.pq.Format.BINARY
         await waiting.execute(statement, params, prepare=is_prepared)
@@ -92,7 +94,7 @@ class LentConnection:
         is_idle = self._connection.info.transaction_status == TransactionStatus.IDLE
         if is_idle and self._connection.autocommit:
             raise ValueError("this connection has no transaction: begin one, and use PostgresDatabase.on inside it")
-        [(isolation,)] = await self._run(_ISOLATION, {}, is_prepared=True)
+        [(isolation,)] = await self._run(_ISOLATION, {}, is_prepared=False)  # psycopg begins a transaction here
         if isolation != "read committed":
             text = f"this transaction is {isolation.upper()}: PostgresDatabase.on works in READ COMMITTED only"
             raise ValueError(text)

@@ -8,6 +8,7 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.connection.errors import translated
@@ -44,7 +45,11 @@ class Pool:
         self._checking: asyncio.Future[None] | None = None
         self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
             connection_class=Session,
-            kwargs={"autocommit": True, **parameters(conninfo, target_session_attrs=target_session_attrs)},
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                **parameters(conninfo, target_session_attrs=target_session_attrs),
+            },
             min_size=min(2, size),
             max_size=size,
             max_waiting=_MAX_WAITING_PER_CONNECTION * size,
@@ -97,7 +102,10 @@ class Pool:
         comes as bytes, and a statement may take STATEMENT_TIMEOUT. Raises UnavailableError if there is no connection.
         """
         async with _Loan(self, ANSWER_TIMEOUT, translates=False) as connection, transaction(connection):
-            yield connection
+            try:
+                yield connection
+            finally:
+                connection.row_factory = tuple_row
 
     async def lend(self, answer_timeout: float) -> Session:
         """Return a connection, which the caller gives back by ``take_back``. Raises UnavailableError."""
