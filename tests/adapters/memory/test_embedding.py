@@ -400,7 +400,7 @@ def test_threads_share_a_portal() -> None:
         names = {lead.name for lead in crm.leads.list()}
 
     assert names == {str(number) for number in range(20)}
-    with pytest.raises(RuntimeError, match="until it is closed"):
+    with pytest.raises(RuntimeError, match="this portal is closed"):
         crm.leads.create(name="late")
     portal.close()
 
