@@ -1,8 +1,10 @@
 """Connections that belong to the caller: blocking or not, with row factories, cursors and adapters of their own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Cursor, sql
@@ -16,6 +18,8 @@ from crm_adapters.postgres.connection.session import Session, fetch, load_json_a
 #: How values are converted, whatever the connection's owner has changed: Django converts times and JSON itself.
 _ADAPTERS: Final = AdaptersMap(psycopg.adapters)
 _ISOLATION: Final = b"select current_setting('transaction_isolation')"
+#: Savepoints of a connection are inside each other, so two that are made at once would end in the wrong order.
+_turns: Final[WeakKeyDictionary[AsyncConnection[Any], asyncio.Lock]] = WeakKeyDictionary()
 
 
 class _OwnCursor(Cursor[Row]):
@@ -59,13 +63,13 @@ class LentConnection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Run a block inside a savepoint."""
+        """Run a block inside a savepoint; blocks that begin meanwhile wait for their turn."""
         await self.run(b"select", {})  # the first block of an idle connection would be the outermost, and commit
         if isinstance(self._connection, psycopg.Connection):
             with self._connection.transaction():
                 yield
         else:
-            async with self._connection.transaction():
+            async with _turns.setdefault(self._connection, asyncio.Lock()), self._connection.transaction():
                 yield
 
     async def pieces(self, statement: bytes, params: Params, size: int) -> AsyncIterator[Sequence[Row]]:
@@ -83,7 +87,8 @@ class LentConnection:
             cursor.execute(statement, params, prepare=is_prepared)
             return cursor.fetchall() if cursor.description else ()
         if is_prepared and isinstance(self._connection, Session) and not self._connection.is_pooled:
-            return await fetch(self._connection, statement, params)  # psycopg prepares nothing there
+            async with self._connection.lock:  # as a cursor has it; psycopg would prepare nothing there
+                return await fetch(self._connection, statement, params)
         waiting = _OwnAsyncCursor(self._connection, row_factory=tuple_row)
         waiting.format = psycopg.pq.Format.BINARY
         await waiting.execute(statement, params, prepare=is_prepared)
