@@ -1,8 +1,11 @@
 """Registers resources of packages beside those of the CRM (decisions 169 and 170)."""
 
+import datetime as dt
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import attrs
@@ -12,8 +15,8 @@ from crm_core.engine.query_strings import FIELD_READERS
 from crm_core.errors import RegistrationError, flatten
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.drafts import read_draft
-from crm_core.input.fields import Field, FieldKind, fields_of
-from crm_core.input.readers import ReadContext
+from crm_core.input.fields import REQUIRED, Field, FieldKind, fields_of
+from crm_core.input.readers import ReadContext, RefusedError
 from crm_core.model.entities import Client
 from crm_core.model.permissions import MODEL_NAMES
 from crm_core.model.registered import add, registered
@@ -51,6 +54,30 @@ _KINDS_BY_USE: Final[Mapping[str, tuple[FieldKind, ...]]] = {
     "search": ("text",),
     "ranges": ("integer", "decimal", "date", "datetime"),
     "ordering": ("text", "integer", "decimal", "date", "datetime"),
+    "once": tuple(FIELD_READERS),
+}
+#: The class of a field's values, by its kind; the other kinds have lists and objects.
+_CLASSES: Final[Mapping[FieldKind, type]] = {
+    "text": str,
+    "choice": str,
+    "date_or_datetime": str,
+    "integer": int,
+    "decimal": FixedPoint,
+    "boolean": bool,
+    "date": dt.date,
+    "datetime": dt.datetime,
+    "uuid": UUID,
+}
+#: The kinds whose values are texts in JSON, so that they come back as texts unless the annotation names their class.
+_NOT_IN_JSON: Final = ("decimal", "date", "datetime", "uuid")
+_OTHER_CLASSES: Final[Mapping[FieldKind, str]] = {
+    "items": "a tuple",
+    "texts": "tuple[str, ...]",
+    "uuids": "tuple[UUID, ...]",
+    "mapping": "Mapping[str, object]",
+    "uuid_by_name": "Mapping[str, UUID]",
+    "attributes": "Mapping[str, object]",
+    "json": "object",
 }
 #: What a record with tasks has besides, as the agenda and the search for duplicates show it.
 _BESIDE_TASKS: Final = ("name", "attributes", "list_of_notes")
@@ -129,7 +156,8 @@ def _problems_of_entity(resource: Resource) -> Iterator[str]:
     yield from _problems_of_meanings(resource)
     for entity in (resource.entity, *(field.item for field in fields.values() if field.item)):
         yield from _problems_of_field_names(entity)
-        yield from _problems_of_annotations(entity)
+        yield from _problems_of_annotations(entity, resource.defaults_to_now if entity is resource.entity else ())
+        yield from _problems_of_defaults(entity)
 
 
 def _problems_of_field_names(entity: type) -> Iterator[str]:
@@ -156,12 +184,62 @@ def _problems_of_meanings(resource: Resource) -> Iterator[str]:
     yield from (f"lists have another parameter of the name {name}" for name in filters if name in _LIST_PARAMETERS)
 
 
-def _problems_of_annotations(entity: type) -> Iterator[str]:
-    """Yield the decimals that would be numbers in JSON once they are read back (decision 175)."""
+def _problems_of_annotations(entity: type, defaults_to_now: Collection[str]) -> Iterator[str]:
+    """Yield the fields whose values would not be read back as what they are, or not at all."""
     hints = get_type_hints(entity)
     for name, field in fields_of(entity).items():
-        if field.kind == "decimal" and FixedPoint not in (hints[name], *get_args(hints[name])):
-            yield f"{entity.__name__}.{name} is a decimal, and its annotation is not FixedPoint"
+        members = _members(hints.get(name, hints.get(f"{name}_", Any)))
+        if {object, Any} & members and field.kind not in _NOT_IN_JSON:
+            continue
+        if not any(_holds(member, field) for member in members):
+            yield f"{entity.__name__}.{name} is of the kind {field.kind}, and its annotation is not {_expected(field)}"
+        if NoneType not in members and _can_be_null(field, is_set=name == "id" or name in defaults_to_now):
+            yield f"{entity.__name__}.{name} can be null, and its annotation is without None"
+
+
+def _can_be_null(field: Field, *, is_set: bool) -> bool:
+    """Return whether a value can be null; ids, times of creation and what rules set are not."""
+    return not (is_set or field.output_only) and (field.nullable or field.default is None)
+
+
+def _members(annotation: Any) -> set[Any]:
+    is_union = get_origin(annotation) in {Union, UnionType}
+    return set(get_args(annotation)) if is_union else {annotation}
+
+
+def _holds(member: Any, field: Field) -> bool:
+    """Return whether a type has the values of a field."""
+    wanted = _CLASSES.get(field.kind)
+    if wanted is None:
+        is_many = field.kind != "json" and member not in {*_CLASSES.values(), NoneType}
+        return is_many and (field.item is None or field.item in get_args(member))
+    is_choice = get_origin(member) is Literal or (isinstance(member, type) and issubclass(member, Enum))
+    return getattr(member, "__supertype__", member) is wanted or (wanted is str and is_choice)
+
+
+def _expected(field: Field) -> str:
+    wanted = _CLASSES.get(field.kind)
+    if wanted is not None:
+        return wanted.__name__
+    return f"tuple[{field.item.__name__}, ...]" if field.item else _OTHER_CLASSES[field.kind]
+
+
+def _problems_of_defaults(entity: type) -> Iterator[str]:
+    """Yield the options that are no texts, and the defaults that could not be sent."""
+    context = ReadContext(lambda: _NO_ID)
+    for name, field in fields_of(entity).items():
+        if wrong := [each for each in field.limits.get("enum", ()) if not isinstance(each, str)]:
+            yield f"{entity.__name__}.{name} has the option {wrong[0]!r}, which is not a text"
+        is_absent = field.default is None or field.default is REQUIRED or field.default == ""
+        if is_absent or field.output_only or field.item or callable(field.default):
+            continue
+        try:
+            read = field.read(field.default, context)
+        except RefusedError as error:
+            yield from flatten(error.problems, f"the default of {entity.__name__}.{name}")
+        else:
+            if type(read) is not type(field.default) or read != field.default:
+                yield f"the default of {entity.__name__}.{name} is {field.default!r}, and it is read as {read!r}"
 
 
 def _problems_of_names(resource: Resource) -> Iterator[str]:
@@ -169,10 +247,11 @@ def _problems_of_names(resource: Resource) -> Iterator[str]:
         "ranges": resource.ranges,
         "ordering": resource.ordering,
         "search": resource.search,
+        "once": resource.once,
     }
     for operator in _OPERATORS:
         named[operator] = [name for name, each in resource.filters.items() if each == operator]
-    others = (*resource.defaults_to_now, *resource.once, *resource.copies, *resource.depends_on)
+    others = (*resource.defaults_to_now, *resource.copies, *resource.depends_on)
     for use, names in (*named.items(), ("", others)):
         for name in names:
             if (field := resource.fields.get(name)) is None:

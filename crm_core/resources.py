@@ -68,7 +68,7 @@ class Resource(Generic[E_co]):
         validate: its own rule for a record that is created or changed.
         cascade: its rule for other records that change together with one of its records.
         copies: fields that hold a copy of the name of a record that another field refers to, by that other field.
-        once: references that no two of its records have alike.
+        once: fields that no two of its records have alike, all of them together; a record without one does not count.
         depends_on: the field without whose value that of another one means nothing, by that other one.
     """
 
@@ -218,7 +218,6 @@ ENROLLMENT_DETAILS: Final = Resource(
     model_name="enrollmentdetail",
     label=("enrollment detail", "enrollment details"),
     ordering=("updated_at",),
-    validate=education.validate_enrollment_detail,
     once=("enrollment", "student"),
 )
 TRANSFER_REQUESTS: Final = Resource(

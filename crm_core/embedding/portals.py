@@ -54,9 +54,16 @@ class Portal:
         return self._run_there(call)
 
     def _check(self, call: Coroutine[Any, Any, object]) -> None:
-        if self._loop.is_closed() or os.getpid() != self._process or _get_running_loop() is self._loop:
+        reason = ""
+        if os.getpid() != self._process:
+            reason = "this portal is of another process: make one after the fork"
+        elif self._loop.is_closed():
+            reason = "this portal is closed"
+        elif _get_running_loop() is self._loop:
+            reason = "this is the portal's own thread: use Crm, and await its calls"
+        if reason:
             call.close()
-            raise RuntimeError("a portal runs calls of the process that made it, until it is closed, for other threads")
+            raise RuntimeError(reason)
 
     def _begin_here(self, call: Coroutine[Any, Any, T]) -> "Ended[T] | _Awaited[T]":
         """Make the first step of a call in this thread, and give the turn back."""

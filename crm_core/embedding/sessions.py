@@ -165,6 +165,9 @@ class Together(Generic[R_co]):
         self._session = Session(attrs.evolve(session.context, db=self._work), session.runner)
 
     def __enter__(self: "Together[Runner]") -> Session[Runner]:
+        runner: object = self._runner
+        if isinstance(runner, Awaiting):  # its commit would be a coroutine that nobody awaits
+            raise TypeError("the calls of Crm are awaited: use `async with`")
         return self._session
 
     def __exit__(
@@ -174,6 +177,9 @@ class Together(Generic[R_co]):
             self._runner.run(self._work.commit())
 
     async def __aenter__(self: "Together[Awaiting]") -> Session[Awaiting]:
+        runner: object = self._runner
+        if not isinstance(runner, Awaiting):  # its commit would be made without the runner
+            raise TypeError("the calls of SyncCrm are not awaited: use `with`")
         return self._session
 
     async def __aexit__(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crm_core.errors import ACROSS_FIELDS, InvalidError, Problem, Problems
+from crm_core.errors import ACROSS_FIELDS, NOT_UNIQUE, InvalidError, Problem, Problems, invalid
 from crm_core.input.drafts import Draft, merged
 from crm_core.input.readers import abbreviated
 from crm_core.model.accounts import Caller
@@ -11,7 +11,7 @@ from crm_core.model.records import Key
 from crm_core.resources import Resource
 from crm_core.rules import tasks_and_notes
 from crm_core.rules.attributes import validate_values
-from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Proposal, Steps
+from crm_core.rules.needs import ACTIVE_USER, Known, Needs, Proposal, Search, Steps
 from crm_core.rules.uniqueness import unique_problems
 
 
@@ -36,7 +36,7 @@ def validated(resource: Resource, proposal: Proposal, draft: Draft) -> Steps[dic
     values = {**proposal.sent, **_merged(resource, proposal, draft)}
     # It has ``values`` itself, which grow below: each rule sees what those before it set.
     seen = Proposal(who=proposal.who, before=proposal.before, sent=values)
-    for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own):
+    for rule in (_validate_attributes, _validate_tasks_and_notes, _validate_own, _validate_once):
         try:
             values |= yield from rule(resource, seen, draft, known)
         except InvalidError as error:
@@ -111,6 +111,22 @@ def _validate_tasks_and_notes(
 
 def _validate_own(resource: Resource, proposal: Proposal, _: Draft, __: Known) -> Steps[Mapping[str, object]]:
     return resource.validate(proposal)
+
+
+def _validate_once(resource: Resource, proposal: Proposal, _: Draft, __: Known) -> Steps[Mapping[str, object]]:
+    """Refuse values that another record has, with the texts of Django REST Framework (decision 10)."""
+    places = tuple((name, proposal.value(name)) for name in resource.once)
+    is_new = any(value != getattr(proposal.before, name, None) for name, value in places)
+    if not is_new or any(value is None for _, value in places):
+        return {}
+    search = Search(resource.name, places)
+    known = yield Needs(counts=frozenset({search}))
+    if known.counts[search]:
+        if len(places) == 1:
+            raise InvalidError({resource.once[0]: (NOT_UNIQUE,)})
+        text = f"The fields {', '.join(resource.once)} must make a unique set."
+        raise invalid(ACROSS_FIELDS, "unique", text)
+    return {}
 
 
 def divided(resource: Resource, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -35,19 +35,6 @@ def validate_cohort(proposal: Proposal) -> Mapping[str, object]:
     return {}
 
 
-def validate_enrollment_detail(proposal: Proposal) -> Steps[Mapping[str, object]]:
-    """Require that a student is only once in an enrollment."""
-    before: EnrollmentDetail | None = proposal.before
-    pair = (proposal.value("enrollment"), proposal.value("student"))
-    if None in pair or (before is not None and pair == (before.enrollment, before.student)):
-        return {}
-    search = Search("enrollment_detail", (("enrollment", pair[0]), ("student", pair[1])))
-    known = yield Needs(counts=frozenset({search}))
-    if known.counts[search]:
-        raise invalid(ACROSS_FIELDS, "unique", "The fields enrollment, student must make a unique set.")
-    return {}
-
-
 def validate_transfer_request(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Return the student's name, which a transfer request shows."""
     if not proposal.touches("student"):

@@ -81,6 +81,8 @@ class EqualityFacts(Facts):
         ids = {name: await scene.create(CLIENTS, name=name) for name in ("of Zo\u00e9", "of zo\u00e9", "of Zoe")}
 
         assert list(await scene.db.mentions(["Zo\u00e9"], 9)) == [Key("client", ids["of Zo\u00e9"])]
+        assert not await scene.db.mentions(["of Z\u00f6"], 9)
+        assert len(set(await scene.db.mentions(["of z", "of Z"], 2))) == 2
 
     @fact
     async def test_a_filter_tells_almost_equal_values_of_attributes_apart(self, scene: Scene) -> None:

@@ -4,16 +4,18 @@
 
 from uuid import UUID
 
+import attrs
 import pytest
 
 from crm_core.errors import ErasedError, InUseError, NotFoundError, VersionConflictError
+from crm_core.model.accounts import Idempotency
 from crm_core.model.erasures import ErasureReport
 from crm_core.model.events import Event
 from crm_core.model.plain_values import json_text, parse_json, plain
 from crm_core.model.records import Key
 from crm_core.resources import CLIENTS, FOLLOW_UPS, LEADS, RESOURCES, SERVICES, TRANSFER_REQUESTS
 from crm_core.testing.scene import Facts, Scene, at_once, fact
-from crm_core.use_cases import erasures, history, restorations
+from crm_core.use_cases import erasures, history, records, restorations
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.restorations import Target
 
@@ -172,6 +174,17 @@ class AuthorFacts(Facts):
         assert noted[0]["note"] in parse_json(first.body)["list_of_notes"][0]["note"]
         assert (await scene.patch(LEADS, lead, name="b")).version == 4
         assert await scene.db.rename_author(1, "erased-1") == 0
+
+    @fact
+    async def test_the_answer_to_a_repeated_request_has_the_new_name_of_an_author(self, scene: Scene) -> None:
+        who = attrs.evolve(scene.who, idempotency=Idempotency("key", b"asked"))
+        sent = {"name": "a", "list_of_tasks": [{"task": "t"}]}
+        _, first = await records.create(scene.db, who, LEADS, sent)
+        await scene.db.rename_author(1, "erased-1")
+        _, again = await records.create(scene.db, who, LEADS, sent)
+
+        assert parse_json(first.body)["list_of_tasks"][0]["user_name"] == "tester"
+        assert parse_json(again.body)["list_of_tasks"][0]["user_name"] == "erased-1"
 
 
 async def _erase(scene: Scene, name: str, id_: UUID) -> ErasureReport:

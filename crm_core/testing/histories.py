@@ -85,6 +85,10 @@ class HistoryFacts(Facts):
         await restorations.restore(scene.db, scene.who, Target(SERVICES, service, 1), {"with": "children"})
         assert await scene.found(FOLLOW_UPS, service) == visits[::-1]
         assert [await scene.version(FOLLOW_UPS, id_) for id_ in visits] == [3, 3]
+        await scene.delete(SERVICES, service)
+        for version in (2, 4):
+            events = await scene.db.followers(Key("service", service), version)
+            assert [event.version for event in events] == [version, version]
 
     @fact
     async def test_a_record_that_many_restore_at_once_comes_back_once(self, scene: Scene) -> None:
@@ -141,3 +145,5 @@ class HistoryFacts(Facts):
         assert str(client).encode() in recent
         assert str(kept).encode() not in recent
         assert await since(-timedelta(minutes=1)) == b""
+        deleted, _ = await scene.db.history(Key("client", client))
+        assert [piece async for piece in scene.db.deletions_since(deleted.at)]

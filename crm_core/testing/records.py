@@ -13,7 +13,7 @@ from uuid import UUID
 import attrs
 import pytest
 
-from crm_core.errors import NotFoundError
+from crm_core.errors import InvalidError, NotFoundError
 from crm_core.input.dates import iso
 from crm_core.input.decimals import FixedPoint
 from crm_core.input.numbers import parse_decimal
@@ -21,7 +21,7 @@ from crm_core.input.texts import normal
 from crm_core.model.plain_values import parse_json
 from crm_core.model.records import Document, Key
 from crm_core.resources import ATTRIBUTES, CLIENTS, FOLLOW_UPS, RESOURCES
-from crm_core.testing.scene import Facts, Scene, fact
+from crm_core.testing.scene import Facts, Scene, at_once, fact
 from crm_core.testing.strategies import near_equal
 from crm_core.use_cases import records
 from crm_core.use_cases.callers import new_id
@@ -111,6 +111,17 @@ class RecordFacts(Facts):
         id_ = await scene.create(CLIENTS, name="a")
 
         assert (await scene.patch(CLIENTS, id_, name="a")).version == 1
+
+    @fact
+    async def test_of_many_records_with_values_that_no_two_have_the_same_one_is_created(self, scene: Scene) -> None:
+        ids = await scene.one_of_each()
+        for resource in (each for each in RESOURCES.values() if each.once):
+            value = await scene.value(resource, ids[resource.name])
+            await scene.delete(resource, value.id)
+            made = await at_once(*(scene.another(resource, ids) for _ in range(6)))
+
+            is_whole = all(getattr(value, name) is not None for name in resource.once)
+            assert [type(outcome) for outcome in made].count(InvalidError) == (5 if is_whole else 0)
 
     @fact
     async def test_a_deleted_record_is_gone(self, scene: Scene) -> None:

@@ -89,9 +89,18 @@ class Scene:
         ids: dict[str, UUID] = {}
         for resource in (CLIENTS, COHORTS, PIPELINES, SERVICES, ENROLLMENTS, LEADS, *RESOURCES.values()):
             if resource.name not in ids:
-                sent, parent = _sample(resource, ids)
-                ids[resource.name] = await self.create(resource, parent, **sent)
+                ids[resource.name] = await self.another(resource, ids)
         return ids
+
+    async def another(self, resource: Resource, ids: Mapping[str, UUID]) -> UUID:
+        """Create a record as ``one_of_each`` does; return its id.
+
+        Args:
+            resource: its resource.
+            ids: the ids of records that it can refer to, by resource name.
+        """
+        sent, parent = _sample(resource, ids)
+        return await self.create(resource, parent, **sent)
 
 
 _Sample = Callable[[Mapping[str, Any]], tuple[Mapping[str, Any], object]]

@@ -1,6 +1,7 @@
 """The two clients: the whole API, synchronous and asynchronous."""
 
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, Self, TypeVar
 from uuid import UUID
@@ -121,7 +122,7 @@ class Client(Api[Driver]):
     """A synchronous client; a context manager, as ``httpx.Client`` is.
 
     Args:
-        url: the address of the server.
+        url: the address of the server, such as ``https://crm.example.com``.
         token: the token; without one use ``log_in``.
         retry: how often and how long to retry.
         timeout: seconds without any data from the server after which an attempt fails.
@@ -139,7 +140,9 @@ class Client(Api[Driver]):
         transport: httpx.BaseTransport | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
-        http = httpx.Client(base_url=url, headers={**_STRICT, **headers}, timeout=timeout, transport=transport)
+        http = httpx.Client(
+            base_url=_address(url), headers={**_STRICT, **headers}, timeout=timeout, transport=transport
+        )
         super().__init__(HttpDriver(http, retry))
         self.close: Callable[[], None] = http.close
         self._http = http
@@ -196,7 +199,7 @@ class AsyncClient(Api[AsyncDriver]):
     """An asynchronous client with the same operations: they are awaited, and lists are read with ``async for``.
 
     Args:
-        url: the address of the server.
+        url: the address of the server, such as ``https://crm.example.com``.
         token: the token; without one use ``log_in``.
         retry: how often and how long to retry.
         timeout: seconds without any data from the server after which an attempt fails.
@@ -214,7 +217,9 @@ class AsyncClient(Api[AsyncDriver]):
         transport: httpx.AsyncBaseTransport | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
-        http = httpx.AsyncClient(base_url=url, headers={**_STRICT, **headers}, timeout=timeout, transport=transport)
+        http = httpx.AsyncClient(
+            base_url=_address(url), headers={**_STRICT, **headers}, timeout=timeout, transport=transport
+        )
         super().__init__(AsyncHttpDriver(http, retry))
         self.aclose: Callable[[], Coroutine[Any, Any, None]] = http.aclose
         self._http = http
@@ -265,6 +270,15 @@ class AsyncClient(Api[AsyncDriver]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _address(url: str) -> httpx.URL:
+    """Return the address of a server. Raises ValueError for what is none."""
+    with suppress(httpx.InvalidURL):
+        address = httpx.URL(url)
+        if address.scheme in {"http", "https"} and address.host:
+            return address
+    raise ValueError(f"the address of a server is like https://crm.example.com, and not {url!r}")
 
 
 def _log_in(username: str, password: str, permissions: Collection[str] | None) -> Operation[str]:

@@ -220,3 +220,15 @@ def test_runners_leave_nothing_behind() -> None:
         portal.run(leave_a_task())
     assert ended == ["ended"] * 2
     gc.collect()  # a loop that is not closed, or a task that was dropped, would warn, which is an error here
+
+
+def test_a_portal_says_why_it_runs_no_call() -> None:
+    with Portal() as portal:
+
+        async def within() -> object:
+            return portal.run(asyncio.sleep(0))
+
+        with pytest.raises(RuntimeError, match="the portal's own thread"):
+            portal.run(within())
+    with pytest.raises(RuntimeError, match="this portal is closed"):
+        portal.run(asyncio.sleep(0))

@@ -161,3 +161,14 @@ def test_a_number_that_is_none_in_json_is_refused_before_it_is_sent(call: str, n
     with Client("http://crm.example", transport=NOT_SENT) as crm, pytest.raises(InvalidError) as refused:
         make(crm, number)
     assert str(refused.value) == f"{place}: A valid number is required."
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "localhost:8000", "crm.example.com", "//crm", "ftp://crm", "https://", "http://crm:x", ""]
+)
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_an_address_that_is_none_is_refused_before_anything_is_sent(
+    client: type[Client | AsyncClient], url: str
+) -> None:
+    with pytest.raises(ValueError, match=r"the address of a server is like https://crm\.example\.com, and not"):
+        client(url, token="t")

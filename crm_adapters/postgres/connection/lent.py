@@ -1,8 +1,10 @@
 """Connections that belong to the caller: blocking or not, with row factories, cursors and adapters of their own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Cursor, sql
@@ -11,11 +13,13 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from crm_adapters.postgres.connection.prepared_statements import Params, Row
-from crm_adapters.postgres.connection.session import load_json_as_bytes
+from crm_adapters.postgres.connection.session import Session, fetch, load_json_as_bytes
 
 #: How values are converted, whatever the connection's owner has changed: Django converts times and JSON itself.
 _ADAPTERS: Final = AdaptersMap(psycopg.adapters)
 _ISOLATION: Final = b"select current_setting('transaction_isolation')"
+#: Savepoints of a connection are inside each other, so two that are made at once would end in the wrong order.
+_turns: Final[WeakKeyDictionary[AsyncConnection[Any], asyncio.Lock]] = WeakKeyDictionary()
 
 
 class _OwnCursor(Cursor[Row]):
@@ -59,13 +63,13 @@ class LentConnection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Run a block inside a savepoint."""
+        """Run a block inside a savepoint; blocks that begin meanwhile wait for their turn."""
         await self.run(b"select", {})  # the first block of an idle connection would be the outermost, and commit
         if isinstance(self._connection, psycopg.Connection):
             with self._connection.transaction():
                 yield
         else:
-            async with self._connection.transaction():
+            async with _turns.setdefault(self._connection, asyncio.Lock()), self._connection.transaction():
                 yield
 
     async def pieces(self, statement: bytes, params: Params, size: int) -> AsyncIterator[Sequence[Row]]:
@@ -82,6 +86,9 @@ class LentConnection:
             cursor.format = psycopg.pq.Format.BINARY
             cursor.execute(statement, params, prepare=is_prepared)
             return cursor.fetchall() if cursor.description else ()
+        if is_prepared and isinstance(self._connection, Session) and not self._connection.is_pooled:
+            async with self._connection.lock:  # as a cursor has it; psycopg would prepare nothing there
+                return await fetch(self._connection, statement, params)
         waiting = _OwnAsyncCursor(self._connection, row_factory=tuple_row)
         waiting.format = psycopg.pq.Format.BINARY
         await waiting.execute(statement, params, prepare=is_prepared)
@@ -92,7 +99,7 @@ class LentConnection:
         is_idle = self._connection.info.transaction_status == TransactionStatus.IDLE
         if is_idle and self._connection.autocommit:
             raise ValueError("this connection has no transaction: begin one, and use PostgresDatabase.on inside it")
-        [(isolation,)] = await self._run(_ISOLATION, {}, is_prepared=True)
+        [(isolation,)] = await self._run(_ISOLATION, {}, is_prepared=False)  # psycopg begins a transaction here
         if isolation != "read committed":
             text = f"this transaction is {isolation.upper()}: PostgresDatabase.on works in READ COMMITTED only"
             raise ValueError(text)

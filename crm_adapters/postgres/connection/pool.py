@@ -8,6 +8,7 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from crm_adapters.postgres.connection.errors import translated
@@ -29,6 +30,13 @@ POOL_SIZE: Final = 16
 #: How many requests may wait for each connection of the pool; more are refused at once.
 _MAX_WAITING_PER_CONNECTION: Final = 16
 
+_NOT_OPEN: Final = (
+    "this pool is not open: use it inside `async with Pool(url)`, or open it by `portal.open(lambda: Pool(url))`"
+)
+_ELSEWHERE: Final = (
+    "this pool was opened in another event loop: open one in each, or make the calls in a crm_core.embedding.Portal"
+)
+
 
 class Pool:
     """A bounded pool of connections whose sessions are set up for this adapter; open within ``async with``.
@@ -41,10 +49,15 @@ class Pool:
 
     def __init__(self, conninfo: str, *, size: int = POOL_SIZE, target_session_attrs: str = "read-write") -> None:
         self.conninfo = conninfo
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._checking: asyncio.Future[None] | None = None
         self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
             connection_class=Session,
-            kwargs={"autocommit": True, **parameters(conninfo, target_session_attrs=target_session_attrs)},
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                **parameters(conninfo, target_session_attrs=target_session_attrs),
+            },
             min_size=min(2, size),
             max_size=size,
             max_waiting=_MAX_WAITING_PER_CONNECTION * size,
@@ -64,6 +77,7 @@ class Pool:
 
     async def open(self) -> None:
         """Start connecting; does not wait until a server answers."""
+        self._loop = asyncio.get_running_loop()
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
@@ -97,10 +111,18 @@ class Pool:
         comes as bytes, and a statement may take STATEMENT_TIMEOUT. Raises UnavailableError if there is no connection.
         """
         async with _Loan(self, ANSWER_TIMEOUT, translates=False) as connection, transaction(connection):
-            yield connection
+            try:
+                yield connection
+            finally:
+                connection.row_factory = tuple_row
 
     async def lend(self, answer_timeout: float) -> Session:
-        """Return a connection, which the caller gives back by ``take_back``. Raises UnavailableError."""
+        """Return a connection, which the caller gives back by ``take_back``. Raises UnavailableError.
+
+        Raises RuntimeError if the pool was never opened, or in another event loop, whose connections stay there.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(_NOT_OPEN if self._loop is None else _ELSEWHERE)
         with translated():
             connection = await self._recent.take()
         connection.answer_timeout = answer_timeout

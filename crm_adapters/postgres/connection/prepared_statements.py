@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from psycopg import AsyncConnection, abc, generators
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from crm_adapters.postgres.connection.binary_arrays import TYPES, ElementType, write_array
@@ -58,6 +58,15 @@ class PreparedStatements:
             statement: SQL with ``%(name)s`` placeholders for parameters in text format and ``%(name)b`` for binary.
             params: the values by name.
         """
+        try:
+            return await self._run(connection, statement, params)
+        except InvalidSqlStatementName:  # the owner of a transaction has run DEALLOCATE ALL or DISCARD ALL
+            self._names.clear()
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            return await self._run(connection, statement, params)
+
+    async def _run(self, connection: AsyncConnection[Row], statement: bytes, params: Params) -> Sequence[Row]:
         text, parameters = _numbered(statement)
         transformer = Transformer(connection)
         dumped = _dumped(transformer, parameters, params)

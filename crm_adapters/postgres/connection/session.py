@@ -87,9 +87,6 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-#: psycopg prepares no statement by itself: after a DROP or ALTER it would deallocate all, also those of `Session`.
-_NEVER: Final = 2**31 - 1
-
 _SET: Final = b"""
 select set_config(name, setting, false) from unnest(%(names)s::text[], %(settings)s::text[]) as own (name, setting)"""
 
@@ -105,15 +102,14 @@ async def is_behind_pooler(connection: Connection) -> bool:
     return await cursor.fetchone() != (connection.info.backend_pid,)
 
 
-async def begin_session(connection: Connection) -> None:
+async def begin_session(connection: "Session") -> None:
     """Apply our settings to a new connection: for all of its life, or behind a pooler, in each transaction.
 
     Settings in the URL's ``options`` stay as they are.
     """
-    if await is_behind_pooler(connection):
-        connection.prepare_threshold = None
+    connection.is_pooled = await is_behind_pooler(connection)
+    if connection.is_pooled:
         return
-    connection.prepare_threshold = _NEVER
     options = connection.info.get_parameters().get("options", "")
     settings = {name: setting for name, setting in SETTINGS.items() if f"{name}=" not in options}
     params = {"names": list(settings), "settings": list(settings.values())}
@@ -122,7 +118,7 @@ async def begin_session(connection: Connection) -> None:
 
 def is_pooled(connection: Connection) -> bool:
     """Return whether the connection goes through a pooler, so that nothing of a session outlives its transaction."""
-    return connection.prepare_threshold is None
+    return connection.is_pooled if isinstance(connection, Session) else connection.prepare_threshold is None
 
 
 @asynccontextmanager
@@ -143,10 +139,15 @@ class _JsonBytes(Loader):
 
 
 class Session(TimeoutConnection):
-    """A connection of this adapter, in autocommit mode: JSON comes back as bytes, and statements are prepared."""
+    """A connection of this adapter, in autocommit mode: JSON comes back as bytes, and statements are prepared.
+
+    It has no ``prepare_threshold``, so psycopg prepares none, not even for ``executemany`` or ``prepare=True`` in a
+    transaction of an embedder: after a ROLLBACK, DROP or ALTER it would deallocate all, also ours.
+    """
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Row] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
+        self.is_pooled: bool = False
         self.statements: PreparedStatements = PreparedStatements()
         load_json_as_bytes(self)
 

@@ -393,6 +393,18 @@ def test_a_thread_with_an_event_loop_awaits_its_calls() -> None:
         asyncio.run(mistaken())
 
 
+def test_calls_together_are_awaited_if_and_only_if_each_one_is() -> None:
+    async def mistaken(session: Any) -> None:
+        async with session.together():
+            pass
+
+    awaited_session: Any = Crm(MemoryDatabase()).as_(ME)
+    with pytest.raises(TypeError, match="use `async with`"), awaited_session.together():
+        pass
+    with pytest.raises(TypeError, match="use `with`"):
+        asyncio.run(mistaken(blocking()))
+
+
 def test_threads_share_a_portal() -> None:
     with Portal() as portal, ThreadPoolExecutor(4) as threads:
         crm = SyncCrm(MemoryDatabase(), runner=portal).as_(ME)
@@ -400,7 +412,7 @@ def test_threads_share_a_portal() -> None:
         names = {lead.name for lead in crm.leads.list()}
 
     assert names == {str(number) for number in range(20)}
-    with pytest.raises(RuntimeError, match="until it is closed"):
+    with pytest.raises(RuntimeError, match="this portal is closed"):
         crm.leads.create(name="late")
     portal.close()
 

@@ -10,7 +10,7 @@ from psycopg import ClientCursor, Connection, IsolationLevel
 from psycopg.rows import dict_row
 
 from crm_adapters.postgres import Pool, PostgresAccounts, PostgresDatabase, UnfitDatabaseError, migrate
-from crm_core import Actor, InvalidError, NotAuthenticatedError, User
+from crm_core import Actor, Client, InvalidError, NotAuthenticatedError, User
 from crm_core.embedding import CallingThread, Crm, Portal, Runner, Session, SyncCrm
 from crm_core.use_cases import evolutions, users
 from crm_core.use_cases.evolution_requests import Target
@@ -112,6 +112,24 @@ def test_errors_of_one_s_own_statements_stay_one_s_own(url: str) -> None:
                 await Crm(PostgresDatabase.on(connection)).as_(ME).clients.create(name="own")
         assert "own" in names(url)
         assert "refused" not in names(url)
+
+    asyncio.run(facts())
+
+
+def test_calls_at_once_in_one_s_own_transaction_wait_for_each_other(url: str) -> None:
+    async def facts() -> None:
+        async with Pool(url, size=2) as pool:
+            async with pool.transaction() as connection:
+                crm = Crm(PostgresDatabase.on(connection)).as_(ME)
+                client = await crm.clients.create(name="first")
+                read = asyncio.gather(*(crm.clients.retrieve(client.id) for _ in range(5)))
+                others = (Crm(PostgresDatabase.on(connection)).as_(ME) for _ in range(5))
+                made = asyncio.gather(*(each.clients.create(name="at once") for each in others), return_exceptions=True)
+                refused = asyncio.gather(*(crm.clients.create(name="") for _ in range(3)), return_exceptions=True)
+                assert [each.name for each in await read] == ["first"] * 5
+                assert [type(each) for each in await made] == [Client] * 5
+                assert [type(each) for each in await refused] == [InvalidError] * 3
+            assert names(url).count("at once") == 5
 
     asyncio.run(facts())
 

@@ -65,3 +65,14 @@ def test_connections_to_a_server_that_only_reads_now_are_given_up(url: str) -> N
             assert await fetch(two, WRITE, {})
 
     run(url, fact)
+
+
+def test_a_pool_that_is_not_open_in_this_event_loop_says_so(url: str) -> None:
+    pool = Pool(url)
+    with pytest.raises(RuntimeError, match="this pool is not open"):
+        asyncio.run(pool.fetch(WRITE, {}))
+    with asyncio.Runner() as opening:
+        opening.run(pool.open())
+        with asyncio.Runner() as another, pytest.raises(RuntimeError, match="opened in another event loop"):
+            another.run(pool.fetch(WRITE, {}))
+        opening.run(pool.close())

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from crm_adapters import json_documents
+from crm_adapters.memory import MemoryDatabase
 from crm_adapters.postgres.connection.pool import Pool
 from crm_adapters.postgres.feed import PostgresFeed
 from crm_adapters.postgres.records.database import PostgresDatabase
@@ -24,16 +25,24 @@ from crm_core import (
     WEBHOOKS,
     Actor,
     InUseError,
+    InvalidError,
+    Key,
+    Needs,
+    Problem,
+    Proposal,
     Record,
     Resource,
+    Search,
+    Steps,
     User,
     register,
 )
-from crm_core.errors import UnregisteredError
+from crm_core.errors import UnregisteredError, flatten
 from crm_core.fields import attribute_values as attributes
 from crm_core.fields import choice, date_value, identity, integer, items, last_change, reference, text, texts, user
 from crm_core.model.entities import Note, Task
 from crm_core.testing import Scene, own_registration
+from crm_core.testing.scene import at_once
 from crm_core.use_cases import agendas, caller, changes, duplicates, erasures, merges, records
 from crm_core.use_cases.erasures import ErasureTarget
 from crm_core.use_cases.evolution_requests import Target
@@ -408,3 +417,63 @@ def test_a_dry_run_heeds_foreign_keys_of_tables_of_others_as_the_commit_does(
 
     text = "This record is referred to by the table Order, which is of no resource here."
     assert on(url, None, work) == ([text, text] if refers else [])
+
+
+ONE_OF_TWELVE = [InvalidError] * 11 + [UUID]
+
+
+async def twelve_times(scene: Scene, row: Resource, **sent: Any) -> Sequence[type]:
+    """Create equal records at once; the types of the outcomes, in order of their names."""
+    outcomes = await at_once(*(scene.create(row, name="a", **sent) for _ in range(12)))
+    return sorted((type(outcome) for outcome in outcomes), key=str)
+
+
+@pytest.mark.parametrize(
+    ("once", "problems"),
+    [
+        (("name",), "name: This field must be unique."),
+        (("name", "hours"), "non_field_errors: The fields name, hours must make a unique set."),
+    ],
+)
+def test_what_no_two_records_have_alike_needs_no_rule_of_its_own(
+    url: str, once: tuple[str, ...], problems: str
+) -> None:
+    row = jobs(once=once)
+    migrated(url, row)
+    add_user(url)
+
+    async def work(scene: Scene) -> None:
+        client = await scene.create(CLIENTS, name="Acme")
+        assert await twelve_times(scene, row, client=client) == ONE_OF_TWELVE
+        with pytest.raises(InvalidError) as refused:
+            await scene.create(row, name="a", client=client)
+        assert list(flatten(refused.value.problems)) == [problems]
+        other = await scene.create(row, name="b", client=client)
+        await scene.patch(row, other, name="b", hours=0)
+
+    on(url, row, work)
+    with own_registration():
+        register(row, sample={"name": "j"})
+        asyncio.run(work(Scene(MemoryDatabase())))
+
+
+def _alone_in_its_hours(proposal: Proposal) -> Steps[Mapping[str, object]]:
+    client = Key("client", proposal.value("client"))
+    search = Search("job", (("client", client.id),))
+    known = yield Needs(records=frozenset({client}), children=frozenset({search}))
+    if known.children[search]:
+        raise InvalidError({"hours": (Problem("invalid", "Others work then."),)})
+    return {}
+
+
+def test_rules_that_name_a_record_and_search_its_children_are_decided_one_after_the_other(url: str) -> None:
+    row = jobs(validate=_alone_in_its_hours)
+    migrated(url, row)
+    add_user(url)
+
+    async def work(scene: Scene) -> None:
+        for _ in range(5):
+            client = await scene.create(CLIENTS, name="Acme")
+            assert await twelve_times(scene, row, client=client) == ONE_OF_TWELVE
+
+    on(url, row, work)
