@@ -36,6 +36,9 @@ _STALE: Final = (
 #: The ends of foreign keys that an actor without an account violates; another run would not help.
 _ACTOR_KEYS: Final = ("event_actor_fkey", "_created_by_fkey")
 
+#: The constraint by which a record has one event of each version.
+_EVENT_KEY: Final = "event_record_version_key"
+
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
 
@@ -55,11 +58,14 @@ class StaleError(Exception):
 
     Attributes:
         is_taken: the value of a unique attribute is taken.
+        has_event: a record that was deleted has a later event than was known before the decision; another run cannot
+            find that out.
     """
 
-    def __init__(self, *, is_taken: bool = False) -> None:
+    def __init__(self, *, is_taken: bool = False, has_event: bool = False) -> None:
         super().__init__()
         self.is_taken = is_taken
+        self.has_event = has_event
 
 
 def is_from_waiting(error: UnavailableError) -> bool:
@@ -79,7 +85,8 @@ def staleness() -> Iterator[None]:
             raise InUseError.by_table(table) from None
         raise StaleError from None
     except _STALE as error:
-        raise StaleError(is_taken=(error.diag.constraint_name or "").startswith(UNIQUE_PREFIX)) from None
+        name = error.diag.constraint_name or ""
+        raise StaleError(is_taken=name.startswith(UNIQUE_PREFIX), has_event=name == _EVENT_KEY) from None
 
 
 @contextmanager
