@@ -100,8 +100,8 @@ def _write_cell(
     elif column.kind == "decimal" and _is_kept_by_value(value):
         _, point, fraction = value.partition(".")
         sheet.write_number(*place, float(value), format_of(f"0{point}{'0' * len(fraction)}"))
-    elif column.kind == "date" and isinstance(value, str) and date.fromisoformat(value) >= _FIRST_DAY:
-        sheet.write_datetime(*place, datetime.combine(date.fromisoformat(value), time()), format_of(_DAY))
+    elif column.kind == "date" and (day := _day_kept(value)):
+        sheet.write_datetime(*place, datetime.combine(day, time()), format_of(_DAY))
     else:
         text = cell_text(column.kind, value)
         _write_text(sheet, place, column, guard_apostrophes(text) if column.kind in GUARDED else text)
@@ -117,7 +117,7 @@ def _write_text(sheet: Worksheet, place: tuple[int, int], column: Column, text: 
 
 def _is_kept(value: object) -> bool:
     """Return whether a number is read from a workbook with the same digits; others are written as texts."""
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < _WHOLE_NUMBERS
     if not isinstance(value, Decimal):
         return False
@@ -128,6 +128,17 @@ def _is_kept(value: object) -> bool:
 def _is_kept_by_value(text: str) -> bool:
     """Return whether a decimal is read from a workbook as the same number; its field has the places."""
     return abs(float(text)) < _WHOLE_NUMBERS and Decimal(f"{float(text):.15g}") == Decimal(text)
+
+
+def _day_kept(value: object) -> date | None:
+    """Return the day of a value that a workbook keeps; what an earlier definition left may be no day."""
+    if not isinstance(value, str):
+        return None
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        return None
+    return day if day >= _FIRST_DAY and day.isoformat() == value else None
 
 
 if __name__ == "__main__":

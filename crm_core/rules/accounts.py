@@ -1,6 +1,7 @@
 """Rules for the names of users and groups, passwords, the other texts of users, and permissions."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, TypeGuard
 
@@ -18,6 +19,9 @@ MAX_TEXTS: Final[Mapping[str, int]] = {"first_name": 150, "last_name": 150, "ema
 
 #: The ids of users have 64 bits.
 _MAX_ID: Final = 2**63 - 1
+#: The names that erased users get; the rest is their id.
+_NEUTRAL: Final = "erased-"
+_IS_NEUTRAL: Final = re.compile(rf"{_NEUTRAL}[0-9]+")
 _OUTER_BLANKS: Final = Problem("invalid", "A name is not blank, and has no blanks around it.")
 
 
@@ -25,6 +29,17 @@ def read_username(name: str) -> str:
     """Return a username in the form in which it is kept. Raises InvalidError."""
     _raise_if({"username": name_problems(name)})
     return normal_username(name)
+
+
+def read_new_username(name: str) -> str:
+    """Return the name of a new user in the form in which it is kept. Raises InvalidError."""
+    _raise_if({"username": _new_name_problems(name)})
+    return normal_username(name)
+
+
+def neutral_name(user: int) -> str:
+    """Return the name that a user gets by an erasure (decision 120). No other user can have it."""
+    return f"{_NEUTRAL}{user}"
 
 
 def is_username(name: object) -> TypeGuard[str]:
@@ -80,7 +95,8 @@ def read_user_texts(texts: Mapping[str, str | None]) -> Mapping[str, str]:
 
 def check_new_user(username: str, password: str, texts: Mapping[str, str]) -> str:
     """Return the username in the form in which it is kept. Raises InvalidError with the problems of every field."""
-    _raise_if({"username": name_problems(username), "password": password_problems(password), **text_problems_of(texts)})
+    of_name, of_password = _new_name_problems(username), password_problems(password)
+    _raise_if({"username": of_name, "password": of_password, **text_problems_of(texts)})
     return normal_username(username)
 
 
@@ -103,6 +119,13 @@ def name_problems(name: object) -> list[Problem]:
     username = normal_username(name)
     problems = text_problems(username, MAX_NAME)
     return [*problems, _OUTER_BLANKS] if is_blank(username) or username != username.strip() else problems
+
+
+def _new_name_problems(name: object) -> list[Problem]:
+    problems = name_problems(name)
+    if not problems and isinstance(name, str) and _IS_NEUTRAL.fullmatch(normal_username(name)):
+        return [Problem("invalid", f"Names such as {neutral_name(5)} are those of users who were erased.")]
+    return problems
 
 
 def password_problems(password: str) -> list[Problem]:

@@ -1,6 +1,5 @@
 """Plain values as the cells of files; ``read_cells`` takes them back (decision 89)."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -56,7 +55,7 @@ def is_simple(item: object) -> bool:
 
 
 def _text(value: Any) -> str:
-    # A value from before its definition changed may be of another type.
+    # A value that was left by an earlier definition may be of another type.
     return value if isinstance(value, str) else json_text(value)
 
 
@@ -72,14 +71,14 @@ def _texts(value: Any) -> str:
 
 #: The first characters of JSON arrays and texts.
 _JSON_BEGINS: Final = '["'
-#: The kinds whose cells are any text, and may begin like a formula. Numbers stay bare.
-GUARDED: Final[frozenset[CellKind]] = frozenset({"text", "list", "texts"})
+#: The kinds whose cells may be a text that begins like a formula: in a column of dates, one of an earlier definition.
+GUARDED: Final[frozenset[CellKind]] = frozenset({"text", "date", "list", "texts"})
 _WRITERS: Final[Mapping[CellKind, Callable[[Any], str]]] = {
     "text": _text,
     "number": json_text,
     "integer": json_text,
     "decimal": _text,
-    "boolean": json.dumps,
+    "boolean": json_text,
     "date": _text,
     "datetime": _text,
     "date_or_datetime": _text,

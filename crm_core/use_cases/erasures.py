@@ -20,7 +20,7 @@ from crm_core.ports import Database, FileStore
 from crm_core.resources import Resource, referring
 from crm_core.rules.needs import Needs, Steps
 from crm_core.use_cases.dry_runs import decided
-from crm_core.use_cases.history import latest_event
+from crm_core.use_cases.history import have_later_events, latest_event
 from crm_core.use_cases.merged_records import winner_in, winner_of
 from crm_core.use_cases.records import NamingChangedFields
 
@@ -101,6 +101,9 @@ async def _erased(
                 return await carry_out(partial(decide_erasure, who, erasure, target.expected))
         except ReappearedError:
             continue
+        except UnavailableError:
+            if not await have_later_events(db, erasure.gone):
+                raise
         except NotFoundError:  # others deleted it: look again
             if (await latest_event(db, target.resource, target.id, target.parent)).version == latest.version:
                 raise

@@ -105,6 +105,19 @@ async def latest_event(db: Database, resource: Resource, id_: UUID, parent: obje
     return events[0]
 
 
+async def have_later_events(db: Database, versions: Mapping[Key, int]) -> bool:
+    """Return whether a record has a later event than its version.
+
+    A decision cannot know of events. One about records that were deleted, from what was read of them before, is refused
+    by the store with UnavailableError if others have restored or erased them meanwhile; then it is to be read again.
+    """
+    for key, version_ in versions.items():
+        [latest, *_] = await db.history(key, limit=1)
+        if latest.version > version_:
+            return True
+    return False
+
+
 def _latest_value(events: Sequence[Event], name: str) -> object:
     """Return the last value that a field got in some events; a merge gives records another parent."""
     changes: list[Any] = [event.changes.get(name, {}) for event in events]

@@ -39,7 +39,7 @@ from crm_core.rules.needs import Steps
 from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_names, up_to_date
-from crm_core.use_cases.history import entry_of, latest_event, version_of
+from crm_core.use_cases.history import entry_of, have_later_events, latest_event, version_of
 from crm_core.use_cases.merged_records import read_merged, winner_in
 from crm_core.use_cases.records import NamingChangedFields, answered_once
 from crm_core.webhooks.entity import Webhook
@@ -163,9 +163,14 @@ async def _restore(
         refuse_former_names(wanted.fields, definitions)
         found = await up_to_date(db, definitions, await version_of(db, resource, target.id, target.version))
         found = await _in_its_stage(db, found) if resource is LEADS else found
+        deleted: dict[Key, int] = {}
         try:
             if latest.kind == "deleted":
-                return await change(await _bringing_back(db, who, target, found, wanted, latest, expected))
+                if expected is not None:
+                    raise VersionConflictError(latest.version)
+                back = await _coming_back(db, who, target, found, wanted, latest)
+                deleted = {each.key: each.last_version for each in back}
+                return await change(await _bringing_back(db, who, target, back, wanted, latest))
             decide = partial(_change_back, who, target, found, wanted.fields, expected)
             async with NamingChangedFields(db, key, expected):
                 return await change(decide)
@@ -173,19 +178,29 @@ async def _restore(
             raise RestoreRefusedError(error.problems) from None
         except (ReappearedError, NotFoundError):  # others restored or deleted it: look again
             continue
+        except UnavailableError:
+            if not await have_later_events(db, deleted):
+                raise
     raise UnavailableError
 
 
-async def _bringing_back(
-    db: Database, who: Caller, target: Target, found: Version, wanted: _Wanted, deletion: Event, expected: Versions
-) -> Decide:
-    if expected is not None:
-        raise VersionConflictError(deletion.version)
+async def _coming_back(
+    db: Database, who: Caller, target: Target, found: Version, wanted: _Wanted, deletion: Event
+) -> Sequence[Returning]:
+    """Return the record, and its children that come back with it. Raises PermissionDeniedError."""
     winner = winner_in(deletion)
     if winner is not None:
         require(who.actor, target.resource.permission("change"))
     children = await _children(db, who, target.key, deletion) if wanted.with_children or winner else ()
     record = Returning(target.resource, returning_value(target.resource, found), target.version, deletion.version)
+    return (record, *children)
+
+
+async def _bringing_back(
+    db: Database, who: Caller, target: Target, back: Sequence[Returning], wanted: _Wanted, deletion: Event
+) -> Decide:
+    record, *children = back
+    winner = winner_in(deletion)
     if winner is None:
         return partial(bring_back, who, record, children)
     names = {each.id: name for name, each in (await definitions_of(db, who, target.resource)).items()}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError
+from crm_core.errors import NotAuthenticatedError, UnknownUserError, UsernameTakenError, invalid
 from crm_core.input.texts import normal
 from crm_core.model.accounts import NO_PASSWORD, Account, Actor, Caller, Idempotency, IssuedToken, UserChange
 from crm_core.ports import Actors, Database, Passwords, Users
@@ -19,11 +19,12 @@ from crm_core.rules.accounts import (
     check_password,
     is_user,
     is_username,
+    neutral_name,
     read_group_name,
     read_group_names,
+    read_new_username,
     read_permissions,
     read_user_texts,
-    read_username,
 )
 from crm_core.use_cases import accounts
 from crm_core.use_cases.callers import caller
@@ -83,7 +84,7 @@ async def add_external_user(
     Raises what ``add_user`` does.
     """
     texts: Mapping[str, Any] = read_user_texts({"first_name": first_name, "last_name": last_name, "email": email})
-    name, names = read_username(username), read_group_names(groups)
+    name, names = read_new_username(username), read_group_names(groups)
     id_ = await users.add_user(name, NO_PASSWORD, groups=names, **texts)
     if id_ is None:
         raise UsernameTakenError
@@ -91,7 +92,7 @@ async def add_external_user(
 
 
 async def change_user(users: Users, username: str, change: UserChange) -> None:
-    """Change a user, from the next request on.
+    """Change a user, from the next request on. A user who was erased stays disabled.
 
     Raises InvalidError with the problems of every field, UnknownUserError, NotFoundError for an unknown group.
     """
@@ -101,6 +102,8 @@ async def change_user(users: Users, username: str, change: UserChange) -> None:
     check_flags(**flags)
     groups = None if change.groups is None else frozenset(read_group_names(change.groups))
     account = await find_user(users, username)
+    if change.is_active and account.user.username == neutral_name(account.user.id):
+        raise invalid("is_active", "invalid", "This user was erased and stays disabled: add a new one.")
     await users.change_user(account.user.id, attrs.evolve(change, groups=groups, **texts))
 
 
@@ -135,13 +138,16 @@ async def erase_user(users: Users, db: Database, username: str) -> tuple[str, in
     Return the new name, and how many records had the old one. Raises UnknownUserError.
     """
     account = await find_user(users, username)
-    name = f"erased-{account.user.id}"
+    name = neutral_name(account.user.id)
     await users.erase_user(account.user.id, name)
     return name, await db.rename_author(account.user.id, name)
 
 
 async def enable_user(users: Users, username: str) -> int:
-    """Let a disabled user in again; return how many tokens work again. Raises UnknownUserError."""
+    """Let a disabled user in again; return how many tokens work again.
+
+    Raises UnknownUserError, and InvalidError for one who was erased.
+    """
     await change_user(users, username, UserChange(is_active=True))
     return len(await list_tokens(users, username))
 

@@ -20,6 +20,7 @@ from crm_http.cli.arguments import (
     Text,
     complaint,
     name_argument,
+    new_name_argument,
 )
 from crm_http.cli.connecting import with_users, with_users_and_records
 from crm_http.cli.help_texts import examples
@@ -44,7 +45,7 @@ def user() -> None:
         "crm user add root --superuser --password-stdin < password.txt",
     ),
 )
-@name_argument
+@new_name_argument
 @click.option("--superuser", is_flag=True, help="May do everything.")
 @click.option("--group", "groups", multiple=True, type=GROUP, help="A group to be in; may be repeated.")
 @click.option("--first-name", default="", type=FIRST_NAME)

@@ -7,7 +7,7 @@ import click
 
 from crm_core.errors import InvalidError
 from crm_core.input.readers import text_problems
-from crm_core.rules.accounts import MAX_TEXTS, read_group_name, read_permission, read_username
+from crm_core.rules.accounts import MAX_TEXTS, read_group_name, read_new_username, read_permission, read_username
 
 
 def complaint(error: InvalidError) -> str:
@@ -58,3 +58,4 @@ GROUP: Final = Checked("name", read_group_name)
 PERMISSION: Final = Checked("permission", read_permission)
 FIRST_NAME, LAST_NAME, EMAIL = (Text(MAX_TEXTS[field]) for field in ("first_name", "last_name", "email"))
 name_argument: Final = click.argument("name", type=Checked("name", read_username))
+new_name_argument: Final = click.argument("name", type=Checked("name", read_new_username))

@@ -576,7 +576,7 @@ def test_a_sweep_tells_of_orphans_and_missing_files_and_deletes_the_former(
     assert not path.exists()
 
 
-def test_an_erased_user_has_a_neutral_name(crm: Crm) -> None:
+def test_an_erased_user_stays_disabled_and_has_a_name_that_nobody_else_can_have(crm: Crm) -> None:
     crm("user", "add", "jon", "--password-stdin", given="word")
     told = re.fullmatch(
         r"jon is (erased-\d+) by now, also in the tasks and notes of 0 records\.\n", crm["user erase jon"]
@@ -584,6 +584,10 @@ def test_an_erased_user_has_a_neutral_name(crm: Crm) -> None:
     assert told
     assert told[1] in crm["user list"]
     assert "jon" not in crm["user list"]
+    enabled, added = crm("user", "enable", told[1]), crm("user", "add", "erased-99", "--password-stdin", given="word")
+    assert enabled.err == "crm: is_active: This user was erased and stays disabled: add a new one.\n"
+    assert (enabled.code, added.code) == (1, 2)
+    assert "Names such as erased-5 are those of users who were erased." in added.err
 
 
 def test_a_record_is_erased_after_a_look_at_what_would_be(running: Server, crm: Crm) -> None:

@@ -181,6 +181,23 @@ class TestOneRecord:
         assert happened == list(range(1, len(happened) + 1))
         assert count(database_url, "select count(*) from event where record = %s and kind = 'deleted'", lead["id"]) == 1
 
+    def test_a_deleted_record_erased_or_restored_by_many_is_so_once(
+        self, apis: tuple[Api, Api], scene: Scene, database_url: str
+    ) -> None:
+        for _ in range(5):
+            erased, mixed = (apis[0].make("/api/leads/", name="Joe")["id"] for _ in range(2))
+            for id_ in (erased, mixed):
+                apis[0].delete(f"/api/leads/{id_}/")
+
+            assert statuses(scene.all(*[("POST", f"/api/leads/{erased}/erase/", {})] * 10)) == {200: 10}
+            assert versions(database_url, erased) == [1, 2, 3]
+
+            restore: Request = ("POST", f"/api/leads/{mixed}/history/1/restore/", {})
+            answers = scene.all(*[restore, ("DELETE", f"/api/leads/{mixed}/", None)] * 5, restore, restore)
+            assert set(statuses(answers)) <= {200, 204, 404}
+            happened = versions(database_url, mixed)
+            assert happened == list(range(1, len(happened) + 1))
+
 
 async def fill(database_url: str, pipeline: str, stages: Sequence[str], number: int) -> list[str]:
     """Leads of a pipeline, past the API for speed; their ids."""

@@ -40,6 +40,22 @@ def test_a_csv_has_the_documented_fields_with_a_column_for_each_attribute(api: A
     assert re.fullmatch(r'attachment; filename="clients-\d{4}-\d\d-\d\d\.csv"', answer.headers["content-disposition"])
 
 
+def test_values_that_definitions_of_another_type_left_are_exported(api: Api) -> None:
+    def define(type_: str) -> Any:
+        return api.post("/api/attributes/client/", {"name": "x", "label": "X", "type": type_}).json()["id"]
+
+    values = {"text": "red", "number": 2.5, "boolean": True, "list": ["a", "b"]}
+    for type_, value in values.items():
+        definition = define(type_)
+        api.post("/api/clients/", {"name": type_, "attributes": {"x": value}})
+        api.delete(f"/api/attributes/{definition}/")
+    for type_ in ("date", "number", "boolean", "text"):
+        definition = define(type_)
+        for format_ in ("csv", "xlsx", "jsonl"):
+            assert api.get(f"/api/clients/export/?format={format_}").status_code == 200
+        api.delete(f"/api/attributes/{definition}/")
+
+
 def test_jsonl_has_each_record_as_the_list_has_it(api: Api) -> None:
     api.post("/api/attributes/client/", {"name": "size", "label": "Size", "type": "number"})
     for name in ("a", "b\u2028c"):

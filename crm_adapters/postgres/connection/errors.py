@@ -39,6 +39,9 @@ _ACTOR_KEYS: Final = ("event_actor_fkey", "_created_by_fkey", "receipt_user_id_f
 #: The key of the table of receipts.
 _RECEIPT_KEY: Final = "receipt_pkey"
 
+#: The constraint by which a record has one event of each version.
+_EVENT_KEY: Final = "event_record_version_key"
+
 _REFUSED: Final = (errors.DataError, errors.NotNullViolation, errors.CheckViolation, errors.ProgramLimitExceeded)
 
 
@@ -59,12 +62,15 @@ class StaleError(Exception):
     Attributes:
         is_taken: the value of a unique attribute is taken.
         is_answered: there is a receipt of a request with the same idempotency key, maybe an expired one.
+        has_event: a record that was deleted has a later event than was known before the decision; another run cannot
+            find that out.
     """
 
-    def __init__(self, *, is_taken: bool = False, is_answered: bool = False) -> None:
+    def __init__(self, *, is_taken: bool = False, is_answered: bool = False, has_event: bool = False) -> None:
         super().__init__()
         self.is_taken = is_taken
         self.is_answered = is_answered
+        self.has_event = has_event
 
 
 def is_from_waiting(error: UnavailableError) -> bool:
@@ -84,8 +90,9 @@ def staleness() -> Iterator[None]:
             raise InUseError.by_table(table) from None
         raise StaleError from None
     except _STALE as error:
-        violated = error.diag.constraint_name or ""
-        raise StaleError(is_taken=violated.startswith(UNIQUE_PREFIX), is_answered=violated == _RECEIPT_KEY) from None
+        name = error.diag.constraint_name or ""
+        is_taken = name.startswith(UNIQUE_PREFIX)
+        raise StaleError(is_taken=is_taken, is_answered=name == _RECEIPT_KEY, has_event=name == _EVENT_KEY) from None
 
 
 @contextmanager

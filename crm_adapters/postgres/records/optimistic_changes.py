@@ -143,6 +143,8 @@ class OptimisticChanges:
             try:
                 changes, answer, rewritten = await self._commit_under_locks(decide, seen)
             except StaleError as error:
+                if error.has_event:
+                    raise UnavailableError from error
                 if error.is_taken and not taken:  # maybe by an index of an attribute that is not unique any more
                     self._on_taken()
                 taken = error.is_taken

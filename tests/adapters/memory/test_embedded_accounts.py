@@ -107,6 +107,8 @@ def test_users_are_added_changed_and_disabled() -> None:
     assert crm.users.enable("ann") == 0
     assert crm.users.erase("ann") == (f"erased-{ann.user.id}", 0)
     assert [each.user.username for each in crm.users.list()] == [f"erased-{ann.user.id}"]
+    with pytest.raises(InvalidError, match="is_active: This user was erased and stays disabled"):
+        crm.users.enable(f"erased-{ann.user.id}")
 
 
 def test_groups_and_tokens_are_managed_by_awaited_calls() -> None:

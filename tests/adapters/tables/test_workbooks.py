@@ -110,6 +110,17 @@ def _held(column: Column, document: Any) -> object:
     return document[column.field] if column.attribute is None else document[column.field].get(column.attribute)
 
 
+def test_what_a_definition_of_another_type_left_is_written_as_a_text(tmp_path: Path) -> None:
+    columns = [Column("size", "number", "size"), Column("due", "date", "due"), Column("done", "boolean", "done")]
+    left = [{"size": True, "due": "red", "done": 5}, {"size": "red", "due": "20260102", "done": "=1"}]
+    write(tmp_path / "a.xlsx", columns, left)
+
+    assert [list(row.cells) for row in rows_of(tmp_path / "a.xlsx")] == [
+        ["true", "red", "5"],
+        ['"red"', "20260102", '"=1"'],
+    ]
+
+
 def test_texts_that_begin_like_formulas_are_texts(tmp_path: Path) -> None:
     column = Column("name", "text", "name")
     names = ["=1+1", "'=x", "", "'", "@a", "-5", "_x000D_", "a\rb\x01\ufffe", " a ", "007", "https://example.com"]

@@ -19,6 +19,7 @@ from crm_core.rules.accounts import (
     is_username,
     read_group_name,
     read_group_names,
+    read_new_username,
     read_permission,
     read_permissions,
     read_user_texts,
@@ -40,6 +41,19 @@ def test_a_name_is_kept_in_one_form_of_unicode(read: Any) -> None:
     assert read(DECOMPOSED) == COMPOSED
     assert read("ann lee") == "ann lee"
     assert read("x" * MAX_NAME) == "x" * MAX_NAME
+
+
+def test_a_new_user_has_not_the_name_of_one_who_was_erased() -> None:
+    problems = {"username": ["Names such as erased-5 are those of users who were erased."]}
+
+    assert refused(read_new_username, "erased-12") == problems
+    assert refused(check_new_user, "erased-12", "word", {}) == problems
+    assert [read_new_username(name) for name in ("erased-", "erased-5b", "Erased-5")] == [
+        "erased-",
+        "erased-5b",
+        "Erased-5",
+    ]
+    assert read_username("erased-12") == "erased-12"
 
 
 @pytest.mark.parametrize(("read", "field"), [(read_username, "username"), (read_group_name, "group")])

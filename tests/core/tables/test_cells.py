@@ -106,6 +106,20 @@ def test_a_value_from_before_its_definition_changed_is_still_written() -> None:
     assert csv_row([column], {"attributes": {"city": ["Lyon", 5]}}) == ['["Lyon",5]']
 
 
+_LEFT = {"=1+1": "'=1+1", "red": "red", Decimal("2.5"): "2.5", True: "true", ("=a", "b"): '["=a","b"]'}
+
+
+@pytest.mark.parametrize(("value", "in_a_text"), _LEFT.items())
+def test_what_a_definition_of_another_type_left_is_written_and_is_no_formula(value: Any, in_a_text: str) -> None:
+    left = list(value) if isinstance(value, tuple) else value
+    columns = columns_of(CLIENTS, DEFINITIONS)[2:8]
+    row = csv_row(columns, {"attributes": dict.fromkeys(DEFINITIONS, left)})
+    cells = {column.attribute: cell for column, cell in zip(columns, row, strict=True)}
+
+    assert cells["date"] == cells["text"] == in_a_text
+    assert cells["boolean"] == cells["number"] == json_text(left)
+
+
 def test_cells_of_workbooks_have_the_same_texts_without_the_guard() -> None:
     assert [cell_text("text", "=a"), cell_text("list", ["=a", "b"])] == ["=a", "=a; b"]
 
