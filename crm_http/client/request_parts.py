@@ -6,7 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from crm_core.arguments.values import number_problems, sendable
-from crm_core.errors import InvalidError
+from crm_core.errors import InvalidError, NotFoundError
 from crm_core.model.plain_values import json_text
 from crm_core.model.read_versions import expected_version
 from crm_core.model.registered import DerivedTable
@@ -32,7 +32,12 @@ def _resource_of(entity: type) -> Resource:
 
 
 def below(place: str, *names: UUID | str) -> str:
-    """Return a path below another, with percent-encoded segments."""
+    """Return a path below another, with percent-encoded segments.
+
+    Raises NotFoundError for what is no text and no UUID: the values of a record in place of its id would be in logs.
+    """
+    if not all(isinstance(name, str | UUID) for name in names):
+        raise NotFoundError
     return "/".join([place, *(quote(str(name), safe="") for name in names), ""])
 
 

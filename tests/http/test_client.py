@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -437,6 +439,22 @@ class Faulty(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
+
+
+def test_a_record_in_place_of_its_id_is_not_sent() -> None:
+    record: Any = entities.Client(id=uuid4(), name="Ann", attributes={}, created_at=datetime.now(UTC), created_by=1)
+    transport = Faulty(sends=False)
+    with Client("http://crm.example", token="a-token", transport=transport) as crm:
+        for call in (
+            crm.clients.retrieve,
+            crm.clients.delete,
+            crm.clients.erase,
+            partial(crm.clients.change, name="a"),
+        ):
+            with pytest.raises(NotFoundError):
+                call(record)
+
+    assert transport.asked == []
 
 
 class AsyncFaulty(httpx.AsyncBaseTransport):
