@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
-from crm_core.errors import InvalidError, Problems
+from crm_core.errors import InvalidError, Problem, Problems
 from crm_core.input.drafts import Draft
 from crm_core.input.fields import fields_of
 from crm_core.input.readers import RefusedError
@@ -16,7 +17,9 @@ from crm_core.rules.needs import Catalog, Proposal, Steps, catalog_of
 from crm_core.webhooks.entity import MODELS, Webhook
 from crm_core.webhooks.headers import MAX_HEADERS, TOO_MANY_HEADERS
 from crm_core.webhooks.templates import placeholder_problems
-from crm_core.webhooks.urls import url_problems
+from crm_core.webhooks.urls import redacted_url, url_problems
+
+_ONLY_BEGINS: Final = Problem("invalid", "This is only the beginning of the URL: send the whole one.")
 
 
 def view_permission(model: str) -> str:
@@ -33,13 +36,16 @@ def fields_of_model(model: str, catalog: Catalog) -> frozenset[str]:
 def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
     """Require a sound URL, and conditions and placeholders that name fields of the model.
 
-    Current values may stay even if they could not be written today, unless the model changes. Return the conditions
+    Current values may stay even if they could not be written today, unless the model changes; but a webhook that came
+    back with only the beginning of its URL (decision 76) is not switched on. Return the conditions
     with their values read, and clear ``disabled_reason`` when ``is_active`` is set to true.
 
     Raises InvalidError, PermissionDeniedError if the caller may not view the records of the model, before or after.
     """
-    model = proposal.value("model")
+    model, url = proposal.value("model"), proposal.value("url")
     _require_view(proposal, model)
+    if proposal.value("is_active") and isinstance(url, str) and url == redacted_url(url):
+        raise InvalidError({"url": (_ONLY_BEGINS,)})
     values: dict[str, object] = {"disabled_reason": None} if proposal.sent.get("is_active") else {}
     if model is None or not proposal.touches("model", "url", "headers", "conditions"):
         return values
