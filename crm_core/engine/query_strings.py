@@ -189,7 +189,7 @@ def _read_user(value: str) -> int:
     if not re.fullmatch(r"-?\d+", value, re.ASCII):
         raise refuse("invalid", "Enter a number.")
     number = read_numeral(value)
-    if number is None or not MIN_BIGINT <= number <= MAX_BIGINT:
+    if number is None or abs(int(number)) > MAX_BIGINT:
         raise RefusedError((NOT_A_CHOICE,))  # a number that no user can have
     return int(number)
 

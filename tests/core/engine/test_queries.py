@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ from crm_core.engine.cursors import ordering_value, pack, write_cursor
 from crm_core.engine.matching import cursor_of, matches, sort_key
 from crm_core.engine.parameters import known_parameters
 from crm_core.engine.queries import Cursor, Filter, Query
-from crm_core.engine.query_strings import parse_query, read_attribute_value, refuse_missing
+from crm_core.engine.query_strings import FIELD_READERS, parse_query, read_attribute_value, refuse_missing
 from crm_core.errors import InvalidError, Problem
 from crm_core.input.fields import FieldKind
-from crm_core.input.numbers import MAX_BIGINT
+from crm_core.input.numbers import MAX_BIGINT, MIN_BIGINT
 from crm_core.input.readers import RefusedError
 from crm_core.model.entities import ATTRIBUTE_TYPES, Attribute, Client, Cohort, Enrollment, FollowUp, Lead, Pipeline
 from crm_core.model.records import Key
@@ -121,6 +122,15 @@ def test_every_foreign_key_is_a_filter_but_the_one_in_the_path() -> None:
     for resource in RESOURCES.values():
         assert (set(resource.references) - {resource.parent}) <= set(known_parameters(resource))
     assert parse(FOLLOW_UPS, service="x").filters == ()
+
+
+def test_whole_numbers_have_64_bits() -> None:
+    read = partial(FIELD_READERS["integer"], CLIENTS.fields["created_by"])
+
+    assert [read(str(number)) for number in (MIN_BIGINT, MAX_BIGINT)] == [MIN_BIGINT, MAX_BIGINT]
+    for number in (MIN_BIGINT - 1, MAX_BIGINT + 1):
+        with pytest.raises(RefusedError):
+            read(str(number))
 
 
 @pytest.mark.parametrize(
