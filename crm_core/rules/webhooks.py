@@ -42,9 +42,9 @@ def validate_webhook(proposal: Proposal) -> Steps[Mapping[str, object]]:
 
     Raises InvalidError, PermissionDeniedError if the caller may not view the records of the model, before or after.
     """
-    model, url = proposal.value("model"), proposal.value("url")
+    model = proposal.value("model")
     _require_view(proposal, model)
-    if proposal.value("is_active") and isinstance(url, str) and url == redacted_url(url):
+    if _is_switched_on_without_url(proposal):
         raise InvalidError({"url": (_ONLY_BEGINS,)})
     values: dict[str, object] = {"disabled_reason": None} if proposal.sent.get("is_active") else {}
     if model is None or not proposal.touches("model", "url", "headers", "conditions"):
@@ -68,6 +68,13 @@ def switched_off(webhook: Webhook, *, url: str, reason: str) -> Draft:
     """Return the change that stops deliveries after a failure at a URL; none if the webhook has another URL by now."""
     points_there = url.startswith(webhook.url.partition("{")[0])
     return Draft({"is_active": False, "disabled_reason": reason} if points_there and webhook.is_active else {})
+
+
+def _is_switched_on_without_url(proposal: Proposal) -> bool:
+    """Return whether a webhook becomes active with only the beginning of its URL; one that is so already may stay."""
+    url, before = proposal.value("url"), proposal.before
+    is_already = before is not None and before.is_active and before.url == url
+    return bool(proposal.value("is_active")) and not is_already and url is not None and url == redacted_url(url)
 
 
 def _require_view(proposal: Proposal, model: str | None) -> None:

@@ -32,7 +32,8 @@ from crm_core.model.accounts import Caller, require
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Needs, catalog_of, without_needs
-from crm_core.use_cases.records import answered_once, with_changed_fields
+from crm_core.use_cases.idempotency import answered_once
+from crm_core.use_cases.records import with_changed_fields
 
 #: How often the operations are read again, after somebody else wrote the records of upserts at the same moment.
 _MAX_ROUNDS: Final = 20

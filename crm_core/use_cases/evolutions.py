@@ -24,7 +24,8 @@ from crm_core.rules.needs import Needs
 from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.evolution_plans import plan_of, report_of
 from crm_core.use_cases.evolution_requests import EvolutionKind, Target, definition_of
-from crm_core.use_cases.records import NamingChangedFields, answered_once
+from crm_core.use_cases.idempotency import answered_once
+from crm_core.use_cases.records import NamingChangedFields
 from crm_core.webhooks.entity import Webhook
 
 

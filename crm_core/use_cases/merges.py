@@ -21,7 +21,8 @@ from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.use_cases.dry_runs import decided
-from crm_core.use_cases.records import NamingChangedFields, answered_once, look_up
+from crm_core.use_cases.idempotency import answered_once
+from crm_core.use_cases.records import NamingChangedFields, look_up
 from crm_core.use_cases.restorations import entries_of, restorable_fields
 
 #: The most records that are merged into another one by one request.

@@ -4,9 +4,8 @@
 the entity of an attribute.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from typing import Final
 from uuid import UUID
 
 from attrs import evolve
@@ -15,32 +14,23 @@ from crm_core.engine import decisions
 from crm_core.engine.parameters import dotted, parameter_texts
 from crm_core.engine.queries import Filter, Page, Query
 from crm_core.engine.query_strings import parse_query, refuse_missing
-from crm_core.engine.receipts import ERASED_ANSWER, Document, Receipt
+from crm_core.engine.receipts import Document
 from crm_core.errors import (
-    CrmError,
-    DuplicateRequestError,
-    ErasedError,
-    IdempotencyKeyReusedError,
     InvalidError,
     NotFoundError,
-    RequestInProgressError,
-    UnavailableError,
     VersionConflictError,
 )
 from crm_core.input.drafts import Edit, read_draft
 from crm_core.input.readers import ReadContext
-from crm_core.model.accounts import Caller, Idempotency, require
+from crm_core.model.accounts import Caller, require
 from crm_core.model.entities import ATTRIBUTE_PREFIX, Attribute
 from crm_core.model.plain_values import has_secrets, redacted
 from crm_core.model.records import NOTHING_AHEAD, Key, ReadAhead, Versions
 from crm_core.ports import Database
 from crm_core.resources import Resource
 from crm_core.rules.needs import Needs, catalog_of
+from crm_core.use_cases.idempotency import answered_once
 from crm_core.use_cases.merged_records import refuse_merged
-
-#: The requests with an idempotency key that are in progress in this process, by user and key. This saves work only: the
-#: database ensures that no request takes effect twice.
-_in_progress: Final[set[tuple[int, str]]] = set()
 
 
 async def find(
@@ -209,68 +199,6 @@ async def delete(
         await db.change(decide)
 
 
-async def answered_once(
-    db: Database, who: Caller, id_: UUID, change: Callable[[], Awaitable[Document | None]]
-) -> tuple[UUID, Document]:
-    """Make a change; return the record's id and the answer, which is the earlier one if the request is repeated.
-
-    Args:
-        db: the store of records.
-        who: the caller, with the idempotency of the request.
-        id_: the id of the record.
-        change: makes the change, and leaves the receipt.
-
-    Raises IdempotencyKeyReusedError or RequestInProgressError, and the errors of the change.
-    """
-    if who.idempotency is None:
-        return id_, _written(await change())
-    key = who.actor.user.id, who.idempotency.key
-    if key in _in_progress:
-        raise RequestInProgressError
-    _in_progress.add(key)
-    try:
-        if replayed := await _replayed(db, who, who.idempotency):
-            return replayed
-        try:
-            return id_, _written(await change())
-        except UnavailableError:
-            raise
-        except (CrmError, DuplicateRequestError) as error:
-            # Another process may have carried out the request since, so that its value is taken by its own record.
-            if replayed := await _replayed(db, who, who.idempotency):
-                return replayed
-            if isinstance(error, DuplicateRequestError):
-                raise RequestInProgressError from None
-            raise
-    finally:
-        _in_progress.discard(key)
-
-
-async def _replayed(db: Database, who: Caller, idempotency: Idempotency) -> tuple[UUID, Document] | None:
-    receipt = await kept_receipt(db, who, {idempotency.fingerprint})
-    return (receipt.record, receipt.answer) if receipt else None
-
-
-async def kept_receipt(db: Database, who: Caller, fingerprints: Container[bytes]) -> Receipt | None:
-    """Return the receipt of an earlier request with the caller's idempotency key, its answer marked as replayed.
-
-    Args:
-        db: the store of records.
-        who: the caller.
-        fingerprints: those that the request can have had.
-
-    Raises IdempotencyKeyReusedError if it was another request, ErasedError if its answer was erased.
-    """
-    receipt = await db.receipt(who.actor.user.id, who.idempotency.key) if who.idempotency else None
-    if receipt is None:
-        return None
-    if receipt.fingerprint not in fingerprints:
-        raise IdempotencyKeyReusedError
-    if receipt.answer.body == ERASED_ANSWER:
-        raise ErasedError
-    return receipt._replace(answer=receipt.answer._replace(is_replayed=True))
-
-
 class NamingChangedFields:
     """Adds to a VersionConflictError of a block the fields that changed since the latest expected version.
 
@@ -330,9 +258,3 @@ async def _check_references(db: Database, resource: Resource, query: Query) -> N
     if parent is not None and not known.exists(parent):
         raise NotFoundError
     refuse_missing(references, known.exists)
-
-
-def _written(document: Document | None) -> Document:
-    if document is None:  # a decision that puts a record answers with it
-        raise AssertionError
-    return document

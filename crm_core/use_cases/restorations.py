@@ -40,8 +40,9 @@ from crm_core.rules.pipelines import name_of_stage_now
 from crm_core.use_cases.dry_runs import decided
 from crm_core.use_cases.evolved_versions import definitions_of, refuse_former_names, up_to_date
 from crm_core.use_cases.history import entry_of, have_later_events, latest_event, version_of
+from crm_core.use_cases.idempotency import answered_once
 from crm_core.use_cases.merged_records import read_merged, winner_in
-from crm_core.use_cases.records import NamingChangedFields, answered_once
+from crm_core.use_cases.records import NamingChangedFields
 from crm_core.webhooks.entity import Webhook
 
 T = TypeVar("T")

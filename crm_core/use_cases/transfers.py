@@ -18,7 +18,8 @@ from crm_core.model.accounts import Caller, require
 from crm_core.model.records import Versions
 from crm_core.ports import Database
 from crm_core.resources import ENROLLMENT_DETAILS, SERVICES, TRANSFER_REQUESTS
-from crm_core.use_cases.records import NamingChangedFields, answered_once, look_up
+from crm_core.use_cases.idempotency import answered_once
+from crm_core.use_cases.records import NamingChangedFields, look_up
 
 #: The resources whose records an accepted request changes.
 CHANGED: Final = (TRANSFER_REQUESTS, SERVICES, ENROLLMENT_DETAILS)

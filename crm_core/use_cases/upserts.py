@@ -35,6 +35,7 @@ from crm_core.rules.attributes import name_by_now, renamed_to
 from crm_core.rules.needs import Holder, Needs, catalog_of
 from crm_core.rules.uniqueness import MAX_UNIQUE_LENGTH, is_same_value, unique_value
 from crm_core.use_cases import records
+from crm_core.use_cases.idempotency import kept_receipt
 
 #: How often an upsert looks again, after somebody else created, changed or deleted the record at the same moment.
 _MAX_ROUNDS: Final = 20
@@ -292,7 +293,7 @@ def _of_creation(idempotency: Idempotency | None) -> Idempotency | None:
 async def _replayed(db: Database, who: Caller) -> Upserted | None:
     """Return the answer to a request that was repeated. Raises IdempotencyKeyReusedError."""
     known = {each.fingerprint: is_new for each, is_new in _meanings(who.idempotency)}
-    receipt = await records.kept_receipt(db, who, known)
+    receipt = await kept_receipt(db, who, known)
     return Upserted(receipt.record, receipt.answer, is_new=known[receipt.fingerprint]) if receipt else None
 
 

@@ -24,6 +24,7 @@ from crm_http.api.errors import RequestError
 from crm_http.api.json_bodies import decode_json, decode_operations
 from crm_http.headers.request_headers import headers_of
 from crm_http.middleware import Limits
+from crm_http.middleware.request_scope import RequestScope
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -198,11 +199,10 @@ async def _read_bytes(request: AnyRequest, *, by_framework: bool = False) -> byt
 
 def _arrived_body(request: AnyRequest) -> bytes | None:
     """Return the body if all of it is there, and no more than the route allows: then there is no wait to limit."""
-    state: dict[str, Any] = request.scope["state"]
-    body: bytes | None = state["request"].arrived_body()
+    body = RequestScope.of(request.scope).arrived_body()
     if body is None or len(body) > _most_bytes(request):
         return None
-    state["body"] = body
+    request.scope["state"]["body"] = body
     return body
 
 

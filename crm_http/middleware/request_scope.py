@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from types import BuiltinMethodType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 from litestar.types import HTTPScope, Message, Receive, Send
@@ -98,6 +98,13 @@ class RequestScope:
         self.share: Share = scope["state"]["share"]
         self.is_stalled: bool = False
         self.status: int = _CLIENT_CLOSED
+
+    @classmethod
+    def of(cls, scope: HTTPScope) -> Self:
+        """Return the request of a scope; the middleware put it there."""
+        request = scope["state"]["request"]
+        assert isinstance(request, cls)  # noqa: S101
+        return request
 
     def _arrives_early(self) -> bool:
         """Return whether the server is asked for the body at once, so that it comes while the caller is looked up.

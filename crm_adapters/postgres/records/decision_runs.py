@@ -12,7 +12,7 @@ from crm_core.model.records import NOTHING_AHEAD, Key, Record
 from crm_core.rules.needs import Catalog, Duplicates, Holder, Known, Needs, Search, UniqueAttribute, UniqueValue
 
 #: Decisions made as one that run on the event loop; more run in a thread.
-MAX_ON_LOOP: Final = 20
+_MAX_ON_LOOP: Final = 20
 
 
 class Reader(Protocol):
@@ -90,7 +90,7 @@ def must_be_held(needs: Needs) -> bool:
 
 async def start(decide: Decide) -> Decision:
     """Start a run of a decision."""
-    return await asyncio.to_thread(Decision, decide) if size_of(decide) > MAX_ON_LOOP else Decision(decide)
+    return await asyncio.to_thread(Decision, decide) if size_of(decide) > _MAX_ON_LOOP else Decision(decide)
 
 
 async def complete(
@@ -116,7 +116,7 @@ async def complete(
 async def _send(decision: Decision, known: Known, size: int) -> None:
     # Many decisions, or one about thousands of children, take long; they are pure, so they can run in a thread.
     many = any(len(children) > BATCH for more in (decision.known, known) for children in more.children.values())
-    if many or size > MAX_ON_LOOP:
+    if many or size > _MAX_ON_LOOP:
         await asyncio.to_thread(decision.send, known)
     else:
         decision.send(known)

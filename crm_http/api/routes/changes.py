@@ -22,6 +22,7 @@ from crm_http.api.requests import JSON, AnyRequest, accepts_json, header, is_str
 from crm_http.api.responses import JsonResponse
 from crm_http.api.routing import everybody
 from crm_http.middleware.fairness import Share
+from crm_http.middleware.request_scope import RequestScope
 from crm_http.payloads.bodies import ChangesPage as ChangesBody
 from crm_http.statuses import STATUSES
 
@@ -74,15 +75,15 @@ class ChangeRoutes:
         with self.waiters.admit() as is_admitted:
             if not is_admitted:
                 return page
-            request.scope["state"]["request"].step_out()
+            RequestScope.of(request.scope).step_out()
             try:
                 return await reading.page_within(page, self._renewal(request))
             finally:
-                request.scope["state"]["request"].step_in()
+                RequestScope.of(request.scope).step_in()
 
     async def _stream(self, request: AnyRequest, reading: Reading, page: ChangesPage) -> AsyncIterator[bytes]:
         """Yield server-sent events. It ends when the caller may no longer read, which the next connection is told."""
-        request.scope["state"]["request"].step_out()
+        RequestScope.of(request.scope).step_out()
         yield _RETRY
         with self.waiters.admit() as is_admitted:
             is_behind = True

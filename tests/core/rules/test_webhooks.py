@@ -177,13 +177,15 @@ def test_a_conditions_value_is_of_bounded_size() -> None:
 
 
 def test_a_webhook_with_only_the_beginning_of_its_url_is_not_switched_on() -> None:
-    known = Knowledge(SIZE, evolve(SAVED, is_active=False, url="https://a.example/********"))
+    url = "https://a.example/********"
+    known, on = (Knowledge(SIZE, evolve(SAVED, is_active=is_active, url=url)) for is_active in (False, True))
 
     assert refused(known.patch, WEBHOOKS, 2, {"is_active": True}) == {
         "url": ["This is only the beginning of the URL: send the whole one."]
     }
     assert answered(known.patch(WEBHOOKS, 2, {"name": "x"})).is_active is False
     assert answered(known.patch(WEBHOOKS, 2, {"is_active": True, "url": "https://a.example/x"})).is_active is True
+    assert answered(on.patch(WEBHOOKS, 2, {"name": "x", "is_active": True, "url": url})).name == "x"
 
 
 def test_switching_on_forgets_why_it_was_off() -> None:
