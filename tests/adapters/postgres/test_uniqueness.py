@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from crm_adapters.postgres.diagnostics import unbuilt_attributes
+from crm_adapters.postgres.records.database import PostgresDatabase
 from crm_adapters.postgres.sql.indexes import follow_definitions
 from crm_adapters.postgres.sql.migrations import migrate
 from crm_core.input.texts import BLANKS, fold, unique_form
@@ -148,7 +149,10 @@ class TestUniqueIndexes(OnPostgres):
         async with asyncio.timeout(30):
             while (await scene.value(ATTRIBUTES, id_)).is_unique is not True:  # noqa: ASYNC110  # it builds by itself
                 await asyncio.sleep(0.02)
-            while await self.fetch(_BUILDERS):  # noqa: ASYNC110  # who builds it tells that before it ends
+            # That it is unique is a change, too, after which the database looks for indexes to build once more.
+            assert isinstance(scene.db, PostgresDatabase)
+            await scene.db.close()
+            while await self.fetch(_BUILDERS):  # noqa: ASYNC110  # PostgreSQL tells nobody of that
                 await asyncio.sleep(0.02)
         return id_
 
